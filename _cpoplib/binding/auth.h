@@ -1,0 +1,14 @@
+/* apop(), and the class attribute `timestamp` that it uses. */
+
+#ifndef BINDING_AUTH_H
+#define BINDING_AUTH_H
+
+#include "binding/pop3.h"
+
+/* poplib's regular expression for the time stamp in a greeting. */
+PyObject *auth_timestamp_pattern(struct module_state *state,
+                                 PyTypeObject *owner);
+
+extern PyMethodDef auth_methods[];
+
+#endif

@@ -1,0 +1,44 @@
+/* The only translator of core results into exceptions. */
+
+#ifndef BINDING_ERRORS_H
+#define BINDING_ERRORS_H
+
+#include <stdbool.h>
+
+#include "binding/module.h"
+#include "core/status.h"
+
+/* A new exception type poplib_c.error_proto, or NULL. */
+PyObject *errors_new_error_proto(void);
+
+/* error_proto(text): what the client found. */
+void errors_raise_proto(struct module_state *state, const char *text);
+
+/* error_proto(response): what the server said, bytes. */
+void errors_raise_response(struct module_state *state, PyObject *response);
+
+/* The stream position is lost; `detail` (bytes) is shown where given. */
+void errors_raise_out_of_step(struct module_state *state, const char *why,
+                              PyObject *detail);
+
+/* What the socket module's file raises for reads after a timeout. */
+void errors_raise_timed_out_object(void);
+
+/* The connection was closed by another thread, or by a signal handler, while
+   this one was using it. */
+void errors_raise_closed_meanwhile(void);
+
+/* An attribute of a connection that close() has taken away. */
+void errors_raise_closed(const char *missing);
+
+/* Whether the pending exception is socket.timeout (TimeoutError from 3.10
+   on). */
+bool errors_is_socket_timeout(void);
+
+/* The exception for any status but POP_OK; for POP_HOST there is one already.
+   POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT
+   is socket.timeout (TimeoutError from 3.10 on). */
+void errors_raise(struct module_state *state, enum pop_status status,
+                  const struct pop_error *error);
+
+#endif

@@ -1,0 +1,197 @@
+#include "binding/getline.h"
+
+#include "binding/args.h"
+#include "binding/errors.h"
+#include "binding/hooks.h"
+#include "binding/lines.h"
+#include "binding/stream.h"
+#include "binding/trace.h"
+
+/* --- limits ------------------------------------------------------------- */
+
+int
+getline_maxline(POP3Object *self, size_t *limit)
+{
+    struct module_state *state = self->state;
+    PyObject *value = module_package_attribute(state, state->name.maxline);
+    int failed;
+
+    if (value == NULL) {
+        return -1;
+    }
+    failed = args_octets(value, limit);
+    Py_DECREF(value);
+    return failed;
+}
+
+size_t
+getline_limit(POP3Object *self, size_t maxline)
+{
+    return self->max_line > maxline ? self->max_line : maxline;
+}
+
+/* --- _getline ----------------------------------------------------------- */
+
+/* file.readline(limit + 1) of any file but our own. */
+static PyObject *
+read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
+{
+    struct step *step = pop3_step_of(self, file);
+    Py_ssize_t size = -1;
+    PyObject *line;
+
+    if (step_check(self->state, step) < 0) {
+        return NULL;
+    }
+    if (limit < (size_t)PY_SSIZE_T_MAX) {
+        size = (Py_ssize_t)limit + 1;
+    }
+    line = PyObject_CallMethod(file, "readline", "n", size);
+    if (line == NULL) {
+        step_note_exception(step);
+        return NULL;
+    }
+    if (!PyBytes_Check(line)) {
+        PyErr_Format(PyExc_TypeError,
+                     "readline() of .file should return bytes, not %.100s",
+                     Py_TYPE(line)->tp_name);
+        Py_DECREF(line);
+        return NULL;
+    }
+    if ((size_t)PyBytes_GET_SIZE(line) > limit) {
+        step_leave(step, "a line was too long");
+        errors_raise(self->state, POP_TOO_LONG, NULL);
+        Py_DECREF(line);
+        return NULL;
+    }
+    return line;
+}
+
+/* The next line with its line end, from whatever .file is; without one at
+   the end of the stream. */
+static PyObject *
+read_raw_line(POP3Object *self, PyObject *file)
+{
+    size_t limit;
+
+    if (getline_maxline(self, &limit) < 0) {
+        return NULL;
+    }
+    if (self->lines_depth > 0) {
+        limit = getline_limit(self, limit);
+    }
+    if (reader_check(self->state, file)) {
+        return stream_raw_line((ReaderObject *)file, limit,
+                               self->lines_depth == 0);
+    }
+    return read_foreign_line(self, file, limit);
+}
+
+/* (text, octets) of a raw line; error_proto if it was cut off. */
+static PyObject *
+strip_line(POP3Object *self, PyObject *file, PyObject *raw)
+{
+    const char *bytes = PyBytes_AS_STRING(raw);
+    size_t octets = (size_t)PyBytes_GET_SIZE(raw);
+    PyObject *text;
+
+    if (octets == 0 || bytes[octets - 1] != '\n') {
+        step_end(pop3_step_of(self, file));
+        errors_raise(self->state, POP_EOF, NULL);
+        return NULL;
+    }
+    text = lines_bytes(bytes, pop_scan_strip(bytes, 0, octets));
+    if (text == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("Nn", text, (Py_ssize_t)octets);
+}
+
+PyObject *
+getline_own(POP3Object *self)
+{
+    PyObject *file = pop3_get_file(self, "readline");
+    PyObject *raw;
+    PyObject *result = NULL;
+    int verbose;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    raw = read_raw_line(self, file);
+    if (raw == NULL) {
+        Py_DECREF(file);
+        return NULL;
+    }
+    verbose = trace_is_verbose(self);
+    if (verbose == 0 || (verbose > 0 && trace_print("*get*", raw) == 0)) {
+        result = strip_line(self, file, raw);
+    }
+    Py_DECREF(raw);
+    Py_DECREF(file);
+    return result;
+}
+
+/* `line, octets = pair`, as new references. */
+static int
+unpack(PyObject *pair, PyObject **line, PyObject **octets)
+{
+    PyObject *items = PySequence_Tuple(pair);
+
+    if (items == NULL) {
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(items) != 2) {
+        PyErr_Format(PyExc_ValueError,
+                     "_getline() should return (line, octets), not %zd values",
+                     PyTuple_GET_SIZE(items));
+        Py_DECREF(items);
+        return -1;
+    }
+    *line = Py_NewRef(PyTuple_GET_ITEM(items, 0));
+    *octets = Py_NewRef(PyTuple_GET_ITEM(items, 1));
+    Py_DECREF(items);
+    return 0;
+}
+
+int
+getline_call(POP3Object *self, PyObject **line, PyObject **octets)
+{
+    int own = hook_is_own(self, HOOK_GETLINE);
+    PyObject *pair;
+    int failed;
+
+    if (own < 0) {
+        return -1;
+    }
+    pair = own ? getline_own(self) : hook_call(self, HOOK_GETLINE, NULL);
+    if (pair == NULL) {
+        return -1;
+    }
+    failed = unpack(pair, line, octets);
+    Py_DECREF(pair);
+    return failed;
+}
+
+ReaderObject *
+getline_quiet_reader(POP3Object *self, int *failed)
+{
+    PyObject *file;
+    int own = hook_is_own(self, HOOK_GETLINE);
+    int verbose = own > 0 ? trace_is_verbose(self) : 0;
+
+    *failed = own < 0 || verbose < 0;
+    if (own <= 0 || verbose != 0) {
+        return NULL;
+    }
+    file = pop3_get_file(self, "readline");
+    if (file == NULL) {
+        *failed = 1;
+        return NULL;
+    }
+    if (!reader_check(self->state, file)) {
+        Py_DECREF(file);
+        return NULL;
+    }
+    return (ReaderObject *)file;
+}

@@ -1,0 +1,46 @@
+/* Waiting: the connection lock, and the release of the GIL around I/O. */
+
+#ifndef BINDING_IO_H
+#define BINDING_IO_H
+
+#include <stdbool.h>
+
+#include "binding/pycompat.h"
+#include "core/link.h"
+
+/* A lock that its owner may take again.  Fields are read and written with
+   the GIL held. */
+struct io_lock {
+    PyThread_type_lock handle;
+    unsigned long owner;   /* a thread; meaningful while depth > 0 */
+    unsigned int depth;
+};
+
+/* 0, or -1 and MemoryError. */
+int io_lock_init(struct io_lock *lock);
+
+void io_lock_destroy(struct io_lock *lock);
+
+/* Waits for the lock, with the GIL released and signal handlers run.  -1 if
+   a handler raised: the lock is not held then. */
+int io_lock_acquire(struct io_lock *lock);
+
+void io_lock_release(struct io_lock *lock);
+
+/* Held by the calling thread. */
+bool io_lock_is_mine(const struct io_lock *lock);
+
+/* Held by any thread. */
+bool io_lock_is_held(const struct io_lock *lock);
+
+/* pop_link_flush, pop_link_fill or pop_link_pump. */
+typedef enum pop_status (*io_operation)(struct pop_link *link,
+                                        struct pop_error *error);
+
+/* Runs the operation, with the GIL released unless the link's transport
+   needs it.  On EINTR signal handlers run and the operation goes on with the
+   time it has left (PEP 475); POP_HOST if a handler raised. */
+enum pop_status io_run(struct pop_link *link, io_operation operation,
+                       struct pop_error *error);
+
+#endif

@@ -1,0 +1,21 @@
+/* Class attributes that are computed when first asked for, so that importing
+   the module imports neither re nor inspect. */
+
+#ifndef BINDING_LAZY_H
+#define BINDING_LAZY_H
+
+#include "binding/module.h"
+
+/* The value for `owner`, the class it was looked up on; a new reference, or
+   NULL and an exception. */
+typedef PyObject *(*lazy_compute)(struct module_state *state,
+                                  PyTypeObject *owner);
+
+/* The type of these descriptors, or NULL. */
+PyTypeObject *lazy_new_type(PyObject *module);
+
+/* type.name is computed at each access; 0, or -1 and an exception. */
+int lazy_add(struct module_state *state, PyTypeObject *type, const char *name,
+             lazy_compute compute);
+
+#endif

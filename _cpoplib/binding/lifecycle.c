@@ -1,0 +1,438 @@
+/* How an instance of POP3 is connected and closed. */
+
+#include "binding/lifecycle.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "binding/args.h"
+#include "binding/reader.h"
+#include "binding/replies.h"
+#include "binding/trace.h"
+
+#define DEFAULT_PORT 110
+
+/* --- connecting --------------------------------------------------------- */
+
+static int
+set_attribute(POP3Object *self, PyObject *name, PyObject *value)
+{
+    return PyObject_SetAttr((PyObject *)self, name, value);
+}
+
+/* The socket module's sentinel for a timeout that was not given. */
+static PyObject *
+default_timeout(struct module_state *state)
+{
+    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *timeout;
+
+    if (module == NULL) {
+        return NULL;
+    }
+    timeout = PyObject_GetAttr(module, state->name.default_timeout);
+    Py_DECREF(module);
+    return timeout;
+}
+
+/* self.sock = self._create_socket(timeout) */
+static int
+set_socket(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *sock;
+    int failed;
+
+    sock = PyObject_CallMethodObjArgs(
+        (PyObject *)self, state->name.create_socket, timeout, NULL);
+    if (sock == NULL) {
+        return -1;
+    }
+    failed = set_attribute(self, state->name.sock, sock);
+    Py_DECREF(sock);
+    return failed;
+}
+
+/* self.file = self.sock.makefile('rb'), or our Reader in its place. */
+static int
+set_file(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *sock = PyObject_GetAttr((PyObject *)self, state->name.sock);
+    PyObject *made = NULL;
+    PyObject *file = NULL;
+    int failed = -1;
+
+    if (sock == NULL) {
+        return -1;
+    }
+    made = PyObject_CallMethod(sock, "makefile", "s", "rb");
+    if (made != NULL) {
+        file = reader_adopt(state, sock, made);
+    }
+    if (file != NULL) {
+        failed = set_attribute(self, state->name.file, file);
+    }
+    Py_DECREF(sock);
+    Py_XDECREF(made);
+    Py_XDECREF(file);
+    return failed;
+}
+
+/* self._debugging = 0; self.welcome = self._getresp() */
+static int
+read_welcome(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *zero = PyLong_FromLong(0);
+    PyObject *welcome;
+    int failed;
+
+    if (zero == NULL) {
+        return -1;
+    }
+    failed = set_attribute(self, state->name.debugging, zero);
+    Py_DECREF(zero);
+    if (failed < 0) {
+        return -1;
+    }
+    if (io_lock_acquire(&self->lock) < 0) {
+        return -1;
+    }
+    welcome = replies_getresp(self);
+    io_lock_release(&self->lock);
+    if (welcome == NULL) {
+        return -1;
+    }
+    failed = set_attribute(self, state->name.welcome, welcome);
+    Py_DECREF(welcome);
+    return failed;
+}
+
+/* A failed constructor leaves no open socket.  The exception stays. */
+static void
+give_up(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = lifecycle_close(self);
+
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(result);
+    PyErr_SetRaisedException(pending);
+}
+
+/* In poplib's order. */
+static int
+set_target(POP3Object *self, PyObject *host, PyObject *port)
+{
+    struct module_state *state = self->state;
+
+    if (set_attribute(self, state->name.host, host) < 0 ||
+        set_attribute(self, state->name.port, port) < 0 ||
+        set_attribute(self, state->name.tls_established, Py_False) < 0) {
+        return -1;
+    }
+    return trace_audit_connect(self, host, port);
+}
+
+static int
+connect_to(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
+{
+    if (set_target(self, host, port) < 0 || set_socket(self, timeout) < 0) {
+        return -1;
+    }
+    if (set_file(self) < 0 || read_welcome(self) < 0) {
+        give_up(self);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+connect_with_defaults(POP3Object *self, PyObject *host, PyObject *port,
+                      PyObject *timeout)
+{
+    PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
+    PyObject *no_timeout = NULL;
+    int failed = -1;
+
+    if (default_port == NULL) {
+        return -1;
+    }
+    if (timeout == NULL || timeout == Py_Ellipsis) {
+        no_timeout = default_timeout(self->state);
+        timeout = no_timeout;
+    }
+    if (timeout != NULL) {
+        failed = connect_to(self, host, port == NULL ? default_port : port,
+                            timeout);
+    }
+    Py_DECREF(default_port);
+    Py_XDECREF(no_timeout);
+    return failed;
+}
+
+PyDoc_STRVAR(init_doc,
+"__init__($self, host, port=110, timeout=..., *, max_line=16777216)\n"
+"--\n"
+"\n"
+"Connect to host and read the server's greeting (RFC 1939, section 4).");
+
+static PyObject *
+pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.__init__",
+        .names = {"host", "port", "timeout", "max_line"},
+        .required = 1,
+        .keyword_only = 1,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (values[3] != NULL && args_max_line(values[3], &self->max_line) < 0) {
+        return NULL;
+    }
+    if (connect_with_defaults(self, values[0], values[1], values[2]) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* socket.create_connection((self.host, self.port), timeout), looked up
+   through the package so that either can be patched. */
+static PyObject *
+create_connection(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *host = NULL;
+    PyObject *port = NULL;
+    PyObject *address = NULL;
+    PyObject *sock = NULL;
+
+    if (module == NULL) {
+        return NULL;
+    }
+    host = PyObject_GetAttr((PyObject *)self, state->name.host);
+    if (host != NULL) {
+        port = PyObject_GetAttr((PyObject *)self, state->name.port);
+    }
+    if (port != NULL) {
+        address = PyTuple_Pack(2, host, port);
+    }
+    if (address != NULL) {
+        sock = PyObject_CallMethodObjArgs(
+            module, state->name.create_connection, address, timeout, NULL);
+    }
+    Py_XDECREF(address);
+    Py_XDECREF(port);
+    Py_XDECREF(host);
+    Py_DECREF(module);
+    return sock;
+}
+
+PyDoc_STRVAR(create_socket_doc,
+"_create_socket($self, timeout)\n"
+"--\n"
+"\n"
+"Return a socket connected to (self.host, self.port).\n"
+"\n"
+"Override it to connect in another way; ValueError if timeout is 0.");
+
+static PyObject *
+pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3._create_socket",
+        .names = {"timeout"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+    int given;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    given = values[0] == Py_None ? 1 : PyObject_IsTrue(values[0]);
+    if (given < 0) {
+        return NULL;
+    }
+    if (!given) {
+        PyErr_SetString(PyExc_ValueError,
+                        "Non-blocking socket (timeout=0) is not supported");
+        return NULL;
+    }
+    return create_connection(POP3(op), values[0]);
+}
+
+/* --- closing ------------------------------------------------------------ */
+
+/* self.name, and self.name = None; NULL if there is no such attribute. */
+static PyObject *
+take_attribute(POP3Object *self, PyObject *name)
+{
+    PyObject *value = PyObject_GetAttr((PyObject *)self, name);
+
+    if (value != NULL && set_attribute(self, name, Py_None) < 0) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+static int
+close_file(POP3Object *self)
+{
+    PyObject *file = take_attribute(self, self->state->name.file);
+    PyObject *result;
+
+    if (file == NULL) {
+        return -1;
+    }
+    if (file == Py_None) {
+        Py_DECREF(file);
+        return 0;
+    }
+    result = PyObject_CallMethodNoArgs(file, self->state->name.close);
+    Py_DECREF(file);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Whether the pending exception says no more than that the server has closed
+   the connection first. */
+static bool
+is_not_connected(void)
+{
+    PyObject *pending;
+    PyObject *number = NULL;
+    bool is = false;
+
+    if (!PyErr_ExceptionMatches(PyExc_OSError)) {
+        return false;
+    }
+    pending = PyErr_GetRaisedException();
+    number = PyObject_GetAttrString(pending, "errno");
+    if (number != NULL && PyLong_Check(number)) {
+        is = PyLong_AsLong(number) == ENOTCONN;
+    }
+    PyErr_Clear();
+    Py_XDECREF(number);
+    PyErr_SetRaisedException(pending);
+    return is;
+}
+
+static int
+shut_down(POP3Object *self, PyObject *sock)
+{
+    PyObject *how = PyLong_FromLong(SHUT_RDWR);
+    PyObject *result;
+
+    if (how == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethodObjArgs(sock, self->state->name.shutdown, how,
+                                        NULL);
+    Py_DECREF(how);
+    if (result == NULL) {
+        if (!is_not_connected()) {
+            return -1;
+        }
+        PyErr_Clear();
+    }
+    Py_XDECREF(result);
+    return 0;
+}
+
+/* Runs `step` although an exception may be pending; a new one takes over,
+   with the pending one as its context. */
+static int
+finally(POP3Object *self, PyObject *argument,
+        int (*step)(POP3Object *, PyObject *))
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    int failed = step(self, argument);
+
+    if (pending == NULL) {
+        return failed;
+    }
+    if (failed < 0) {
+        PyObject *raised = PyErr_GetRaisedException();
+
+        PyException_SetContext(raised, pending);
+        PyErr_SetRaisedException(raised);
+    }
+    else {
+        PyErr_SetRaisedException(pending);
+    }
+    return -1;
+}
+
+static int
+call_close(POP3Object *self, PyObject *sock)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodNoArgs(sock, self->state->name.close);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *sock = take_attribute(self, self->state->name.sock);
+    int failed;
+
+    if (sock == NULL) {
+        return -1;
+    }
+    if (sock == Py_None) {
+        Py_DECREF(sock);
+        return 0;
+    }
+    (void)shut_down(self, sock);
+    failed = finally(self, sock, call_close);
+    Py_DECREF(sock);
+    return failed;
+}
+
+PyObject *
+lifecycle_close(POP3Object *self)
+{
+    (void)close_file(self);
+    if (finally(self, NULL, close_sock) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(close_doc,
+"close($self)\n"
+"--\n"
+"\n"
+"Close the connection without sending QUIT: no deletion is committed.\n"
+"\n"
+"It may be called from another thread; a call that is blocked in this\n"
+"connection ends with ConnectionAbortedError.");
+
+static PyObject *
+pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return lifecycle_close(POP3(op));
+}
+
+PyMethodDef lifecycle_methods[] = {
+    ARGS_METHOD("__init__", pop3___init__, init_doc),
+    ARGS_METHOD("_create_socket", pop3__create_socket, create_socket_doc),
+    {"close", pop3_close_method, METH_NOARGS, close_doc},
+    {NULL, NULL, 0, NULL},
+};

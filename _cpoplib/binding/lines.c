@@ -1,0 +1,30 @@
+#include "binding/lines.h"
+
+PyObject *
+lines_bytes(const char *base, struct pop_span span)
+{
+    return PyBytes_FromStringAndSize(base + span.offset,
+                                     (Py_ssize_t)span.length);
+}
+
+int
+lines_append(PyObject *list, const char *base, const struct pop_span *spans,
+             size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        PyObject *line = lines_bytes(base, spans[i]);
+        int failed;
+
+        if (line == NULL) {
+            return -1;
+        }
+        failed = PyList_Append(list, line);
+        Py_DECREF(line);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* Spans of received bytes into Python objects. */
+
+#ifndef BINDING_LINES_H
+#define BINDING_LINES_H
+
+#include "binding/pycompat.h"
+#include "core/scan.h"
+
+/* A new bytes object, or NULL. */
+PyObject *lines_bytes(const char *base, struct pop_span span);
+
+/* Appends one bytes object per span; 0, or -1 with some appended. */
+int lines_append(PyObject *list, const char *base,
+                 const struct pop_span *spans, size_t count);
+
+#endif

@@ -1,0 +1,212 @@
+#include "binding/module.h"
+
+#include "binding/errors.h"
+#include "binding/lazy.h"
+#include "binding/pop3.h"
+#include "binding/reader.h"
+
+static struct PyModuleDef module_def;
+
+struct module_state *
+module_state_of_type(PyTypeObject *type)
+{
+    PyObject *module = PyType_GetModuleByDef(type, &module_def);
+
+    return module == NULL ? NULL : PyModule_GetState(module);
+}
+
+PyObject *
+module_package_attribute(struct module_state *state, PyObject *name)
+{
+    PyObject *package = PyImport_GetModule(state->name.package);
+    PyObject *value;
+
+    if (package == NULL && !PyErr_Occurred()) {
+        package = PyImport_Import(state->name.package);
+    }
+    if (package == NULL) {
+        return NULL;
+    }
+    value = PyObject_GetAttr(package, name);
+    Py_DECREF(package);
+    return value;
+}
+
+/* --- state -------------------------------------------------------------- */
+
+static int
+intern(PyObject **slot, const char *text)
+{
+    *slot = PyUnicode_InternFromString(text);
+    return *slot == NULL ? -1 : 0;
+}
+
+static int
+init_names(struct module_state *state)
+{
+    static const char *const hook_names[HOOK_COUNT] = {
+#define X(id, text) [id] = text,
+        HOOK_NAMES(X)
+#undef X
+    };
+    const struct {
+        PyObject **slot;
+        const char *text;
+    } names[] = {
+#define X(field, text) {&state->name.field, text},
+        STATE_NAMES(X)
+#undef X
+    };
+    size_t i;
+
+    for (i = 0; i < HOOK_COUNT; i++) {
+        if (intern(&state->hook_name[i], hook_names[i]) < 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (intern(names[i].slot, names[i].text) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+init_bytes(struct module_state *state)
+{
+    state->crlf = PyBytes_FromString("\r\n");
+    state->terminator = PyBytes_FromString(".");
+    state->stuffed = PyBytes_FromString("..");
+    state->positive = PyBytes_FromString("+");
+    if (state->crlf == NULL || state->terminator == NULL ||
+        state->stuffed == NULL || state->positive == NULL) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+init_types(struct module_state *state, PyObject *module)
+{
+    state->error_proto = errors_new_error_proto();
+    if (state->error_proto == NULL) {
+        return -1;
+    }
+    state->reader_type = reader_new_type(module);
+    if (state->reader_type == NULL) {
+        return -1;
+    }
+    state->lazy_type = lazy_new_type(module);
+    if (state->lazy_type == NULL) {
+        return -1;
+    }
+    state->pop3_type = pop3_new_type(state, module);
+    return state->pop3_type == NULL ? -1 : 0;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    struct module_state *state = PyModule_GetState(module);
+
+    if (init_names(state) < 0 || init_bytes(state) < 0 ||
+        init_types(state, module) < 0) {
+        return -1;
+    }
+    if (PyModule_AddObjectRef(module, "error_proto", state->error_proto) < 0) {
+        return -1;
+    }
+    if (PyModule_AddObjectRef(module, "Reader",
+                              (PyObject *)state->reader_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddObjectRef(module, "POP3",
+                                 (PyObject *)state->pop3_type);
+}
+
+/* Names and bytes refer to nothing; the collector need not see them. */
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct module_state *state = PyModule_GetState(module);
+    int i;
+
+    Py_VISIT(state->error_proto);
+    Py_VISIT(state->pop3_type);
+    Py_VISIT(state->reader_type);
+    Py_VISIT(state->lazy_type);
+    Py_VISIT(state->timestamp_pattern);
+    Py_VISIT(state->own_recv_into);
+    Py_VISIT(state->own_sendall);
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_VISIT(state->own_hook[i]);
+    }
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    struct module_state *state = PyModule_GetState(module);
+    int i;
+
+    Py_CLEAR(state->error_proto);
+    Py_CLEAR(state->pop3_type);
+    Py_CLEAR(state->reader_type);
+    Py_CLEAR(state->lazy_type);
+    Py_CLEAR(state->timestamp_pattern);
+    Py_CLEAR(state->own_recv_into);
+    Py_CLEAR(state->own_sendall);
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_CLEAR(state->own_hook[i]);
+    }
+    return 0;
+}
+
+static void
+module_free(void *module)
+{
+    struct module_state *state = PyModule_GetState((PyObject *)module);
+    int i;
+
+    (void)module_clear((PyObject *)module);
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_CLEAR(state->hook_name[i]);
+    }
+#define X(field, text) Py_CLEAR(state->name.field);
+    STATE_NAMES(X)
+#undef X
+    Py_CLEAR(state->crlf);
+    Py_CLEAR(state->terminator);
+    Py_CLEAR(state->stuffed);
+    Py_CLEAR(state->positive);
+}
+
+PyDoc_STRVAR(module_doc,
+"POP3 client in C; use it through the package poplib_c.");
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_cpoplib",
+    .m_doc = module_doc,
+    .m_size = sizeof(struct module_state),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__cpoplib(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

@@ -1,0 +1,89 @@
+/* The state of one _cpoplib module, and the ways to reach it. */
+
+#ifndef BINDING_MODULE_H
+#define BINDING_MODULE_H
+
+#include "binding/pycompat.h"
+
+/* The private methods of poplib that may be overridden, in call order. */
+#define HOOK_NAMES(X)                                                         \
+    X(HOOK_SHORTCMD, "_shortcmd")                                             \
+    X(HOOK_LONGCMD, "_longcmd")                                               \
+    X(HOOK_PUTCMD, "_putcmd")                                                 \
+    X(HOOK_PUTLINE, "_putline")                                               \
+    X(HOOK_GETLONGRESP, "_getlongresp")                                       \
+    X(HOOK_GETRESP, "_getresp")                                               \
+    X(HOOK_GETLINE, "_getline")
+
+enum hook {
+#define X(id, name) id,
+    HOOK_NAMES(X)
+#undef X
+    HOOK_COUNT
+};
+
+/* Interned names of attributes. */
+#define STATE_NAMES(X)                                                        \
+    X(close, "close")                                                         \
+    X(create_connection, "create_connection")                                 \
+    X(create_socket, "_create_socket")                                        \
+    X(debugging, "_debugging")                                                \
+    X(default_timeout, "_GLOBAL_DEFAULT_TIMEOUT")                             \
+    X(encoding, "encoding")                                                   \
+    X(file, "file")                                                           \
+    X(fileno, "fileno")                                                       \
+    X(gettimeout, "gettimeout")                                               \
+    X(group, "group")                                                         \
+    X(host, "host")                                                           \
+    X(makefile, "makefile")                                                   \
+    X(match, "match")                                                         \
+    X(maxline, "_MAXLINE")                                                    \
+    X(package, "poplib_c")                                                    \
+    X(port, "port")                                                           \
+    X(print, "print")                                                         \
+    X(raw, "raw")                                                             \
+    X(readline, "readline")                                                   \
+    X(recv_into, "recv_into")                                                 \
+    X(sendall, "sendall")                                                     \
+    X(shutdown, "shutdown")                                                   \
+    X(sock, "sock")                                                           \
+    X(socket, "socket")                                                       \
+    X(socketio_sock, "_sock")                                                 \
+    X(split, "split")                                                         \
+    X(startswith, "startswith")                                               \
+    X(timestamp, "timestamp")                                                 \
+    X(tls_established, "_tls_established")                                    \
+    X(welcome, "welcome")
+
+struct state_names {
+#define X(field, name) PyObject *field;
+    STATE_NAMES(X)
+#undef X
+};
+
+struct module_state {
+    PyObject *error_proto;
+    PyTypeObject *pop3_type;
+    PyTypeObject *reader_type;
+    PyTypeObject *lazy_type;
+    PyObject *timestamp_pattern;       /* NULL until first asked for */
+    PyObject *hook_name[HOOK_COUNT];
+    PyObject *own_hook[HOOK_COUNT];    /* POP3's own method descriptors */
+    PyObject *own_recv_into;           /* _socket.socket's; NULL until the */
+    PyObject *own_sendall;             /*   first connection */
+    PyObject *crlf;                    /* b"\r\n" */
+    PyObject *terminator;              /* b"." */
+    PyObject *stuffed;                 /* b".." */
+    PyObject *positive;                /* b"+" */
+    struct state_names name;
+};
+
+/* The state of the module that made `type` or one of its bases; NULL and
+   TypeError if there is none.  It lives as long as the type. */
+struct module_state *module_state_of_type(PyTypeObject *type);
+
+/* An attribute of the package poplib_c: socket, ssl, _MAXLINE. */
+PyObject *module_package_attribute(struct module_state *state,
+                                   PyObject *name);
+
+#endif

@@ -1,0 +1,350 @@
+#include "binding/pop3.h"
+
+#include "binding/args.h"
+#include "binding/auth.h"
+#include "binding/commands.h"
+#include "binding/dialogue.h"
+#include "binding/errors.h"
+#include "binding/lazy.h"
+#include "binding/lifecycle.h"
+#include "binding/reader.h"
+#include "binding/replies.h"
+
+#define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
+
+/* --- object ------------------------------------------------------------- */
+
+static PyObject *
+pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+         PyObject *Py_UNUSED(kwargs))
+{
+    struct module_state *state = module_state_of_type(type);
+    POP3Object *self;
+
+    if (state == NULL) {
+        return NULL;
+    }
+    self = (POP3Object *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->state = state;
+    self->max_line = DEFAULT_MAX_LINE;
+    step_reset(&self->foreign_step);
+    if (io_lock_init(&self->lock) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+pop3_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    POP3Object *self = POP3(op);
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->dict);
+    Py_VISIT(self->foreign_file);
+    return 0;
+}
+
+static int
+pop3_clear(PyObject *op)
+{
+    POP3Object *self = POP3(op);
+
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->foreign_file);
+    return 0;
+}
+
+static void
+pop3_dealloc(PyObject *op)
+{
+    POP3Object *self = POP3(op);
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(op);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    (void)pop3_clear(op);
+    io_lock_destroy(&self->lock);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+/* --- attributes --------------------------------------------------------- */
+
+static PyObject *
+get_open(POP3Object *self, PyObject *name, const char *wanted)
+{
+    PyObject *value = PyObject_GetAttr((PyObject *)self, name);
+
+    if (value == Py_None) {
+        Py_DECREF(value);
+        errors_raise_closed(wanted);
+        return NULL;
+    }
+    return value;
+}
+
+PyObject *
+pop3_get_file(POP3Object *self, const char *wanted)
+{
+    return get_open(self, self->state->name.file, wanted);
+}
+
+PyObject *
+pop3_get_sock(POP3Object *self, const char *wanted)
+{
+    return get_open(self, self->state->name.sock, wanted);
+}
+
+struct step *
+pop3_step_of(POP3Object *self, PyObject *file)
+{
+    if (reader_check(self->state, file)) {
+        return &((ReaderObject *)file)->step;
+    }
+    if (self->foreign_file != file) {
+        Py_XSETREF(self->foreign_file, Py_NewRef(file));
+        step_reset(&self->foreign_step);
+    }
+    return &self->foreign_step;
+}
+
+/* --- options ------------------------------------------------------------ */
+
+PyDoc_STRVAR(set_options_doc,
+"set_options($self, *, max_line=...)\n"
+"--\n"
+"\n"
+"Change what the keyword-only arguments of the constructor have set.\n"
+"\n"
+"max_line: octets of the longest line of a message, line end included, or\n"
+"None for no limit; a longer line raises error_proto('line too long').\n"
+"Where the module's _MAXLINE is larger, that counts.\n"
+"What is not given stays as it is.");
+
+static PyObject *
+pop3_set_options(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+            PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.set_options",
+        .names = {"max_line"},
+        .keyword_only = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (values[0] != NULL &&
+        args_max_line(values[0], &POP3(op)->max_line) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+/* --- type --------------------------------------------------------------- */
+
+static PyMethodDef option_methods[] = {
+    ARGS_METHOD("set_options", pop3_set_options, set_options_doc),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef pop3_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef pop3_members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(POP3Object, dict), READONLY,
+     NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(POP3Object, weakrefs),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(pop3_doc,
+"POP3(host, port=110, timeout=..., *, max_line=16777216)\n"
+"--\n"
+"\n"
+"A connection to a POP3 server (RFC 1939).\n"
+"\n"
+"host, port: the server; the connection is made at once, and the greeting\n"
+"is kept for getwelcome().\n"
+"timeout: seconds that connecting, and each later send and receive, may\n"
+"take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
+"ValueError.\n"
+"max_line: octets of the longest line of a message, or None; see\n"
+"set_options().\n"
+"\n"
+"Raises error_proto for a greeting that is not positive or none at all,\n"
+"OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
+"the network.  The methods raise the same, ValueError for a control\n"
+"character in an argument, and AttributeError after close().\n"
+"Arguments of commands may be str, int or anything that '%s' formats.");
+
+static PyType_Slot pop3_slots[] = {
+    {Py_tp_doc, (void *)pop3_doc},
+    {Py_tp_new, pop3_new},
+    {Py_tp_traverse, pop3_traverse},
+    {Py_tp_clear, pop3_clear},
+    {Py_tp_dealloc, pop3_dealloc},
+    {Py_tp_getset, pop3_getset},
+    {Py_tp_members, pop3_members},
+    {0, NULL},
+};
+
+static PyType_Spec pop3_spec = {
+    .name = "poplib_c.POP3",
+    .basicsize = sizeof(POP3Object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = pop3_slots,
+};
+
+/* As if assigned to the class: that makes __init__ a method with a signature
+   of its own, where a slot would give (*args, **kwargs). */
+static int
+add_methods(PyTypeObject *type, PyMethodDef *method)
+{
+    for (; method->ml_name != NULL; method++) {
+        PyObject *descriptor = PyDescr_NewMethod(type, method);
+        int failed;
+
+        if (descriptor == NULL) {
+            return -1;
+        }
+        failed = PyObject_SetAttrString((PyObject *)type, method->ml_name,
+                                        descriptor);
+        Py_DECREF(descriptor);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* inspect.signature(POP3.__init__) without its `self`. */
+static PyObject *
+init_signature(PyObject *init)
+{
+    PyObject *inspect = PyImport_ImportModule("inspect");
+    PyObject *method = NULL;
+    PyObject *values = NULL;
+    PyObject *parameters = NULL;
+    PyObject *signature = NULL;
+
+    if (inspect == NULL) {
+        return NULL;
+    }
+    method = PyObject_CallMethod(inspect, "signature", "O", init);
+    if (method != NULL) {
+        values = PyObject_GetAttrString(method, "parameters");
+    }
+    if (values != NULL) {
+        parameters = PyMapping_Values(values);
+    }
+    if (parameters != NULL && PyList_SetSlice(parameters, 0, 1, NULL) == 0) {
+        signature =
+            PyObject_CallMethod(inspect, "Signature", "O", parameters);
+    }
+    Py_DECREF(inspect);
+    Py_XDECREF(method);
+    Py_XDECREF(values);
+    Py_XDECREF(parameters);
+    return signature;
+}
+
+/* __signature__ of POP3 and of the subclasses that share its constructor:
+   inspect can find out neither for itself on every version. */
+static PyObject *
+pop3_signature(struct module_state *state, PyTypeObject *owner)
+{
+    PyObject *init = PyObject_GetAttrString((PyObject *)owner, "__init__");
+    PyObject *own;
+    PyObject *signature = NULL;
+
+    if (init == NULL) {
+        return NULL;
+    }
+    own = PyObject_GetAttrString((PyObject *)state->pop3_type, "__init__");
+    if (own == init && Py_IS_TYPE(own, &PyMethodDescr_Type)) {
+        signature = init_signature(init);
+    }
+    else if (own != NULL) {
+        PyErr_SetString(PyExc_AttributeError, "__signature__");
+    }
+    Py_XDECREF(own);
+    Py_DECREF(init);
+    return signature;
+}
+
+/* The class attributes that are no methods. */
+static int
+add_attributes(struct module_state *state, PyTypeObject *type)
+{
+    PyObject *encoding = PyUnicode_InternFromString("UTF-8");
+    int failed;
+
+    if (encoding == NULL) {
+        return -1;
+    }
+    failed = PyObject_SetAttr((PyObject *)type, state->name.encoding,
+                              encoding);
+    Py_DECREF(encoding);
+    if (failed < 0) {
+        return -1;
+    }
+    if (lazy_add(state, type, "timestamp", auth_timestamp_pattern) < 0) {
+        return -1;
+    }
+    return lazy_add(state, type, "__signature__", pop3_signature);
+}
+
+/* What hook_is_own() compares with. */
+static int
+remember_hooks(struct module_state *state, PyTypeObject *type)
+{
+    int i;
+
+    for (i = 0; i < HOOK_COUNT; i++) {
+        state->own_hook[i] =
+            PyObject_GetAttr((PyObject *)type, state->hook_name[i]);
+        if (state->own_hook[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyTypeObject *
+pop3_new_type(struct module_state *state, PyObject *module)
+{
+    PyMethodDef *const tables[] = {
+        lifecycle_methods, option_methods, replies_methods,
+        dialogue_methods,  commands_methods, auth_methods,
+    };
+    PyTypeObject *type;
+    size_t i;
+
+    type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pop3_spec, NULL);
+    if (type == NULL) {
+        return NULL;
+    }
+    for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        if (add_methods(type, tables[i]) < 0) {
+            goto error;
+        }
+    }
+    if (add_attributes(state, type) < 0 || remember_hooks(state, type) < 0) {
+        goto error;
+    }
+    return type;
+error:
+    Py_DECREF(type);
+    return NULL;
+}

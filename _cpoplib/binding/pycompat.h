@@ -1,0 +1,119 @@
+/* The few shims that let one source compile for CPython 3.9 to 3.14. */
+
+#ifndef BINDING_PYCOMPAT_H
+#define BINDING_PYCOMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#if PY_VERSION_HEX < 0x030a0000
+
+static inline PyObject *
+Py_NewRef(PyObject *object)
+{
+    Py_INCREF(object);
+    return object;
+}
+
+static inline PyObject *
+Py_XNewRef(PyObject *object)
+{
+    Py_XINCREF(object);
+    return object;
+}
+
+static inline int
+PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
+{
+    Py_XINCREF(value);
+    if (PyModule_AddObject(module, name, value) < 0) {
+        Py_XDECREF(value);
+        return -1;
+    }
+    return 0;
+}
+
+#endif
+
+#if PY_VERSION_HEX < 0x030b0000
+
+static inline PyObject *
+PyType_GetModuleByDef(PyTypeObject *type, PyModuleDef *def)
+{
+    PyObject *mro = type->tp_mro;
+    Py_ssize_t i;
+
+    for (i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyObject *module = NULL;
+
+        if (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
+            module = ((PyHeapTypeObject *)base)->ht_module;
+        }
+        if (module != NULL && PyModule_GetDef(module) == def) {
+            return module;
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "%s is not a type of _cpoplib",
+                 type->tp_name);
+    return NULL;
+}
+
+#endif
+
+#if PY_VERSION_HEX < 0x030c0000
+
+/* The pending exception, normalised, which is cleared; NULL if none. */
+static inline PyObject *
+PyErr_GetRaisedException(void)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL) {
+        return NULL;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        (void)PyException_SetTraceback(value, traceback);
+    }
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+/* Steals the exception, which may be NULL. */
+static inline void
+PyErr_SetRaisedException(PyObject *exception)
+{
+    if (exception == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exception)), exception,
+                  PyException_GetTraceback(exception));
+}
+
+#endif
+
+#if PY_VERSION_HEX < 0x030d0000
+
+/* 1 and the attribute, 0 and NULL if there is none, -1 and an exception. */
+static inline int
+PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **value)
+{
+    *value = PyObject_GetAttr(object, name);
+    if (*value != NULL) {
+        return 1;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
+#endif
+
+#endif

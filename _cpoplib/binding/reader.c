@@ -1,0 +1,254 @@
+/* The type Reader: what Python sees. */
+
+#include "binding/reader.h"
+
+#include "binding/readerfile.h"
+
+#define READER(op) ((ReaderObject *)(op))
+
+bool
+reader_check(struct module_state *state, PyObject *object)
+{
+    return Py_IS_TYPE(object, state->reader_type);
+}
+
+/* --- life cycle --------------------------------------------------------- */
+
+/* Readers are made by reader_adopt() alone. */
+static PyObject *
+reader_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                  PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
+                 type->tp_name);
+    return NULL;
+}
+
+static ReaderObject *
+reader_new(struct module_state *state, PyObject *sock, PyObject *file)
+{
+    ReaderObject *self = PyObject_GC_New(ReaderObject, state->reader_type);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    self->weakrefs = NULL;
+    self->state = state;
+    self->sock = Py_NewRef(sock);
+    self->file = Py_NewRef(file);
+    self->lock.handle = NULL;
+    pop_link_init(&self->link);
+    self->direct = pop_transport_fd_new();
+    self->pysock = NULL;
+    step_reset(&self->step);
+    self->closed = false;
+    self->file_closed = false;
+    PyObject_GC_Track((PyObject *)self);
+    if (self->direct == NULL) {
+        PyErr_NoMemory();
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (io_lock_init(&self->lock) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return self;
+}
+
+static int
+reader_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    ReaderObject *self = READER(op);
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->sock);
+    Py_VISIT(self->file);
+    return 0;
+}
+
+static int
+reader_clear(PyObject *op)
+{
+    ReaderObject *self = READER(op);
+
+    self->closed = true;
+    self->file_closed = true;
+    Py_CLEAR(self->sock);
+    Py_CLEAR(self->file);
+    return 0;
+}
+
+static void
+destroy_transport(struct pop_transport *transport)
+{
+    if (transport != NULL) {
+        transport->ops->destroy(transport);
+    }
+}
+
+static void
+reader_dealloc(PyObject *op)
+{
+    ReaderObject *self = READER(op);
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(op);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    destroy_transport(self->direct);
+    destroy_transport(self->pysock);
+    pop_link_release(&self->link);
+    io_lock_destroy(&self->lock);
+    (void)reader_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+/* Whether `file` is exactly a BufferedReader: 1, 0, or -1. */
+static int
+is_buffered_reader(PyObject *file)
+{
+    PyObject *module = PyImport_ImportModule("_io");
+    PyObject *type;
+    int is_exact;
+
+    if (module == NULL) {
+        return -1;
+    }
+    type = PyObject_GetAttrString(module, "BufferedReader");
+    Py_DECREF(module);
+    if (type == NULL) {
+        return -1;
+    }
+    is_exact = (PyObject *)Py_TYPE(file) == type;
+    Py_DECREF(type);
+    return is_exact;
+}
+
+/* Whether `raw` is exactly a SocketIO over `sock`: 1, 0, or -1. */
+static int
+is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
+{
+    PyObject *module = PyImport_ImportModule("socket");
+    PyObject *type;
+    PyObject *inner;
+    int is_exact;
+
+    if (module == NULL) {
+        return -1;
+    }
+    type = PyObject_GetAttrString(module, "SocketIO");
+    Py_DECREF(module);
+    if (type == NULL) {
+        return -1;
+    }
+    is_exact = (PyObject *)Py_TYPE(raw) == type;
+    Py_DECREF(type);
+    if (!is_exact) {
+        return 0;
+    }
+    inner = PyObject_GetAttr(raw, state->name.socketio_sock);
+    Py_XDECREF(inner);
+    return inner == NULL ? -1 : inner == sock;
+}
+
+PyObject *
+reader_adopt(struct module_state *state, PyObject *sock, PyObject *file)
+{
+    PyObject *raw;
+    int ours = is_buffered_reader(file);
+
+    if (ours <= 0) {
+        return ours < 0 ? NULL : Py_NewRef(file);
+    }
+    raw = PyObject_GetAttr(file, state->name.raw);
+    if (raw == NULL) {
+        return NULL;
+    }
+    ours = is_socketio_over(state, raw, sock);
+    Py_DECREF(raw);
+    if (ours <= 0) {
+        return ours < 0 ? NULL : Py_NewRef(file);
+    }
+    return (PyObject *)reader_new(state, sock, file);
+}
+
+static PyObject *
+reader_repr(PyObject *op)
+{
+    return PyUnicode_FromFormat("<poplib_c.Reader %s at %p>",
+                                READER(op)->closed ? "closed" : "open", op);
+}
+
+static PyMemberDef reader_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(ReaderObject, weakrefs),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(reader_doc,
+"A buffered binary reader over a POP3 connection's own receive buffer.\n"
+"\n"
+"It is what the attribute .file of a connection is; it reads what the\n"
+"commands have not read.");
+
+static PyType_Slot reader_slots[] = {
+    {Py_tp_doc, (void *)reader_doc},
+    {Py_tp_new, reader_refuse_new},
+    {Py_tp_traverse, reader_traverse},
+    {Py_tp_clear, reader_clear},
+    {Py_tp_dealloc, reader_dealloc},
+    {Py_tp_repr, reader_repr},
+    {Py_tp_iter, readerfile_iter},
+    {Py_tp_iternext, readerfile_next},
+    {Py_tp_methods, readerfile_methods},
+    {Py_tp_getset, readerfile_getset},
+    {Py_tp_members, reader_members},
+    {0, NULL},
+};
+
+static PyType_Spec reader_spec = {
+    .name = "poplib_c.Reader",
+    .basicsize = sizeof(ReaderObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = reader_slots,
+};
+
+/* isinstance(file, io.BufferedIOBase) holds for it. */
+static int
+register_as_buffered(PyObject *type)
+{
+    PyObject *module = PyImport_ImportModule("io");
+    PyObject *result;
+    PyObject *base;
+
+    if (module == NULL) {
+        return -1;
+    }
+    base = PyObject_GetAttrString(module, "BufferedIOBase");
+    Py_DECREF(module);
+    if (base == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethod(base, "register", "O", type);
+    Py_DECREF(base);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+PyTypeObject *
+reader_new_type(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
+
+    if (type == NULL) {
+        return NULL;
+    }
+    if (register_as_buffered(type) < 0) {
+        Py_DECREF(type);
+        return NULL;
+    }
+    return (PyTypeObject *)type;
+}

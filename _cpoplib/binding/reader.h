@@ -1,0 +1,71 @@
+/* What .file is: a buffered binary reader over the connection's own buffer,
+   so that no byte that C has received is hidden from Python. */
+
+#ifndef BINDING_READER_H
+#define BINDING_READER_H
+
+#include "binding/io.h"
+#include "binding/module.h"
+#include "binding/step.h"
+#include "core/link.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *weakrefs;
+    struct module_state *state;    /* borrowed from the type's module */
+    PyObject *sock;                /* read from; never NULL once adopted */
+    PyObject *file;                /* what makefile() gave; it holds the
+                                      descriptor open until it is closed */
+    struct io_lock lock;           /* held while bytes are moved */
+    struct pop_link link;          /* touched with the lock held only */
+    struct pop_transport *direct;  /* on the descriptor */
+    struct pop_transport *pysock;  /* on the methods; NULL until needed */
+    struct step step;
+    bool closed;
+    bool file_closed;              /* after closed: by the last user */
+} ReaderObject;
+
+/* A new type poplib_c.Reader, or NULL. */
+PyTypeObject *reader_new_type(PyObject *module);
+
+/* What .file is to be for `file`, which sock.makefile("rb") has returned: a
+   new Reader if that is exactly a BufferedReader over a SocketIO over that
+   same socket, else `file` itself.  A new reference, or NULL. */
+PyObject *reader_adopt(struct module_state *state, PyObject *sock,
+                       PyObject *file);
+
+bool reader_check(struct module_state *state, PyObject *object);
+
+/* Takes the reader for moving bytes: waits for its lock, and asks the socket
+   anew for its descriptor and timeout.  -1 and an exception: RuntimeError if
+   this thread is inside already, ValueError if the reader is closed. */
+int reader_enter(ReaderObject *self);
+
+/* The same for reading or sending on a stream that is in step: -1 also with
+   the exceptions of step_check(). */
+int reader_enter_in_step(ReaderObject *self);
+
+/* Gives it back.  A pending exception stays. */
+void reader_leave(ReaderObject *self);
+
+/* Records that the stream is over: nothing is unread. */
+void reader_end(ReaderObject *self);
+
+/* Records what a failed read means for the stream, and raises. */
+void reader_fail(ReaderObject *self, enum pop_status status,
+                 struct pop_error *error);
+
+/* The same for a failed write: `untouched` if not a byte of the command can
+   have been sent. */
+void reader_fail_write(ReaderObject *self, enum pop_status status,
+                       struct pop_error *error, bool untouched);
+
+/* Receives at least one byte: 1, or 0 at the end of the stream, or -1 and an
+   exception.  Entered. */
+int reader_fill(ReaderObject *self);
+
+/* Closes it, waking a thread that is inside; that thread then closes .file.
+   -1 and an exception if closing .file failed. */
+int reader_close(ReaderObject *self);
+
+#endif

@@ -1,0 +1,507 @@
+/* The methods of a Reader: those of a buffered binary file. */
+
+#include "binding/readerfile.h"
+
+#include <string.h>
+
+#define READER(op) ((ReaderObject *)(op))
+
+#define ALL_OCTETS PY_SSIZE_T_MAX
+
+/* The first `octets` unread bytes as an object, consumed.  Whoever reads by
+   hand has read the answer to the oldest command. */
+static PyObject *
+take_bytes(ReaderObject *self, size_t octets)
+{
+    struct pop_buffer *in = &self->link.in;
+    PyObject *bytes;
+
+    bytes = PyBytes_FromStringAndSize(pop_buffer_bytes(in),
+                                      (Py_ssize_t)octets);
+    if (bytes != NULL) {
+        pop_buffer_consume(in, octets);
+        step_answer(&self->step);
+    }
+    return bytes;
+}
+
+static size_t
+at_most(const ReaderObject *self, size_t wanted)
+{
+    size_t length = pop_buffer_length(&self->link.in);
+
+    return length < wanted ? length : wanted;
+}
+
+/* Receives until `wanted` octets are unread, or the stream has ended. */
+static int
+fill_up_to(ReaderObject *self, size_t wanted)
+{
+    while (pop_buffer_length(&self->link.in) < wanted) {
+        int got = reader_fill(self);
+
+        if (got <= 0) {
+            return got;
+        }
+    }
+    return 0;
+}
+
+/* Receives at least once if there is nothing unread. */
+static int
+fill_if_empty(ReaderObject *self)
+{
+    return fill_up_to(self, 1);
+}
+
+/* Receives until there is a line end within `limit` octets, or as many
+   octets, or the end of the stream; *octets is what to take. */
+static int
+fill_line(ReaderObject *self, size_t limit, size_t *octets)
+{
+    size_t searched = 0;
+
+    for (;;) {
+        const struct pop_buffer *in = &self->link.in;
+        enum pop_status status;
+        int got;
+
+        status = pop_scan_line(pop_buffer_bytes(in), pop_buffer_length(in),
+                               limit, &searched, octets);
+        if (status == POP_OK) {
+            return 0;
+        }
+        *octets = at_most(self, limit);
+        if (*octets == limit) {
+            return 0;
+        }
+        got = reader_fill(self);
+        if (got <= 0) {
+            *octets = at_most(self, limit);
+            return got;
+        }
+    }
+}
+
+/* The one optional argument, a size: None and negative ones mean all. */
+static int
+parse_size(PyObject *args, const char *format, Py_ssize_t *size)
+{
+    PyObject *value = Py_None;
+
+    *size = -1;
+    if (!PyArg_ParseTuple(args, format, &value)) {
+        return -1;
+    }
+    if (value != Py_None) {
+        *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    }
+    if (*size == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (*size < 0) {
+        *size = ALL_OCTETS;
+    }
+    return 0;
+}
+
+static PyObject *
+read_line(ReaderObject *self, Py_ssize_t limit)
+{
+    PyObject *line = NULL;
+    size_t octets;
+
+    if (reader_enter_in_step(self) < 0) {
+        return NULL;
+    }
+    if (fill_line(self, (size_t)limit, &octets) == 0) {
+        line = take_bytes(self, octets);
+    }
+    reader_leave(self);
+    return line;
+}
+
+PyDoc_STRVAR(readline_doc,
+"readline($self, size=-1, /)\n"
+"--\n"
+"\n"
+"Read a line with its line end, at most size octets of it.\n"
+"\n"
+"b'' at the end of the stream.");
+
+static PyObject *
+readerfile_readline(PyObject *op, PyObject *args)
+{
+    Py_ssize_t size;
+
+    if (parse_size(args, "|O:readline", &size) < 0) {
+        return NULL;
+    }
+    return read_line(READER(op), size);
+}
+
+PyDoc_STRVAR(read_doc,
+"read($self, size=-1, /)\n"
+"--\n"
+"\n"
+"Read size octets, or fewer at the end of the stream; without size, all.");
+
+static PyObject *
+readerfile_read(PyObject *op, PyObject *args)
+{
+    ReaderObject *self = READER(op);
+    PyObject *bytes = NULL;
+    Py_ssize_t size;
+
+    if (parse_size(args, "|O:read", &size) < 0) {
+        return NULL;
+    }
+    if (reader_enter_in_step(self) < 0) {
+        return NULL;
+    }
+    if (fill_up_to(self, (size_t)size) == 0) {
+        bytes = take_bytes(self, at_most(self, (size_t)size));
+    }
+    reader_leave(self);
+    return bytes;
+}
+
+PyDoc_STRVAR(read1_doc,
+"read1($self, size=-1, /)\n"
+"--\n"
+"\n"
+"Read what is there, at most size octets, with at most one receive.");
+
+static PyObject *
+readerfile_read1(PyObject *op, PyObject *args)
+{
+    ReaderObject *self = READER(op);
+    PyObject *bytes = NULL;
+    Py_ssize_t size;
+
+    if (parse_size(args, "|O:read1", &size) < 0) {
+        return NULL;
+    }
+    if (reader_enter_in_step(self) < 0) {
+        return NULL;
+    }
+    if (size == 0 || fill_if_empty(self) == 0) {
+        bytes = take_bytes(self, at_most(self, (size_t)size));
+    }
+    reader_leave(self);
+    return bytes;
+}
+
+PyDoc_STRVAR(peek_doc,
+"peek($self, size=0, /)\n"
+"--\n"
+"\n"
+"Return what is unread without reading it, after at most one receive.");
+
+static PyObject *
+readerfile_peek(PyObject *op, PyObject *args)
+{
+    ReaderObject *self = READER(op);
+    PyObject *bytes = NULL;
+    Py_ssize_t size = 0;
+
+    if (!PyArg_ParseTuple(args, "|n:peek", &size)) {
+        return NULL;
+    }
+    if (reader_enter_in_step(self) < 0) {
+        return NULL;
+    }
+    if (fill_if_empty(self) == 0) {
+        const struct pop_buffer *in = &self->link.in;
+
+        bytes = PyBytes_FromStringAndSize(pop_buffer_bytes(in),
+                                          (Py_ssize_t)pop_buffer_length(in));
+    }
+    reader_leave(self);
+    return bytes;
+}
+
+/* Fills `view` from unread bytes; `whole`: receives until it is full. */
+static Py_ssize_t
+read_into(ReaderObject *self, Py_buffer *view, bool whole)
+{
+    size_t wanted = (size_t)view->len;
+    size_t octets;
+    int failed;
+
+    if (reader_enter_in_step(self) < 0) {
+        return -1;
+    }
+    failed = fill_up_to(self, whole || wanted == 0 ? wanted : 1) < 0;
+    octets = at_most(self, wanted);
+    if (!failed && octets > 0) {
+        memcpy(view->buf, pop_buffer_bytes(&self->link.in), octets);
+        pop_buffer_consume(&self->link.in, octets);
+        step_answer(&self->step);
+    }
+    reader_leave(self);
+    return failed ? -1 : (Py_ssize_t)octets;
+}
+
+static PyObject *
+read_into_buffer(PyObject *op, PyObject *buffer, bool whole)
+{
+    Py_buffer view;
+    Py_ssize_t octets;
+
+    if (!PyArg_Parse(buffer, "w*:readinto", &view)) {
+        return NULL;
+    }
+    octets = read_into(READER(op), &view, whole);
+    PyBuffer_Release(&view);
+    return octets < 0 ? NULL : PyLong_FromSsize_t(octets);
+}
+
+PyDoc_STRVAR(readinto_doc,
+"readinto($self, buffer, /)\n"
+"--\n"
+"\n"
+"Fill a writable buffer; return how many octets were stored.\n"
+"\n"
+"Fewer than the buffer holds only at the end of the stream.");
+
+static PyObject *
+readerfile_readinto(PyObject *op, PyObject *buffer)
+{
+    return read_into_buffer(op, buffer, true);
+}
+
+PyDoc_STRVAR(readinto1_doc,
+"readinto1($self, buffer, /)\n"
+"--\n"
+"\n"
+"Store what is there in a writable buffer, with at most one receive.");
+
+static PyObject *
+readerfile_readinto1(PyObject *op, PyObject *buffer)
+{
+    return read_into_buffer(op, buffer, false);
+}
+
+PyObject *
+readerfile_next(PyObject *op)
+{
+    PyObject *line = read_line(READER(op), ALL_OCTETS);
+
+    if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+PyDoc_STRVAR(readlines_doc,
+"readlines($self, hint=-1, /)\n"
+"--\n"
+"\n"
+"Read lines to the end of the stream, or until they have hint octets.");
+
+static PyObject *
+readerfile_readlines(PyObject *op, PyObject *args)
+{
+    PyObject *list;
+    PyObject *line;
+    Py_ssize_t hint;
+    Py_ssize_t total = 0;
+
+    if (parse_size(args, "|O:readlines", &hint) < 0) {
+        return NULL;
+    }
+    list = PyList_New(0);
+    if (list == NULL) {
+        return NULL;
+    }
+    while ((line = readerfile_next(op)) != NULL) {
+        int failed = PyList_Append(list, line);
+
+        total += PyBytes_GET_SIZE(line);
+        Py_DECREF(line);
+        if (failed < 0) {
+            break;
+        }
+        if (hint > 0 && total >= hint) {
+            return list;
+        }
+    }
+    if (PyErr_Occurred()) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* --- the rest of a file ------------------------------------------------- */
+
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n"
+"--\n"
+"\n"
+"Close the reader.  A thread that is blocked in it is woken.");
+
+static PyObject *
+readerfile_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    if (reader_close(READER(op)) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+check_open(ReaderObject *self)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
+        return -1;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(fileno_doc,
+"fileno($self, /)\n"
+"--\n"
+"\n"
+"Return the descriptor of the socket.");
+
+static PyObject *
+readerfile_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ReaderObject *self = READER(op);
+
+    if (check_open(self) < 0) {
+        return NULL;
+    }
+    return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
+}
+
+PyDoc_STRVAR(readable_doc,
+"readable($self, /)\n"
+"--\n"
+"\n"
+"True.");
+
+static PyObject *
+readerfile_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
+}
+
+PyDoc_STRVAR(writable_doc,
+"writable($self, /)\n"
+"--\n"
+"\n"
+"False.");
+
+PyDoc_STRVAR(seekable_doc,
+"seekable($self, /)\n"
+"--\n"
+"\n"
+"False.");
+
+PyDoc_STRVAR(isatty_doc,
+"isatty($self, /)\n"
+"--\n"
+"\n"
+"False.");
+
+static PyObject *
+readerfile_false(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
+}
+
+PyDoc_STRVAR(flush_doc,
+"flush($self, /)\n"
+"--\n"
+"\n"
+"Do nothing: nothing is written through a reader.");
+
+static PyObject *
+readerfile_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(unsupported_doc,
+"Raises io.UnsupportedOperation: a reader neither writes nor seeks.");
+
+static PyObject *
+readerfile_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
+{
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *type;
+
+    if (io == NULL) {
+        return NULL;
+    }
+    type = PyObject_GetAttrString(io, "UnsupportedOperation");
+    Py_DECREF(io);
+    if (type != NULL) {
+        PyErr_SetString(type, "a POP3 reader neither writes nor seeks");
+        Py_DECREF(type);
+    }
+    return NULL;
+}
+
+static PyObject *
+readerfile_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
+}
+
+static PyObject *
+readerfile_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
+{
+    return readerfile_close(op, NULL);
+}
+
+PyObject *
+readerfile_iter(PyObject *op)
+{
+    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
+}
+
+static PyObject *
+readerfile_get_closed(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(READER(op)->closed);
+}
+
+static PyObject *
+readerfile_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString("rb");
+}
+
+PyMethodDef readerfile_methods[] = {
+    {"read", readerfile_read, METH_VARARGS, read_doc},
+    {"read1", readerfile_read1, METH_VARARGS, read1_doc},
+    {"readinto", readerfile_readinto, METH_O, readinto_doc},
+    {"readinto1", readerfile_readinto1, METH_O, readinto1_doc},
+    {"readline", readerfile_readline, METH_VARARGS, readline_doc},
+    {"readlines", readerfile_readlines, METH_VARARGS, readlines_doc},
+    {"peek", readerfile_peek, METH_VARARGS, peek_doc},
+    {"close", readerfile_close, METH_NOARGS, close_doc},
+    {"fileno", readerfile_fileno, METH_NOARGS, fileno_doc},
+    {"readable", readerfile_readable, METH_NOARGS, readable_doc},
+    {"writable", readerfile_false, METH_NOARGS, writable_doc},
+    {"seekable", readerfile_false, METH_NOARGS, seekable_doc},
+    {"isatty", readerfile_false, METH_NOARGS, isatty_doc},
+    {"flush", readerfile_flush, METH_NOARGS, flush_doc},
+    {"write", readerfile_unsupported, METH_VARARGS, unsupported_doc},
+    {"seek", readerfile_unsupported, METH_VARARGS, unsupported_doc},
+    {"tell", readerfile_unsupported, METH_VARARGS, unsupported_doc},
+    {"truncate", readerfile_unsupported, METH_VARARGS, unsupported_doc},
+    {"__enter__", readerfile_enter_context, METH_NOARGS, NULL},
+    {"__exit__", readerfile_exit_context, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+PyGetSetDef readerfile_getset[] = {
+    {"closed", readerfile_get_closed, NULL, "Whether close() was called.", NULL},
+    {"mode", readerfile_get_mode, NULL, "'rb'", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};

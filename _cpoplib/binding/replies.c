@@ -1,0 +1,341 @@
+#include "binding/replies.h"
+
+#include "binding/errors.h"
+#include "binding/getline.h"
+#include "binding/hooks.h"
+#include "binding/stream.h"
+#include "binding/trace.h"
+
+/* --- _getresp ----------------------------------------------------------- */
+
+/* bytes.startswith(prefix), or that method of whatever _getline returned. */
+static int
+starts_with(POP3Object *self, PyObject *line, PyObject *prefix)
+{
+    PyObject *result;
+    int truth;
+
+    if (PyBytes_CheckExact(line)) {
+        Py_ssize_t size = PyBytes_GET_SIZE(prefix);
+
+        return PyBytes_GET_SIZE(line) >= size &&
+               memcmp(PyBytes_AS_STRING(line), PyBytes_AS_STRING(prefix),
+                      (size_t)size) == 0;
+    }
+    result = PyObject_CallMethodObjArgs(line, self->state->name.startswith,
+                                        prefix, NULL);
+    if (result == NULL) {
+        return -1;
+    }
+    truth = PyObject_IsTrue(result);
+    Py_DECREF(result);
+    return truth;
+}
+
+static PyObject *
+get_status_line(POP3Object *self)
+{
+    PyObject *line;
+    PyObject *octets;
+    int verbose;
+
+    if (getline_call(self, &line, &octets) < 0) {
+        return NULL;
+    }
+    Py_DECREF(octets);
+    verbose = trace_is_verbose(self);
+    if (verbose < 0 || (verbose > 0 && trace_print("*resp*", line) < 0)) {
+        Py_DECREF(line);
+        return NULL;
+    }
+    return line;
+}
+
+static PyObject *
+read_status(POP3Object *self)
+{
+    int failed;
+    ReaderObject *reader = getline_quiet_reader(self, &failed);
+    PyObject *line = NULL;
+    size_t limit;
+
+    if (failed) {
+        return NULL;
+    }
+    if (reader == NULL) {
+        return get_status_line(self);
+    }
+    if (getline_maxline(self, &limit) == 0) {
+        line = stream_status(reader, limit);
+    }
+    Py_DECREF(reader);
+    return line;
+}
+
+static PyObject *
+getresp_own(POP3Object *self)
+{
+    PyObject *line = read_status(self);
+    int positive;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    positive = starts_with(self, line, self->state->positive);
+    if (positive <= 0) {
+        if (positive == 0) {
+            errors_raise_response(self->state, line);
+        }
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+PyObject *
+replies_getresp(POP3Object *self)
+{
+    int own = hook_is_own(self, HOOK_GETRESP);
+
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? getresp_own(self) : hook_call(self, HOOK_GETRESP, NULL);
+}
+
+/* --- _getlongresp ------------------------------------------------------- */
+
+/* Takes the first of two leading dots away (RFC 1939, section 3); replaces
+   both objects. */
+static int
+unstuff(POP3Object *self, PyObject **line, PyObject **octets)
+{
+    int stuffed = starts_with(self, *line, self->state->stuffed);
+    PyObject *one;
+
+    if (stuffed <= 0) {
+        return stuffed;
+    }
+    one = PyLong_FromLong(1);
+    if (one == NULL) {
+        return -1;
+    }
+    Py_SETREF(*octets, PyNumber_Subtract(*octets, one));
+    Py_DECREF(one);
+    if (*octets == NULL) {
+        return -1;
+    }
+    Py_SETREF(*line, PySequence_GetSlice(*line, 1, PY_SSIZE_T_MAX));
+    return *line == NULL ? -1 : 0;
+}
+
+/* Adds a line to the list and the sum: 1, 0 if it was the terminator, -1. */
+static int
+add_line(POP3Object *self, PyObject *lines, PyObject **sum)
+{
+    PyObject *line;
+    PyObject *octets;
+    int more = -1;
+
+    if (getline_call(self, &line, &octets) < 0) {
+        return -1;
+    }
+    more = PyObject_RichCompareBool(line, self->state->terminator, Py_NE);
+    if (more <= 0) {
+        goto done;
+    }
+    more = -1;
+    if (unstuff(self, &line, &octets) < 0) {
+        goto done;
+    }
+    Py_SETREF(*sum, PyNumber_Add(*sum, octets));
+    if (*sum != NULL && PyList_Append(lines, line) == 0) {
+        more = 1;
+    }
+done:
+    Py_XDECREF(line);
+    Py_XDECREF(octets);
+    return more;
+}
+
+/* The lines behind a status line, one _getline() each. */
+static PyObject *
+get_lines(POP3Object *self, PyObject *response)
+{
+    PyObject *lines = PyList_New(0);
+    PyObject *sum = lines == NULL ? NULL : PyLong_FromLong(0);
+    PyObject *result = NULL;
+    int more = sum == NULL ? -1 : 1;
+
+    self->lines_depth++;
+    while (more > 0) {
+        more = add_line(self, lines, &sum);
+    }
+    self->lines_depth--;
+    if (more == 0) {
+        result = PyTuple_Pack(3, response, lines, sum);
+    }
+    Py_XDECREF(lines);
+    Py_XDECREF(sum);
+    return result;
+}
+
+/* An exception between two lines of a reply: the stream is out of step.  The
+   exception stays. */
+static void
+abandon(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *file;
+
+    file = PyObject_GetAttr((PyObject *)self, self->state->name.file);
+    if (file == NULL) {
+        PyErr_Clear();
+    }
+    else if (file != Py_None) {
+        step_leave(pop3_step_of(self, file),
+                   "a reply was abandoned half-way");
+    }
+    Py_XDECREF(file);
+    PyErr_SetRaisedException(pending);
+}
+
+static PyObject *
+getlongresp_by_lines(POP3Object *self)
+{
+    PyObject *response = replies_getresp(self);
+    PyObject *result;
+
+    if (response == NULL) {
+        return NULL;
+    }
+    result = get_lines(self, response);
+    if (result == NULL) {
+        abandon(self);
+    }
+    Py_DECREF(response);
+    return result;
+}
+
+static PyObject *
+getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
+{
+    struct stream_reply reply;
+    size_t limit;
+
+    if (getline_maxline(self, &limit) < 0 ||
+        stream_read_reply(reader, limit, getline_limit(self, limit),
+                          &reply) < 0) {
+        return NULL;
+    }
+    if (reply.lines == NULL) {
+        errors_raise_response(self->state, reply.response);
+        Py_DECREF(reply.response);
+        return NULL;
+    }
+    return Py_BuildValue("NNn", reply.response, reply.lines,
+                         (Py_ssize_t)reply.octets);
+}
+
+static PyObject *
+getlongresp_own(POP3Object *self)
+{
+    int failed = 0;
+    int own = hook_is_own(self, HOOK_GETRESP);
+    ReaderObject *reader = NULL;
+    PyObject *result;
+
+    if (own > 0) {
+        reader = getline_quiet_reader(self, &failed);
+    }
+    if (own < 0 || failed) {
+        return NULL;
+    }
+    if (reader == NULL) {
+        return getlongresp_by_lines(self);
+    }
+    result = getlongresp_by_reader(self, reader);
+    Py_DECREF(reader);
+    return result;
+}
+
+PyObject *
+replies_getlongresp(POP3Object *self)
+{
+    int own = hook_is_own(self, HOOK_GETLONGRESP);
+
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? getlongresp_own(self)
+               : hook_call(self, HOOK_GETLONGRESP, NULL);
+}
+
+int
+replies_are_own(POP3Object *self)
+{
+    int own = hook_is_own(self, HOOK_GETLONGRESP);
+
+    if (own > 0) {
+        own = hook_is_own(self, HOOK_GETRESP);
+    }
+    return own > 0 ? hook_is_own(self, HOOK_GETLINE) : own;
+}
+
+/* --- what Python sees --------------------------------------------------- */
+
+static PyObject *
+call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
+{
+    POP3Object *self = POP3(op);
+    PyObject *result;
+
+    if (io_lock_acquire(&self->lock) < 0) {
+        return NULL;
+    }
+    result = function(self);
+    io_lock_release(&self->lock);
+    return result;
+}
+
+PyDoc_STRVAR(getline_doc,
+"_getline($self)\n"
+"--\n"
+"\n"
+"Read one line: (line without line end, octets with it).");
+
+static PyObject *
+pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getline_own);
+}
+
+PyDoc_STRVAR(getresp_doc,
+"_getresp($self)\n"
+"--\n"
+"\n"
+"Read a status line; error_proto(line) unless it begins with b'+'.");
+
+static PyObject *
+pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getresp_own);
+}
+
+PyDoc_STRVAR(getlongresp_doc,
+"_getlongresp($self)\n"
+"--\n"
+"\n"
+"Read a multi-line reply: (response, list of lines, octets).");
+
+static PyObject *
+pop3__getlongresp(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getlongresp_own);
+}
+
+PyMethodDef replies_methods[] = {
+    {"_getline", pop3__getline, METH_NOARGS, getline_doc},
+    {"_getresp", pop3__getresp, METH_NOARGS, getresp_doc},
+    {"_getlongresp", pop3__getlongresp, METH_NOARGS, getlongresp_doc},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,21 @@
+/* poplib's _getline, _getresp and _getlongresp, and the call graph between
+   them: in C while nothing on the way is overridden, by calls of the Python
+   methods otherwise.  The connection lock is held. */
+
+#ifndef BINDING_REPLIES_H
+#define BINDING_REPLIES_H
+
+#include "binding/pop3.h"
+
+/* self._getresp(), overridden or not. */
+PyObject *replies_getresp(POP3Object *self);
+
+/* self._getlongresp(), overridden or not. */
+PyObject *replies_getlongresp(POP3Object *self);
+
+/* 1 if none of the three is overridden, 0, or -1 and an exception. */
+int replies_are_own(POP3Object *self);
+
+extern PyMethodDef replies_methods[];
+
+#endif

@@ -1,0 +1,74 @@
+#include "binding/step.h"
+
+#include "binding/errors.h"
+
+void
+step_reset(struct step *step)
+{
+    step->state = STEP_IN;
+    step->why = NULL;
+    step->unanswered = 0;
+}
+
+void
+step_leave(struct step *step, const char *why)
+{
+    if (step->state == STEP_IN) {
+        step->state = STEP_OUT;
+        step->why = why;
+    }
+}
+
+void
+step_time_out(struct step *step)
+{
+    if (step->state == STEP_IN) {
+        step->state = STEP_TIMED_OUT;
+    }
+}
+
+void
+step_end(struct step *step)
+{
+    step->state = STEP_ENDED;
+    step->unanswered = 0;
+}
+
+void
+step_note_exception(struct step *step)
+{
+    if (PyErr_ExceptionMatches(PyExc_ConnectionError)) {
+        step_end(step);
+    }
+    else if (errors_is_socket_timeout()) {
+        step_time_out(step);
+    }
+    else {
+        step_leave(step, "a read was interrupted");
+    }
+}
+
+void
+step_answer(struct step *step)
+{
+    if (step->unanswered > 0) {
+        step->unanswered--;
+    }
+}
+
+int
+step_check(struct module_state *state, const struct step *step)
+{
+    switch (step->state) {
+    case STEP_IN:
+    case STEP_ENDED:
+        break;
+    case STEP_TIMED_OUT:
+        errors_raise_timed_out_object();
+        return -1;
+    case STEP_OUT:
+        errors_raise_out_of_step(state, step->why, NULL);
+        return -1;
+    }
+    return 0;
+}

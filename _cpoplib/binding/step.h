@@ -1,0 +1,40 @@
+/* Whether a connection's next bytes are the reply that is waited for. */
+
+#ifndef BINDING_STEP_H
+#define BINDING_STEP_H
+
+#include <stddef.h>
+
+#include "binding/module.h"
+
+enum step_state {
+    STEP_IN,         /* at the start of a reply, or of what the user reads */
+    STEP_ENDED,      /* the stream is over; send and recv tell how */
+    STEP_TIMED_OUT,  /* a read timed out: what comes later is nobody's */
+    STEP_OUT         /* a reply or a command was abandoned half-way */
+};
+
+struct step {
+    enum step_state state;
+    const char *why;    /* STEP_OUT: what happened, static text */
+    size_t unanswered;  /* commands sent whose reply was not read */
+};
+
+void step_reset(struct step *step);
+
+/* These keep what was found first, but for the end of the stream. */
+void step_leave(struct step *step, const char *why);
+void step_time_out(struct step *step);
+void step_end(struct step *step);
+
+/* A read was ended by the pending exception, which stays. */
+void step_note_exception(struct step *step);
+
+/* A line was read as the answer to the oldest command. */
+void step_answer(struct step *step);
+
+/* -1 and an exception if nothing can be read or sent any more: OSError after
+   a timeout, as the socket module's own file raises, else error_proto. */
+int step_check(struct module_state *state, const struct step *step);
+
+#endif

@@ -1,0 +1,77 @@
+#include "binding/trace.h"
+
+int
+trace_is_on(POP3Object *self)
+{
+    PyObject *level;
+    int on;
+
+    level = PyObject_GetAttr((PyObject *)self, self->state->name.debugging);
+    if (level == NULL) {
+        return -1;
+    }
+    on = PyObject_IsTrue(level);
+    Py_DECREF(level);
+    return on;
+}
+
+static int
+is_over_one(PyObject *level)
+{
+    PyObject *one = PyLong_FromLong(1);
+    int over;
+
+    if (one == NULL) {
+        return -1;
+    }
+    over = PyObject_RichCompareBool(level, one, Py_GT);
+    Py_DECREF(one);
+    return over;
+}
+
+int
+trace_is_verbose(POP3Object *self)
+{
+    PyObject *level;
+    int over;
+
+    level = PyObject_GetAttr((PyObject *)self, self->state->name.debugging);
+    if (level == NULL) {
+        return -1;
+    }
+    over = is_over_one(level);
+    Py_DECREF(level);
+    return over;
+}
+
+int
+trace_print(const char *tag, PyObject *object)
+{
+    PyObject *builtins = PyImport_ImportModule("builtins");
+    PyObject *repr = NULL;
+    PyObject *result = NULL;
+
+    if (builtins == NULL) {
+        return -1;
+    }
+    repr = PyObject_Repr(object);
+    if (repr != NULL) {
+        result = PyObject_CallMethod(builtins, "print", "sO", tag, repr);
+    }
+    Py_DECREF(builtins);
+    Py_XDECREF(repr);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
+{
+    return PySys_Audit("poplib.connect", "OOO", self, host, port);
+}
+
+int
+trace_audit_putline(POP3Object *self, PyObject *line)
+{
+    return PySys_Audit("poplib.putline", "OO", self, line);
+}

@@ -1,0 +1,23 @@
+/* set_debuglevel() output and audit events, as poplib's. */
+
+#ifndef BINDING_TRACE_H
+#define BINDING_TRACE_H
+
+#include "binding/pop3.h"
+
+/* `if self._debugging`: 1, 0, or -1 and an exception. */
+int trace_is_on(POP3Object *self);
+
+/* `if self._debugging > 1`. */
+int trace_is_verbose(POP3Object *self);
+
+/* print(tag, repr(object)). */
+int trace_print(const char *tag, PyObject *object);
+
+/* sys.audit("poplib.connect", self, host, port). */
+int trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
+
+/* sys.audit("poplib.putline", self, line). */
+int trace_audit_putline(POP3Object *self, PyObject *line);
+
+#endif

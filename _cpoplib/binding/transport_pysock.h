@@ -1,0 +1,14 @@
+/* Any Python socket-like object behind the transport's vtable. */
+
+#ifndef BINDING_TRANSPORT_PYSOCK_H
+#define BINDING_TRANSPORT_PYSOCK_H
+
+#include "binding/module.h"
+#include "core/transport.h"
+
+/* A transport over the methods recv_into() and sendall() of `sock`, which the
+   caller keeps alive.  The object's own timeout counts; deadlines do not.
+   NULL and an exception if out of memory. */
+struct pop_transport *pysock_new(struct module_state *state, PyObject *sock);
+
+#endif

@@ -1,0 +1,48 @@
+/* The commands of RFC 1939, 2449 and 6856 as data, and one command line. */
+
+#ifndef POP_COMMAND_H
+#define POP_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/buffer.h"
+#include "core/status.h"
+
+enum pop_verb {
+    POP_VERB_APOP,
+    POP_VERB_CAPA,
+    POP_VERB_DELE,
+    POP_VERB_LIST,
+    POP_VERB_NOOP,
+    POP_VERB_PASS,
+    POP_VERB_QUIT,
+    POP_VERB_RETR,
+    POP_VERB_RPOP,
+    POP_VERB_RSET,
+    POP_VERB_STAT,
+    POP_VERB_TOP,
+    POP_VERB_UIDL,
+    POP_VERB_USER,
+    POP_VERB_UTF8,
+    POP_VERB_COUNT
+};
+
+struct pop_command {
+    const char *name;
+    bool multiline;               /* without an argument */
+    bool multiline_with_argument; /* LIST and UIDL answer one line then */
+};
+
+const struct pop_command *pop_command(enum pop_verb verb);
+
+/* POP_CONTROL if the line holds a control character (C0 or DEL): CR or LF in
+   an argument would make a second command of it. */
+enum pop_status pop_command_check(const char *line, size_t length);
+
+/* Adds the line and CRLF to the bytes to be sent; all or nothing.
+   POP_NO_MEMORY, POP_TOO_LONG. */
+enum pop_status pop_command_append(struct pop_buffer *out, const char *line,
+                                   size_t length);
+
+#endif

@@ -1,0 +1,27 @@
+/* A limit on how long one operation may wait, on the monotonic clock. */
+
+#ifndef POP_DEADLINE_H
+#define POP_DEADLINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POP_WAIT_FOREVER INT64_C(-1)
+#define POP_WAIT_NEVER INT64_C(0)
+
+struct pop_deadline {
+    int64_t timeout;  /* nanoseconds, POP_WAIT_FOREVER or POP_WAIT_NEVER */
+    int64_t at;       /* monotonic nanoseconds; meaningful once armed */
+    bool armed;
+};
+
+/* The clock is not read before the first wait: an operation that need not
+   wait pays nothing for its deadline. */
+void pop_deadline_set(struct pop_deadline *deadline, int64_t timeout);
+
+/* What poll() takes as its timeout: milliseconds left, rounded up so that
+   poll() never returns early into a busy loop; 0 when the time is over;
+   -1 for POP_WAIT_FOREVER.  The first call starts the clock. */
+int pop_deadline_poll_ms(struct pop_deadline *deadline);
+
+#endif

@@ -1,0 +1,77 @@
+/* A connection without its host language: a transport, the bytes in and out,
+   and the reply being read.  No function here is safe to call while another
+   thread is in one with the same link; pop_link_interrupt() alone is. */
+
+#ifndef POP_LINK_H
+#define POP_LINK_H
+
+#include <stdint.h>
+
+#include "core/buffer.h"
+#include "core/deadline.h"
+#include "core/reply.h"
+#include "core/status.h"
+#include "core/transport.h"
+
+struct pop_link {
+    struct pop_transport *transport; /* not owned; set before each operation */
+    int64_t timeout;                 /* of each recv and send: see deadline.h;
+                                        set before each operation */
+    struct pop_deadline deadline;    /* of the one that was interrupted */
+    bool resuming;                   /* go on with that deadline */
+    struct pop_buffer in;
+    struct pop_buffer out;
+    size_t chunk;                    /* room wanted for the next recv */
+    struct pop_reply reply;
+    struct pop_batch batch;
+};
+
+void pop_link_init(struct pop_link *link);
+
+/* Frees the memory.  The transports stay the caller's. */
+void pop_link_release(struct pop_link *link);
+
+/* Wakes a thread that is blocked in this link. */
+void pop_link_interrupt(struct pop_link *link);
+
+/* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again),
+   POP_SYSTEM, POP_HOST; what was not sent stays in link->out. */
+enum pop_status pop_link_flush(struct pop_link *link,
+                               struct pop_error *error);
+
+/* Receives once, behind the unread bytes of link->in.  The results of
+   pop_transport_ops.recv, POP_NO_MEMORY, POP_TOO_LONG. */
+enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);
+
+/* Whether there are unread bytes, received or ready to be received; those
+   that are ready are received.  A lone CR does not count: it is the rest of a
+   line that a server ended in LF CR.  Never waits, never fails. */
+bool pop_link_has_unread(struct pop_link *link);
+
+/* Starts reading a reply; the parameters are pop_reply_begin()'s.
+   POP_NO_MEMORY. */
+enum pop_status pop_link_begin(struct pop_link *link, bool multiline,
+                               size_t status_limit, size_t line_limit);
+
+/* Starts reading the lines behind a status line that was read already. */
+enum pop_status pop_link_begin_lines(struct pop_link *link,
+                                     size_t line_limit);
+
+/* Reads on until a batch is ready, without receiving where the unread bytes
+   are enough.  POP_OK: take link->batch (its offsets are from the first
+   unread byte), call pop_link_take(), and go on unless link->reply.part is
+   POP_REPLY_DONE.  POP_INTERRUPTED: call again.  Otherwise the results of
+   pop_link_fill() and pop_reply_scan(). */
+enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
+
+/* Looks at the unread bytes only: pop_link_pump() without receiving, with
+   POP_NEED_INPUT where it would receive. */
+enum pop_status pop_link_scan(struct pop_link *link);
+
+/* The batch has been used: forget it and the bytes it covers. */
+void pop_link_take(struct pop_link *link);
+
+/* Gives back memory that an unusually long line took. */
+void pop_link_trim(struct pop_link *link);
+
+#endif

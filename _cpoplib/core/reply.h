@@ -1,0 +1,57 @@
+/* The sans-IO reply machine: a status line, or a status line and lines
+   (RFC 1939, section 3).  It can be restarted at any byte. */
+
+#ifndef POP_REPLY_H
+#define POP_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/scan.h"
+#include "core/status.h"
+
+enum pop_reply_part {
+    POP_REPLY_STATUS,
+    POP_REPLY_LINES,
+    POP_REPLY_DONE
+};
+
+struct pop_reply {
+    enum pop_reply_part part;
+    bool multiline;      /* lines follow a status that begins with '+' */
+    size_t status_limit; /* octets of the status line, line end included */
+    size_t line_limit;   /* octets of each further line */
+    size_t searched;     /* of the line that is not complete yet */
+    size_t octets;       /* of the lines given out; a removed dot is not
+                            counted, and neither is the status line */
+};
+
+/* Lines given out and not yet taken by the host.  The offsets are relative
+   to the first unread byte. */
+struct pop_batch {
+    struct pop_span *spans;
+    size_t capacity;
+    size_t count;
+    size_t scanned;      /* leading bytes that the spans and any terminator
+                            cover: what the host consumes with the batch */
+};
+
+/* Expect a whole reply. */
+void pop_reply_begin(struct pop_reply *reply, bool multiline,
+                     size_t status_limit, size_t line_limit);
+
+/* Expect the lines of a reply whose status line has been read already. */
+void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
+
+/* Goes on through `bytes`, the unread bytes from the first on, behind what
+   the batch has scanned, and adds the lines it finds to the batch.  The
+   status line, if one is expected, comes first, in a batch of its own.
+
+   POP_OK: the batch is to be taken: it is full, it is the status line, or
+   reply->part is POP_REPLY_DONE.  POP_NEED_INPUT: all bytes were looked at;
+   call again with more (the batch may hold lines).  POP_TOO_LONG: a line over
+   its limit; the reply is lost. */
+enum pop_status pop_reply_scan(struct pop_reply *reply, const char *bytes,
+                               size_t length, struct pop_batch *batch);
+
+#endif

@@ -1,0 +1,41 @@
+"""A drop-in replacement for poplib, the POP3 client of the standard library, in C.
+
+    import poplib_c as poplib
+
+gives the classes, methods and results of the library manual's poplib page.
+"""
+
+try:
+    from _cpoplib import POP3, error_proto
+except ImportError as exc:
+    raise ImportError(
+        "the C extension _cpoplib is not built for this interpreter; in a source checkout run "
+        "'make demo', or 'python setup.py build_ext --inplace'"
+    ) from exc
+
+__all__ = ["POP3", "error_proto"]
+
+#: Whether POP3_SSL exists.
+HAVE_SSL = False
+
+POP3_PORT = 110
+POP3_SSL_PORT = 995
+
+CR = b"\r"
+LF = b"\n"
+CRLF = CR + LF
+
+#: The longest status line in octets, line end included; read anew for each reply.
+_MAXLINE = 2048
+
+_MODULES = frozenset({"errno", "re", "socket", "ssl", "sys"})
+
+
+def __getattr__(name):
+    """Import the modules that poplib has as attributes when they are first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = globals()[name] = importlib.import_module(name)
+    return module

@@ -14,14 +14,14 @@
 static PyObject *
 compile_pattern(void)
 {
-    PyObject *re = PyImport_ImportModule("re");
+    PyObject *compile = module_imported("re", "compile");
     PyObject *pattern;
 
-    if (re == NULL) {
+    if (compile == NULL) {
         return NULL;
     }
-    pattern = PyObject_CallMethod(re, "compile", "y", "\\+OK.[^<]*(<.*>)");
-    Py_DECREF(re);
+    pattern = PyObject_CallFunction(compile, "y", "\\+OK.[^<]*(<.*>)");
+    Py_DECREF(compile);
     return pattern;
 }
 

@@ -81,36 +81,36 @@ errors_raise_closed(const char *missing)
                  missing);
 }
 
-static PyObject *
-socket_timeout(void)
+void
+errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
 {
-    PyObject *module = PyImport_ImportModule("_socket");
-    PyObject *timeout;
-
-    if (module == NULL) {
-        return NULL;
-    }
-    timeout = PyObject_GetAttrString(module, "timeout");
-    Py_DECREF(module);
-    return timeout;
+    PyErr_Format(PyExc_OSError,
+                 "recv_into() returned %zd for a buffer of %zd octets", length,
+                 room);
 }
 
 static void
-raise_socket_timeout(void)
+raise_imported(const char *module_name, const char *name, const char *text)
 {
-    PyObject *timeout = socket_timeout();
+    PyObject *type = module_imported(module_name, name);
 
-    if (timeout != NULL) {
-        PyErr_SetString(timeout, "timed out");
-        Py_DECREF(timeout);
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+        Py_DECREF(type);
     }
+}
+
+void
+errors_raise_unsupported(const char *text)
+{
+    raise_imported("io", "UnsupportedOperation", text);
 }
 
 bool
 errors_is_socket_timeout(void)
 {
     PyObject *pending = PyErr_GetRaisedException();
-    PyObject *timeout = socket_timeout();
+    PyObject *timeout = module_imported("_socket", "timeout");
     bool matches = false;
 
     if (timeout == NULL) {
@@ -133,7 +133,7 @@ errors_raise(struct module_state *state, enum pop_status status,
         errors_raise_proto(state, "-ERR EOF");
         break;
     case POP_TIMEOUT:
-        raise_socket_timeout();
+        raise_imported("_socket", "timeout", "timed out");
         break;
     case POP_TOO_LONG:
         errors_raise_proto(state, "line too long");

@@ -31,6 +31,12 @@ void errors_raise_closed_meanwhile(void);
 /* An attribute of a connection that close() has taken away. */
 void errors_raise_closed(const char *missing);
 
+/* io.UnsupportedOperation(text). */
+void errors_raise_unsupported(const char *text);
+
+/* recv_into() of a socket-like object has returned nonsense. */
+void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
+
 /* Whether the pending exception is socket.timeout (TimeoutError from 3.10
    on). */
 bool errors_is_socket_timeout(void);

@@ -32,6 +32,20 @@ module_package_attribute(struct module_state *state, PyObject *name)
     return value;
 }
 
+PyObject *
+module_imported(const char *module, const char *name)
+{
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *value;
+
+    if (imported == NULL) {
+        return NULL;
+    }
+    value = PyObject_GetAttrString(imported, name);
+    Py_DECREF(imported);
+    return value;
+}
+
 /* --- state -------------------------------------------------------------- */
 
 static int

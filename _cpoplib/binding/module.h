@@ -86,4 +86,7 @@ struct module_state *module_state_of_type(PyTypeObject *type);
 PyObject *module_package_attribute(struct module_state *state,
                                    PyObject *name);
 
+/* from module import name; a new reference, or NULL. */
+PyObject *module_imported(const char *module, const char *name);
+
 #endif

@@ -106,48 +106,30 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-/* Whether `file` is exactly a BufferedReader: 1, 0, or -1. */
+/* Whether type(object) is exactly module.name: 1, 0, or -1. */
 static int
-is_buffered_reader(PyObject *file)
+is_exactly(PyObject *object, const char *module, const char *name)
 {
-    PyObject *module = PyImport_ImportModule("_io");
-    PyObject *type;
-    int is_exact;
+    PyObject *type = module_imported(module, name);
+    int is;
 
-    if (module == NULL) {
-        return -1;
-    }
-    type = PyObject_GetAttrString(module, "BufferedReader");
-    Py_DECREF(module);
     if (type == NULL) {
         return -1;
     }
-    is_exact = (PyObject *)Py_TYPE(file) == type;
+    is = (PyObject *)Py_TYPE(object) == type;
     Py_DECREF(type);
-    return is_exact;
+    return is;
 }
 
 /* Whether `raw` is exactly a SocketIO over `sock`: 1, 0, or -1. */
 static int
 is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 {
-    PyObject *module = PyImport_ImportModule("socket");
-    PyObject *type;
+    int is = is_exactly(raw, "socket", "SocketIO");
     PyObject *inner;
-    int is_exact;
 
-    if (module == NULL) {
-        return -1;
-    }
-    type = PyObject_GetAttrString(module, "SocketIO");
-    Py_DECREF(module);
-    if (type == NULL) {
-        return -1;
-    }
-    is_exact = (PyObject *)Py_TYPE(raw) == type;
-    Py_DECREF(type);
-    if (!is_exact) {
-        return 0;
+    if (is <= 0) {
+        return is;
     }
     inner = PyObject_GetAttr(raw, state->name.socketio_sock);
     Py_XDECREF(inner);
@@ -158,7 +140,7 @@ PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file)
 {
     PyObject *raw;
-    int ours = is_buffered_reader(file);
+    int ours = is_exactly(file, "_io", "BufferedReader");
 
     if (ours <= 0) {
         return ours < 0 ? NULL : Py_NewRef(file);
@@ -220,15 +202,9 @@ static PyType_Spec reader_spec = {
 static int
 register_as_buffered(PyObject *type)
 {
-    PyObject *module = PyImport_ImportModule("io");
+    PyObject *base = module_imported("io", "BufferedIOBase");
     PyObject *result;
-    PyObject *base;
 
-    if (module == NULL) {
-        return -1;
-    }
-    base = PyObject_GetAttrString(module, "BufferedIOBase");
-    Py_DECREF(module);
     if (base == NULL) {
         return -1;
     }

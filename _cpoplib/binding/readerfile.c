@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "binding/errors.h"
+
 #define READER(op) ((ReaderObject *)(op))
 
 #define ALL_OCTETS PY_SSIZE_T_MAX
@@ -221,19 +223,19 @@ readerfile_peek(PyObject *op, PyObject *args)
     return bytes;
 }
 
-/* Fills `view` from unread bytes; `whole`: receives until it is full. */
+/* Fills `view`, or stores what is there (`once`); how many octets, or -1. */
 static Py_ssize_t
-read_into(ReaderObject *self, Py_buffer *view, bool whole)
+read_into(ReaderObject *self, Py_buffer *view, bool once)
 {
-    size_t wanted = (size_t)view->len;
+    size_t wanted = once && view->len > 0 ? 1 : (size_t)view->len;
     size_t octets;
     int failed;
 
     if (reader_enter_in_step(self) < 0) {
         return -1;
     }
-    failed = fill_up_to(self, whole || wanted == 0 ? wanted : 1) < 0;
-    octets = at_most(self, wanted);
+    failed = fill_up_to(self, wanted) < 0;
+    octets = at_most(self, (size_t)view->len);
     if (!failed && octets > 0) {
         memcpy(view->buf, pop_buffer_bytes(&self->link.in), octets);
         pop_buffer_consume(&self->link.in, octets);
@@ -244,7 +246,7 @@ read_into(ReaderObject *self, Py_buffer *view, bool whole)
 }
 
 static PyObject *
-read_into_buffer(PyObject *op, PyObject *buffer, bool whole)
+read_into_buffer(PyObject *op, PyObject *buffer, bool once)
 {
     Py_buffer view;
     Py_ssize_t octets;
@@ -252,7 +254,7 @@ read_into_buffer(PyObject *op, PyObject *buffer, bool whole)
     if (!PyArg_Parse(buffer, "w*:readinto", &view)) {
         return NULL;
     }
-    octets = read_into(READER(op), &view, whole);
+    octets = read_into(READER(op), &view, once);
     PyBuffer_Release(&view);
     return octets < 0 ? NULL : PyLong_FromSsize_t(octets);
 }
@@ -268,7 +270,7 @@ PyDoc_STRVAR(readinto_doc,
 static PyObject *
 readerfile_readinto(PyObject *op, PyObject *buffer)
 {
-    return read_into_buffer(op, buffer, true);
+    return read_into_buffer(op, buffer, false);
 }
 
 PyDoc_STRVAR(readinto1_doc,
@@ -280,7 +282,7 @@ PyDoc_STRVAR(readinto1_doc,
 static PyObject *
 readerfile_readinto1(PyObject *op, PyObject *buffer)
 {
-    return read_into_buffer(op, buffer, false);
+    return read_into_buffer(op, buffer, true);
 }
 
 PyObject *
@@ -431,18 +433,7 @@ PyDoc_STRVAR(unsupported_doc,
 static PyObject *
 readerfile_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 {
-    PyObject *io = PyImport_ImportModule("io");
-    PyObject *type;
-
-    if (io == NULL) {
-        return NULL;
-    }
-    type = PyObject_GetAttrString(io, "UnsupportedOperation");
-    Py_DECREF(io);
-    if (type != NULL) {
-        PyErr_SetString(type, "a POP3 reader neither writes nor seeks");
-        Py_DECREF(type);
-    }
+    errors_raise_unsupported("a POP3 reader neither writes nor seeks");
     return NULL;
 }
 
@@ -501,7 +492,7 @@ PyMethodDef readerfile_methods[] = {
 };
 
 PyGetSetDef readerfile_getset[] = {
-    {"closed", readerfile_get_closed, NULL, "Whether close() was called.", NULL},
+    {"closed", readerfile_get_closed, NULL, "Whether it was closed.", NULL},
     {"mode", readerfile_get_mode, NULL, "'rb'", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -44,18 +44,12 @@ is_own_method(PyObject *sock, PyObject *name, PyObject *own)
 static int
 load_own_methods(struct module_state *state)
 {
-    PyObject *module;
     PyObject *type;
 
     if (state->own_sendall != NULL) {
         return 0;
     }
-    module = PyImport_ImportModule("_socket");
-    if (module == NULL) {
-        return -1;
-    }
-    type = PyObject_GetAttr(module, state->name.socket);
-    Py_DECREF(module);
+    type = module_imported("_socket", "socket");
     if (type == NULL) {
         return -1;
     }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "binding/errors.h"
+
 /* Received into a bytearray of its own and copied once: a method written in
    Python may keep a view of what it is given for ever, and a view of the
    link's buffer would then reach into freed memory. */
@@ -24,9 +26,7 @@ received_octets(PyObject *result, Py_ssize_t room)
         return -1;
     }
     if (n < 0 || n > room) {
-        PyErr_Format(PyExc_OSError,
-                     "recv_into() returned %zd for a buffer of %zd octets", n,
-                     room);
+        errors_raise_bad_length(n, room);
         return -1;
     }
     return n;

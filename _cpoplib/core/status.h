@@ -7,7 +7,7 @@ enum pop_status {
     POP_OK = 0,
     POP_NEED_INPUT,   /* the bytes at hand end inside a line or a reply */
     POP_EOF,          /* the peer has closed its side */
-    POP_TIMEOUT,      /* the deadline has passed, or nothing may be waited for */
+    POP_TIMEOUT,      /* the deadline has passed, or waiting is forbidden */
     POP_INTERRUPTED,  /* EINTR: run signal handlers, then call again */
     POP_TOO_LONG,     /* a line over its limit, or a buffer over its cap */
     POP_CONTROL,      /* a control character in a command */

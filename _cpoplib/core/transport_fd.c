@@ -1,10 +1,11 @@
+#include "core/transport.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/mem.h"
-#include "core/transport.h"
 
 struct transport_fd {
     struct pop_transport base;

@@ -1,0 +1,98 @@
+"""What every test run says about itself, the real servers, and the guard against leaks."""
+
+import gc
+import os
+import sys
+import threading
+import time
+
+import pytest
+from integration import dovecot as dovecot_server
+
+REAL_SERVERS = pytest.StashKey[list]()
+
+
+def pytest_configure(config):
+    config.stash[REAL_SERVERS] = []
+    try:
+        import poplib_c  # noqa: F401
+    except ImportError as exc:
+        raise pytest.UsageError(f"{exc} (to build: python -m pip install -e '.[test]')") from exc
+
+
+def pytest_report_header(config):
+    import _cpoplib
+
+    lines = [f"interpreter: {sys.executable}", f"extension: {_cpoplib.__file__}"]
+    openssl = getattr(_cpoplib, "OPENSSL_VERSION", None)
+    if openssl is not None:
+        lines.append(f"OpenSSL: {openssl}")
+    try:
+        server = str(dovecot_server.find())
+    except (dovecot_server.NotInstalled, dovecot_server.UnsupportedVersion) as exc:
+        server = f"none: {exc}"
+    return [*lines, f"real servers: {server}"]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    used = ", ".join(config.stash[REAL_SERVERS]) or "none was used"
+    terminalreporter.write_line(f"real servers: {used}")
+
+
+@pytest.fixture(scope="session")
+def unavailable():
+    """Ends the test for want of something outside the project: skipped, but failed in CI."""
+
+    def end(reason):
+        if os.environ.get("CI"):
+            raise pytest.fail.Exception(reason, pytrace=False) from None
+        raise pytest.skip.Exception(reason) from None
+
+    return end
+
+
+@pytest.fixture(scope="session")
+def dovecot(request, unavailable):
+    """A running Dovecot."""
+    try:
+        installation = dovecot_server.find()
+    except dovecot_server.NotInstalled as exc:
+        unavailable(str(exc))
+    except dovecot_server.UnsupportedVersion as exc:
+        raise pytest.fail.Exception(str(exc), pytrace=False) from None
+    with dovecot_server.Dovecot(installation) as server:
+        request.config.stash[REAL_SERVERS].append(str(installation))
+        yield server
+
+
+def _open_sockets():
+    """The process's sockets as the kernel names them; empty where it has no /proc."""
+    sockets = set()
+    for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:"):
+            sockets.add((int(descriptor), target))
+    return sockets
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request):
+    """Fails a test that leaves threads running or sockets open."""
+    failures = request.session.testsfailed
+    threads, sockets = set(threading.enumerate()), _open_sockets()
+    yield
+    if request.session.testsfailed > failures:
+        return  # The traceback keeps the test's objects alive.
+    deadline = time.monotonic() + 5
+    left = [thread for thread in threading.enumerate() if thread not in threads]
+    for thread in left:
+        thread.join(max(0, deadline - time.monotonic()))
+    left = [thread for thread in left if thread.is_alive()]
+    assert not left, f"threads still running: {left}"
+    if _open_sockets() - sockets:
+        gc.collect()
+    left = _open_sockets() - sockets
+    assert not left, f"sockets still open (descriptor, socket): {sorted(left)}"

@@ -1,0 +1,109 @@
+"""The command line: ``python -m poplib_c``."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from typing import Any, Callable
+
+from poplib_c import POP3, POP3_PORT, _demo, error_proto
+
+_USAGE = """\
+usage: python -m poplib_c demo
+       python -m poplib_c HOST[:PORT] USER PASSWORD
+
+demo      fetch a small mailbox from a server on loopback, and compare what arrives
+HOST ...  print the welcome and every message; without encryption, nothing is deleted
+          (an IPv6 address with a port is written [::1]:110)
+"""
+_TIMEOUT = 60
+_SEPARATOR = "-----------------------"
+_HOST = re.compile(r"(?:\[([^][]+)\]|([^][:]+))(?::([0-9]{1,5}))?")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line and return the exit status: 0, 1 for a failure, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _write(_USAGE.rstrip())
+        return 0
+    if arguments == ["demo"]:
+        return _failures_told("demo", demo)
+    place = _host_and_port(arguments[0])
+    if len(arguments) != 3 or place is None:
+        print(_USAGE, end="", file=sys.stderr)
+        return 2
+    return _failures_told(arguments[0], fetch, *place, *arguments[1:])
+
+
+def demo() -> int:
+    """Print the report of the demonstration."""
+    report, differences = _demo.run()
+    _write(*report)
+    for difference in differences:
+        print(f"poplib_c: demo: {difference}", file=sys.stderr)
+    return 1 if differences else 0
+
+
+def fetch(host: str, port: int, user: str, password: str) -> int:
+    """Print what poplib's own test section prints: the welcome, and every message."""
+    client = POP3(host, port, timeout=_TIMEOUT)
+    try:
+        _write(_text(client.getwelcome()))
+        client.user(user)
+        client.pass_(password)
+        client.list()
+        for number in range(1, client.stat()[0] + 1):
+            lines = client.retr(number)[1]
+            _write(f"Message {number}:", *("   " + _text(line) for line in lines), _SEPARATOR)
+        client.quit()
+    finally:
+        client.close()
+    return 0
+
+
+def _failures_told(what: str, function: Callable[..., int], *arguments: Any) -> int:
+    try:
+        return function(*arguments)
+    except (error_proto, OSError, ValueError) as error:
+        print(f"poplib_c: {what}: {_reason(error)}", file=sys.stderr)
+        return 1
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, error_proto) and isinstance(error.args[0], bytes):
+        return _text(error.args[0])
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _host_and_port(text: str) -> tuple[str, int] | None:
+    """Take HOST, HOST:PORT, an IPv6 address, [ADDRESS] or [ADDRESS]:PORT apart; None: neither."""
+    if text.count(":") > 1 and not text.startswith("["):
+        return text, POP3_PORT
+    match = _HOST.fullmatch(text)
+    if match is None:
+        return None
+    port = int(match[3] or POP3_PORT)
+    return (match[1] or match[2], port) if 0 < port < 65536 else None
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")
+
+
+def _write(*lines: str) -> None:
+    """Print *lines*; end quietly if nobody reads them any more (``| head``)."""
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:
+        # The interpreter flushes once more at its exit: that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

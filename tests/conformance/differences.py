@@ -1,0 +1,56 @@
+"""Where poplib_c differs from poplib on purpose, by name.
+
+A test that states both sides carries ``@pytest.mark.differs("name")``.  The interpreter's
+poplib may have learned some of it already: it is probed, not judged by its version.
+"""
+
+import io
+import poplib
+
+DIFFERENCES = {
+    "timeout_default": "inspect shows the default of timeout as `...`, not as an anonymous object",
+    "max_line_option": "max_line is a keyword-only argument, set_options() a method",
+    "control_characters": "a command with a control character is a ValueError, nothing is sent",
+    "malformed_stat": "stat() raises error_proto for a reply that is no drop listing",
+    "long_message_lines": "message lines may be longer than _MAXLINE, up to max_line",
+    "truncated_reply": "a reply that ends before its line end or terminator is an error",
+    "out_of_step": "after an abandoned reply every command fails, and nothing is sent",
+    "unasked_reply": "unread octets of a reply nobody asked for are an error, not an answer",
+    "quit_releases": "quit() that fails leaves no open socket",
+    "failed_constructor": "a constructor that fails leaves no open socket",
+    "capa_failure": "capa() reports a lost connection as what it is",
+    "capa_lines": "capa() skips blank lines and decodes non-ASCII with surrogateescape",
+    "use_after_close": "the AttributeError after close() says that the connection is closed",
+    "own_error_proto": "error_proto is no subclass of poplib's",
+    "lazy_modules": "importing the module imports no ssl",
+}
+
+
+class _Sink:
+    def sendall(self, data):
+        pass
+
+
+def _oracle(replies):
+    client = poplib.POP3.__new__(poplib.POP3)
+    client.sock = _Sink()
+    client.file = io.BytesIO(replies)
+    client._debugging = 0
+    return client
+
+
+def poplib_refuses_control_characters():
+    try:
+        _oracle(b"")._putcmd("NOOP\n")
+    except ValueError:
+        return True
+    return False
+
+
+def poplib_checks_stat():
+    try:
+        _oracle(b"+OK\r\n").stat()
+    except poplib.error_proto:
+        return True
+    except IndexError:
+        return False

@@ -1,0 +1,77 @@
+"""The module: its names, their values, and the modules reached through it."""
+
+import errno
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def test_constants(pop):
+    assert (pop.POP3_PORT, pop.POP3_SSL_PORT) == (110, 995)
+    assert (pop.CR, pop.LF, pop.CRLF) == (b"\r", b"\n", b"\r\n")
+    assert pop._MAXLINE == 2048
+
+
+def test_public_names(pop):
+    encrypted = {"POP3_SSL"} if hasattr(pop, "POP3_SSL") else set()
+    assert set(pop.__all__) == {"POP3", "error_proto"} | encrypted
+    assert type(pop.__all__) is list
+    assert bool(encrypted) is pop.HAVE_SSL
+
+
+def test_import_of_everything(pop):
+    names = {}
+    exec(f"from {pop.__name__} import *", names)
+    assert set(pop.__all__) == set(names) - {"__builtins__"}
+
+
+@pytest.mark.parametrize("module", [socket, errno, re, sys], ids=lambda module: module.__name__)
+def test_modules_reached_through_the_module(pop, module):
+    assert getattr(pop, module.__name__) is module
+
+
+def test_ssl_reached_through_the_module(pop):
+    import ssl
+
+    assert pop.ssl is ssl
+
+
+def test_unknown_name(pop):
+    with pytest.raises(AttributeError, match="no_such_name"):
+        pop.no_such_name  # noqa: B018
+
+
+def test_maxline_is_restored_by_monkeypatch(pop):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pop, "_MAXLINE", 4096)
+        assert pop._MAXLINE == vars(pop)["_MAXLINE"] == 4096
+    assert pop._MAXLINE == 2048
+
+
+@pytest.mark.parametrize("name", ["socket", "error_proto"])
+def test_a_name_of_the_module_can_be_replaced(pop, monkeypatch, name):
+    marker = object()
+    monkeypatch.setattr(pop, name, marker)
+    assert getattr(pop, name) is marker
+
+
+def test_the_socket_module_can_be_replaced(pop, monkeypatch, socket_double):
+    class Fake:
+        def create_connection(self, *arguments):
+            self.asked = arguments
+            return socket_double(b"+OK fake\r\n")
+
+    fake = Fake()
+    monkeypatch.setattr(pop, "socket", fake)
+    assert pop.POP3("mail.example.org", 110, 3).welcome == b"+OK fake"
+    assert fake.asked == (("mail.example.org", 110), 3)
+
+
+@pytest.mark.differs("lazy_modules")
+def test_import_brings_no_ssl(pop, ours):
+    code = f"import sys, {pop.__name__}; print('ssl' in sys.modules)"
+    output = subprocess.check_output([sys.executable, "-c", code], timeout=30, text=True)
+    assert output.strip() == str(not ours)

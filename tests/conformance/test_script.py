@@ -1,0 +1,89 @@
+"""The scripted server itself: that what goes wrong in a script is not lost."""
+
+import socket
+import threading
+
+import pytest
+from scripted import EACH, Await, C, Close, HalfClose, Raw, Reset, S, ScriptError, Unplayed, play
+
+
+def connect(server):
+    return socket.create_connection((server.host, server.port), 5)
+
+
+def test_a_script_that_is_followed():
+    with play(S("+OK ready"), C("NOOP"), S("+OK", "."), HalfClose()) as server:
+        with connect(server) as client:
+            assert client.recv(64) == b"+OK ready\r\n"
+            client.sendall(b"NO")
+            client.sendall(b"OP\r\n")
+            assert client.makefile("rb").read() == b"+OK\r\n.\r\n"
+        assert server.wait_eof()
+    assert server.wire == b"NOOP\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"NOOP\n", b"noop\r\n", b"NOOP \r\n", b"\r\n"])
+def test_another_line_than_the_script_says(sent):
+    failing = pytest.raises(ScriptError, match="the script says")
+    with failing, play(C("NOOP")) as server, connect(server) as client:
+        client.sendall(sent)
+        assert client.recv(64) == b""
+
+
+@pytest.mark.parametrize("sent", [b"QUIT\r\n", b"Q"])
+def test_more_than_the_script_says(sent):
+    failing = pytest.raises(ScriptError, match="the script is over")
+    with failing, play(C("NOOP")) as server, connect(server) as client:
+        client.sendall(b"NOOP\r\n" + sent)
+
+
+@pytest.mark.parametrize("sent", [b"", b"NOOP\r", b"NOOP"])
+def test_less_than_the_script_says(sent):
+    failing = pytest.raises(Unplayed, match="the client left")
+    with failing, play(C("NOOP")) as server, connect(server) as client:
+        client.sendall(sent)
+
+
+def test_a_client_that_stays_silent():
+    failing = pytest.raises(Unplayed, match="sent nothing")
+    with failing, play(C("NOOP"), timeout=0.3) as server, connect(server) as client:
+        assert client.recv(64) == b""
+
+
+def test_no_client_at_all():
+    with pytest.raises(Unplayed, match="the test ended"), play(S("+OK ready")):
+        pass
+
+
+def test_an_event_that_is_not_set():
+    failing = pytest.raises(Unplayed, match="was not set")
+    with failing, play(Await(threading.Event()), timeout=0.3) as server, connect(server) as client:
+        assert client.recv(64) == b""
+
+
+def test_the_error_of_the_test_is_not_hidden_by_its_consequence():
+    with pytest.raises(LookupError), play(C("NOOP")) as server, connect(server):
+        raise LookupError
+
+
+def test_the_error_of_the_script_is_not_hidden_by_its_consequence():
+    failing = pytest.raises(ScriptError)
+    with failing as caught, play(C("NOOP")) as server, connect(server) as client:
+        client.sendall(b"LIST\r\n")
+        raise LookupError(client.recv(64))
+    assert isinstance(caught.value.__context__, LookupError)
+
+
+@pytest.mark.parametrize("cut, count", [((), 1), ([2], 2), ([1, 3], 3), (EACH, 4)])
+def test_segments(cut, count):
+    with play(Raw(b"abcd", cut=cut), Close()) as server, connect(server) as client:
+        segments = list(iter(lambda: client.recv(64), b""))
+    assert b"".join(segments) == b"abcd"
+    assert len(segments) <= count
+
+
+def test_reset():
+    with play(C("NOOP"), Reset()) as server, connect(server) as client:
+        client.sendall(b"NOOP\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.recv(64)

@@ -1,0 +1,89 @@
+import importlib
+import poplib
+
+import pytest
+
+from . import corpus
+
+TIMEOUT = 30
+
+
+class Library:
+    """One of the two implementations under test, and its connections."""
+
+    def __init__(self, name, dovecot):
+        self.module = importlib.import_module(name)
+        self.dovecot = dovecot
+        self._clients = []
+
+    def connect(self, host="127.0.0.1"):
+        client = self.module.POP3(host, self.dovecot.port, timeout=TIMEOUT)
+        self._clients.append(client)
+        return client
+
+    def login(self, mailbox, **where):
+        client = self.connect(**where)
+        client.user(mailbox.user)
+        client.pass_(mailbox.password)
+        return client
+
+    def close(self):
+        for client in self._clients:
+            client.close()
+
+    def refusal(self, command, *arguments):
+        """The reason given by the error_proto that the command raises."""
+        with pytest.raises(self.module.error_proto) as caught:
+            command(*arguments)
+        (reason,) = caught.value.args
+        return reason
+
+    def outcome(self, command, *arguments):
+        """What a command leads to, comparable between the two libraries."""
+        try:
+            result = command(*arguments)
+        except self.module.error_proto as exc:
+            return "error_proto", exc.args
+        return type(result), result
+
+
+@pytest.fixture(params=["stdlib", "poplib_c"])
+def library(request, dovecot):
+    library = Library({"stdlib": "poplib"}.get(request.param, request.param), dovecot)
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def both(dovecot):
+    """The two libraries, the oracle first."""
+    libraries = Library("poplib", dovecot), Library("poplib_c", dovecot)
+    yield libraries
+    for library in libraries:
+        library.close()
+
+
+@pytest.fixture
+def lines_of_any_length(monkeypatch):
+    """Raises poplib's limit, as users do, so that it can be the oracle on long lines too.
+
+    poplib_c needs no such thing for the lines of messages.
+    """
+    monkeypatch.setattr(poplib, "_MAXLINE", 1 << 24)
+
+
+@pytest.fixture(scope="session")
+def messages():
+    return corpus.messages()
+
+
+@pytest.fixture(scope="session")
+def full_mailbox(dovecot, messages):
+    """The whole corpus; for tests that delete nothing."""
+    return dovecot.mailbox([message.stored for message in messages])
+
+
+@pytest.fixture
+def small_mailbox(dovecot):
+    """Three messages, for this test alone."""
+    return dovecot.mailbox([b"Subject: %d\n\nbody\n" % number for number in (1, 2, 3)])

@@ -1,0 +1,300 @@
+"""A private Dovecot: own directory, own ports, an ordinary user; no system file is touched."""
+
+import contextlib
+import grp
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGES = "dovecot-core dovecot-pop3d"
+SUPPORTED_VERSION = "2.3"
+PASSWORD = "secret"
+
+CONFIGURATION = """\
+base_dir = {directory}/run
+state_dir = {directory}/run
+log_path = {directory}/dovecot.log
+instance_name = poplib_c-tests
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 1
+first_valid_gid = 1
+service anvil {{
+  chroot =
+  # No such socket, no growing delay after a failed login.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service stats {{
+  chroot =
+}}
+
+protocols = pop3
+service pop3-login {{
+  chroot =
+  service_count = 0
+  process_min_avail = 1
+  inet_listener pop3 {{
+    address = {addresses}
+    port = {port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service pop3 {{
+  service_count = 100
+  process_limit = 200
+}}
+ssl = no
+
+mail_location = maildir:{directory}/mail/%u
+mail_fsync = never
+mail_max_userip_connections = 100
+pop3_no_flag_updates = yes
+pop3_uidl_format = %08Xu%08Xv
+namespace inbox {{
+  inbox = yes
+}}
+
+auth_mechanisms = plain login apop
+disable_plaintext_auth = no
+auth_failure_delay = 0
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {directory}/users/%u
+  override_fields = nodelay=y
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {directory}/users/%u
+  default_fields = uid={user} gid={group} home={directory}/home/%u
+}}
+"""
+
+
+class NotInstalled(Exception):
+    """There is no Dovecot with POP3 on this machine."""
+
+
+class UnsupportedVersion(Exception):
+    """There is a Dovecot, but its configuration has another syntax."""
+
+
+class StartError(Exception):
+    """Dovecot did not start; the text holds what it said."""
+
+
+class Installation(NamedTuple):
+    program: str
+    version: str
+
+    def __str__(self):
+        return f"dovecot {self.version} ({self.program})"
+
+
+class Mailbox(NamedTuple):
+    """A user of its own, with the messages put there when it was made."""
+
+    user: str
+    password: str
+    directory: Path
+
+    def files(self):
+        """The message files, in the order of their message numbers."""
+        found = [p for part in ("new", "cur") for p in (self.directory / part).iterdir()]
+        return sorted(found, key=lambda path: path.name)
+
+
+def find():
+    """Return this machine's Installation; raises NotInstalled or UnsupportedVersion."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+    program = shutil.which("dovecot", path=path)
+    doveconf = shutil.which("doveconf", path=path)
+    if program is None or doveconf is None:
+        raise NotInstalled(f"dovecot is not installed (Debian: {PACKAGES})")
+    installation = Installation(program, _output(program, "--version").split()[0])
+    if not installation.version.startswith(SUPPORTED_VERSION + "."):
+        raise UnsupportedVersion(
+            f"{installation} is not supported:"
+            f" the tests' configuration is in the syntax of {SUPPORTED_VERSION}"
+        )
+    libexec = _output(doveconf, "-d", "-h", "libexec_dir").strip()
+    if not os.path.exists(os.path.join(libexec, "pop3-login")):
+        raise NotInstalled(f"{installation} has no POP3 service (Debian: {PACKAGES})")
+    return installation
+
+
+def _output(*command):
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, check=True, timeout=10, text=True
+    ).stdout
+
+
+class Dovecot:
+    """The running server; a context manager, stopped with its children at the end.
+
+    As root it runs as ``nobody``, because Dovecot serves no mail to uid 0.
+    """
+
+    def __init__(self, installation):
+        self.installation = installation
+        self.hosts = _loopback_addresses()
+        self.port = None
+        self._process = None
+        self._numbers = itertools.count(1)
+        as_root = os.geteuid() == 0
+        account = pwd.getpwnam("nobody") if as_root else pwd.getpwuid(os.geteuid())
+        gid = account.pw_gid if as_root else os.getegid()
+        self._user, self._group = account.pw_name, grp.getgrgid(gid).gr_name
+        self._uid, self._gid = account.pw_uid, gid
+        self._identity = {"user": self._uid, "group": gid, "extra_groups": []} if as_root else {}
+
+    def __enter__(self):
+        # Not pytest's tmp_path: that is 0700, and its name can be too long for a Unix socket.
+        self.directory = Path(tempfile.mkdtemp(prefix="poplib_c-dovecot-"))
+        try:
+            self.directory.chmod(0o755)
+            for name in ("run", "mail", "home", "users"):
+                (self.directory / name).mkdir()
+            self._hand_over(self.directory)
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def mailbox(self, contents, **settings):
+        """Make a user whose message n is contents[n - 1], byte for byte the file in its Maildir.
+
+        Settings are Dovecot's, for this user alone.
+        """
+        user = f"user{next(self._numbers):04d}"
+        maildir = self.directory / "mail" / user
+        for part in ("tmp", "cur", "new"):
+            (maildir / part).mkdir(parents=True)
+        for number, content in enumerate(contents, 1):
+            # The number before the first dot is what Dovecot orders new messages by.
+            (maildir / "new" / f"{1000000000 + number}.message").write_bytes(content)
+        self._hand_over(maildir)
+        fields = " ".join(f"userdb_{name}={value}" for name, value in settings.items())
+        # A file for each user: Dovecot looks only once a second whether a file it has read is new.
+        entry = f"{user}:{{PLAIN}}{PASSWORD}::::::{fields}\n"
+        (self.directory / "users" / user).write_text(entry, encoding="ascii")
+        return Mailbox(user, PASSWORD, maildir)
+
+    def _hand_over(self, top):
+        for path in (top, *top.rglob("*")):
+            os.chown(path, self._uid, self._gid)
+
+    def _start(self):
+        for _ in range(5):
+            self.port = _free_port(self.hosts)
+            self._launch()
+            _eventually(lambda: self._process.poll() is not None or self._is_ready(), 10)
+            if self._is_ready():
+                return
+            said = self._said()
+            self._stop()
+            # Another process may have taken the port since _free_port() gave it up.
+            if "Address already in use" not in said:
+                break
+        raise StartError(f"{self.installation} did not start:\n{said}")
+
+    def _launch(self):
+        configuration = self.directory / "dovecot.conf"
+        configuration.write_text(
+            CONFIGURATION.format(
+                directory=self.directory,
+                user=self._user,
+                group=self._group,
+                addresses=" ".join(self.hosts),
+                port=self.port,
+            ),
+            encoding="ascii",
+        )
+        with open(self.directory / "startup.log", "wb") as startup:
+            self._process = subprocess.Popen(
+                [self.installation.program, "-F", "-c", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=startup,
+                stderr=subprocess.STDOUT,
+                # Not this process's environment: LD_PRELOAD may hold a sanitizer.
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                start_new_session=True,
+                **self._identity,
+            )
+
+    def _is_ready(self):
+        if not (self.directory / "run" / "master.pid").exists():
+            return False
+        with contextlib.suppress(OSError):
+            for host in self.hosts:
+                with socket.create_connection((host, self.port), timeout=5) as sock:
+                    if not sock.recv(3).startswith(b"+"):
+                        return False
+            return True
+        return False
+
+    def _said(self):
+        logs = (self.directory / name for name in ("startup.log", "dovecot.log"))
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
+
+    def _stop(self):
+        process, self._process = self._process, None
+        if process is None:
+            return
+        # Until wait() reaps the master, its id, which is its group's, cannot be another's.
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        if process.returncode is None:
+            process.terminate()
+            _eventually(lambda: os.waitid(os.P_PID, process.pid, ended), 10)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+
+def _loopback_addresses():
+    """127.0.0.1, and ::1 where the machine has it."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return ("127.0.0.1",)
+    return ("127.0.0.1", "::1")
+
+
+def _free_port(hosts):
+    """A TCP port that was free on all of hosts."""
+    with contextlib.ExitStack() as stack:
+        port = 0
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            sock = stack.enter_context(socket.socket(family))
+            sock.bind((host, port))
+            port = sock.getsockname()[1]
+        return port
+
+
+def _eventually(condition, seconds):
+    """Whether condition() becomes true in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

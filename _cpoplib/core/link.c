@@ -130,10 +130,14 @@ pop_link_has_unread(struct pop_link *link)
 
     if (is_at_rest(link) && transport->ops->readable(transport)) {
         struct pop_error ignored;
+        enum pop_status status;
 
         link->timeout = POP_WAIT_NEVER;
-        (void)pop_link_fill(link, &ignored);
+        status = pop_link_fill(link, &ignored);
         link->resuming = false;
+        if (status == POP_NO_MEMORY) {
+            return true;
+        }
     }
     return !is_at_rest(link);
 }

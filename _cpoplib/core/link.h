@@ -18,7 +18,9 @@ struct pop_link {
     int64_t timeout;                 /* of each recv and send: see deadline.h;
                                         set before each operation */
     struct pop_deadline deadline;    /* of the one that was interrupted */
-    bool resuming;                   /* go on with that deadline */
+    bool resuming;                   /* go on with that deadline; to be
+                                        cleared where POP_INTERRUPTED is not
+                                        followed by the same call again */
     struct pop_buffer in;
     struct pop_buffer out;
     size_t chunk;                    /* room wanted for the next recv */

@@ -22,8 +22,14 @@ wait_for(const struct transport_fd *self, short events,
          struct pop_deadline *deadline, struct pop_error *error)
 {
     struct pollfd descriptor = {.fd = self->fd, .events = events};
-    int ready = poll(&descriptor, 1, pop_deadline_poll_ms(deadline));
+    int ready;
 
+    /* poll() would wait for a negative descriptor. */
+    if (self->fd < 0) {
+        error->sys = EBADF;
+        return POP_SYSTEM;
+    }
+    ready = poll(&descriptor, 1, pop_deadline_poll_ms(deadline));
     if (ready > 0) {
         return POP_OK;
     }
@@ -45,10 +51,18 @@ would_block(int error)
     return error == EAGAIN;
 }
 
+/* A plain system call waits, and for long enough. */
+static bool
+blocks(const struct transport_fd *self, const struct pop_deadline *deadline)
+{
+    return self->blocking && deadline->timeout == POP_WAIT_FOREVER;
+}
+
 /* What a failed system call means: POP_NEED_INPUT if it would have blocked
    and may be waited for. */
 static enum pop_status
-failure(const struct transport_fd *self, struct pop_error *error)
+failure(const struct transport_fd *self, const struct pop_deadline *deadline,
+        struct pop_error *error)
 {
     error->sys = errno;
     if (error->sys == EINTR) {
@@ -57,13 +71,7 @@ failure(const struct transport_fd *self, struct pop_error *error)
     if (!would_block(error->sys)) {
         return POP_SYSTEM;
     }
-    return self->blocking ? POP_TIMEOUT : POP_NEED_INPUT;
-}
-
-static bool
-blocks(const struct transport_fd *self, const struct pop_deadline *deadline)
-{
-    return self->blocking && deadline->timeout == POP_WAIT_FOREVER;
+    return blocks(self, deadline) ? POP_TIMEOUT : POP_NEED_INPUT;
 }
 
 static enum pop_status
@@ -96,10 +104,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
         if (n == 0) {
             return POP_EOF;
         }
-        status = failure(self, error);
-        if (deadline->timeout == POP_WAIT_NEVER && would_block(error->sys)) {
-            return POP_TIMEOUT;
-        }
+        status = failure(self, deadline, error);
         if (status != POP_NEED_INPUT) {
             return status;
         }
@@ -128,7 +133,7 @@ transport_fd_send(struct pop_transport *transport, const char *bytes,
             *sent = (size_t)n;
             return POP_OK;
         }
-        status = failure(self, error);
+        status = failure(self, deadline, error);
         if (status != POP_NEED_INPUT) {
             return status;
         }

@@ -1,0 +1,331 @@
+#include "core/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "replies.h"
+#include "support.h"
+
+#define MOST_SPANS 8
+
+/* How a batch is handled. */
+struct taking {
+    size_t spans; /* its capacity */
+    bool early;   /* taken also when more input is needed */
+};
+
+/* Where a piece of input lies.  Both kinds fault on one byte over the end:
+   by the page, or by the sanitizer, which is cheaper. */
+enum placement {
+    AT_PAGE_END,
+    ON_THE_HEAP
+};
+
+static enum pop_status
+scan_copy(struct pop_reply *reply, const char *bytes, size_t length,
+          struct pop_batch *batch, enum placement placement,
+          const struct taking *taking, struct transcript *transcript)
+{
+    struct support_page page;
+    char *block = NULL;
+    const char *copy;
+    enum pop_status status;
+
+    if (placement == AT_PAGE_END) {
+        page = support_page_new(bytes, length);
+        copy = page.bytes;
+    }
+    else {
+        block = malloc(length);
+        assert_true(block != NULL || length == 0);
+        if (length > 0) {
+            memcpy(block, bytes, length);
+        }
+        copy = block;
+    }
+    status = pop_reply_scan(reply, copy, length, batch);
+    if (status == POP_OK || (status == POP_NEED_INPUT && taking->early)) {
+        transcript_add(transcript, copy, batch);
+        batch->count = 0;
+        batch->scanned = 0;
+    }
+    free(block);
+    if (placement == AT_PAGE_END) {
+        support_page_free(&page);
+    }
+    return status;
+}
+
+/* Reads a reply piece by piece, every piece at an address of its own. */
+static void
+read_reply(struct pop_reply *reply, const char *bytes, size_t length,
+           const struct feeding *feeding, enum placement placement,
+           const struct taking *taking, struct transcript *transcript)
+{
+    struct pop_span spans[MOST_SPANS];
+    struct pop_batch batch = {spans, taking->spans, 0, 0};
+    size_t available = feeding->first < length ? feeding->first : length;
+
+    memset(transcript, 0, sizeof(*transcript));
+    do {
+        size_t start = transcript->consumed;
+
+        transcript->status = scan_copy(reply, bytes + start, available - start,
+                                       &batch, placement, taking, transcript);
+        if (transcript->status == POP_NEED_INPUT) {
+            if (available == length) {
+                break;
+            }
+            available += feeding->step < length - available
+                             ? feeding->step
+                             : length - available;
+        }
+    } while (transcript->status != POP_TOO_LONG &&
+             reply->part != POP_REPLY_DONE);
+    transcript_add(transcript, bytes + transcript->consumed, &batch);
+    transcript->octets = reply->octets;
+}
+
+static const struct taking takings[] = {
+    {1, false}, {1, true}, {2, false}, {MOST_SPANS, false}, {MOST_SPANS, true},
+};
+
+static void
+check_sample(const struct sample *sample, const struct feeding *feeding)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT_OF(takings); i++) {
+        struct transcript transcript;
+        struct pop_reply reply;
+
+        pop_reply_begin(&reply, sample->multiline, POP_NO_LIMIT, POP_NO_LIMIT);
+        read_reply(&reply, sample->bytes, sample->length, feeding, AT_PAGE_END,
+                   &takings[i], &transcript);
+        transcript_compare(&transcript, &sample->expected, feeding);
+    }
+}
+
+static void
+test_replies_cut_anywhere(void **state)
+{
+    (void)state;
+    feed_all_samples(check_sample);
+}
+
+/* poplib's _getlongresp() behind the status line, over bytes in memory. */
+static void
+read_naively(const char *bytes, size_t length, struct transcript *transcript)
+{
+    const char *unread = bytes;
+    const char *lf;
+
+    memset(transcript, 0, sizeof(*transcript));
+    transcript->status = POP_NEED_INPUT;
+    while ((lf = memchr(unread, '\n', length - transcript->consumed))) {
+        const char *line = unread;
+        size_t octets = (size_t)(lf - line) + 1;
+        size_t end = octets - 1;
+
+        unread = lf + 1;
+        transcript->consumed += octets;
+        if (end > 0 && line[end - 1] == '\r') {
+            end--;
+        }
+        else if (line[0] == '\r') {
+            line++;
+            end--;
+        }
+        if (end == 1 && line[0] == '.') {
+            transcript->status = POP_OK;
+            return;
+        }
+        if (end >= 2 && line[0] == '.' && line[1] == '.') {
+            line++;
+            end--;
+            octets--;
+        }
+        transcript->octets += octets;
+        memcpy(transcript->text + transcript->length, line, end);
+        transcript->text[transcript->length + end] = '\n';
+        transcript->length += end + 1;
+    }
+}
+
+static void
+check_against_naive(const char *bytes, size_t length)
+{
+    static const struct taking taking = {MOST_SPANS, false};
+    struct feeding feeding = {0, length};
+    struct transcript expected;
+
+    read_naively(bytes, length, &expected);
+    for (; feeding.first <= length; feeding.first++) {
+        struct transcript transcript;
+        struct pop_reply reply;
+
+        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        read_reply(&reply, bytes, length, &feeding, ON_THE_HEAP, &taking,
+                   &transcript);
+        transcript_compare(&transcript, &expected, &feeding);
+    }
+}
+
+/* All strings of up to six of the bytes that matter, cut anywhere. */
+static void
+test_all_short_inputs_are_read_as_poplib_does(void **state)
+{
+    static const char alphabet[] = {'.', '\r', '\n', 'a'};
+    size_t length;
+
+    (void)state;
+    for (length = 1; length <= 6; length++) {
+        unsigned number;
+
+        for (number = 0; number < 1U << 2 * length; number++) {
+            char bytes[6];
+            size_t i;
+
+            for (i = 0; i < length; i++) {
+                bytes[i] = alphabet[number >> 2 * i & 3];
+            }
+            check_against_naive(bytes, length);
+        }
+    }
+}
+
+static enum pop_status
+read_with_limits(const char *bytes, size_t length, size_t status_limit,
+                 size_t line_limit, const struct feeding *feeding)
+{
+    static const struct taking taking = {1, false};
+    struct transcript transcript;
+    struct pop_reply reply;
+
+    pop_reply_begin(&reply, true, status_limit, line_limit);
+    read_reply(&reply, bytes, length, feeding, ON_THE_HEAP, &taking,
+               &transcript);
+    return transcript.status;
+}
+
+static void
+test_limits_are_exact_wherever_the_input_is_cut(void **state)
+{
+    static const char bytes[] = "+OK\r\na\r\n12345\r\n1234\n.\r\n";
+    size_t length = sizeof(bytes) - 1;
+    struct feeding feeding = {0, length};
+
+    (void)state;
+    for (; feeding.first <= length; feeding.first++) {
+        assert_int_equal(read_with_limits(bytes, length, 5, 7, &feeding),
+                         POP_OK);
+        assert_int_equal(read_with_limits(bytes, length, 4, 7, &feeding),
+                         POP_TOO_LONG);
+        assert_int_equal(read_with_limits(bytes, length, 5, 6, &feeding),
+                         POP_TOO_LONG);
+    }
+    feeding.first = feeding.step = 1;
+    assert_int_equal(read_with_limits(bytes, length, 5, 7, &feeding), POP_OK);
+    assert_int_equal(read_with_limits(bytes, length, 4, 7, &feeding),
+                     POP_TOO_LONG);
+    assert_int_equal(read_with_limits(bytes, length, 5, 6, &feeding),
+                     POP_TOO_LONG);
+}
+
+/* A peer that never ends a line is found out at the first octet too many. */
+static void
+test_a_line_without_end_is_too_long(void **state)
+{
+    static const char bytes[] = "+OK\r\n12345678";
+    struct pop_span span;
+    struct pop_batch batch = {&span, 1, 0, 0};
+    struct pop_reply reply;
+
+    (void)state;
+    pop_reply_begin(&reply, true, 2, 7);
+    assert_int_equal(pop_reply_scan(&reply, bytes, 2, &batch), POP_NEED_INPUT);
+    assert_int_equal(pop_reply_scan(&reply, bytes, 3, &batch), POP_TOO_LONG);
+
+    pop_reply_begin_lines(&reply, 7);
+    assert_int_equal(pop_reply_scan(&reply, bytes + 5, 7, &batch),
+                     POP_NEED_INPUT);
+    assert_int_equal(pop_reply_scan(&reply, bytes + 5, 8, &batch),
+                     POP_TOO_LONG);
+}
+
+/* The status line decides what to do with the rest, so it comes alone. */
+static void
+test_status_line_is_a_batch_of_its_own(void **state)
+{
+    static const char bytes[] = "+OK\r\na\r\n.\r\n";
+    struct pop_span spans[MOST_SPANS];
+    struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
+    struct pop_reply reply;
+
+    (void)state;
+    pop_reply_begin(&reply, true, POP_NO_LIMIT, POP_NO_LIMIT);
+    assert_int_equal(pop_reply_scan(&reply, bytes, 11, &batch), POP_OK);
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.scanned, 5);
+    assert_int_equal(reply.part, POP_REPLY_LINES);
+    batch.count = batch.scanned = 0;
+    assert_int_equal(pop_reply_scan(&reply, bytes + 5, 6, &batch), POP_OK);
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.scanned, 6);
+    assert_int_equal(reply.part, POP_REPLY_DONE);
+}
+
+static void
+test_a_full_batch_is_handed_out(void **state)
+{
+    static const char bytes[] = "a\nb\nc\n.\n";
+    struct pop_span spans[2];
+    struct pop_batch batch = {spans, 2, 0, 0};
+    struct pop_reply reply;
+
+    (void)state;
+    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    assert_int_equal(pop_reply_scan(&reply, bytes, 8, &batch), POP_OK);
+    assert_int_equal(batch.count, 2);
+    assert_int_equal(batch.scanned, 4);
+    assert_int_equal(reply.part, POP_REPLY_LINES);
+    assert_int_equal(pop_reply_scan(&reply, bytes, 8, &batch), POP_OK);
+    assert_int_equal(batch.count, 2);
+    batch.count = batch.scanned = 0;
+    assert_int_equal(pop_reply_scan(&reply, bytes + 4, 4, &batch), POP_OK);
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(reply.part, POP_REPLY_DONE);
+}
+
+static void
+test_a_finished_reply_takes_no_more(void **state)
+{
+    struct pop_span span;
+    struct pop_batch batch = {&span, 1, 0, 0};
+    struct pop_reply reply;
+
+    (void)state;
+    pop_reply_begin(&reply, false, POP_NO_LIMIT, POP_NO_LIMIT);
+    assert_int_equal(pop_reply_scan(&reply, "+OK\n", 4, &batch), POP_OK);
+    assert_int_equal(reply.part, POP_REPLY_DONE);
+    batch.count = batch.scanned = 0;
+    assert_int_equal(pop_reply_scan(&reply, "+OK\n", 4, &batch), POP_OK);
+    assert_int_equal(batch.count, 0);
+    assert_int_equal(batch.scanned, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_replies_cut_anywhere),
+        UNIT_TEST(test_all_short_inputs_are_read_as_poplib_does),
+        UNIT_TEST(test_limits_are_exact_wherever_the_input_is_cut),
+        UNIT_TEST(test_a_line_without_end_is_too_long),
+        UNIT_TEST(test_status_line_is_a_batch_of_its_own),
+        UNIT_TEST(test_a_full_batch_is_handed_out),
+        UNIT_TEST(test_a_finished_reply_takes_no_more),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

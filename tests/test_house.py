@@ -1,0 +1,434 @@
+"""The rules of the house, as assertions over the source files.
+
+Each rule looks at one C file and comes with snippets that break it, so that it is known to be
+able to fail.
+"""
+
+import functools
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from csource import Source
+
+ROOT = Path(__file__).resolve().parents[1]
+MAP = ROOT / "_cpoplib" / "README.rst"
+
+# From the ground up: a file of core/ includes only what comes before it here.
+CORE = [
+    *["status.h", "mem.h", "buffer.h", "scan.h", "reply.h", "command.h", "pipeline.h"],
+    *["deadline.h", "tls_config.h", "transport.h", "link.h"],
+]
+SANS_IO = {"buffer", "scan", "reply", "command", "pipeline"}
+SANS_IO_HEADERS = {
+    *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
+    *["core/" + name for name in CORE[: CORE.index("deadline.h")]],
+}
+MUTABLE_IN_CPYTHON = {
+    *["PyMethodDef", "PyGetSetDef", "PyMemberDef", "PyType_Slot", "PyType_Spec"],
+    *["PyModuleDef", "PyModuleDef_Slot"],
+}
+
+
+@functools.cache
+def read_sources(*folders):
+    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.[ch]"))
+    assert paths
+    return [
+        Source(path.relative_to(ROOT).as_posix().replace("_cpoplib/", ""), path.read_text())
+        for path in paths
+    ]
+
+
+RULES = []
+
+
+def rule(*broken_by):
+    """Registers a checker: Source -> (line, message) of each violation.
+
+    broken_by: (path, text) of files that break it.
+    """
+
+    def register(checker):
+        RULES.append(pytest.param(checker, broken_by, id=checker.__name__))
+        return checker
+
+    return register
+
+
+@rule(
+    ("core/scan.c", "#include <Python.h>\n"),
+    ("core/scan.h", '#include "Python.h"\n'),
+    ("core/scan.c", "int\npop_scan_x(PyObject *x)\n{\n}\n"),
+    ("core/scan.c", "#define X Py_None\n"),
+)
+def core_knows_no_python(source):
+    if source.room == "core":
+        yield from ((line, name) for line, name in source.includes if "Python.h" in name)
+        yield from source.find(r"\b_?P[yY]_?[A-Z]\w*")
+
+
+@rule(
+    ("core/scan.c", "static int count;\n"),
+    ("core/scan.c", "int count = 0;\n"),
+    ("core/scan.h", "extern int count;\n"),
+    ("core/scan.c", "static const char *name = 0;\n"),
+    ("core/scan.c", "static struct pop_span spans[2] = {{0, 0}};\n"),
+    ("core/scan.c", "static void (*hook)(int);\n"),
+    ("core/scan.c", "int\nf(void)\n{\n    static int count = 0;\n    return 1;\n}\n"),
+    ("binding/pop3.c", "static PyObject *cache;\n"),
+    ("binding/pop3.c", "static struct pop_link link;\n"),
+)
+def no_mutable_variable(source):
+    for variable in source.variables():
+        known = source.room == "binding" and MUTABLE_IN_CPYTHON & {*variable.plain.split()}
+        if not variable.is_const and not known:
+            yield variable.line, variable.plain
+
+
+@rule(
+    ("binding/pop3.c", "static PyTypeObject type = {0};\n"),
+    ("binding/pop3.c", "static PyObject *const none = 0;\n"),
+    ("binding/pop3.c", "int\nf(void)\n{\n    static PyObject *x;\n    return 1;\n}\n"),
+    ("binding/pop3.c", "int\nf(void)\n{\n    return PyType_Ready(x);\n}\n"),
+    ("binding/module.c", "int\nf(void)\n{\n    return PyModule_Create(x);\n}\n"),
+)
+def heap_types_and_multi_phase_init(source):
+    for variable in source.variables():
+        if re.search(r"\bPy(Type)?Object\b", variable.plain):
+            yield variable.line, variable.plain
+    yield from source.find(r"\bPy(Type_Ready|Module_Create2?)\b")
+
+
+@rule(
+    ("core/scan.c", "#include <sys/socket.h>\n"),
+    ("core/pipeline.h", "#include <poll.h>\n"),
+    ("core/buffer.c", "#include <unistd.h>\n"),
+    ("core/reply.c", '#include "core/transport.h"\n'),
+    ("core/command.c", "int\nf(void)\n{\n    return send(1, 0, 0, 0);\n}\n"),
+    ("core/reply.c", "int\nf(void)\n{\n    return transport->ops->recv (x);\n}\n"),
+)
+def parsers_do_no_io(source):
+    if source.room == "core" and source.stem in SANS_IO:
+        yield from (include for include in source.includes if include[1] not in SANS_IO_HEADERS)
+        yield from source.find(
+            r"\b(recv|send|read|write|poll|select|f?printf|puts)(v|to|msg)?\s*\("
+        )
+
+
+@rule(
+    ("core/link.c", "#include <openssl/ssl.h>\n"),
+    ("binding/pop3_ssl.c", '#include "openssl/err.h"\n'),
+)
+def openssl_has_its_rooms(source):
+    if source.path not in {"core/transport_tls.c", "core/tls_config.c", "binding/auth.c"}:
+        yield from (include for include in source.includes if include[1].startswith("openssl/"))
+
+
+@rule(
+    *[
+        ("binding/pop3.c", f"int\nf(void)\n{{\n    {name}(x);\n}}\n")
+        for name in ["PyEval_SaveThread", "PyEval_ReleaseThread", "PyThreadState_Swap"]
+    ],
+    ("binding/reader.c", "int\nf(void)\n{\n    Py_BEGIN_ALLOW_THREADS\n    g();\n}\n"),
+    ("binding/reader.h", "#define DETACH Py_UNBLOCK_THREADS\n"),
+)
+def interpreter_is_detached_in_io_only(source):
+    if source.path != "binding/io.c":
+        yield from source.find(
+            r"\b(Py_(BEGIN|END)_ALLOW_THREADS|Py_(UN)?BLOCK_THREADS|PyThreadState_Swap"
+            r"|PyEval_(Save|Restore|Acquire|Release)(Thread|Lock))\b"
+        )
+
+
+@rule(
+    ("binding/pop3.c", '#include "core/scan.c"\n'),
+    ("binding/pop3.c", "#include <core/scan.c>\n"),
+    ("binding/pop3.c", '#include "pop3.h"\n'),
+    ("binding/pop3.c", '#include "core/nosuch.h"\n'),
+)
+def includes_name_room_and_header(source):
+    for line, name in source.includes:
+        exists = (ROOT / "_cpoplib" / name).is_file()
+        if name.endswith(".c") or (name in source.quoted and not exists):
+            yield line, name
+
+
+@rule(
+    ("core/link.c", '#include "binding/io.h"\n'),
+    ("core/scan.h", '#include "core/reply.h"\n'),
+    ("core/transport.h", '#include "core/link.h"\n'),
+    ("core/novel.h", "int x;\n"),
+)
+def arrows_of_core_point_down(source):
+    if source.room != "core":
+        return
+    name = "transport.h" if source.stem.startswith("transport_") else source.stem + ".h"
+    if name not in CORE:
+        yield 1, f"{name} has no place in CORE"
+        return
+    below = CORE[: CORE.index(name) + 1]
+    for line, include in source.includes:
+        room, _, header = include.rpartition("/")
+        if room == "binding" or (room == "core" and header not in below):
+            yield line, include
+
+
+@rule(
+    ("binding/pop3.c", "#define CHECK(x) if (x) return NULL\n"),
+    ("core/scan.c", "#define CHECK(x) \\\n    if (x) { \\\n        goto done; \\\n    }\n"),
+    ("core/scan.h", "#define STOP break\n"),
+    ("core/scan.h", "# define NEXT continue\n"),
+)
+def macros_do_not_jump(source):
+    for line, text in source.directives:
+        if re.match(r"\s*#\s*define\b.*\b(return|goto|break|continue)\b", text, re.DOTALL):
+            yield line, text.splitlines()[0]
+
+
+@rule(
+    ("binding/io.c", "int\nf(void)\n{\n    PyErr_SetFromErrno(x);\n}\n"),
+    ("binding/io.c", "int\nf(void)\n{\n    PyErr_SetFromErrnoWithFilename(x, y);\n}\n"),
+    ("binding/io.c", 'int\nf(void)\n{\n    PyErr_SetString(\n        PyExc_OSError, "");\n}\n'),
+    ("binding/io.c", "int\nf(void)\n{\n    PyErr_Format(state->error_proto, x);\n}\n"),
+    ("binding/io.c", "int\nf(void)\n{\n    PyErr_SetNone(PyExc_TimeoutError);\n}\n"),
+    ("binding/io.c", "int\nf(void)\n{\n    errno = error.sys;\n}\n"),
+)
+def only_errors_raises_for_core(source):
+    if source.room == "binding" and source.stem != "errors":
+        yield from source.find(r"\bPyErr_SetFromErrno\w*|\berrno\s*=[^=][^;]*")
+        yield from source.find(
+            r"\bPyErr_(Set\w+|Format)\s*\(\s*"
+            r"(PyExc_(OS|IO|Timeout|Connection\w*|BrokenPipe)Error|\w+->error_proto)\b"
+        )
+
+
+@rule(
+    ("core/scan.c", "int\nf(void)\n{\nagain:\n    if (g()) {\n        goto again;\n    }\n}\n"),
+    (
+        "core/scan.c",
+        "int\nf(void)\n{\n    goto a;\n    goto b;\na:\n    g();\nb:\n    return 1;\n}\n",
+    ),
+)
+def one_cleanup_label_and_forward_gotos(source):
+    for function in source.functions:
+        label = re.compile(r"^[ \t]*(?!default\b)(\w+)[ \t]*:", re.MULTILINE)
+        labels = {match[1]: match.start() for match in label.finditer(function.body)}
+        if len(labels) > 1:
+            yield function.line, f"{function.name}() has the labels {', '.join(labels)}"
+        for match in re.finditer(r"\bgoto\s+(\w+)", function.body):
+            if labels.get(match[1], 0) < match.start():
+                yield function.line, f"{function.name}() goes back to {match[1]}"
+
+
+@rule(
+    ("core/scan.c", "int\nscan_line(void)\n{\n}\n"),
+    ("core/scan.c", "int\npop_reply_scan(void)\n{\n}\n"),
+    ("core/buffer.h", "static inline int\nbuffer_room(void)\n{\n}\n"),
+    ("core/scan.h", "int scan_line(void);\n"),
+)
+def public_names_of_core_begin_with_their_file(source):
+    if source.room != "core" or source.stem == "mem":
+        return
+    prefix = f"pop_{source.stem}_"
+    for declaration in source.declarations:
+        if declaration.is_variable or not re.match(r"(?!typedef)[^(]*\w\(", declaration.head):
+            continue
+        private = declaration.is_static and source.suffix == "c"
+        if not private and not re.match(rf"{prefix}|pop_command$", declaration.name):
+            yield declaration.line, f"{declaration.name} does not begin with {prefix}"
+
+
+@rule(
+    ("core/scan.h", "#define POP_SCAN_H\n#endif\n"),
+    ("core/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN\n#endif\n"),
+    ("core/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN_H\n#endif\nint pop_scan_x(void);\n"),
+    ("core/scan.h", "#ifndef POP_REPLY_H\n#define POP_REPLY_H\n#endif\n"),
+    ("binding/io.h", "#pragma once\n"),
+)
+def headers_have_include_guards(source):
+    guard = {"core": "POP_", "binding": "BINDING_"}.get(source.room, "POP_TEST_")
+    guard += f"{source.stem.upper()}_H"
+    form = rf"\s*#ifndef {guard}\n#define {guard}\n.*\n#endif\s*"
+    if source.suffix == "h" and not re.fullmatch(form, source.code, re.DOTALL):
+        yield 1, f"is not guarded by {guard}"
+
+
+@rule(
+    ("core/scan.c", '#include <string.h>\n\n#include "core/scan.h"\n'),
+    ("core/transport_fd.c", '#include <errno.h>\n#include "core/transport.h"\n'),
+    ("core/scan.c", "int x;\n"),
+)
+def core_files_include_their_own_header_first(source):
+    if source.room == "core" and source.suffix == "c":
+        own = "transport" if source.stem.startswith("transport_") else source.stem
+        if [name for _, name in source.includes][:1] != [f"core/{own}.h"]:
+            yield 1, f"does not begin with core/{own}.h"
+
+
+@rule(
+    ("core/scan.c", "static int f(void)\n{\n}\n"),
+    ("core/scan.c", "static int\nf(void) {\n}\n"),
+    ("core/scan.c", "  static int\nf(void)\n{\n}\n"),
+)
+def functions_are_laid_out_as_in_pep_7(source):
+    for function in source.functions:
+        lines = source.text.splitlines()[function.line - 1 :]
+        if not re.match(r"\w[^(\n]*\n\w+\([^{]*\)\n\{\n", "\n".join(lines)):
+            yield function.line, f"{function.name}()"
+
+
+@rule(("core/scan.c", "/*" + 76 * "x" + "*/\n"), ("core/scan.c", "\tint x;\n"))
+def lines_fit_into_79_columns(source):
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if len(line) > 79 or "\t" in line:
+            yield number, f"{len(line)} columns, or a tab"
+
+
+@rule(("core/scan.c", "int\nf(void)\n{\n" + 117 * "    g();\n" + "}\n"))
+def no_function_has_more_than_120_lines(source):
+    for function in source.functions:
+        if function.lines > 120:
+            yield function.line, f"{function.name}() has {function.lines}"
+
+
+STYLE_OF_TESTS_TOO = {
+    "headers_have_include_guards",
+    "functions_are_laid_out_as_in_pep_7",
+    "lines_fit_into_79_columns",
+    "no_function_has_more_than_120_lines",
+}
+
+
+@pytest.mark.parametrize("checker, broken_by", RULES)
+def test_rule(checker, broken_by):
+    folders = ["_cpoplib/core", "_cpoplib/binding"]
+    if checker.__name__ in STYLE_OF_TESTS_TOO:
+        folders.append("tests")
+    found = [
+        f"{source.path}:{line}: {' '.join(message.split())}"
+        for source in read_sources(*folders)
+        for line, message in checker(source)
+    ]
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+@pytest.mark.parametrize("checker, broken_by", RULES)
+def test_rule_can_be_broken(checker, broken_by):
+    for path, text in broken_by:
+        assert list(checker(Source(path, text))), (path, text)
+
+
+def test_what_a_source_file_holds():
+    source = Source(
+        "core/sample.c",
+        """\
+/* int comment; { */
+#include "core/sample.h" // "x.h"
+
+#define PAIR(a, b) \\
+    {a, b}
+
+struct pair { int a, b; };
+static const struct pair pairs[2] = {PAIR(1, 2)};
+static int declared(void (*f)(void), char c[2]);
+
+static inline int
+defined(const char *text)
+{
+    static int calls;
+    return text[0] == '{' || text == "}\\"";
+}
+
+int last;
+""",
+    )
+    assert source.includes == [(2, "core/sample.h")]
+    assert [line for line, _ in source.directives] == [2, 4]
+    assert [(f.name, f.line, f.lines) for f in source.functions] == [("defined", 11, 6)]
+    assert [v.line for v in source.variables()] == [8, 18, 14]
+    assert [v.is_const for v in source.variables()] == [True, False, False]
+
+
+def test_functions_are_short():
+    """From the line of the return type to that of the closing brace."""
+    lengths = [f.lines for source in read_sources("_cpoplib") for f in source.functions]
+    under_60 = sum(length < 60 for length in lengths) / len(lengths)
+    assert under_60 >= 0.9
+    assert statistics.median(lengths) <= 15
+
+
+def test_files_are_short():
+    folders = ["_cpoplib", "poplib_c", "tests", "benchmarks", "tools"]
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    lengths = {
+        path.relative_to(ROOT).as_posix(): path.read_text().count("\n")
+        for path in files
+        if path.suffix in {".c", ".h", ".py"}
+    }
+    assert {path: length for path, length in lengths.items() if length >= 500} == {}
+
+
+def test_headers_of_the_binding_include_no_circle():
+    headers = {s.path: s.quoted for s in read_sources("_cpoplib") if s.suffix == "h"}
+
+    def visit(path, trail):
+        assert path not in trail, " -> ".join([*trail, path])
+        for included in headers.get(path, []):
+            visit(included, [*trail, path])
+
+    for path in headers:
+        visit(path, [])
+
+
+def test_the_map_names_every_file():
+    text = MAP.read_text()
+    missing = [
+        source.path
+        for source in read_sources("_cpoplib")
+        if not re.search(rf"\b{source.stem}\.(\[ch\]|{source.suffix}\b)", text)
+    ]
+    assert not missing
+
+
+def test_the_extension_exports_its_init_function_alone(unavailable):
+    import _cpoplib
+
+    if shutil.which("nm") is None:
+        unavailable("nm is missing: install binutils")
+    symbols = subprocess.run(
+        ["nm", "-D", "--defined-only", _cpoplib.__file__],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=30,
+    ).stdout
+    assert [line.split()[-1] for line in symbols.splitlines()] == ["PyInit__cpoplib"]
+
+
+def test_the_package_is_thin():
+    lines = (ROOT / "poplib_c" / "__init__.py").read_text().splitlines()
+    assert len(lines) < 80
+
+
+def test_importing_the_package_imports_neither_socket_nor_ssl():
+    import _cpoplib
+
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:]; import poplib_c; "
+        "print(*sorted({'socket', 'ssl', '_ssl'} & set(sys.modules)))"
+    )
+    folders = [str(Path(_cpoplib.__file__).parent), str(ROOT)]
+    output = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, *folders],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=30,
+    ).stdout
+    assert output.split() == []

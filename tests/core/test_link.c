@@ -219,6 +219,21 @@ test_unread_bytes_are_found_and_not_lost(void **state)
     pop_link_release(&link);
 }
 
+/* A reply nobody asked for is not missed for want of memory. */
+static void
+test_unread_bytes_count_without_memory(void **state)
+{
+    struct script script;
+    struct pop_link link;
+
+    (void)state;
+    open_script(&script, &link, "+OK\r\n", 5);
+    support_fail_allocation(0);
+    assert_true(pop_link_has_unread(&link));
+    assert_int_equal(script.received, 0);
+    pop_link_release(&link);
+}
+
 static void
 test_a_lone_cr_is_no_unread_byte(void **state)
 {
@@ -355,6 +370,7 @@ main(void)
         UNIT_TEST(test_failures_of_the_transport),
         UNIT_TEST(test_an_interrupted_fill_keeps_its_deadline),
         UNIT_TEST(test_unread_bytes_are_found_and_not_lost),
+        UNIT_TEST(test_unread_bytes_count_without_memory),
         UNIT_TEST(test_a_lone_cr_is_no_unread_byte),
         UNIT_TEST(test_looking_for_unread_bytes_leaves_no_trace),
         UNIT_TEST(test_flush_sends_everything_within_one_deadline),

@@ -181,6 +181,41 @@ interrupt(struct support_task *task)
 }
 
 static void
+test_blocking_socket_with_a_deadline(void **state)
+{
+    struct fixture self;
+    int64_t start;
+
+    (void)state;
+    open_fixture(&self, true, 30 * NS_PER_MS);
+    peer_sends(&self, "+");
+    assert_int_equal(receive(&self), POP_OK);
+    pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+    start = support_monotonic_ms();
+    assert_int_equal(receive(&self), POP_TIMEOUT);
+    assert_true(support_monotonic_ms() - start >= 29);
+    support_fill_send_buffer(self.fds[0]);
+    pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+    start = support_monotonic_ms();
+    assert_int_equal(send_bytes(&self, "x", 1), POP_TIMEOUT);
+    assert_true(support_monotonic_ms() - start >= 29);
+    close_fixture(&self);
+}
+
+static void
+test_no_descriptor(void **state)
+{
+    struct fixture self;
+
+    (void)state;
+    open_fixture(&self, false, 300 * NS_PER_MS);
+    pop_transport_fd_set(self.transport, -1, false);
+    assert_int_equal(receive(&self), POP_SYSTEM);
+    assert_int_equal(self.error.sys, EBADF);
+    close_fixture(&self);
+}
+
+static void
 test_interrupt_wakes_a_blocked_recv(void **state)
 {
     size_t i;
@@ -232,6 +267,8 @@ main(void)
         UNIT_TEST(test_socket_timeouts_count_in_blocking_mode),
         UNIT_TEST(test_signals_do_not_move_the_deadline),
         UNIT_TEST(test_signals_interrupt_without_a_deadline),
+        UNIT_TEST(test_blocking_socket_with_a_deadline),
+        UNIT_TEST(test_no_descriptor),
         UNIT_TEST(test_interrupt_wakes_a_blocked_recv),
         UNIT_TEST(test_interrupt_wakes_a_blocked_send),
     };

@@ -1,0 +1,34 @@
+# Development; bare `make` lists the targets. What they make is in .venv/ and build/.
+
+PYTHON ?= $(shell tools/find-python)
+export PYTHON PYTHONS
+
+.PHONY: help demo test test-all bench lint sanitize clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 12
+
+demo: ## build, then a POP3 session with a server on this machine, explained
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python -I -m poplib_c demo
+
+test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12)
+	@tools/system-packages build test
+	@venv=$$(tools/venv test) && $$venv/bin/pytest $(PYTEST_ARGS)
+
+test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
+	@tools/test-all $(PYTEST_ARGS)
+
+bench: ## measure retr() against poplib's
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python benchmarks/retr.py $(BENCH_ARGS)
+
+lint: ## compiler warnings by gcc and clang, formatting, exported symbols
+	@tools/lint
+
+sanitize: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/sanitize $(PYTEST_ARGS)
+
+clean: ## remove everything that was made here
+	rm -rf .venv build dist *.egg-info _cpoplib.*.so .hypothesis .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

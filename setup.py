@@ -1,0 +1,148 @@
+"""Builds the extension module _cpoplib; everything else is in pyproject.toml.
+
+Read from the environment, beside CC, CFLAGS and LDFLAGS:
+
+OPENSSL_DIR                            where OpenSSL's include/ and lib/ are
+POPLIB_C_DEBUG=1                       no optimisation, full debug information, assertions
+POPLIB_C_SANITIZE=address,undefined    instrument with these sanitizers
+POPLIB_C_WERROR=1                      compiler warnings are errors
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from glob import glob
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# What compiling needs: a line of C, and what to say if it does not compile.
+PROBES = [
+    (
+        "#include <stdlib.h>",
+        "no working C compiler ({cc}); install gcc and libc6-dev (Debian, Ubuntu) "
+        "or gcc (Fedora), or set CC",
+    ),
+    (
+        "#include <Python.h>",
+        "Python.h not found; install python3-dev (Debian, Ubuntu) or python3-devel (Fedora)",
+    ),
+    (
+        "#include <openssl/evp.h>",
+        "openssl/evp.h not found; install libssl-dev (Debian, Ubuntu) "
+        "or openssl-devel (Fedora), or set OPENSSL_DIR",
+    ),
+    (
+        "#include <openssl/opensslv.h>\n"
+        "#if OPENSSL_VERSION_NUMBER < 0x10101000L\n"
+        "#error too old\n"
+        "#endif",
+        "OpenSSL 1.1.1 or later is needed; install a newer libssl-dev (Debian, Ubuntu) "
+        "or openssl-devel (Fedora), or set OPENSSL_DIR",
+    ),
+]
+
+
+def openssl_options():
+    """Extension() arguments that find OpenSSL: OPENSSL_DIR, else pkg-config, else the defaults."""
+    root = os.environ.get("OPENSSL_DIR")
+    if root:
+        if not os.path.exists(os.path.join(root, "include", "openssl", "evp.h")):
+            raise SystemExit(f"error: OPENSSL_DIR={root}: there is no include/openssl/evp.h below")
+        library_dirs = [os.path.dirname(path) for path in glob(f"{root}/lib*/libcrypto.*")[:1]]
+        return {
+            "include_dirs": [os.path.join(root, "include")],
+            "library_dirs": library_dirs,
+            "runtime_library_dirs": library_dirs,
+            "libraries": ["crypto"],
+        }
+    try:
+        flags = subprocess.run(
+            ["pkg-config", "--cflags", "--libs", "libcrypto"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        flags = "-lcrypto"
+    return {
+        "include_dirs": re.findall(r"-I(\S+)", flags),
+        "library_dirs": re.findall(r"-L(\S+)", flags),
+        "libraries": re.findall(r"-l(\S+)", flags),
+    }
+
+
+def compiler_options():
+    compile_args = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
+    link_args = []
+    if os.environ.get("POPLIB_C_WERROR") == "1":
+        compile_args += ["-Werror"]
+    if os.environ.get("POPLIB_C_DEBUG") == "1":
+        compile_args += ["-O0", "-g3", "-UNDEBUG", "-U_FORTIFY_SOURCE"]
+    sanitizers = os.environ.get("POPLIB_C_SANITIZE")
+    if sanitizers:
+        instrument = [
+            f"-fsanitize={sanitizers}",
+            "-fno-sanitize-recover=undefined",
+            "-fno-omit-frame-pointer",
+            "-g",
+        ]
+        # Python's own flags declare signed overflow defined, and it would go unseen.
+        compile_args += [*instrument, "-fno-wrapv", "-U_FORTIFY_SOURCE"]
+        link_args += instrument
+    return {"extra_compile_args": compile_args, "extra_link_args": link_args}
+
+
+def extension():
+    options = openssl_options()
+    options["include_dirs"].insert(0, "_cpoplib")
+    return Extension(
+        "_cpoplib",
+        sources=sorted(glob("_cpoplib/core/*.c") + glob("_cpoplib/binding/*.c")),
+        # The POSIX functions, which -std=c11 hides where Python.h does not ask for them.
+        define_macros=[("_DEFAULT_SOURCE", None)],
+        depends=sorted(glob("_cpoplib/core/*.h") + glob("_cpoplib/binding/*.h")),
+        **options,
+        **compiler_options(),
+    )
+
+
+class BuildExt(build_ext):
+    def finalize_options(self):
+        super().finalize_options()
+        # Flags come from the environment, where no timestamp tells that they changed.
+        self.force = True
+
+    def run(self):
+        if sys.platform == "win32":
+            raise SystemExit("error: poplib_c is written for POSIX systems; Windows is not one")
+        super().run()
+
+    def build_extension(self, ext):
+        for source, complaint in PROBES:
+            if not self.compiles(source, ext):
+                cc = self.compiler.compiler_so[0]
+                raise SystemExit("error: " + complaint.format(cc=cc))
+        super().build_extension(ext)
+
+    def compiles(self, source, ext):
+        include_dirs = [*ext.include_dirs, *self.compiler.include_dirs]
+        command = [*self.compiler.compiler_so, *(f"-I{d}" for d in include_dirs)]
+        with tempfile.TemporaryDirectory() as tmp:
+            probe = Path(tmp, "probe.c")
+            probe.write_text(f"{source}\nint probe;\n")
+            try:
+                return not subprocess.run(
+                    [*command, "-c", str(probe), "-o", str(probe.with_suffix(".o"))],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                ).returncode
+            except OSError:
+                return False
+
+
+setup(ext_modules=[extension()], cmdclass={"build_ext": BuildExt})

@@ -97,8 +97,8 @@ add_capability(POP3Object *self, PyObject *capabilities, PyObject *line)
     PyObject *arguments = NULL;
     int failed = -1;
 
-    text =
-        PyObject_CallMethod(line, "decode", "ss", "ascii", "surrogateescape");
+    text = PyObject_CallMethod(line, "decode", "ss", "ascii",
+                               "surrogateescape");
     if (text == NULL) {
         return -1;
     }

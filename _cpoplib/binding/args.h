@@ -15,10 +15,10 @@
 
 /* The signature of a method, without self. */
 struct args_signature {
-    const char *method;            /* "POP3.retr" */
-    const char *names[ARGS_MAX];   /* NULL behind the last one */
-    Py_ssize_t required;           /* the first ones have no default */
-    Py_ssize_t keyword_only;       /* the last ones */
+    const char *method;          /* "POP3.retr" */
+    const char *names[ARGS_MAX]; /* NULL behind the last one */
+    Py_ssize_t required;         /* the first ones have no default */
+    Py_ssize_t keyword_only;     /* the last ones */
 };
 
 /* Binds a METH_FASTCALL | METH_KEYWORDS call; values[i] is borrowed, or NULL

@@ -359,8 +359,8 @@ call_close(POP3Object *self)
 {
     PyObject *result;
 
-    result =
-        PyObject_CallMethodNoArgs((PyObject *)self, self->state->name.close);
+    result = PyObject_CallMethodNoArgs((PyObject *)self,
+                                       self->state->name.close);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

@@ -17,8 +17,8 @@ get_reader(POP3Object *self, int *failed)
 
     *failed = PyObject_GetOptionalAttr((PyObject *)self,
                                        self->state->name.file, &file) < 0;
-    if (file != NULL && (!reader_check(self->state, file) ||
-                         ((ReaderObject *)file)->closed)) {
+    if (file != NULL &&
+        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
         Py_CLEAR(file);
     }
     return (ReaderObject *)file;
@@ -92,8 +92,7 @@ putline(POP3Object *self, PyObject *line)
     if (own < 0) {
         return NULL;
     }
-    return own ? putline_own(self, line)
-               : hook_call(self, HOOK_PUTLINE, line);
+    return own ? putline_own(self, line) : hook_call(self, HOOK_PUTLINE, line);
 }
 
 /* --- _putcmd ------------------------------------------------------------ */
@@ -264,8 +263,7 @@ longcmd(POP3Object *self, PyObject *line)
     if (own < 0) {
         return NULL;
     }
-    return own ? longcmd_own(self, line)
-               : hook_call(self, HOOK_LONGCMD, line);
+    return own ? longcmd_own(self, line) : hook_call(self, HOOK_LONGCMD, line);
 }
 
 PyObject *

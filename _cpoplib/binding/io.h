@@ -12,7 +12,7 @@
    the GIL held. */
 struct io_lock {
     PyThread_type_lock handle;
-    unsigned long owner;   /* a thread; meaningful while depth > 0 */
+    unsigned long owner; /* a thread; meaningful while depth > 0 */
     unsigned int depth;
 };
 

@@ -2,7 +2,7 @@
 
 typedef struct {
     PyObject_HEAD
-    struct module_state *state;  /* borrowed from the type's module */
+    struct module_state *state; /* borrowed from the type's module */
     lazy_compute compute;
 } LazyObject;
 
@@ -49,12 +49,9 @@ PyDoc_STRVAR(lazy_doc,
 "A class attribute that is computed when it is asked for.");
 
 static PyType_Slot lazy_slots[] = {
-    {Py_tp_doc, (void *)lazy_doc},
-    {Py_tp_new, lazy_refuse_new},
-    {Py_tp_descr_get, lazy_get},
-    {Py_tp_traverse, lazy_traverse},
-    {Py_tp_dealloc, lazy_dealloc},
-    {0, NULL},
+    {Py_tp_doc, (void *)lazy_doc}, {Py_tp_new, lazy_refuse_new},
+    {Py_tp_descr_get, lazy_get},   {Py_tp_traverse, lazy_traverse},
+    {Py_tp_dealloc, lazy_dealloc}, {0, NULL},
 };
 
 static PyType_Spec lazy_spec = {

@@ -183,7 +183,7 @@ PyDoc_STRVAR(init_doc,
 
 static PyObject *
 pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+              PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "POP3.__init__",

@@ -135,8 +135,7 @@ module_exec(PyObject *module)
                               (PyObject *)state->reader_type) < 0) {
         return -1;
     }
-    return PyModule_AddObjectRef(module, "POP3",
-                                 (PyObject *)state->pop3_type);
+    return PyModule_AddObjectRef(module, "POP3", (PyObject *)state->pop3_type);
 }
 
 /* Names and bytes refer to nothing; the collector need not see them. */
@@ -209,14 +208,10 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 static struct PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "_cpoplib",
-    .m_doc = module_doc,
-    .m_size = sizeof(struct module_state),
-    .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
+    PyModuleDef_HEAD_INIT,   .m_name = "_cpoplib",
+    .m_doc = module_doc,     .m_size = sizeof(struct module_state),
+    .m_slots = module_slots, .m_traverse = module_traverse,
+    .m_clear = module_clear, .m_free = module_free,
 };
 
 PyMODINIT_FUNC

@@ -66,15 +66,15 @@ struct module_state {
     PyTypeObject *pop3_type;
     PyTypeObject *reader_type;
     PyTypeObject *lazy_type;
-    PyObject *timestamp_pattern;       /* NULL until first asked for */
+    PyObject *timestamp_pattern; /* NULL until first asked for */
     PyObject *hook_name[HOOK_COUNT];
-    PyObject *own_hook[HOOK_COUNT];    /* POP3's own method descriptors */
-    PyObject *own_recv_into;           /* _socket.socket's; NULL until the */
-    PyObject *own_sendall;             /*   first connection */
-    PyObject *crlf;                    /* b"\r\n" */
-    PyObject *terminator;              /* b"." */
-    PyObject *stuffed;                 /* b".." */
-    PyObject *positive;                /* b"+" */
+    PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
+    PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
+    PyObject *own_sendall;          /*   first connection */
+    PyObject *crlf;                 /* b"\r\n" */
+    PyObject *terminator;           /* b"." */
+    PyObject *stuffed;              /* b".." */
+    PyObject *positive;             /* b"+" */
     struct state_names name;
 };
 
@@ -83,8 +83,7 @@ struct module_state {
 struct module_state *module_state_of_type(PyTypeObject *type);
 
 /* An attribute of the package poplib_c: socket, ssl, _MAXLINE. */
-PyObject *module_package_attribute(struct module_state *state,
-                                   PyObject *name);
+PyObject *module_package_attribute(struct module_state *state, PyObject *name);
 
 /* from module import name; a new reference, or NULL. */
 PyObject *module_imported(const char *module, const char *name);

@@ -130,7 +130,7 @@ PyDoc_STRVAR(set_options_doc,
 
 static PyObject *
 pop3_set_options(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-            PyObject *kwnames)
+                 PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "POP3.set_options",
@@ -161,8 +161,7 @@ static PyGetSetDef pop3_getset[] = {
 };
 
 static PyMemberDef pop3_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(POP3Object, dict), READONLY,
-     NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(POP3Object, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(POP3Object, weakrefs),
      READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -189,14 +188,10 @@ PyDoc_STRVAR(pop3_doc,
 "Arguments of commands may be str, int or anything that '%s' formats.");
 
 static PyType_Slot pop3_slots[] = {
-    {Py_tp_doc, (void *)pop3_doc},
-    {Py_tp_new, pop3_new},
-    {Py_tp_traverse, pop3_traverse},
-    {Py_tp_clear, pop3_clear},
-    {Py_tp_dealloc, pop3_dealloc},
-    {Py_tp_getset, pop3_getset},
-    {Py_tp_members, pop3_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)pop3_doc},   {Py_tp_new, pop3_new},
+    {Py_tp_traverse, pop3_traverse}, {Py_tp_clear, pop3_clear},
+    {Py_tp_dealloc, pop3_dealloc},   {Py_tp_getset, pop3_getset},
+    {Py_tp_members, pop3_members},   {0, NULL},
 };
 
 static PyType_Spec pop3_spec = {
@@ -249,8 +244,7 @@ init_signature(PyObject *init)
         parameters = PyMapping_Values(values);
     }
     if (parameters != NULL && PyList_SetSlice(parameters, 0, 1, NULL) == 0) {
-        signature =
-            PyObject_CallMethod(inspect, "Signature", "O", parameters);
+        signature = PyObject_CallMethod(inspect, "Signature", "O", parameters);
     }
     Py_DECREF(inspect);
     Py_XDECREF(method);
@@ -312,8 +306,8 @@ remember_hooks(struct module_state *state, PyTypeObject *type)
     int i;
 
     for (i = 0; i < HOOK_COUNT; i++) {
-        state->own_hook[i] =
-            PyObject_GetAttr((PyObject *)type, state->hook_name[i]);
+        state->own_hook[i] = PyObject_GetAttr((PyObject *)type,
+                                              state->hook_name[i]);
         if (state->own_hook[i] == NULL) {
             return -1;
         }
@@ -325,7 +319,7 @@ PyTypeObject *
 pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
-        lifecycle_methods, option_methods, replies_methods,
+        lifecycle_methods, option_methods,   replies_methods,
         dialogue_methods,  commands_methods, auth_methods,
     };
     PyTypeObject *type;

@@ -13,12 +13,12 @@ typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state;  /* borrowed from the type's module */
-    struct io_lock lock;         /* held for the length of one command */
-    size_t max_line;             /* octets; POP_NO_LIMIT for none */
-    unsigned int lines_depth;    /* > 0 between the lines of a reply */
-    PyObject *foreign_file;      /* the .file, not a Reader, that */
-    struct step foreign_step;    /*   this is about */
+    struct module_state *state; /* borrowed from the type's module */
+    struct io_lock lock;        /* held for the length of one command */
+    size_t max_line;            /* octets; POP_NO_LIMIT for none */
+    unsigned int lines_depth;   /* > 0 between the lines of a reply */
+    PyObject *foreign_file;     /* the .file, not a Reader, that */
+    struct step foreign_step;   /*   this is about */
 } POP3Object;
 
 #define POP3(op) ((POP3Object *)(op))

@@ -177,18 +177,12 @@ PyDoc_STRVAR(reader_doc,
 "commands have not read.");
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, (void *)reader_doc},
-    {Py_tp_new, reader_refuse_new},
-    {Py_tp_traverse, reader_traverse},
-    {Py_tp_clear, reader_clear},
-    {Py_tp_dealloc, reader_dealloc},
-    {Py_tp_repr, reader_repr},
-    {Py_tp_iter, readerfile_iter},
-    {Py_tp_iternext, readerfile_next},
-    {Py_tp_methods, readerfile_methods},
-    {Py_tp_getset, readerfile_getset},
-    {Py_tp_members, reader_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)reader_doc},     {Py_tp_new, reader_refuse_new},
+    {Py_tp_traverse, reader_traverse},   {Py_tp_clear, reader_clear},
+    {Py_tp_dealloc, reader_dealloc},     {Py_tp_repr, reader_repr},
+    {Py_tp_iter, readerfile_iter},       {Py_tp_iternext, readerfile_next},
+    {Py_tp_methods, readerfile_methods}, {Py_tp_getset, readerfile_getset},
+    {Py_tp_members, reader_members},     {0, NULL},
 };
 
 static PyType_Spec reader_spec = {

@@ -12,17 +12,17 @@
 typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
-    struct module_state *state;    /* borrowed from the type's module */
-    PyObject *sock;                /* read from; never NULL once adopted */
-    PyObject *file;                /* what makefile() gave; it holds the
-                                      descriptor open until it is closed */
-    struct io_lock lock;           /* held while bytes are moved */
-    struct pop_link link;          /* touched with the lock held only */
-    struct pop_transport *direct;  /* on the descriptor */
-    struct pop_transport *pysock;  /* on the methods; NULL until needed */
+    struct module_state *state;   /* borrowed from the type's module */
+    PyObject *sock;               /* read from; never NULL once adopted */
+    PyObject *file;               /* what makefile() gave; it holds the
+                                     descriptor open until it is closed */
+    struct io_lock lock;          /* held while bytes are moved */
+    struct pop_link link;         /* touched with the lock held only */
+    struct pop_transport *direct; /* on the descriptor */
+    struct pop_transport *pysock; /* on the methods; NULL until needed */
     struct step step;
     bool closed;
-    bool file_closed;              /* after closed: by the last user */
+    bool file_closed; /* after closed: by the last user */
 } ReaderObject;
 
 /* A new type poplib_c.Reader, or NULL. */

@@ -120,8 +120,8 @@ ask_timeout(ReaderObject *self, int64_t *timeout)
     PyObject *result;
     double seconds;
 
-    result =
-        PyObject_CallMethodNoArgs(self->sock, self->state->name.gettimeout);
+    result = PyObject_CallMethodNoArgs(self->sock,
+                                       self->state->name.gettimeout);
     if (result == NULL) {
         return -1;
     }

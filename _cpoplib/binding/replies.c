@@ -192,8 +192,7 @@ abandon(POP3Object *self)
         PyErr_Clear();
     }
     else if (file != Py_None) {
-        step_leave(pop3_step_of(self, file),
-                   "a reply was abandoned half-way");
+        step_leave(pop3_step_of(self, file), "a reply was abandoned half-way");
     }
     Py_XDECREF(file);
     PyErr_SetRaisedException(pending);
@@ -223,8 +222,8 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
     size_t limit;
 
     if (getline_maxline(self, &limit) < 0 ||
-        stream_read_reply(reader, limit, getline_limit(self, limit),
-                          &reply) < 0) {
+        stream_read_reply(reader, limit, getline_limit(self, limit), &reply) <
+            0) {
         return NULL;
     }
     if (reply.lines == NULL) {

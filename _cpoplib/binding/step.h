@@ -8,16 +8,16 @@
 #include "binding/module.h"
 
 enum step_state {
-    STEP_IN,         /* at the start of a reply, or of what the user reads */
-    STEP_ENDED,      /* the stream is over; send and recv tell how */
-    STEP_TIMED_OUT,  /* a read timed out: what comes later is nobody's */
-    STEP_OUT         /* a reply or a command was abandoned half-way */
+    STEP_IN,        /* at the start of a reply, or of what the user reads */
+    STEP_ENDED,     /* the stream is over; send and recv tell how */
+    STEP_TIMED_OUT, /* a read timed out: what comes later is nobody's */
+    STEP_OUT        /* a reply or a command was abandoned half-way */
 };
 
 struct step {
     enum step_state state;
-    const char *why;    /* STEP_OUT: what happened, static text */
-    size_t unanswered;  /* commands sent whose reply was not read */
+    const char *why;   /* STEP_OUT: what happened, static text */
+    size_t unanswered; /* commands sent whose reply was not read */
 };
 
 void step_reset(struct step *step);

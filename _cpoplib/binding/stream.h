@@ -6,9 +6,9 @@
 #include "binding/reader.h"
 
 struct stream_reply {
-    PyObject *response;   /* the status line */
-    PyObject *lines;      /* NULL: the status is not positive, no lines */
-    size_t octets;        /* of the lines */
+    PyObject *response; /* the status line */
+    PyObject *lines;    /* NULL: the status is not positive, no lines */
+    size_t octets;      /* of the lines */
 };
 
 /* Sends the line and CRLF.  0, or -1 and an exception. */

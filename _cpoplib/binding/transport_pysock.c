@@ -12,8 +12,8 @@
 struct pysock {
     struct pop_transport base;
     struct module_state *state;
-    PyObject *sock;      /* borrowed from the owner */
-    PyObject *staging;   /* bytearray, exported during each recv_into */
+    PyObject *sock;    /* borrowed from the owner */
+    PyObject *staging; /* bytearray, exported during each recv_into */
 };
 
 /* How many octets recv_into() says it stored, or -1 and an exception. */
@@ -100,8 +100,8 @@ pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
         *sent = 0;
         return POP_HOST;
     }
-    result = PyObject_CallMethodObjArgs(
-        self->sock, self->state->name.sendall, data, NULL);
+    result = PyObject_CallMethodObjArgs(self->sock, self->state->name.sendall,
+                                        data, NULL);
     Py_DECREF(data);
     if (result == NULL) {
         return POP_HOST;

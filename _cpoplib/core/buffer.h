@@ -13,9 +13,9 @@
 struct pop_buffer {
     char *data;
     size_t capacity;
-    size_t head;      /* first unread byte */
-    size_t tail;      /* end of the unread bytes; head <= tail <= capacity */
-    size_t cap;       /* capacity never grows over it */
+    size_t head; /* first unread byte */
+    size_t tail; /* end of the unread bytes; head <= tail <= capacity */
+    size_t cap;  /* capacity never grows over it */
 };
 
 /* An empty buffer; it allocates when first reserved. */

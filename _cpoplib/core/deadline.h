@@ -10,8 +10,8 @@
 #define POP_WAIT_NEVER INT64_C(0)
 
 struct pop_deadline {
-    int64_t timeout;  /* nanoseconds, POP_WAIT_FOREVER or POP_WAIT_NEVER */
-    int64_t at;       /* monotonic nanoseconds; meaningful once armed */
+    int64_t timeout; /* nanoseconds, POP_WAIT_FOREVER or POP_WAIT_NEVER */
+    int64_t at;      /* monotonic nanoseconds; meaningful once armed */
     bool armed;
 };
 

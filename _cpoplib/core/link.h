@@ -23,7 +23,7 @@ struct pop_link {
                                         followed by the same call again */
     struct pop_buffer in;
     struct pop_buffer out;
-    size_t chunk;                    /* room wanted for the next recv */
+    size_t chunk; /* room wanted for the next recv */
     struct pop_reply reply;
     struct pop_batch batch;
 };
@@ -38,8 +38,7 @@ void pop_link_interrupt(struct pop_link *link);
 
 /* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again),
    POP_SYSTEM, POP_HOST; what was not sent stays in link->out. */
-enum pop_status pop_link_flush(struct pop_link *link,
-                               struct pop_error *error);
+enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
 
 /* Receives once, behind the unread bytes of link->in.  The results of
    pop_transport_ops.recv, POP_NO_MEMORY, POP_TOO_LONG. */
@@ -56,8 +55,7 @@ enum pop_status pop_link_begin(struct pop_link *link, bool multiline,
                                size_t status_limit, size_t line_limit);
 
 /* Starts reading the lines behind a status line that was read already. */
-enum pop_status pop_link_begin_lines(struct pop_link *link,
-                                     size_t line_limit);
+enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
 
 /* Reads on until a batch is ready, without receiving where the unread bytes
    are enough.  POP_OK: take link->batch (its offsets are from the first

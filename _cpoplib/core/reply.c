@@ -58,9 +58,8 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
         size_t octets;
         enum pop_status status;
 
-        status = pop_scan_line(bytes + batch->scanned,
-                               length - batch->scanned, reply->line_limit,
-                               &reply->searched, &octets);
+        status = pop_scan_line(bytes + batch->scanned, length - batch->scanned,
+                               reply->line_limit, &reply->searched, &octets);
         if (status != POP_OK) {
             return status;
         }

@@ -32,8 +32,8 @@ struct pop_batch {
     struct pop_span *spans;
     size_t capacity;
     size_t count;
-    size_t scanned;      /* leading bytes that the spans and any terminator
-                            cover: what the host consumes with the batch */
+    size_t scanned; /* leading bytes that the spans and any terminator
+                       cover: what the host consumes with the batch */
 };
 
 /* Expect a whole reply. */

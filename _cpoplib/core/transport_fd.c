@@ -11,8 +11,8 @@ struct transport_fd {
     struct pop_transport base;
     int fd;
     bool blocking;
-    bool replying;  /* bytes have come since the last send: more may be there
-                       already, so receive before waiting */
+    bool replying; /* bytes have come since the last send: more may be there
+                      already, so receive before waiting */
 };
 
 /* Waits for `events`.  POP_OK also when the peer is gone: the system call

@@ -17,7 +17,7 @@ def pytest_configure(config):
     try:
         import poplib_c  # noqa: F401
     except ImportError as exc:
-        raise pytest.UsageError(f"{exc} (to build: python -m pip install -e '.[test]')") from exc
+        raise pytest.UsageError(f"{exc} (make test builds it)") from exc
 
 
 def pytest_report_header(config):

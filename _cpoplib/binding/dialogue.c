@@ -24,15 +24,38 @@ get_reader(POP3Object *self, int *failed)
     return (ReaderObject *)file;
 }
 
+/* What step_check() raises, where .file is none of ours. */
+static int
+check_foreign(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *file;
+    int failed = 0;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, state->name.file, &file) <
+        0) {
+        return -1;
+    }
+    if (file != NULL && file != Py_None && !reader_check(state, file)) {
+        failed = step_check(state, pop3_step_of(self, file));
+    }
+    Py_XDECREF(file);
+    return failed;
+}
+
 /* --- _putline ----------------------------------------------------------- */
 
 /* sock.sendall(line + CRLF) of any socket that .file does not read from. */
 static int
 send_foreign(POP3Object *self, PyObject *sock, PyObject *line)
 {
-    PyObject *data = PyNumber_Add(line, self->state->crlf);
+    PyObject *data;
     PyObject *result;
 
+    if (check_foreign(self) < 0) {
+        return -1;
+    }
+    data = PyNumber_Add(line, self->state->crlf);
     if (data == NULL) {
         return -1;
     }
@@ -172,8 +195,11 @@ check_at_rest(POP3Object *self)
     ReaderObject *reader = get_reader(self, &failed);
     int own;
 
-    if (failed || reader == NULL) {
-        return failed ? -1 : 0;
+    if (failed) {
+        return -1;
+    }
+    if (reader == NULL) {
+        return check_foreign(self);
     }
     own = replies_are_own(self);
     if (own > 0) {

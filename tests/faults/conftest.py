@@ -1,0 +1,58 @@
+"""A client with both ends of its connection in the test's hands, and guards."""
+
+import contextlib
+import gc
+import warnings
+
+import pytest
+
+from poplib_c import POP3
+
+from .support import GREETING, TIMEOUT, connect, open_descriptors, tcp_pair
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_left(request):
+    """Fails a test that leaves a descriptor open, or one too many closed."""
+    failures = request.session.testsfailed
+    before = open_descriptors()
+    yield
+    if request.session.testsfailed > failures:
+        return  # The traceback keeps the test's objects alive.
+    if open_descriptors() != before:
+        gc.collect()
+    assert open_descriptors() == before
+
+
+@pytest.fixture
+def no_resource_warning():
+    """Nothing was left to be closed by the garbage collector."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        gc.collect()
+    assert [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)] == []
+
+
+@pytest.fixture
+def wired():
+    """``client, peer = wired()``: a greeted client, and the socket that its server would have."""
+    with contextlib.ExitStack() as stack:
+
+        def wire(cls=POP3, timeout=TIMEOUT, adapt=lambda sock: sock, **options):
+            here, there = tcp_pair()
+            stack.enter_context(there)
+            stack.callback(here.close)
+            there.sendall(GREETING)
+            client = connect(adapt(here), cls, **options)
+            stack.callback(release, client)
+            client.sock.settimeout(timeout)
+            return client, there
+
+        yield wire
+
+
+def release(client):
+    """close(), whatever the test has made of the connection."""
+    with contextlib.suppress(OSError, AttributeError):
+        POP3.close(client)

@@ -1,0 +1,190 @@
+"""What the tests of faults share."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import _cpoplib
+import poplib_c
+from poplib_c import POP3
+
+TIMEOUT = 5.0
+SHORT = 0.05
+GREETING = b"+OK ready\r\n"
+
+
+def open_descriptors():
+    return len(os.listdir("/dev/fd"))
+
+
+def tcp_pair():
+    """Both ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        here = socket.create_connection(listener.getsockname(), TIMEOUT)
+        there, _ = listener.accept()
+    there.settimeout(TIMEOUT)
+    return here, there
+
+
+def connect(sock, cls=POP3, **options):
+    """A client of class ``cls`` over a connected socket, which keeps its timeout."""
+
+    class Connected(cls):
+        def _create_socket(self, timeout):
+            return sock
+
+    return Connected("mail.example.org", **options)
+
+
+class ByLines(POP3):
+    """Reads replies line by line, through the method."""
+
+    def _getline(self):
+        return super()._getline()
+
+
+class OwnSocket(socket.socket):
+    """A socket whose methods are its own, as those of green threads are."""
+
+    def recv_into(self, *arguments):
+        return super().recv_into(*arguments)
+
+    def sendall(self, data):
+        super().sendall(data)
+
+
+class ByMethods(POP3):
+    """Reads and writes by the methods of its socket."""
+
+    def _create_socket(self, timeout):
+        sock = OwnSocket()
+        sock.settimeout(timeout)
+        sock.connect((self.host, self.port))
+        return sock
+
+
+class ByFile(POP3):
+    """Reads from the socket module's own file."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.file.close()
+        self.file = self.sock.makefile("rb")
+
+
+#: One class for each way in which replies are read.
+WAYS = [POP3, ByLines, ByMethods, ByFile]
+
+
+class Endless:
+    """A step of a script: the server never pauses, until the client leaves."""
+
+    def __init__(self, data, limit):
+        self.data = data
+        self.limit = limit
+
+    def play(self, peer):
+        with contextlib.suppress(OSError):
+            for _ in range(self.limit // len(self.data)):
+                peer.connection.sendall(self.data)
+
+
+class Call(threading.Thread):
+    """A call in a thread of its own."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(name=f"call of {function!r}")
+        self.call = (function, arguments)
+        self.result = self.error = None
+        self.start()
+
+    def run(self):
+        function, arguments = self.call
+        try:
+            self.result = function(*arguments)
+        except BaseException as error:
+            self.error = error
+
+    def end(self, timeout=TIMEOUT):
+        """Waits for its end; its result or, if it raised, that exception."""
+        self.join(timeout)
+        assert not self.is_alive(), f"{self.name} hangs"
+        return self.result if self.error is None else self.error
+
+    def is_blocked(self, seconds=SHORT):
+        self.join(seconds)
+        return self.is_alive()
+
+
+class Lines:
+    """A server of any number of connections that answers each line by ``answer(line)``."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.received = []
+        self._connections = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self._listener.getsockname()
+        self._threads = [threading.Thread(target=self._accept, name="server of lines")]
+        self._threads[0].start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                connection.settimeout(TIMEOUT)
+                self._connections.append(connection)
+                thread = threading.Thread(target=self._serve, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
+            connection.sendall(GREETING)
+            for line in lines:
+                self.received.append(line)
+                connection.sendall(self.answer(line))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(TIMEOUT)
+
+
+@contextlib.contextmanager
+def lasts(least, most=3.0):
+    """The block takes so many seconds; the upper bound is for slow machines."""
+    start = time.monotonic()
+    yield
+    assert least <= time.monotonic() - start < most
+
+
+def run_program(program, *arguments, status=0, timeout=30.0):
+    """Runs a program that may import what this process imports; its two outputs."""
+    places = {Path(_cpoplib.__file__).parent, Path(poplib_c.__file__).parents[1]}
+    places.add(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+    options = ["-X", "dev"] if sys.flags.dev_mode else []
+    ended = subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(program), *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert ended.returncode == status, ended.stderr
+    return ended.stdout, ended.stderr

@@ -4,6 +4,7 @@
 
 #define FIRST_CHUNK ((size_t)16 * 1024)
 #define LARGEST_CHUNK ((size_t)256 * 1024)
+#define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
 #define BATCH_SPANS 4096
 
 void
@@ -71,6 +72,10 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
                                       pop_buffer_length(&link->out), &sent,
                                       &link->deadline, error);
         pop_buffer_consume(&link->out, sent);
+        /* A blocking send() that a signal ends says only that it is short. */
+        if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
+            status = POP_INTERRUPTED;
+        }
         if (status != POP_OK) {
             return stop_waiting(link, status);
         }
@@ -184,6 +189,8 @@ pop_link_scan(struct pop_link *link)
 enum pop_status
 pop_link_pump(struct pop_link *link, struct pop_error *error)
 {
+    size_t before = pop_buffer_length(&link->in);
+
     for (;;) {
         enum pop_status status = pop_link_scan(link);
 
@@ -193,6 +200,10 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
         /* So the buffer does not grow with the message, only with a line. */
         if (link->batch.count > 0 && is_cramped(link)) {
             return POP_OK;
+        }
+        /* A peer that never pauses must not lock out signal handlers. */
+        if (pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
+            return POP_INTERRUPTED;
         }
         status = pop_link_fill(link, error);
         if (status != POP_OK) {

@@ -36,8 +36,9 @@ void pop_link_release(struct pop_link *link);
 /* Wakes a thread that is blocked in this link. */
 void pop_link_interrupt(struct pop_link *link);
 
-/* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again),
-   POP_SYSTEM, POP_HOST; what was not sent stays in link->out. */
+/* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again;
+   also after each part, so that signal handlers run), POP_SYSTEM, POP_HOST;
+   what was not sent stays in link->out. */
 enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
 
 /* Receives once, behind the unread bytes of link->in.  The results of
@@ -60,7 +61,8 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
 /* Reads on until a batch is ready, without receiving where the unread bytes
    are enough.  POP_OK: take link->batch (its offsets are from the first
    unread byte), call pop_link_take(), and go on unless link->reply.part is
-   POP_REPLY_DONE.  POP_INTERRUPTED: call again.  Otherwise the results of
+   POP_REPLY_DONE.  POP_INTERRUPTED: call again; also now and then within an
+   unusually long line, so that signal handlers run.  Otherwise the results of
    pop_link_fill() and pop_reply_scan(). */
 enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
 

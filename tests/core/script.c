@@ -103,6 +103,18 @@ pump(struct pop_link *link)
     return pop_link_pump(link, &error);
 }
 
+enum pop_status
+flush(struct pop_link *link)
+{
+    struct pop_error error;
+    enum pop_status status;
+
+    do {
+        status = pop_link_flush(link, &error);
+    } while (status == POP_INTERRUPTED);
+    return status;
+}
+
 void
 read_totals(struct pop_link *link, struct totals *totals)
 {

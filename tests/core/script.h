@@ -30,6 +30,9 @@ void open_script(struct script *script, struct pop_link *link,
 /* pop_link_pump(), for those who do not ask for details. */
 enum pop_status pump(struct pop_link *link);
 
+/* pop_link_flush(), called again as long as it is interrupted. */
+enum pop_status flush(struct pop_link *link);
+
 /* What reading a reply came to, where its text does not matter. */
 struct totals {
     enum pop_status status;

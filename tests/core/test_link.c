@@ -304,11 +304,11 @@ test_flush_sends_everything_within_one_deadline(void **state)
     assert_int_equal(script.sent, 3);
     first = script.deadline.at;
     support_sleep_ms(2);
-    assert_int_equal(pop_link_flush(&link, &error), POP_OK);
+    assert_int_equal(flush(&link), POP_OK);
     assert_true(script.deadline.at == first);
     assert_int_equal(script.sent, sizeof(bytes) - 1);
     assert_int_equal(pop_buffer_length(&link.out), 0);
-    assert_int_equal(pop_link_flush(&link, &error), POP_OK);
+    assert_int_equal(flush(&link), POP_OK);
     pop_link_release(&link);
 }
 
@@ -324,16 +324,15 @@ test_a_failed_flush_keeps_what_was_not_sent(void **state)
         enum pop_status outcomes[] = {POP_OK, failures[i]};
         struct script script;
         struct pop_link link;
-        struct pop_error error;
 
         open_script(&script, &link, "NOOP\r\n", 6);
         script.most_per_send = 4;
         script.outcomes = outcomes;
         script.outcome_count = COUNT_OF(outcomes);
         queue(&link, "NOOP\r\n", 6);
-        assert_int_equal(pop_link_flush(&link, &error), failures[i]);
+        assert_int_equal(flush(&link), failures[i]);
         assert_int_equal(pop_buffer_length(&link.out), 2);
-        assert_int_equal(pop_link_flush(&link, &error), POP_OK);
+        assert_int_equal(flush(&link), POP_OK);
         assert_int_equal(script.sent, 6);
         pop_link_release(&link);
     }

@@ -59,7 +59,6 @@ test_flush_over_a_socket(void **state)
     char *bytes = make_lines(MIB, 78);
     char *received = malloc(MIB);
     struct pop_link link;
-    struct pop_error error;
     struct support_task task;
     int fds[2];
 
@@ -69,7 +68,7 @@ test_flush_over_a_socket(void **state)
     support_shrink_send_buffer(fds[0]);
     assert_int_equal(pop_buffer_append(&link.out, bytes, MIB), POP_OK);
     /* Nobody reads yet. */
-    assert_int_equal(pop_link_flush(&link, &error), POP_TIMEOUT);
+    assert_int_equal(flush(&link), POP_TIMEOUT);
     assert_in_range(pop_buffer_length(&link.out), 1, MIB - 1);
     task = (struct support_task){.fd = fds[1],
                                  .space = received,
@@ -77,7 +76,7 @@ test_flush_over_a_socket(void **state)
                                  .run = support_receive_all};
     support_start(&task);
     link.timeout = 10000 * NS_PER_MS;
-    assert_int_equal(pop_link_flush(&link, &error), POP_OK);
+    assert_int_equal(flush(&link), POP_OK);
     support_join(&task);
     assert_int_equal(task.done, MIB);
     assert_memory_equal(received, bytes, MIB);

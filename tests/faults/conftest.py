@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import socket
 import warnings
 
 import pytest
@@ -39,12 +40,12 @@ def wired():
     """``client, peer = wired()``: a greeted client, and the socket that its server would have."""
     with contextlib.ExitStack() as stack:
 
-        def wire(cls=POP3, timeout=TIMEOUT, adapt=lambda sock: sock, **options):
-            here, there = tcp_pair()
+        def wire(cls=POP3, timeout=TIMEOUT, sock_class=socket.socket, **options):
+            here, there = tcp_pair(sock_class)
             stack.enter_context(there)
             stack.callback(here.close)
             there.sendall(GREETING)
-            client = connect(adapt(here), cls, **options)
+            client = connect(here, cls, **options)
             stack.callback(release, client)
             client.sock.settimeout(timeout)
             return client, there

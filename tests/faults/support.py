@@ -23,10 +23,12 @@ def open_descriptors():
     return len(os.listdir("/dev/fd"))
 
 
-def tcp_pair():
-    """Both ends of a TCP connection."""
+def tcp_pair(sock_class=socket.socket):
+    """Both ends of a TCP connection; the first is of the class."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        here = socket.create_connection(listener.getsockname(), TIMEOUT)
+        here = sock_class()
+        here.settimeout(TIMEOUT)
+        here.connect(listener.getsockname())
         there, _ = listener.accept()
     there.settimeout(TIMEOUT)
     return here, there

@@ -187,7 +187,7 @@ def test_no_time_at_all(wired):
 
 
 def test_no_time_to_send(wired):
-    client, _peer = wired()
+    client, _ = wired()
     fill(client.sock)
     client.sock.settimeout(0)
     with lasts(0), pytest.raises(BlockingIOError):

@@ -1,0 +1,218 @@
+"""Connections that are closed while they are in use."""
+
+import errno
+import socket
+import threading
+
+import pytest
+from scripted import Await, C, Close, Raw, S, play
+
+from poplib_c import POP3
+
+from .support import SHORT, TIMEOUT, ByLines, ByMethods, Call, Lines, OwnSocket, lasts
+
+ways = pytest.mark.parametrize("way", [POP3, ByLines, ByMethods])
+timeouts = pytest.mark.parametrize("timeout", [TIMEOUT, None])
+
+
+def check_aborted(call):
+    """It was woken at once."""
+    with lasts(0, 2):
+        error = call.end()
+    assert type(error) is ConnectionAbortedError
+    assert error.errno == errno.ECONNABORTED
+    assert error.strerror == "the connection was closed while it was in use"
+
+
+@ways
+@timeouts
+@pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r\na\r\nb"])
+def test_close_while_a_thread_receives(way, timeout, part):
+    with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
+        client = way(server.host, server.port, timeout)
+        sock = client.sock
+        call = Call(client.retr, 1)
+        assert call.is_blocked()
+        client.close()
+        check_aborted(call)
+        assert client.sock is client.file is None
+        assert sock.fileno() == -1
+        assert server.wait_eof()
+        with pytest.raises(AttributeError, match="the connection is closed"):
+            client.noop()
+
+
+@pytest.mark.parametrize("sock_class", [socket.socket, OwnSocket])
+@timeouts
+def test_close_while_a_thread_sends(wired, sock_class, timeout):
+    client, peer = wired(timeout=timeout, sock_class=sock_class)
+    sock = client.sock
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    call = Call(client._putline, 2**24 * b"x")
+    assert call.is_blocked()
+    client.close()
+    with lasts(0, 2):
+        error = call.end()
+    if sock_class is socket.socket:
+        check_aborted(call)
+    else:
+        assert isinstance(error, ConnectionError)
+    assert sock.fileno() == -1
+    while peer.recv(2**20):
+        pass
+
+
+@pytest.mark.parametrize("name", ["readline", "read", "read1", "peek", "readlines", "__next__"])
+@timeouts
+def test_close_while_a_thread_reads_from_the_file(name, timeout):
+    with play(S("+OK ready")) as server:
+        client = POP3(server.host, server.port, timeout)
+        call = Call(getattr(client.file, name))
+        assert call.is_blocked()
+        client.close()
+        check_aborted(call)
+        assert server.wait_eof()
+
+
+@ways
+@timeouts
+def test_file_closed_while_a_thread_receives(way, timeout):
+    with play(S("+OK ready"), C("NOOP")) as server:
+        client = way(server.host, server.port, timeout)
+        call = Call(client.noop)
+        assert call.is_blocked()
+        file = client.file
+        file.close()
+        assert file.closed
+        check_aborted(call)
+        assert client.file is file
+        assert client.sock.fileno() >= 0
+        with pytest.raises(ValueError, match="closed file"):
+            client._getresp()
+        client.close()
+
+
+def test_socket_closed_while_a_thread_receives():
+    """As with poplib, the file keeps the connection open until it is closed too."""
+    go = threading.Event()
+    with play(S("+OK ready"), C("NOOP"), Await(go), S("+OK done")) as server:
+        client = POP3(server.host, server.port, TIMEOUT)
+        call = Call(client.noop)
+        assert call.is_blocked()
+        client.sock.close()
+        go.set()
+        assert call.end() == b"+OK done"
+        with pytest.raises(OSError) as caught:
+            client.close()
+        assert caught.value.errno == errno.EBADF
+        assert server.wait_eof()
+
+
+def test_close_while_threads_wait_for_their_turn():
+    with play(S("+OK ready"), C("NOOP")) as server:
+        client = POP3(server.host, server.port, TIMEOUT)
+        first = Call(client.noop)
+        assert first.is_blocked()
+        others = [Call(client.stat) for _ in range(4)]
+        assert others[0].is_blocked()
+        client.close()
+        check_aborted(first)
+        for call in others:
+            error = call.end()
+            assert type(error) is AttributeError
+            assert "the connection is closed" in str(error)
+    assert server.wire == b"NOOP\r\n"
+
+
+def test_close_while_threads_wait_for_the_file():
+    with play(S("+OK ready")) as server:
+        client = POP3(server.host, server.port, TIMEOUT)
+        calls = [Call(client.file.readline) for _ in range(4)]
+        assert all(call.is_blocked(SHORT / 4) for call in calls)
+        client.close()
+        errors = [call.end() for call in calls]
+        assert {type(error) for error in errors} == {ConnectionAbortedError, ValueError}
+        assert server.wait_eof()
+
+
+def test_close_in_many_threads():
+    for _ in range(20):
+        with play(S("+OK ready")) as server:
+            client = POP3(server.host, server.port, TIMEOUT)
+            calls = [Call(client.close) for _ in range(8)]
+            assert [call.end() for call in calls] == 8 * [None]
+            assert server.wait_eof()
+
+
+def test_close_against_commands():
+    """Whoever comes first: nothing hangs, and the errors are those of a closed connection."""
+    kinds = (ConnectionAbortedError, AttributeError, ValueError)
+
+    def talk(client):
+        for _ in range(100):
+            client.noop()
+
+    with Lines(lambda line: b"+OK\r\n") as server:
+        for number in range(60):
+            client = POP3(*server.address, TIMEOUT)
+            sock = client.sock
+            call = Call(talk, client)
+            call.join(number * 1e-4)
+            client.close()
+            outcome = call.end()
+            assert outcome is None or isinstance(outcome, kinds)
+            assert sock.fileno() == -1
+
+
+@ways
+def test_close_after_the_server_has_gone(way):
+    with play(S("+OK ready"), C("NOOP"), S("+OK"), Close()) as server:
+        client = way(server.host, server.port, TIMEOUT)
+        client.noop()
+        sock = client.sock
+        client.close()
+        assert sock.fileno() == -1
+
+
+@ways
+def test_close_in_a_hook(way):
+    """The command that the hook belongs to ends; nothing that is gone is touched."""
+
+    class Closing(way):
+        def _getresp(self):
+            response = super()._getresp()
+            if "welcome" in vars(self):
+                self.close()
+            return response
+
+    with play(S("+OK ready"), C("NOOP"), S("+OK")) as server:
+        client = Closing(server.host, server.port, TIMEOUT)
+        assert client.noop() == b"+OK"
+        assert client.sock is client.file is None
+        assert server.wait_eof()
+
+
+@ways
+def test_close_between_two_lines(way):
+    class Closing(way):
+        def _getline(self):
+            line, octets = super()._getline()
+            if line == b"last":
+                self.close()
+            return line, octets
+
+    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a", "last", "b", ".")) as server:
+        client = Closing(server.host, server.port, TIMEOUT)
+        with pytest.raises(AttributeError, match="the connection is closed"):
+            client.retr(1)
+        assert client.sock is client.file is None
+
+
+def test_close_of_a_socket_that_is_shut_down_by_another_thread():
+    with play(S("+OK ready"), C("NOOP")) as server:
+        client = POP3(server.host, server.port, None)
+        call = Call(client.noop)
+        assert call.is_blocked()
+        client.sock.shutdown(socket.SHUT_RDWR)
+        assert call.end().args == ("-ERR EOF",)
+        client.close()

@@ -317,12 +317,12 @@ def test_file_that_fails(wired, error):
     client, peer = wired()
     client.file.close()
 
-    class Failing:
-        lines = [b"+OK\r\n", b"a\r\n"]
+    lines = [b"+OK\r\n", b"a\r\n"]
 
+    class Failing:
         def readline(self, limit):
-            if self.lines:
-                return self.lines.pop(0)
+            if lines:
+                return lines.pop(0)
             raise error
 
         def close(self):

@@ -1,192 +1,314 @@
-"""Objects come and go: cycles, interpreters, processes, exits."""
+"""Objects: what keeps them alive, what is freed, and objects that were never completed."""
 
+import copy
 import gc
 import os
-import sys
+import pickle
+import poplib
+import signal
+import socket
+import time
 import warnings
 import weakref
 
 import pytest
+from scripted import C, S, play
 
+import _cpoplib
 import poplib_c
 from poplib_c import POP3
 
-from .support import connect, run_program, tcp_pair
+from .support import GREETING, TIMEOUT, connect, run_program, tcp_pair
 
-METHODS = ["noop", "stat", "list", "capa", "quit", "close", "getwelcome", "_getline", "_getresp"]
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_before_the_constructor(name):
-    with pytest.raises(AttributeError):
-        getattr(POP3.__new__(POP3), name)()
+Reader = _cpoplib.Reader
 
 
-def test_readers_cannot_be_made():
-    reader = type(made()[0].file)
-    for make in (reader, lambda: reader.__new__(reader), lambda: object.__new__(reader)):
-        with pytest.raises(TypeError):
-            make()
-    gc.collect()
+class Owned(socket.socket):
+    """A socket that can refer to anything."""
 
 
-def made():
-    here, there = tcp_pair()
-    with there, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        there.sendall(b"+OK\r\n")
-        client = connect(here)
-        file = client.file
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("way", ["attribute", "socket", "method", "file", "hook", "exception"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_cycles_are_collected(way, closed):
+    here, there = tcp_pair(Owned)
+    there.sendall(GREETING)
+    client = connect(here)
+    references = [weakref.ref(x) for x in (client, client.file, here)]
+    if way == "attribute":
+        client.itself = [client]
+    elif way == "socket":
+        here.owner = client
+    elif way == "method":
+        here.owner = client.noop
+    elif way == "file":
+        here.owner = client.file.readline
+    elif way == "hook":
+        client._getline = client._getline
+    else:
+        with pytest.raises(AttributeError) as client.error:
+            client.nothing  # noqa: B018
+    if closed:
         client.close()
-        client.file = file
-    return client, here
+    del client, here
+    gc.collect()
+    assert [reference() for reference in references] == [None, None, None]
+    assert there.recv(100) == b""
+    there.close()
 
 
-@pytest.mark.parametrize("attribute", ["me", "sock", "file"])
-def test_cycles_are_collected(attribute):
-    client, _sock = made()
-    setattr(client, attribute, client)
-    gone = weakref.ref(client)
+def test_class_is_collected():
+    class Own(POP3):
+        pass
+
+    Own.itself = Own.noop
+    reference = weakref.ref(Own)
+    del Own
+    gc.collect()
+    assert reference() is None
+
+
+def test_weak_references_to_the_reader(wired):
+    client, _ = wired()
+    ended = []
+    reference = weakref.ref(client.file, ended.append)
+    assert reference() is client.file
+    client.close()
+    assert ended == [reference]
+    assert reference() is None
+
+
+def test_reader_that_outlives_the_client(wired):
+    client, peer = wired()
+    reader = client.file
+    vars(client).clear()
     del client
     gc.collect()
-    assert gone() is None
+    peer.sendall(b"+OK late\r\n")
+    assert reader.readline() == b"+OK late\r\n"
+    assert reader.fileno() >= 0
+    reader.close()
+    assert reader.closed
 
 
-def test_a_reader_outlives_its_connection():
-    here, there = tcp_pair()
-    with there:
-        there.sendall(b"+OK\r\nrest\r\n")
-        client = connect(here)
-        file = client.file
-        client.file = client.sock = None
-        del client
+def test_method_that_outlives_the_client():
+    with play(S("+OK ready"), C("NOOP"), S("+OK done")) as server:
+        noop = POP3(server.host, server.port, TIMEOUT).noop
         gc.collect()
-        assert file.readline() == b"rest\r\n"
-        file.close()
-    here.close()
+        assert noop() == b"+OK done"
+        noop.__self__.close()
 
 
-def test_dropped_without_close():
-    """The socket warns, as it does under poplib."""
-    here, there = tcp_pair()
-    with there:
-        there.sendall(b"+OK\r\n")
-        client = connect(here)
-        del here
-        with pytest.warns(ResourceWarning, match="unclosed"):
-            del client
-            gc.collect()
+def warned(function):
+    """The texts of the ResourceWarnings, without addresses and numbers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+        gc.collect()
+    return [str(w.message)[:24] for w in caught if issubclass(w.category, ResourceWarning)]
 
 
-def test_exit_while_a_thread_is_blocked():
-    run_program(
-        """
-        import threading, time
-        from faults.support import connect, tcp_pair
-        here, there = tcp_pair()
-        there.sendall(b"+OK\\r\\n")
-        client = connect(here)
-        client.sock.settimeout(None)
-        threading.Thread(target=client.noop, daemon=True).start()
-        time.sleep(0.2)
-        """
-    )
+def left_open(module):
+    with play(S("+OK ready")) as server:
+        module.POP3(server.host, server.port, TIMEOUT)
+        gc.collect()
+        assert server.wait_eof()
 
 
-def test_a_child_process_closes_its_copy():
-    run_program(
-        """
-        import os
-        from faults.support import connect, tcp_pair
-        here, there = tcp_pair()
-        there.sendall(b"+OK\\r\\n")
-        client = connect(here)
-        child = os.fork()
-        if child == 0:
-            client.file.close()
-            client.sock.close()
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        client._putcmd("NOOP")
-        assert there.recv(100) == b"NOOP\\r\\n"
-        there.sendall(b"+OK\\r\\n")
-        assert client._getresp() == b"+OK"
-        client.close()
-        there.close()
-        """
-    )
+def closed_socket_only(module):
+    with play(S("+OK ready")) as server:
+        module.POP3(server.host, server.port, TIMEOUT).sock.close()
+        gc.collect()
+        assert server.wait_eof()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters with a GIL of their own")
-def test_interpreters_of_their_own():
-    """A whole session in each of several interpreters, one after the other."""
-    run_program(
-        """
-        import sys, threading
-        try:
-            import _interpreters as interpreters
-        except ImportError:
-            import _xxsubinterpreters as interpreters
-        from poplib_c.testing import POP3Server
-
-        SESSION = '''
-        import sys
-        sys.path[:] = {path!r}
-        import poplib_c
-        client = poplib_c.POP3("127.0.0.1", {port}, timeout=5)
-        client.user("alice")
-        client.pass_("secret")
-        assert client.retr(1)[1] == [b"hello"], client.retr(1)
-        assert client.apop.__name__ == "apop" and poplib_c.POP3.timestamp.pattern
-        client.quit()
-        '''
-        SESSION = "\\n".join(line.strip() for line in SESSION.splitlines())
-
-        def session(port):
-            for _ in range(5):
-                one = interpreters.create()
-                failed = interpreters.run_string(one, SESSION.format(path=sys.path, port=port))
-                assert failed is None, failed
-                interpreters.destroy(one)
-                done.append(1)
-
-        done = []
-        servers = [POP3Server([b"hello"]), POP3Server([b"hello"])]
-        for server in servers:
-            server.start()
-        threads = [threading.Thread(target=session, args=(s.port,)) for s in servers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for server in servers:
-            server.stop()
-        assert len(done) == 10
-        """
-    )
+def closed(module):
+    with play(S("+OK ready")) as server:
+        module.POP3(server.host, server.port, TIMEOUT).close()
 
 
-def test_many_sessions_leave_nothing(tmp_path):
-    """Neither objects nor descriptors."""
-    from poplib_c.testing import POP3Server
+@pytest.mark.parametrize("end", [left_open, closed_socket_only, closed])
+def test_resource_warnings_are_those_of_poplib(end):
+    expected = ["unclosed <socket.socket "] if end is left_open else []
+    assert warned(lambda: end(poplib)) == expected
+    assert warned(lambda: end(poplib_c)) == expected
 
-    def session():
-        client = POP3(*server.address, timeout=5)
-        client.user("alice")
-        with pytest.raises(poplib_c.error_proto):
-            client.pass_("wrong")
-        client.quit()
+
+METHODS = {
+    "user": ("mrose",),
+    "pass_": ("secret",),
+    "rpop": ("mrose",),
+    "apop": ("mrose", "tanstaaf"),
+    "list": (1,),
+    "uidl": (1,),
+    "retr": (1,),
+    "top": (1, 0),
+    "dele": (1,),
+    "_putline": (b"NOOP",),
+    "_putcmd": ("NOOP",),
+    "_shortcmd": ("NOOP",),
+    "_longcmd": ("LIST",),
+    "_create_socket": (5,),
+}
+
+NAMES = ["stat", "noop", "rset", "quit", "utf8", "capa", "close", "getwelcome"]
+NAMES += ["_getline", "_getresp", "_getlongresp", "list", "uidl", *METHODS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_method_before_the_constructor(name):
+    client = POP3.__new__(POP3)
+    for _ in range(2):
         with pytest.raises(AttributeError):
-            client.noop()
+            getattr(client, name)(*METHODS.get(name, ()))
+    assert vars(client) == {}
 
-    with POP3Server([b"hello"], users={"alice": "secret"}) as server:
-        for _ in range(20):
-            session()
-        gc.collect()
-        objects, descriptors = len(gc.get_objects()), len(os.listdir("/dev/fd"))
-        for _ in range(200):
-            session()
-        server.commands.clear()
-        gc.collect()
-        assert len(gc.get_objects()) - objects < 100
-        assert len(os.listdir("/dev/fd")) <= descriptors + 2
+
+@pytest.mark.parametrize("name", NAMES)
+def test_method_of_something_else(name):
+    for wrong in (object(), None, 5, poplib.POP3.__new__(poplib.POP3)):
+        with pytest.raises(TypeError):
+            getattr(POP3, name)(wrong, *METHODS.get(name, ()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda reader: Reader(),
+        lambda reader: Reader(reader.file),
+        lambda reader: Reader.__new__(Reader),
+        lambda reader: object.__new__(Reader),
+        lambda reader: type("Own", (Reader,), {}),
+        copy.copy,
+        copy.deepcopy,
+        pickle.dumps,
+    ],
+)
+def test_readers_are_made_by_connections_alone(wired, make):
+    client, peer = wired()
+    with pytest.raises((TypeError, AttributeError)):
+        make(client.file)
+    client._putcmd("NOOP")
+    peer.sendall(b"+OK done\r\n")
+    assert client._getresp() == b"+OK done"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_connections_do_not_pickle(wired, protocol):
+    client, _ = wired()
+    for thing in (client, client.file):
+        with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
+            pickle.dumps(thing, protocol)
+
+
+@pytest.mark.parametrize("name", ["__class__", "__dict__"])
+def test_class_and_dict_can_be_assigned(name):
+    """They may be for any instance of a Python class; the connection goes on."""
+
+    class Other(POP3):
+        def noop(self):
+            return b"other " + super().noop()
+
+    with play(S("+OK ready"), C("NOOP"), S("+OK")) as server:
+        client = type("Own", (POP3,), {})(server.host, server.port, TIMEOUT)
+        if name == "__class__":
+            client.__class__ = Other
+            assert client.noop() == b"other +OK"
+        else:
+            client.__dict__ = dict(vars(client), extra=1)
+            assert (client.extra, client.noop()) == (1, b"+OK")
+        client.close()
+
+
+EXIT = """
+    import sys, threading, time
+    import poplib_c
+
+    port, timeout, waiting = int(sys.argv[1]), eval(sys.argv[2]), int(sys.argv[3])
+    client = poplib_c.POP3("127.0.0.1", port, timeout)
+    for number in range(1 + waiting):
+        threading.Thread(target=client.retr, args=(1,), daemon=True).start()
+    time.sleep(0.2)
+    print("leaves")
+"""
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize("waiting", [0, 3])
+def test_exit_while_threads_are_blocked(timeout, waiting):
+    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server:
+        output, errors = run_program(EXIT, server.port, timeout, waiting, timeout=10)
+        assert server.wait_eof()
+    assert output == "leaves\n"
+    assert "Fatal" not in errors and "Traceback" not in errors
+
+
+FINALIZED = """
+    import sys
+    import poplib_c
+
+    class Last:
+        def __init__(self, client):
+            self.client = client
+
+        def __del__(self):
+            try:
+                self.client.noop()
+            except BaseException as error:
+                print(type(error).__name__)
+            else:
+                print("done")
+
+    client = poplib_c.POP3("127.0.0.1", int(sys.argv[1]), 5)
+    if sys.argv[2] == "module":
+        sys.last = Last(client)
+        poplib_c.kept = client
+    else:
+        keep = Last(client)
+        keep.itself = keep
+"""
+
+
+@pytest.mark.parametrize("where", ["module", "cycle"])
+def test_use_while_the_interpreter_exits(where):
+    """It works, or it raises."""
+    with play(S("+OK ready"), C("NOOP"), S("+OK")) as server:
+        output, _ = run_program(FINALIZED, server.port, where, timeout=10)
+        assert output in ("done\n", "ImportError\n", "AttributeError\n", "TypeError\n", "")
+        server.wait_eof()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_fork(wired):
+    """The child uses the connection and lets its copy go; the parent's goes on."""
+    client, peer = wired()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            client._putcmd("CHILD")
+            if client._getresp() == b"+OK child":
+                client.file.close()
+                client.sock.close()
+                status = 0
+        finally:
+            os._exit(status)
+    assert peer.recv(100) == b"CHILD\r\n"
+    peer.sendall(b"+OK child\r\n")
+    assert wait_for(child) == 0
+    client._putcmd("PARENT")
+    assert peer.recv(100) == b"PARENT\r\n"
+    peer.sendall(b"+OK parent\r\n")
+    assert client._getresp() == b"+OK parent"
+
+
+def wait_for(child):
+    """The child's exit status; it is killed if it hangs."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]

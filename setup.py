@@ -31,8 +31,8 @@ PROBES = [
         "Python.h not found; install python3-dev (Debian, Ubuntu) or python3-devel (Fedora)",
     ),
     (
-        "#include <openssl/evp.h>",
-        "openssl/evp.h not found; install libssl-dev (Debian, Ubuntu) "
+        "#include <openssl/ssl.h>",
+        "openssl/ssl.h not found; install libssl-dev (Debian, Ubuntu) "
         "or openssl-devel (Fedora), or set OPENSSL_DIR",
     ),
     (
@@ -50,25 +50,25 @@ def openssl_options():
     """Extension() arguments that find OpenSSL: OPENSSL_DIR, else pkg-config, else the defaults."""
     root = os.environ.get("OPENSSL_DIR")
     if root:
-        if not os.path.exists(os.path.join(root, "include", "openssl", "evp.h")):
-            raise SystemExit(f"error: OPENSSL_DIR={root}: there is no include/openssl/evp.h below")
-        library_dirs = [os.path.dirname(path) for path in glob(f"{root}/lib*/libcrypto.*")[:1]]
+        if not os.path.exists(os.path.join(root, "include", "openssl", "ssl.h")):
+            raise SystemExit(f"error: OPENSSL_DIR={root}: there is no include/openssl/ssl.h below")
+        library_dirs = [os.path.dirname(path) for path in glob(f"{root}/lib*/libssl.*")[:1]]
         return {
             "include_dirs": [os.path.join(root, "include")],
             "library_dirs": library_dirs,
             "runtime_library_dirs": library_dirs,
-            "libraries": ["crypto"],
+            "libraries": ["ssl", "crypto"],
         }
     try:
         flags = subprocess.run(
-            ["pkg-config", "--cflags", "--libs", "libcrypto"],
+            ["pkg-config", "--cflags", "--libs", "libssl", "libcrypto"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             check=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError):
-        flags = "-lcrypto"
+        flags = "-lssl -lcrypto"
     return {
         "include_dirs": re.findall(r"-I(\S+)", flags),
         "library_dirs": re.findall(r"-L(\S+)", flags),

@@ -26,7 +26,7 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
         reader->step.unanswered++;
     }
     else {
-        bool untouched = pop_buffer_length(out) == queued;
+        bool untouched = pop_link_is_unsent(&reader->link, queued);
 
         pop_buffer_consume(out, pop_buffer_length(out));
         reader_fail_write(reader, status, &error, untouched);

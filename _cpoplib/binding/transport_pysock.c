@@ -111,6 +111,12 @@ pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
 }
 
 static bool
+pysock_has_begun(struct pop_transport *Py_UNUSED(transport))
+{
+    return false;
+}
+
+static bool
 pysock_readable(struct pop_transport *Py_UNUSED(transport))
 {
     return false;
@@ -141,6 +147,7 @@ pysock_destroy(struct pop_transport *transport)
 static const struct pop_transport_ops pysock_ops = {
     .recv = pysock_recv,
     .send = pysock_send,
+    .has_begun = pysock_has_begun,
     .readable = pysock_readable,
     .interrupt = pysock_interrupt,
     .destroy = pysock_destroy,

@@ -84,6 +84,13 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
     return POP_OK;
 }
 
+bool
+pop_link_is_unsent(const struct pop_link *link, size_t queued)
+{
+    return pop_buffer_length(&link->out) == queued &&
+           !link->transport->ops->has_begun(link->transport);
+}
+
 /* Too little room for a recv that is worth its system call. */
 static bool
 is_cramped(const struct pop_link *link)

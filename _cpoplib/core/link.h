@@ -37,9 +37,13 @@ void pop_link_release(struct pop_link *link);
 void pop_link_interrupt(struct pop_link *link);
 
 /* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again;
-   also after each part, so that signal handlers run), POP_SYSTEM, POP_HOST;
-   what was not sent stays in link->out. */
+   also after each part, so that signal handlers run), and the other results of
+   pop_transport_ops.send; what was not sent stays in link->out. */
 enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
+
+/* Whether none of the `queued` bytes that link->out held before a flush that
+   failed can have been sent. */
+bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
 
 /* Receives once, behind the unread bytes of link->in.  The results of
    pop_transport_ops.recv, POP_NO_MEMORY, POP_TOO_LONG. */

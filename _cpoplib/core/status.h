@@ -3,6 +3,8 @@
 #ifndef POP_STATUS_H
 #define POP_STATUS_H
 
+#define POP_ERROR_TEXT 512
+
 enum pop_status {
     POP_OK = 0,
     POP_NEED_INPUT,  /* the bytes at hand end inside a line or a reply */
@@ -12,14 +14,24 @@ enum pop_status {
     POP_TOO_LONG,    /* a line over its limit, or a buffer over its cap */
     POP_CONTROL,     /* a control character in a command */
     POP_NO_MEMORY,
-    POP_SYSTEM, /* a system call failed: pop_error.sys */
-    POP_HOST    /* the host of the transport has an exception pending */
+    POP_SYSTEM,     /* a system call failed: pop_error.sys; pop_error.text
+                       names the file, if it is about one */
+    POP_TLS,        /* OpenSSL failed: pop_error.tls, verify and text */
+    POP_TLS_EOF,    /* the stream ended where TLS does not allow it */
+    POP_WANT_READ,  /* TLS has to receive first, and waiting is forbidden */
+    POP_WANT_WRITE, /* the same for sending */
+    POP_HOST        /* the host of the transport has an exception pending */
 };
 
-/* Details of a failure.  It lives in the caller's frame, never on the
-   connection, and is meaningful only for the status that it came with. */
+/* Details of a failure.  It lives in the caller's frame, and is meaningful
+   only for the status that it came with. */
 struct pop_error {
-    int sys; /* errno, for POP_SYSTEM */
+    int sys;                   /* errno, for POP_SYSTEM */
+    unsigned long tls;         /* OpenSSL's packed code, for POP_TLS; or 0 */
+    long verify;               /* X509_V_ERR_..., if a certificate did not
+                                  verify; or 0 */
+    char text[POP_ERROR_TEXT]; /* what happened; "" where the status says
+                                  it all */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "core/mem.h"
+#include "core/wait.h"
 
 struct transport_fd {
     struct pop_transport base;
@@ -14,42 +15,6 @@ struct transport_fd {
     bool replying; /* bytes have come since the last send: more may be there
                       already, so receive before waiting */
 };
-
-/* Waits for `events`.  POP_OK also when the peer is gone: the system call
-   that follows tells. */
-static enum pop_status
-wait_for(const struct transport_fd *self, short events,
-         struct pop_deadline *deadline, struct pop_error *error)
-{
-    struct pollfd descriptor = {.fd = self->fd, .events = events};
-    int ready;
-
-    /* poll() would wait for a negative descriptor. */
-    if (self->fd < 0) {
-        error->sys = EBADF;
-        return POP_SYSTEM;
-    }
-    ready = poll(&descriptor, 1, pop_deadline_poll_ms(deadline));
-    if (ready > 0) {
-        return POP_OK;
-    }
-    if (ready == 0) {
-        return POP_TIMEOUT;
-    }
-    error->sys = errno;
-    return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;
-}
-
-static bool
-would_block(int error)
-{
-#if EAGAIN != EWOULDBLOCK
-    if (error == EWOULDBLOCK) {
-        return true;
-    }
-#endif
-    return error == EAGAIN;
-}
 
 /* A plain system call waits, and for long enough. */
 static bool
@@ -68,7 +33,7 @@ failure(const struct transport_fd *self, const struct pop_deadline *deadline,
     if (error->sys == EINTR) {
         return POP_INTERRUPTED;
     }
-    if (!would_block(error->sys)) {
+    if (!pop_wait_is_due(error->sys)) {
         return POP_SYSTEM;
     }
     return blocks(self, deadline) ? POP_TIMEOUT : POP_NEED_INPUT;
@@ -90,7 +55,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
         ssize_t n;
 
         if (wait) {
-            status = wait_for(self, POLLIN, deadline, error);
+            status = pop_wait_for(self->fd, POLLIN, deadline, error);
             if (status != POP_OK) {
                 return status;
             }
@@ -137,11 +102,18 @@ transport_fd_send(struct pop_transport *transport, const char *bytes,
         if (status != POP_NEED_INPUT) {
             return status;
         }
-        status = wait_for(self, POLLOUT, deadline, error);
+        status = pop_wait_for(self->fd, POLLOUT, deadline, error);
         if (status != POP_OK) {
             return status;
         }
     }
+}
+
+static bool
+transport_fd_has_begun(struct pop_transport *transport)
+{
+    (void)transport;
+    return false;
 }
 
 static bool
@@ -171,6 +143,7 @@ transport_fd_destroy(struct pop_transport *transport)
 static const struct pop_transport_ops transport_fd_ops = {
     .recv = transport_fd_recv,
     .send = transport_fd_send,
+    .has_begun = transport_fd_has_begun,
     .readable = transport_fd_readable,
     .interrupt = transport_fd_interrupt,
     .destroy = transport_fd_destroy,

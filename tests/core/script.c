@@ -68,6 +68,13 @@ script_send(struct pop_transport *transport, const char *bytes, size_t length,
 }
 
 static bool
+script_has_begun(struct pop_transport *transport)
+{
+    (void)transport;
+    return false;
+}
+
+static bool
 script_readable(struct pop_transport *transport)
 {
     struct script *self = (struct script *)transport;
@@ -78,6 +85,7 @@ script_readable(struct pop_transport *transport)
 static const struct pop_transport_ops script_ops = {
     .recv = script_recv,
     .send = script_send,
+    .has_begun = script_has_begun,
     .readable = script_readable,
 };
 

@@ -60,13 +60,16 @@ def find_compiler(unavailable):
     return unavailable("no C compiler: install gcc, or set CC")
 
 
-def find_cmocka(unavailable):
+def find_libraries(unavailable):
+    """The flags to compile and to link with cmocka and OpenSSL."""
     if shutil.which("pkg-config") is None:
         unavailable("pkg-config is missing: install pkg-config (Debian) or pkgconf (Fedora)")
-    results = [run(["pkg-config", part, "cmocka"], RUN_TIMEOUT) for part in ("--cflags", "--libs")]
+    command = ["pkg-config", "cmocka", "libssl", "libcrypto"]
+    results = [run([*command, part], RUN_TIMEOUT) for part in ("--cflags", "--libs")]
     if any(result.returncode != 0 for result in results):
         unavailable(
-            "cmocka is missing: install libcmocka-dev (Debian) or libcmocka-devel (Fedora)"
+            "cmocka or OpenSSL is missing: install libcmocka-dev libssl-dev (Debian)"
+            " or libcmocka-devel openssl-devel (Fedora)"
         )
     return [shlex.split(result.stdout) for result in results]
 
@@ -118,7 +121,7 @@ def builder(unavailable, tmp_path_factory):
     directory = tmp_path_factory.mktemp("core")
     compiler = find_compiler(unavailable)
     check_sanitizers(unavailable, compiler, directory)
-    return Builder(compiler, *find_cmocka(unavailable), directory)
+    return Builder(compiler, *find_libraries(unavailable), directory)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)

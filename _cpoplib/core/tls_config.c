@@ -1,0 +1,247 @@
+#include "core/tls_config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/tls_error.h"
+
+/* As many octets as one receive may bring: several records at a time. */
+#define READ_AHEAD_OCTETS ((size_t)64 * 1024)
+
+#define LONGEST_HOST 255
+
+/* --- files -------------------------------------------------------------- */
+
+/* Why OpenSSL has not read `path`: it can't be opened, or `what` is wrong. */
+static enum pop_status
+file_failure(const char *path, const char *what, struct pop_error *error)
+{
+    enum pop_status status = pop_tls_error_take(error);
+    int fd;
+
+    if (status != POP_TLS) {
+        return status;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        error->sys = errno;
+        (void)snprintf(error->text, sizeof(error->text), "%s", path);
+        return POP_SYSTEM;
+    }
+    (void)close(fd);
+    (void)snprintf(error->text, sizeof(error->text), "%s: %s", what, path);
+    return POP_TLS;
+}
+
+/* Instead of OpenSSL's own, which asks on the terminal. */
+static int
+refuse_password(char *space, int size, int writing, void *asked)
+{
+    (void)space;
+    (void)size;
+    (void)writing;
+    *(bool *)asked = true;
+    return -1;
+}
+
+static enum pop_status
+use_key(SSL_CTX *config, const char *path, struct pop_error *error)
+{
+    bool asked = false;
+    int ok;
+
+    SSL_CTX_set_default_passwd_cb(config, refuse_password);
+    SSL_CTX_set_default_passwd_cb_userdata(config, &asked);
+    ok = SSL_CTX_use_PrivateKey_file(config, path, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(config, NULL);
+    SSL_CTX_set_default_passwd_cb(config, NULL);
+    if (ok == 1) {
+        return POP_OK;
+    }
+    if (asked) {
+        return file_failure(path,
+                            "the private key is encrypted; decrypt it, or "
+                            "load it into an SSLContext with its password",
+                            error);
+    }
+    return file_failure(path, "no private key for the certificate", error);
+}
+
+static enum pop_status
+use_certificate(SSL_CTX *config, const struct pop_tls_options *options,
+                struct pop_error *error)
+{
+    const char *keyfile = options->keyfile;
+
+    if (SSL_CTX_use_certificate_chain_file(config, options->certfile) != 1) {
+        return file_failure(options->certfile, "no certificate", error);
+    }
+    return use_key(config, keyfile == NULL ? options->certfile : keyfile,
+                   error);
+}
+
+/* --- verification ------------------------------------------------------- */
+
+static enum pop_status
+trust(SSL_CTX *config, const char *ca, struct pop_error *error)
+{
+    struct stat info;
+    bool is_directory;
+    int ok;
+
+    if (ca == NULL) {
+        return SSL_CTX_set_default_verify_paths(config) == 1
+                   ? POP_OK
+                   : pop_tls_error_take(error);
+    }
+    is_directory = stat(ca, &info) == 0 && S_ISDIR(info.st_mode);
+    ok = SSL_CTX_load_verify_locations(config, is_directory ? NULL : ca,
+                                       is_directory ? ca : NULL);
+    return ok == 1 ? POP_OK : file_failure(ca, "no CA certificates", error);
+}
+
+static enum pop_status
+verify_chain(SSL_CTX *config, const char *ca, struct pop_error *error)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(config);
+
+    SSL_CTX_set_verify(config, SSL_VERIFY_PEER, NULL);
+    /* Who trusts a certificate that is no root trusts what it signs. */
+    if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+        return pop_tls_error_take(error);
+    }
+    X509_VERIFY_PARAM_set_hostflags(param,
+                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    return trust(config, ca, error);
+}
+
+/* --- config ------------------------------------------------------------- */
+
+static enum pop_status
+apply(SSL_CTX *config, const struct pop_tls_options *options,
+      struct pop_error *error)
+{
+    enum pop_status status = POP_OK;
+
+    if (SSL_CTX_set_min_proto_version(config, TLS1_2_VERSION) != 1) {
+        return pop_tls_error_take(error);
+    }
+    SSL_CTX_set_mode(config, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                 SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_options(config, SSL_OP_ALL);
+    SSL_CTX_set_read_ahead(config, 1);
+    SSL_CTX_set_default_read_buffer_len(config, READ_AHEAD_OCTETS);
+    /* Resumption is not used; tickets need not be kept. */
+    SSL_CTX_set_session_cache_mode(config, SSL_SESS_CACHE_OFF);
+    if (options->verify) {
+        status = verify_chain(config, options->ca, error);
+    }
+    if (status == POP_OK && options->certfile != NULL) {
+        status = use_certificate(config, options, error);
+    }
+    return status;
+}
+
+enum pop_status
+pop_tls_config_new(const struct pop_tls_options *options,
+                   struct ssl_ctx_st **config, struct pop_error *error)
+{
+    enum pop_status status;
+
+    pop_tls_error_clear();
+    *config = SSL_CTX_new(TLS_client_method());
+    if (*config == NULL) {
+        return pop_tls_error_take(error);
+    }
+    status = apply(*config, options, error);
+    if (status != POP_OK) {
+        pop_tls_config_free(*config);
+        *config = NULL;
+    }
+    return status;
+}
+
+void
+pop_tls_config_free(struct ssl_ctx_st *config)
+{
+    SSL_CTX_free(config);
+}
+
+/* --- session ------------------------------------------------------------ */
+
+/* An address without its zone ("fe80::1%eth0"), into `address`. */
+static bool
+is_address(const char *host, char *address, size_t size)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+    size_t length = strcspn(host, "%");
+
+    (void)snprintf(address, size, "%.*s", (int)length, host);
+    return inet_pton(AF_INET, address, binary) == 1 ||
+           inet_pton(AF_INET6, address, binary) == 1;
+}
+
+/* A final dot belongs to the DNS, not to the name (RFC 6066, section 3). */
+static void
+copy_name(char *name, size_t size, const char *host)
+{
+    size_t length = strlen(host);
+
+    if (length > 1 && host[length - 1] == '.') {
+        length--;
+    }
+    (void)snprintf(name, size, "%.*s", (int)length, host);
+}
+
+static bool
+set_host(SSL *ssl, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    bool verify = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
+    char text[LONGEST_HOST + 1];
+
+    if (is_address(host, text, sizeof(text))) {
+        return !verify || X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
+    }
+    copy_name(text, sizeof(text), host);
+    if (SSL_set_tlsext_host_name(ssl, text) != 1) {
+        return false;
+    }
+    return !verify || X509_VERIFY_PARAM_set1_host(param, text, 0) == 1;
+}
+
+enum pop_status
+pop_tls_config_session(struct ssl_ctx_st *config, const char *host,
+                       struct ssl_st **ssl, struct pop_error *error)
+{
+    enum pop_status status;
+
+    *ssl = NULL;
+    if (host[0] == '\0' || strlen(host) > LONGEST_HOST) {
+        (void)snprintf(error->text, sizeof(error->text),
+                       "the host must have 1 to %d octets", LONGEST_HOST);
+        return POP_TLS;
+    }
+    pop_tls_error_clear();
+    *ssl = SSL_new(config);
+    if (*ssl == NULL) {
+        return pop_tls_error_take(error);
+    }
+    if (!set_host(*ssl, host)) {
+        status = pop_tls_error_take(error);
+        SSL_free(*ssl);
+        *ssl = NULL;
+        return status;
+    }
+    SSL_set_connect_state(*ssl);
+    return POP_OK;
+}

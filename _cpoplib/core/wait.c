@@ -1,0 +1,38 @@
+#include "core/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+
+enum pop_status
+pop_wait_for(int fd, short events, struct pop_deadline *deadline,
+             struct pop_error *error)
+{
+    struct pollfd descriptor = {.fd = fd, .events = events};
+    int ready;
+
+    /* poll() would wait for a negative descriptor. */
+    if (fd < 0) {
+        error->sys = EBADF;
+        return POP_SYSTEM;
+    }
+    ready = poll(&descriptor, 1, pop_deadline_poll_ms(deadline));
+    if (ready > 0) {
+        return POP_OK;
+    }
+    if (ready == 0) {
+        return POP_TIMEOUT;
+    }
+    error->sys = errno;
+    return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;
+}
+
+bool
+pop_wait_is_due(int number)
+{
+#if EAGAIN != EWOULDBLOCK
+    if (number == EWOULDBLOCK) {
+        return true;
+    }
+#endif
+    return number == EAGAIN;
+}

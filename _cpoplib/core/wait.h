@@ -1,0 +1,21 @@
+/* Waiting for a descriptor. */
+
+#ifndef POP_WAIT_H
+#define POP_WAIT_H
+
+#include <stdbool.h>
+
+#include "core/deadline.h"
+#include "core/status.h"
+
+/* Waits for `events` of poll().  POP_OK also when the peer is gone: the
+   system call that follows tells.  POP_TIMEOUT, POP_INTERRUPTED, POP_SYSTEM
+   (EBADF for a negative descriptor). */
+enum pop_status pop_wait_for(int fd, short events,
+                             struct pop_deadline *deadline,
+                             struct pop_error *error);
+
+/* Whether a system call failed with `number` only because it must not wait. */
+bool pop_wait_is_due(int number);
+
+#endif

@@ -6,17 +6,19 @@ gives the classes, methods and results of the library manual's poplib page.
 """
 
 try:
-    from _cpoplib import POP3, error_proto
+    from _cpoplib import POP3, POP3_SSL, error_proto
+    from _cpoplib import Reader as Reader
+    from _cpoplib import TLSSocket as TLSSocket
 except ImportError as exc:
     raise ImportError(
         "the C extension _cpoplib is not built for this interpreter; in a source checkout run "
         "'make demo', or 'python setup.py build_ext --inplace'"
     ) from exc
 
-__all__ = ["POP3", "error_proto"]
+__all__ = ["POP3", "POP3_SSL", "error_proto"]
 
 #: Whether POP3_SSL exists.
-HAVE_SSL = False
+HAVE_SSL = True
 
 POP3_PORT = 110
 POP3_SSL_PORT = 995

@@ -6,7 +6,7 @@
 
 #include "binding/pycompat.h"
 
-#define ARGS_MAX 4
+#define ARGS_MAX 8
 
 /* An entry of a method table for a function that calls args_bind(). */
 #define ARGS_METHOD(name, function, doc)                                      \

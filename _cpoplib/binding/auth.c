@@ -27,6 +27,7 @@ compile_pattern(void)
 
 PyObject *
 auth_timestamp_pattern(struct module_state *state,
+                       PyObject *Py_UNUSED(instance),
                        PyTypeObject *Py_UNUSED(owner))
 {
     if (state->timestamp_pattern == NULL) {

@@ -7,7 +7,7 @@
 
 /* poplib's regular expression for the time stamp in a greeting. */
 PyObject *auth_timestamp_pattern(struct module_state *state,
-                                 PyTypeObject *owner);
+                                 PyObject *instance, PyTypeObject *owner);
 
 extern PyMethodDef auth_methods[];
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "core/tls_error.h"
+
 PyDoc_STRVAR(error_proto_doc,
 "A reply that is an error, or that is no reply.\n"
 "\n"
@@ -124,6 +126,152 @@ errors_is_socket_timeout(void)
     return matches;
 }
 
+/* --- TLS ---------------------------------------------------------------- */
+
+/* The ssl module's numbers, which are OpenSSL's SSL_ERROR_... and its own. */
+enum ssl_number {
+    NUMBER_SSL = 1,
+    NUMBER_WANT_READ = 2,
+    NUMBER_WANT_WRITE = 3,
+    NUMBER_EOF = 8
+};
+
+/* ssl.<name>(number, text), or OSError where the interpreter has no ssl
+   module; NULL and an exception. */
+static PyObject *
+new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
+{
+    PyObject *type = module_imported("ssl", name);
+    PyObject *exception;
+
+    if (type == NULL && PyErr_ExceptionMatches(PyExc_ImportError)) {
+        PyErr_Clear();
+        type = Py_NewRef(PyExc_OSError);
+    }
+    if (type == NULL) {
+        return NULL;
+    }
+    exception = PyObject_CallFunction(type, "iO", (int)number, text);
+    Py_DECREF(type);
+    return exception;
+}
+
+/* Raises `exception`, or what kept it from being made; steals it. */
+static void
+raise_made(PyObject *exception)
+{
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+}
+
+static void
+raise_ssl(const char *name, enum ssl_number number, const char *words)
+{
+    PyObject *text = PyUnicode_FromString(words);
+
+    if (text != NULL) {
+        raise_made(new_ssl_error(name, number, text));
+        Py_DECREF(text);
+    }
+}
+
+/* What the ssl module's text says, without the place in its source:
+   "[SSL: WRONG_VERSION_NUMBER] wrong version number", and our own words. */
+static PyObject *
+tls_text(const struct pop_error *error, const char *library, const char *name)
+{
+    const char *words = pop_tls_error_reason(error->tls);
+    PyObject *own = PyUnicode_DecodeFSDefault(error->text);
+    PyObject *text;
+
+    if (own == NULL || words == NULL) {
+        return own;
+    }
+    text = PyUnicode_FromFormat(
+        "[%s: %s] %s%s%U", library == NULL ? "UNKNOWN" : library, name, words,
+        PyUnicode_GET_LENGTH(own) == 0 ? "" : ": ", own);
+    Py_DECREF(own);
+    return text;
+}
+
+/* exception.name = value, which is stolen. */
+static int
+set(PyObject *exception, const char *name, PyObject *value)
+{
+    int failed;
+
+    if (value == NULL) {
+        return -1;
+    }
+    failed = PyObject_SetAttrString(exception, name, value);
+    Py_DECREF(value);
+    return failed;
+}
+
+static PyObject *
+text_or_none(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? Py_NewRef(Py_None)
+                                           : PyUnicode_FromString(text);
+}
+
+static int
+set_details(PyObject *exception, const struct pop_error *error,
+            const char *library, const char *name)
+{
+    if (set(exception, "library", text_or_none(library)) < 0 ||
+        set(exception, "reason", text_or_none(name)) < 0) {
+        return -1;
+    }
+    if (error->verify == 0) {
+        return 0;
+    }
+    if (set(exception, "verify_code", PyLong_FromLong(error->verify)) < 0) {
+        return -1;
+    }
+    return set(exception, "verify_message", PyUnicode_FromString(error->text));
+}
+
+static void
+raise_tls(const struct pop_error *error)
+{
+    const char *library = pop_tls_error_library(error->tls);
+    const char *type = error->verify == 0 ? "SSLError"
+                                          : "SSLCertVerificationError";
+    char name[128];
+    PyObject *text;
+    PyObject *exception;
+
+    pop_tls_error_name(error->tls, name, sizeof(name));
+    text = tls_text(error, library, name);
+    if (text == NULL) {
+        return;
+    }
+    exception = new_ssl_error(type, NUMBER_SSL, text);
+    Py_DECREF(text);
+    if (exception != NULL &&
+        set_details(exception, error, library, name) < 0) {
+        Py_CLEAR(exception);
+    }
+    raise_made(exception);
+}
+
+/* --- all of them -------------------------------------------------------- */
+
+static void
+raise_system(const struct pop_error *error)
+{
+    errno = error->sys;
+    if (error->text[0] == '\0') {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    else {
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, error->text);
+    }
+}
+
 void
 errors_raise(struct module_state *state, enum pop_status status,
              const struct pop_error *error)
@@ -133,7 +281,8 @@ errors_raise(struct module_state *state, enum pop_status status,
         errors_raise_proto(state, "-ERR EOF");
         break;
     case POP_TIMEOUT:
-        raise_imported("_socket", "timeout", "timed out");
+        raise_imported("_socket", "timeout",
+                       error->text[0] == '\0' ? "timed out" : error->text);
         break;
     case POP_TOO_LONG:
         errors_raise_proto(state, "line too long");
@@ -146,8 +295,22 @@ errors_raise(struct module_state *state, enum pop_status status,
         PyErr_NoMemory();
         break;
     case POP_SYSTEM:
-        errno = error->sys;
-        PyErr_SetFromErrno(PyExc_OSError);
+        raise_system(error);
+        break;
+    case POP_TLS:
+        raise_tls(error);
+        break;
+    case POP_TLS_EOF:
+        raise_ssl("SSLEOFError", NUMBER_EOF,
+                  "EOF occurred in violation of protocol");
+        break;
+    case POP_WANT_READ:
+        raise_ssl("SSLWantReadError", NUMBER_WANT_READ,
+                  "The operation did not complete (read)");
+        break;
+    case POP_WANT_WRITE:
+        raise_ssl("SSLWantWriteError", NUMBER_WANT_WRITE,
+                  "The operation did not complete (write)");
         break;
     case POP_HOST:
         break;

@@ -81,35 +81,63 @@ io_lock_is_held(const struct io_lock *lock)
 }
 
 static enum pop_status
-run_nogil(struct pop_link *link, io_operation operation,
-          struct pop_error *error)
+call_nogil(io_function function, void *argument, struct pop_error *error)
 {
     enum pop_status status;
 
     Py_BEGIN_ALLOW_THREADS
-    status = operation(link, error);
+    status = function(argument, error);
     Py_END_ALLOW_THREADS
     return status;
+}
+
+static enum pop_status
+repeat(io_function function, void *argument, bool needs_gil,
+       struct pop_error *error)
+{
+    for (;;) {
+        enum pop_status status;
+
+        status = needs_gil ? function(argument, error)
+                           : call_nogil(function, argument, error);
+        if (status != POP_INTERRUPTED) {
+            return status;
+        }
+        if (PyErr_CheckSignals() < 0) {
+            return POP_HOST;
+        }
+    }
+}
+
+enum pop_status
+io_call(io_function function, void *argument, struct pop_error *error)
+{
+    return repeat(function, argument, false, error);
+}
+
+struct link_call {
+    struct pop_link *link;
+    io_operation operation;
+};
+
+static enum pop_status
+call_on_link(void *argument, struct pop_error *error)
+{
+    struct link_call *call = argument;
+
+    return call->operation(call->link, error);
 }
 
 enum pop_status
 io_run(struct pop_link *link, io_operation operation, struct pop_error *error)
 {
-    for (;;) {
-        enum pop_status status;
+    struct link_call call = {link, operation};
+    enum pop_status status;
 
-        if (link->transport->ops->needs_gil) {
-            status = operation(link, error);
-        }
-        else {
-            status = run_nogil(link, operation, error);
-        }
-        if (status != POP_INTERRUPTED) {
-            return status;
-        }
-        if (PyErr_CheckSignals() < 0) {
-            link->resuming = false;
-            return POP_HOST;
-        }
+    status = repeat(call_on_link, &call, link->transport->ops->needs_gil,
+                    error);
+    if (status == POP_HOST) {
+        link->resuming = false;
     }
+    return status;
 }

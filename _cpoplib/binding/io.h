@@ -43,4 +43,11 @@ typedef enum pop_status (*io_operation)(struct pop_link *link,
 enum pop_status io_run(struct pop_link *link, io_operation operation,
                        struct pop_error *error);
 
+/* The same for anything else that core does, which never needs the GIL. */
+typedef enum pop_status (*io_function)(void *argument,
+                                       struct pop_error *error);
+
+enum pop_status io_call(io_function function, void *argument,
+                        struct pop_error *error);
+
 #endif

@@ -16,7 +16,7 @@ lazy_get(PyObject *op, PyObject *instance, PyObject *owner)
     if (owner == NULL) {
         owner = (PyObject *)Py_TYPE(instance);
     }
-    return self->compute(self->state, (PyTypeObject *)owner);
+    return self->compute(self->state, instance, (PyTypeObject *)owner);
 }
 
 static int

@@ -6,10 +6,10 @@
 
 #include "binding/module.h"
 
-/* The value for `owner`, the class it was looked up on; a new reference, or
-   NULL and an exception. */
+/* The value for `instance`, NULL if it was looked up on the class `owner`
+   itself; a new reference, or NULL and an exception. */
 typedef PyObject *(*lazy_compute)(struct module_state *state,
-                                  PyTypeObject *owner);
+                                  PyObject *instance, PyTypeObject *owner);
 
 /* The type of these descriptors, or NULL. */
 PyTypeObject *lazy_new_type(PyObject *module);

@@ -36,24 +36,6 @@ default_timeout(struct module_state *state)
     return timeout;
 }
 
-/* self.sock = self._create_socket(timeout) */
-static int
-set_socket(POP3Object *self, PyObject *timeout)
-{
-    struct module_state *state = self->state;
-    PyObject *sock;
-    int failed;
-
-    sock = PyObject_CallMethodObjArgs(
-        (PyObject *)self, state->name.create_socket, timeout, NULL);
-    if (sock == NULL) {
-        return -1;
-    }
-    failed = set_attribute(self, state->name.sock, sock);
-    Py_DECREF(sock);
-    return failed;
-}
-
 /* self.file = self.sock.makefile('rb'), or our Reader in its place. */
 static int
 set_file(POP3Object *self)
@@ -78,6 +60,15 @@ set_file(POP3Object *self)
     Py_XDECREF(made);
     Py_XDECREF(file);
     return failed;
+}
+
+int
+lifecycle_use_socket(POP3Object *self, PyObject *sock)
+{
+    if (set_attribute(self, self->state->name.sock, sock) < 0) {
+        return -1;
+    }
+    return set_file(self);
 }
 
 /* self._debugging = 0; self.welcome = self._getresp() */
@@ -110,12 +101,24 @@ read_welcome(POP3Object *self)
     return failed;
 }
 
-/* A failed constructor leaves no open socket.  The exception stays. */
-static void
-give_up(POP3Object *self)
+void
+lifecycle_give_up(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *result = lifecycle_close(self);
+
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(result);
+    PyErr_SetRaisedException(pending);
+}
+
+void
+lifecycle_discard_socket(struct module_state *state, PyObject *sock)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallMethodNoArgs(sock, state->name.close);
 
     if (result == NULL) {
         PyErr_Clear();
@@ -138,22 +141,44 @@ set_target(POP3Object *self, PyObject *host, PyObject *port)
     return trace_audit_connect(self, host, port);
 }
 
+/* self.sock = self._create_socket(timeout), and self.file.  A failed
+   constructor leaves no open socket. */
+static int
+open_socket(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *sock;
+    int failed;
+
+    sock = PyObject_CallMethodObjArgs(
+        (PyObject *)self, state->name.create_socket, timeout, NULL);
+    if (sock == NULL) {
+        return -1;
+    }
+    failed = lifecycle_use_socket(self, sock);
+    if (failed < 0) {
+        lifecycle_discard_socket(state, sock);
+    }
+    Py_DECREF(sock);
+    return failed;
+}
+
 static int
 connect_to(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
 {
-    if (set_target(self, host, port) < 0 || set_socket(self, timeout) < 0) {
+    if (set_target(self, host, port) < 0) {
         return -1;
     }
-    if (set_file(self) < 0 || read_welcome(self) < 0) {
-        give_up(self);
+    if (open_socket(self, timeout) < 0 || read_welcome(self) < 0) {
+        lifecycle_give_up(self);
         return -1;
     }
     return 0;
 }
 
-static int
-connect_with_defaults(POP3Object *self, PyObject *host, PyObject *port,
-                      PyObject *timeout)
+int
+lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
+                  PyObject *timeout)
 {
     PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
     PyObject *no_timeout = NULL;
@@ -200,7 +225,7 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (values[3] != NULL && args_max_line(values[3], &self->max_line) < 0) {
         return NULL;
     }
-    if (connect_with_defaults(self, values[0], values[1], values[2]) < 0) {
+    if (lifecycle_connect(self, values[0], values[1], values[2]) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

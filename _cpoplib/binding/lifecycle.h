@@ -9,6 +9,21 @@
    lock; it wakes a thread that is blocked in this connection. */
 PyObject *lifecycle_close(POP3Object *self);
 
+/* What POP3.__init__ does; `port` and `timeout` may be NULL.  -1 and an
+   exception; the socket is closed then. */
+int lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
+                      PyObject *timeout);
+
+/* self.sock = sock; self.file = sock.makefile('rb'), or a Reader in its
+   place.  -1 and an exception. */
+int lifecycle_use_socket(POP3Object *self, PyObject *sock);
+
+/* lifecycle_close() because of the pending exception, which stays. */
+void lifecycle_give_up(POP3Object *self);
+
+/* sock.close() because of the pending exception, which stays. */
+void lifecycle_discard_socket(struct module_state *state, PyObject *sock);
+
 extern PyMethodDef lifecycle_methods[];
 
 #endif

@@ -3,7 +3,9 @@
 #include "binding/errors.h"
 #include "binding/lazy.h"
 #include "binding/pop3.h"
+#include "binding/pop3_ssl.h"
 #include "binding/reader.h"
+#include "binding/tlssocket.h"
 
 static struct PyModuleDef module_def;
 
@@ -115,43 +117,72 @@ init_types(struct module_state *state, PyObject *module)
     if (state->lazy_type == NULL) {
         return -1;
     }
+    state->tlssocket_type = tlssocket_new_type(state, module);
+    if (state->tlssocket_type == NULL) {
+        return -1;
+    }
     state->pop3_type = pop3_new_type(state, module);
-    return state->pop3_type == NULL ? -1 : 0;
+    if (state->pop3_type == NULL) {
+        return -1;
+    }
+    state->pop3_ssl_type = pop3_ssl_new_type(state, module);
+    return state->pop3_ssl_type == NULL ? -1 : 0;
 }
 
 static int
 module_exec(PyObject *module)
 {
     struct module_state *state = PyModule_GetState(module);
+    size_t i;
 
     if (init_names(state) < 0 || init_bytes(state) < 0 ||
         init_types(state, module) < 0) {
         return -1;
     }
-    if (PyModule_AddObjectRef(module, "error_proto", state->error_proto) < 0) {
-        return -1;
+    const struct {
+        const char *name;
+        void *object;
+    } public[] = {
+        {"POP3", state->pop3_type},
+        {"POP3_SSL", state->pop3_ssl_type},
+        {"Reader", state->reader_type},
+        {"TLSSocket", state->tlssocket_type},
+        {"error_proto", state->error_proto},
+    };
+    for (i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
+        if (PyModule_AddObjectRef(module, public[i].name, public[i].object) <
+            0) {
+            return -1;
+        }
     }
-    if (PyModule_AddObjectRef(module, "Reader",
-                              (PyObject *)state->reader_type) < 0) {
-        return -1;
-    }
-    return PyModule_AddObjectRef(module, "POP3", (PyObject *)state->pop3_type);
+    return 0;
 }
 
-/* Names and bytes refer to nothing; the collector need not see them. */
+/* The objects that may be part of a cycle: names and bytes refer to
+   nothing. */
+#define CYCLIC_OBJECTS(X)                                                     \
+    X(error_proto)                                                            \
+    X(pop3_type)                                                              \
+    X(pop3_ssl_type)                                                          \
+    X(reader_type)                                                            \
+    X(tlssocket_type)                                                         \
+    X(lazy_type)                                                              \
+    X(timestamp_pattern)                                                      \
+    X(own_recv_into)                                                          \
+    X(own_sendall)                                                            \
+    X(own_tls_recv_into)                                                      \
+    X(own_tls_sendall)                                                        \
+    X(own_init)
+
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct module_state *state = PyModule_GetState(module);
     int i;
 
-    Py_VISIT(state->error_proto);
-    Py_VISIT(state->pop3_type);
-    Py_VISIT(state->reader_type);
-    Py_VISIT(state->lazy_type);
-    Py_VISIT(state->timestamp_pattern);
-    Py_VISIT(state->own_recv_into);
-    Py_VISIT(state->own_sendall);
+#define X(field) Py_VISIT(state->field);
+    CYCLIC_OBJECTS(X)
+#undef X
     for (i = 0; i < HOOK_COUNT; i++) {
         Py_VISIT(state->own_hook[i]);
     }
@@ -164,13 +195,9 @@ module_clear(PyObject *module)
     struct module_state *state = PyModule_GetState(module);
     int i;
 
-    Py_CLEAR(state->error_proto);
-    Py_CLEAR(state->pop3_type);
-    Py_CLEAR(state->reader_type);
-    Py_CLEAR(state->lazy_type);
-    Py_CLEAR(state->timestamp_pattern);
-    Py_CLEAR(state->own_recv_into);
-    Py_CLEAR(state->own_sendall);
+#define X(field) Py_CLEAR(state->field);
+    CYCLIC_OBJECTS(X)
+#undef X
     for (i = 0; i < HOOK_COUNT; i++) {
         Py_CLEAR(state->own_hook[i]);
     }

@@ -24,7 +24,10 @@ enum hook {
 
 /* Interned names of attributes. */
 #define STATE_NAMES(X)                                                        \
+    X(capa, "capa")                                                           \
+    X(certfile, "certfile")                                                   \
     X(close, "close")                                                         \
+    X(context, "context")                                                     \
     X(create_connection, "create_connection")                                 \
     X(create_socket, "_create_socket")                                        \
     X(debugging, "_debugging")                                                \
@@ -35,12 +38,15 @@ enum hook {
     X(gettimeout, "gettimeout")                                               \
     X(group, "group")                                                         \
     X(host, "host")                                                           \
+    X(keyfile, "keyfile")                                                     \
     X(makefile, "makefile")                                                   \
     X(match, "match")                                                         \
     X(maxline, "_MAXLINE")                                                    \
+    X(module, "__module__")                                                   \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(print, "print")                                                         \
+    X(qualname, "__qualname__")                                               \
     X(raw, "raw")                                                             \
     X(readline, "readline")                                                   \
     X(recv_into, "recv_into")                                                 \
@@ -50,6 +56,7 @@ enum hook {
     X(socket, "socket")                                                       \
     X(socketio_sock, "_sock")                                                 \
     X(split, "split")                                                         \
+    X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
     X(timestamp, "timestamp")                                                 \
     X(tls_established, "_tls_established")                                    \
@@ -64,17 +71,22 @@ struct state_names {
 struct module_state {
     PyObject *error_proto;
     PyTypeObject *pop3_type;
+    PyTypeObject *pop3_ssl_type;
     PyTypeObject *reader_type;
+    PyTypeObject *tlssocket_type;
     PyTypeObject *lazy_type;
     PyObject *timestamp_pattern; /* NULL until first asked for */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
-    PyObject *crlf;                 /* b"\r\n" */
-    PyObject *terminator;           /* b"." */
-    PyObject *stuffed;              /* b".." */
-    PyObject *positive;             /* b"+" */
+    PyObject *own_tls_recv_into;    /* TLSSocket's */
+    PyObject *own_tls_sendall;
+    PyObject *own_init;   /* POP3.__init__ */
+    PyObject *crlf;       /* b"\r\n" */
+    PyObject *terminator; /* b"." */
+    PyObject *stuffed;    /* b".." */
+    PyObject *positive;   /* b"+" */
     struct state_names name;
 };
 

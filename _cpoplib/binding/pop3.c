@@ -9,6 +9,9 @@
 #include "binding/lifecycle.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
+#include "binding/stls.h"
+#include "binding/types.h"
+#include "core/tls_config.h"
 
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
 
@@ -45,6 +48,7 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
 
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->dict);
+    Py_VISIT(self->verify);
     Py_VISIT(self->foreign_file);
     return 0;
 }
@@ -55,6 +59,7 @@ pop3_clear(PyObject *op)
     POP3Object *self = POP3(op);
 
     Py_CLEAR(self->dict);
+    Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
     return 0;
 }
@@ -70,6 +75,7 @@ pop3_dealloc(PyObject *op)
         PyObject_ClearWeakRefs(op);
     }
     (void)pop3_clear(op);
+    pop_tls_config_free(self->tls_config);
     io_lock_destroy(&self->lock);
     type->tp_free(op);
     Py_DECREF(type);
@@ -201,28 +207,6 @@ static PyType_Spec pop3_spec = {
     .slots = pop3_slots,
 };
 
-/* As if assigned to the class: that makes __init__ a method with a signature
-   of its own, where a slot would give (*args, **kwargs). */
-static int
-add_methods(PyTypeObject *type, PyMethodDef *method)
-{
-    for (; method->ml_name != NULL; method++) {
-        PyObject *descriptor = PyDescr_NewMethod(type, method);
-        int failed;
-
-        if (descriptor == NULL) {
-            return -1;
-        }
-        failed = PyObject_SetAttrString((PyObject *)type, method->ml_name,
-                                        descriptor);
-        Py_DECREF(descriptor);
-        if (failed < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* inspect.signature(POP3.__init__) without its `self`. */
 static PyObject *
 init_signature(PyObject *init)
@@ -253,26 +237,24 @@ init_signature(PyObject *init)
     return signature;
 }
 
-/* __signature__ of POP3 and of the subclasses that share its constructor:
-   inspect can find out neither for itself on every version. */
-static PyObject *
-pop3_signature(struct module_state *state, PyTypeObject *owner)
+/* inspect can find out neither for itself on every version. */
+PyObject *
+pop3_signature(struct module_state *Py_UNUSED(state),
+               PyObject *Py_UNUSED(instance), PyTypeObject *owner)
 {
     PyObject *init = PyObject_GetAttrString((PyObject *)owner, "__init__");
-    PyObject *own;
     PyObject *signature = NULL;
 
     if (init == NULL) {
         return NULL;
     }
-    own = PyObject_GetAttrString((PyObject *)state->pop3_type, "__init__");
-    if (own == init && Py_IS_TYPE(own, &PyMethodDescr_Type)) {
+    /* One of ours, not a Python function of a subclass's. */
+    if (Py_IS_TYPE(init, &PyMethodDescr_Type)) {
         signature = init_signature(init);
     }
-    else if (own != NULL) {
+    else {
         PyErr_SetString(PyExc_AttributeError, "__signature__");
     }
-    Py_XDECREF(own);
     Py_DECREF(init);
     return signature;
 }
@@ -319,8 +301,8 @@ PyTypeObject *
 pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
-        lifecycle_methods, option_methods,   replies_methods,
-        dialogue_methods,  commands_methods, auth_methods,
+        lifecycle_methods, option_methods, replies_methods, dialogue_methods,
+        commands_methods,  auth_methods,   stls_methods,
     };
     PyTypeObject *type;
     size_t i;
@@ -330,11 +312,13 @@ pop3_new_type(struct module_state *state, PyObject *module)
         return NULL;
     }
     for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (add_methods(type, tables[i]) < 0) {
+        if (types_add_methods(type, tables[i]) < 0) {
             goto error;
         }
     }
-    if (add_attributes(state, type) < 0 || remember_hooks(state, type) < 0) {
+    state->own_init = PyObject_GetAttrString((PyObject *)type, "__init__");
+    if (state->own_init == NULL || add_attributes(state, type) < 0 ||
+        remember_hooks(state, type) < 0) {
         goto error;
     }
     return type;

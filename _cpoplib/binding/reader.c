@@ -40,6 +40,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
     pop_link_init(&self->link);
     self->direct = pop_transport_fd_new();
     self->pysock = NULL;
+    self->in_tls = false;
     step_reset(&self->step);
     self->closed = false;
     self->file_closed = false;

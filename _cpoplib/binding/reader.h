@@ -20,6 +20,8 @@ typedef struct {
     struct pop_link link;         /* touched with the lock held only */
     struct pop_transport *direct; /* on the descriptor */
     struct pop_transport *pysock; /* on the methods; NULL until needed */
+    bool in_tls;                  /* entered, and the TLSSocket, which sock
+                                     is, too */
     struct step step;
     bool closed;
     bool file_closed; /* after closed: by the last user */

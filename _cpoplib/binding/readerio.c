@@ -6,146 +6,19 @@
 #include <errno.h>
 
 #include "binding/errors.h"
+#include "binding/pysocket.h"
+#include "binding/tlssocket.h"
 #include "binding/transport_pysock.h"
 
-#define NS_PER_SECOND 1e9
-#define LONGEST_SECONDS 9e9
-
 /* --- which transport ---------------------------------------------------- */
-
-/* 1 if looking `name` up on the socket gives _socket.socket's own method. */
-static int
-is_own_method(PyObject *sock, PyObject *name, PyObject *own)
-{
-    PyTypeObject *type = Py_TYPE(sock);
-    PyObject *found;
-    PyObject *dict;
-    int shadowed;
-
-    if (type->tp_getattro != PyObject_GenericGetAttr) {
-        return 0;
-    }
-    if (PyObject_GetOptionalAttr((PyObject *)type, name, &found) < 0) {
-        return -1;
-    }
-    Py_XDECREF(found);
-    if (found != own || type->tp_dictoffset == 0) {
-        return found == own;
-    }
-    dict = PyObject_GenericGetDict(sock, NULL);
-    if (dict == NULL) {
-        return -1;
-    }
-    shadowed = PyDict_Contains(dict, name);
-    Py_DECREF(dict);
-    return shadowed < 0 ? -1 : !shadowed;
-}
-
-static int
-load_own_methods(struct module_state *state)
-{
-    PyObject *type;
-
-    if (state->own_sendall != NULL) {
-        return 0;
-    }
-    type = module_imported("_socket", "socket");
-    if (type == NULL) {
-        return -1;
-    }
-    Py_XSETREF(state->own_recv_into,
-               PyObject_GetAttr(type, state->name.recv_into));
-    if (state->own_recv_into != NULL) {
-        state->own_sendall = PyObject_GetAttr(type, state->name.sendall);
-    }
-    Py_DECREF(type);
-    return state->own_sendall == NULL ? -1 : 0;
-}
-
-/* Whether the descriptor may be used instead of the socket's methods. */
-static int
-is_direct(ReaderObject *self)
-{
-    struct module_state *state = self->state;
-    int own;
-
-    if (load_own_methods(state) < 0) {
-        return -1;
-    }
-    own = is_own_method(self->sock, state->name.recv_into,
-                        state->own_recv_into);
-    if (own <= 0) {
-        return own;
-    }
-    return is_own_method(self->sock, state->name.sendall, state->own_sendall);
-}
-
-static int
-ask_fileno(ReaderObject *self, int *fd)
-{
-    PyObject *result;
-
-    result = PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
-    if (result == NULL) {
-        return -1;
-    }
-    *fd = PyObject_AsFileDescriptor(result);
-    Py_DECREF(result);
-    if (*fd < 0 && PyErr_ExceptionMatches(PyExc_ValueError)) {
-        struct pop_error error = {.sys = EBADF};
-
-        /* A closed socket says -1: poplib's recv() then fails like this. */
-        PyErr_Clear();
-        errors_raise(self->state, POP_SYSTEM, &error);
-    }
-    return *fd < 0 ? -1 : 0;
-}
-
-/* Rounded up, so that a timeout is never shorter than it was asked for. */
-static int64_t
-nanoseconds(double seconds)
-{
-    if (!(seconds > 0.0)) {
-        return POP_WAIT_NEVER;
-    }
-    if (seconds > LONGEST_SECONDS) {
-        return INT64_MAX;
-    }
-    return (int64_t)(seconds * NS_PER_SECOND) + 1;
-}
-
-static int
-ask_timeout(ReaderObject *self, int64_t *timeout)
-{
-    PyObject *result;
-    double seconds;
-
-    result = PyObject_CallMethodNoArgs(self->sock,
-                                       self->state->name.gettimeout);
-    if (result == NULL) {
-        return -1;
-    }
-    if (result == Py_None) {
-        Py_DECREF(result);
-        *timeout = POP_WAIT_FOREVER;
-        return 0;
-    }
-    seconds = PyFloat_AsDouble(result);
-    Py_DECREF(result);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    *timeout = nanoseconds(seconds);
-    return 0;
-}
 
 static int
 use_direct(ReaderObject *self)
 {
     int fd;
 
-    if (ask_fileno(self, &fd) < 0 ||
-        ask_timeout(self, &self->link.timeout) < 0) {
+    if (pysocket_fileno(self->state, self->sock, &fd) < 0 ||
+        pysocket_timeout(self->state, self->sock, &self->link.timeout) < 0) {
         return -1;
     }
     pop_transport_fd_set(self->direct, fd,
@@ -169,14 +42,31 @@ use_pysock(ReaderObject *self)
 }
 
 static int
-choose_transport(ReaderObject *self)
+use_tls(ReaderObject *self)
 {
-    int direct = is_direct(self);
+    TLSSocketObject *sock = TLSSOCKET(self->sock);
 
-    if (direct < 0) {
+    if (tlssocket_enter(sock, &self->link.timeout) < 0) {
         return -1;
     }
-    return direct ? use_direct(self) : use_pysock(self);
+    self->in_tls = true;
+    self->link.transport = sock->transport;
+    return 0;
+}
+
+static int
+choose_transport(ReaderObject *self)
+{
+    int direct = pysocket_is_direct(self->state, self->sock);
+    int tls = direct == 0 ? tlssocket_is_direct(self->state, self->sock) : 0;
+
+    if (direct < 0 || tls < 0) {
+        return -1;
+    }
+    if (direct) {
+        return use_direct(self);
+    }
+    return tls ? use_tls(self) : use_pysock(self);
 }
 
 /* --- entering and leaving ----------------------------------------------- */
@@ -232,6 +122,10 @@ reader_leave(ReaderObject *self)
 {
     bool last = self->closed && !self->file_closed;
 
+    if (self->in_tls) {
+        self->in_tls = false;
+        tlssocket_leave(TLSSOCKET(self->sock));
+    }
     io_lock_release(&self->lock);
     if (last) {
         PyObject *pending = PyErr_GetRaisedException();
@@ -285,11 +179,19 @@ is_dead(int error)
     }
 }
 
+/* Whether the failure is what close() in another thread looks like here. */
+static bool
+was_closed(const ReaderObject *self, enum pop_status status)
+{
+    return self->closed && (status == POP_EOF || status == POP_SYSTEM ||
+                            status == POP_TLS || status == POP_TLS_EOF);
+}
+
 void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
 {
-    if (self->closed && (status == POP_EOF || status == POP_SYSTEM)) {
+    if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
         return;
@@ -311,6 +213,10 @@ reader_fail(ReaderObject *self, enum pop_status status,
     case POP_HOST:
         step_note_exception(&self->step);
         break;
+    case POP_TLS:
+    case POP_TLS_EOF:
+        reader_end(self);
+        break;
     case POP_SYSTEM:
         if (is_dead(error->sys)) {
             reader_end(self);
@@ -329,7 +235,7 @@ void
 reader_fail_write(ReaderObject *self, enum pop_status status,
                   struct pop_error *error, bool untouched)
 {
-    if (self->closed && status == POP_SYSTEM) {
+    if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
         return;

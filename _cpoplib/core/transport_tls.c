@@ -316,7 +316,8 @@ pop_transport_tls_new(struct ssl_ctx_st *config, const char *host,
     memset(self, 0, sizeof(*self));
     self->base.ops = &transport_tls_ops;
     self->socket.fd = -1;
-    (void)snprintf(self->host, sizeof(self->host), "%s", host);
+    (void)snprintf(self->host, sizeof(self->host), "%s",
+                   host == NULL ? "" : host);
     status = pop_tls_config_session(config, host, &self->ssl, error);
     if (status == POP_OK && !pop_tls_bio_attach(self->ssl, &self->socket)) {
         status = pop_tls_error_take(error);

@@ -1,0 +1,402 @@
+#include "binding/tlsstart.h"
+
+#include <string.h>
+
+#include "binding/errors.h"
+#include "binding/pysocket.h"
+#include "binding/tlssocket.h"
+
+/* --- options ------------------------------------------------------------ */
+
+PyObject *
+tlsstart_given(PyObject *argument)
+{
+    return argument == Py_None ? NULL : argument;
+}
+
+/* verify=False is verify=None. */
+static bool
+verifies(const struct tlsstart_options *options)
+{
+    return options->verify != NULL && options->verify != Py_False;
+}
+
+int
+tlsstart_check(const struct tlsstart_options *options)
+{
+    const char *other = NULL;
+
+    if (options->keyfile != NULL) {
+        other = "keyfile";
+    }
+    else if (options->certfile != NULL) {
+        other = "certfile";
+    }
+    else if (options->verify != NULL) {
+        other = "verify";
+    }
+    if (options->context != NULL && other != NULL) {
+        PyErr_Format(PyExc_ValueError,
+                     "context and %s arguments are mutually exclusive", other);
+        return -1;
+    }
+    if (options->keyfile != NULL && options->certfile == NULL) {
+        PyErr_SetString(PyExc_ValueError, "certfile must be specified");
+        return -1;
+    }
+    return 0;
+}
+
+/* --- our own TLS -------------------------------------------------------- */
+
+/* A path as bytes in *path, or NULL if there is none. */
+static int
+encode_path(PyObject *value, PyObject **path)
+{
+    *path = NULL;
+    if (value == NULL) {
+        return 0;
+    }
+    return PyUnicode_FSConverter(value, path) ? 0 : -1;
+}
+
+static const char *
+text_of(PyObject *path)
+{
+    return path == NULL ? NULL : PyBytes_AS_STRING(path);
+}
+
+struct ssl_ctx_st *
+tlsstart_config(struct module_state *state,
+                const struct tlsstart_options *options)
+{
+    struct pop_tls_options plain = {.verify = verifies(options)};
+    struct pop_error error = {0};
+    struct ssl_ctx_st *config = NULL;
+    PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
+                                                              : NULL;
+    PyObject *paths[3] = {NULL};
+    enum pop_status status;
+
+    if (encode_path(ca, &paths[0]) < 0 ||
+        encode_path(options->certfile, &paths[1]) < 0 ||
+        encode_path(options->keyfile, &paths[2]) < 0) {
+        goto done;
+    }
+    plain.ca = text_of(paths[0]);
+    plain.certfile = text_of(paths[1]);
+    plain.keyfile = text_of(paths[2]);
+    status = pop_tls_config_new(&plain, &config, &error);
+    if (status != POP_OK) {
+        errors_raise(state, status, &error);
+    }
+done:
+    Py_XDECREF(paths[0]);
+    Py_XDECREF(paths[1]);
+    Py_XDECREF(paths[2]);
+    return config;
+}
+
+/* host.encode("idna"), as the ssl module encodes it; None stays. */
+static PyObject *
+encode_host(PyObject *host)
+{
+    PyObject *encoded;
+
+    if (host == Py_None || PyBytes_Check(host)) {
+        encoded = Py_NewRef(host);
+    }
+    else if (PyUnicode_Check(host)) {
+        encoded = PyUnicode_AsEncodedString(host, "idna", NULL);
+    }
+    else {
+        PyErr_Format(PyExc_TypeError, "host should be str, not %.100s",
+                     Py_TYPE(host)->tp_name);
+        return NULL;
+    }
+    if (encoded == NULL || encoded == Py_None) {
+        return encoded;
+    }
+    if (PyBytes_GET_SIZE(encoded) == 0 ||
+        PyBytes_AS_STRING(encoded)[0] == '.') {
+        PyErr_SetString(PyExc_ValueError,
+                        "server_hostname cannot be an empty string or start "
+                        "with a leading dot.");
+        Py_CLEAR(encoded);
+    }
+    else if (strlen(PyBytes_AS_STRING(encoded)) !=
+             (size_t)PyBytes_GET_SIZE(encoded)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "host should be without null characters");
+        Py_CLEAR(encoded);
+    }
+    return encoded;
+}
+
+static PyObject *
+wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
+              const struct tlsstart_options *options,
+              struct ssl_ctx_st *config)
+{
+    PyObject *encoded = encode_host(host);
+    struct ssl_ctx_st *own = NULL;
+    PyObject *wrapped = NULL;
+
+    if (encoded == NULL) {
+        return NULL;
+    }
+    if (config == NULL) {
+        own = tlsstart_config(state, options);
+        config = own;
+    }
+    if (config != NULL) {
+        const char *name = encoded == Py_None ? NULL
+                                              : PyBytes_AS_STRING(encoded);
+
+        wrapped = tlssocket_wrap(state, sock, host, name, config);
+    }
+    pop_tls_config_free(own);
+    Py_DECREF(encoded);
+    return wrapped;
+}
+
+/* --- the ssl module's --------------------------------------------------- */
+
+/* {name: value} with what is given. */
+static int
+set_keyword(PyObject *keywords, const char *name, PyObject *value)
+{
+    return value == NULL ? 0 : PyDict_SetItemString(keywords, name, value);
+}
+
+static PyObject *
+call_with_keywords(PyObject *module, const char *name, PyObject *keywords)
+{
+    PyObject *function = PyObject_GetAttrString(module, name);
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *result = NULL;
+
+    if (function != NULL && nothing != NULL) {
+        result = PyObject_Call(function, nothing, keywords);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(nothing);
+    return result;
+}
+
+/* os.path.isdir(path) */
+static int
+is_directory(PyObject *path)
+{
+    PyObject *isdir = module_imported("os.path", "isdir");
+    PyObject *result;
+    int truth;
+
+    if (isdir == NULL) {
+        return -1;
+    }
+    result = PyObject_CallFunctionObjArgs(isdir, path, NULL);
+    Py_DECREF(isdir);
+    if (result == NULL) {
+        return -1;
+    }
+    truth = PyObject_IsTrue(result);
+    Py_DECREF(result);
+    return truth;
+}
+
+/* ssl.create_default_context(cafile= or capath=), with the certificate. */
+static PyObject *
+verifying_context(PyObject *ssl, const struct tlsstart_options *options)
+{
+    PyObject *keywords = PyDict_New();
+    PyObject *context = NULL;
+    PyObject *loaded = NULL;
+    int directory = 0;
+
+    if (keywords == NULL) {
+        return NULL;
+    }
+    if (options->verify != Py_True) {
+        directory = is_directory(options->verify);
+        if (directory < 0 ||
+            set_keyword(keywords, directory ? "capath" : "cafile",
+                        options->verify) < 0) {
+            goto done;
+        }
+    }
+    context = call_with_keywords(ssl, "create_default_context", keywords);
+    if (context != NULL && options->certfile != NULL) {
+        loaded = PyObject_CallMethod(
+            context, "load_cert_chain", "OO", options->certfile,
+            options->keyfile == NULL ? Py_None : options->keyfile);
+        if (loaded == NULL) {
+            Py_CLEAR(context);
+        }
+    }
+done:
+    Py_XDECREF(loaded);
+    Py_DECREF(keywords);
+    return context;
+}
+
+/* ssl._create_stdlib_context(certfile=, keyfile=) */
+static PyObject *
+stdlib_context(PyObject *ssl, const struct tlsstart_options *options)
+{
+    PyObject *keywords = PyDict_New();
+    PyObject *context = NULL;
+
+    if (keywords == NULL) {
+        return NULL;
+    }
+    if (set_keyword(keywords, "certfile", options->certfile) == 0 &&
+        set_keyword(keywords, "keyfile", options->keyfile) == 0) {
+        context = call_with_keywords(ssl, "_create_stdlib_context", keywords);
+    }
+    Py_DECREF(keywords);
+    return context;
+}
+
+PyObject *
+tlsstart_context(struct module_state *state,
+                 const struct tlsstart_options *options)
+{
+    PyObject *ssl = module_package_attribute(state, state->name.ssl);
+    PyObject *context;
+
+    if (ssl == NULL) {
+        return NULL;
+    }
+    context = verifies(options) ? verifying_context(ssl, options)
+                                : stdlib_context(ssl, options);
+    Py_DECREF(ssl);
+    return context;
+}
+
+/* context.wrap_socket(sock, server_hostname=host) */
+static PyObject *
+wrap_by_context(PyObject *context, PyObject *sock, PyObject *host)
+{
+    PyObject *wrap = PyObject_GetAttrString(context, "wrap_socket");
+    PyObject *args = PyTuple_Pack(1, sock);
+    PyObject *keywords = PyDict_New();
+    PyObject *wrapped = NULL;
+
+    if (wrap != NULL && args != NULL && keywords != NULL &&
+        PyDict_SetItemString(keywords, "server_hostname", host) == 0) {
+        wrapped = PyObject_Call(wrap, args, keywords);
+    }
+    Py_XDECREF(wrap);
+    Py_XDECREF(args);
+    Py_XDECREF(keywords);
+    return wrapped;
+}
+
+/* --- which of them ------------------------------------------------------ */
+
+/* The attribute `name` of `object` is the text `expected`: 1, 0 or -1. */
+static int
+attribute_is(PyObject *object, PyObject *name, const char *expected)
+{
+    PyObject *value;
+    int is;
+
+    if (PyObject_GetOptionalAttr(object, name, &value) < 0) {
+        return -1;
+    }
+    is = value != NULL && PyUnicode_Check(value) &&
+         PyUnicode_CompareWithASCIIString(value, expected) == 0;
+    Py_XDECREF(value);
+    return is;
+}
+
+/* Whether somebody has replaced ssl._create_stdlib_context: 1, 0 or -1.  Where
+   nobody has imported ssl, nobody has. */
+static int
+is_replaced(struct module_state *state)
+{
+    PyObject *ssl = PyImport_GetModule(state->name.ssl);
+    PyObject *function;
+    int own;
+
+    if (ssl == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    Py_DECREF(ssl);
+    ssl = module_package_attribute(state, state->name.ssl);
+    if (ssl == NULL) {
+        return -1;
+    }
+    function = PyObject_GetAttrString(ssl, "_create_stdlib_context");
+    Py_DECREF(ssl);
+    if (function == NULL) {
+        return -1;
+    }
+    own = attribute_is(function, state->name.module, "ssl");
+    if (own > 0) {
+        own = attribute_is(function, state->name.qualname,
+                           "_create_unverified_context");
+    }
+    Py_DECREF(function);
+    return own < 0 ? -1 : !own;
+}
+
+/* Whether our own TLS is what the options ask for: 1, 0 or -1. */
+static int
+is_native(struct module_state *state, PyObject *sock,
+          const struct tlsstart_options *options)
+{
+    int direct = pysocket_is_direct(state, sock);
+    int replaced;
+
+    if (direct <= 0 || options->verify != NULL) {
+        return direct;
+    }
+    replaced = is_replaced(state);
+    return replaced < 0 ? -1 : !replaced;
+}
+
+static PyObject *
+wrap_by_new_context(struct module_state *state, PyObject *sock, PyObject *host,
+                    const struct tlsstart_options *options)
+{
+    PyObject *context = tlsstart_context(state, options);
+    PyObject *wrapped;
+
+    if (context == NULL) {
+        return NULL;
+    }
+    wrapped = wrap_by_context(context, sock, host);
+    Py_DECREF(context);
+    return wrapped;
+}
+
+PyObject *
+tlsstart_wrap(POP3Object *self, PyObject *sock,
+              const struct tlsstart_options *options,
+              struct ssl_ctx_st *config)
+{
+    struct module_state *state = self->state;
+    PyObject *host = PyObject_GetAttr((PyObject *)self, state->name.host);
+    PyObject *wrapped = NULL;
+    int native;
+
+    if (host == NULL) {
+        return NULL;
+    }
+    if (options->context != NULL) {
+        wrapped = wrap_by_context(options->context, sock, host);
+        Py_DECREF(host);
+        return wrapped;
+    }
+    native = is_native(state, sock, options);
+    if (native > 0) {
+        wrapped = wrap_natively(state, sock, host, options, config);
+    }
+    else if (native == 0) {
+        wrapped = wrap_by_new_context(state, sock, host, options);
+    }
+    Py_DECREF(host);
+    return wrapped;
+}

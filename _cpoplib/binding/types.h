@@ -1,0 +1,13 @@
+/* Heap types whose methods are spread over several files. */
+
+#ifndef BINDING_TYPES_H
+#define BINDING_TYPES_H
+
+#include "binding/pycompat.h"
+
+/* Adds the methods of a table to a type, as if assigned to the class: that
+   makes __init__ a method with a signature of its own, where a slot would give
+   (*args, **kwargs).  -1 and an exception. */
+int types_add_methods(PyTypeObject *type, PyMethodDef *method);
+
+#endif

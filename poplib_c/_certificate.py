@@ -1,0 +1,18 @@
+"""A certificate as the dict that ssl.SSLSocket.getpeercert() gives."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from typing import Any
+
+
+def decode(der: bytes) -> dict[str, Any]:
+    """Decode a certificate by the code of the ssl module, which takes it from a file alone."""
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", delete=False) as file:
+        file.write(ssl.DER_cert_to_PEM_cert(der))
+    try:
+        return ssl._ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
+    finally:
+        os.unlink(file.name)

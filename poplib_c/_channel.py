@@ -5,8 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 from poplib_c._maildrop import Refusal
+
+if TYPE_CHECKING:
+    import ssl
+
+    from poplib_c._tls import TLSStream
 
 # RFC 2449, section 4, allows 255 octets; SASL's responses may be longer (RFC 5034, section 4).
 _MAX_COMMAND = 8192
@@ -20,6 +26,8 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._tls: TLSStream | None = None
+        self._stream: socket.socket | TLSStream = sock
         self._closing = threading.Lock()
         self._received = bytearray()
         self._pending: list[bytes] = []
@@ -45,7 +53,7 @@ class Channel:
         return line[:-1] if line.endswith(b"\r") else line
 
     def _fill(self) -> None:
-        octets = self._sock.recv(65536)
+        octets = self._stream.recv(65536)
         if not octets:
             raise EOFError
         self._received += octets
@@ -61,7 +69,24 @@ class Channel:
             reply = b"".join(self._pending)
             self._pending.clear()
             self._pending_octets = 0
-            self._sock.sendall(reply)
+            self._stream.sendall(reply)
+
+    @property
+    def encrypted(self) -> bool:
+        return self._tls is not None
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands; from here on everything goes over TLS. OSError, EOFError: it failed.
+
+        What the client has sent ahead in plain text is thrown away: whoever can write into the
+        connection must not have commands executed as the client's (CVE-2011-0411).
+        """
+        from poplib_c._tls import TLSStream
+
+        self.flush()
+        self._received.clear()
+        self._stream = self._tls = TLSStream(self._sock, context)
+        self._tls.do_handshake()
 
     def disable_delay(self) -> None:
         """Send replies at once instead of waiting for the previous one's acknowledgement."""
@@ -73,5 +98,7 @@ class Channel:
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        if self._tls is not None:
+            self._tls.notify_close()
         with self._closing:
             self._sock.close()

@@ -7,10 +7,13 @@ import hashlib
 import re
 import secrets
 import time
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from poplib_c._channel import Channel
 from poplib_c._maildrop import Maildrop, Refusal, StoredMessage
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def _beginning(octets: bytes, count: int) -> bytes:
@@ -67,11 +70,15 @@ class Session:
         maildrop: Maildrop,
         users: dict[bytes, bytes] | None,
         commands: list[bytes],
+        tls: ssl.SSLContext | None,
+        stls: ssl.SSLContext | None,
     ) -> None:
         self._channel = channel
         self._maildrop = maildrop
         self._users = users
         self._commands = commands
+        self._tls = tls
+        self._stls = stls
         self._state = _State.AUTHORIZATION
         self._ended = False
         # RFC 1939, section 7, APOP: an RFC 822 msg-id, different in each greeting.
@@ -84,6 +91,8 @@ class Session:
         """Converse until the client says QUIT, or the connection is lost, idle or aborted."""
         try:
             self._channel.disable_delay()
+            if self._tls is not None:
+                self._channel.start_tls(self._tls)
             self._channel.write(_ok(f"POP3 server ready {self._timestamp}"))
             while not self._ended:
                 self._channel.write(self._next_reply())
@@ -148,11 +157,22 @@ class Session:
 
     @_command(b"CAPA", _State.AUTHORIZATION | _State.TRANSACTION)
     def _capa(self) -> bytes:
+        stls = self._stls is not None and self._state is _State.AUTHORIZATION
         return _ok_lines(
             "capability list follows",
             b"TOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\n"
-            b"IMPLEMENTATION poplib_c\r\n",
+            + (b"STLS\r\n" if stls else b"")
+            + b"IMPLEMENTATION poplib_c\r\n",
         )
+
+    @_command(b"STLS", _State.AUTHORIZATION)
+    def _start_tls(self) -> bytes:
+        if self._stls is None:
+            raise Refusal("TLS is active" if self._channel.encrypted else "TLS is not available")
+        context, self._stls = self._stls, None
+        self._channel.write(_ok("begin TLS negotiation"))
+        self._channel.start_tls(context)
+        return b""  # The handshake is followed by the client's next command (RFC 2595, section 4).
 
     @_command(b"UTF8", _State.AUTHORIZATION)
     def _utf8(self) -> bytes:

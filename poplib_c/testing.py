@@ -12,9 +12,16 @@
     assert server.messages == []
     assert server.commands[-1] == b"QUIT"
 
+POP3Server(tls=context) is a POP3S server, POP3Server(stls=context) has the STLS command: *context*
+is an ssl.SSLContext with a certificate, which the package trustme makes for tests:
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
 It speaks RFC 1939 (USER, PASS, APOP, STAT, LIST, UIDL, RETR, TOP, DELE, RSET, NOOP, QUIT),
-RFC 2449 (CAPA, PIPELINING, RESP-CODES) and the UTF8 command of RFC 6856. It is made for
-loopback: it keeps whole messages in memory and trusts whoever connects to be a test.
+RFC 2449 (CAPA, PIPELINING, RESP-CODES), RFC 2595 (STLS), RFC 8314 (POP3S) and the UTF8
+command of RFC 6856. It is made for loopback: it keeps whole messages in memory and trusts whoever
+connects to be a test.
 """
 
 from __future__ import annotations
@@ -28,11 +35,14 @@ import time
 from collections.abc import Iterable, Mapping
 from email.message import Message
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poplib_c._channel import Channel
 from poplib_c._maildrop import Maildrop
 from poplib_c._session import Session
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["POP3Server"]
 
@@ -55,9 +65,13 @@ class POP3Server:
     0 lets the system choose one, which ``port`` then tells.
 
     *timeout* is the time in seconds after which an idle connection is closed, without removing
-    messages; RFC 1939 wants at least the default, ten minutes.
+    messages; RFC 1939 wants at least the default, ten minutes. It holds for the TLS handshake too.
 
-    Raises TypeError if a message is of another type, ValueError if *timeout* isn't positive.
+    *tls* or *stls* is a context for servers, with a certificate: with *tls* everything goes over
+    TLS from the first octet on, with *stls* a client may ask for it by STLS before it logs in.
+
+    Raises TypeError if a message or a context is of another type, ValueError if *timeout* isn't
+    positive, a context is for clients, or both contexts are given.
 
     Unique-ids come from the messages' content: they are the same in every run, and equal
     messages' differ.
@@ -82,15 +96,20 @@ class POP3Server:
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
+        tls: ssl.SSLContext | None = None,
+        stls: ssl.SSLContext | None = None,
     ) -> None:
         if timeout <= 0:
             raise ValueError("timeout must be a positive number of seconds")
+        _check_contexts(tls, stls)
         self.host = host
         self.port = port
         self.commands: list[bytes] = []
         self._maildrop = Maildrop(messages)
         self._users = None if users is None else _encoded(users)
         self._timeout = timeout
+        self._tls = tls
+        self._stls = stls
         self._listening: tuple[threading.Thread, socket.socket] | None = None
         self._connections: dict[threading.Thread, Channel] = {}
 
@@ -126,8 +145,8 @@ class POP3Server:
     def stop(self) -> None:
         """Close all connections and end all threads; a server that doesn't run is left alone.
 
-        What clients have deleted without saying QUIT stays in the maildrop. Raises RuntimeError
-        if a thread is still busy after five seconds.
+        What clients have deleted without saying QUIT stays in the maildrop. Connections over TLS
+        end without close_notify. Raises RuntimeError if a thread is still busy after five seconds.
         """
         if self._listening is None:
             return
@@ -168,7 +187,9 @@ class POP3Server:
     def _converse(self, sock: socket.socket) -> None:
         sock.settimeout(self._timeout)
         channel = Channel(sock)
-        session = Session(channel, self._maildrop, self._users, self.commands)
+        session = Session(
+            channel, self._maildrop, self._users, self.commands, self._tls, self._stls
+        )
         thread = threading.Thread(
             target=session.run, name=f"POP3Server-{self.port}-connection", daemon=True
         )
@@ -178,6 +199,16 @@ class POP3Server:
 
     def _forget_ended(self) -> None:
         self._connections = {t: c for t, c in self._connections.items() if t.is_alive()}
+
+
+def _check_contexts(tls: object, stls: object) -> None:
+    if tls is not None and stls is not None:
+        raise ValueError("tls and stls exclude each other")
+    for name, context in (("tls", tls), ("stls", stls)):
+        if context is not None:
+            from poplib_c._tls import require_server_context
+
+            require_server_context(name, context)
 
 
 def _encoded(users: Mapping[str, str]) -> dict[bytes, bytes]:

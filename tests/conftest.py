@@ -1,12 +1,14 @@
-"""What every test run says about itself, the real servers, and the guard against leaks."""
+"""What every test run says about itself, servers, certificates, and the guard against leaks."""
 
 import gc
 import os
+import ssl
 import sys
 import threading
 import time
 
 import pytest
+import trustme
 from integration import dovecot as dovecot_server
 
 REAL_SERVERS = pytest.StashKey[list]()
@@ -63,6 +65,31 @@ def dovecot(request, unavailable):
     with dovecot_server.Dovecot(installation) as server:
         request.config.stash[REAL_SERVERS].append(str(installation))
         yield server
+
+
+@pytest.fixture(scope="session")
+def ca():
+    """The certification authority of this run: a trustme.CA, which no system trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_context(ca):
+    """A server's ssl.SSLContext as localhost, 127.0.0.1 and ::1; of all tests, so not to change.
+
+    Another certificate, or one in a file, is a test's own: ``ca.issue_cert("example.org")``.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_context(ca):
+    """A client's ssl.SSLContext that trusts ``ca`` alone and checks the host; not to change."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(context)
+    return context
 
 
 def _open_sockets():

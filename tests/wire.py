@@ -1,6 +1,7 @@
 """Clients for the test server that owe nothing to this project, and messages for it."""
 
 import contextlib
+import functools
 import poplib
 import socket
 
@@ -14,10 +15,21 @@ THIRD = b"Subject: three\r\n\r\n1\r\n2\r\n3\r\n"
 class Wire:
     """A client that sends and receives octets."""
 
-    def __init__(self, server):
+    def __init__(self, server, context=None):
+        self.server = server
         self.sock = socket.create_connection(server.address, timeout=TIMEOUT)
         self.file = self.sock.makefile("rb")
+        if context is not None:
+            self.start_tls(context)
         self.greeting = self.file.readline()
+
+    def start_tls(self, context):
+        """Shake hands. An end without close_notify is an error, if *context* doesn't ignore it."""
+        self.file.close()
+        self.sock = context.wrap_socket(
+            self.sock, server_hostname=self.server.host, suppress_ragged_eofs=False
+        )
+        self.file = self.sock.makefile("rb")
 
     def __enter__(self):
         return self
@@ -51,3 +63,30 @@ def logged_in(server, user="alice", password="secret"):
         yield client
     finally:
         client.close()
+
+
+@contextlib.contextmanager
+def over_tls(kind, server, context):
+    """A Wire to a server that has *kind*, "tls" or "stls", up to the end of the handshake."""
+    with Wire(server, context if kind == "tls" else None) as wire:
+        if kind == "stls":
+            assert wire.ask(b"STLS").startswith(b"+OK")
+            wire.start_tls(context)
+        yield wire
+
+
+@contextlib.contextmanager
+def raw(kind, server):
+    """A socket to such a server, up to the beginning of the handshake."""
+    with socket.create_connection(server.address, timeout=TIMEOUT) as sock:
+        if kind == "stls":
+            with sock.makefile("rb") as file:
+                file.readline()
+                sock.sendall(b"STLS\r\n")
+                assert file.readline().startswith(b"+OK")
+        yield sock
+
+
+def drain(sock):
+    """What a socket receives until its end, which is to come within the time limit."""
+    return b"".join(iter(functools.partial(sock.recv, 65536), b""))

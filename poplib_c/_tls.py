@@ -1,0 +1,75 @@
+"""TLS for the test server: what a connected socket carries, encrypted.
+
+Apart from the rest, because it imports ssl.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Any, Callable
+
+# Seconds that close_notify may take to fit into the system's buffer.
+_NOTIFY_WAIT = 1.0
+
+
+class TLSStream:
+    """The server's side of TLS over *sock*, with recv() and sendall() as a socket has them.
+
+    The socket stays as it is and belongs to the caller, who may shut it down from another thread
+    while this one waits in here. All methods raise OSError (ssl.SSLError is one) if TLS or the
+    socket fails, and EOFError if the client ends the connection without close_notify.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        self._sock = sock
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def do_handshake(self) -> None:
+        self._drive(self._tls.do_handshake)
+
+    def recv(self, size: int) -> bytes:
+        """Return up to *size* octets, none after the client's close_notify."""
+        received: bytes = self._drive(self._tls.read, size)
+        return received
+
+    def sendall(self, octets: bytes) -> None:
+        left = memoryview(octets)
+        while left:
+            left = left[self._drive(self._tls.write, left) :]
+
+    def notify_close(self) -> None:
+        """Send close_notify if that is still possible; the client's is not waited for."""
+        self._sock.settimeout(_NOTIFY_WAIT)
+        with contextlib.suppress(OSError):
+            self._attempt(self._tls.unwrap)
+
+    def _drive(self, operation: Callable[..., Any], *args: Any) -> Any:
+        while True:
+            try:
+                return self._attempt(operation, *args)
+            except ssl.SSLWantReadError:
+                octets = self._sock.recv(65536)
+            if not octets:
+                raise EOFError
+            self._incoming.write(octets)
+
+    def _attempt(self, operation: Callable[..., Any], *args: Any) -> Any:
+        """Also an operation that fails may have something to send: the alert that says why."""
+        try:
+            return operation(*args)
+        finally:
+            if self._outgoing.pending:
+                self._sock.sendall(self._outgoing.read())
+
+
+def require_server_context(name: str, context: object) -> None:
+    """Raise TypeError or ValueError unless *context*, the argument *name*, is for servers."""
+    if not isinstance(context, ssl.SSLContext):
+        kind = type(context).__name__
+        raise TypeError(f"{name} must be an ssl.SSLContext or None, not {kind}")
+    if context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise ValueError(f"{name} must be a server's context: this one is for clients")

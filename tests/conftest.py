@@ -1,5 +1,6 @@
 """What every test run says about itself, servers, certificates, and the guard against leaks."""
 
+import contextlib
 import gc
 import os
 import ssl
@@ -8,8 +9,9 @@ import threading
 import time
 
 import pytest
-import trustme
+from integration import certificates
 from integration import dovecot as dovecot_server
+from integration.dovecot_config import TLS
 
 REAL_SERVERS = pytest.StashKey[list]()
 
@@ -54,23 +56,43 @@ def unavailable():
 
 
 @pytest.fixture(scope="session")
-def dovecot(request, unavailable):
-    """A running Dovecot."""
-    try:
-        installation = dovecot_server.find()
-    except dovecot_server.NotInstalled as exc:
-        unavailable(str(exc))
-    except dovecot_server.UnsupportedVersion as exc:
-        raise pytest.fail.Exception(str(exc), pytrace=False) from None
-    with dovecot_server.Dovecot(installation) as server:
-        request.config.stash[REAL_SERVERS].append(str(installation))
-        yield server
+def authority():
+    """Issues certificates."""
+    with certificates.Authority() as authority:
+        yield authority
 
 
 @pytest.fixture(scope="session")
-def ca():
+def start_dovecot(request, unavailable):
+    """Starts a Dovecot that runs until the end: start_dovecot(tls=None)."""
+    with contextlib.ExitStack() as stack:
+
+        def start(tls=None):
+            try:
+                installation = dovecot_server.find()
+            except dovecot_server.NotInstalled as exc:
+                unavailable(str(exc))
+            except dovecot_server.UnsupportedVersion as exc:
+                raise pytest.fail.Exception(str(exc), pytrace=False) from None
+            server = stack.enter_context(dovecot_server.Dovecot(installation, tls))
+            used = request.config.stash[REAL_SERVERS]
+            if str(installation) not in used:
+                used.append(str(installation))
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def dovecot(authority, start_dovecot):
+    """A running Dovecot, with TLS 1.2 and 1.3."""
+    return start_dovecot(TLS(authority.issue(*certificates.HOSTS)))
+
+
+@pytest.fixture(scope="session")
+def ca(authority):
     """The certification authority of this run: a trustme.CA, which no system trusts."""
-    return trustme.CA()
+    return authority.ca
 
 
 @pytest.fixture(scope="session")

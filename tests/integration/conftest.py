@@ -4,6 +4,8 @@ import poplib
 import pytest
 
 from . import corpus
+from .certificates import HOSTS, PAST, WRONG_HOST
+from .dovecot_config import TLS
 
 TIMEOUT = 30
 
@@ -87,3 +89,50 @@ def full_mailbox(dovecot, messages):
 def small_mailbox(dovecot):
     """Three messages, for this test alone."""
     return dovecot.mailbox([b"Subject: %d\n\nbody\n" % number for number in (1, 2, 3)])
+
+
+@pytest.fixture(scope="session")
+def dovecot_without_tls(start_dovecot):
+    return start_dovecot()
+
+
+@pytest.fixture(scope="session")
+def dovecot_tls_1_2(authority, start_dovecot):
+    """No other version of TLS."""
+    return start_dovecot(TLS(authority.issue(*HOSTS), versions=("TLSv1.2",)))
+
+
+@pytest.fixture(scope="session")
+def dovecot_tls_1_3(authority, start_dovecot):
+    """No other version of TLS."""
+    return start_dovecot(TLS(authority.issue(*HOSTS), versions=("TLSv1.3",)))
+
+
+@pytest.fixture(scope="session")
+def dovecot_client_certificates(authority, start_dovecot):
+    """Only clients with a certificate of the authority can log in."""
+    return start_dovecot(TLS(authority.issue(*HOSTS), client_ca_file=authority.ca_file))
+
+
+@pytest.fixture(scope="session")
+def dovecot_expired(authority, start_dovecot):
+    """Its certificate has expired."""
+    return start_dovecot(TLS(authority.issue(*HOSTS, not_after=PAST)))
+
+
+@pytest.fixture(scope="session")
+def dovecot_wrong_host(authority, start_dovecot):
+    """Its certificate is for WRONG_HOST."""
+    return start_dovecot(TLS(authority.issue(WRONG_HOST)))
+
+
+@pytest.fixture(scope="session")
+def dovecot_wildcard(authority, start_dovecot):
+    """Its certificate is for the hosts of example.org."""
+    return start_dovecot(TLS(authority.issue("*.example.org")))
+
+
+@pytest.fixture(scope="session")
+def dovecot_self_signed(authority, start_dovecot):
+    """Its certificate is for the right hosts, but not the authority's."""
+    return start_dovecot(TLS(authority.self_signed(*HOSTS)))

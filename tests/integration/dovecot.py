@@ -14,73 +14,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from . import dovecot_config
+
 PACKAGES = "dovecot-core dovecot-pop3d"
 SUPPORTED_VERSION = "2.3"
 PASSWORD = "secret"
-
-CONFIGURATION = """\
-base_dir = {directory}/run
-state_dir = {directory}/run
-log_path = {directory}/dovecot.log
-instance_name = poplib_c-tests
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-first_valid_gid = 1
-service anvil {{
-  chroot =
-  # No such socket, no growing delay after a failed login.
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-}}
-
-protocols = pop3
-service pop3-login {{
-  chroot =
-  service_count = 0
-  process_min_avail = 1
-  inet_listener pop3 {{
-    address = {addresses}
-    port = {port}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
-}}
-service pop3 {{
-  service_count = 100
-  process_limit = 200
-}}
-ssl = no
-
-mail_location = maildir:{directory}/mail/%u
-mail_fsync = never
-mail_max_userip_connections = 100
-pop3_no_flag_updates = yes
-pop3_uidl_format = %08Xu%08Xv
-namespace inbox {{
-  inbox = yes
-}}
-
-auth_mechanisms = plain login apop
-disable_plaintext_auth = no
-auth_failure_delay = 0
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {directory}/users/%u
-  override_fields = nodelay=y
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {directory}/users/%u
-  default_fields = uid={user} gid={group} home={directory}/home/%u
-}}
-"""
 
 
 class NotInstalled(Exception):
@@ -142,15 +80,17 @@ def _output(*command):
 
 
 class Dovecot:
-    """The running server; a context manager, stopped with its children at the end.
+    """The running server; a context manager, killed with its children at the end.
 
-    As root it runs as ``nobody``, because Dovecot serves no mail to uid 0.
+    With a dovecot_config.TLS it has STLS, and POP3S on tls_port; without it neither. As root it
+    runs as ``nobody``, because Dovecot serves no mail to uid 0.
     """
 
-    def __init__(self, installation):
+    def __init__(self, installation, tls=None):
         self.installation = installation
+        self.tls = tls
         self.hosts = _loopback_addresses()
-        self.port = None
+        self.port = self.tls_port = None
         self._process = None
         self._numbers = itertools.count(1)
         as_root = os.geteuid() == 0
@@ -178,6 +118,11 @@ class Dovecot:
         self._stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    @property
+    def ca_file(self):
+        """What a client has to trust, in PEM."""
+        return self.tls.certificate.ca_file
+
     def mailbox(self, contents, **settings):
         """Make a user whose message n is contents[n - 1], byte for byte the file in its Maildir.
 
@@ -203,29 +148,28 @@ class Dovecot:
 
     def _start(self):
         for _ in range(5):
-            self.port = _free_port(self.hosts)
+            self.port, tls_port = _free_ports(self.hosts, 2)
+            self.tls_port = tls_port if self.tls is not None else None
             self._launch()
             _eventually(lambda: self._process.poll() is not None or self._is_ready(), 10)
             if self._is_ready():
                 return
             said = self._said()
             self._stop()
-            # Another process may have taken the port since _free_port() gave it up.
+            # Another process may have taken a port since _free_ports() gave it up.
             if "Address already in use" not in said:
                 break
         raise StartError(f"{self.installation} did not start:\n{said}")
 
     def _launch(self):
-        configuration = self.directory / "dovecot.conf"
-        configuration.write_text(
-            CONFIGURATION.format(
-                directory=self.directory,
-                user=self._user,
-                group=self._group,
-                addresses=" ".join(self.hosts),
-                port=self.port,
-            ),
-            encoding="ascii",
+        configuration = dovecot_config.write(
+            self.directory,
+            self.tls,
+            user=self._user,
+            group=self._group,
+            addresses=" ".join(self.hosts),
+            port=self.port,
+            tls_port=self.tls_port or 0,
         )
         with open(self.directory / "startup.log", "wb") as startup:
             self._process = subprocess.Popen(
@@ -259,10 +203,8 @@ class Dovecot:
         if process is None:
             return
         # Until wait() reaps the master, its id, which is its group's, cannot be another's.
-        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        # After SIGTERM Dovecot takes a second to end.
         if process.returncode is None:
-            process.terminate()
-            _eventually(lambda: os.waitid(os.P_PID, process.pid, ended), 10)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
@@ -278,16 +220,19 @@ def _loopback_addresses():
     return ("127.0.0.1", "::1")
 
 
-def _free_port(hosts):
-    """A TCP port that was free on all of hosts."""
+def _free_ports(hosts, count):
+    """TCP ports that were free on all of hosts."""
     with contextlib.ExitStack() as stack:
-        port = 0
-        for host in hosts:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            sock = stack.enter_context(socket.socket(family))
-            sock.bind((host, port))
-            port = sock.getsockname()[1]
-        return port
+        ports = []
+        for _ in range(count):
+            port = 0
+            for host in hosts:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                sock = stack.enter_context(socket.socket(family))
+                sock.bind((host, port))
+                port = sock.getsockname()[1]
+            ports.append(port)
+        return ports
 
 
 def _eventually(condition, seconds):

@@ -124,7 +124,7 @@ def test_capa(library, small_mailbox):
     assert before["SASL"] == ["PLAIN", "LOGIN"]
     assert before["USER"] == before["TOP"] == before["UIDL"] == before["PIPELINING"] == []
     client.apop(small_mailbox.user, small_mailbox.password)
-    assert set(before) - set(client.capa()) == {"SASL", "USER"}
+    assert set(before) - set(client.capa()) == {"SASL", "STLS", "USER"}
 
 
 def test_retr_and_top(library, small_mailbox):

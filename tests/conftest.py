@@ -33,7 +33,7 @@ def pytest_report_header(config):
         lines.append(f"OpenSSL: {openssl}")
     try:
         server = str(dovecot_server.find())
-    except (dovecot_server.NotInstalled, dovecot_server.UnsupportedVersion) as exc:
+    except dovecot_server.NotInstalled as exc:
         server = f"none: {exc}"
     return [*lines, f"real servers: {server}"]
 
@@ -72,8 +72,6 @@ def start_dovecot(request, unavailable):
                 installation = dovecot_server.find()
             except dovecot_server.NotInstalled as exc:
                 unavailable(str(exc))
-            except dovecot_server.UnsupportedVersion as exc:
-                raise pytest.fail.Exception(str(exc), pytrace=False) from None
             server = stack.enter_context(dovecot_server.Dovecot(installation, tls))
             used = request.config.stash[REAL_SERVERS]
             if str(installation) not in used:

@@ -17,16 +17,11 @@ from typing import NamedTuple
 from . import dovecot_config
 
 PACKAGES = "dovecot-core dovecot-pop3d"
-SUPPORTED_VERSION = "2.3"
 PASSWORD = "secret"
 
 
 class NotInstalled(Exception):
     """There is no Dovecot with POP3 on this machine."""
-
-
-class UnsupportedVersion(Exception):
-    """There is a Dovecot, but its configuration has another syntax."""
 
 
 class StartError(Exception):
@@ -55,19 +50,14 @@ class Mailbox(NamedTuple):
 
 
 def find():
-    """Return this machine's Installation; raises NotInstalled or UnsupportedVersion."""
+    """Return this machine's Installation; raises NotInstalled."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
     program = shutil.which("dovecot", path=path)
     doveconf = shutil.which("doveconf", path=path)
     if program is None or doveconf is None:
         raise NotInstalled(f"dovecot is not installed (Debian: {PACKAGES})")
     installation = Installation(program, _output(program, "--version").split()[0])
-    if not installation.version.startswith(SUPPORTED_VERSION + "."):
-        raise UnsupportedVersion(
-            f"{installation} is not supported:"
-            f" the tests' configuration is in the syntax of {SUPPORTED_VERSION}"
-        )
-    libexec = _output(doveconf, "-d", "-h", "libexec_dir").strip()
+    libexec = _output(doveconf, "-d", "libexec_dir").partition("=")[2].strip()
     if not os.path.exists(os.path.join(libexec, "pop3-login")):
         raise NotInstalled(f"{installation} has no POP3 service (Debian: {PACKAGES})")
     return installation
@@ -164,6 +154,7 @@ class Dovecot:
     def _launch(self):
         configuration = dovecot_config.write(
             self.directory,
+            self.installation.version,
             self.tls,
             user=self._user,
             group=self._group,

@@ -1,5 +1,6 @@
 """The configuration files of a private Dovecot."""
 
+import re
 from typing import NamedTuple, Optional
 
 from .certificates import Certificate
@@ -15,7 +16,15 @@ class TLS(NamedTuple):
     versions: tuple = ("TLSv1.2", "TLSv1.3")
 
 
-PLAIN_2_3 = """\
+class Syntax(NamedTuple):
+    """The parts of dovecot.conf that are written in another way in another version."""
+
+    plain: str
+    tls: str
+    client_certificates: str
+
+
+COMMON = """\
 base_dir = {directory}/run
 state_dir = {directory}/run
 log_path = {directory}/dovecot.log
@@ -37,6 +46,21 @@ service stats {{
 }}
 
 protocols = pop3
+service pop3 {{
+  process_limit = 200
+}}
+mail_fsync = never
+mail_max_userip_connections = 100
+pop3_no_flag_updates = yes
+namespace inbox {{
+  inbox = yes
+}}
+auth_mechanisms = plain login apop
+auth_failure_delay = 0
+"""
+
+SYNTAX_2_3 = Syntax(
+    plain="""
 service pop3-login {{
   chroot =
   service_count = 0
@@ -53,21 +77,9 @@ service pop3-login {{
 }}
 service pop3 {{
   service_count = 100
-  process_limit = 200
 }}
-
 mail_location = maildir:{directory}/mail/%u
-mail_fsync = never
-mail_max_userip_connections = 100
-pop3_no_flag_updates = yes
-pop3_uidl_format = %08Xu%08Xv
-namespace inbox {{
-  inbox = yes
-}}
-
-auth_mechanisms = plain login apop
 disable_plaintext_auth = no
-auth_failure_delay = 0
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {directory}/users/%u
@@ -78,28 +90,90 @@ userdb {{
   args = username_format=%u {directory}/users/%u
   default_fields = uid={user} gid={group} home={directory}/home/%u
 }}
-"""
-
-TLS_2_3 = """\
+""",
+    tls="""
 ssl = yes
 ssl_cert = <{certificate.file}
 ssl_key = <{certificate.key_file}
 ssl_min_protocol = {lowest}
-# Dovecot has no setting for the highest version.
 import_environment = $import_environment OPENSSL_CONF={directory}/openssl.cnf
-"""
-
-CLIENT_CERTIFICATES_2_3 = """\
+""",
+    client_certificates="""
 ssl_ca = <{client_ca_file}
 ssl_require_crl = no
 ssl_verify_client_cert = yes
 auth_ssl_require_client_cert = yes
+""",
+)
+
+SYNTAX_2_4 = Syntax(
+    plain="""
+service pop3-login {{
+  chroot =
+  restart_request_count = unlimited
+  process_min_avail = 1
+  inet_listener pop3 {{
+    listen = {addresses}
+    port = {port}
+  }}
+  inet_listener pop3s {{
+    listen = {addresses}
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+service pop3 {{
+  restart_request_count = 100
+}}
+mail_driver = maildir
+mail_path = {directory}/mail/%{{user}}
+auth_allow_cleartext = yes
+passdb passwd-file {{
+  auth_username_format = %{{user}}
+  passwd_file_path = {directory}/users/%{{user}}
+  default_password_scheme = PLAIN
+  fields {{
+    nodelay = yes
+  }}
+}}
+userdb passwd-file {{
+  auth_username_format = %{{user}}
+  passwd_file_path = {directory}/users/%{{user}}
+  fields {{
+    uid:default = {user}
+    gid:default = {group}
+    home:default = {directory}/home/%{{user}}
+  }}
+}}
+""",
+    tls="""
+ssl = yes
+ssl_server_cert_file = {certificate.file}
+ssl_server_key_file = {certificate.key_file}
+ssl_min_protocol = {lowest}
+import_environment {{
+  OPENSSL_CONF = {directory}/openssl.cnf
+}}
+""",
+    client_certificates="""
+ssl_server_ca_file = {client_ca_file}
+ssl_server_require_crl = no
+ssl_server_request_client_cert = yes
+auth_ssl_require_client_cert = yes
+""",
+)
+
+# Must come first, and 2.3 knows neither.
+VERSION_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
 """
 
-NO_TLS = """\
+NO_TLS = """
 ssl = no
 """
 
+# Dovecot has no setting for the highest version.
 OPENSSL = """\
 openssl_conf = settings
 [settings]
@@ -111,21 +185,29 @@ MaxProtocol = {highest}
 """
 
 
-def write(directory, tls, **values):
+def write(directory, version, tls, **values):
     """Write dovecot.conf and what it refers to into directory; return its path.
 
-    values are those of PLAIN_2_3.
+    version is Dovecot's; values are what COMMON and Syntax.plain name.
     """
     values["directory"] = directory
-    parts = [PLAIN_2_3]
+    if _numbers(version) < (2, 4):
+        syntax, parts = SYNTAX_2_3, [COMMON]
+    else:
+        syntax, parts = SYNTAX_2_4, [VERSION_2_4, COMMON]
+    parts.append(syntax.plain)
     if tls is None:
         parts.append(NO_TLS)
     else:
         values.update(tls._asdict(), lowest=tls.versions[0], highest=tls.versions[-1])
-        parts.append(TLS_2_3)
+        parts.append(syntax.tls)
         if tls.client_ca_file is not None:
-            parts.append(CLIENT_CERTIFICATES_2_3)
+            parts.append(syntax.client_certificates)
         (directory / "openssl.cnf").write_text(OPENSSL.format_map(values), encoding="ascii")
     path = directory / "dovecot.conf"
     path.write_text("".join(parts).format_map(values), encoding="ascii")
     return path
+
+
+def _numbers(version):
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 
+import certificates
 import pytest
-from integration import certificates
 from integration import dovecot as dovecot_server
 from integration.dovecot_config import TLS
 

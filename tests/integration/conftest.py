@@ -2,9 +2,9 @@ import importlib
 import poplib
 
 import pytest
+from certificates import HOSTS, PAST, WRONG_HOST
 
 from . import corpus
-from .certificates import HOSTS, PAST, WRONG_HOST
 from .dovecot_config import TLS
 
 TIMEOUT = 30

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple, Optional
 
-from .certificates import Certificate
+from certificates import Certificate
 
 
 class TLS(NamedTuple):

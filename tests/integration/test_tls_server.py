@@ -6,8 +6,7 @@ import socket
 import ssl
 
 import pytest
-
-from .certificates import WRONG_HOST
+from certificates import WRONG_HOST
 
 TIMEOUT = 30
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}

@@ -138,13 +138,15 @@ tlssocket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* --- channel binding ---------------------------------------------------- */
 
+struct binding_name {
+    const char *text;
+    enum pop_tls_binding kind;
+};
+
 static int
 find_binding(PyObject *value, enum pop_tls_binding *kind)
 {
-    static const struct {
-        const char *name;
-        enum pop_tls_binding kind;
-    } kinds[] = {
+    static const struct binding_name kinds[] = {
         {"tls-unique", POP_TLS_UNIQUE},
         {"tls-server-end-point", POP_TLS_SERVER_END_POINT},
         {"tls-exporter", POP_TLS_EXPORTER},
@@ -156,7 +158,7 @@ find_binding(PyObject *value, enum pop_tls_binding *kind)
         return -1;
     }
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(name, kinds[i].name) == 0) {
+        if (strcmp(name, kinds[i].text) == 0) {
             *kind = kinds[i].kind;
             return 0;
         }

@@ -6,6 +6,7 @@
 #include "binding/pop3_ssl.h"
 #include "binding/reader.h"
 #include "binding/tlssocket.h"
+#include "core/tls_config.h"
 
 static struct PyModuleDef module_def;
 
@@ -211,6 +212,8 @@ module_free(void *module)
     int i;
 
     (void)module_clear((PyObject *)module);
+    pop_tls_config_free(state->plain_config);
+    state->plain_config = NULL;
     for (i = 0; i < HOOK_COUNT; i++) {
         Py_CLEAR(state->hook_name[i]);
     }

@@ -68,6 +68,8 @@ struct state_names {
 #undef X
 };
 
+struct ssl_ctx_st;
+
 struct module_state {
     PyObject *error_proto;
     PyTypeObject *pop3_type;
@@ -75,7 +77,9 @@ struct module_state {
     PyTypeObject *reader_type;
     PyTypeObject *tlssocket_type;
     PyTypeObject *lazy_type;
-    PyObject *timestamp_pattern; /* NULL until first asked for */
+    struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
+                                        first connection */
+    PyObject *timestamp_pattern;     /* NULL until first asked for */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */

@@ -1,5 +1,6 @@
 #include "binding/tlsstart.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "binding/errors.h"
@@ -66,9 +67,8 @@ text_of(PyObject *path)
     return path == NULL ? NULL : PyBytes_AS_STRING(path);
 }
 
-struct ssl_ctx_st *
-tlsstart_config(struct module_state *state,
-                const struct tlsstart_options *options)
+static struct ssl_ctx_st *
+new_config(struct module_state *state, const struct tlsstart_options *options)
 {
     struct pop_tls_options plain = {.verify = verifies(options)};
     struct pop_error error = {0};
@@ -95,6 +95,24 @@ done:
     Py_XDECREF(paths[1]);
     Py_XDECREF(paths[2]);
     return config;
+}
+
+/* Making one takes as long as half a handshake: the one without options is
+   kept. */
+struct ssl_ctx_st *
+tlsstart_config(struct module_state *state,
+                const struct tlsstart_options *options)
+{
+    if (verifies(options) || options->certfile != NULL) {
+        return new_config(state, options);
+    }
+    if (state->plain_config == NULL) {
+        state->plain_config = new_config(state, options);
+    }
+    if (state->plain_config == NULL) {
+        return NULL;
+    }
+    return pop_tls_config_share(state->plain_config);
 }
 
 /* host.encode("idna"), as the ssl module encodes it; None stays. */
@@ -342,19 +360,47 @@ is_replaced(struct module_state *state)
     return own < 0 ? -1 : !own;
 }
 
-/* Whether our own TLS is what the options ask for: 1, 0 or -1. */
+/* Whether the secrets of TLS sessions are to be written to a file, which the
+   contexts of the ssl module do: 1, 0 or -1. */
+static int
+wants_key_log(void)
+{
+    const char *path = getenv("SSLKEYLOGFILE");
+    PyObject *flags = PySys_GetObject("flags");
+    PyObject *ignored;
+    int truth;
+
+    if (path == NULL || path[0] == '\0' || flags == NULL) {
+        return 0;
+    }
+    ignored = PyObject_GetAttrString(flags, "ignore_environment");
+    if (ignored == NULL) {
+        return -1;
+    }
+    truth = PyObject_IsTrue(ignored);
+    Py_DECREF(ignored);
+    return truth < 0 ? -1 : !truth;
+}
+
+/* Whether our own TLS does what the options and the process ask for: 1, 0 or
+   -1. */
 static int
 is_native(struct module_state *state, PyObject *sock,
           const struct tlsstart_options *options)
 {
     int direct = pysocket_is_direct(state, sock);
-    int replaced;
+    int other = 0;
 
-    if (direct <= 0 || options->verify != NULL) {
-        return direct;
+    if (direct > 0) {
+        other = wants_key_log();
     }
-    replaced = is_replaced(state);
-    return replaced < 0 ? -1 : !replaced;
+    if (direct > 0 && other == 0 && options->verify == NULL) {
+        other = is_replaced(state);
+    }
+    if (direct < 0 || other < 0) {
+        return -1;
+    }
+    return direct && !other;
 }
 
 static PyObject *

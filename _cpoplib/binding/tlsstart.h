@@ -31,9 +31,10 @@ PyObject *tlsstart_context(struct module_state *state,
                            const struct tlsstart_options *options);
 
 /* `sock` with TLS, after the handshake with self.host: by options->context; by
-   a context of the ssl module's if the socket is none of the system's own, or
-   if ssl._create_stdlib_context was replaced; else by our own TLS with
-   `config`, which is made if it is NULL.  A new reference, or NULL. */
+   a context of the ssl module's if the socket is none of the system's own, if
+   ssl._create_stdlib_context was replaced, or if SSLKEYLOGFILE is set; else by
+   our own TLS with `config`, which is made if it is NULL.  A new reference, or
+   NULL. */
 PyObject *tlsstart_wrap(POP3Object *self, PyObject *sock,
                         const struct tlsstart_options *options,
                         struct ssl_ctx_st *config);

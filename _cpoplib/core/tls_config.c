@@ -170,6 +170,14 @@ pop_tls_config_new(const struct pop_tls_options *options,
     return status;
 }
 
+struct ssl_ctx_st *
+pop_tls_config_share(struct ssl_ctx_st *config)
+{
+    /* Fails only if there are INT_MAX owners. */
+    (void)SSL_CTX_up_ref(config);
+    return config;
+}
+
 void
 pop_tls_config_free(struct ssl_ctx_st *config)
 {

@@ -29,6 +29,10 @@ enum pop_status pop_tls_config_new(const struct pop_tls_options *options,
                                    struct ssl_ctx_st **config,
                                    struct pop_error *error);
 
+/* One more owner, who frees it too.  Sessions of several threads may be made
+   from one config. */
+struct ssl_ctx_st *pop_tls_config_share(struct ssl_ctx_st *config);
+
 void pop_tls_config_free(struct ssl_ctx_st *config);
 
 /* A client's session with `host`, a name or an address of 1 to 255 octets;

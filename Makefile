@@ -21,7 +21,7 @@ test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 pyt
 
 bench: ## measure retr() against poplib's
 	@tools/system-packages build
-	@venv=$$(tools/venv) && $$venv/bin/python benchmarks/retr.py $(BENCH_ARGS)
+	@venv=$$(tools/venv test) && $$venv/bin/python benchmarks/retr.py $(BENCH_ARGS)
 
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 	@tools/lint

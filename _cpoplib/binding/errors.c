@@ -231,7 +231,8 @@ set_details(PyObject *exception, const struct pop_error *error,
     if (set(exception, "verify_code", PyLong_FromLong(error->verify)) < 0) {
         return -1;
     }
-    return set(exception, "verify_message", PyUnicode_FromString(error->text));
+    return set(exception, "verify_message",
+               PyUnicode_DecodeFSDefault(error->text));
 }
 
 static void

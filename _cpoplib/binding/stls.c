@@ -70,25 +70,53 @@ check_nothing_follows(POP3Object *self, PyObject *file)
     return stream_check_at_rest((ReaderObject *)file);
 }
 
+/* tlsstart_wrap() with the plain file held, so that close() in another thread
+   wakes the handshake, and cannot take the descriptor away from it. */
+static PyObject *
+wrap_held(POP3Object *self, ReaderObject *reader, PyObject *sock,
+          const struct tlsstart_options *options, struct ssl_ctx_st *config)
+{
+    PyObject *wrapped;
+    bool closed;
+
+    if (reader_enter(reader) < 0) {
+        return NULL;
+    }
+    wrapped = tlsstart_wrap(self, sock, options, config);
+    closed = reader->closed;
+    reader_leave(reader);
+    if (!closed) {
+        return wrapped;
+    }
+    PyErr_Clear();
+    errors_raise_closed_meanwhile();
+    if (wrapped != NULL) {
+        lifecycle_discard_socket(self->state, wrapped);
+        Py_DECREF(wrapped);
+    }
+    return NULL;
+}
+
 /* The sock and the file of the TLS session in place of the plain ones. */
 static int
 change(POP3Object *self, PyObject *sock, PyObject *file,
        const struct tlsstart_options *options, struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
-    PyObject *wrapped = tlsstart_wrap(self, sock, options, config);
+    ReaderObject *reader = reader_check(state, file) ? (ReaderObject *)file
+                                                     : NULL;
+    PyObject *wrapped;
     int failed;
 
+    wrapped = reader == NULL ? tlsstart_wrap(self, sock, options, config)
+                             : wrap_held(self, reader, sock, options, config);
     if (wrapped == NULL) {
         return -1;
     }
     failed = lifecycle_use_socket(self, wrapped);
     Py_DECREF(wrapped);
-    if (failed < 0) {
-        return -1;
-    }
-    /* It must not keep the socket open that TLS goes over. */
-    if (reader_check(state, file) && reader_close((ReaderObject *)file) < 0) {
+    /* The plain file must not keep the socket open that TLS goes over. */
+    if (failed < 0 || (reader != NULL && reader_close(reader) < 0)) {
         return -1;
     }
     return PyObject_SetAttr((PyObject *)self, state->name.tls_established,

@@ -70,8 +70,7 @@ script_send(struct pop_transport *transport, const char *bytes, size_t length,
 static bool
 script_has_begun(struct pop_transport *transport)
 {
-    (void)transport;
-    return false;
+    return ((struct script *)transport)->has_begun;
 }
 
 static bool

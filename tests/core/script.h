@@ -19,6 +19,7 @@ struct script {
     size_t sent;
     size_t most_per_send;
     size_t calls;
+    bool has_begun;               /* what it says of sends that fail */
     struct pop_deadline deadline; /* as the last call left it */
 };
 

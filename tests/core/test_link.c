@@ -338,6 +338,41 @@ test_a_failed_flush_keeps_what_was_not_sent(void **state)
     }
 }
 
+/* How it is after a flush that failed, with so many bytes sent before. */
+static bool
+is_unsent(size_t sent, bool has_begun)
+{
+    const enum pop_status outcomes[] = {sent == 0 ? POP_TIMEOUT : POP_OK,
+                                        POP_TIMEOUT};
+    struct script script;
+    struct pop_link link;
+    bool unsent;
+
+    open_script(&script, &link, "NOOP\r\n", 6);
+    script.most_per_send = sent;
+    script.outcomes = outcomes;
+    script.outcome_count = COUNT_OF(outcomes);
+    script.has_begun = has_begun;
+    queue(&link, "NOOP\r\n", 6);
+    assert_int_equal(flush(&link), POP_TIMEOUT);
+    assert_int_equal(pop_buffer_length(&link.out), 6 - sent);
+    unsent = pop_link_is_unsent(&link, 6);
+    pop_link_release(&link);
+    return unsent;
+}
+
+static void
+test_what_is_known_to_be_unsent(void **state)
+{
+    (void)state;
+    assert_true(is_unsent(0, false));
+    assert_false(is_unsent(1, false));
+    assert_false(is_unsent(5, false));
+    /* In a record, perhaps, of which the server has a part. */
+    assert_false(is_unsent(0, true));
+    assert_false(is_unsent(1, true));
+}
+
 static void
 test_a_released_link_can_be_used_again(void **state)
 {
@@ -374,6 +409,7 @@ main(void)
         UNIT_TEST(test_looking_for_unread_bytes_leaves_no_trace),
         UNIT_TEST(test_flush_sends_everything_within_one_deadline),
         UNIT_TEST(test_a_failed_flush_keeps_what_was_not_sent),
+        UNIT_TEST(test_what_is_known_to_be_unsent),
         UNIT_TEST(test_a_released_link_can_be_used_again),
     };
 

@@ -29,6 +29,8 @@ struct transport_tls {
 
 #define TLS(transport) ((struct transport_tls *)(transport))
 
+static const struct pop_error no_details;
+
 /* --- one call, until it is done ----------------------------------------- */
 
 /* What an SSL call is given, and what comes of it. */
@@ -51,6 +53,7 @@ classify(struct transport_tls *self, int result, short *events,
 {
     enum pop_status status;
 
+    *error = no_details;
     switch (SSL_get_error(self->ssl, result)) {
     case SSL_ERROR_WANT_READ:
         *events = POLLIN;
@@ -99,6 +102,7 @@ wait_for(struct transport_tls *self, short events, const char *text,
     if (deadline->timeout == POP_WAIT_NEVER) {
         return events == POLLIN ? POP_WANT_READ : POP_WANT_WRITE;
     }
+    *error = no_details;
     status = pop_wait_for(self->socket.fd, events, deadline, error);
     if (status == POP_TIMEOUT) {
         (void)snprintf(error->text, sizeof(error->text),

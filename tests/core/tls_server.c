@@ -1,0 +1,197 @@
+#include "tls_server.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Of a whole test program, which is stopped then. */
+#define PATIENCE_MS 20000
+
+void
+open_server(struct tls_server *server, int version,
+            const struct tls_identity *identity, int fd)
+{
+    SSL_CTX *config = SSL_CTX_new(TLS_server_method());
+
+    assert_non_null(config);
+    memset(server, 0, sizeof(*server));
+    server->config = config;
+    server->fd = fd;
+    server->records = NOT_CUT;
+    assert_int_equal(SSL_CTX_set_min_proto_version(config, version), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(config, version), 1);
+    assert_int_equal(SSL_CTX_use_certificate(config, identity->certificate),
+                     1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(config, identity->key), 1);
+    server->ssl = SSL_new(config);
+    assert_non_null(server->ssl);
+    server->in = BIO_new(BIO_s_mem());
+    server->out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(server->in, -1);
+    SSL_set_bio(server->ssl, server->in, server->out);
+    SSL_set_accept_state(server->ssl);
+}
+
+void
+close_server(struct tls_server *server)
+{
+    SSL_free(server->ssl);
+    SSL_CTX_free(server->config);
+}
+
+/* --- records ------------------------------------------------------------ */
+
+static void
+send_octets(struct tls_server *server, const char *bytes, size_t length)
+{
+    struct support_task task = {.fd = server->fd,
+                                .bytes = bytes,
+                                .length = length,
+                                .context = &server->drip_us};
+
+    if (server->drip_us == 0) {
+        support_send_all(&task);
+    }
+    else {
+        drip(&task);
+    }
+}
+
+/* The next record; its octets. */
+static size_t
+next_record(struct tls_server *server, char *record)
+{
+    size_t length = 0;
+    int n = BIO_read(server->out, record, RECORD_HEADER);
+
+    if (n <= 0) {
+        return 0;
+    }
+    assert_int_equal(n, RECORD_HEADER);
+    length = (size_t)(unsigned char)record[3] << 8 | (unsigned char)record[4];
+    assert_int_equal(
+        BIO_read(server->out, record + RECORD_HEADER, (int)length), length);
+    return RECORD_HEADER + length;
+}
+
+void
+server_send(struct tls_server *server)
+{
+    char record[RECORD_HEADER + RECORD_OCTETS + 512];
+    size_t length;
+
+    while ((length = next_record(server, record)) > 0) {
+        if (server->records == 0) {
+            send_octets(server, record, server->octets);
+            server->octets = 0;
+            (void)shutdown(server->fd, SHUT_WR);
+            continue;
+        }
+        server->records -= server->records != NOT_CUT;
+        server->sent++;
+        send_octets(server, record, length);
+    }
+}
+
+char *
+server_take(struct tls_server *server, size_t *length)
+{
+    char *bytes;
+
+    *length = BIO_ctrl_pending(server->out);
+    bytes = malloc(*length);
+    assert_non_null(bytes);
+    assert_int_equal(BIO_read(server->out, bytes, (int)*length), *length);
+    return bytes;
+}
+
+void
+server_receive(struct tls_server *server)
+{
+    char bytes[4096];
+    ssize_t n;
+
+    while ((n = recv(server->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+        assert_int_equal(BIO_write(server->in, bytes, (int)n), n);
+    }
+}
+
+/* --- TLS ---------------------------------------------------------------- */
+
+bool
+server_step(struct tls_server *server)
+{
+    int result;
+
+    server_receive(server);
+    result = SSL_do_handshake(server->ssl);
+    server_send(server);
+    return result == 1 ||
+           SSL_get_error(server->ssl, result) == SSL_ERROR_WANT_READ;
+}
+
+void
+server_write(struct tls_server *server, const char *bytes, size_t length)
+{
+    size_t written;
+
+    assert_int_equal(SSL_write_ex(server->ssl, bytes, length, &written), 1);
+    assert_int_equal(written, length);
+}
+
+void
+server_says(struct tls_server *server, const char *text)
+{
+    server_write(server, text, strlen(text));
+    server_send(server);
+}
+
+int
+server_read(struct tls_server *server)
+{
+    server_receive(server);
+    server->done = 0;
+    return SSL_read_ex(server->ssl, server->space, sizeof(server->space),
+                       &server->done);
+}
+
+/* --- in a thread of its own --------------------------------------------- */
+
+/* Signals are the main thread's. */
+static void
+block_signals(void)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+void
+server_shake_hands(struct support_task *task)
+{
+    struct tls_server *server = task->context;
+    struct pollfd descriptor = {.fd = server->fd, .events = POLLIN};
+
+    block_signals();
+    while (server_step(server) && !SSL_is_init_finished(server->ssl)) {
+        if (poll(&descriptor, 1, PATIENCE_MS) <= 0 ||
+            (descriptor.revents & (POLLHUP | POLLERR)) != 0) {
+            break;
+        }
+    }
+}
+
+void
+drip(struct support_task *task)
+{
+    const size_t *drip_us = task->context;
+
+    while (task->done < task->length &&
+           send(task->fd, task->bytes + task->done, 1, MSG_NOSIGNAL) == 1) {
+        task->done++;
+        (void)usleep((useconds_t)*drip_us);
+    }
+}

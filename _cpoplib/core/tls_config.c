@@ -227,40 +227,42 @@ set_host(SSL *ssl, const char *host)
     return !verify || X509_VERIFY_PARAM_set1_host(param, text, 0) == 1;
 }
 
-static enum pop_status
-check_host(const SSL *ssl, const char *host, struct pop_error *error)
+/* What is wrong with it, or NULL.  To OpenSSL, a name with a leading dot is
+   any name that ends so. */
+static const char *
+host_fault(struct ssl_ctx_st *config, const char *host)
 {
-    bool verify = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
+    bool verify = (SSL_CTX_get_verify_mode(config) & SSL_VERIFY_PEER) != 0;
 
-    if (host == NULL && verify) {
-        (void)snprintf(error->text, sizeof(error->text),
-                       "there is no host name to verify");
-        return POP_TLS;
+    if (host == NULL) {
+        return verify ? "there is no host name to verify" : NULL;
     }
-    if (host != NULL && (host[0] == '\0' || strlen(host) > LONGEST_HOST)) {
-        (void)snprintf(error->text, sizeof(error->text),
-                       "the host must have 1 to %d octets", LONGEST_HOST);
-        return POP_TLS;
+    if (host[0] == '\0' || strlen(host) > LONGEST_HOST) {
+        return "the host must have 1 to 255 octets";
     }
-    return POP_OK;
+    return host[0] == '.' ? "the host must not begin with a dot" : NULL;
 }
 
 enum pop_status
 pop_tls_config_session(struct ssl_ctx_st *config, const char *host,
                        struct ssl_st **ssl, struct pop_error *error)
 {
+    const char *fault = host_fault(config, host);
     enum pop_status status;
 
+    *ssl = NULL;
+    if (fault != NULL) {
+        memset(error, 0, sizeof(*error));
+        (void)snprintf(error->text, sizeof(error->text), "%s", fault);
+        return POP_TLS;
+    }
     pop_tls_error_clear();
     *ssl = SSL_new(config);
     if (*ssl == NULL) {
         return pop_tls_error_take(error);
     }
-    status = check_host(*ssl, host, error);
-    if (status == POP_OK && host != NULL && !set_host(*ssl, host)) {
+    if (host != NULL && !set_host(*ssl, host)) {
         status = pop_tls_error_take(error);
-    }
-    if (status != POP_OK) {
         SSL_free(*ssl);
         *ssl = NULL;
         return status;

@@ -35,9 +35,10 @@ struct ssl_ctx_st *pop_tls_config_share(struct ssl_ctx_st *config);
 
 void pop_tls_config_free(struct ssl_ctx_st *config);
 
-/* A client's session with `host`, a name or an address of 1 to 255 octets;
-   NULL, only without verification, if it is not known.  SNI is sent for names
-   (RFC 6066, section 3).  POP_NO_MEMORY, POP_TLS. */
+/* A client's session with `host`, a name or an address of 1 to 255 octets that
+   does not begin with a dot; NULL, only without verification, if it is not
+   known.  SNI is sent for names (RFC 6066, section 3).  POP_NO_MEMORY,
+   POP_TLS. */
 enum pop_status pop_tls_config_session(struct ssl_ctx_st *config,
                                        const char *host, struct ssl_st **ssl,
                                        struct pop_error *error);

@@ -150,6 +150,19 @@ test_lengths_of_the_host(void **state)
     assert_int_equal(error.tls, 0);
 }
 
+/* To OpenSSL, it would be the host of every certificate for *.example.org. */
+static void
+test_a_host_with_a_leading_dot_is_refused(void **state)
+{
+    struct pop_error error;
+
+    (void)state;
+    assert_int_equal(open_session(".example.org", &error), POP_TLS);
+    assert_string_equal(error.text, "the host must not begin with a dot");
+    assert_int_equal(open_session(".", &error), POP_TLS);
+    assert_string_equal(error.text, "the host must not begin with a dot");
+}
+
 /* --- who is trusted ----------------------------------------------------- */
 
 static void
@@ -391,6 +404,7 @@ main(void)
         UNIT_TEST(test_names_are_sent),
         UNIT_TEST(test_addresses_are_not_sent),
         UNIT_TEST(test_lengths_of_the_host),
+        UNIT_TEST(test_a_host_with_a_leading_dot_is_refused),
         UNIT_TEST(test_ca_files_that_are_none),
         UNIT_TEST(test_what_others_left_in_the_queue_is_not_ours),
         UNIT_TEST(test_certificate_files_that_are_none),

@@ -52,39 +52,48 @@ refuse_password(char *space, int size, int writing, void *asked)
 }
 
 static enum pop_status
-use_key(SSL_CTX *config, const char *path, struct pop_error *error)
+use_key(SSL_CTX *config, const char *path, const bool *asked,
+        struct pop_error *error)
 {
-    bool asked = false;
-    int ok;
-
-    SSL_CTX_set_default_passwd_cb(config, refuse_password);
-    SSL_CTX_set_default_passwd_cb_userdata(config, &asked);
-    ok = SSL_CTX_use_PrivateKey_file(config, path, SSL_FILETYPE_PEM);
-    SSL_CTX_set_default_passwd_cb_userdata(config, NULL);
-    SSL_CTX_set_default_passwd_cb(config, NULL);
-    if (ok == 1) {
+    if (SSL_CTX_use_PrivateKey_file(config, path, SSL_FILETYPE_PEM) == 1) {
         return POP_OK;
     }
-    if (asked) {
-        return file_failure(path,
-                            "the private key is encrypted; decrypt it, or "
-                            "load it into an SSLContext with its password",
-                            error);
+    return file_failure(path,
+                        *asked ? "the private key is encrypted; decrypt it, "
+                                 "or load it into an SSLContext with its "
+                                 "password"
+                               : "no private key for the certificate",
+                        error);
+}
+
+static enum pop_status
+use_pair(SSL_CTX *config, const struct pop_tls_options *options,
+         const bool *asked, struct pop_error *error)
+{
+    const char *certfile = options->certfile;
+    const char *keyfile = options->keyfile;
+
+    if (SSL_CTX_use_certificate_chain_file(config, certfile) != 1) {
+        return file_failure(
+            certfile,
+            *asked ? "the certificate is encrypted" : "no certificate", error);
     }
-    return file_failure(path, "no private key for the certificate", error);
+    return use_key(config, keyfile == NULL ? certfile : keyfile, asked, error);
 }
 
 static enum pop_status
 use_certificate(SSL_CTX *config, const struct pop_tls_options *options,
                 struct pop_error *error)
 {
-    const char *keyfile = options->keyfile;
+    bool asked = false;
+    enum pop_status status;
 
-    if (SSL_CTX_use_certificate_chain_file(config, options->certfile) != 1) {
-        return file_failure(options->certfile, "no certificate", error);
-    }
-    return use_key(config, keyfile == NULL ? options->certfile : keyfile,
-                   error);
+    SSL_CTX_set_default_passwd_cb(config, refuse_password);
+    SSL_CTX_set_default_passwd_cb_userdata(config, &asked);
+    status = use_pair(config, options, &asked, error);
+    SSL_CTX_set_default_passwd_cb_userdata(config, NULL);
+    SSL_CTX_set_default_passwd_cb(config, NULL);
+    return status;
 }
 
 /* --- verification ------------------------------------------------------- */

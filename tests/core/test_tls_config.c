@@ -310,6 +310,27 @@ test_an_encrypted_key_asks_nobody(void **state)
     close_folder(&folder);
 }
 
+/* PEM knows that, too. */
+static void
+test_an_encrypted_certificate_asks_nobody(void **state)
+{
+    static const char text[] =
+        "-----BEGIN CERTIFICATE-----\n"
+        "Proc-Type: 4,ENCRYPTED\n"
+        "DEK-Info: AES-128-CBC,000102030405060708090A0B0C0D0E0F\n"
+        "\n"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+        "-----END CERTIFICATE-----\n";
+    struct pop_tls_options options = {0};
+    struct tls_folder folder;
+
+    (void)state;
+    open_folder(&folder);
+    options.certfile = write_text(&folder, "client.pem", text);
+    assert_text_of(&options, "the certificate is encrypted", options.certfile);
+    close_folder(&folder);
+}
+
 static int
 accept_any(int ok, X509_STORE_CTX *context)
 {
@@ -410,6 +431,7 @@ main(void)
         UNIT_TEST(test_certificate_files_that_are_none),
         UNIT_TEST(test_key_files_that_are_none),
         UNIT_TEST(test_an_encrypted_key_asks_nobody),
+        UNIT_TEST(test_an_encrypted_certificate_asks_nobody),
         UNIT_TEST(test_the_certificate_is_shown_to_who_asks),
         UNIT_TEST(test_a_server_that_wants_a_certificate),
     };

@@ -31,7 +31,9 @@ pop_tls_peer_version(const struct ssl_st *ssl)
 bool
 pop_tls_peer_is_verified(const struct ssl_st *ssl)
 {
-    return (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0 &&
+    /* OpenSSL finds nothing wrong with a certificate that is still to come. */
+    return SSL_is_init_finished(ssl) &&
+           (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0 &&
            SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
@@ -149,7 +151,8 @@ tls_exporter(SSL *ssl, unsigned char *binding, size_t *length,
     static const char label[] = "EXPORTER-Channel-Binding";
     static const unsigned char no_context[1] = {0};
 
-    if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1) {
+    if (!SSL_is_init_finished(ssl) || (SSL_version(ssl) < TLS1_3_VERSION &&
+                                       SSL_get_extms_support(ssl) != 1)) {
         return POP_OK;
     }
     if (SSL_export_keying_material(ssl, binding, EXPORTER_OCTETS, label,

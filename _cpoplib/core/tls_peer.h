@@ -33,7 +33,8 @@ bool pop_tls_peer_cipher(const struct ssl_st *ssl,
 /* "TLSv1.3"; static text. */
 const char *pop_tls_peer_version(const struct ssl_st *ssl);
 
-/* Whether the server's certificate was asked for a proof, and has given it. */
+/* Whether the server's certificate was asked for a proof, and has given it;
+   not before the end of the handshake. */
 bool pop_tls_peer_is_verified(const struct ssl_st *ssl);
 
 /* The server's certificate in DER, which the caller frees with POP_FREE(), or
@@ -42,8 +43,8 @@ enum pop_status pop_tls_peer_certificate(const struct ssl_st *ssl,
                                          unsigned char **der, size_t *length,
                                          struct pop_error *error);
 
-/* Channel binding data; *length is 0 if this session has none of that kind.
-   POP_TLS. */
+/* Channel binding data; *length is 0 if this session has none of that kind,
+   or not yet.  POP_TLS. */
 enum pop_status
 pop_tls_peer_binding(struct ssl_st *ssl, enum pop_tls_binding kind,
                      unsigned char binding[POP_TLS_BINDING_OCTETS],

@@ -9,22 +9,13 @@
 /* Of a whole test program, which is stopped then. */
 #define PATIENCE_MS 20000
 
-void
-open_server(struct tls_server *server, int version,
-            const struct tls_identity *identity, int fd)
+static void
+open_session(struct tls_server *server, SSL_CTX *config, int fd)
 {
-    SSL_CTX *config = SSL_CTX_new(TLS_server_method());
-
-    assert_non_null(config);
     memset(server, 0, sizeof(*server));
     server->config = config;
     server->fd = fd;
     server->records = NOT_CUT;
-    assert_int_equal(SSL_CTX_set_min_proto_version(config, version), 1);
-    assert_int_equal(SSL_CTX_set_max_proto_version(config, version), 1);
-    assert_int_equal(SSL_CTX_use_certificate(config, identity->certificate),
-                     1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(config, identity->key), 1);
     server->ssl = SSL_new(config);
     assert_non_null(server->ssl);
     server->in = BIO_new(BIO_s_mem());
@@ -32,6 +23,31 @@ open_server(struct tls_server *server, int version,
     BIO_set_mem_eof_return(server->in, -1);
     SSL_set_bio(server->ssl, server->in, server->out);
     SSL_set_accept_state(server->ssl);
+}
+
+void
+open_server(struct tls_server *server, int version,
+            const struct tls_identity *identity, int fd)
+{
+    SSL_CTX *config = SSL_CTX_new(TLS_server_method());
+
+    assert_non_null(config);
+    assert_int_equal(SSL_CTX_set_min_proto_version(config, version), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(config, version), 1);
+    assert_int_equal(SSL_CTX_use_certificate(config, identity->certificate),
+                     1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(config, identity->key), 1);
+    open_session(server, config, fd);
+}
+
+void
+reopen_server(struct tls_server *server, const struct tls_server *other)
+{
+    int fd = server->fd;
+
+    close_server(server);
+    assert_int_equal(SSL_CTX_up_ref(other->config), 1);
+    open_session(server, other->config, fd);
 }
 
 void

@@ -34,6 +34,10 @@ void open_server(struct tls_server *server, int version,
                  const struct tls_identity *identity, int fd);
 void close_server(struct tls_server *server);
 
+/* Another session, before the handshake, with what the other server has: its
+   sessions can be resumed. */
+void reopen_server(struct tls_server *server, const struct tls_server *other);
+
 /* Receives what is there, goes on with the handshake, sends what comes of it.
    False if the handshake has failed. */
 bool server_step(struct tls_server *server);

@@ -130,6 +130,24 @@ tls_shutdown(struct tls_fixture *self)
                                       spoil(self));
 }
 
+bool
+tls_is_readable(const struct tls_fixture *self)
+{
+    return self->transport->ops->readable(self->transport);
+}
+
+bool
+tls_has_begun(const struct tls_fixture *self)
+{
+    return self->transport->ops->has_begun(self->transport);
+}
+
+size_t
+tls_pending(const struct tls_fixture *self)
+{
+    return pop_transport_tls_pending(self->transport);
+}
+
 void
 assert_receives(struct tls_fixture *self, const char *text)
 {

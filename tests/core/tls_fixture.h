@@ -49,6 +49,10 @@ enum pop_status tls_send(struct tls_fixture *self, const char *bytes,
                          size_t length);
 enum pop_status tls_shutdown(struct tls_fixture *self);
 
+bool tls_is_readable(const struct tls_fixture *self);
+bool tls_has_begun(const struct tls_fixture *self);
+size_t tls_pending(const struct tls_fixture *self);
+
 /* The next recv gives this text. */
 void assert_receives(struct tls_fixture *self, const char *text);
 

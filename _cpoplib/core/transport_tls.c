@@ -46,7 +46,8 @@ typedef int (*ssl_call)(SSL *ssl, struct piece *piece);
 
 /* What a failed SSL call means; right behind it, in the same thread.
    POP_NEED_INPUT: *events are to be waited for.  POP_TLS_EOF: the session has
-   ended before, and OpenSSL says no more. */
+   ended before, and OpenSSL says no more.  What has happened first counts: the
+   alert that OpenSSL sends about it may fail as well. */
 static enum pop_status
 classify(struct transport_tls *self, int result, short *events,
          struct pop_error *error)
@@ -66,17 +67,16 @@ classify(struct transport_tls *self, int result, short *events,
     default:
         break;
     }
-    if (self->socket.sys != 0) {
-        error->sys = self->socket.sys;
-        pop_tls_error_clear();
-        return POP_SYSTEM;
-    }
+    status = pop_tls_error_take(error);
     if (self->socket.eof) {
-        pop_tls_error_clear();
+        *error = no_details;
         return POP_EOF;
     }
-    status = pop_tls_error_take(error);
-    return error->tls == 0 ? POP_TLS_EOF : status;
+    if (error->tls != 0) {
+        return status;
+    }
+    error->sys = self->socket.sys;
+    return error->sys == 0 ? POP_TLS_EOF : POP_SYSTEM;
 }
 
 static enum pop_status

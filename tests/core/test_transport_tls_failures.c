@@ -236,6 +236,28 @@ test_a_send_to_nobody(void **state)
     close_tls(&self);
 }
 
+/* OpenSSL tells the server, or tries to; what has happened is still the end.
+ */
+static void
+test_the_end_is_no_broken_pipe(void **state)
+{
+    const struct tls_setup setup = {0};
+    struct tls_fixture self;
+
+    (void)state;
+    open_tls(&self, &setup);
+    assert_int_equal(tls_handshake(&self), POP_WANT_READ);
+    server_receive(&self.server);
+    assert_int_equal(shutdown(self.fds[1], SHUT_RDWR), 0);
+    assert_int_equal(tls_handshake(&self), POP_TLS_EOF);
+    close_tls(&self);
+
+    connect_tls(&self, &setup);
+    assert_int_equal(shutdown(self.fds[1], SHUT_RDWR), 0);
+    assert_int_equal(tls_receive(&self), POP_EOF);
+    close_tls(&self);
+}
+
 #define BAD_RECORD "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
 
 /* A record with a bit that was turned over on its way; `text` comes right
@@ -294,6 +316,36 @@ test_a_broken_record_is_told_again(void **state)
         assert_broken(&self, BAD_RECORD);
         close_tls(&self);
     }
+}
+
+/* The alert about it does not get through. */
+static void
+test_a_broken_record_is_no_broken_pipe(void **state)
+{
+    struct tls_fixture self;
+
+    (void)state;
+    connect_version(&self, 0);
+    send_bad_record(&self, "");
+    assert_int_equal(shutdown(self.fds[1], SHUT_RDWR), 0);
+    assert_broken(&self, BAD_RECORD);
+    close_tls(&self);
+}
+
+static void
+test_a_refused_certificate_is_no_broken_pipe(void **state)
+{
+    const struct tls_setup setup = {.options = {.verify = true}};
+    struct tls_fixture self;
+
+    (void)state;
+    open_tls(&self, &setup);
+    assert_int_equal(tls_handshake(&self), POP_WANT_READ);
+    assert_true(server_step(&self.server));
+    assert_int_equal(shutdown(self.fds[1], SHUT_RDWR), 0);
+    assert_int_equal(tls_handshake(&self), POP_TLS);
+    assert_true(self.error.verify != 0);
+    close_tls(&self);
 }
 
 static void
@@ -404,7 +456,10 @@ main(void)
         UNIT_TEST(test_data_that_is_cut_anywhere),
         UNIT_TEST(test_a_reset_is_told_again),
         UNIT_TEST(test_a_send_to_nobody),
+        UNIT_TEST(test_the_end_is_no_broken_pipe),
         UNIT_TEST(test_a_broken_record_is_told_again),
+        UNIT_TEST(test_a_broken_record_is_no_broken_pipe),
+        UNIT_TEST(test_a_refused_certificate_is_no_broken_pipe),
         UNIT_TEST(test_a_broken_record_that_is_found_by_pending),
         UNIT_TEST(test_a_broken_record_that_is_found_by_a_link),
         UNIT_TEST(test_plain_text_is_a_broken_record),

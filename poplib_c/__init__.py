@@ -15,6 +15,9 @@ except ImportError as exc:
         "'make demo', or 'python setup.py build_ext --inplace'"
     ) from exc
 
+from poplib_c._install import install as install
+from poplib_c._install import uninstall as uninstall
+
 __all__ = ["POP3", "POP3_SSL", "error_proto"]
 
 #: Whether POP3_SSL exists.

@@ -12,9 +12,11 @@ from poplib_c import POP3, POP3_PORT, _demo, error_proto
 
 _USAGE = """\
 usage: python -m poplib_c demo
+       python -m poplib_c run SCRIPT|-m MODULE [ARGUMENT ...]
        python -m poplib_c HOST[:PORT] USER PASSWORD
 
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
+run       run an unmodified program, as python would, with poplib_c in the place of poplib
 HOST ...  print the welcome and every message; without encryption, nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
 """
@@ -24,7 +26,12 @@ _HOST = re.compile(r"(?:\[([^][]+)\]|([^][:]+))(?::([0-9]{1,5}))?")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit status: 0, 1 for a failure, 2 for wrong usage."""
+    """Run the command line and return the exit status: 0, 1 for a failure, 2 for wrong usage.
+
+    The exit status of ``run`` is the program's.
+    """
+    if arguments[:1] == ["run"]:
+        return _run_program(arguments[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -38,6 +45,16 @@ def main(arguments: list[str]) -> int:
         print(_USAGE, end="", file=sys.stderr)
         return 2
     return _failures_told(arguments[0], fetch, *place, *arguments[1:])
+
+
+def _run_program(arguments: list[str]) -> int:
+    if not arguments or arguments == ["-m"] or (arguments[0] != "-m" and arguments[0][0:1] == "-"):
+        print(_USAGE, end="", file=sys.stderr)
+        return 2
+    from poplib_c import _run
+
+    _run.run(arguments)
+    return 0
 
 
 def demo() -> int:

@@ -1,0 +1,90 @@
+"""Runs a program as the interpreter would, with poplib_c in the place of poplib."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import io
+import os
+import pkgutil
+import runpy
+import sys
+from types import CodeType, ModuleType, TracebackType
+
+import poplib_c
+
+
+def run(arguments: list[str]) -> None:
+    """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``.
+
+    sys.argv, sys.path and __main__ are as the program expects them. What it raises goes on,
+    SystemExit too; a traceback has the program's own frames only.
+    """
+    poplib_c.install()
+    try:
+        if arguments[0] == "-m":
+            sys.argv = arguments[1:]
+            _new_main()
+            runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
+        else:
+            sys.argv = arguments
+            _run_script(arguments[0])
+    except SystemExit:
+        raise
+    except BaseException as exc:
+        _report(exc)
+        raise
+
+
+def _run_script(path: str) -> None:
+    path = os.path.join(os.getcwd(), path)
+    if pkgutil.get_importer(path) is not None:  # a directory, a zip file
+        _begin_path_with(path)
+        _new_main()
+        runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
+        return
+    code = _read(path)
+    _begin_path_with(os.path.dirname(os.path.realpath(path)))
+    names = vars(_new_main())
+    loader = importlib.machinery.SourceFileLoader("__main__", path)
+    names.update(__file__=path, __cached__=None, __loader__=loader)
+    exec(code, names)
+
+
+def _new_main() -> ModuleType:
+    """Put an empty module in the place of the command line's own ``__main__``."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    return main
+
+
+def _read(path: str) -> CodeType:
+    try:
+        with io.open_code(path) as file:
+            code = pkgutil.read_code(file)  # type: ignore[attr-defined]
+            if code is None:
+                file.seek(0)
+                code = compile(file.read(), path, "exec")
+            return code
+    except OSError as exc:
+        reason = f"[Errno {exc.errno}] {exc.strerror}"
+        print(f"poplib_c: run: can't open file {path!r}: {reason}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _begin_path_with(directory: str) -> None:
+    """Put a directory in the place of the current one, which ``-m`` has put there, if it has."""
+    if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
+        sys.path[0] = directory
+
+
+def _report(exc: BaseException) -> None:
+    """Print the traceback without our frames, and not once more at the interpreter's exit."""
+    exc.__traceback__ = _own_part(exc.__traceback__)
+    sys.excepthook(type(exc), exc, exc.__traceback__)
+    sys.excepthook = lambda *_: None
+
+
+def _own_part(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of this file, which come first."""
+    while traceback is not None and traceback.tb_frame.f_globals is globals():
+        traceback = traceback.tb_next
+    return traceback

@@ -1,0 +1,147 @@
+"""``python -m poplib_c run``: a program can't tell it from ``python``."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import pytest
+
+PROGRAM = """
+    import atexit, os, signal, sys, threading
+    import __main__
+
+    def fail():
+        raise ValueError("failed")
+
+    how, *rest = sys.argv[1:]
+    print(sys.argv, sys.path[0], __name__, __file__, __package__, sep="|")
+    print(__main__.__dict__ is globals(), sys.modules["__main__"] is __main__, __spec__ is None)
+    print(sorted(set(vars()) - {"__annotations__", "__conditional_annotations__"}))
+    atexit.register(print, "exit")
+    main = threading.main_thread()
+    threading.Thread(target=lambda: print("thread", main.join(), flush=True)).start()
+    print(sys.stdin.read(), sys.stdout.errors, flush=True)
+    if how == "fail":
+        fail()
+    if how == "chain":
+        try:
+            fail()
+        except ValueError as exc:
+            raise KeyError("also") from exc
+    if how == "hook":
+        sys.excepthook = lambda kind, *_: print("hooked", kind, file=sys.stderr)
+        fail()
+    if how == "exit":
+        sys.exit(eval(rest[0]))
+    if how == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(10)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(10)
+"""
+ENDS = ["end", "fail", "chain", "hook", "exit 0", "exit 7", "exit None", "exit 'text'"]
+ENDS += ["interrupt", "kill"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory with the program as a script, a module, a package, a directory, a zip file."""
+    program = textwrap.dedent(PROGRAM)
+    for name in ("script.py", "module.py", "package/__main__.py", "directory/__main__.py"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(program)
+    (tmp_path / "package" / "__init__.py").write_text("print('package')\n")
+    (tmp_path / "broken.py").write_text("def broken(:\n")
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("__main__.py", program)
+    return tmp_path
+
+
+def outcome(directory, *arguments, options=()):
+    """Status, output and errors; without what names this process or an object's address."""
+    ended = subprocess.run(
+        [sys.executable, *options, *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))},
+        input="input",
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return ended.returncode, ended.stdout, re.sub(r" at 0x[0-9a-f]+", "", ended.stderr)
+
+
+def compare(directory, *arguments, **options):
+    theirs = outcome(directory, *arguments, **options)
+    ours = outcome(directory, "-m", "poplib_c", "run", *arguments, **options)
+    assert ours == theirs
+    return theirs
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("program", ["script.py", "-m module"])
+def test_ends(place, program, end):
+    status, output, _ = compare(place, *program.split(), *end.split())
+    assert (status == 0) == (end in ("end", "exit 0", "exit None"))
+    assert "exit" in output or end == "kill"
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["./script.py", "{}/script.py", "-m package", "directory", "archive.zip", "{}/directory"],
+)
+@pytest.mark.parametrize("end", ["end", "fail"])
+def test_kinds_of_programs(place, program, end):
+    status, output, _ = compare(place, *program.format(place).split(), end, "--help", "-m")
+    assert "'--help', '-m'" in output
+    assert status == (end == "fail")
+
+
+def test_compiled_script(place):
+    code = "import py_compile; py_compile.compile('script.py', 'compiled.pyc')"
+    assert outcome(place, "-c", code)[0] == 0
+    assert compare(place, "compiled.pyc", "end")[0] == 0
+
+
+def test_script_in_another_directory(place):
+    (place / "elsewhere").mkdir()
+    assert compare(place / "elsewhere", "../script.py", "end")[0] == 0
+
+
+def test_link_to_a_script(place):
+    (place / "elsewhere").mkdir()
+    (place / "elsewhere" / "link.py").symlink_to(place / "script.py")
+    assert f"|{place}|" in compare(place, "elsewhere/link.py", "end")[1]
+
+
+@pytest.mark.parametrize("program", ["broken.py", "-m broken", "-m nosuch", "-m package.nosuch"])
+def test_programs_that_do_not_start(place, program):
+    assert compare(place, *program.split())[0] == 1
+
+
+def test_script_that_is_not_there(place):
+    theirs = outcome(place, "nosuch.py")
+    status, output, errors = outcome(place, "-m", "poplib_c", "run", "nosuch.py")
+    assert (status, output) == theirs[:2] == (2, "")
+    assert errors.startswith("poplib_c: run: can't open file ")
+    assert errors.partition("can't")[2] == theirs[2].partition("can't")[2]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-m"], ["-c", "pass"], ["--help"]])
+def test_wrong_usage(place, arguments):
+    status, output, errors = outcome(place, "-m", "poplib_c", "run", *arguments)
+    assert (status, output) == (2, "")
+    assert errors.startswith("usage:")
+
+
+@pytest.mark.parametrize("program", ["script", "-m module"])
+def test_poplib_is_poplib_c(place, program):
+    for name in ("script", "module.py"):
+        (place / name).write_text("import poplib\nprint(poplib.POP3, poplib.__name__)\n")
+    output = outcome(place, "-m", "poplib_c", "run", *program.split())[1]
+    assert output == "<class 'poplib_c.POP3'> poplib_c\n"

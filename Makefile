@@ -3,7 +3,7 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS
 
-.PHONY: help demo test test-all bench lint sanitize clean
+.PHONY: help demo test test-all programs bench lint sanitize clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -18,6 +18,9 @@ test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12)
 
 test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)
+
+programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
+	@tools/programs $(PYTEST_ARGS)
 
 bench: ## measure retr() against poplib's
 	@tools/system-packages build

@@ -161,7 +161,8 @@ tlssocket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return receive_bytes(self, size);
 }
 
-/* At most `size` octets into the buffer, all of it if 0. */
+/* At most `size` octets into the buffer; as many as fit if that is not more
+   than 0, or too many. */
 static PyObject *
 receive_into(TLSSocketObject *self, PyObject *buffer, Py_ssize_t size)
 {
@@ -169,21 +170,15 @@ receive_into(TLSSocketObject *self, PyObject *buffer, Py_ssize_t size)
     Py_buffer view;
     int failed = 0;
 
-    if (size < 0) {
-        PyErr_SetString(PyExc_ValueError, "negative buffersize in recv_into");
-        return NULL;
-    }
     if (!PyArg_Parse(buffer, "w*:recv_into", &view)) {
         return NULL;
     }
-    incoming.space = view.buf;
-    incoming.length = (size_t)(size == 0 ? view.len : size);
-    if (incoming.length > (size_t)view.len) {
-        PyErr_SetString(PyExc_ValueError,
-                        "buffer too small for requested bytes");
-        failed = -1;
+    if (size <= 0 || size > view.len) {
+        size = view.len;
     }
-    else if (incoming.length > 0) {
+    incoming.space = view.buf;
+    incoming.length = (size_t)size;
+    if (size > 0) {
         failed = move(self, receive, &incoming);
     }
     PyBuffer_Release(&view);
@@ -196,8 +191,8 @@ PyDoc_STRVAR(recv_into_doc,
 "\n"
 "Receive at most nbytes octets into a writable buffer; how many.\n"
 "\n"
-"Without nbytes, or with 0, as many as fit.  0 at the end of the stream.\n"
-"flags must be 0.");
+"Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
+"end of the stream.  flags must be 0.");
 
 static PyObject *
 tlssocket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,

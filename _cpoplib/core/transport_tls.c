@@ -387,8 +387,7 @@ pop_transport_tls_shutdown(struct pop_transport *transport,
 
     /* Nothing behind the server's close_notify is ours. */
     SSL_set_read_ahead(TLS(transport)->ssl, 0);
-    status = run(TLS(transport), call_shutdown, NULL, "shutdown", deadline,
-                 error);
+    status = run(TLS(transport), call_shutdown, NULL, "read", deadline, error);
     return status == POP_EOF ? POP_TLS_EOF : status;
 }
 

@@ -212,8 +212,12 @@ tlssocket_close_unused(TLSSocketObject *self)
 {
     PyObject *result;
 
-    if (!self->closed || self->sock_closed || self->io_refs > 0 ||
-        io_lock_is_held(&self->lock)) {
+    if (!self->closed || self->sock_closed || self->io_refs > 0) {
+        return 0;
+    }
+    if (io_lock_is_held(&self->lock)) {
+        self->aborted = true;
+        self->transport->ops->interrupt(self->transport);
         return 0;
     }
     self->sock_closed = true;

@@ -28,6 +28,7 @@ typedef struct {
     Py_ssize_t io_refs; /* files made by makefile() that are still open */
     bool unwrapped;     /* unwrap(): no TLS any more */
     bool closed;        /* close() was called */
+    bool aborted;       /* that has interrupted a thread inside */
     bool sock_closed;   /* and the socket underneath was closed: by the last
                            user */
 } TLSSocketObject;
@@ -56,8 +57,8 @@ int tlssocket_enter(TLSSocketObject *self, int64_t *timeout);
 /* Gives it back.  A pending exception stays. */
 void tlssocket_leave(TLSSocketObject *self);
 
-/* Closes the socket underneath if nobody uses it any more.  -1 and an
-   exception. */
+/* Closes the socket underneath if it is closed here and has no open files; a
+   thread that is inside is woken, and closes it.  -1 and an exception. */
 int tlssocket_close_unused(TLSSocketObject *self);
 
 #endif

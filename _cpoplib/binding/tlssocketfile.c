@@ -1,8 +1,5 @@
 #include "binding/tlssocketfile.h"
 
-#include "binding/errors.h"
-#include "core/transport.h"
-
 /* --- makefile() --------------------------------------------------------- */
 
 PyDoc_STRVAR(makefile_doc,
@@ -43,16 +40,6 @@ tlssocket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* --- closing ------------------------------------------------------------ */
 
-static int
-close_socket(TLSSocketObject *self)
-{
-    self->closed = true;
-    if (io_lock_is_held(&self->lock)) {
-        self->transport->ops->interrupt(self->transport);
-    }
-    return tlssocket_close_unused(self);
-}
-
 PyDoc_STRVAR(close_doc,
 "close($self)\n"
 "--\n"
@@ -65,7 +52,8 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 tlssocket_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (close_socket(TLSSOCKET(op)) < 0) {
+    TLSSOCKET(op)->closed = true;
+    if (tlssocket_close_unused(TLSSOCKET(op)) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

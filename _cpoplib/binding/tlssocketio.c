@@ -35,6 +35,14 @@ send_some(void *argument, struct pop_error *error)
                      &self->deadline, error);
 }
 
+/* Whether the failure is what close() in another thread looks like here. */
+static bool
+was_aborted(const TLSSocketObject *self, enum pop_status status)
+{
+    return self->aborted && (status == POP_EOF || status == POP_SYSTEM ||
+                             status == POP_TLS || status == POP_TLS_EOF);
+}
+
 /* -1 and an exception; the end of the stream is 0 octets done, with or without
    close_notify, as for the ssl module unless told otherwise. */
 static int
@@ -51,7 +59,7 @@ move(TLSSocketObject *self, io_function function, struct transfer *transfer)
     pop_deadline_set(&transfer->deadline, timeout);
     status = io_call(function, transfer, &error);
     tlssocket_leave(self);
-    if (status == POP_EOF && self->closed) {
+    if (was_aborted(self, status)) {
         errors_raise_closed_meanwhile();
         return -1;
     }

@@ -1,0 +1,180 @@
+"""TLSSocket as an object: its attributes, and what keeps it alive"""
+
+import contextlib
+import gc
+import ssl
+import warnings
+import weakref
+
+import pytest
+
+from poplib_c import POP3_SSL, TLSSocket
+
+from .support import TIMEOUT, Call
+from .tls import KINDS, tls_pair, tls_socket
+
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+GREETING = b"+OK ready\r\n"
+
+
+@pytest.fixture(params=KINDS)
+def pair(request, server_context):
+    """What is tested, of each kind, and the server's end."""
+    with contextlib.ExitStack() as stack:
+        here, there = tls_pair(KINDS[request.param], server_context)
+        stack.callback(here.close)
+        stack.callback(there.close)
+        yield here, there
+
+
+@pytest.fixture
+def ours(server_context):
+    """A TLSSocket and the server's end."""
+    here, there = tls_pair(tls_socket, server_context)
+    with there, contextlib.closing(here):
+        yield here, there
+
+
+@pytest.fixture
+def greeted(server_context):
+    """A client and the server's end."""
+
+    def make(address):
+        return POP3_SSL(*address, timeout=TIMEOUT)
+
+    def accept_and_greet(*arguments, **options):
+        there = wrap(*arguments, **options)
+        there.sendall(GREETING)
+        return there
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    wrap = server_context.wrap_socket
+    context.wrap_socket = accept_and_greet
+    client, there = tls_pair(make, context)
+    with there:
+        yield client, there
+        with contextlib.suppress(OSError, AttributeError):
+            client.close()
+
+
+def test_attributes_of_its_own(pair):
+    here, _ = pair
+    here.note = "mine"
+    assert here.note == "mine"
+    assert vars(here)["note"] == "mine"
+    del here.note
+    assert not hasattr(here, "note")
+
+
+@pytest.mark.parametrize("name", ["recv_into", "sendall"])
+def test_methods_set_on_the_instance(greeted, name):
+    """The connection uses them, and its own again when they are gone."""
+    client, there = greeted
+    calls = []
+    original = getattr(client.sock, name)
+
+    def method(*arguments):
+        calls.append(name)
+        return original(*arguments)
+
+    def noop():
+        call = Call(client.noop)
+        assert there.recv(100) == b"NOOP\r\n"
+        there.sendall(b"+OK done\r\n")
+        return call.end()
+
+    assert noop() == b"+OK done"
+    setattr(client.sock, name, method)
+    assert noop() == b"+OK done"
+    assert calls == [name]
+    delattr(client.sock, name)
+    assert noop() == b"+OK done"
+    assert calls == [name]
+
+
+def test_instances_are_made_by_connections_alone(ours):
+    here, _ = ours
+    for make in (
+        TLSSocket,
+        lambda: TLSSocket(here),
+        lambda: TLSSocket.__new__(TLSSocket),
+        lambda: object.__new__(TLSSocket),
+        lambda: type("Own", (TLSSocket,), {}),
+    ):
+        with pytest.raises(TypeError):
+            make()
+
+
+def unclosed(function):
+    """How many ResourceWarnings it causes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+        gc.collect()
+    return [str(w.message)[:8] for w in caught if issubclass(w.category, ResourceWarning)]
+
+
+@kinds
+def test_dropped_without_close(server_context, kind):
+    here, there = tls_pair(KINDS[kind], server_context)
+    reference = weakref.ref(here)
+    boxes = [here]
+    del here
+    assert unclosed(boxes.clear) == ["unclosed"]
+    assert reference() is None
+    assert there.recv(100) == b""
+    there.close()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("way", ["attribute", "method", "file", "exception"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_cycles_are_collected(server_context, way, closed):
+    here, there = tls_pair(tls_socket, server_context)
+    reference = weakref.ref(here)
+    if way == "attribute":
+        here.itself = [here]
+    elif way == "method":
+        here.recv = here.recv
+    elif way == "file":
+        here.file = here.makefile("rb")
+    else:
+        with pytest.raises(AttributeError) as here.error:
+            here.nothing  # noqa: B018
+    if closed:
+        here.close()
+    del here
+    gc.collect()
+    assert reference() is None
+    assert there.recv(100) == b""
+    there.close()
+
+
+def test_reader_keeps_the_session(greeted):
+    client, there = greeted
+    reader, reference = client.file, weakref.ref(client.sock)
+    vars(client).clear()
+    gc.collect()
+    assert reference() is not None
+    there.sendall(b"+OK late\r\n")
+    assert reader.readline() == b"+OK late\r\n"
+    reference().close()
+    reader.close()
+    del reader
+    gc.collect()
+    assert reference() is None
+    assert there.recv(100) == b""
+
+
+def test_file_keeps_the_session(server_context):
+    here, there = tls_pair(tls_socket, server_context)
+    reference = weakref.ref(here)
+    with there, here.makefile("rb") as file:
+        here.close()
+        del here
+        gc.collect()
+        there.sendall(b"x\n")
+        assert file.readline() == b"x\n"
+        assert reference().fileno() >= 0
+    assert reference() is None

@@ -70,31 +70,45 @@ check_nothing_follows(POP3Object *self, PyObject *file)
     return stream_check_at_rest((ReaderObject *)file);
 }
 
-/* tlsstart_wrap() with the plain file held, so that close() in another thread
-   wakes the handshake, and cannot take the descriptor away from it. */
-static PyObject *
-wrap_held(POP3Object *self, ReaderObject *reader, PyObject *sock,
-          const struct tlsstart_options *options, struct ssl_ctx_st *config)
+/* Another thread, or a signal handler, has closed the connection: a new object
+   is not to reopen it.  -1 and ConnectionAbortedError, in place of an error of
+   the socket. */
+static int
+check_open(POP3Object *self, PyObject *file)
 {
-    PyObject *wrapped;
-    bool closed;
-
-    if (reader_enter(reader) < 0) {
-        return NULL;
+    if (!reader_check(self->state, file) || !((ReaderObject *)file)->closed) {
+        return 0;
     }
-    wrapped = tlsstart_wrap(self, sock, options, config);
-    closed = reader->closed;
-    reader_leave(reader);
-    if (!closed) {
-        return wrapped;
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OSError)) {
+        return -1;
     }
     PyErr_Clear();
     errors_raise_closed_meanwhile();
-    if (wrapped != NULL) {
-        lifecycle_discard_socket(self->state, wrapped);
-        Py_DECREF(wrapped);
+    return -1;
+}
+
+/* Nothing else goes over the socket during the handshake, and its descriptor
+   stays: whoever closes the connection wakes this thread, which is in its
+   file. */
+static PyObject *
+shake_hands(POP3Object *self, PyObject *sock, PyObject *file,
+            const struct tlsstart_options *options, struct ssl_ctx_st *config)
+{
+    PyObject *wrapped;
+
+    if (!reader_check(self->state, file)) {
+        return tlsstart_wrap(self, sock, options, config);
     }
-    return NULL;
+    if (reader_enter((ReaderObject *)file) < 0) {
+        return NULL;
+    }
+    wrapped = tlsstart_wrap(self, sock, options, config);
+    reader_leave((ReaderObject *)file);
+    if (check_open(self, file) < 0 && wrapped != NULL) {
+        lifecycle_discard_socket(self->state, wrapped);
+        Py_CLEAR(wrapped);
+    }
+    return wrapped;
 }
 
 /* The sock and the file of the TLS session in place of the plain ones. */
@@ -103,20 +117,19 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
        const struct tlsstart_options *options, struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
-    ReaderObject *reader = reader_check(state, file) ? (ReaderObject *)file
-                                                     : NULL;
-    PyObject *wrapped;
+    PyObject *wrapped = shake_hands(self, sock, file, options, config);
     int failed;
 
-    wrapped = reader == NULL ? tlsstart_wrap(self, sock, options, config)
-                             : wrap_held(self, reader, sock, options, config);
     if (wrapped == NULL) {
         return -1;
     }
     failed = lifecycle_use_socket(self, wrapped);
     Py_DECREF(wrapped);
-    /* The plain file must not keep the socket open that TLS goes over. */
-    if (failed < 0 || (reader != NULL && reader_close(reader) < 0)) {
+    if (failed < 0 || check_open(self, file) < 0) {
+        return -1;
+    }
+    /* It must not keep the socket open that TLS goes over. */
+    if (reader_check(state, file) && reader_close((ReaderObject *)file) < 0) {
         return -1;
     }
     return PyObject_SetAttr((PyObject *)self, state->name.tls_established,

@@ -190,7 +190,8 @@ tls_text(const struct pop_error *error, const char *library, const char *name)
         return own;
     }
     text = PyUnicode_FromFormat(
-        "[%s: %s] %s%s%U", library == NULL ? "UNKNOWN" : library, name, words,
+        "[%s%s%s] %s%s%U", library == NULL ? "UNKNOWN" : library,
+        name[0] == '\0' ? "" : ": ", name, words,
         PyUnicode_GET_LENGTH(own) == 0 ? "" : ": ", own);
     Py_DECREF(own);
     return text;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 void
@@ -85,6 +86,17 @@ alert_name(unsigned long code)
     }
 }
 
+/* "internal error" and the like, which the ssl module has no names for. */
+static bool
+is_common(unsigned long code)
+{
+#ifdef ERR_RFLAG_COMMON
+    return ERR_COMMON_ERROR(code);
+#else
+    return ERR_GET_REASON(code) < 100;
+#endif
+}
+
 void
 pop_tls_error_name(unsigned long code, char *name, size_t size)
 {
@@ -92,6 +104,9 @@ pop_tls_error_name(unsigned long code, char *name, size_t size)
     const char *words = known == NULL ? pop_tls_error_reason(code) : known;
     char *c;
 
+    if (is_common(code)) {
+        words = NULL;
+    }
     (void)snprintf(name, size, "%s", words == NULL ? "" : words);
     for (c = name; *c != '\0'; c++) {
         *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c)

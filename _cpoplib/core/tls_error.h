@@ -22,7 +22,7 @@ const char *pop_tls_error_library(unsigned long code);
 const char *pop_tls_error_reason(unsigned long code);
 
 /* The reason's name in the ssl module, "WRONG_VERSION_NUMBER", into `name`;
-   empty if it is unknown. */
+   empty if it has none. */
 void pop_tls_error_name(unsigned long code, char *name, size_t size);
 
 #endif

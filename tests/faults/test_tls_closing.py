@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import random
-import signal
 import ssl
 
 import pytest
@@ -12,7 +11,8 @@ from scripted import C, S, play
 from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
-from .support import SHORT, TIMEOUT, Call, lasts
+from .support import TIMEOUT, Call, lasts
+from .test_signals import pulses
 from .tls import HANDSHAKE
 
 unverified = ssl._create_unverified_context
@@ -61,17 +61,6 @@ def test_close_in_the_handshake_of_stls(context, timeout):
         assert server.wait_eof()
 
 
-@contextlib.contextmanager
-def alarm(handler):
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, SHORT)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @contexts
 def test_handler_that_closes_in_the_handshake_of_stls(context):
     def handler(*details):
@@ -80,7 +69,7 @@ def test_handler_that_closes_in_the_handshake_of_stls(context):
 
     with play(*greeting(Silence())) as server:
         client = POP3(server.host, server.port, TIMEOUT)
-        with alarm(handler), lasts(0, 2), pytest.raises(ConnectionAbortedError) as caught:
+        with pulses(handler), lasts(0, 2), pytest.raises(ConnectionAbortedError) as caught:
             client.stls(context())
         check_aborted(caught.value)
         assert server.wait_eof()
@@ -102,7 +91,7 @@ def test_handler_that_uses_the_connection_in_the_handshake_of_stls(context):
     silence = Silence()
     with play(*greeting(silence)) as server:
         client = POP3(server.host, server.port, TIMEOUT)
-        with alarm(lambda *details: client.user("mrose")), lasts(0, 2):
+        with pulses(lambda *details: client.user("mrose")), lasts(0, 2):
             check_reentrant(client.stls, context())
         assert client.sock is client.file is None
         assert server.wait_eof()

@@ -2,20 +2,16 @@
 
 import contextlib
 import gc
-import ssl
 import warnings
 import weakref
 
 import pytest
 
-from poplib_c import POP3_SSL, TLSSocket
+from poplib_c import TLSSocket
 
-from .support import TIMEOUT, Call
-from .tls import KINDS, tls_pair, tls_socket
+from .tls import KINDS, greeted, tls_pair, tls_socket
 
 kinds = pytest.mark.parametrize("kind", KINDS)
-
-GREETING = b"+OK ready\r\n"
 
 
 @pytest.fixture(params=KINDS)
@@ -36,28 +32,6 @@ def ours(server_context):
         yield here, there
 
 
-@pytest.fixture
-def greeted(server_context):
-    """A client and the server's end."""
-
-    def make(address):
-        return POP3_SSL(*address, timeout=TIMEOUT)
-
-    def accept_and_greet(*arguments, **options):
-        there = wrap(*arguments, **options)
-        there.sendall(GREETING)
-        return there
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    wrap = server_context.wrap_socket
-    context.wrap_socket = accept_and_greet
-    client, there = tls_pair(make, context)
-    with there:
-        yield client, there
-        with contextlib.suppress(OSError, AttributeError):
-            client.close()
-
-
 def test_attributes_of_its_own(pair):
     here, _ = pair
     here.note = "mine"
@@ -68,29 +42,29 @@ def test_attributes_of_its_own(pair):
 
 
 @pytest.mark.parametrize("name", ["recv_into", "sendall"])
-def test_methods_set_on_the_instance(greeted, name):
+def test_methods_set_on_the_instance(server_context, name):
     """The connection uses them, and its own again when they are gone."""
-    client, there = greeted
     calls = []
-    original = getattr(client.sock, name)
 
     def method(*arguments):
         calls.append(name)
         return original(*arguments)
 
     def noop():
-        call = Call(client.noop)
+        client._putcmd("NOOP")
         assert there.recv(100) == b"NOOP\r\n"
         there.sendall(b"+OK done\r\n")
-        return call.end()
+        return client._getresp()
 
-    assert noop() == b"+OK done"
-    setattr(client.sock, name, method)
-    assert noop() == b"+OK done"
-    assert calls == [name]
-    delattr(client.sock, name)
-    assert noop() == b"+OK done"
-    assert calls == [name]
+    with greeted(server_context) as (client, there):
+        original = getattr(client.sock, name)
+        assert noop() == b"+OK done"
+        setattr(client.sock, name, method)
+        assert noop() == b"+OK done"
+        assert calls == [name]
+        delattr(client.sock, name)
+        assert noop() == b"+OK done"
+        assert calls == [name]
 
 
 def test_instances_are_made_by_connections_alone(ours):
@@ -151,20 +125,20 @@ def test_cycles_are_collected(server_context, way, closed):
     there.close()
 
 
-def test_reader_keeps_the_session(greeted):
-    client, there = greeted
-    reader, reference = client.file, weakref.ref(client.sock)
-    vars(client).clear()
-    gc.collect()
-    assert reference() is not None
-    there.sendall(b"+OK late\r\n")
-    assert reader.readline() == b"+OK late\r\n"
-    reference().close()
-    reader.close()
-    del reader
-    gc.collect()
-    assert reference() is None
-    assert there.recv(100) == b""
+def test_reader_keeps_the_session(server_context):
+    with greeted(server_context) as (client, there):
+        reader, reference = client.file, weakref.ref(client.sock)
+        vars(client).clear()
+        gc.collect()
+        assert reference() is not None
+        there.sendall(b"+OK late\r\n")
+        assert reader.readline() == b"+OK late\r\n"
+        reference().close()
+        reader.close()
+        del reader
+        gc.collect()
+        assert reference() is None
+        assert there.recv(100) == b""
 
 
 def test_file_keeps_the_session(server_context):

@@ -2,7 +2,6 @@
 
 import contextlib
 import select
-import signal
 import socket
 import ssl
 import time
@@ -10,6 +9,7 @@ import time
 import pytest
 
 from .support import SHORT, TIMEOUT, Call, lasts
+from .test_signals import pulses
 from .tls import DATA, KINDS, Relay, make_context, tls_pair, tls_socket, wait_readable
 
 
@@ -219,17 +219,6 @@ def test_no_timeout(pair):
 # Signals
 
 
-@contextlib.contextmanager
-def alarm(handler):
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, SHORT)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.parametrize(
     "use",
     [
@@ -253,7 +242,7 @@ def test_use_in_a_handler(ours, use):
         errors.append(RuntimeError)
         there.sendall(b"go on")
 
-    with alarm(handler):
+    with pulses(handler):
         assert here.recv() == b"go on"
     assert len(errors) == 1
 
@@ -266,6 +255,6 @@ def test_what_a_handler_may_ask(ours):
         answers.extend([here.version(), here.cipher(), here.getpeercert(True), here.fileno()])
         there.sendall(b"go on")
 
-    with alarm(handler):
+    with pulses(handler):
         assert here.recv() == b"go on"
     assert answers == [here.version(), here.cipher(), here.getpeercert(True), here.fileno()]

@@ -4,11 +4,13 @@ import contextlib
 import select
 import socket
 import ssl
+import struct
 import threading
 
+import poplib_c
 from poplib_c import POP3_SSL
 
-from .support import TIMEOUT, Call
+from .support import GREETING, TIMEOUT, Call
 
 HOST = "127.0.0.1"
 
@@ -58,23 +60,25 @@ def make_context(ca, version=None):
     return context
 
 
-def accept(listener, context):
-    """The server's end, an ssl.SSLSocket that sends each write at once."""
+def accept(listener, context, first):
+    """The server's end, an ssl.SSLSocket that sends each write at once, and has sent ``first``."""
     connection, _ = listener.accept()
     connection.settimeout(TIMEOUT)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        return context.wrap_socket(connection, server_side=True)
+        there = context.wrap_socket(connection, server_side=True)
+        there.sendall(first)
     except BaseException:
         connection.close()
         raise
+    return there
 
 
-def tls_pair(make, context, **options):
-    """What ``make`` makes, and the server's end."""
+def tls_pair(make, context, first=b"", **options):
+    """What ``make`` makes, and the server's end, which has sent ``first``."""
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(TIMEOUT)
-        call = Call(accept, listener, context)
+        call = Call(accept, listener, context, first)
         try:
             here = make(listener.getsockname(), **options)
         finally:
@@ -88,6 +92,24 @@ def tls_pair(make, context, **options):
 def wait_readable(sock, seconds=TIMEOUT):
     """Whether select() says that the socket can be read, at the latest then."""
     return bool(select.select([sock], [], [], seconds)[0])
+
+
+@contextlib.contextmanager
+def greeted(context, module=poplib_c, timeout=TIMEOUT, relay=None, **options):
+    """A greeted client and the server's end, with a relay between them if one is given."""
+
+    def make(address):
+        if relay is not None:
+            relay.server, address = address, relay.address
+        return module.POP3_SSL(*address, timeout=timeout, **options)
+
+    client, there = tls_pair(make, context, GREETING)
+    with there:
+        try:
+            yield client, there
+        finally:
+            with contextlib.suppress(OSError, AttributeError):
+                client.close()
 
 
 class Records:
@@ -109,14 +131,18 @@ class Records:
 
 
 class Cut(Exception):
-    """A relay's plan has come to its end: close what the client sees."""
+    """A relay's plan has come to its end: the client sees the end of the stream."""
+
+
+class Reset(Cut):
+    """The client sees a reset."""
 
 
 class Relay:
     """Between clients and a server; a plan says what becomes of each record for the client.
 
     ``plan(number, record, send)`` is called in the relay's thread for the records of a connection
-    in turn.  Returning False means silence from then on, Cut the end of the stream.  Whatever the
+    in turn.  Returning False means silence from then on; Cut and Reset may be raised.  What the
     client sends goes to the server as it is, and is kept in ``upwards``.
     """
 
@@ -153,8 +179,16 @@ class Relay:
                 self._serve(client)
 
     def _serve(self, client):
-        with socket.create_connection(self.server, TIMEOUT) as server, contextlib.suppress(Cut):
-            self._carry(client, server)
+        self._reset = False
+        with socket.create_connection(self.server, TIMEOUT) as server:
+            try:
+                self._carry(client, server)
+            except Cut as cut:
+                self._reset = type(cut) is Reset
+        if self._reset:
+            linger = struct.pack("ii", 1, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
         while self._wait(client) and client.recv(65536):

@@ -16,10 +16,15 @@ A script reads as the transcripts of RFC 1939 do:
 
 The client has to send exactly what the script expects, and nothing after it.  What it does
 otherwise is raised at the end of the ``with`` block.  One server takes one connection.
+
+With ``StartTLS(context)`` among the steps all that follows goes through TLS: as the first step
+for POP3S, behind the reply to STLS for that.  ``wire`` has what the client said, decrypted.
 """
 
+import contextlib
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -111,15 +116,41 @@ class Await(_Step):
             raise Unplayed(f"the event of {self!r} was not set")
 
 
+class StartTLS(_Step):
+    """The server's side of a TLS handshake, with a server's ssl.SSLContext."""
+
+    def __init__(self, context):
+        self.context = context
+
+    def play(self, peer):
+        try:
+            peer.start_tls(self.context)
+        except ssl.SSLError as error:
+            raise Unplayed(f"the handshake failed: {error}") from None
+        except _Gone:
+            raise Unplayed("the client left in the handshake") from None
+
+
+class RefusedTLS(StartTLS):
+    """The client has to give up this handshake."""
+
+    def play(self, peer):
+        try:
+            peer.start_tls(self.context)
+        except (ssl.SSLError, _Gone):
+            return
+        raise ScriptError("the handshake succeeded")
+
+
 class HalfClose(_Step):
     """The server has nothing more to say, and goes on reading."""
 
     def play(self, peer):
-        peer.connection.shutdown(socket.SHUT_WR)
+        peer.half_close()
 
 
 class Close(_Step):
-    """The server closes the connection."""
+    """The server closes the connection; TLS with no word of goodbye, as many servers do."""
 
     def play(self, peer):
         peer.connection.close()
@@ -134,6 +165,67 @@ class Reset(_Step):
         peer.connection.close()
 
 
+class _NoTLS:
+    """Octets as they are on the wire."""
+
+    def encrypt(self, data):
+        return data
+
+    def decrypt(self, data):
+        return data
+
+    def half_close(self, connection):
+        connection.shutdown(socket.SHUT_WR)
+
+
+class _TLS:
+    """A server's TLS session between two queues of octets."""
+
+    def __init__(self, context):
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def shake_hands(self, received):
+        """Whether the handshake is over."""
+        self._incoming.write(received)
+        try:
+            self._session.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def to_send(self):
+        return self._outgoing.read()
+
+    def encrypt(self, data):
+        if data:
+            self._session.write(data)
+        return self.to_send()
+
+    def decrypt(self, data):
+        """Raises _Gone at the client's close_notify, and if it is no TLS."""
+        self._incoming.write(data)
+        decrypted = bytearray()
+        while True:
+            try:
+                part = self._session.read(65536)
+            except ssl.SSLWantReadError:
+                return bytes(decrypted)
+            except ssl.SSLError:
+                raise _Gone from None
+            if not part and not decrypted:
+                raise _Gone
+            if not part:
+                return bytes(decrypted)
+            decrypted += part
+
+    def half_close(self, connection):
+        """close_notify; the connection stays."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._session.unwrap()
+        connection.sendall(self.to_send())
+
+
 class _Peer:
     """The server's end of the connection."""
 
@@ -141,17 +233,41 @@ class _Peer:
         self.connection = connection
         self.timeout = server.timeout
         self._server = server
+        self._tls = _NoTLS()
         self._unread = bytearray()
         self._gone = False
 
     def send(self, data):
         """Sends to a client that may have left: the script notices when it reads."""
+        self._send_raw(self._tls.encrypt(data))
+
+    def _send_raw(self, data):
         if self._gone:
             return
         try:
             self.connection.sendall(data)
         except ConnectionError:
             self._gone = True
+
+    def half_close(self):
+        self._tls.half_close(self.connection)
+
+    def start_tls(self, context):
+        """Raises ssl.SSLError, or _Gone."""
+        if self._unread:
+            raise ScriptError(f"the client sent {bytes(self._unread)!r} before the handshake")
+        session = _TLS(context)
+        over = False
+        while not over:
+            received = self._receive_raw()
+            if not received:
+                raise Unplayed(f"the client did not go on with the handshake for {self.timeout} s")
+            try:
+                over = session.shake_hands(received)
+            finally:
+                self._send_raw(session.to_send())
+        self._tls = session
+        self._take(b"")
 
     def read_line(self, step):
         while b"\n" not in self._unread:
@@ -177,10 +293,24 @@ class _Peer:
             raise ScriptError(f"the script is over, the client sent {bytes(self._unread)!r}")
 
     def _receive(self):
+        """False if nothing came."""
+        data = self._receive_raw()
+        if not data:
+            return False
+        self._take(data)
+        return True
+
+    def _take(self, data):
+        data = self._tls.decrypt(data)
+        self._unread += data
+        self._server.record(data)
+
+    def _receive_raw(self):
+        """Nothing after the timeout."""
         if self.connection.fileno() < 0:
             raise _Gone
         if not self._server.wait_readable(self.connection):
-            return False
+            return b""
         try:
             data = self.connection.recv(65536)
         except ConnectionError:
@@ -188,9 +318,7 @@ class _Peer:
         if not data:
             self._server.saw_eof.set()
             raise _Gone
-        self._unread += data
-        self._server.record(data)
-        return True
+        return data
 
 
 class Server:

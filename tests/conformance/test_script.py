@@ -1,10 +1,26 @@
 """The scripted server itself: that what goes wrong in a script is not lost."""
 
+import contextlib
 import socket
+import ssl
 import threading
 
 import pytest
-from scripted import EACH, Await, C, Close, HalfClose, Raw, Reset, S, ScriptError, Unplayed, play
+from scripted import (
+    EACH,
+    Await,
+    C,
+    Close,
+    HalfClose,
+    Raw,
+    RefusedTLS,
+    Reset,
+    S,
+    ScriptError,
+    StartTLS,
+    Unplayed,
+    play,
+)
 
 
 def connect(server):
@@ -87,3 +103,76 @@ def test_reset():
         client.sendall(b"NOOP\r\n")
         with pytest.raises(ConnectionResetError):
             client.recv(64)
+
+
+@contextlib.contextmanager
+def encrypted(server, context):
+    with connect(server) as sock, context.wrap_socket(sock, server_hostname=server.host) as client:
+        yield client
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls(server_context, ca, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = context.maximum_version = version
+    ca.configure_trust(context)
+    steps = (S("+OK ready"), C("NOOP"), C("NOOP"), Raw(b"+OK\r\n", cut=EACH), Close())
+    with play(StartTLS(server_context), *steps) as server, encrypted(server, context) as client:
+        client.sendall(b"NO")
+        client.sendall(b"OP\r\nNOOP\r\n")
+        assert client.makefile("rb").read() == b"+OK ready\r\n+OK\r\n"
+    assert server.wire == b"NOOP\r\nNOOP\r\n"
+
+
+def test_tls_after_a_dialogue(server_context, client_context):
+    steps = (C("STLS"), S("+OK"), StartTLS(server_context), C("NOOP"), S("+OK secret"), C("QUIT"))
+    with play(*steps) as server, connect(server) as sock:
+        sock.sendall(b"STLS\r\n")
+        assert sock.recv(64) == b"+OK\r\n"
+        with client_context.wrap_socket(sock, server_hostname=server.host) as client:
+            client.sendall(b"NOOP\r\n")
+            assert client.recv(64) == b"+OK secret\r\n"
+            client.sendall(b"QUIT\r\n")
+    assert server.wire == b"STLS\r\nNOOP\r\nQUIT\r\n"
+
+
+def test_tls_half_closed(server_context, client_context):
+    steps = (S("+OK"), HalfClose(), C("NOOP"))
+    with play(StartTLS(server_context), *steps) as server:
+        with encrypted(server, client_context) as client:
+            assert client.makefile("rb").read() == b"+OK\r\n"
+            client.sendall(b"NOOP\r\n")
+        assert server.wait_eof()
+    assert server.wire == b"NOOP\r\n"
+
+
+def test_tls_that_the_client_does_not_trust(server_context):
+    failing = pytest.raises(Unplayed, match="handshake")
+    with failing, play(StartTLS(server_context)) as server, pytest.raises(ssl.SSLError):
+        with encrypted(server, ssl.create_default_context()):
+            pass
+
+
+def test_tls_is_refused(server_context, client_context):
+    with play(RefusedTLS(server_context)) as server, pytest.raises(ssl.SSLError):
+        with encrypted(server, ssl.create_default_context()):
+            pass
+    failing = pytest.raises(ScriptError, match="the handshake succeeded")
+    with failing, play(RefusedTLS(server_context)) as server:
+        with encrypted(server, client_context) as client:
+            assert client.recv(64) == b""
+
+
+@pytest.mark.parametrize("sent", [b"NOOP\r\n", b""])
+def test_a_client_without_tls(server_context, sent):
+    failing = pytest.raises(Unplayed, match="handshake")
+    with failing, play(StartTLS(server_context), timeout=0.3) as server, connect(server) as client:
+        client.sendall(sent)
+        client.recv(64)
+
+
+def test_more_than_the_script_says_over_tls(server_context, client_context):
+    failing = pytest.raises(ScriptError, match="the script is over")
+    with failing, play(StartTLS(server_context)) as server:
+        with encrypted(server, client_context) as client:
+            client.sendall(b"QUIT\r\n")

@@ -17,7 +17,7 @@ typedef struct {
     PyObject *weakrefs;
     struct module_state *state; /* borrowed from the type's module */
     PyObject *sock;             /* underneath */
-    PyObject *server_hostname;  /* str, bytes or None */
+    PyObject *server_hostname;  /* str or None */
     PyObject *certificate;      /* the server's, DER; or None */
     bool verified;              /* that certificate was */
     bool has_cipher;

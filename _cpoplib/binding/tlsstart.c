@@ -61,10 +61,11 @@ encode_path(PyObject *value, PyObject **path)
     return PyUnicode_FSConverter(value, path) ? 0 : -1;
 }
 
+/* Of bytes; NULL for NULL and None. */
 static const char *
-text_of(PyObject *path)
+text_of(PyObject *bytes)
 {
-    return path == NULL ? NULL : PyBytes_AS_STRING(path);
+    return bytes == NULL || bytes == Py_None ? NULL : PyBytes_AS_STRING(bytes);
 }
 
 static struct ssl_ctx_st *
@@ -151,30 +152,38 @@ encode_host(PyObject *host)
     return encoded;
 }
 
+/* The text that sock.server_hostname is, as an ssl.SSLSocket has it. */
+static PyObject *
+decode_host(PyObject *encoded)
+{
+    if (encoded == Py_None) {
+        return Py_NewRef(Py_None);
+    }
+    return PyUnicode_DecodeASCII(PyBytes_AS_STRING(encoded),
+                                 PyBytes_GET_SIZE(encoded), NULL);
+}
+
 static PyObject *
 wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
               const struct tlsstart_options *options,
               struct ssl_ctx_st *config)
 {
     PyObject *encoded = encode_host(host);
+    PyObject *hostname = encoded == NULL ? NULL : decode_host(encoded);
     struct ssl_ctx_st *own = NULL;
     PyObject *wrapped = NULL;
 
-    if (encoded == NULL) {
-        return NULL;
-    }
-    if (config == NULL) {
+    if (hostname != NULL && config == NULL) {
         own = tlsstart_config(state, options);
         config = own;
     }
-    if (config != NULL) {
-        const char *name = encoded == Py_None ? NULL
-                                              : PyBytes_AS_STRING(encoded);
-
-        wrapped = tlssocket_wrap(state, sock, host, name, config);
+    if (hostname != NULL && config != NULL) {
+        wrapped = tlssocket_wrap(state, sock, hostname, text_of(encoded),
+                                 config);
     }
     pop_tls_config_free(own);
-    Py_DECREF(encoded);
+    Py_XDECREF(hostname);
+    Py_XDECREF(encoded);
     return wrapped;
 }
 

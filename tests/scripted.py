@@ -95,6 +95,13 @@ class C(_Step):
             raise ScriptError(f"the script says C: {self.line!r}, the client sent {line!r}")
 
 
+class Anything(_Step):
+    """The client may say what it likes until it leaves."""
+
+    def play(self, peer):
+        peer.ignore()
+
+
 class Pause(_Step):
     """The server does nothing for some seconds."""
 
@@ -281,6 +288,12 @@ class _Peer:
         line = bytes(self._unread[:end])
         del self._unread[:end]
         return line
+
+    def ignore(self):
+        with contextlib.suppress(_Gone, _Stopped):
+            while self._receive():
+                pass
+        self._unread.clear()
 
     def drain(self):
         """Reads until the client leaves or the test ends, and wants to see nothing."""

@@ -11,7 +11,9 @@ import poplib
 import socket
 
 import pytest
-from scripted import S, play
+from scripted import S, StartTLS, play
+
+from . import differences
 
 TIMEOUT = 5.0
 
@@ -47,6 +49,22 @@ def talk(pop):
                 yield client
 
     return talk
+
+
+@pytest.fixture(scope="session")
+def play_tls(server_context):
+    """play(), with TLS from the start."""
+
+    def play_tls(*steps, context=server_context, **options):
+        return play(StartTLS(context), *steps, **options)
+
+    return play_tls
+
+
+@pytest.fixture(scope="session")
+def takes_files(ours):
+    """Whether POP3_SSL has keyfile and certfile, and takes all its arguments by position."""
+    return ours or differences.poplib_takes_files()
 
 
 class SocketDouble:

@@ -4,6 +4,7 @@ A test that states both sides carries ``@pytest.mark.differs("name")``.  The int
 poplib may have learned some of it already: it is probed, not judged by its version.
 """
 
+import inspect
 import io
 import poplib
 
@@ -23,6 +24,8 @@ DIFFERENCES = {
     "use_after_close": "the AttributeError after close() says that the connection is closed",
     "own_error_proto": "error_proto is no subclass of poplib's",
     "lazy_modules": "importing the module imports no ssl",
+    "files_everywhere": "POP3_SSL takes keyfile and certfile, and all by position, on 3.12 too",
+    "no_deprecation": "keyfile and certfile give no DeprecationWarning",
 }
 
 
@@ -54,3 +57,8 @@ def poplib_checks_stat():
         return True
     except IndexError:
         return False
+
+
+def poplib_takes_files():
+    """Whether its POP3_SSL has keyfile and certfile, and takes all its arguments by position."""
+    return "keyfile" in inspect.signature(poplib.POP3_SSL).parameters

@@ -147,20 +147,23 @@ def test_tls_half_closed(server_context, client_context):
 
 
 def test_tls_that_the_client_does_not_trust(server_context):
-    failing = pytest.raises(Unplayed, match="handshake")
-    with failing, play(StartTLS(server_context)) as server, pytest.raises(ssl.SSLError):
-        with encrypted(server, ssl.create_default_context()):
-            pass
+    failing, refused = pytest.raises(Unplayed, match="handshake"), pytest.raises(ssl.SSLError)
+    context = ssl.create_default_context()
+    with failing, play(StartTLS(server_context)) as server, refused, encrypted(server, context):
+        pass
 
 
-def test_tls_is_refused(server_context, client_context):
-    with play(RefusedTLS(server_context)) as server, pytest.raises(ssl.SSLError):
-        with encrypted(server, ssl.create_default_context()):
-            pass
-    failing = pytest.raises(ScriptError, match="the handshake succeeded")
-    with failing, play(RefusedTLS(server_context)) as server:
-        with encrypted(server, client_context) as client:
-            assert client.recv(64) == b""
+def test_tls_is_refused(server_context):
+    context = ssl.create_default_context()
+    refused = pytest.raises(ssl.SSLError)
+    with play(RefusedTLS(server_context)) as server, refused, encrypted(server, context):
+        pass
+
+
+def test_tls_is_not_refused(server_context, client_context):
+    step, failing = RefusedTLS(server_context), pytest.raises(ScriptError, match="succeeded")
+    with failing, play(step) as server, encrypted(server, client_context) as client:
+        assert client.recv(64) == b""
 
 
 @pytest.mark.parametrize("sent", [b"NOOP\r\n", b""])
@@ -172,7 +175,6 @@ def test_a_client_without_tls(server_context, sent):
 
 
 def test_more_than_the_script_says_over_tls(server_context, client_context):
-    failing = pytest.raises(ScriptError, match="the script is over")
-    with failing, play(StartTLS(server_context)) as server:
-        with encrypted(server, client_context) as client:
-            client.sendall(b"QUIT\r\n")
+    step, failing = StartTLS(server_context), pytest.raises(ScriptError, match="script is over")
+    with failing, play(step) as server, encrypted(server, client_context) as client:
+        client.sendall(b"QUIT\r\n")

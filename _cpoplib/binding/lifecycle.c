@@ -21,9 +21,8 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
     return PyObject_SetAttr((PyObject *)self, name, value);
 }
 
-/* The socket module's sentinel for a timeout that was not given. */
-static PyObject *
-default_timeout(struct module_state *state)
+PyObject *
+lifecycle_default_timeout(struct module_state *state)
 {
     PyObject *module = module_package_attribute(state, state->name.socket);
     PyObject *timeout;
@@ -188,7 +187,7 @@ lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
         return -1;
     }
     if (timeout == NULL || timeout == Py_Ellipsis) {
-        no_timeout = default_timeout(self->state);
+        no_timeout = lifecycle_default_timeout(self->state);
         timeout = no_timeout;
     }
     if (timeout != NULL) {

@@ -14,6 +14,10 @@ PyObject *lifecycle_close(POP3Object *self);
 int lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
                       PyObject *timeout);
 
+/* The socket module's sentinel for a timeout that was not given; a new
+   reference, or NULL. */
+PyObject *lifecycle_default_timeout(struct module_state *state);
+
 /* self.sock = sock; self.file = sock.makefile('rb'), or a Reader in its
    place.  -1 and an exception. */
 int lifecycle_use_socket(POP3Object *self, PyObject *sock);

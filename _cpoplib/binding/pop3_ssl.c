@@ -152,29 +152,45 @@ set_options(POP3Object *self, const struct tlsstart_options *options)
     return self->tls_config == NULL ? -1 : 0;
 }
 
+/* init(self, host, port, timeout), all of them given. */
+static int
+call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
+          PyObject *timeout)
+{
+    PyObject *sentinel = NULL;
+    PyObject *result;
+
+    if (timeout == NULL || timeout == Py_Ellipsis) {
+        sentinel = lifecycle_default_timeout(self->state);
+        if (sentinel == NULL) {
+            return -1;
+        }
+        timeout = sentinel;
+    }
+    result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
+                                          NULL);
+    Py_XDECREF(sentinel);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* POP3.__init__(self, host, port, timeout), also where it was replaced. */
 static int
 call_base(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
 {
     struct module_state *state = self->state;
     PyObject *init;
-    PyObject *result;
+    int failed;
 
     init = PyObject_GetAttrString((PyObject *)state->pop3_type, "__init__");
     if (init == NULL) {
         return -1;
     }
-    if (init == state->own_init) {
-        Py_DECREF(init);
-        return lifecycle_connect(self, host, port, timeout);
-    }
-    result = timeout == NULL
-                 ? PyObject_CallFunctionObjArgs(init, self, host, port, NULL)
-                 : PyObject_CallFunctionObjArgs(init, self, host, port,
-                                                timeout, NULL);
+    failed = init == state->own_init
+                 ? lifecycle_connect(self, host, port, timeout)
+                 : call_init(self, init, host, port, timeout);
     Py_DECREF(init);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return failed;
 }
 
 static int

@@ -42,7 +42,6 @@ enum hook {
     X(makefile, "makefile")                                                   \
     X(match, "match")                                                         \
     X(maxline, "_MAXLINE")                                                    \
-    X(module, "__module__")                                                   \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(print, "print")                                                         \

@@ -322,20 +322,27 @@ wrap_by_context(PyObject *context, PyObject *sock, PyObject *host)
 
 /* --- which of them ------------------------------------------------------ */
 
-/* The attribute `name` of `object` is the text `expected`: 1, 0 or -1. */
+/* Whether it is ssl's own: by where it was defined, for what replaces it may
+   have taken on its names (functools.wraps).  1, 0 or -1. */
 static int
-attribute_is(PyObject *object, PyObject *name, const char *expected)
+is_own_factory(struct module_state *state, PyObject *ssl, PyObject *function)
 {
-    PyObject *value;
-    int is;
+    PyObject *name;
+    int own;
 
-    if (PyObject_GetOptionalAttr(object, name, &value) < 0) {
+    if (!PyModule_Check(ssl) || !PyFunction_Check(function) ||
+        PyFunction_GetGlobals(function) != PyModule_GetDict(ssl)) {
+        return 0;
+    }
+    name = PyObject_GetAttr(function, state->name.qualname);
+    if (name == NULL) {
         return -1;
     }
-    is = value != NULL && PyUnicode_Check(value) &&
-         PyUnicode_CompareWithASCIIString(value, expected) == 0;
-    Py_XDECREF(value);
-    return is;
+    own = PyUnicode_Check(name) &&
+          PyUnicode_CompareWithASCIIString(
+              name, "_create_unverified_context") == 0;
+    Py_DECREF(name);
+    return own;
 }
 
 /* Whether somebody has replaced ssl._create_stdlib_context: 1, 0 or -1.  Where
@@ -344,28 +351,23 @@ static int
 is_replaced(struct module_state *state)
 {
     PyObject *ssl = PyImport_GetModule(state->name.ssl);
-    PyObject *function;
-    int own;
+    PyObject *seen = NULL;
+    PyObject *function = NULL;
+    int own = -1;
 
     if (ssl == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
+    seen = module_package_attribute(state, state->name.ssl);
+    if (seen != NULL) {
+        function = PyObject_GetAttrString(seen, "_create_stdlib_context");
+    }
+    if (function != NULL) {
+        own = is_own_factory(state, ssl, function);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(seen);
     Py_DECREF(ssl);
-    ssl = module_package_attribute(state, state->name.ssl);
-    if (ssl == NULL) {
-        return -1;
-    }
-    function = PyObject_GetAttrString(ssl, "_create_stdlib_context");
-    Py_DECREF(ssl);
-    if (function == NULL) {
-        return -1;
-    }
-    own = attribute_is(function, state->name.module, "ssl");
-    if (own > 0) {
-        own = attribute_is(function, state->name.qualname,
-                           "_create_unverified_context");
-    }
-    Py_DECREF(function);
     return own < 0 ? -1 : !own;
 }
 

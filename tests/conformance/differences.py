@@ -25,6 +25,8 @@ DIFFERENCES = {
     "own_error_proto": "error_proto is no subclass of poplib's",
     "lazy_modules": "importing the module imports no ssl",
     "files_everywhere": "POP3_SSL takes keyfile and certfile, and all by position, on 3.12 too",
+    "lazy_context": "POP3_SSL.context is made when it is first asked for",
+    "context_kept": "a .context from before the constructor is used, not replaced",
     "no_deprecation": "keyfile and certfile give no DeprecationWarning",
 }
 

@@ -13,6 +13,16 @@ is_passing(int number)
     return pop_wait_is_due(number) || number == EINTR;
 }
 
+/* The first failure is the cause: OpenSSL then tries to send an alert, and
+   that fails too. */
+static void
+note_failure(struct pop_tls_socket *self, int number)
+{
+    if (self->sys == 0 && !self->eof) {
+        self->sys = number;
+    }
+}
+
 static int
 bio_read(BIO *bio, char *space, int room)
 {
@@ -27,7 +37,7 @@ bio_read(BIO *bio, char *space, int room)
         BIO_set_retry_read(bio);
     }
     else if (n < 0) {
-        self->sys = errno;
+        note_failure(self, errno);
     }
     return (int)n;
 }
@@ -44,7 +54,7 @@ bio_write(BIO *bio, const char *bytes, int length)
         BIO_set_retry_write(bio);
     }
     else if (n < 0) {
-        self->sys = errno;
+        note_failure(self, errno);
     }
     return (int)n;
 }

@@ -166,17 +166,6 @@ raise_made(PyObject *exception)
     }
 }
 
-static void
-raise_ssl(const char *name, enum ssl_number number, const char *words)
-{
-    PyObject *text = PyUnicode_FromString(words);
-
-    if (text != NULL) {
-        raise_made(new_ssl_error(name, number, text));
-        Py_DECREF(text);
-    }
-}
-
 /* What the ssl module's text says, without the place in its source:
    "[SSL: WRONG_VERSION_NUMBER] wrong version number", and our own words. */
 static PyObject *
@@ -234,6 +223,36 @@ set_details(PyObject *exception, const struct pop_error *error,
     }
     return set(exception, "verify_message",
                PyUnicode_DecodeFSDefault(error->text));
+}
+
+/* Without a code of OpenSSL's; library and reason may be NULL. */
+static void
+raise_ssl(const char *type, enum ssl_number number, const char *words,
+          const char *library, const char *reason)
+{
+    static const struct pop_error nothing = {0};
+    PyObject *text = PyUnicode_FromString(words);
+    PyObject *exception;
+
+    if (text == NULL) {
+        return;
+    }
+    exception = new_ssl_error(type, number, text);
+    Py_DECREF(text);
+    if (exception != NULL &&
+        set_details(exception, &nothing, library, reason) < 0) {
+        Py_CLEAR(exception);
+    }
+    raise_made(exception);
+}
+
+static void
+raise_tls_eof(void)
+{
+    raise_ssl("SSLEOFError", NUMBER_EOF,
+              "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation "
+              "of protocol",
+              "SSL", "UNEXPECTED_EOF_WHILE_READING");
 }
 
 static void
@@ -303,16 +322,15 @@ errors_raise(struct module_state *state, enum pop_status status,
         raise_tls(error);
         break;
     case POP_TLS_EOF:
-        raise_ssl("SSLEOFError", NUMBER_EOF,
-                  "EOF occurred in violation of protocol");
+        raise_tls_eof();
         break;
     case POP_WANT_READ:
         raise_ssl("SSLWantReadError", NUMBER_WANT_READ,
-                  "The operation did not complete (read)");
+                  "The operation did not complete (read)", NULL, NULL);
         break;
     case POP_WANT_WRITE:
         raise_ssl("SSLWantWriteError", NUMBER_WANT_WRITE,
-                  "The operation did not complete (write)");
+                  "The operation did not complete (write)", NULL, NULL);
         break;
     case POP_HOST:
         break;

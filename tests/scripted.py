@@ -96,10 +96,13 @@ class C(_Step):
 
 
 class Anything(_Step):
-    """The client may say what it likes until it leaves."""
+    """The client may say what it likes: until it leaves, or ``once``."""
+
+    def __init__(self, once=False):
+        self.once = once
 
     def play(self, peer):
-        peer.ignore()
+        peer.ignore(self.once)
 
 
 class Pause(_Step):
@@ -289,9 +292,9 @@ class _Peer:
         del self._unread[:end]
         return line
 
-    def ignore(self):
+    def ignore(self, once):
         with contextlib.suppress(_Gone, _Stopped):
-            while self._receive():
+            while self._receive() and not once:
                 pass
         self._unread.clear()
 

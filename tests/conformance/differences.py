@@ -27,6 +27,9 @@ DIFFERENCES = {
     "files_everywhere": "POP3_SSL takes keyfile and certfile, and all by position, on 3.12 too",
     "lazy_context": "POP3_SSL.context is made when it is first asked for",
     "context_kept": "a .context from before the constructor is used, not replaced",
+    "stls_files": "stls() takes keyfile and certfile",
+    "stls_injection": "octets behind the reply to STLS are an error, before any handshake",
+    "stls_failure": "a failed handshake in stls() leaves the connection closed",
     "no_deprecation": "keyfile and certfile give no DeprecationWarning",
 }
 

@@ -30,6 +30,17 @@ DIFFERENCES = {
     "stls_files": "stls() takes keyfile and certfile",
     "stls_injection": "octets behind the reply to STLS are an error, before any handshake",
     "stls_failure": "a failed handshake in stls() leaves the connection closed",
+    "native_socket": "without context= .sock is a TLSSocket, no ssl.SSLSocket",
+    "tls_minimum": "TLS 1.2 is the least on every version",
+    "tls_unique": "the channel binding tls-unique is None in TLS 1.3",
+    "tls_texts": "the text of a TLS error or timeout names no place in the ssl module's source",
+    "tls_eof": "the end of the stream in a handshake is an SSLEOFError on every version",
+    "wrong_host": "the text about a certificate for another host names its hosts too",
+    "verify_option": "verify is a keyword-only argument of POP3_SSL and stls()",
+    "encrypted_key": "a keyfile that is encrypted is an SSLError, the password is not asked for",
+    "have_ssl": "HAVE_SSL is True, and there is TLS, where the interpreter has no ssl module",
+    "key_log": "SSLKEYLOGFILE is not heeded",
+    "final_dot": "the server name is sent without a final dot",
     "no_deprecation": "keyfile and certfile give no DeprecationWarning",
 }
 

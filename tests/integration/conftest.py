@@ -1,5 +1,6 @@
 import importlib
 import poplib
+import ssl
 
 import pytest
 from certificates import HOSTS, PAST, WRONG_HOST
@@ -11,16 +12,30 @@ TIMEOUT = 30
 
 
 class Library:
-    """One of the two implementations under test, and its connections."""
+    """One of the two implementations under test, and its connections.
 
-    def __init__(self, name, dovecot):
+    link says what they go over: "plain"; TLS from the start ("pop3s") or by STLS ("stls"); and
+    with "context" behind that they are given an ssl.SSLContext, which verifies.
+    """
+
+    def __init__(self, name, dovecot, link="plain"):
         self.module = importlib.import_module(name)
         self.dovecot = dovecot
+        self.link, *with_context = link.split()
+        self.options = {}
+        if with_context:
+            self.options["context"] = ssl.create_default_context(cafile=dovecot.ca_file)
         self._clients = []
 
     def connect(self, host="127.0.0.1"):
-        client = self.module.POP3(host, self.dovecot.port, timeout=TIMEOUT)
+        if self.link == "pop3s":
+            port = self.dovecot.tls_port
+            client = self.module.POP3_SSL(host, port, timeout=TIMEOUT, **self.options)
+        else:
+            client = self.module.POP3(host, self.dovecot.port, timeout=TIMEOUT)
         self._clients.append(client)
+        if self.link == "stls":
+            client.stls(**self.options)
         return client
 
     def login(self, mailbox, **where):
@@ -49,17 +64,23 @@ class Library:
         return type(result), result
 
 
+@pytest.fixture
+def link():
+    """What the connections of ``library`` and ``both`` go over; tests parametrise it."""
+    return "plain"
+
+
 @pytest.fixture(params=["stdlib", "poplib_c"])
-def library(request, dovecot):
-    library = Library({"stdlib": "poplib"}.get(request.param, request.param), dovecot)
+def library(request, dovecot, link):
+    library = Library({"stdlib": "poplib"}.get(request.param, request.param), dovecot, link)
     yield library
     library.close()
 
 
 @pytest.fixture
-def both(dovecot):
+def both(dovecot, link):
     """The two libraries, the oracle first."""
-    libraries = Library("poplib", dovecot), Library("poplib_c", dovecot)
+    libraries = Library("poplib", dovecot, link), Library("poplib_c", dovecot, link)
     yield libraries
     for library in libraries:
         library.close()

@@ -5,6 +5,9 @@ import poplib
 import pytest
 
 
+over_tls_too = pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context", "stls"])
+
+
 def wrong(messages, is_right):
     """The names of the messages for which is_right(number, message) does not hold."""
     return [
@@ -21,6 +24,7 @@ def test_stat(pop, messages):
     assert pop.stat() == (len(messages), sum(message.size for message in messages))
 
 
+@over_tls_too
 def test_list(pop, messages):
     listing = [b"%d %d" % (number, message.size) for number, message in enumerate(messages, 1)]
     octets = sum(len(line) + 2 for line in listing)
@@ -31,6 +35,7 @@ def test_list_of_one(pop, messages):
     assert not wrong(messages, lambda n, message: pop.list(n) == b"+OK %d %d" % (n, message.size))
 
 
+@over_tls_too
 def test_uidl(pop, messages):
     response, listing, octets = pop.uidl()
     numbers, uids = zip(*(line.split(b" ") for line in listing))
@@ -41,6 +46,7 @@ def test_uidl(pop, messages):
     assert not wrong(messages, lambda n, _: pop.uidl(n) == b"+OK " + listing[n - 1])
 
 
+@over_tls_too
 def test_retr(pop, messages):
     def is_right(number, message):
         response, lines, octets = pop.retr(number)
@@ -63,6 +69,7 @@ def test_top(pop, messages, count):
     assert not wrong(messages, is_right)
 
 
+@over_tls_too
 def test_same_as_poplib(both, full_mailbox, messages, lines_of_any_length):
     theirs, ours = (library.login(full_mailbox) for library in both)
 

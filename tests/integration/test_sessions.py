@@ -15,6 +15,7 @@ def test_every_address(library, small_mailbox, dovecot):
         assert client.quit().startswith(b"+OK")
 
 
+@pytest.mark.parametrize("link", ["plain", "pop3s", "stls"])
 def test_quit_closes(library):
     client = library.connect()
     assert client.quit() == b"+OK Logging out"
@@ -85,6 +86,7 @@ def test_mailbox_in_use(both, dovecot):
         library.login(mailbox).quit()
 
 
+@pytest.mark.parametrize("link", ["plain", "pop3s"])
 def test_too_many_bad_commands(library):
     """Dovecot closes the connection; how the client learns of it is a matter of timing."""
     client = library.connect()
@@ -108,6 +110,7 @@ def test_many_connections(library, small_mailbox, dovecot):
         client.quit()
 
 
+@pytest.mark.parametrize("link", ["plain", "pop3s"])
 def test_many_connections_without_quit(library, small_mailbox):
     for number in range(50):
         client = library.login(small_mailbox)
@@ -115,6 +118,7 @@ def test_many_connections_without_quit(library, small_mailbox):
         client.close()
 
 
+@pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context"])
 def test_threads_with_a_connection_each(library, full_mailbox, messages):
     start = threading.Barrier(THREADS, timeout=30)
     fitting = [(n, m) for n, m in enumerate(messages, 1) if m.longest_line <= 2048]

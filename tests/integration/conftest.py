@@ -70,20 +70,29 @@ def link():
     return "plain"
 
 
+@pytest.fixture
+def make_library():
+    """Library(), closed at the end."""
+    made = []
+
+    def make_library(*arguments):
+        made.append(Library(*arguments))
+        return made[-1]
+
+    yield make_library
+    for library in made:
+        library.close()
+
+
 @pytest.fixture(params=["stdlib", "poplib_c"])
-def library(request, dovecot, link):
-    library = Library({"stdlib": "poplib"}.get(request.param, request.param), dovecot, link)
-    yield library
-    library.close()
+def library(request, make_library, dovecot, link):
+    return make_library({"stdlib": "poplib"}.get(request.param, request.param), dovecot, link)
 
 
 @pytest.fixture
-def both(dovecot, link):
+def both(make_library, dovecot, link):
     """The two libraries, the oracle first."""
-    libraries = Library("poplib", dovecot, link), Library("poplib_c", dovecot, link)
-    yield libraries
-    for library in libraries:
-        library.close()
+    return make_library("poplib", dovecot, link), make_library("poplib_c", dovecot, link)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import poplib
 
 import pytest
 
-
 over_tls_too = pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context", "stls"])
 
 

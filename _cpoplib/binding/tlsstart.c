@@ -339,8 +339,8 @@ is_own_factory(struct module_state *state, PyObject *ssl, PyObject *function)
         return -1;
     }
     own = PyUnicode_Check(name) &&
-          PyUnicode_CompareWithASCIIString(
-              name, "_create_unverified_context") == 0;
+          PyUnicode_CompareWithASCIIString(name,
+                                           "_create_unverified_context") == 0;
     Py_DECREF(name);
     return own;
 }

@@ -39,7 +39,6 @@ DIFFERENCES = {
     "verify_option": "verify is a keyword-only argument of POP3_SSL and stls()",
     "encrypted_key": "a keyfile that is encrypted is an SSLError, the password is not asked for",
     "have_ssl": "HAVE_SSL is True, and there is TLS, where the interpreter has no ssl module",
-    "key_log": "SSLKEYLOGFILE is not heeded",
     "final_dot": "the server name is sent without a final dot",
     "no_deprecation": "keyfile and certfile give no DeprecationWarning",
 }

@@ -284,6 +284,11 @@ send_bytes(TLSSocketObject *self, const char *bytes, Py_ssize_t length,
             .length = (size_t)(length - sent),
         };
 
+        /* close() may have come between two parts. */
+        if (sent > 0 && self->sock_closed) {
+            errors_raise_closed_meanwhile();
+            return -1;
+        }
         if (move(self, send_some, &outgoing) < 0) {
             return -1;
         }

@@ -4,6 +4,7 @@ import array
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 
 import pytest
@@ -22,6 +23,12 @@ def pair(request, server_context):
         stack.callback(here.close)
         stack.callback(there.close)
         yield here, there
+
+
+def skip_old(sock):
+    """The ssl module of Python 3.9 knows less."""
+    if isinstance(sock, ssl.SSLSocket) and sys.version_info < (3, 10):
+        pytest.skip("not in the ssl module of Python 3.9")
 
 
 def read_all(sock, octets):
@@ -87,6 +94,7 @@ def test_recv_into(pair, receive, expected):
 
 def test_recv_into_items_of_several_octets(pair):
     here, there = pair
+    skip_old(here)
     there.sendall(b"abcdefgh")
     numbers = array.array("L", [0, 0])
     assert here.recv_into(numbers) == 8
@@ -174,6 +182,8 @@ def test_end_of_the_stream(pair, notify):
 def test_send(pair, send, data):
     here, there = pair
     octets = bytes(memoryview(data).cast("B")) if len(data) else b""
+    if not octets:
+        skip_old(here)
     assert send(here, data) in (None, len(octets))
     here.sendall(b"!")
     assert read_all(there, len(octets) + 1) == octets + b"!"

@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from .support import SHORT, TIMEOUT, Call, lasts
-from .tls import KINDS, tls_pair, tls_socket, wait_readable
+from .tls import KINDS, settle, tls_pair, tls_socket, wait_readable
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -194,6 +194,7 @@ def test_with_statement(pair):
 def test_nothing_is_said_at_the_end(ours):
     """close() is the end of the stream without close_notify."""
     here, there = ours
+    settle(here, there)
     there.suppress_ragged_eofs = False
     here.close()
     with pytest.raises(ssl.SSLEOFError):
@@ -231,20 +232,32 @@ def test_close_while_a_thread_waits(ours, timeout, name, part):
 
 
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
-@pytest.mark.parametrize("name", ["send", "sendall", "write"])
-def test_close_while_a_thread_sends(ours, timeout, name):
+def test_close_while_a_thread_sends(ours, timeout):
     here, _ = ours
-
-    def fill():
-        while True:
-            getattr(here, name)(2**20 * b"x")
-
     here.settimeout(timeout)
-    call = Call(fill)
+    call = Call(here.sendall, 2**24 * b"x")
     assert call.is_blocked()
     here.close()
     check_aborted(call)
     assert here.fileno() == -1
+
+
+@pytest.mark.parametrize("pause", [0.001, 0.005, 0.01, 0.02])
+def test_close_between_two_parts_of_what_is_sent(ours, pause):
+    """Wherever it comes, it is the one call of sendall() that is interrupted."""
+    here, there = ours
+
+    def read():
+        with contextlib.suppress(OSError):
+            while there.recv(2**16):
+                pass
+
+    reading = Call(read)
+    call = Call(here.sendall, bytes(2**26))
+    assert call.is_blocked(pause)
+    here.close()
+    check_aborted(call)
+    assert reading.end() is None
 
 
 def test_close_while_threads_wait_for_their_turn(ours):

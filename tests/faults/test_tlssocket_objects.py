@@ -9,7 +9,7 @@ import pytest
 
 from poplib_c import TLSSocket
 
-from .tls import KINDS, greeted, tls_pair, tls_socket
+from .tls import KINDS, greeted, settle, tls_pair, tls_socket
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -92,6 +92,7 @@ def unclosed(function):
 @kinds
 def test_dropped_without_close(server_context, kind):
     here, there = tls_pair(KINDS[kind], server_context)
+    settle(here, there)
     reference = weakref.ref(here)
     boxes = [here]
     del here
@@ -106,6 +107,7 @@ def test_dropped_without_close(server_context, kind):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_cycles_are_collected(server_context, way, closed):
     here, there = tls_pair(tls_socket, server_context)
+    settle(here, there)
     reference = weakref.ref(here)
     if way == "attribute":
         here.itself = [here]

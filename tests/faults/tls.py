@@ -112,6 +112,13 @@ def greeted(context, module=poplib_c, timeout=TIMEOUT, relay=None, **options):
                 client.close()
 
 
+def settle(here, there):
+    """Receives what comes behind a handshake, and an octet: nothing is left unread."""
+    there.sendall(b"!")
+    assert here.recv(1) == b"!"
+    assert not wait_readable(here, 0)
+
+
 class Records:
     """Octets of one direction, taken apart into TLS records."""
 

@@ -16,7 +16,20 @@ from poplib_c.testing import POP3Server
 from .support import SHORT, TIMEOUT, lasts
 from .tls import DATA, HANDSHAKE, HOST, Cut, Relay, Reset, make_context
 
-MODULES = [poplib, poplib_c]
+
+class ByContext:
+    """poplib_c with an ssl.SSLContext of the user's."""
+
+    error_proto = poplib_c.error_proto
+
+    @staticmethod
+    def POP3_SSL(*arguments, **options):
+        context = ssl._create_unverified_context()
+        return poplib_c.POP3_SSL(*arguments, context=context, **options)
+
+
+OURS = [poplib_c, ByContext]
+MODULES = [poplib, *OURS]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 MESSAGE = b"Subject: x\r\n\r\n" + b"".join(b"line %d\r\n" % n for n in range(4000))
 
@@ -70,7 +83,7 @@ def check_dead(module, client):
     if client is None or client.sock is None:
         return  # The constructor, and quit(), have let it go.
     sock = client.sock
-    if module is poplib_c:
+    if module in OURS:
         for command in (client.noop, client.uidl):
             with lasts(0, 1), pytest.raises((OSError, poplib_c.error_proto)):
                 command()
@@ -84,14 +97,13 @@ def check_dead(module, client):
 
 
 def compare(server, plan, **options):
-    """The same from both; what ours has come to."""
+    """The same from all; what they have come to."""
     outcomes = []
     for module in MODULES:
         with Relay(server.address, plan) as relay:
             outcomes.append(dialogue(module, relay.address, **options))
-    theirs, ours = outcomes
-    assert ours == theirs
-    return ours
+    assert outcomes == 3 * [outcomes[0]]
+    return outcomes[0]
 
 
 def records_of(server):
@@ -230,7 +242,7 @@ def test_server_that_has_no_tls(answer):
     for module in MODULES:
         with play(Raw(answer), Hello()) as server:
             outcomes.append(dialogue(module, (server.host, server.port)))
-    assert outcomes[0] == outcomes[1]
+    assert outcomes == 3 * [outcomes[0]]
     assert outcomes[0][0][0] == "SSLError" or outcomes[0][0] == "SSLEOFError"
 
 

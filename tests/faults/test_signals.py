@@ -140,10 +140,10 @@ def test_handler_that_raises_while_receiving(way, timeout, part):
 def test_handler_that_raises_while_sending(wired, sock_class, timeout):
     client, _ = wired(timeout=timeout, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    guard = threading.Timer(2, client.close)
+    guard = threading.Timer(5, client.close)
     guard.start()
     try:
-        with pulses(interrupt), lasts(0, 1), pytest.raises(Interrupted):
+        with pulses(interrupt), lasts(0, 3), pytest.raises(Interrupted):
             client._putline(2**24 * b"x")
     finally:
         guard.cancel()

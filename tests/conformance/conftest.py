@@ -11,11 +11,10 @@ import poplib
 import socket
 
 import pytest
-from scripted import S, StartTLS, play
+from scripted import StartTLS, play
 
 from . import differences
-
-TIMEOUT = 5.0
+from .links import LINKS, TIMEOUT, Link
 
 
 def pytest_configure(config):
@@ -33,17 +32,29 @@ def ours(pop):
     return pop is not poplib
 
 
-@pytest.fixture(scope="session")
-def talk(pop):
+@pytest.fixture
+def make_link(pop, server_context, client_context):
+    """make_link(name): a Link of that name, one of LINKS."""
+    return lambda name: Link(pop, name, server_context, client_context)
+
+
+@pytest.fixture(params=LINKS)
+def link(request, make_link):
+    """Each of the links in turn; tests and modules for which some make no sense choose others."""
+    return make_link(request.param)
+
+
+@pytest.fixture
+def talk(pop, link):
     """``with talk(*steps) as client``: a client that has been greeted plays the steps.
 
-    ``timeout`` counts from then on, so that it may be short.
+    It does so through every link.  ``timeout`` counts from then on, so that it may be short.
     """
 
     @contextlib.contextmanager
     def talk(*steps, greeting="+OK ready", cls=pop.POP3, timeout=TIMEOUT, **options):
-        with play(S(greeting), *steps) as server:
-            client = cls(server.host, server.port, TIMEOUT, **options)
+        with play(*link.opening(greeting), *steps) as server:
+            client = link.connect(server, cls, **options)
             with contextlib.closing(client):
                 client.sock.settimeout(timeout)
                 yield client

@@ -11,6 +11,8 @@ from unittest import mock
 import pytest
 from scripted import C, Raw, S, play
 
+from .links import through
+
 NAMES = ["host", "port", "_tls_established", "sock", "file", "_debugging", "welcome"]
 
 
@@ -193,7 +195,7 @@ def test_init_that_never_calls_the_original(pop):
         assert client.quit() == b"+OK"
 
 
-def test_properties_for_sock_and_file(pop):
+def test_properties_for_sock_and_file(pop, talk):
     class Guarded(pop.POP3):
         @property
         def sock(self):
@@ -211,11 +213,9 @@ def test_properties_for_sock_and_file(pop):
         def file(self, file):
             self.kept["file"] = file
 
-    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a", ".")) as server:
-        client = Guarded(server.host, server.port, 5)
+    with talk(C("RETR 1"), S("+OK", "a", "."), cls=Guarded) as client:
         assert "sock" not in vars(client) and "file" not in vars(client)
         assert client.retr(1) == (b"+OK", [b"a"], 3)
-        client.close()
 
 
 def test_getattr_hooks_of_a_subclass(pop, offline):
@@ -382,6 +382,7 @@ class CountingSocket(socket.socket):
         super().sendall(data)
 
 
+@through("plain")
 def test_socket_with_methods_of_its_own(pop, talk):
     class Counted(pop.POP3):
         def _create_socket(self, timeout):

@@ -8,6 +8,8 @@ import threading
 import pytest
 from scripted import Await, C, Close, Reset, S, play
 
+from .links import through
+
 
 class Journal:
     """A socket and a file that note what is done to them, and fail where told."""
@@ -107,16 +109,17 @@ def test_the_last_error_wins(pop):
     assert caught.value.__context__ is first
 
 
-def test_the_server_sees_the_end(pop):
-    with play(S("+OK ready")) as server:
-        client = pop.POP3(server.host, server.port, 5)
+def test_the_server_sees_the_end(pop, link):
+    with play(*link.opening("+OK ready")) as server:
+        client = link.connect(server, pop.POP3)
+        said = server.wire
         sock, file = client.sock, client.file
         client.close()
         assert server.wait_eof()
         assert sock.fileno() == -1
         assert file.closed
         client.close()
-    assert server.wire == b""
+    assert server.wire == said
 
 
 @pytest.mark.parametrize("end", [Close(), Reset()], ids=repr)
@@ -154,9 +157,9 @@ def test_shutdown_while_another_thread_reads(talk):
         assert len(outcome) == 1 and issubclass(outcome[0], Exception)
 
 
-def test_quit(pop):
-    with play(S("+OK ready"), C("QUIT"), S("+OK bye")) as server:
-        client = pop.POP3(server.host, server.port, 5)
+def test_quit(pop, link):
+    with play(*link.opening("+OK ready"), C("QUIT"), S("+OK bye")) as server:
+        client = link.connect(server, pop.POP3)
         sock = client.sock
         assert client.quit() == b"+OK bye"
         assert client.sock is client.file is None
@@ -234,6 +237,7 @@ def test_quit_that_times_out(talk, ours):
         assert (sock.fileno() == -1) is ours
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("quit_releases")
 def test_quit_with_a_hook_that_fails(pop, talk, ours):
     class Failing(pop.POP3):

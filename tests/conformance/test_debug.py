@@ -184,7 +184,7 @@ def hook(event, arguments):
         print(event)
 
 sys.addaudithook(hook)
-client = pop.POP3(host, port, 5)
+client = getattr(pop, sys.argv[5])(host, port, timeout=5)
 client.set_debuglevel(level)
 client.stat()
 try:
@@ -236,15 +236,16 @@ True
 """
 
 
+@pytest.mark.parametrize("cls", ["POP3", "POP3_SSL"])
 @pytest.mark.parametrize("level, output", [(0, EVENTS), (2, EVENTS_AND_COMMANDS)])
-def test_audit_events(pop, level, output):
+def test_audit_events(pop, play_tls, cls, level, output):
     """In a process of its own, for a hook cannot be removed.  A veto keeps a line back."""
     steps = [
         *(S("+OK ready"), C("STAT"), S("+OK 2 320")),
         *(C("RETR 1"), S("+OK", "a", "."), C("QUIT"), S("+OK bye")),
     ]
-    with play(*steps, timeout=20) as server:
-        arguments = [pop.__name__, server.host, str(server.port), str(level)]
+    with (play if cls == "POP3" else play_tls)(*steps, timeout=20) as server:
+        arguments = [pop.__name__, server.host, str(server.port), str(level), cls]
         child = subprocess.run(
             [sys.executable, "-c", AUDITED, *arguments],
             stdout=subprocess.PIPE,

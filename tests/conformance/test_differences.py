@@ -11,6 +11,7 @@ import pytest
 from scripted import C, Close, Raw, S, play
 
 from . import differences
+from .links import through
 
 CONTROLS = [chr(code) for code in (*range(0x20), 0x7F)]
 
@@ -118,6 +119,7 @@ FORMAT = "Invalid STAT response format"
 NUMBERS = "Invalid STAT response data: non-numeric values"
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("malformed_stat")
 @pytest.mark.parametrize(
     "reply, text, error",
@@ -167,6 +169,7 @@ def test_capa_of_a_lost_connection(pop, talk, ours, steps, reason):
         assert caught.value.args == (expected,)
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("capa_lines")
 @pytest.mark.parametrize(
     "lines, capabilities, error",
@@ -214,6 +217,7 @@ def test_long_message_line_through_a_double(pop, offline, ours):
         client.retr(1)
 
 
+@through("plain", "tls")
 @pytest.mark.differs("max_line_option")
 @pytest.mark.parametrize("way", ["constructor", "set_options"])
 @pytest.mark.parametrize(
@@ -237,6 +241,7 @@ def test_max_line(pop, talk, ours, way, limit, longest):
         assert caught.value.args == ("line too long",)
 
 
+@through("plain", "tls")
 @pytest.mark.differs("max_line_option")
 def test_no_max_line(pop, talk, ours):
     if not ours:

@@ -11,6 +11,8 @@ from unittest import mock
 import pytest
 from scripted import C, S, play
 
+from .links import through
+
 HOOKS = [
     "_putline",
     "_putcmd",
@@ -127,23 +129,24 @@ def script(calls):
     return steps
 
 
+@through("plain", "tls")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize("name, arguments, calls", CALLS, ids=[repr(call[:2]) for call in CALLS])
-def test_calls_of_a_command(pop, way, name, arguments, calls):
-    plain = outcome(pop, way, (), name, arguments, calls, [])
+def test_calls_of_a_command(pop, link, way, name, arguments, calls):
+    plain = outcome(pop, link, way, (), name, arguments, calls, [])
     for names in [HOOKS, *([hook] for hook in HOOKS)]:
         expected = [call for call in calls if call[0] in names]
-        assert outcome(pop, way, names, name, arguments, calls, expected) == plain
+        assert outcome(pop, link, way, names, name, arguments, calls, expected) == plain
 
 
-def outcome(pop, way, names, name, arguments, calls, expected):
+def outcome(pop, link, way, names, name, arguments, calls, expected):
     """The command's result, after checking which of the replaced methods were called."""
     noted = []
     with contextlib.ExitStack() as stack:
         cls, prepare = stack.enter_context(way(pop, names, noted))
         greeting = "+OK <1896.697170952@dbc.mtview.ca.us>"
-        server = stack.enter_context(play(S(greeting), *script(calls)))
-        client = cls(server.host, server.port, 5)
+        server = stack.enter_context(play(*link.opening(greeting), *script(calls)))
+        client = link.connect(server, cls)
         stack.callback(pop.POP3.close, client)
         prepare(client)
         noted.clear()
@@ -152,13 +155,15 @@ def outcome(pop, way, names, name, arguments, calls, expected):
     return result
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.parametrize("way", [in_a_subclass, on_the_class], ids=lambda way: way.__name__)
-def test_calls_of_the_constructor(pop, way):
-    expected = [("_create_socket", 4), ("_getresp",), ("_getline",)]
+def test_calls_of_the_constructor(pop, link, way):
+    expected = [("_create_socket", 5), ("_getresp",), ("_getline",)]
     for names in [[*HOOKS, "_create_socket"], *([call[0]] for call in expected)]:
         noted = []
-        with way(pop, names, noted) as (cls, _), play(S("+OK ready")) as server:
-            client = cls(server.host, server.port, 4)
+        steps = link.opening("+OK ready")
+        with way(pop, names, noted) as (cls, _), play(*steps) as server:
+            client = link.connect(server, cls)
             assert noted == [call for call in expected if call[0] in names]
             assert client.welcome == b"+OK ready"
             client.close()
@@ -245,6 +250,7 @@ def test_putcmd_overridden_to_rewrite_commands(pop, talk):
         assert client.user("alice") == b"+OK"
 
 
+@through("plain", "tls", "tls context")
 def test_getline_overridden_with_lines_of_its_own(pop, talk):
     class Canned(pop.POP3):
         lines = iter([(b"+OK", 3), (b"a", 100), (b"..b", 10), (b"", 7), (b".", 5), (b"-no", 3)])

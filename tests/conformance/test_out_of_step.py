@@ -7,10 +7,13 @@ Where a script's steps are given to poplib alone, poplib_c sends nothing.
 import os
 import signal
 import socket
+import ssl
 import threading
 
 import pytest
-from scripted import Await, C, Close, Raw, S, play
+from scripted import Await, C, Close, Raw, S
+
+from .links import through
 
 
 def check_out_of_step(pop, client):
@@ -102,6 +105,7 @@ def test_after_an_interrupt(pop, talk, ours):
         signal.signal(signal.SIGUSR1, before)
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("out_of_step")
 @pytest.mark.parametrize("part", ["", "+O", "+OK\r\n", "+OK\r\na\r\n"])
 def test_after_a_timeout(talk, ours, part):
@@ -128,12 +132,15 @@ def test_close_after_a_timeout(talk):
         assert sock.fileno() == -1
 
 
-def test_after_the_end_of_the_connection(pop, talk):
+def test_after_the_end_of_the_connection(pop, talk, link):
+    kinds = [pop.error_proto, ConnectionError]
+    if link.way != "plain":
+        kinds.append(ssl.SSLError)
     with talk(C("NOOP"), Close()) as client:
         with pytest.raises(pop.error_proto):
             client.noop()
         for command in (client.noop, client.list):
-            with pytest.raises((pop.error_proto, ConnectionError)):
+            with pytest.raises(tuple(kinds)):
                 command()
 
 
@@ -163,17 +170,16 @@ def test_reply_nobody_asked_for(pop, talk, ours, command, wire, lines, unasked):
             assert client.rset().startswith(b"+")
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("unasked_reply")
-def test_greeting_of_two_lines(pop, ours):
+def test_greeting_of_two_lines(pop, talk, ours):
     again = [] if ours else [C("NOOP")]
-    with play(S("+OK ready", "+OK really"), *again) as server:
-        client = pop.POP3(server.host, server.port, 5)
+    with talk(*again, greeting="+OK ready\r\n+OK really") as client:
         assert client.getwelcome() == b"+OK ready"
         if ours:
             check_out_of_step(pop, client)
         else:
             assert client.noop() == b"+OK really"
-            client.close()
 
 
 @pytest.mark.differs("unasked_reply")
@@ -233,6 +239,7 @@ def test_commands_written_past_putcmd(talk):
         assert client.noop() == b"+OK done"
 
 
+@through("plain", "tls", "tls context")
 def test_an_error_at_the_end_of_a_reply(pop, talk):
     class Picky(pop.POP3):
         def _getlongresp(self):

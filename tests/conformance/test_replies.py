@@ -7,6 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted import EACH, C, Raw, S, play
 
+from .links import through
+
 FEW = settings(max_examples=40, deadline=None)
 MANY = settings(max_examples=300, deadline=None)
 
@@ -44,6 +46,7 @@ def retr(pop, *pieces):
     return result
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line",
     [
@@ -74,6 +77,7 @@ def test_greeting_that_begins_with_plus(pop, line):
         client.close()
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line", [b"", b"-", b"-ERR", b"-ERR [IN-USE] no", b" +OK", b"OK", b".", b"\x00+OK", b"\xff"]
 )
@@ -87,6 +91,7 @@ def test_status_line_that_does_not(pop, talk, line, command):
         assert client.rset() == b"+OK"
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "wire, text",
     [

@@ -16,6 +16,11 @@ ACCEPTED = (C("STLS"), S("+OK begin"))
 NOOP = (C("NOOP"), S("+OK done"))
 
 
+@pytest.fixture
+def link(make_link):
+    return make_link("plain")
+
+
 @pytest.fixture(params=["no context", "context"])
 def context(request, client_context):
     """What stls() is given."""

@@ -12,6 +12,8 @@ import sys
 import pytest
 from scripted import Anything, C, Close, RefusedTLS, S, StartTLS, play
 
+from .links import through
+
 READY = S("+OK ready")
 NOOP = (C("NOOP"), S("+OK done"))
 
@@ -204,6 +206,7 @@ def test_wrong_host(pop, ours, client_context, authority, elsewhere, host, text)
     assert (error.library, error.reason) == ("SSL", "CERTIFICATE_VERIFY_FAILED")
 
 
+@through("plain")
 @pytest.mark.differs("verify_option")
 @pytest.mark.parametrize("how", ["constructor", "stls"])
 def test_verify(pop, ours, talk, play_tls, server_context, authority, how):

@@ -1,0 +1,50 @@
+"""What a client's connection goes over."""
+
+import pytest
+from scripted import C, S, StartTLS
+
+TIMEOUT = 5.0
+LINKS = ["plain", "tls", "tls context", "stls", "stls context"]
+
+
+def through(*names):
+    """Marks a test for which only these of LINKS make sense, or are worth the time."""
+    return pytest.mark.parametrize("link", names, indirect=True)
+
+
+class Link:
+    """What a client's connection goes over: plain TCP, TLS from the start, or TLS by STLS.
+
+    Over TLS the client has a ssl.SSLContext, or none.
+    """
+
+    def __init__(self, pop, name, server_context, client_context):
+        self._pop = pop
+        self.way, *with_context = name.split()
+        self._context = client_context if with_context else None
+        self._start = StartTLS(server_context)
+
+    def opening(self, greeting):
+        """The steps of a server until connect() returns."""
+        steps = [S(greeting)]
+        if self.way == "tls":
+            steps.insert(0, self._start)
+        elif self.way == "stls":
+            steps += [C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK"), self._start]
+        return steps
+
+    def class_of(self, cls):
+        """The class whose instances connect through this link, as ``cls`` does; a POP3 class."""
+        if self.way != "tls":
+            return cls
+        if cls is self._pop.POP3:
+            return self._pop.POP3_SSL
+        return type(cls.__name__, (cls, self._pop.POP3_SSL), {})
+
+    def connect(self, server, cls, **options):
+        if self.way == "tls":
+            options["context"] = self._context
+        client = self.class_of(cls)(server.host, server.port, timeout=TIMEOUT, **options)
+        if self.way == "stls":
+            self._pop.POP3.stls(client, self._context)
+        return client

@@ -7,7 +7,8 @@ hook_is_own(POP3Object *self, enum hook hook)
     PyTypeObject *type = Py_TYPE(self);
     PyObject *name = state->hook_name[hook];
     PyObject *found;
-    int shadowed = 0;
+    PyObject *dict;
+    int shadowed;
 
     /* A class with __getattribute__ or __getattr__ decides for itself. */
     if (type->tp_getattro != PyObject_GenericGetAttr) {
@@ -20,9 +21,13 @@ hook_is_own(POP3Object *self, enum hook hook)
     if (found != state->own_hook[hook]) {
         return 0;
     }
-    if (self->dict != NULL) {
-        shadowed = PyDict_Contains(self->dict, name);
+    if (self->dict == NULL) {
+        return 1;
     }
+    /* Comparing with its keys may run Python code, which may replace it. */
+    dict = Py_NewRef(self->dict);
+    shadowed = PyDict_Contains(dict, name);
+    Py_DECREF(dict);
     return shadowed < 0 ? -1 : !shadowed;
 }
 

@@ -367,3 +367,88 @@ def test_commands_call_no_other_public_method(pop, talk):
         client.retr(1)
         client.quit()
         assert client.closed
+
+
+def test_shortcmd_overridden_with_the_methods_below(pop, talk):
+    class Own(pop.POP3):
+        def _shortcmd(self, line):
+            self._putcmd(line)
+            self._putcmd(line)
+            return self._getresp(), self._getresp()
+
+        def _longcmd(self, line):
+            self._putcmd(line)
+            return self._getresp(), self._getline(), self._getline()
+
+    steps = (C("NOOP"), C("NOOP"), S("+OK a", "+OK b"), C("LIST"), S("+OK", "1 120", "."))
+    with talk(*steps, cls=Own) as client:
+        assert client.noop() == (b"+OK a", b"+OK b")
+        assert client.list() == (b"+OK", (b"1 120", 7), (b".", 3))
+
+
+def test_commands_within_commands(pop, talk):
+    """Before a line is sent, and after a reply was read, others have their turn."""
+
+    class Chatty(pop.POP3):
+        def _putcmd(self, line):
+            if line == "NOOP":
+                assert self.stat() == (2, 320)
+            super()._putcmd(line)
+
+        def _getresp(self):
+            response = super()._getresp()
+            if response == b"+OK noop":
+                assert self.list() == (b"+OK list", [b"1 120"], 7)
+            return response
+
+        def _getlongresp(self):
+            reply = super()._getlongresp()
+            assert self.rset() == b"+OK reset"
+            return reply
+
+    steps = [C("STAT"), S("+OK 2 320"), C("NOOP"), S("+OK noop")]
+    steps += [C("LIST"), S("+OK list", "1 120", "."), C("RSET"), S("+OK reset")]
+    with talk(*steps, cls=Chatty) as client:
+        assert client.noop() == b"+OK noop"
+
+
+def test_command_after_a_refusal(pop, talk):
+    class Retrying(pop.POP3):
+        def _getresp(self):
+            try:
+                return super()._getresp()
+            except pop.error_proto as error:
+                if error.args != (b"-ERR [AUTH] log in",):
+                    raise
+                self.user("mrose")
+                self._putcmd("LIST")
+                return super()._getresp()
+
+    steps = [C("LIST"), S("-ERR [AUTH] log in"), C("USER mrose"), S("+OK")]
+    steps += [C("LIST"), S("+OK", "1 120", ".")]
+    with talk(*steps, cls=Retrying) as client:
+        assert client.list() == (b"+OK", [b"1 120"], 7)
+
+
+@pytest.mark.parametrize("name", ["_shortcmd", "_putcmd", "_putline", "_getresp", "_getline"])
+def test_attributes_replaced_while_a_hook_is_looked_up(offline, name):
+    """Keys of the __dict__ may be any, and compare themselves."""
+
+    class Key:
+        def __hash__(self):
+            return hash(name)
+
+        def __eq__(self, other):
+            if armed:
+                armed.clear()
+                fillers.clear()
+                client.__dict__ = dict.copy(attributes)
+            return False
+
+    client = offline(b"+OK done\r\n")
+    attributes, armed = dict(vars(client)), []
+    fillers = [{} for _ in range(500)]
+    for _ in range(5):
+        vars(client)[Key()] = 1
+    armed.append(True)
+    assert client.noop() == b"+OK done"

@@ -14,16 +14,21 @@ struct pysock {
     struct module_state *state;
     PyObject *sock;    /* borrowed from the owner */
     PyObject *staging; /* bytearray, exported during each recv_into */
+    bool interrupted;
 };
 
-/* How many octets recv_into() says it stored, or -1 and an exception. */
+/* How many octets recv_into() says it stored, or -1 and an exception.  It may
+   have released its view, and made the staging smaller. */
 static Py_ssize_t
-received_octets(PyObject *result, Py_ssize_t room)
+received_octets(struct pysock *self, PyObject *result, Py_ssize_t room)
 {
     Py_ssize_t n = PyNumber_AsSsize_t(result, PyExc_OverflowError);
 
     if (n == -1 && PyErr_Occurred()) {
         return -1;
+    }
+    if (room > PyByteArray_GET_SIZE(self->staging)) {
+        room = PyByteArray_GET_SIZE(self->staging);
     }
     if (n < 0 || n > room) {
         errors_raise_bad_length(n, room);
@@ -50,7 +55,7 @@ recv_into_staging(struct pysock *self, Py_ssize_t room)
     result = PyObject_CallMethodObjArgs(
         self->sock, self->state->name.recv_into, view, NULL);
     if (result != NULL) {
-        n = received_octets(result, room);
+        n = received_octets(self, result, room);
     }
 done:
     Py_XDECREF(result);
@@ -69,6 +74,10 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     Py_ssize_t n;
 
     *received = 0;
+    /* Not every socket-like object minds shutdown(). */
+    if (self->interrupted) {
+        return POP_EOF;
+    }
     if (room < (size_t)limit) {
         limit = (Py_ssize_t)room;
     }
@@ -128,9 +137,13 @@ pysock_interrupt(struct pop_transport *transport)
     struct pysock *self = (struct pysock *)transport;
     PyObject *result;
 
+    self->interrupted = true;
     result = PyObject_CallMethod(self->sock, "shutdown", "i", 2);
-    if (result == NULL) {
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
+    }
+    else if (result == NULL) {
+        PyErr_WriteUnraisable(self->sock);
     }
     Py_XDECREF(result);
 }
@@ -168,8 +181,11 @@ pysock_new(struct module_state *state, PyObject *sock)
         PyMem_Free(self);
         return NULL;
     }
+    /* A method that counts more than it stores shows no stale memory. */
+    memset(PyByteArray_AS_STRING(self->staging), 0, STAGING_OCTETS);
     self->base.ops = &pysock_ops;
     self->state = state;
     self->sock = sock;
+    self->interrupted = false;
     return &self->base;
 }

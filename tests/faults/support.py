@@ -51,6 +51,13 @@ class ByLines(POP3):
         return super()._getline()
 
 
+class ByStatus(POP3):
+    """Reads status lines through the method, and lines in C one by one."""
+
+    def _getresp(self):
+        return super()._getresp()
+
+
 class OwnSocket(socket.socket):
     """A socket whose methods are its own, as those of green threads are."""
 
@@ -59,6 +66,17 @@ class OwnSocket(socket.socket):
 
     def sendall(self, data):
         super().sendall(data)
+
+
+class Script(socket.socket):
+    """Its recv_into() does what ``replace`` says, once that is set."""
+
+    replace = None
+
+    def recv_into(self, buffer):
+        if self.replace is None:
+            return super().recv_into(buffer)
+        return self.replace(buffer)
 
 
 class ByMethods(POP3):
@@ -81,7 +99,7 @@ class ByFile(POP3):
 
 
 #: One class for each way in which replies are read.
-WAYS = [POP3, ByLines, ByMethods, ByFile]
+WAYS = [POP3, ByLines, ByStatus, ByMethods, ByFile]
 
 
 class Endless:

@@ -10,7 +10,7 @@ from scripted import C, S, play
 
 from poplib_c import error_proto
 
-from .support import SHORT, TIMEOUT, Call, OwnSocket, connect
+from .support import SHORT, TIMEOUT, Call, OwnSocket, Script, connect
 
 
 def reply(client, peer, text=b"+OK done\r\n"):
@@ -172,17 +172,6 @@ def test_file_of_another_socket(wired):
         assert peer.recv(100) == b"NOOP\r\n"
         other_peer.sendall(b"+OK crossed\r\n")
         assert client._getresp() == b"+OK crossed"
-
-
-class Script(socket.socket):
-    """Its recv_into() does what ``replace`` says, once that is set."""
-
-    replace = None
-
-    def recv_into(self, buffer):
-        if self.replace is None:
-            return super().recv_into(buffer)
-        return self.replace(buffer)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 #include "core/wait.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 
 enum pop_status
@@ -8,6 +9,7 @@ pop_wait_for(int fd, short events, struct pop_deadline *deadline,
              struct pop_error *error)
 {
     struct pollfd descriptor = {.fd = fd, .events = events};
+    int milliseconds;
     int ready;
 
     /* poll() would wait for a negative descriptor. */
@@ -15,7 +17,11 @@ pop_wait_for(int fd, short events, struct pop_deadline *deadline,
         error->sys = EBADF;
         return POP_SYSTEM;
     }
-    ready = poll(&descriptor, 1, pop_deadline_poll_ms(deadline));
+    do {
+        milliseconds = pop_deadline_poll_ms(deadline);
+        ready = poll(&descriptor, 1, milliseconds);
+        /* It can be told no more than INT_MAX, which is 24 days. */
+    } while (ready == 0 && milliseconds == INT_MAX);
     if (ready > 0) {
         return POP_OK;
     }

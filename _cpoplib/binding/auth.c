@@ -1,5 +1,6 @@
 #include "binding/auth.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "binding/args.h"
@@ -31,7 +32,15 @@ auth_timestamp_pattern(struct module_state *state,
                        PyTypeObject *Py_UNUSED(owner))
 {
     if (state->timestamp_pattern == NULL) {
-        state->timestamp_pattern = compile_pattern();
+        PyObject *pattern = compile_pattern();
+
+        /* Another thread may have been faster. */
+        if (state->timestamp_pattern == NULL) {
+            state->timestamp_pattern = pattern;
+        }
+        else {
+            Py_XDECREF(pattern);
+        }
     }
     return Py_XNewRef(state->timestamp_pattern);
 }
@@ -85,21 +94,41 @@ encode_password(POP3Object *self, PyObject *password)
     return secret;
 }
 
-/* MD5 of one buffer.  RFC 1939 prescribes it; here it is no security
-   function that a FIPS provider would have to refuse. */
-static int
-md5(const void *data, size_t length, unsigned char *digest)
-{
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
+
+/* RFC 1939 prescribes it; here it is no security function that a FIPS provider
+   would have to refuse. */
+static int
+digest_md5(const void *data, size_t length, unsigned char *digest)
+{
     EVP_MD *algorithm = EVP_MD_fetch(NULL, "MD5", "-fips");
     int ok = algorithm != NULL &&
              EVP_Digest(data, length, digest, NULL, algorithm, NULL);
 
     EVP_MD_free(algorithm);
     return ok ? 0 : -1;
+}
+
 #else
+
+static int
+digest_md5(const void *data, size_t length, unsigned char *digest)
+{
     return EVP_Digest(data, length, digest, NULL, EVP_md5(), NULL) ? 0 : -1;
+}
+
 #endif
+
+/* MD5 of one buffer.  OpenSSL's error queue stays as it was. */
+static int
+md5(const void *data, size_t length, unsigned char *digest)
+{
+    int failed;
+
+    (void)ERR_set_mark();
+    failed = digest_md5(data, length, digest);
+    (void)ERR_pop_to_mark();
+    return failed;
 }
 
 static PyObject *

@@ -52,11 +52,11 @@ class Maildrop:
                     StoredMessage(key, self._uid(key, octets), octets)
                     for key, octets in self._store.items()
                 ]
-        except (OSError, KeyError, mailbox.Error):
+        except BaseException as error:
             self._session.release()
-            raise Refusal("[SYS/TEMP] maildrop cannot be read") from None
-        except BaseException:
-            self._session.release()
+            # A mailbox is the user's own object: whatever it raises, the client gets an answer.
+            if isinstance(error, Exception):
+                raise Refusal("[SYS/TEMP] maildrop cannot be read") from None
             raise
 
     def remove(self, messages: list[StoredMessage]) -> None:

@@ -27,6 +27,7 @@ connects to be a test.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mailbox
 import selectors
 import socket
@@ -48,6 +49,10 @@ __all__ = ["POP3Server"]
 
 # Seconds that stop() gives the threads to end.
 _STOP_WAIT = 5.0
+
+# Seconds after which accept() is tried again when the process is out of descriptors.
+_ACCEPT_PAUSE = 0.1
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class POP3Server:
@@ -135,11 +140,19 @@ class POP3Server:
         listener = socket.create_server(self.address, family=family, backlog=128)
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
-        waker, woken = socket.socketpair()
-        thread = threading.Thread(
-            target=self._serve, args=(listener, woken), name=f"POP3Server-{self.port}", daemon=True
-        )
-        thread.start()
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(listener)
+            waker, woken = socket.socketpair()
+            opened.enter_context(waker)
+            opened.enter_context(woken)
+            thread = threading.Thread(
+                target=self._serve,
+                args=(listener, woken),
+                name=f"POP3Server-{self.port}",
+                daemon=True,
+            )
+            thread.start()
+            opened.pop_all()
         self._listening = thread, waker
 
     def stop(self) -> None:
@@ -179,10 +192,28 @@ class POP3Server:
         with listener, woken, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
-            while all(key.fileobj is not woken for key, _ in selector.select()):
-                # The client may have gone between select() and accept().
-                with contextlib.suppress(OSError):
-                    self._converse(listener.accept()[0])
+            pause = None
+            while all(key.fileobj is not woken for key, _ in selector.select(pause)):
+                if pause is not None:
+                    selector.register(listener, selectors.EVENT_READ)
+                    pause = None
+                elif not self._accept(listener):
+                    # The client stays in the queue, where select() would see it again at once.
+                    selector.unregister(listener)
+                    pause = _ACCEPT_PAUSE
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Serve the next client. False: the process is out of descriptors or memory."""
+        try:
+            sock = listener.accept()[0]
+        except OSError as error:
+            # The client may have gone between select() and accept().
+            return error.errno not in _EXHAUSTED
+        try:
+            self._converse(sock)
+        except (OSError, RuntimeError, MemoryError):
+            sock.close()  # It has gone, or there can be no thread for it.
+        return True
 
     def _converse(self, sock: socket.socket) -> None:
         sock.settimeout(self._timeout)

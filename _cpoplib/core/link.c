@@ -80,7 +80,6 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
             return stop_waiting(link, status);
         }
     }
-    pop_buffer_trim(&link->out, FIRST_CHUNK);
     return POP_OK;
 }
 
@@ -231,4 +230,5 @@ void
 pop_link_trim(struct pop_link *link)
 {
     pop_buffer_trim(&link->in, 2 * LARGEST_CHUNK);
+    pop_buffer_trim(&link->out, FIRST_CHUNK);
 }

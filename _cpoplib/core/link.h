@@ -77,7 +77,7 @@ enum pop_status pop_link_scan(struct pop_link *link);
 /* The batch has been used: forget it and the bytes it covers. */
 void pop_link_take(struct pop_link *link);
 
-/* Gives back memory that an unusually long line took. */
+/* Gives back memory that an unusually long line took, in or out. */
 void pop_link_trim(struct pop_link *link);
 
 #endif

@@ -139,6 +139,7 @@ test_out_buffer_is_trimmed(void **state)
     assert_int_equal(pop_buffer_append(&link.out, bytes, MIB), POP_OK);
     assert_int_equal(pop_link_flush(&link, &error), POP_OK);
     assert_int_equal(script.sent, MIB);
+    pop_link_trim(&link);
     assert_int_equal(link.out.capacity, 0);
     pop_link_release(&link);
     free(bytes);

@@ -1,7 +1,5 @@
 #include "binding/answers.h"
 
-#include <stdbool.h>
-
 #include "binding/errors.h"
 #include "binding/trace.h"
 
@@ -12,12 +10,12 @@ static void
 replace_exception(POP3Object *self, const char *text)
 {
     PyObject *pending = PyErr_GetRaisedException();
-    PyObject *raised;
+    struct errors_handling before;
 
+    errors_handle(&before, pending);
     errors_raise_proto(self->state, text);
-    raised = PyErr_GetRaisedException();
-    PyException_SetContext(raised, pending);
-    PyErr_SetRaisedException(raised);
+    errors_handled(&before);
+    Py_DECREF(pending);
 }
 
 /* (int(fields[1]), int(fields[2])) */
@@ -151,33 +149,10 @@ answers_capa(POP3Object *self, PyObject *reply)
     return capabilities;
 }
 
-/* Whether the pending exception is a reply of the server's, rather than a
-   connection that broke. */
-static bool
-is_refusal(POP3Object *self)
-{
-    PyObject *pending;
-    PyObject *args;
-    bool is = false;
-
-    if (!PyErr_ExceptionMatches(self->state->error_proto)) {
-        return false;
-    }
-    pending = PyErr_GetRaisedException();
-    args = PyObject_GetAttrString(pending, "args");
-    if (args != NULL && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1) {
-        is = PyBytes_Check(PyTuple_GET_ITEM(args, 0));
-    }
-    PyErr_Clear();
-    Py_XDECREF(args);
-    PyErr_SetRaisedException(pending);
-    return is;
-}
-
 void
 answers_capa_failed(POP3Object *self)
 {
-    if (is_refusal(self)) {
+    if (errors_is_refusal(self->state)) {
         replace_exception(self, "-ERR CAPA not supported by server");
     }
 }

@@ -24,46 +24,110 @@ get_reader(POP3Object *self, int *failed)
     return (ReaderObject *)file;
 }
 
-/* What step_check() raises, where .file is none of ours. */
-static int
-check_foreign(POP3Object *self)
+/* What is known of the stream that .file reads from; *file keeps it, or is
+   NULL as the result is. */
+static struct step *
+get_step(POP3Object *self, PyObject **file, int *failed)
 {
-    struct module_state *state = self->state;
-    PyObject *file;
-    int failed = 0;
-
-    if (PyObject_GetOptionalAttr((PyObject *)self, state->name.file, &file) <
-        0) {
-        return -1;
+    *failed = PyObject_GetOptionalAttr((PyObject *)self,
+                                       self->state->name.file, file) < 0;
+    if (*file == Py_None) {
+        Py_CLEAR(*file);
     }
-    if (file != NULL && file != Py_None && !reader_check(state, file)) {
-        failed = step_check(state, pop3_step_of(self, file));
+    return *file == NULL ? NULL : pop3_step_of(self, *file);
+}
+
+/* What step_check() raises. */
+static int
+check_step(POP3Object *self)
+{
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    if (step != NULL) {
+        failed = step_check(self->state, step);
     }
     Py_XDECREF(file);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 /* --- _putline ----------------------------------------------------------- */
 
-/* sock.sendall(line + CRLF) of any socket that .file does not read from. */
+/* sock.sendall(data), in whose midst no other command may be sent. */
+static PyObject *
+call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
+{
+    PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
+    PyObject *result;
+
+    if (sendall == NULL) {
+        return NULL;
+    }
+    self->phase = PHASE_SENDING;
+    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+    self->phase = PHASE_REST;
+    Py_DECREF(sendall);
+    return result;
+}
+
+/* How much a failed sendall() has sent is not known. */
+static void
+note_sent_in_part(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    if (step != NULL) {
+        step_leave(step, "a command was sent in part");
+    }
+    Py_XDECREF(file);
+    PyErr_SetRaisedException(pending);
+}
+
+/* sock.sendall(line + CRLF) of any socket that .file does not read from;
+   `reader` is .file if that is a Reader, which waits for the answer. */
 static int
-send_foreign(POP3Object *self, PyObject *sock, PyObject *line)
+send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
+             PyObject *line)
 {
     PyObject *data;
     PyObject *result;
 
-    if (check_foreign(self) < 0) {
+    if (check_step(self) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);
     if (data == NULL) {
         return -1;
     }
-    result = PyObject_CallMethodObjArgs(sock, self->state->name.sendall, data,
-                                        NULL);
+    result = call_sendall(self, sock, data);
     Py_DECREF(data);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    if (result == NULL) {
+        note_sent_in_part(self);
+        return -1;
+    }
+    Py_DECREF(result);
+    if (reader != NULL) {
+        reader->unanswered++;
+    }
+    return 0;
+}
+
+static int
+send_by_reader(ReaderObject *reader, PyObject *line)
+{
+    Py_buffer view;
+    int result;
+
+    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    result = stream_send(reader, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return result;
 }
 
 static int
@@ -81,12 +145,12 @@ send_line(POP3Object *self, PyObject *line)
         Py_XDECREF(reader);
         return -1;
     }
-    if (reader == NULL || reader->sock != sock || !PyBytes_CheckExact(line)) {
-        result = send_foreign(self, sock, line);
+    if (reader != NULL && reader->sock == sock &&
+        (PyBytes_Check(line) || PyByteArray_Check(line))) {
+        result = send_by_reader(reader, line);
     }
     else {
-        result = stream_send(reader, PyBytes_AS_STRING(line),
-                             (size_t)PyBytes_GET_SIZE(line));
+        result = send_foreign(self, reader, sock, line);
     }
     Py_XDECREF(reader);
     Py_DECREF(sock);
@@ -96,8 +160,12 @@ send_line(POP3Object *self, PyObject *line)
 static PyObject *
 putline_own(POP3Object *self, PyObject *line)
 {
-    int verbose = trace_is_verbose(self);
+    int verbose;
 
+    if (pop3_check_rest(self) < 0) {
+        return NULL;
+    }
+    verbose = trace_is_verbose(self);
     if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
         return NULL;
     }
@@ -146,11 +214,15 @@ encode(POP3Object *self, PyObject *line)
 static PyObject *
 putcmd_own(POP3Object *self, PyObject *line)
 {
-    int on = trace_is_on(self);
     PyObject *bytes;
     PyObject *result = NULL;
     enum pop_status status;
+    int on;
 
+    if (pop3_check_rest(self) < 0) {
+        return NULL;
+    }
+    on = trace_is_on(self);
     if (on < 0 || (on > 0 && trace_print("*cmd*", line) < 0)) {
         return NULL;
     }
@@ -189,27 +261,36 @@ putcmd(POP3Object *self, PyObject *line)
 /* The stream must be at rest, so that what comes next is the answer to what
    is sent next.  Where replies are read by hooks, only they know. */
 static int
-check_at_rest(POP3Object *self)
+check_stream(POP3Object *self, ReaderObject *reader)
 {
-    int failed;
-    ReaderObject *reader = get_reader(self, &failed);
     int own;
 
-    if (failed) {
-        return -1;
-    }
     if (reader == NULL) {
-        return check_foreign(self);
+        return check_step(self);
     }
     own = replies_are_own(self);
     if (own > 0) {
-        failed = stream_check_at_rest(reader) < 0;
+        return stream_check_at_rest(reader);
     }
-    else {
-        failed = own < 0 || step_check(self->state, &reader->step) < 0;
+    return own < 0 ? -1 : step_check(self->state, &reader->step);
+}
+
+/* Nothing else is under way: 0 and, if .file is an open Reader, that. */
+static int
+check_at_rest(POP3Object *self, ReaderObject **reader)
+{
+    int failed;
+
+    *reader = NULL;
+    if (pop3_check_rest(self) < 0) {
+        return -1;
     }
-    Py_DECREF(reader);
-    return failed ? -1 : 0;
+    *reader = get_reader(self, &failed);
+    if (failed || check_stream(self, *reader) < 0) {
+        Py_CLEAR(*reader);
+        return -1;
+    }
+    return 0;
 }
 
 /* The answer was read, by whatever means. */
@@ -220,37 +301,60 @@ settle(POP3Object *self)
     ReaderObject *reader = get_reader(self, &failed);
 
     if (reader != NULL) {
-        reader->step.unanswered = 0;
+        reader->unanswered = 0;
         Py_DECREF(reader);
     }
     return failed ? -1 : 0;
 }
 
-static PyObject *
-exchange(POP3Object *self, PyObject *line, PyObject *(*get)(POP3Object *))
+/* What reading raises if close() in another thread has come before it is none
+   of what a connection raises that was closed long ago. */
+static void
+explain_failure(const ReaderObject *reader)
 {
-    PyObject *reply;
+    if (reader != NULL && reader_was_taken_away(reader) &&
+        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
+         PyErr_ExceptionMatches(PyExc_ValueError))) {
+        PyErr_Clear();
+        errors_raise_closed_meanwhile();
+    }
+}
 
-    if (check_at_rest(self) < 0 || putcmd(self, line) < 0) {
+static PyObject *
+exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
+         PyObject *(*get)(POP3Object *))
+{
+    ReaderObject *reader;
+    PyObject *reply = NULL;
+
+    if (check_at_rest(self, &reader) < 0) {
         return NULL;
     }
-    reply = get(self);
-    if (reply != NULL && settle(self) < 0) {
-        Py_CLEAR(reply);
+    if (putcmd(self, line) == 0) {
+        self->phase = phase;
+        reply = get(self);
+        self->phase = PHASE_REST;
+        if (reply == NULL) {
+            explain_failure(reader);
+        }
+        else if (settle(self) < 0) {
+            Py_CLEAR(reply);
+        }
     }
+    Py_XDECREF(reader);
     return reply;
 }
 
 static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
-    return exchange(self, line, replies_getresp);
+    return exchange(self, line, PHASE_STATUS, replies_getresp);
 }
 
 static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
-    return exchange(self, line, replies_getlongresp);
+    return exchange(self, line, PHASE_REPLY, replies_getlongresp);
 }
 
 /* --- as one command ----------------------------------------------------- */
@@ -261,11 +365,11 @@ call_locked(POP3Object *self, PyObject *line,
 {
     PyObject *result;
 
-    if (io_lock_acquire(&self->lock) < 0) {
+    if (pop3_lock(self) < 0) {
         return NULL;
     }
     result = function(self, line);
-    io_lock_release(&self->lock);
+    pop3_unlock(self);
     return result;
 }
 

@@ -102,6 +102,32 @@ raise_imported(const char *module_name, const char *name, const char *text)
     }
 }
 
+PyObject *
+errors_socket_timeout(struct module_state *state)
+{
+#if PY_VERSION_HEX >= 0x030a0000
+    (void)state;
+    return PyExc_TimeoutError;
+#else
+    if (state->socket_timeout == NULL) {
+        PyObject *type = module_imported("_socket", "timeout");
+
+        Py_XSETREF(state->socket_timeout, type);
+    }
+    return state->socket_timeout;
+#endif
+}
+
+static void
+raise_timeout(struct module_state *state, const char *text)
+{
+    PyObject *type = errors_socket_timeout(state);
+
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+    }
+}
+
 void
 errors_raise_unsupported(const char *text)
 {
@@ -109,21 +135,51 @@ errors_raise_unsupported(const char *text)
 }
 
 bool
-errors_is_socket_timeout(void)
+errors_is_socket_timeout(struct module_state *state)
 {
     PyObject *pending = PyErr_GetRaisedException();
-    PyObject *timeout = module_imported("_socket", "timeout");
-    bool matches = false;
+    PyObject *timeout = errors_socket_timeout(state);
 
-    if (timeout == NULL) {
-        PyErr_Clear();
-    }
-    else {
-        matches = PyErr_GivenExceptionMatches(pending, timeout);
-        Py_DECREF(timeout);
-    }
     PyErr_SetRaisedException(pending);
-    return matches;
+    return timeout != NULL && PyErr_ExceptionMatches(timeout);
+}
+
+bool
+errors_is_refusal(struct module_state *state)
+{
+    PyObject *pending;
+    PyObject *args;
+    bool is = false;
+
+    if (!PyErr_ExceptionMatches(state->error_proto)) {
+        return false;
+    }
+    pending = PyErr_GetRaisedException();
+    args = PyObject_GetAttrString(pending, "args");
+    if (args != NULL && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1) {
+        is = PyBytes_Check(PyTuple_GET_ITEM(args, 0));
+    }
+    PyErr_Clear();
+    Py_XDECREF(args);
+    PyErr_SetRaisedException(pending);
+    return is;
+}
+
+/* --- contexts ----------------------------------------------------------- */
+
+void
+errors_handle(struct errors_handling *before, PyObject *exception)
+{
+    PyErr_GetExcInfo(&before->type, &before->value, &before->traceback);
+    PyErr_SetExcInfo(Py_NewRef((PyObject *)Py_TYPE(exception)),
+                     Py_NewRef(exception),
+                     PyException_GetTraceback(exception));
+}
+
+void
+errors_handled(struct errors_handling *before)
+{
+    PyErr_SetExcInfo(before->type, before->value, before->traceback);
 }
 
 /* --- TLS ---------------------------------------------------------------- */
@@ -302,8 +358,8 @@ errors_raise(struct module_state *state, enum pop_status status,
         errors_raise_proto(state, "-ERR EOF");
         break;
     case POP_TIMEOUT:
-        raise_imported("_socket", "timeout",
-                       error->text[0] == '\0' ? "timed out" : error->text);
+        raise_timeout(state,
+                      error->text[0] == '\0' ? "timed out" : error->text);
         break;
     case POP_TOO_LONG:
         errors_raise_proto(state, "line too long");

@@ -37,9 +37,29 @@ void errors_raise_unsupported(const char *text);
 /* recv_into() of a socket-like object has returned nonsense. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
 
+/* socket.timeout, borrowed; NULL and an exception. */
+PyObject *errors_socket_timeout(struct module_state *state);
+
 /* Whether the pending exception is socket.timeout (TimeoutError from 3.10
    on). */
-bool errors_is_socket_timeout(void);
+bool errors_is_socket_timeout(struct module_state *state);
+
+/* Whether the pending exception is a reply of the server's, rather than a
+   connection that broke. */
+bool errors_is_refusal(struct module_state *state);
+
+/* What an `except` block keeps while it runs. */
+struct errors_handling {
+    PyObject *type;
+    PyObject *value;
+    PyObject *traceback;
+};
+
+/* What is raised from here on, until errors_handled(), has `exception` as its
+   context, as in an `except` block that has caught it. */
+void errors_handle(struct errors_handling *before, PyObject *exception);
+
+void errors_handled(struct errors_handling *before);
 
 /* The exception for any status but POP_OK; for POP_HOST there is one already.
    POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT

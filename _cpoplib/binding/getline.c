@@ -32,10 +32,53 @@ getline_limit(POP3Object *self, size_t maxline)
 
 /* --- _getline ----------------------------------------------------------- */
 
+/* file.readline(size), in whose midst no other command may be sent. */
+static PyObject *
+call_readline(POP3Object *self, PyObject *file, Py_ssize_t size)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *line;
+
+    if (before == PHASE_REST) {
+        self->phase = PHASE_STATUS;
+    }
+    line = PyObject_CallMethod(file, "readline", "n", size);
+    self->phase = before;
+    return line;
+}
+
+/* What a line, or NULL, that a foreign .file has returned means for its
+   stream. */
+static int
+check_foreign_line(POP3Object *self, struct step *step, PyObject *line,
+                   size_t limit)
+{
+    if (line == NULL) {
+        step_note_exception(self->state, step);
+        return -1;
+    }
+    if (!PyBytes_Check(line)) {
+        PyErr_Format(PyExc_TypeError,
+                     "readline() of .file should return bytes, not %.100s",
+                     Py_TYPE(line)->tp_name);
+        return -1;
+    }
+    if ((size_t)PyBytes_GET_SIZE(line) > limit) {
+        step_leave(step, "a line was too long");
+        errors_raise(self->state, POP_TOO_LONG, NULL);
+        return -1;
+    }
+    if (PyBytes_GET_SIZE(line) > 0) {
+        return step_check_not_ended(self->state, step);
+    }
+    return 0;
+}
+
 /* file.readline(limit + 1) of any file but our own. */
 static PyObject *
 read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
 {
+    struct step other;
     struct step *step = pop3_step_of(self, file);
     Py_ssize_t size = -1;
     PyObject *line;
@@ -46,23 +89,15 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     if (limit < (size_t)PY_SSIZE_T_MAX) {
         size = (Py_ssize_t)limit + 1;
     }
-    line = PyObject_CallMethod(file, "readline", "n", size);
-    if (line == NULL) {
-        step_note_exception(step);
-        return NULL;
+    line = call_readline(self, file, size);
+    /* It may have put another file in its own place. */
+    step = pop3_known_step(self, file);
+    if (step == NULL) {
+        step_reset(&other);
+        step = &other;
     }
-    if (!PyBytes_Check(line)) {
-        PyErr_Format(PyExc_TypeError,
-                     "readline() of .file should return bytes, not %.100s",
-                     Py_TYPE(line)->tp_name);
-        Py_DECREF(line);
-        return NULL;
-    }
-    if ((size_t)PyBytes_GET_SIZE(line) > limit) {
-        step_leave(step, "a line was too long");
-        errors_raise(self->state, POP_TOO_LONG, NULL);
-        Py_DECREF(line);
-        return NULL;
+    if (check_foreign_line(self, step, line, limit) < 0) {
+        Py_CLEAR(line);
     }
     return line;
 }
@@ -77,14 +112,30 @@ read_raw_line(POP3Object *self, PyObject *file)
     if (getline_maxline(self, &limit) < 0) {
         return NULL;
     }
-    if (self->lines_depth > 0) {
+    if (self->phase == PHASE_LINES) {
         limit = getline_limit(self, limit);
     }
     if (reader_check(self->state, file)) {
         return stream_raw_line((ReaderObject *)file, limit,
-                               self->lines_depth == 0);
+                               self->phase != PHASE_LINES);
     }
     return read_foreign_line(self, file, limit);
+}
+
+/* error_proto: the stream has ended.  Within a line, a file other than ours
+   may also have stopped because it was not to wait. */
+static void
+raise_end(POP3Object *self, PyObject *file, bool within_line)
+{
+    struct step *step = pop3_known_step(self, file);
+
+    if (step != NULL && within_line) {
+        step_leave(step, "a line was cut off");
+    }
+    else if (step != NULL) {
+        step_end(step);
+    }
+    errors_raise(self->state, POP_EOF, NULL);
 }
 
 /* (text, octets) of a raw line; error_proto if it was cut off. */
@@ -96,8 +147,7 @@ strip_line(POP3Object *self, PyObject *file, PyObject *raw)
     PyObject *text;
 
     if (octets == 0 || bytes[octets - 1] != '\n') {
-        step_end(pop3_step_of(self, file));
-        errors_raise(self->state, POP_EOF, NULL);
+        raise_end(self, file, octets > 0);
         return NULL;
     }
     text = lines_bytes(bytes, pop_scan_strip(bytes, 0, octets));
@@ -122,6 +172,9 @@ getline_own(POP3Object *self)
     if (raw == NULL) {
         Py_DECREF(file);
         return NULL;
+    }
+    if (self->phase == PHASE_STATUS) {
+        self->phase = PHASE_REST;
     }
     verbose = trace_is_verbose(self);
     if (verbose == 0 || (verbose > 0 && trace_print("*get*", raw) == 0)) {

@@ -2,9 +2,26 @@
 
 #include <assert.h>
 
+#include "core/deadline.h"
+
+/* --- locks -------------------------------------------------------------- */
+
+/* How long a lock is waited for while the interpreter is exiting. */
+#define EXIT_WAIT_NS INT64_C(1000000000)
+#define MICROSECONDS_PER_MS 1000
+
+/* A thread that waits for a lock.  Not in its frame, which is gone if the
+   thread ends with the interpreter. */
+struct io_wait {
+    unsigned long thread;
+    const struct io_lock *lock;
+    struct io_wait *next;
+};
+
 int
-io_lock_init(struct io_lock *lock)
+io_lock_init(struct io_lock *lock, struct io_wait **waits)
 {
+    lock->waits = waits;
     lock->owner = 0;
     lock->depth = 0;
     lock->handle = PyThread_allocate_lock();
@@ -24,17 +41,87 @@ io_lock_destroy(struct io_lock *lock)
     }
 }
 
+bool
+io_lock_try(struct io_lock *lock)
+{
+    if (io_lock_is_mine(lock)) {
+        lock->depth++;
+        return true;
+    }
+    if (!PyThread_acquire_lock(lock->handle, NOWAIT_LOCK)) {
+        return false;
+    }
+    lock->owner = PyThread_get_thread_ident();
+    lock->depth = 1;
+    return true;
+}
+
+/* What the thread waits for at the moment; NULL if it does not. */
+static const struct io_lock *
+awaited_by(const struct io_lock *lock, unsigned long thread)
+{
+    const struct io_wait *wait = *lock->waits;
+
+    while (wait != NULL && wait->thread != thread) {
+        wait = wait->next;
+    }
+    return wait == NULL ? NULL : wait->lock;
+}
+
+/* Whether the owner of the lock waits, perhaps for another thread that waits,
+   for what this thread holds. */
+static bool
+waits_for_me(const struct io_lock *lock)
+{
+    while (lock != NULL && io_lock_is_held(lock)) {
+        if (io_lock_is_mine(lock)) {
+            return true;
+        }
+        lock = awaited_by(lock, lock->owner);
+    }
+    return false;
+}
+
+/* Threads that end with the interpreter keep their locks. */
+static PyLockStatus
+wait_a_while(struct io_lock *lock, struct pop_deadline *deadline)
+{
+    PY_TIMEOUT_T limit = -1;
+    PyLockStatus status;
+
+    if (Py_IsFinalizing()) {
+        limit = (PY_TIMEOUT_T)pop_deadline_poll_ms(deadline) *
+                MICROSECONDS_PER_MS;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = PyThread_acquire_lock_timed(lock->handle, limit, 1);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
 static int
 wait_for_lock(struct io_lock *lock)
 {
-    for (;;) {
-        PyLockStatus status;
+    struct pop_deadline deadline;
 
-        Py_BEGIN_ALLOW_THREADS
-        status = PyThread_acquire_lock_timed(lock->handle, -1, 1);
-        Py_END_ALLOW_THREADS
-        if (status == PY_LOCK_ACQUIRED) {
+    pop_deadline_set(&deadline, EXIT_WAIT_NS);
+    for (;;) {
+        if (waits_for_me(lock)) {
+            PyErr_SetString(PyExc_RuntimeError,
+                            "reentrant call inside a read or write that "
+                            "another thread waits for");
+            return -1;
+        }
+        switch (wait_a_while(lock, &deadline)) {
+        case PY_LOCK_ACQUIRED:
             return 0;
+        case PY_LOCK_FAILURE:
+            PyErr_SetString(PyExc_RuntimeError,
+                            "the connection is in use by a thread that ended "
+                            "with the interpreter");
+            return -1;
+        case PY_LOCK_INTR:
+            break;
         }
         if (PyErr_CheckSignals() < 0) {
             return -1;
@@ -42,15 +129,50 @@ wait_for_lock(struct io_lock *lock)
     }
 }
 
+static struct io_wait *
+begin_wait(struct io_lock *lock)
+{
+    struct io_wait *wait = PyMem_Malloc(sizeof(*wait));
+
+    if (wait == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    wait->thread = PyThread_get_thread_ident();
+    wait->lock = lock;
+    wait->next = *lock->waits;
+    *lock->waits = wait;
+    return wait;
+}
+
+static void
+end_wait(struct io_lock *lock, struct io_wait *wait)
+{
+    struct io_wait **link = lock->waits;
+
+    while (*link != wait) {
+        link = &(*link)->next;
+    }
+    *link = wait->next;
+    PyMem_Free(wait);
+}
+
 int
 io_lock_acquire(struct io_lock *lock)
 {
-    if (io_lock_is_mine(lock)) {
-        lock->depth++;
+    struct io_wait *wait;
+    int failed;
+
+    if (io_lock_try(lock)) {
         return 0;
     }
-    if (!PyThread_acquire_lock(lock->handle, NOWAIT_LOCK) &&
-        wait_for_lock(lock) < 0) {
+    wait = begin_wait(lock);
+    if (wait == NULL) {
+        return -1;
+    }
+    failed = wait_for_lock(lock);
+    end_wait(lock, wait);
+    if (failed < 0) {
         return -1;
     }
     lock->owner = PyThread_get_thread_ident();
@@ -79,6 +201,8 @@ io_lock_is_held(const struct io_lock *lock)
 {
     return lock->depth > 0;
 }
+
+/* --- operations ---------------------------------------------------------- */
 
 static enum pop_status
 call_nogil(io_function function, void *argument, struct pop_error *error)

@@ -8,21 +8,30 @@
 #include "binding/pycompat.h"
 #include "core/link.h"
 
+struct io_wait;
+
 /* A lock that its owner may take again.  Fields are read and written with
    the GIL held. */
 struct io_lock {
     PyThread_type_lock handle;
     unsigned long owner; /* a thread; meaningful while depth > 0 */
     unsigned int depth;
+    struct io_wait **waits; /* of all threads that wait for such locks */
 };
 
-/* 0, or -1 and MemoryError. */
-int io_lock_init(struct io_lock *lock);
+/* `waits` is where all locks of one module note who waits for which.  0, or
+   -1 and MemoryError. */
+int io_lock_init(struct io_lock *lock, struct io_wait **waits);
 
 void io_lock_destroy(struct io_lock *lock);
 
-/* Waits for the lock, with the GIL released and signal handlers run.  -1 if
-   a handler raised: the lock is not held then. */
+/* Takes the lock if it is free, or the calling thread's already. */
+bool io_lock_try(struct io_lock *lock);
+
+/* Waits for the lock, with the GIL released and signal handlers run.  -1 and
+   an exception, and the lock is not held: a handler raised; RuntimeError if
+   the wait would have no end, because the owner waits for this thread, or the
+   interpreter is exiting and the owner runs no more. */
 int io_lock_acquire(struct io_lock *lock);
 
 void io_lock_release(struct io_lock *lock);

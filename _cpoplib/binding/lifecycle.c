@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "binding/args.h"
+#include "binding/errors.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
 #include "binding/trace.h"
@@ -35,14 +36,45 @@ lifecycle_default_timeout(struct module_state *state)
     return timeout;
 }
 
-/* self.file = self.sock.makefile('rb'), or our Reader in its place. */
+void
+lifecycle_discard(struct module_state *state, PyObject *object)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
+
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(result);
+    PyErr_SetRaisedException(pending);
+}
+
+/* self.file = file, or our Reader in its place.  It is closed if that
+   fails. */
+static int
+adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
+{
+    struct module_state *state = self->state;
+    PyObject *file = reader_adopt(state, sock, made);
+    int failed = -1;
+
+    if (file != NULL) {
+        failed = set_attribute(self, state->name.file, file);
+    }
+    if (failed < 0) {
+        lifecycle_discard(state, file == NULL ? made : file);
+    }
+    Py_XDECREF(file);
+    return failed;
+}
+
+/* self.file = self.sock.makefile('rb') */
 static int
 set_file(POP3Object *self)
 {
-    struct module_state *state = self->state;
-    PyObject *sock = PyObject_GetAttr((PyObject *)self, state->name.sock);
-    PyObject *made = NULL;
-    PyObject *file = NULL;
+    PyObject *sock = PyObject_GetAttr((PyObject *)self,
+                                      self->state->name.sock);
+    PyObject *made;
     int failed = -1;
 
     if (sock == NULL) {
@@ -50,24 +82,22 @@ set_file(POP3Object *self)
     }
     made = PyObject_CallMethod(sock, "makefile", "s", "rb");
     if (made != NULL) {
-        file = reader_adopt(state, sock, made);
-    }
-    if (file != NULL) {
-        failed = set_attribute(self, state->name.file, file);
+        failed = adopt_file(self, sock, made);
+        Py_DECREF(made);
     }
     Py_DECREF(sock);
-    Py_XDECREF(made);
-    Py_XDECREF(file);
     return failed;
 }
 
 int
 lifecycle_use_socket(POP3Object *self, PyObject *sock)
 {
-    if (set_attribute(self, self->state->name.sock, sock) < 0) {
+    if (set_attribute(self, self->state->name.sock, sock) < 0 ||
+        set_file(self) < 0) {
+        lifecycle_discard(self->state, sock);
         return -1;
     }
-    return set_file(self);
+    return 0;
 }
 
 /* self._debugging = 0; self.welcome = self._getresp() */
@@ -87,11 +117,11 @@ read_welcome(POP3Object *self)
     if (failed < 0) {
         return -1;
     }
-    if (io_lock_acquire(&self->lock) < 0) {
+    if (pop3_lock(self) < 0) {
         return -1;
     }
     welcome = replies_getresp(self);
-    io_lock_release(&self->lock);
+    pop3_unlock(self);
     if (welcome == NULL) {
         return -1;
     }
@@ -105,19 +135,6 @@ lifecycle_give_up(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *result = lifecycle_close(self);
-
-    if (result == NULL) {
-        PyErr_Clear();
-    }
-    Py_XDECREF(result);
-    PyErr_SetRaisedException(pending);
-}
-
-void
-lifecycle_discard_socket(struct module_state *state, PyObject *sock)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallMethodNoArgs(sock, state->name.close);
 
     if (result == NULL) {
         PyErr_Clear();
@@ -155,9 +172,6 @@ open_socket(POP3Object *self, PyObject *timeout)
         return -1;
     }
     failed = lifecycle_use_socket(self, sock);
-    if (failed < 0) {
-        lifecycle_discard_socket(state, sock);
-    }
     Py_DECREF(sock);
     return failed;
 }
@@ -383,16 +397,17 @@ finally(POP3Object *self, PyObject *argument,
         int (*step)(POP3Object *, PyObject *))
 {
     PyObject *pending = PyErr_GetRaisedException();
-    int failed = step(self, argument);
+    struct errors_handling before;
+    int failed;
 
     if (pending == NULL) {
-        return failed;
+        return step(self, argument);
     }
+    errors_handle(&before, pending);
+    failed = step(self, argument);
+    errors_handled(&before);
     if (failed < 0) {
-        PyObject *raised = PyErr_GetRaisedException();
-
-        PyException_SetContext(raised, pending);
-        PyErr_SetRaisedException(raised);
+        Py_DECREF(pending);
     }
     else {
         PyErr_SetRaisedException(pending);

@@ -19,14 +19,14 @@ int lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
 PyObject *lifecycle_default_timeout(struct module_state *state);
 
 /* self.sock = sock; self.file = sock.makefile('rb'), or a Reader in its
-   place.  -1 and an exception. */
+   place.  -1 and an exception; the socket is closed then. */
 int lifecycle_use_socket(POP3Object *self, PyObject *sock);
 
 /* lifecycle_close() because of the pending exception, which stays. */
 void lifecycle_give_up(POP3Object *self);
 
-/* sock.close() because of the pending exception, which stays. */
-void lifecycle_discard_socket(struct module_state *state, PyObject *sock);
+/* object.close() because of the pending exception, which stays. */
+void lifecycle_discard(struct module_state *state, PyObject *object);
 
 extern PyMethodDef lifecycle_methods[];
 

@@ -18,15 +18,33 @@ module_state_of_type(PyTypeObject *type)
     return module == NULL ? NULL : PyModule_GetState(module);
 }
 
+/* The package, as a new reference. */
+static PyObject *
+get_package(struct module_state *state)
+{
+    PyObject *package = PyImport_GetModule(state->name.package);
+
+    if (package == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    /* At exit, sys.modules is emptied before the last objects go. */
+    if (package == NULL || package == Py_None) {
+        Py_XDECREF(package);
+        return state->package != NULL ? Py_NewRef(state->package)
+                                      : PyImport_Import(state->name.package);
+    }
+    if (package != state->package) {
+        Py_XSETREF(state->package, Py_NewRef(package));
+    }
+    return package;
+}
+
 PyObject *
 module_package_attribute(struct module_state *state, PyObject *name)
 {
-    PyObject *package = PyImport_GetModule(state->name.package);
+    PyObject *package = get_package(state);
     PyObject *value;
 
-    if (package == NULL && !PyErr_Occurred()) {
-        package = PyImport_Import(state->name.package);
-    }
     if (package == NULL) {
         return NULL;
     }
@@ -136,6 +154,7 @@ module_exec(PyObject *module)
     struct module_state *state = PyModule_GetState(module);
     size_t i;
 
+    state->module = module;
     if (init_names(state) < 0 || init_bytes(state) < 0 ||
         init_types(state, module) < 0) {
         return -1;
@@ -162,6 +181,7 @@ module_exec(PyObject *module)
 /* The objects that may be part of a cycle: names and bytes refer to
    nothing. */
 #define CYCLIC_OBJECTS(X)                                                     \
+    X(package)                                                                \
     X(error_proto)                                                            \
     X(pop3_type)                                                              \
     X(pop3_ssl_type)                                                          \
@@ -171,6 +191,7 @@ module_exec(PyObject *module)
     X(timestamp_pattern)                                                      \
     X(own_recv_into)                                                          \
     X(own_sendall)                                                            \
+    X(socket_timeout)                                                         \
     X(own_tls_recv_into)                                                      \
     X(own_tls_sendall)                                                        \
     X(own_init)

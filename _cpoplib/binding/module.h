@@ -67,9 +67,13 @@ struct state_names {
 #undef X
 };
 
+struct io_wait;
 struct ssl_ctx_st;
 
 struct module_state {
+    PyObject *module;      /* whose state this is */
+    struct io_wait *waits; /* see io.h */
+    PyObject *package;     /* as last seen in sys.modules; or NULL */
     PyObject *error_proto;
     PyTypeObject *pop3_type;
     PyTypeObject *pop3_ssl_type;
@@ -83,6 +87,7 @@ struct module_state {
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
+    PyObject *socket_timeout;       /* before 3.10; likewise */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
     PyObject *own_init;   /* POP3.__init__ */
@@ -94,10 +99,14 @@ struct module_state {
 };
 
 /* The state of the module that made `type` or one of its bases; NULL and
-   TypeError if there is none.  It lives as long as the type. */
+   TypeError if there is none.  It lives as long as the module: objects keep
+   state->module, because the garbage collector may take a module from its
+   types while there still are instances.  They are not what breaks a cycle
+   through it. */
 struct module_state *module_state_of_type(PyTypeObject *type);
 
-/* An attribute of the package poplib_c: socket, ssl, _MAXLINE. */
+/* An attribute of the package poplib_c: socket, ssl, _MAXLINE.  Of what
+   sys.modules has under that name or, while the interpreter exits, had. */
 PyObject *module_package_attribute(struct module_state *state, PyObject *name);
 
 /* from module import name; a new reference, or NULL. */

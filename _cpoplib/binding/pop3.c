@@ -10,6 +10,7 @@
 #include "binding/reader.h"
 #include "binding/replies.h"
 #include "binding/stls.h"
+#include "binding/tlssocket.h"
 #include "binding/types.h"
 #include "core/tls_config.h"
 
@@ -32,9 +33,10 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
         return NULL;
     }
     self->state = state;
+    self->module = Py_NewRef(state->module);
     self->max_line = DEFAULT_MAX_LINE;
     step_reset(&self->foreign_step);
-    if (io_lock_init(&self->lock) < 0) {
+    if (io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -47,6 +49,7 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
     POP3Object *self = POP3(op);
 
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
     Py_VISIT(self->dict);
     Py_VISIT(self->verify);
     Py_VISIT(self->foreign_file);
@@ -77,6 +80,7 @@ pop3_dealloc(PyObject *op)
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
     io_lock_destroy(&self->lock);
+    Py_XDECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -111,14 +115,90 @@ pop3_get_sock(POP3Object *self, const char *wanted)
 struct step *
 pop3_step_of(POP3Object *self, PyObject *file)
 {
+    PyObject *old = self->foreign_file;
+
     if (reader_check(self->state, file)) {
         return &((ReaderObject *)file)->step;
     }
-    if (self->foreign_file != file) {
-        Py_XSETREF(self->foreign_file, Py_NewRef(file));
+    if (old != file) {
+        self->foreign_file = Py_NewRef(file);
         step_reset(&self->foreign_step);
+        Py_XDECREF(old);
     }
     return &self->foreign_step;
+}
+
+struct step *
+pop3_known_step(POP3Object *self, PyObject *file)
+{
+    if (reader_check(self->state, file)) {
+        return &((ReaderObject *)file)->step;
+    }
+    return self->foreign_file == file ? &self->foreign_step : NULL;
+}
+
+/* --- one command at a time ---------------------------------------------- */
+
+/* RuntimeError if this thread is inside the object, whose lock that is. */
+static int
+check_not_inside(PyObject *object, const struct io_lock *lock)
+{
+    if (!io_lock_is_mine(lock)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", object);
+    return -1;
+}
+
+static int
+check_outside(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *file = NULL;
+    PyObject *sock = NULL;
+    int failed = -1;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, state->name.file, &file) >=
+            0 &&
+        PyObject_GetOptionalAttr((PyObject *)self, state->name.sock, &sock) >=
+            0) {
+        failed = 0;
+    }
+    if (failed == 0 && file != NULL && reader_check(state, file)) {
+        failed = check_not_inside(file, &((ReaderObject *)file)->lock);
+    }
+    if (failed == 0 && sock != NULL &&
+        Py_IS_TYPE(sock, state->tlssocket_type)) {
+        failed = check_not_inside(sock, &TLSSOCKET(sock)->lock);
+    }
+    Py_XDECREF(file);
+    Py_XDECREF(sock);
+    return failed;
+}
+
+int
+pop3_lock(POP3Object *self)
+{
+    if (io_lock_try(&self->lock)) {
+        return 0;
+    }
+    return check_outside(self) < 0 ? -1 : io_lock_acquire(&self->lock);
+}
+
+void
+pop3_unlock(POP3Object *self)
+{
+    io_lock_release(&self->lock);
+}
+
+int
+pop3_check_rest(POP3Object *self)
+{
+    if (self->phase == PHASE_REST) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
+    return -1;
 }
 
 /* --- options ------------------------------------------------------------ */

@@ -7,18 +7,29 @@
 #include "binding/module.h"
 #include "binding/step.h"
 
+/* Where a command is, for another one that a hook or a signal handler of the
+   same thread tries in its midst. */
+enum pop3_phase {
+    PHASE_REST,    /* between two commands */
+    PHASE_SENDING, /* a line goes out, by a method of the socket's */
+    PHASE_STATUS,  /* a reply of one line is to come */
+    PHASE_REPLY,   /* a reply with lines is to come */
+    PHASE_LINES    /* its lines are being read */
+};
+
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state;    /* borrowed from the type's module */
+    struct module_state *state;    /* of `module` */
+    PyObject *module;              /* kept until the end */
     struct io_lock lock;           /* held for the length of one command */
     size_t max_line;               /* octets; POP_NO_LIMIT for none */
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
-    unsigned int lines_depth;      /* > 0 between the lines of a reply */
+    enum pop3_phase phase;         /* of the lock's owner */
     PyObject *foreign_file;        /* the .file, not a Reader, that */
     struct step foreign_step;      /*   this is about */
 } POP3Object;
@@ -40,7 +51,22 @@ PyObject *pop3_get_file(POP3Object *self, const char *wanted);
 /* .sock, likewise. */
 PyObject *pop3_get_sock(POP3Object *self, const char *wanted);
 
+/* Takes the connection for one command: waits while another thread has it.
+   -1 and an exception: RuntimeError if this thread is in the midst of a read
+   or write of this connection's, which the other one's command may wait
+   for. */
+int pop3_lock(POP3Object *self);
+
+void pop3_unlock(POP3Object *self);
+
+/* -1 and RuntimeError in the midst of another command of this thread's. */
+int pop3_check_rest(POP3Object *self);
+
 /* What is known of the stream behind `file`, which .file is. */
 struct step *pop3_step_of(POP3Object *self, PyObject *file);
+
+/* The same, or NULL if it is another file by now that something is known
+   of. */
+struct step *pop3_known_step(POP3Object *self, PyObject *file);
 
 #endif

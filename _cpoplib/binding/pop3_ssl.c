@@ -293,7 +293,7 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         wrapped = tlsstart_wrap(self, plain, &options, self->tls_config);
     }
     if (wrapped == NULL) {
-        lifecycle_discard_socket(self->state, plain);
+        lifecycle_discard(self->state, plain);
     }
     release_options(&options);
     Py_DECREF(plain);

@@ -99,6 +99,8 @@ PyErr_SetRaisedException(PyObject *exception)
 
 #if PY_VERSION_HEX < 0x030d0000
 
+#define Py_IsFinalizing _Py_IsFinalizing
+
 /* 1 and the attribute, 0 and NULL if there is none, -1 and an exception. */
 static inline int
 PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **value)

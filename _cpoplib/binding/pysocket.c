@@ -38,10 +38,27 @@ pysocket_has_own(PyObject *sock, PyObject *name, PyObject *own,
     return shadowed < 0 ? -1 : !shadowed;
 }
 
+/* state->slot = value, which is stolen, unless another thread was first. */
+static int
+store(PyObject **slot, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    if (*slot == NULL) {
+        *slot = value;
+    }
+    else {
+        Py_DECREF(value);
+    }
+    return 0;
+}
+
 static int
 load_own_methods(struct module_state *state)
 {
     PyObject *type;
+    int failed = -1;
 
     if (state->own_sendall != NULL) {
         return 0;
@@ -50,13 +67,14 @@ load_own_methods(struct module_state *state)
     if (type == NULL) {
         return -1;
     }
-    Py_XSETREF(state->own_recv_into,
-               PyObject_GetAttr(type, state->name.recv_into));
-    if (state->own_recv_into != NULL) {
-        state->own_sendall = PyObject_GetAttr(type, state->name.sendall);
+    if (errors_socket_timeout(state) != NULL &&
+        store(&state->own_recv_into,
+              PyObject_GetAttr(type, state->name.recv_into)) == 0) {
+        failed = store(&state->own_sendall,
+                       PyObject_GetAttr(type, state->name.sendall));
     }
     Py_DECREF(type);
-    return state->own_sendall == NULL ? -1 : 0;
+    return failed;
 }
 
 int

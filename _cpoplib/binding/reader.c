@@ -2,7 +2,9 @@
 
 #include "binding/reader.h"
 
+#include "binding/readerbytes.h"
 #include "binding/readerfile.h"
+#include "binding/types.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -34,6 +36,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
     }
     self->weakrefs = NULL;
     self->state = state;
+    self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->file = Py_NewRef(file);
     self->lock.handle = NULL;
@@ -42,7 +45,9 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
     self->pysock = NULL;
     self->in_tls = false;
     step_reset(&self->step);
+    self->unanswered = 0;
     self->closed = false;
+    self->closer = 0;
     self->file_closed = false;
     PyObject_GC_Track((PyObject *)self);
     if (self->direct == NULL) {
@@ -50,7 +55,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
         Py_DECREF(self);
         return NULL;
     }
-    if (io_lock_init(&self->lock) < 0) {
+    if (io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -63,6 +68,7 @@ reader_traverse(PyObject *op, visitproc visit, void *arg)
     ReaderObject *self = READER(op);
 
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
     Py_VISIT(self->sock);
     Py_VISIT(self->file);
     return 0;
@@ -103,6 +109,7 @@ reader_dealloc(PyObject *op)
     pop_link_release(&self->link);
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
+    Py_XDECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -181,7 +188,7 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},     {Py_tp_new, reader_refuse_new},
     {Py_tp_traverse, reader_traverse},   {Py_tp_clear, reader_clear},
     {Py_tp_dealloc, reader_dealloc},     {Py_tp_repr, reader_repr},
-    {Py_tp_iter, readerfile_iter},       {Py_tp_iternext, readerfile_next},
+    {Py_tp_iter, readerfile_iter},       {Py_tp_iternext, readerbytes_next},
     {Py_tp_methods, readerfile_methods}, {Py_tp_getset, readerfile_getset},
     {Py_tp_members, reader_members},     {0, NULL},
 };
@@ -217,7 +224,8 @@ reader_new_type(PyObject *module)
     if (type == NULL) {
         return NULL;
     }
-    if (register_as_buffered(type) < 0) {
+    if (types_add_methods((PyTypeObject *)type, readerbytes_methods) < 0 ||
+        register_as_buffered(type) < 0) {
         Py_DECREF(type);
         return NULL;
     }

@@ -12,7 +12,8 @@
 typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
-    struct module_state *state;   /* borrowed from the type's module */
+    struct module_state *state;   /* of `module` */
+    PyObject *module;             /* kept until the end */
     PyObject *sock;               /* read from; never NULL once adopted */
     PyObject *file;               /* what makefile() gave; it holds the
                                      descriptor open until it is closed */
@@ -23,8 +24,10 @@ typedef struct {
     bool in_tls;                  /* entered, and the TLSSocket, which sock
                                      is, too */
     struct step step;
+    size_t unanswered; /* commands sent whose reply was not read */
     bool closed;
-    bool file_closed; /* after closed: by the last user */
+    unsigned long closer; /* the thread that closed it */
+    bool file_closed;     /* after closed: by the last user */
 } ReaderObject;
 
 /* A new type poplib_c.Reader, or NULL. */
@@ -40,7 +43,8 @@ bool reader_check(struct module_state *state, PyObject *object);
 
 /* Takes the reader for moving bytes: waits for its lock, and asks the socket
    anew for its descriptor and timeout.  -1 and an exception: RuntimeError if
-   this thread is inside already, ValueError if the reader is closed. */
+   this thread is inside already, ValueError if the reader is closed,
+   ConnectionAbortedError if it was closed meanwhile. */
 int reader_enter(ReaderObject *self);
 
 /* The same for reading or sending on a stream that is in step: -1 also with
@@ -49,6 +53,15 @@ int reader_enter_in_step(ReaderObject *self);
 
 /* Gives it back.  A pending exception stays. */
 void reader_leave(ReaderObject *self);
+
+/* -1 and ConnectionAbortedError if it was closed since it was entered. */
+int reader_check_open(ReaderObject *self);
+
+/* Whether another thread has closed it. */
+bool reader_was_taken_away(const ReaderObject *self);
+
+/* Records that a line was read as the answer to the oldest command. */
+void reader_answer(ReaderObject *self);
 
 /* Records that the stream is over: nothing is unread. */
 void reader_end(ReaderObject *self);
@@ -62,8 +75,8 @@ void reader_fail(ReaderObject *self, enum pop_status status,
 void reader_fail_write(ReaderObject *self, enum pop_status status,
                        struct pop_error *error, bool untouched);
 
-/* Receives at least one byte: 1, or 0 at the end of the stream, or -1 and an
-   exception.  Entered. */
+/* Receives at least one byte for what is read by hand: 1, or 0 at the end of
+   the stream, or -1 and an exception.  Entered. */
 int reader_fill(ReaderObject *self);
 
 /* Closes it, waking a thread that is inside; that thread then closes .file.

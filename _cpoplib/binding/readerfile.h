@@ -1,4 +1,4 @@
-/* The methods of a Reader: those of a buffered binary file. */
+/* The methods of a Reader that do not read. */
 
 #ifndef BINDING_READERFILE_H
 #define BINDING_READERFILE_H
@@ -9,6 +9,5 @@ extern PyMethodDef readerfile_methods[];
 extern PyGetSetDef readerfile_getset[];
 
 PyObject *readerfile_iter(PyObject *op);
-PyObject *readerfile_next(PyObject *op);
 
 #endif

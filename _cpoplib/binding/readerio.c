@@ -9,6 +9,7 @@
 #include "binding/pysocket.h"
 #include "binding/tlssocket.h"
 #include "binding/transport_pysock.h"
+#include "core/wait.h"
 
 /* --- which transport ---------------------------------------------------- */
 
@@ -78,16 +79,27 @@ reader_enter(ReaderObject *self)
         PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
         return -1;
     }
+    if (self->closed) {
+        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
+        return -1;
+    }
     if (io_lock_acquire(&self->lock) < 0) {
         return -1;
     }
-    if (self->closed) {
-        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
+    /* Choosing may run Python code. */
+    if (reader_check_open(self) < 0 || choose_transport(self) < 0 ||
+        reader_check_open(self) < 0) {
         reader_leave(self);
         return -1;
     }
-    if (choose_transport(self) < 0) {
-        reader_leave(self);
+    return 0;
+}
+
+int
+reader_check_open(ReaderObject *self)
+{
+    if (self->closed) {
+        errors_raise_closed_meanwhile();
         return -1;
     }
     return 0;
@@ -122,6 +134,8 @@ reader_leave(ReaderObject *self)
 {
     bool last = self->closed && !self->file_closed;
 
+    pop_link_trim(&self->link);
+    self->link.transport = NULL;
     if (self->in_tls) {
         self->in_tls = false;
         tlssocket_leave(TLSSOCKET(self->sock));
@@ -144,6 +158,7 @@ reader_close(ReaderObject *self)
         return 0;
     }
     self->closed = true;
+    self->closer = PyThread_get_thread_ident();
     if (io_lock_is_held(&self->lock)) {
         if (self->link.transport != NULL) {
             pop_link_interrupt(&self->link);
@@ -153,12 +168,27 @@ reader_close(ReaderObject *self)
     return close_file(self);
 }
 
-/* --- failures ----------------------------------------------------------- */
+bool
+reader_was_taken_away(const ReaderObject *self)
+{
+    return self->closed && self->closer != PyThread_get_thread_ident();
+}
+
+/* --- answers and failures ----------------------------------------------- */
+
+void
+reader_answer(ReaderObject *self)
+{
+    if (self->unanswered > 0) {
+        self->unanswered--;
+    }
+}
 
 void
 reader_end(ReaderObject *self)
 {
     pop_buffer_consume(&self->link.in, pop_buffer_length(&self->link.in));
+    self->unanswered = 0;
     step_end(&self->step);
 }
 
@@ -187,6 +217,18 @@ was_closed(const ReaderObject *self, enum pop_status status)
                             status == POP_TLS || status == POP_TLS_EOF);
 }
 
+/* A timeout of a socket that never waits is EAGAIN. */
+static enum pop_status
+without_waiting(const ReaderObject *self, enum pop_status status,
+                struct pop_error *error)
+{
+    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
+        error->sys = EAGAIN;
+        return POP_SYSTEM;
+    }
+    return status;
+}
+
 void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
@@ -196,10 +238,7 @@ reader_fail(ReaderObject *self, enum pop_status status,
         errors_raise_closed_meanwhile();
         return;
     }
-    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
-        status = POP_SYSTEM;
-        error->sys = EAGAIN;
-    }
+    status = without_waiting(self, status, error);
     switch (status) {
     case POP_EOF:
         reader_end(self);
@@ -211,7 +250,7 @@ reader_fail(ReaderObject *self, enum pop_status status,
         step_leave(&self->step, "a line was too long");
         break;
     case POP_HOST:
-        step_note_exception(&self->step);
+        step_note_exception(self->state, &self->step);
         break;
     case POP_TLS:
     case POP_TLS_EOF:
@@ -240,22 +279,39 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
         errors_raise_closed_meanwhile();
         return;
     }
-    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
-        status = POP_SYSTEM;
-        error->sys = EAGAIN;
-    }
+    status = without_waiting(self, status, error);
     if (!untouched) {
         step_leave(&self->step, "a command was sent in part");
     }
     errors_raise(self->state, status, error);
 }
 
+/* Whether a receive could only have waited, which the socket forbids. */
+static bool
+would_block(enum pop_status status, const struct pop_error *error)
+{
+    switch (status) {
+    case POP_SYSTEM:
+        return pop_wait_is_due(error->sys);
+    case POP_WANT_READ:
+        return true;
+    case POP_HOST:
+        return PyErr_ExceptionMatches(PyExc_BlockingIOError);
+    default:
+        return false;
+    }
+}
+
 int
 reader_fill(ReaderObject *self)
 {
     struct pop_error error = {0};
-    enum pop_status status = io_run(&self->link, pop_link_fill, &error);
+    enum pop_status status;
 
+    if (reader_check_open(self) < 0) {
+        return -1;
+    }
+    status = io_run(&self->link, pop_link_fill, &error);
     if (status == POP_OK) {
         /* A peer that never pauses must not lock out Ctrl-C. */
         return PyErr_CheckSignals() < 0 ? -1 : 1;
@@ -263,6 +319,13 @@ reader_fill(ReaderObject *self)
     if (status == POP_EOF && !self->closed) {
         return 0;
     }
-    reader_fail(self, status, &error);
+    status = without_waiting(self, status, &error);
+    if (!self->closed && would_block(status, &error)) {
+        /* What was received before is still unread. */
+        errors_raise(self->state, status, &error);
+    }
+    else {
+        reader_fail(self, status, &error);
+    }
     return -1;
 }

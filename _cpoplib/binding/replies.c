@@ -72,8 +72,9 @@ read_status(POP3Object *self)
     return line;
 }
 
+/* The status line, after which a reply of one line is over. */
 static PyObject *
-getresp_own(POP3Object *self)
+read_positive(POP3Object *self)
 {
     PyObject *line = read_status(self);
     int positive;
@@ -81,12 +82,36 @@ getresp_own(POP3Object *self)
     if (line == NULL) {
         return NULL;
     }
+    if (self->phase == PHASE_STATUS) {
+        self->phase = PHASE_REST;
+    }
     positive = starts_with(self, line, self->state->positive);
-    if (positive <= 0) {
-        if (positive == 0) {
-            errors_raise_response(self->state, line);
+    if (positive > 0) {
+        return line;
+    }
+    if (positive == 0) {
+        /* And so is a refusal (RFC 1939, section 3). */
+        if (self->phase == PHASE_REPLY) {
+            self->phase = PHASE_REST;
         }
-        Py_CLEAR(line);
+        errors_raise_response(self->state, line);
+    }
+    Py_DECREF(line);
+    return NULL;
+}
+
+static PyObject *
+getresp_own(POP3Object *self)
+{
+    bool by_hand = self->phase == PHASE_REST;
+    PyObject *line;
+
+    if (by_hand) {
+        self->phase = PHASE_STATUS;
+    }
+    line = read_positive(self);
+    if (by_hand) {
+        self->phase = PHASE_REST;
     }
     return line;
 }
@@ -166,11 +191,14 @@ get_lines(POP3Object *self, PyObject *response)
     PyObject *result = NULL;
     int more = sum == NULL ? -1 : 1;
 
-    self->lines_depth++;
+    self->phase = PHASE_LINES;
     while (more > 0) {
         more = add_line(self, lines, &sum);
+        /* A peer that never pauses must not lock out Ctrl-C. */
+        if (more > 0 && PyErr_CheckSignals() < 0) {
+            more = -1;
+        }
     }
-    self->lines_depth--;
     if (more == 0) {
         result = PyTuple_Pack(3, response, lines, sum);
     }
@@ -205,6 +233,10 @@ getlongresp_by_lines(POP3Object *self)
     PyObject *result;
 
     if (response == NULL) {
+        /* Unless it is a refusal, lines may follow. */
+        if (!errors_is_refusal(self->state)) {
+            abandon(self);
+        }
         return NULL;
     }
     result = get_lines(self, response);
@@ -236,7 +268,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 }
 
 static PyObject *
-getlongresp_own(POP3Object *self)
+read_reply(POP3Object *self)
 {
     int failed = 0;
     int own = hook_is_own(self, HOOK_GETRESP);
@@ -254,6 +286,19 @@ getlongresp_own(POP3Object *self)
     }
     result = getlongresp_by_reader(self, reader);
     Py_DECREF(reader);
+    return result;
+}
+
+static PyObject *
+getlongresp_own(POP3Object *self)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *result;
+
+    self->phase = PHASE_REPLY;
+    result = read_reply(self);
+    /* A hook may read a reply between the lines of another. */
+    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
     return result;
 }
 
@@ -288,11 +333,11 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     POP3Object *self = POP3(op);
     PyObject *result;
 
-    if (io_lock_acquire(&self->lock) < 0) {
+    if (pop3_lock(self) < 0) {
         return NULL;
     }
     result = function(self);
-    io_lock_release(&self->lock);
+    pop3_unlock(self);
     return result;
 }
 

@@ -7,7 +7,6 @@ step_reset(struct step *step)
 {
     step->state = STEP_IN;
     step->why = NULL;
-    step->unanswered = 0;
 }
 
 void
@@ -31,16 +30,12 @@ void
 step_end(struct step *step)
 {
     step->state = STEP_ENDED;
-    step->unanswered = 0;
 }
 
 void
-step_note_exception(struct step *step)
+step_note_exception(struct module_state *state, struct step *step)
 {
-    if (PyErr_ExceptionMatches(PyExc_ConnectionError)) {
-        step_end(step);
-    }
-    else if (errors_is_socket_timeout()) {
+    if (errors_is_socket_timeout(state)) {
         step_time_out(step);
     }
     else {
@@ -48,12 +43,15 @@ step_note_exception(struct step *step)
     }
 }
 
-void
-step_answer(struct step *step)
+int
+step_check_not_ended(struct module_state *state, struct step *step)
 {
-    if (step->unanswered > 0) {
-        step->unanswered--;
+    if (step->state != STEP_ENDED) {
+        return 0;
     }
+    step->state = STEP_OUT;
+    step->why = "a reply came after the stream's end";
+    return step_check(state, step);
 }
 
 int

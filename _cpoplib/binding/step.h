@@ -3,8 +3,6 @@
 #ifndef BINDING_STEP_H
 #define BINDING_STEP_H
 
-#include <stddef.h>
-
 #include "binding/module.h"
 
 enum step_state {
@@ -16,8 +14,7 @@ enum step_state {
 
 struct step {
     enum step_state state;
-    const char *why;   /* STEP_OUT: what happened, static text */
-    size_t unanswered; /* commands sent whose reply was not read */
+    const char *why; /* STEP_OUT: what happened, static text */
 };
 
 void step_reset(struct step *step);
@@ -27,11 +24,12 @@ void step_leave(struct step *step, const char *why);
 void step_time_out(struct step *step);
 void step_end(struct step *step);
 
-/* A read was ended by the pending exception, which stays. */
-void step_note_exception(struct step *step);
+/* -1 and error_proto if a stream that was found at its end goes on: it had
+   only paused, and what comes may be the answer to an earlier command. */
+int step_check_not_ended(struct module_state *state, struct step *step);
 
-/* A line was read as the answer to the oldest command. */
-void step_answer(struct step *step);
+/* A read was ended by the pending exception, which stays. */
+void step_note_exception(struct module_state *state, struct step *step);
 
 /* -1 and an exception if nothing can be read or sent any more: OSError after
    a timeout, as the socket module's own file raises, else error_proto. */

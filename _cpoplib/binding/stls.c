@@ -200,9 +200,9 @@ run_locked(POP3Object *self, const struct tlsstart_options *options)
             return NULL;
         }
     }
-    if (io_lock_acquire(&self->lock) == 0) {
+    if (pop3_lock(self) == 0) {
         response = run(self, options, config);
-        io_lock_release(&self->lock);
+        pop3_unlock(self);
     }
     pop_tls_config_free(config);
     return response;

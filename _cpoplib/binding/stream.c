@@ -6,6 +6,8 @@
 #include "binding/lines.h"
 #include "core/command.h"
 
+#define SHOWN_OCTETS 200
+
 int
 stream_send(ReaderObject *reader, const char *line, size_t length)
 {
@@ -23,7 +25,7 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
         status = io_run(&reader->link, pop_link_flush, &error);
     }
     if (status == POP_OK) {
-        reader->step.unanswered++;
+        reader->unanswered++;
     }
     else {
         bool untouched = pop_link_is_unsent(&reader->link, queued);
@@ -35,7 +37,8 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     return status == POP_OK ? 0 : -1;
 }
 
-/* The first line of what is unread, for the text of an exception. */
+/* The first line of what is unread, or as much of it as the text of an
+   exception can do with. */
 static PyObject *
 unread_line(const struct pop_link *link)
 {
@@ -46,6 +49,9 @@ unread_line(const struct pop_link *link)
 
     if (lf != NULL) {
         span = pop_scan_strip(bytes, 0, (size_t)(lf - bytes) + 1);
+    }
+    if (span.length > SHOWN_OCTETS) {
+        span.length = SHOWN_OCTETS;
     }
     return lines_bytes(bytes, span);
 }
@@ -72,7 +78,7 @@ stream_check_at_rest(ReaderObject *reader)
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    if (reader->step.unanswered > 0) {
+    if (reader->unanswered > 0) {
         errors_raise_out_of_step(
             reader->state, "the reply to an earlier command was not read",
             NULL);
@@ -145,7 +151,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
         line = raw_bytes(reader, false);
         pop_link_take(&reader->link);
         if (answers) {
-            step_answer(&reader->step);
+            reader_answer(reader);
         }
     }
     reader_leave(reader);
@@ -162,7 +168,7 @@ take_status(ReaderObject *reader)
                                  link->batch.spans[0]);
 
     pop_link_take(link);
-    step_answer(&reader->step);
+    reader_answer(reader);
     return text;
 }
 
@@ -220,12 +226,12 @@ read_lines(ReaderObject *reader, PyObject *list)
         if (take_lines(reader, list) < 0) {
             return -1;
         }
-        /* A peer that never pauses must not lock out Ctrl-C. */
-        if (!is_done(reader) && PyErr_CheckSignals() < 0) {
+        /* A peer that never pauses must not lock out Ctrl-C, nor close(). */
+        if (!is_done(reader) &&
+            (PyErr_CheckSignals() < 0 || reader_check_open(reader) < 0)) {
             return -1;
         }
     } while (!is_done(reader));
-    pop_link_trim(&reader->link);
     return 0;
 }
 

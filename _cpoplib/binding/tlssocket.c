@@ -34,11 +34,12 @@ tlssocket_new(struct module_state *state, PyObject *sock,
         return NULL;
     }
     self->state = state;
+    self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->server_hostname = Py_NewRef(server_hostname);
     self->certificate = Py_NewRef(Py_None);
     self->version = "in its handshake";
-    if (io_lock_init(&self->lock) < 0) {
+    if (io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -51,6 +52,7 @@ tlssocket_traverse(PyObject *op, visitproc visit, void *arg)
     TLSSocketObject *self = TLSSOCKET(op);
 
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
     Py_VISIT(self->dict);
     Py_VISIT(self->sock);
     Py_VISIT(self->server_hostname);
@@ -85,6 +87,7 @@ tlssocket_dealloc(PyObject *op)
     Py_XDECREF(self->sock);
     Py_XDECREF(self->server_hostname);
     Py_XDECREF(self->certificate);
+    Py_XDECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }

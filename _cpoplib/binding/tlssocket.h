@@ -15,7 +15,8 @@ typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state; /* borrowed from the type's module */
+    struct module_state *state; /* of `module` */
+    PyObject *module;           /* kept until the end */
     PyObject *sock;             /* underneath */
     PyObject *server_hostname;  /* str or None */
     PyObject *certificate;      /* the server's, DER; or None */

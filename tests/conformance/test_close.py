@@ -3,7 +3,9 @@
 import errno
 import select
 import socket
+import sys
 import threading
+from unittest import mock
 
 import pytest
 from scripted import Await, C, Close, Reset, S, play
@@ -248,3 +250,61 @@ def test_quit_with_a_hook_that_fails(pop, talk, ours):
         with pytest.raises(LookupError):
             client.quit()
         assert (client.sock is None) is ours
+
+
+def closing(pop, file_error, sock_error):
+    """close() of a connection whose file and socket raise when they are closed; what it raises."""
+    client = pop.POP3.__new__(pop.POP3)
+    client.file, client.sock = mock.Mock(), mock.Mock()
+    client.file.close.side_effect = file_error
+    client.sock.close.side_effect = sock_error
+    with pytest.raises(Exception) as caught:
+        client.close()
+    return caught.value
+
+
+def contexts(error):
+    chain = []
+    while error is not None and len(chain) < 10:
+        chain.append(error)
+        error = error.__context__
+    return [repr(error) for error in chain]
+
+
+def test_contexts_of_what_closing_raises(pop):
+    def fail():
+        try:
+            raise KeyError("inner")
+        except KeyError:
+            raise OSError("sock") from None
+
+    error = closing(pop, LookupError("file"), fail)
+    assert contexts(error) == ["OSError('sock')", "KeyError('inner')", "LookupError('file')"]
+
+
+def test_contexts_where_closing_raises_the_same_twice(pop):
+    error = OSError("both")
+    assert closing(pop, error, error) is error
+    assert error.__context__ is None
+
+
+def test_what_is_being_handled_while_closing(pop):
+    """As in a `finally` block."""
+    seen = []
+
+    def look():
+        seen.append(sys.exc_info()[1])
+
+    error = LookupError("file")
+    assert closing(pop, error, look) is error
+    assert seen == [error]
+    assert sys.exc_info() == (None, None, None)
+
+
+def test_closing_in_an_except_block(pop):
+    try:
+        raise KeyError("outer")
+    except KeyError as outer:
+        error = closing(pop, LookupError("file"), OSError("sock"))
+        assert sys.exc_info()[1] is outer
+    assert contexts(error) == ["OSError('sock')", "LookupError('file')", "KeyError('outer')"]

@@ -130,8 +130,8 @@ def test_close_while_threads_wait_for_the_file():
         calls = [Call(client.file.readline) for _ in range(4)]
         assert all(call.is_blocked(SHORT / 4) for call in calls)
         client.close()
-        errors = [call.end() for call in calls]
-        assert {type(error) for error in errors} == {ConnectionAbortedError, ValueError}
+        for call in calls:
+            check_aborted(call)
         assert server.wait_eof()
 
 
@@ -216,3 +216,89 @@ def test_close_of_a_socket_that_is_shut_down_by_another_thread():
         client.sock.shutdown(socket.SHUT_RDWR)
         assert call.end().args == ("-ERR EOF",)
         client.close()
+
+
+@ways
+def test_close_while_a_command_waits_for_the_file(way):
+    """It found the connection open, and gets what the reader by hand gets."""
+    with play(S("+OK ready")) as server:
+        client = way(server.host, server.port, TIMEOUT)
+        reading = Call(client.file.readline)
+        assert reading.is_blocked()
+        waiting = Call(client.noop)
+        assert waiting.is_blocked()
+        client.close()
+        check_aborted(reading)
+        check_aborted(waiting)
+    assert server.wire == b""
+
+
+def test_file_that_was_closed_before():
+    with play(S("+OK ready")) as server:
+        client = POP3(server.host, server.port, TIMEOUT)
+        client.file.close()
+        for command in (client.file.readline, client._getresp):
+            with pytest.raises(ValueError, match="closed file"):
+                command()
+        client.close()
+
+
+@pytest.mark.parametrize("end", ["close", "file.close"])
+@pytest.mark.parametrize("name", ["noop", "list"])
+def test_close_between_sending_and_reading(end, name):
+    """By another thread: it is what a command says that was blocked then."""
+
+    class Slow(POP3):
+        def _putcmd(self, line):
+            super()._putcmd(line)
+            client = self if end == "close" else self.file
+            assert Call(client.close).end() is None
+
+    with play(S("+OK ready"), C(name.upper())) as server:
+        client = Slow(server.host, server.port, TIMEOUT)
+        check_aborted(Call(getattr(client, name)))
+        client.close()
+
+
+def test_close_of_a_socket_that_does_not_mind(wired):
+    """What goes on being received is nobody's any more."""
+
+    class Deaf(OwnSocket):
+        data = ()
+
+        def recv_into(self, buffer, *arguments):
+            if not self.data:
+                return super().recv_into(buffer, *arguments)
+            part = self.data.pop(0) if len(self.data) > 1 else self.data[0]
+            threading.Event().wait(0.001)
+            buffer[: len(part)] = part
+            return len(part)
+
+    reads = ["retr", "readline", "read", "readlines"]
+    for name in reads:
+        client, _ = wired(sock_class=Deaf)
+        client.sock.data = [b"+OK\r\n", b"a\r\n" if name in ("retr", "readlines") else b"a"]
+        if name == "readline":
+            client.sock.data.pop(0)
+        read = client.retr if name == "retr" else getattr(client.file, name)
+        call = Call(read, *[1] * (name == "retr"))
+        assert call.is_blocked()
+        client.close()
+        check_aborted(call)
+
+
+def test_close_while_the_socket_tells_its_descriptor(wired):
+    class Slow(socket.socket):
+        closing = None
+
+        def fileno(self):
+            if self.closing is not None:
+                closing, self.closing = self.closing, None
+                closing()
+            return super().fileno()
+
+    client, peer = wired(sock_class=Slow)
+    client.sock.closing = lambda: Call(client.file.close).end()
+    check_aborted(Call(client.file.readline))
+    assert client.file.closed
+    peer.sendall(b"nobody reads this\r\n")

@@ -124,3 +124,44 @@ def test_connected_again_without_success():
             client.__init__(second.host, second.port, 5)
         finally:
             assert client.sock is client.file is None
+
+
+@pytest.mark.parametrize("name", ["sock", "file"])
+def test_what_cannot_be_stored_is_closed(name):
+    made = []
+
+    class Noting(socket.socket):
+        def makefile(self, mode):
+            made.append(super().makefile(mode))
+            return made[0]
+
+    class Stubborn(POP3):
+        def _create_socket(self, timeout):
+            made.append(Noting())
+            made[0].connect((self.host, self.port))
+            return made.pop()
+
+        def __setattr__(self, attribute, value):
+            if attribute == name and value is not None:
+                raise LookupError(attribute)
+            super().__setattr__(attribute, value)
+
+    with fails(LookupError), play(S("+OK ready")) as server:
+        Stubborn(server.host, server.port, 5)
+    assert [file.closed for file in made] == [True] * (name == "file")
+
+
+@pytest.mark.parametrize("wrong", [None, 5])
+def test_makefile_of_no_use(wrong):
+    class Odd(socket.socket):
+        def makefile(self, mode):
+            return wrong
+
+    class Client(POP3):
+        def _create_socket(self, timeout):
+            sock = Odd()
+            sock.connect((self.host, self.port))
+            return sock
+
+    with fails(AttributeError), play(S("+OK ready")) as server:
+        Client(server.host, server.port, 5)

@@ -7,7 +7,9 @@ import pickle
 import poplib
 import signal
 import socket
+import sys
 import time
+import types
 import warnings
 import weakref
 
@@ -312,3 +314,83 @@ def wait_for(child):
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]
+
+
+QUIT_AT_EXIT = """
+    import sys
+    import poplib_c
+
+    class Last:
+        def __init__(self, client):
+            self.client = client
+
+        def __del__(self):
+            print(self.client.quit())
+
+    last = Last(poplib_c.POP3("127.0.0.1", int(sys.argv[1]), 5))
+"""
+
+
+def test_quit_while_the_interpreter_exits():
+    """It works as with poplib, whose functions keep their module's globals."""
+    with play(S("+OK ready"), C("QUIT"), S("+OK bye")) as server:
+        output, errors = run_program(QUIT_AT_EXIT, server.port, timeout=10)
+        assert server.wait_eof()
+    assert (output, errors) == ("b'+OK bye'\n", "")
+
+
+def test_package_that_was_replaced(monkeypatch, wired):
+    """What sys.modules has now is what counts, and what it had last if it has none."""
+    client, peer = wired()
+    other = types.ModuleType("poplib_c")
+    other._MAXLINE = 10
+    monkeypatch.setitem(sys.modules, "poplib_c", other)
+    for step in ("other", "none"):
+        if step == "none":
+            monkeypatch.delitem(sys.modules, "poplib_c")
+        client._putcmd("NOOP")
+        peer.sendall(b"+OK 5678\r\n")
+        assert client._getresp() == b"+OK 5678"
+    client._putcmd("NOOP")
+    peer.sendall(b"+OK 56789\r\n")
+    with pytest.raises(poplib_c.error_proto, match="line too long"):
+        client._getresp()
+
+
+SECOND_COPY = """
+    import gc, importlib.util, socket
+    import _cpoplib
+    import poplib_c
+
+    def load():
+        spec = importlib.util.spec_from_file_location("_cpoplib", _cpoplib.__file__)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    gc.disable()
+    for _ in range(2):
+        module = load()
+        here, there = socket.socketpair()
+        there.sendall(b"+OK ready\\r\\n+OK late\\r\\n")
+
+        class Client(module.POP3):
+            def _create_socket(self, timeout):
+                return here
+
+        client = Client("mail.example.org")
+        file = client.file
+        client.cycle = [client, module, Client]
+        del client, module, Client
+        gc.collect()
+        print(file.readline())
+        file.close()
+        here.close(), there.close()
+        del file
+        gc.collect()
+"""
+
+
+def test_reader_whose_module_is_collected():
+    output, errors = run_program(SECOND_COPY)
+    assert (output, errors) == (2 * "b'+OK late\\r\\n'\n", "")

@@ -2,14 +2,16 @@
 
 import io
 import select
+import signal
 import sys
+import threading
 
 import pytest
-from scripted import C, Pause, S, play
+from scripted import Await, C, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import SHORT, TIMEOUT, WAYS, ByMethods
+from .support import SHORT, TIMEOUT, WAYS, ByMethods, ByStatus
 
 OUT = "-ERR out of step: "
 
@@ -169,7 +171,7 @@ UNASKED = "the server sent a reply that nobody asked for: "
         (b".", b"."),
         (b"\r\n", b""),
         (b"\0\xff", b"\0\xff"),
-        (5000 * b"x", 5000 * b"x"),
+        (5000 * b"x", 200 * b"x"),
     ],
 )
 def test_reply_that_comes_later(wired, unasked, shown):
@@ -335,3 +337,64 @@ def test_file_that_fails(wired, error):
     with pytest.raises(error_proto, match="out of step"):
         client.noop()
     assert peer.recv(100) == b"LIST\r\n"
+
+
+# --- how a read was ended --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", [b"", b"+OK\r\na\r\n"])
+@pytest.mark.parametrize("error", [ConnectionAbortedError("watchdog"), BrokenPipeError()])
+@pytest.mark.parametrize("way", WAYS)
+def test_handler_that_raises_what_broken_connections_raise(way, error, part):
+    """The connection is whole, and the reply still to come."""
+
+    def handler(*details):
+        raise error
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
+            client = way(server.host, server.port, TIMEOUT)
+            signal.setitimer(signal.ITIMER_REAL, SHORT)
+            with pytest.raises(type(error)) as caught:
+                client.retr(1)
+            assert caught.value is error
+            with pytest.raises(error_proto, match="out of step"):
+                client.noop()
+            client.close()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt, BrokenPipeError])
+def test_error_after_the_status_line_of_a_long_reply(error):
+    """Its lines are not the answers to what comes next."""
+
+    class Picky(POP3):
+        def _getresp(self):
+            response = super()._getresp()
+            if response == b"+OK message":
+                raise error(response)
+            return response
+
+    go = threading.Event()
+    with play(S("+OK ready"), C("RETR 1"), S("+OK message"), Await(go), S("+a", ".")) as server:
+        client = Picky(server.host, server.port, TIMEOUT)
+        with pytest.raises(error):
+            client.retr(1)
+        go.set()
+        check_out_of_step(client, "a reply was abandoned half-way")
+    assert server.wire == b"RETR 1\r\n"
+
+
+def test_refusal_that_is_read_by_a_hook(wired):
+    """It has no lines."""
+    client, peer = wired(ByStatus)
+    client._putcmd("RETR 1")
+    peer.sendall(b"-ERR no\r\n")
+    with pytest.raises(error_proto) as caught:
+        client._getlongresp()
+    assert caught.value.args == (b"-ERR no",)
+    client._putcmd("NOOP")
+    peer.sendall(b"+OK done\r\n")
+    assert client._getresp() == b"+OK done"

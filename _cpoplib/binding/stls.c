@@ -105,7 +105,7 @@ shake_hands(POP3Object *self, PyObject *sock, PyObject *file,
     wrapped = tlsstart_wrap(self, sock, options, config);
     reader_leave((ReaderObject *)file);
     if (check_open(self, file) < 0 && wrapped != NULL) {
-        lifecycle_discard_socket(self->state, wrapped);
+        lifecycle_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
     return wrapped;

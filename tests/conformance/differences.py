@@ -35,6 +35,7 @@ DIFFERENCES = {
     "tls_unique": "the channel binding tls-unique is None in TLS 1.3",
     "tls_texts": "the text of a TLS error or timeout names no place in the ssl module's source",
     "tls_eof": "the end of the stream in a handshake is an SSLEOFError on every version",
+    "tls_reset": "a reset connection is an OSError over TLS too, never the end of the stream",
     "wrong_host": "the text about a certificate for another host names its hosts too",
     "verify_option": "verify is a keyword-only argument of POP3_SSL and stls()",
     "encrypted_key": "a keyfile that is encrypted is an SSLError, the password is not asked for",

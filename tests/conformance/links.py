@@ -1,5 +1,7 @@
 """What a client's connection goes over."""
 
+import poplib
+
 import pytest
 from scripted import C, S, StartTLS
 
@@ -23,6 +25,8 @@ class Link:
         self.way, *with_context = name.split()
         self._context = client_context if with_context else None
         self._start = StartTLS(server_context)
+        #: Whether TLS is the ssl module's, as poplib's always is.
+        self.by_ssl_module = self.way != "plain" and (bool(with_context) or pop is poplib)
 
     def opening(self, greeting):
         """The steps of a server until connect() returns."""

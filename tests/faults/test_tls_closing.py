@@ -13,7 +13,7 @@ import poplib_c
 from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
-from .support import TIMEOUT, Call, lasts
+from .support import SHORT, TIMEOUT, Call, lasts
 from .test_signals import pulses
 from .tls import HANDSHAKE, greeted
 
@@ -71,7 +71,8 @@ def test_handler_that_closes_in_the_handshake_of_stls(context):
 
     with play(*greeting(Silence())) as server:
         client = POP3(server.host, server.port, TIMEOUT)
-        with pulses(handler), lasts(0, 2), pytest.raises(ConnectionAbortedError) as caught:
+        aborted = pytest.raises(ConnectionAbortedError)
+        with pulses(handler, SHORT, SHORT), lasts(0, 2), aborted as caught:
             client.stls(context())
         check_aborted(caught.value)
         assert server.wait_eof()

@@ -1,5 +1,6 @@
 """TLS in processes, interpreters and threads of their own."""
 
+import contextlib
 import os
 import socket
 
@@ -82,9 +83,20 @@ def talk(client):
     return client.quit()
 
 
-def test_threads_with_a_connection_each(server):
-    calls = [Call(lambda: talk(POP3_SSL(*server.address, timeout=TIMEOUT))) for _ in range(8)]
-    assert all(call.end(20).startswith(b"+OK") for call in calls)
+@pytest.fixture
+def servers(server_context):
+    """Eight of them: a maildrop is one session's."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(POP3Server([MESSAGE], tls=server_context)) for _ in range(8)]
+
+
+def test_threads_with_a_connection_each(servers):
+    def session(address):
+        return talk(POP3_SSL(*address, timeout=TIMEOUT))
+
+    calls = [Call(session, server.address) for server in servers]
+    for call in calls:
+        assert call.end(20).startswith(b"+OK")
 
 
 SESSION = """
@@ -118,25 +130,27 @@ def test_interpreter(server):
 
 
 SEVERAL = """
-def session():
-    execute(SESSION, port=int(sys.argv[1]))
+def session(port):
+    execute(SESSION, port=port)
     done.append(True)
 
 done = []
-threads = [threading.Thread(target=session) for _ in range(4)]
+first, *others = map(int, sys.argv[1:])
+threads = [threading.Thread(target=session, args=(port,)) for port in others]
 for thread in threads:
     thread.start()
-exec(SESSION, {"port": int(sys.argv[1])})
+exec(SESSION, {"port": first})
 for thread in threads:
     thread.join()
 print(len(done))
 """
 
 
-def test_interpreters_in_threads(server):
-    output, _ = run_program(COMMON + SESSION + SEVERAL, server.port)
+def test_interpreters_in_threads(servers):
+    ports = [server.port for server in servers[:5]]
+    output, _ = run_program(COMMON + SESSION + SEVERAL, *ports)
     assert output == "4\n"
-    assert server.commands.count(b"RETR 1") == 5 * 20
+    assert [server.commands.count(b"RETR 1") for server in servers[:5]] == 5 * [20]
 
 
 LEFT_OPEN = """

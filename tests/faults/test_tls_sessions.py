@@ -325,9 +325,9 @@ def test_half_a_record_is_no_reply(server_context):
         if not cut.is_set():
             send(record)
         else:
-            send(record[:10])
             cut.clear()
             rest.append(lambda: send(record[10:]))
+            send(record[:10])
 
     rest = []
     with Relay(None, plan) as relay, greeted(server_context, relay=relay) as (client, there):

@@ -11,7 +11,7 @@ from poplib_c import POP3_SSL
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, Call, lasts, run_program
-from .test_signals import Interrupted, check_out_of_step, interrupt, pulses
+from .test_signals import Interrupted, check_out_of_step, pulses
 from .tls import HANDSHAKE, HOST, Relay, greeted, tls_pair, tls_socket
 
 MESSAGE = b"".join(b"%d\r\n" % number * 20 for number in range(2000))
@@ -24,6 +24,18 @@ class Handled(list):
 
     def __call__(self, *details):
         self.append(details)
+
+
+def interrupted():
+    """Raises Interrupted in the block, once; a signal that comes before poll() waits goes by."""
+    handled = []
+
+    def handler(*details):
+        handled.append(details)
+        if len(handled) == 1:
+            raise Interrupted
+
+    return pulses(handler, 2 * SHORT, SHORT)
 
 
 def in_pieces(number, record, send):
@@ -57,7 +69,7 @@ def silence():
 
 @timeouts
 def test_handler_that_raises_in_the_handshake(silence, timeout):
-    with pulses(interrupt), lasts(0, 2), pytest.raises(Interrupted):
+    with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
         POP3_SSL(*silence, timeout=timeout)
 
 
@@ -76,7 +88,7 @@ def test_handler_that_raises_while_receiving(server_context, timeout, part):
     with greeted(server_context, timeout=timeout) as (client, there):
         there.settimeout(TIMEOUT)
         call = Call(lambda: there.recv(100) and there.sendall(part))
-        with pulses(interrupt, 2 * SHORT), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
             client.retr(1)
         assert call.end() is None
         check_out_of_step(client)
@@ -85,7 +97,7 @@ def test_handler_that_raises_while_receiving(server_context, timeout, part):
 @timeouts
 def test_handler_that_raises_while_sending(server_context, timeout):
     with greeted(server_context, timeout=timeout) as (client, _):
-        with pulses(interrupt, 2 * SHORT), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
             client._putline(2**24 * b"x")
         check_out_of_step(client)
 
@@ -122,7 +134,7 @@ def test_line_that_leaves_among_signals(server_context, timeout):
 def test_handler_that_closes(server_context, name):
     here, there = tls_pair(tls_socket, server_context)
     with there:
-        closing = pulses(lambda *details: here.close())
+        closing = pulses(lambda *details: here.close(), SHORT, SHORT)
         with closing, lasts(0, 2), pytest.raises(ConnectionAbortedError):
             getattr(here, name)()
         assert here.fileno() == -1
@@ -140,7 +152,7 @@ def test_a_server_that_never_pauses(server_context):
                 return type(error)
 
         call = Call(flood)
-        with pulses(interrupt, 2 * SHORT), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
             client._getlongresp()
         check_out_of_step(client)
         assert issubclass(call.end(), OSError)

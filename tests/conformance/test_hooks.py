@@ -369,6 +369,7 @@ def test_commands_call_no_other_public_method(pop, talk):
         assert client.closed
 
 
+@through("plain", "tls", "tls context")
 def test_shortcmd_overridden_with_the_methods_below(pop, talk):
     class Own(pop.POP3):
         def _shortcmd(self, line):
@@ -386,6 +387,7 @@ def test_shortcmd_overridden_with_the_methods_below(pop, talk):
         assert client.list() == (b"+OK", (b"1 120", 7), (b".", 3))
 
 
+@through("plain", "tls", "tls context")
 def test_commands_within_commands(pop, talk):
     """Before a line is sent, and after a reply was read, others have their turn."""
 

@@ -145,9 +145,10 @@ class POP3Server:
             waker, woken = socket.socketpair()
             opened.enter_context(waker)
             opened.enter_context(woken)
+            selector = opened.enter_context(selectors.DefaultSelector())
             thread = threading.Thread(
                 target=self._serve,
-                args=(listener, woken),
+                args=(listener, woken, selector),
                 name=f"POP3Server-{self.port}",
                 daemon=True,
             )
@@ -188,8 +189,10 @@ class POP3Server:
     ) -> None:
         self.stop()
 
-    def _serve(self, listener: socket.socket, woken: socket.socket) -> None:
-        with listener, woken, selectors.DefaultSelector() as selector:
+    def _serve(
+        self, listener: socket.socket, woken: socket.socket, selector: selectors.BaseSelector
+    ) -> None:
+        with listener, woken, selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
             pause = None

@@ -343,7 +343,9 @@ def test_file_that_fails(wired, error):
 
 
 @pytest.mark.parametrize("part", [b"", b"+OK\r\na\r\n"])
-@pytest.mark.parametrize("error", [ConnectionAbortedError("dog"), BrokenPipeError("no reader")])
+@pytest.mark.parametrize(
+    "error", [ConnectionAbortedError("watchdog"), BrokenPipeError("no reader")]
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_handler_that_raises_what_broken_connections_raise(way, error, part):
     """The connection is whole, and the reply still to come."""

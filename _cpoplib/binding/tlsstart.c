@@ -355,7 +355,8 @@ is_replaced(struct module_state *state)
     PyObject *function = NULL;
     int own = -1;
 
-    if (ssl == NULL) {
+    if (ssl == NULL || ssl == Py_None) {
+        Py_XDECREF(ssl);
         return PyErr_Occurred() ? -1 : 0;
     }
     seen = module_package_attribute(state, state->name.ssl);

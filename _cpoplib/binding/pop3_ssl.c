@@ -131,6 +131,43 @@ set_or_none(POP3Object *self, PyObject *name, PyObject *value)
                             value == NULL ? Py_None : value);
 }
 
+/* A context from before must not stand in for what was asked for now. */
+static int
+drop_context(POP3Object *self, const struct tlsstart_options *options)
+{
+    PyObject *name = self->state->name.context;
+    int has = 0;
+
+    if (options->verify == NULL && options->certfile == NULL) {
+        return 0;
+    }
+    if (self->dict != NULL) {
+        has = PyDict_Contains(self->dict, name);
+    }
+    if (has > 0 && PyDict_DelItem(self->dict, name) < 0) {
+        return -1;
+    }
+    if (has >= 0) {
+        has = has_context(self);
+    }
+    if (has > 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "the class has a context, which excludes %s",
+                     options->verify != NULL ? "verify" : "certfile");
+    }
+    return has == 0 ? 0 : -1;
+}
+
+/* Steals the config, which may be NULL. */
+static void
+set_config(POP3Object *self, struct ssl_ctx_st *config)
+{
+    struct ssl_ctx_st *before = self->tls_config;
+
+    self->tls_config = config;
+    pop_tls_config_free(before);
+}
+
 static int
 set_options(POP3Object *self, const struct tlsstart_options *options)
 {
@@ -141,14 +178,16 @@ set_options(POP3Object *self, const struct tlsstart_options *options)
         return -1;
     }
     Py_XSETREF(self->verify, Py_XNewRef(options->verify));
+    if (options->context == NULL && drop_context(self, options) < 0) {
+        return -1;
+    }
     if (options->context != NULL) {
         return PyObject_SetAttr((PyObject *)self, state->name.context,
                                 options->context);
     }
     /* Files that are not what they should be are found out before anything
        is connected. */
-    pop_tls_config_free(self->tls_config);
-    self->tls_config = tlsstart_config(state, options);
+    set_config(self, tlsstart_config(state, options));
     return self->tls_config == NULL ? -1 : 0;
 }
 
@@ -206,8 +245,7 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
     failed = call_base(self, host, port == NULL ? default_port : port,
                        timeout);
     Py_DECREF(default_port);
-    pop_tls_config_free(self->tls_config);
-    self->tls_config = NULL;
+    set_config(self, NULL);
     return failed;
 }
 
@@ -279,6 +317,7 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     POP3Object *self = POP3(op);
     struct tlsstart_options options = {.context = NULL};
     PyObject *values[ARGS_MAX];
+    struct ssl_ctx_st *config = NULL;
     PyObject *plain;
     PyObject *wrapped = NULL;
 
@@ -289,9 +328,13 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (plain == NULL) {
         return NULL;
     }
-    if (get_options(self, &options) == 0) {
-        wrapped = tlsstart_wrap(self, plain, &options, self->tls_config);
+    if (self->tls_config != NULL) {
+        config = pop_tls_config_share(self->tls_config);
     }
+    if (get_options(self, &options) == 0) {
+        wrapped = tlsstart_wrap(self, plain, &options, config);
+    }
+    pop_tls_config_free(config);
     if (wrapped == NULL) {
         lifecycle_discard(self->state, plain);
     }

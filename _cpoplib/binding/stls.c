@@ -180,6 +180,12 @@ run(POP3Object *self, const struct tlsstart_options *options,
         return NULL;
     }
     response = ask(self);
+    /* Whatever came in between, the server may have begun TLS: nothing more
+       is to go over this connection in plain text. */
+    if (response == NULL && !errors_is_refusal(self->state) &&
+        !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        lifecycle_give_up(self);
+    }
     if (response != NULL && begin_tls(self, options, config) < 0) {
         Py_CLEAR(response);
     }

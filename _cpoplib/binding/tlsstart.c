@@ -253,6 +253,12 @@ verifying_context(PyObject *ssl, const struct tlsstart_options *options)
         }
     }
     context = call_with_keywords(ssl, "create_default_context", keywords);
+    /* As strict about names as our own TLS. */
+    if (context != NULL &&
+        PyObject_SetAttrString(context, "hostname_checks_common_name",
+                               Py_False) < 0) {
+        Py_CLEAR(context);
+    }
     if (context != NULL && options->certfile != NULL) {
         loaded = PyObject_CallMethod(
             context, "load_cert_chain", "OO", options->certfile,

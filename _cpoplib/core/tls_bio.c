@@ -27,10 +27,18 @@ static int
 bio_read(BIO *bio, char *space, int room)
 {
     struct pop_tls_socket *self = BIO_get_data(bio);
-    ssize_t n = recv(self->fd, space, (size_t)room, MSG_DONTWAIT);
+    ssize_t n;
 
     BIO_clear_retry_flags(bio);
-    if (n == 0) {
+    if (self->budget == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    n = recv(self->fd, space, (size_t)room, MSG_DONTWAIT);
+    if (n > 0) {
+        self->budget -= (size_t)n < self->budget ? (size_t)n : self->budget;
+    }
+    else if (n == 0) {
         self->eof = true;
     }
     else if (n < 0 && is_passing(errno)) {

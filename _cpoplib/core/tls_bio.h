@@ -6,14 +6,17 @@
 #define POP_TLS_BIO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct bio_method_st;
 struct ssl_st;
 
 struct pop_tls_socket {
     int fd;
-    int sys;  /* errno of a system call that failed, or 0 */
-    bool eof; /* there was nothing more to receive */
+    int sys;       /* errno of a system call that failed, or 0 */
+    bool eof;      /* there was nothing more to receive */
+    size_t budget; /* octets that may be received before it seems that there
+                      are no more: OpenSSL goes on as long as there are */
     struct bio_method_st *method;
 };
 

@@ -29,7 +29,7 @@ file_failure(const char *path, const char *what, struct pop_error *error)
     if (status != POP_TLS) {
         return status;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         error->sys = errno;
         (void)snprintf(error->text, sizeof(error->text), "%s", path);
@@ -72,13 +72,23 @@ use_pair(SSL_CTX *config, const struct pop_tls_options *options,
 {
     const char *certfile = options->certfile;
     const char *keyfile = options->keyfile;
+    enum pop_status status;
 
     if (SSL_CTX_use_certificate_chain_file(config, certfile) != 1) {
         return file_failure(
             certfile,
             *asked ? "the certificate is encrypted" : "no certificate", error);
     }
-    return use_key(config, keyfile == NULL ? certfile : keyfile, asked, error);
+    if (keyfile == NULL) {
+        keyfile = certfile;
+    }
+    status = use_key(config, keyfile, asked, error);
+    /* OpenSSL itself compares only keys of the certificate's own kind. */
+    if (status == POP_OK && SSL_CTX_check_private_key(config) != 1) {
+        status = file_failure(keyfile, "no private key for the certificate",
+                              error);
+    }
+    return status;
 }
 
 static enum pop_status
@@ -126,9 +136,6 @@ verify_chain(SSL_CTX *config, const char *ca, struct pop_error *error)
     if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
         return pop_tls_error_take(error);
     }
-    X509_VERIFY_PARAM_set_hostflags(param,
-                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return trust(config, ca, error);
 }
 
@@ -226,6 +233,10 @@ set_host(SSL *ssl, const char *host)
     bool verify = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
     char text[LONGEST_HOST + 1];
 
+    /* On the session: OpenSSL before 1.1.1l does not inherit them. */
+    X509_VERIFY_PARAM_set_hostflags(param,
+                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (is_address(host, text, sizeof(text))) {
         return !verify || X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
     }

@@ -14,6 +14,10 @@
 #include "core/tls_verify.h"
 #include "core/wait.h"
 
+/* What OpenSSL may receive in one call: enough for the largest handshake, and
+   little enough for deadlines and signals to be looked at in between. */
+#define OCTETS_PER_CALL ((size_t)256 * 1024)
+
 struct transport_tls {
     struct pop_transport base;
     SSL *ssl;
@@ -87,6 +91,7 @@ attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
 
     self->socket.sys = 0;
     self->socket.eof = false;
+    self->socket.budget = OCTETS_PER_CALL;
     pop_tls_error_clear();
     result = call(self->ssl, piece);
     return result > 0 ? POP_OK : classify(self, result, events, error);
@@ -111,6 +116,20 @@ wait_for(struct transport_tls *self, short events, const char *text,
     return status;
 }
 
+/* A peer that never pauses must lock out neither the deadline nor signal
+   handlers. */
+static enum pop_status
+pause_for(const char *text, struct pop_deadline *deadline,
+          struct pop_error *error)
+{
+    if (deadline->timeout > 0 && pop_deadline_poll_ms(deadline) == 0) {
+        (void)snprintf(error->text, sizeof(error->text),
+                       "The %s operation timed out", text);
+        return POP_TIMEOUT;
+    }
+    return POP_INTERRUPTED;
+}
+
 static enum pop_status
 run(struct transport_tls *self, ssl_call call, struct piece *piece,
     const char *text, struct pop_deadline *deadline, struct pop_error *error)
@@ -121,7 +140,9 @@ run(struct transport_tls *self, ssl_call call, struct piece *piece,
 
         status = attempt(self, call, piece, &events, error);
         if (status == POP_NEED_INPUT) {
-            status = wait_for(self, events, text, deadline, error);
+            status = self->socket.budget == 0
+                         ? pause_for(text, deadline, error)
+                         : wait_for(self, events, text, deadline, error);
         }
         else {
             return status;

@@ -27,6 +27,7 @@ open_bio(struct bio_fixture *self, void (*connect_pair)(int fds[2]))
     self->ssl = SSL_new(self->config);
     assert_non_null(self->ssl);
     self->socket.fd = self->fds[0];
+    self->socket.budget = sizeof(self->space);
     assert_true(pop_tls_bio_attach(self->ssl, &self->socket));
     self->bio = SSL_get_rbio(self->ssl);
     assert_ptr_equal(SSL_get_wbio(self->ssl), self->bio);

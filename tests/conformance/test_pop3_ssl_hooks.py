@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import socket
 import ssl
 import subprocess
@@ -400,7 +401,7 @@ def test_tls_without_the_ssl_module(pop, ours, play_tls):
     with play_tls(READY, C("NOOP"), S("+OK"), timeout=20) as server:
         output = subprocess.check_output(
             [sys.executable, "-S", "-c", LOADED, pop.__name__, server.host, str(server.port)],
-            env={"PYTHONPATH": ":".join(sys.path)},
+            env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
             timeout=30,
             text=True,
         )

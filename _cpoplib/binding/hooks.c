@@ -7,7 +7,6 @@ hook_is_own(POP3Object *self, enum hook hook)
     PyTypeObject *type = Py_TYPE(self);
     PyObject *name = state->hook_name[hook];
     PyObject *found;
-    PyObject *dict;
     int shadowed;
 
     /* A class with __getattribute__ or __getattr__ decides for itself. */
@@ -21,13 +20,7 @@ hook_is_own(POP3Object *self, enum hook hook)
     if (found != state->own_hook[hook]) {
         return 0;
     }
-    if (self->dict == NULL) {
-        return 1;
-    }
-    /* Comparing with its keys may run Python code, which may replace it. */
-    dict = Py_NewRef(self->dict);
-    shadowed = PyDict_Contains(dict, name);
-    Py_DECREF(dict);
+    shadowed = pop3_dict_has(self, name);
     return shadowed < 0 ? -1 : !shadowed;
 }
 

@@ -87,6 +87,20 @@ pop3_dealloc(PyObject *op)
 
 /* --- attributes --------------------------------------------------------- */
 
+int
+pop3_dict_has(POP3Object *self, PyObject *name)
+{
+    /* Comparing with its keys may run Python code, which may replace it. */
+    PyObject *dict = Py_XNewRef(self->dict);
+    int has = 0;
+
+    if (dict != NULL) {
+        has = PyDict_Contains(dict, name);
+        Py_DECREF(dict);
+    }
+    return has;
+}
+
 static PyObject *
 get_open(POP3Object *self, PyObject *name, const char *wanted)
 {

@@ -39,6 +39,9 @@ typedef struct {
 /* A new type poplib_c.POP3, or NULL.  Fills state->own_hook. */
 PyTypeObject *pop3_new_type(struct module_state *state, PyObject *module);
 
+/* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
+int pop3_dict_has(POP3Object *self, PyObject *name);
+
 /* __signature__ of POP3, POP3_SSL, and the subclasses that share a
    constructor of theirs; a lazy_compute. */
 PyObject *pop3_signature(struct module_state *state, PyObject *instance,

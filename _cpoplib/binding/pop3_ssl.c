@@ -31,14 +31,9 @@ static int
 has_context(POP3Object *self)
 {
     PyObject *name = self->state->name.context;
-    PyObject *dict = Py_XNewRef(self->dict);
     PyObject *found;
-    int present = 0;
+    int present = pop3_dict_has(self, name);
 
-    if (dict != NULL) {
-        present = PyDict_Contains(dict, name);
-        Py_DECREF(dict);
-    }
     if (present != 0) {
         return present;
     }
@@ -131,25 +126,34 @@ set_or_none(POP3Object *self, PyObject *name, PyObject *value)
                             value == NULL ? Py_None : value);
 }
 
-/* A context from before must not stand in for what was asked for now. */
+/* del self.__dict__['context'], if it is there. */
+static int
+forget_context(POP3Object *self)
+{
+    PyObject *name = self->state->name.context;
+    PyObject *dict = Py_XNewRef(self->dict);
+    int has = pop3_dict_has(self, name);
+
+    if (has > 0) {
+        has = PyDict_DelItem(dict, name);
+    }
+    Py_XDECREF(dict);
+    return has;
+}
+
+/* A context from before must not stand in for what is asked for now. */
 static int
 drop_context(POP3Object *self, const struct tlsstart_options *options)
 {
-    PyObject *name = self->state->name.context;
-    int has = 0;
+    int has;
 
     if (options->verify == NULL && options->certfile == NULL) {
         return 0;
     }
-    if (self->dict != NULL) {
-        has = PyDict_Contains(self->dict, name);
-    }
-    if (has > 0 && PyDict_DelItem(self->dict, name) < 0) {
+    if (forget_context(self) < 0) {
         return -1;
     }
-    if (has >= 0) {
-        has = has_context(self);
-    }
+    has = has_context(self);
     if (has > 0) {
         PyErr_Format(PyExc_ValueError,
                      "the class has a context, which excludes %s",
@@ -178,12 +182,12 @@ set_options(POP3Object *self, const struct tlsstart_options *options)
         return -1;
     }
     Py_XSETREF(self->verify, Py_XNewRef(options->verify));
-    if (options->context == NULL && drop_context(self, options) < 0) {
-        return -1;
-    }
     if (options->context != NULL) {
         return PyObject_SetAttr((PyObject *)self, state->name.context,
                                 options->context);
+    }
+    if (drop_context(self, options) < 0) {
+        return -1;
     }
     /* Files that are not what they should be are found out before anything
        is connected. */

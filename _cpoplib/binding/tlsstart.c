@@ -98,8 +98,8 @@ done:
     return config;
 }
 
-/* Making one takes as long as half a handshake: the one without options is
-   kept. */
+/* Making one takes a fourth of what a connection takes: the one without
+   options is kept. */
 struct ssl_ctx_st *
 tlsstart_config(struct module_state *state,
                 const struct tlsstart_options *options)

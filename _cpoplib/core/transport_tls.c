@@ -97,7 +97,15 @@ attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
     return result > 0 ? POP_OK : classify(self, result, events, error);
 }
 
-/* `text` is what a timeout is called. */
+/* `text` is what was waited for. */
+static enum pop_status
+time_out(const char *text, struct pop_error *error)
+{
+    (void)snprintf(error->text, sizeof(error->text),
+                   "The %s operation timed out", text);
+    return POP_TIMEOUT;
+}
+
 static enum pop_status
 wait_for(struct transport_tls *self, short events, const char *text,
          struct pop_deadline *deadline, struct pop_error *error)
@@ -109,11 +117,7 @@ wait_for(struct transport_tls *self, short events, const char *text,
     }
     *error = no_details;
     status = pop_wait_for(self->socket.fd, events, deadline, error);
-    if (status == POP_TIMEOUT) {
-        (void)snprintf(error->text, sizeof(error->text),
-                       "The %s operation timed out", text);
-    }
-    return status;
+    return status == POP_TIMEOUT ? time_out(text, error) : status;
 }
 
 /* A peer that never pauses must lock out neither the deadline nor signal
@@ -123,9 +127,7 @@ pause_for(const char *text, struct pop_deadline *deadline,
           struct pop_error *error)
 {
     if (deadline->timeout > 0 && pop_deadline_poll_ms(deadline) == 0) {
-        (void)snprintf(error->text, sizeof(error->text),
-                       "The %s operation timed out", text);
-        return POP_TIMEOUT;
+        return time_out(text, error);
     }
     return POP_INTERRUPTED;
 }
@@ -139,14 +141,12 @@ run(struct transport_tls *self, ssl_call call, struct piece *piece,
         enum pop_status status;
 
         status = attempt(self, call, piece, &events, error);
-        if (status == POP_NEED_INPUT) {
-            status = self->socket.budget == 0
-                         ? pause_for(text, deadline, error)
-                         : wait_for(self, events, text, deadline, error);
-        }
-        else {
+        if (status != POP_NEED_INPUT) {
             return status;
         }
+        status = self->socket.budget == 0
+                     ? pause_for(text, deadline, error)
+                     : wait_for(self, events, text, deadline, error);
         if (status != POP_OK) {
             return status;
         }

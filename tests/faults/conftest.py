@@ -10,6 +10,7 @@ import pytest
 from poplib_c import POP3
 
 from .support import GREETING, TIMEOUT, connect, open_descriptors, tcp_pair
+from .tls import KINDS, tls_pair, tls_socket
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,21 @@ def release(client):
     """close(), whatever the test has made of the connection."""
     with contextlib.suppress(OSError, AttributeError):
         POP3.close(client)
+
+
+@pytest.fixture(params=KINDS)
+def pair(request, server_context):
+    """What is tested, of each kind, and the server's end."""
+    with contextlib.ExitStack() as stack:
+        here, there = tls_pair(KINDS[request.param], server_context)
+        stack.callback(here.close)
+        stack.callback(there.close)
+        yield here, there
+
+
+@pytest.fixture
+def ours(server_context):
+    """A TLSSocket and the server's end."""
+    here, there = tls_pair(tls_socket, server_context)
+    with there, contextlib.closing(here):
+        yield here, there

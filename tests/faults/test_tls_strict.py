@@ -16,25 +16,38 @@ from .support import TIMEOUT
 READY = S("+OK ready")
 
 
-@pytest.fixture
-def serve(server_context):
-    return lambda *steps, context=server_context: play(StartTLS(context), READY, *steps)
-
-
 @pytest.mark.parametrize("touched", [False, True])
-def test_a_context_from_before_does_not_stand_in_for_verify(
-    serve, server_context, tmp_path, touched
-):
+def test_a_context_from_before_does_not_stand_in_for_verify(server_context, tmp_path, touched):
     """The constructor is called again, with more to ask for."""
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     options = {} if touched else {"context": ssl._create_unverified_context()}
-    with serve() as server:
+    with play(StartTLS(server_context), READY) as server:
         client = poplib_c.POP3_SSL(server.host, server.port, timeout=TIMEOUT, **options)
         assert client.context is not None
         client.close()
     with play(RefusedTLS(server_context)) as server, pytest.raises(ssl.SSLCertVerificationError):
         client.__init__(server.host, server.port, timeout=TIMEOUT, verify=str(other))
+
+
+def test_keys_of_the_dict_may_replace_it(ca, tmp_path):
+    """They are compared with ``context``, whose hash they share."""
+    trust = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(str(trust))
+    client = poplib_c.POP3_SSL.__new__(poplib_c.POP3_SSL)
+
+    class Key(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            client.__dict__ = {}
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    client.__dict__ = {Key("context"): None}
+    with pytest.raises(ConnectionRefusedError):
+        client.__init__("127.0.0.1", _unused_port(), timeout=TIMEOUT, verify=str(trust))
 
 
 @pytest.mark.parametrize("option", ["verify", "certfile"])

@@ -1,7 +1,6 @@
 """TLSSocket moves bytes as ssl.SSLSocket does: both are asked the same."""
 
 import array
-import contextlib
 import socket
 import ssl
 import sys
@@ -10,19 +9,9 @@ import threading
 import pytest
 
 from .support import TIMEOUT, Call
-from .tls import KINDS, tls_pair, tls_socket
+from .tls import tls_pair, tls_socket
 
 LARGE = bytes(range(256)) * 2**14
-
-
-@pytest.fixture(params=KINDS)
-def pair(request, server_context):
-    """What is tested, of each kind, and the server's end."""
-    with contextlib.ExitStack() as stack:
-        here, there = tls_pair(KINDS[request.param], server_context)
-        stack.callback(here.close)
-        stack.callback(there.close)
-        yield here, there
 
 
 def skip_old(sock):

@@ -9,29 +9,11 @@ import ssl
 import pytest
 
 from .support import SHORT, TIMEOUT, Call, lasts
-from .tls import KINDS, settle, tls_pair, tls_socket, wait_readable
+from .tls import KINDS, settle, wait_readable
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 GREETING = b"+OK ready\r\n"
-
-
-@pytest.fixture(params=KINDS)
-def pair(request, server_context):
-    """What is tested, of each kind, and the server's end."""
-    with contextlib.ExitStack() as stack:
-        here, there = tls_pair(KINDS[request.param], server_context)
-        stack.callback(here.close)
-        stack.callback(there.close)
-        yield here, there
-
-
-@pytest.fixture
-def ours(server_context):
-    """A TLSSocket and the server's end."""
-    here, there = tls_pair(tls_socket, server_context)
-    with there, contextlib.closing(here):
-        yield here, there
 
 
 # Files

@@ -1,6 +1,5 @@
 """TLSSocket as an object: its attributes, and what keeps it alive"""
 
-import contextlib
 import gc
 import warnings
 import weakref
@@ -12,24 +11,6 @@ from poplib_c import TLSSocket
 from .tls import KINDS, greeted, settle, tls_pair, tls_socket
 
 kinds = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture(params=KINDS)
-def pair(request, server_context):
-    """What is tested, of each kind, and the server's end."""
-    with contextlib.ExitStack() as stack:
-        here, there = tls_pair(KINDS[request.param], server_context)
-        stack.callback(here.close)
-        stack.callback(there.close)
-        yield here, there
-
-
-@pytest.fixture
-def ours(server_context):
-    """A TLSSocket and the server's end."""
-    here, there = tls_pair(tls_socket, server_context)
-    with there, contextlib.closing(here):
-        yield here, there
 
 
 def test_attributes_of_its_own(pair):

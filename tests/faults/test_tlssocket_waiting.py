@@ -10,7 +10,7 @@ import pytest
 
 from .support import SHORT, TIMEOUT, Call, lasts
 from .test_signals import pulses
-from .tls import DATA, KINDS, Relay, make_context, settle, tls_pair, tls_socket, wait_readable
+from .tls import DATA, Relay, make_context, settle, tls_pair, tls_socket, wait_readable
 
 
 def poll_readable(sock, seconds=TIMEOUT):
@@ -18,24 +18,6 @@ def poll_readable(sock, seconds=TIMEOUT):
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(1000 * seconds))
-
-
-@pytest.fixture(params=KINDS)
-def pair(request, server_context):
-    """What is tested, of each kind, and the server's end."""
-    with contextlib.ExitStack() as stack:
-        here, there = tls_pair(KINDS[request.param], server_context)
-        stack.callback(here.close)
-        stack.callback(there.close)
-        yield here, there
-
-
-@pytest.fixture
-def ours(server_context):
-    """A TLSSocket and the server's end."""
-    here, there = tls_pair(tls_socket, server_context)
-    with there, contextlib.closing(here):
-        yield here, there
 
 
 # select() and pending()

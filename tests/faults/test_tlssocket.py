@@ -83,11 +83,13 @@ def test_recv_into(pair, receive, expected):
 
 def test_recv_into_items_of_several_octets(pair):
     here, there = pair
-    skip_old(here)
     there.sendall(b"abcdefgh")
     numbers = array.array("L", [0, 0])
-    assert here.recv_into(numbers) == 8
-    assert numbers.tobytes()[:8] == b"abcdefgh"
+    # The ssl module before Python 3.11 takes the number of items for octets.
+    items = isinstance(here, ssl.SSLSocket) and sys.version_info < (3, 11)
+    octets = len(numbers) if items else 8
+    assert here.recv_into(numbers) == octets
+    assert numbers.tobytes()[:8] == b"abcdefgh"[:octets].ljust(8, b"\0")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 #include "binding/io.h"
 
 #include <assert.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include "core/deadline.h"
 
@@ -11,8 +13,10 @@
 #define MICROSECONDS_PER_MS 1000
 
 /* A thread that waits for a lock.  Not in its frame, which is gone if the
-   thread ends with the interpreter. */
+   thread ends with the interpreter.  A fork copies those of threads that the
+   child does not have. */
 struct io_wait {
+    pid_t process;
     unsigned long thread;
     const struct io_lock *lock;
     struct io_wait *next;
@@ -61,8 +65,10 @@ static const struct io_lock *
 awaited_by(const struct io_lock *lock, unsigned long thread)
 {
     const struct io_wait *wait = *lock->waits;
+    pid_t process = getpid();
 
-    while (wait != NULL && wait->thread != thread) {
+    while (wait != NULL &&
+           (wait->thread != thread || wait->process != process)) {
         wait = wait->next;
     }
     return wait == NULL ? NULL : wait->lock;
@@ -84,7 +90,7 @@ waits_for_me(const struct io_lock *lock)
 
 /* Threads that end with the interpreter keep their locks. */
 static PyLockStatus
-wait_a_while(struct io_lock *lock, struct pop_deadline *deadline)
+wait_nogil(struct io_lock *lock, struct pop_deadline *deadline)
 {
     PY_TIMEOUT_T limit = -1;
     PyLockStatus status;
@@ -99,6 +105,42 @@ wait_a_while(struct io_lock *lock, struct pop_deadline *deadline)
     return status;
 }
 
+static void
+end_wait(struct io_lock *lock, struct io_wait *wait)
+{
+    struct io_wait **link = lock->waits;
+
+    while (*link != wait) {
+        link = &(*link)->next;
+    }
+    *link = wait->next;
+    PyMem_Free(wait);
+}
+
+/* Until the lock is taken, a signal comes, or there is no hope.  -1 and
+   MemoryError. */
+static int
+wait_a_while(struct io_lock *lock, struct pop_deadline *deadline,
+             PyLockStatus *status)
+{
+    struct io_wait *wait = PyMem_Malloc(sizeof(*wait));
+
+    if (wait == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    wait->process = getpid();
+    wait->thread = PyThread_get_thread_ident();
+    wait->lock = lock;
+    wait->next = *lock->waits;
+    *lock->waits = wait;
+    *status = wait_nogil(lock, deadline);
+    end_wait(lock, wait);
+    return 0;
+}
+
+/* Signal handlers run while this thread is not known as a waiting one: it
+   goes on with them. */
 static int
 wait_for_lock(struct io_lock *lock)
 {
@@ -106,13 +148,18 @@ wait_for_lock(struct io_lock *lock)
 
     pop_deadline_set(&deadline, EXIT_WAIT_NS);
     for (;;) {
+        PyLockStatus status;
+
         if (waits_for_me(lock)) {
             PyErr_SetString(PyExc_RuntimeError,
                             "reentrant call inside a read or write that "
                             "another thread waits for");
             return -1;
         }
-        switch (wait_a_while(lock, &deadline)) {
+        if (wait_a_while(lock, &deadline, &status) < 0) {
+            return -1;
+        }
+        switch (status) {
         case PY_LOCK_ACQUIRED:
             return 0;
         case PY_LOCK_FAILURE:
@@ -129,50 +176,13 @@ wait_for_lock(struct io_lock *lock)
     }
 }
 
-static struct io_wait *
-begin_wait(struct io_lock *lock)
-{
-    struct io_wait *wait = PyMem_Malloc(sizeof(*wait));
-
-    if (wait == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    wait->thread = PyThread_get_thread_ident();
-    wait->lock = lock;
-    wait->next = *lock->waits;
-    *lock->waits = wait;
-    return wait;
-}
-
-static void
-end_wait(struct io_lock *lock, struct io_wait *wait)
-{
-    struct io_wait **link = lock->waits;
-
-    while (*link != wait) {
-        link = &(*link)->next;
-    }
-    *link = wait->next;
-    PyMem_Free(wait);
-}
-
 int
 io_lock_acquire(struct io_lock *lock)
 {
-    struct io_wait *wait;
-    int failed;
-
     if (io_lock_try(lock)) {
         return 0;
     }
-    wait = begin_wait(lock);
-    if (wait == NULL) {
-        return -1;
-    }
-    failed = wait_for_lock(lock);
-    end_wait(lock, wait);
-    if (failed < 0) {
+    if (wait_for_lock(lock) < 0) {
         return -1;
     }
     lock->owner = PyThread_get_thread_ident();

@@ -319,6 +319,48 @@ def test_two_connections_in_opposite_order(wired):
         call.end()
 
 
+def test_handler_with_a_connection_while_its_thread_waits_for_another():
+    """The thread that the handler interrupts waits for nobody until it is over."""
+    crossing, holding = threading.Event(), threading.Event()
+
+    class First(POP3):
+        def _putcmd(self, line):
+            if line == "CROSS":
+                crossing.set()
+                assert holding.wait(TIMEOUT)
+                second.noop()
+            super()._putcmd(line)
+
+    class Second(POP3):
+        def _putcmd(self, line):
+            if line == "HOLD":
+                holding.set()
+                assert other.is_blocked()
+            super()._putcmd(line)
+
+    steps = [C("CROSS"), S("+OK crossed"), C("RSET"), S("+OK reset")]
+    with play(S("+OK ready"), *steps) as one:
+        steps = [C("HOLD"), S("+OK held"), C("NOOP"), S("+OK done")]
+        with play(S("+OK ready"), *steps) as two:
+            first = First(one.host, one.port, TIMEOUT)
+            second = Second(two.host, two.port, TIMEOUT)
+            other = Call(first._shortcmd, "CROSS")
+            assert crossing.wait(TIMEOUT)
+
+            def disturb():
+                time.sleep(SHORT)  # rset() waits for first
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+            with Handled(lambda: second._shortcmd("HOLD")) as handled:
+                disturbing = Call(disturb)
+                assert first.rset() == b"+OK reset"
+                assert disturbing.end() is None
+            assert handled.ran.is_set() and handled.errors == []
+            assert other.end() == b"+OK crossed"
+            first.close()
+            second.close()
+
+
 EXIT = """
     import sys, threading, time
     import poplib_c

@@ -231,7 +231,13 @@ tls_text(const struct pop_error *error, const char *library, const char *name)
     PyObject *own = PyUnicode_DecodeFSDefault(error->text);
     PyObject *text;
 
-    if (own == NULL || words == NULL) {
+    if (own == NULL) {
+        return NULL;
+    }
+    if (words == NULL && PyUnicode_GET_LENGTH(own) == 0) {
+        words = "unknown error";
+    }
+    if (words == NULL) {
         return own;
     }
     text = PyUnicode_FromFormat(

@@ -22,6 +22,14 @@ verifies(const struct tlsstart_options *options)
     return options->verify != NULL && options->verify != Py_False;
 }
 
+static bool
+is_empty(PyObject *path)
+{
+    return path != NULL &&
+           ((PyUnicode_Check(path) && PyUnicode_GET_LENGTH(path) == 0) ||
+            (PyBytes_Check(path) && PyBytes_GET_SIZE(path) == 0));
+}
+
 int
 tlsstart_check(const struct tlsstart_options *options)
 {
@@ -43,6 +51,12 @@ tlsstart_check(const struct tlsstart_options *options)
     }
     if (options->keyfile != NULL && options->certfile == NULL) {
         PyErr_SetString(PyExc_ValueError, "certfile must be specified");
+        return -1;
+    }
+    if (is_empty(options->verify)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "verify must be True, or name a PEM file or a "
+                        "directory of trusted certificates");
         return -1;
     }
     return 0;

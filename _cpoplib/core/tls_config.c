@@ -202,28 +202,29 @@ pop_tls_config_free(struct ssl_ctx_st *config)
 
 /* --- session ------------------------------------------------------------ */
 
-/* An address without its zone ("fe80::1%eth0"), into `address`. */
-static bool
-is_address(const char *host, char *address, size_t size)
-{
-    unsigned char binary[sizeof(struct in6_addr)];
-    size_t length = strcspn(host, "%");
-
-    (void)snprintf(address, size, "%.*s", (int)length, host);
-    return inet_pton(AF_INET, address, binary) == 1 ||
-           inet_pton(AF_INET6, address, binary) == 1;
-}
-
-/* A final dot belongs to the DNS, not to the name (RFC 6066, section 3). */
+/* A final dot belongs to the DNS, not to the name (RFC 6066, section 3); the
+   zone of an IPv6 address is this machine's own (RFC 6874). */
 static void
-copy_name(char *name, size_t size, const char *host)
+copy_host(char *text, size_t size, const char *host)
 {
     size_t length = strlen(host);
 
-    if (length > 1 && host[length - 1] == '.') {
+    if (strchr(host, ':') != NULL) {
+        length = strcspn(host, "%");
+    }
+    else if (length > 1 && host[length - 1] == '.') {
         length--;
     }
-    (void)snprintf(name, size, "%.*s", (int)length, host);
+    (void)snprintf(text, size, "%.*s", (int)length, host);
+}
+
+static bool
+is_address(const char *host)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, binary) == 1 ||
+           inet_pton(AF_INET6, host, binary) == 1;
 }
 
 static bool
@@ -237,10 +238,10 @@ set_host(SSL *ssl, const char *host)
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                         X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (is_address(host, text, sizeof(text))) {
+    copy_host(text, sizeof(text), host);
+    if (is_address(text)) {
         return !verify || X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
     }
-    copy_name(text, sizeof(text), host);
     if (SSL_set_tlsext_host_name(ssl, text) != 1) {
         return false;
     }

@@ -88,6 +88,7 @@ test_hosts_that_match(void **state)
         {"pop.example.org,::1", "::1"},
         {"::1", "0:0:0::1"},
         {"fe80::1", "fe80::1%lo"},
+        {"127.0.0.1", "127.0.0.1."},
     };
     size_t i;
 
@@ -119,6 +120,8 @@ test_hosts_that_do_not_match(void **state)
         /* The common name is no name, and an address no name either. */
         {NULL, "test", "no name"},
         {"10.0.0.1", "pop.example.org", "10.0.0.1"},
+        /* No IPv4 address has a zone. */
+        {"10.0.0.1", "10.0.0.1%lo", "10.0.0.1"},
     };
     size_t i;
 

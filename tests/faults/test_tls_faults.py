@@ -164,6 +164,7 @@ GARBAGE = {
     "too long": lambda record: record[:3] + b"\xff\xff" + 2**16 * b"x",
     "empty": lambda record: record[:3] + b"\0\0",
     "alert": lambda record: b"\x15\3\3\0\2\2\x28",
+    "unknown alert": lambda record: b"\x15\3\3\0\2\2\x63",
     "unknown type": lambda record: b"\x63" + record[1:],
     "version": lambda record: record[:1] + b"\2\0" + record[3:],
     "old hello": lambda record: b"\x80\x2e\1\0\2" + bytes(44),

@@ -153,3 +153,139 @@ pysocket_timeout(struct module_state *state, PyObject *sock, int64_t *timeout)
     *timeout = nanoseconds(seconds);
     return 0;
 }
+
+/* --- taking the descriptor ---------------------------------------------- */
+
+/* What the socket module's own class is derived from. */
+static PyTypeObject *
+get_root(void)
+{
+    PyObject *root = module_imported("_socket", "socket");
+
+    if (root != NULL && !PyType_Check(root)) {
+        PyErr_SetString(PyExc_TypeError, "_socket.socket should be a type");
+        Py_CLEAR(root);
+    }
+    return (PyTypeObject *)root;
+}
+
+/* socket.socket as it was when `sock` was made, whatever has that name by now:
+   the class next to the root.  Borrowed. */
+static PyTypeObject *
+plain_type(PyObject *sock, PyTypeObject *root)
+{
+    PyObject *mro = Py_TYPE(sock)->tp_mro;
+    Py_ssize_t i;
+
+    for (i = 1; i < PyTuple_GET_SIZE(mro); i++) {
+        if (PyTuple_GET_ITEM(mro, i) == (PyObject *)root) {
+            return (PyTypeObject *)PyTuple_GET_ITEM(mro, i - 1);
+        }
+    }
+    return root;
+}
+
+/* A socket without a descriptor. */
+static PyObject *
+new_socket(PyTypeObject *type)
+{
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *sock;
+
+    if (nothing == NULL) {
+        return NULL;
+    }
+    sock = type->tp_new(type, nothing, NULL);
+    Py_DECREF(nothing);
+    return sock;
+}
+
+/* taken.__init__(sock.family, sock.type, sock.proto, fd) */
+static int
+share_descriptor(PyObject *sock, PyObject *taken, int fd)
+{
+    PyObject *family = PyObject_GetAttrString(sock, "family");
+    PyObject *type = NULL;
+    PyObject *proto = NULL;
+    PyObject *result = NULL;
+
+    if (family != NULL) {
+        type = PyObject_GetAttrString(sock, "type");
+    }
+    if (type != NULL) {
+        proto = PyObject_GetAttrString(sock, "proto");
+    }
+    if (proto != NULL) {
+        result = PyObject_CallMethod(taken, "__init__", "OOOi", family, type,
+                                     proto, fd);
+    }
+    Py_XDECREF(family);
+    Py_XDECREF(type);
+    Py_XDECREF(proto);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* taken.settimeout(sock.gettimeout()) */
+static int
+copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
+{
+    PyObject *timeout = PyObject_CallMethodNoArgs(sock,
+                                                  state->name.gettimeout);
+    PyObject *result;
+
+    if (timeout == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethod(taken, "settimeout", "O", timeout);
+    Py_DECREF(timeout);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* The root's own detach(), in which no signal handler runs: it is done, or it
+   is not. */
+static int
+detach(PyTypeObject *root, PyObject *sock)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethod((PyObject *)root, "detach", "O", sock);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* What `taken` may have got stays with the other socket.  The pending
+   exception stays, too. */
+static void
+give_back(PyTypeObject *root, PyObject *taken)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    if (detach(root, taken) < 0) {
+        PyErr_WriteUnraisable(taken);
+    }
+    PyErr_SetRaisedException(pending);
+}
+
+PyObject *
+pysocket_take(struct module_state *state, PyObject *sock)
+{
+    PyTypeObject *root = get_root();
+    PyObject *taken;
+    int fd;
+
+    if (root == NULL) {
+        return NULL;
+    }
+    taken = new_socket(plain_type(sock, root));
+    if (taken != NULL &&
+        (pysocket_fileno(state, sock, &fd) < 0 ||
+         share_descriptor(sock, taken, fd) < 0 ||
+         copy_timeout(state, sock, taken) < 0 || detach(root, sock) < 0)) {
+        give_back(root, taken);
+        Py_CLEAR(taken);
+    }
+    Py_DECREF(root);
+    return taken;
+}

@@ -174,6 +174,20 @@ begin(TLSSocketObject *self, const char *host, struct ssl_ctx_st *config)
     return keep_answers(self);
 }
 
+/* The socket underneath is this object's alone: whoever has kept the one that
+   was given can't reach under TLS. */
+static int
+take_socket(TLSSocketObject *self)
+{
+    PyObject *taken = pysocket_take(self->state, self->sock);
+
+    if (taken == NULL) {
+        return -1;
+    }
+    Py_SETREF(self->sock, taken);
+    return 0;
+}
+
 PyObject *
 tlssocket_wrap(struct module_state *state, PyObject *sock,
                PyObject *server_hostname, const char *host,
@@ -181,7 +195,8 @@ tlssocket_wrap(struct module_state *state, PyObject *sock,
 {
     TLSSocketObject *self = tlssocket_new(state, sock, server_hostname);
 
-    if (self != NULL && begin(self, host, config) < 0) {
+    if (self != NULL &&
+        (begin(self, host, config) < 0 || take_socket(self) < 0)) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;

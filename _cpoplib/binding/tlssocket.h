@@ -17,7 +17,8 @@ typedef struct {
     PyObject *weakrefs;
     struct module_state *state; /* of `module` */
     PyObject *module;           /* kept until the end */
-    PyObject *sock;             /* underneath */
+    PyObject *sock;             /* underneath; after the handshake nobody
+                                   else has it */
     PyObject *server_hostname;  /* str or None */
     PyObject *certificate;      /* the server's, DER; or None */
     bool verified;              /* that certificate was */
@@ -39,9 +40,10 @@ typedef struct {
 /* A new type poplib_c.TLSSocket, or NULL.  Fills state->own_tls_... */
 PyTypeObject *tlssocket_new_type(struct module_state *state, PyObject *module);
 
-/* A TLSSocket over `sock`, whose pysocket_is_direct() holds, after a handshake
-   with `host` (see pop_tls_config_session()) within the socket's timeout. NULL
-   and an exception; `sock` is then as it was, apart from what was said. */
+/* A TLSSocket with the descriptor of `sock`, whose pysocket_is_direct() holds,
+   after a handshake with `host` (see pop_tls_config_session()) within the
+   socket's timeout; `sock` is detached, as the ssl module does it.  NULL and
+   an exception; `sock` is then as it was, apart from what was said. */
 PyObject *tlssocket_wrap(struct module_state *state, PyObject *sock,
                          PyObject *server_hostname, const char *host,
                          struct ssl_ctx_st *config);

@@ -8,20 +8,18 @@ PyDoc_STRVAR(makefile_doc,
 "\n"
 "A file over this socket, as socket.socket.makefile() makes it.");
 
-/* socket.socket.makefile(self, ...): it asks for recv_into(), send() and
-   _decref_socketios(), and counts in _io_refs. */
+/* makefile(self, ...) of the class of the socket underneath, socket.socket: it
+   asks for recv_into(), send() and _decref_socketios(), and counts in
+   _io_refs. */
 static PyObject *
 tlssocket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    PyObject *type = module_imported("socket", "socket");
-    PyObject *function = NULL;
+    PyObject *type = (PyObject *)Py_TYPE(TLSSOCKET(op)->sock);
+    PyObject *function = PyObject_GetAttrString(type, "makefile");
     PyObject *self_tuple = NULL;
     PyObject *all = NULL;
     PyObject *file = NULL;
 
-    if (type != NULL) {
-        function = PyObject_GetAttrString(type, "makefile");
-    }
     if (function != NULL) {
         self_tuple = PyTuple_Pack(1, op);
     }
@@ -31,7 +29,6 @@ tlssocket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
     if (all != NULL) {
         file = PyObject_Call(function, all, kwargs);
     }
-    Py_XDECREF(type);
     Py_XDECREF(function);
     Py_XDECREF(self_tuple);
     Py_XDECREF(all);

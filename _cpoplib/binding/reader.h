@@ -54,6 +54,10 @@ int reader_enter_in_step(ReaderObject *self);
 /* Gives it back.  A pending exception stays. */
 void reader_leave(ReaderObject *self);
 
+/* Closes it for all but the caller, who is inside: reader_leave() closes
+   .file.  Its socket is left alone. */
+void reader_retire(ReaderObject *self);
+
 /* -1 and ConnectionAbortedError if it was closed since it was entered. */
 int reader_check_open(ReaderObject *self);
 

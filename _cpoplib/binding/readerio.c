@@ -3,6 +3,7 @@
 
 #include "binding/reader.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "binding/errors.h"
@@ -166,6 +167,16 @@ reader_close(ReaderObject *self)
         return 0;
     }
     return close_file(self);
+}
+
+void
+reader_retire(ReaderObject *self)
+{
+    assert(io_lock_is_mine(&self->lock));
+    if (!self->closed) {
+        self->closed = true;
+        self->closer = PyThread_get_thread_ident();
+    }
 }
 
 bool

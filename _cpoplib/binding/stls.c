@@ -87,53 +87,50 @@ check_open(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* Nothing else goes over the socket during the handshake, and its descriptor
-   stays: whoever closes the connection wakes this thread, which is in its
-   file. */
-static PyObject *
-shake_hands(POP3Object *self, PyObject *sock, PyObject *file,
-            const struct tlsstart_options *options, struct ssl_ctx_st *config)
+/* The sock and the file of the TLS session in place of the plain ones. */
+static int
+replace(POP3Object *self, PyObject *sock, PyObject *file,
+        const struct tlsstart_options *options, struct ssl_ctx_st *config)
 {
-    PyObject *wrapped;
+    PyObject *wrapped = tlsstart_wrap(self, sock, options, config);
+    int failed;
 
-    if (!reader_check(self->state, file)) {
-        return tlsstart_wrap(self, sock, options, config);
-    }
-    if (reader_enter((ReaderObject *)file) < 0) {
-        return NULL;
-    }
-    wrapped = tlsstart_wrap(self, sock, options, config);
-    reader_leave((ReaderObject *)file);
     if (check_open(self, file) < 0 && wrapped != NULL) {
         lifecycle_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
-    return wrapped;
-}
-
-/* The sock and the file of the TLS session in place of the plain ones. */
-static int
-change(POP3Object *self, PyObject *sock, PyObject *file,
-       const struct tlsstart_options *options, struct ssl_ctx_st *config)
-{
-    struct module_state *state = self->state;
-    PyObject *wrapped = shake_hands(self, sock, file, options, config);
-    int failed;
-
     if (wrapped == NULL) {
         return -1;
     }
     failed = lifecycle_use_socket(self, wrapped);
     Py_DECREF(wrapped);
-    if (failed < 0 || check_open(self, file) < 0) {
+    return failed < 0 ? -1 : check_open(self, file);
+}
+
+/* Nothing else goes over the socket from here on, and its descriptor stays
+   during the handshake: whoever closes the connection wakes this thread, which
+   is in its file.  Then that is closed, before anybody else gets into it: it
+   must not reach the octets of the TLS session, nor keep its socket open. */
+static int
+change(POP3Object *self, PyObject *sock, PyObject *file,
+       const struct tlsstart_options *options, struct ssl_ctx_st *config)
+{
+    bool adopted = reader_check(self->state, file);
+    int failed;
+
+    if (adopted && reader_enter((ReaderObject *)file) < 0) {
         return -1;
     }
-    /* It must not keep the socket open that TLS goes over. */
-    if (reader_check(state, file) && reader_close((ReaderObject *)file) < 0) {
+    failed = replace(self, sock, file, options, config);
+    if (adopted) {
+        reader_retire((ReaderObject *)file);
+        reader_leave((ReaderObject *)file);
+    }
+    if (failed < 0) {
         return -1;
     }
-    return PyObject_SetAttr((PyObject *)self, state->name.tls_established,
-                            Py_True);
+    return PyObject_SetAttr((PyObject *)self,
+                            self->state->name.tls_established, Py_True);
 }
 
 /* After the server's +OK; the connection is closed if it fails. */

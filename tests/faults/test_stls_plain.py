@@ -5,6 +5,7 @@ import gc
 import socket
 import ssl
 import threading
+import time
 import warnings
 
 import pytest
@@ -13,7 +14,7 @@ from scripted import C, Close, S, StartTLS, play
 from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
-from .support import TIMEOUT, open_descriptors
+from .support import SHORT, TIMEOUT, Call, open_descriptors
 
 OFFERED = (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK begin"))
 NOOP = (C("NOOP"), S("+OK done"))
@@ -136,6 +137,44 @@ def test_failed_handshakes_leave_nothing_open(context):
     del client
     gc.collect()
     assert open_descriptors() == before
+
+
+class Slow(POP3):
+    """Other threads run while the attributes of the TLS session are set."""
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name in ("sock", "file"):
+            time.sleep(SHORT)
+
+
+@contexts
+def test_a_thread_that_waits_for_the_plain_file(server_context, context):
+    """It never gets in: neither does it read of TLS, nor is that ended with it."""
+    calls = []
+
+    class Waited(Slow):
+        def _shortcmd(self, line):
+            response = super()._shortcmd(line)
+            calls.append(Call(wait_for, self.file))
+            return response
+
+    def wait_for(file):
+        # After the last use of the file in plain text.
+        time.sleep(SHORT)
+        return file.readline()
+
+    class Pause:
+        def play(self, peer):
+            time.sleep(4 * SHORT)
+
+    with play(*OFFERED, Pause(), StartTLS(server_context), *NOOP) as server:
+        client = Waited(server.host, server.port, TIMEOUT)
+        client.stls(context())
+        del Waited._shortcmd
+        assert client.noop() == b"+OK done"
+        assert type(calls[0].end()) is ConnectionAbortedError
+        client.close()
 
 
 def test_socket_class_replaced_by_a_function(server_context, monkeypatch):

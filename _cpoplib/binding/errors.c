@@ -370,6 +370,9 @@ errors_raise(struct module_state *state, enum pop_status status,
     case POP_TOO_LONG:
         errors_raise_proto(state, "line too long");
         break;
+    case POP_TOO_MUCH:
+        errors_raise_proto(state, "reply too long; close this connection");
+        break;
     case POP_CONTROL:
         PyErr_SetString(PyExc_ValueError,
                         "Control characters not allowed in commands");

@@ -35,6 +35,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->max_line = DEFAULT_MAX_LINE;
+    self->reply_limit = POP_NO_LIMIT;
     step_reset(&self->foreign_step);
     if (io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);

@@ -30,6 +30,7 @@ typedef struct {
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */
+    size_t reply_limit;            /* octets of the lines that are awaited */
     PyObject *foreign_file;        /* the .file, not a Reader, that */
     struct step foreign_step;      /*   this is about */
 } POP3Object;

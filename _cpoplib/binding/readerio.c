@@ -260,6 +260,9 @@ reader_fail(ReaderObject *self, enum pop_status status,
     case POP_TOO_LONG:
         step_leave(&self->step, "a line was too long");
         break;
+    case POP_TOO_MUCH:
+        step_leave(&self->step, "a reply was too long");
+        break;
     case POP_HOST:
         step_note_exception(self->state, &self->step);
         break;

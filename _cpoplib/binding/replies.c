@@ -182,6 +182,31 @@ done:
     return more;
 }
 
+/* Raises if the lines are too much: by what _getline() says of their octets,
+   and each is one at the least. */
+static int
+check_size(POP3Object *self, PyObject *lines, PyObject *sum)
+{
+    PyObject *limit;
+    int over;
+
+    if (self->reply_limit == POP_NO_LIMIT) {
+        return 0;
+    }
+    limit = PyLong_FromSize_t(self->reply_limit);
+    if (limit == NULL) {
+        return -1;
+    }
+    over = (size_t)PyList_GET_SIZE(lines) > self->reply_limit
+               ? 1
+               : PyObject_RichCompareBool(sum, limit, Py_GT);
+    Py_DECREF(limit);
+    if (over > 0) {
+        errors_raise(self->state, POP_TOO_MUCH, NULL);
+    }
+    return over == 0 ? 0 : -1;
+}
+
 /* The lines behind a status line, one _getline() each. */
 static PyObject *
 get_lines(POP3Object *self, PyObject *response)
@@ -195,7 +220,8 @@ get_lines(POP3Object *self, PyObject *response)
     while (more > 0) {
         more = add_line(self, lines, &sum);
         /* A peer that never pauses must not lock out Ctrl-C. */
-        if (more > 0 && PyErr_CheckSignals() < 0) {
+        if (more > 0 &&
+            (PyErr_CheckSignals() < 0 || check_size(self, lines, sum) < 0)) {
             more = -1;
         }
     }
@@ -250,12 +276,14 @@ getlongresp_by_lines(POP3Object *self)
 static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 {
+    struct stream_limits limits = {.size = self->reply_limit};
     struct stream_reply reply;
-    size_t limit;
 
-    if (getline_maxline(self, &limit) < 0 ||
-        stream_read_reply(reader, limit, getline_limit(self, limit), &reply) <
-            0) {
+    if (getline_maxline(self, &limits.status) < 0) {
+        return NULL;
+    }
+    limits.line = getline_limit(self, limits.status);
+    if (stream_read_reply(reader, &limits, &reply) < 0) {
         return NULL;
     }
     if (reply.lines == NULL) {

@@ -236,7 +236,7 @@ read_lines(ReaderObject *reader, PyObject *list)
 }
 
 int
-stream_read_reply(ReaderObject *reader, size_t status_limit, size_t line_limit,
+stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
                   struct stream_reply *reply)
 {
     struct pop_error error = {0};
@@ -248,7 +248,7 @@ stream_read_reply(ReaderObject *reader, size_t status_limit, size_t line_limit,
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    status = pump_status(reader, true, status_limit, line_limit, &error);
+    status = pump_status(reader, true, limits->status, limits->line, &error);
     if (status != POP_OK) {
         reader_fail(reader, status, &error);
         goto done;
@@ -260,6 +260,7 @@ stream_read_reply(ReaderObject *reader, size_t status_limit, size_t line_limit,
     }
     reply->lines = reply->response == NULL ? NULL : PyList_New(0);
     if (reply->lines != NULL) {
+        reader->link.reply.size_limit = limits->size;
         result = read_lines(reader, reply->lines);
     }
     if (result < 0 && !is_done(reader)) {

@@ -28,8 +28,15 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
    error_proto('-ERR EOF') at the end of the stream. */
 PyObject *stream_status(ReaderObject *reader, size_t limit);
 
+/* Octets of the status line, of each further line, and of all those. */
+struct stream_limits {
+    size_t status;
+    size_t line;
+    size_t size;
+};
+
 /* A whole multi-line reply.  0 and new references, or -1. */
-int stream_read_reply(ReaderObject *reader, size_t status_limit,
-                      size_t line_limit, struct stream_reply *reply);
+int stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
+                      struct stream_reply *reply);
 
 #endif

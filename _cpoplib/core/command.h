@@ -36,6 +36,10 @@ struct pop_command {
 
 const struct pop_command *pop_command(enum pop_verb verb);
 
+/* Octets that the lines of the reply to CAPA may have.  Servers take less than
+   one in a hundred; this one may be anybody, for it is asked before TLS. */
+#define POP_COMMAND_CAPA_OCTETS ((size_t)64 * 1024)
+
 /* POP_CONTROL if the line holds a control character (C0 or DEL): CR or LF in
    an argument would make a second command of it. */
 enum pop_status pop_command_check(const char *line, size_t length);

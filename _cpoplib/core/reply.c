@@ -10,6 +10,7 @@ pop_reply_begin(struct pop_reply *reply, bool multiline, size_t status_limit,
     reply->multiline = multiline;
     reply->status_limit = status_limit;
     reply->line_limit = line_limit;
+    reply->size_limit = POP_NO_LIMIT;
     reply->searched = 0;
     reply->octets = 0;
 }
@@ -49,6 +50,20 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
     return POP_OK;
 }
 
+/* A line over its limit may be one of a reply that has too many octets. */
+static enum pop_status
+scan_line(struct pop_reply *reply, const char *bytes, size_t length,
+          size_t *octets)
+{
+    bool small = reply->size_limit < reply->line_limit;
+    enum pop_status status;
+
+    status = pop_scan_line(bytes, length,
+                           small ? reply->size_limit : reply->line_limit,
+                           &reply->searched, octets);
+    return small && status == POP_TOO_LONG ? POP_TOO_MUCH : status;
+}
+
 static enum pop_status
 scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
            struct pop_batch *batch)
@@ -58,8 +73,8 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
         size_t octets;
         enum pop_status status;
 
-        status = pop_scan_line(bytes + batch->scanned, length - batch->scanned,
-                               reply->line_limit, &reply->searched, &octets);
+        status = scan_line(reply, bytes + batch->scanned,
+                           length - batch->scanned, &octets);
         if (status != POP_OK) {
             return status;
         }
@@ -70,6 +85,9 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
             return POP_OK;
         }
         reply->octets += octets - pop_scan_unstuff(bytes, &text);
+        if (reply->octets > reply->size_limit) {
+            return POP_TOO_MUCH;
+        }
         batch->spans[batch->count++] = text;
     }
     return POP_OK;

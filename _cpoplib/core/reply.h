@@ -21,6 +21,8 @@ struct pop_reply {
     bool multiline;      /* lines follow a status that begins with '+' */
     size_t status_limit; /* octets of the status line, line end included */
     size_t line_limit;   /* octets of each further line */
+    size_t size_limit;   /* octets of them all; may be set until the first of
+                            them is scanned */
     size_t searched;     /* of the line that is not complete yet */
     size_t octets;       /* of the lines given out; a removed dot is not
                             counted, and neither is the status line */
@@ -36,7 +38,7 @@ struct pop_batch {
                        cover: what the host consumes with the batch */
 };
 
-/* Expect a whole reply. */
+/* Expect a whole reply, of any size. */
 void pop_reply_begin(struct pop_reply *reply, bool multiline,
                      size_t status_limit, size_t line_limit);
 
@@ -50,7 +52,7 @@ void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
    POP_OK: the batch is to be taken: it is full, it is the status line, or
    reply->part is POP_REPLY_DONE.  POP_NEED_INPUT: all bytes were looked at;
    call again with more (the batch may hold lines).  POP_TOO_LONG: a line over
-   its limit; the reply is lost. */
+   its limit; POP_TOO_MUCH: the lines over theirs; the reply is lost. */
 enum pop_status pop_reply_scan(struct pop_reply *reply, const char *bytes,
                                size_t length, struct pop_batch *batch);
 

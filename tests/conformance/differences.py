@@ -20,6 +20,7 @@ DIFFERENCES = {
     "quit_releases": "quit() that fails leaves no open socket",
     "failed_constructor": "a constructor that fails leaves no open socket",
     "capa_failure": "capa() reports a lost connection as what it is",
+    "capa_limit": "a reply to CAPA with more than 64 KiB of lines is an error",
     "capa_lines": "capa() skips blank lines and decodes non-ASCII with surrogateescape",
     "use_after_close": "the AttributeError after close() says that the connection is closed",
     "own_error_proto": "error_proto is no subclass of poplib's",

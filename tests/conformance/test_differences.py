@@ -190,6 +190,51 @@ def test_odd_lines_of_capa(talk, ours, lines, capabilities, error):
         assert client.noop() == b"+OK done"
 
 
+#: Lines of 64 octets with their ends, as many as a reply to CAPA may have.
+MOST_CAPABILITIES = 1024 * [62 * "X"]
+
+
+@through("plain", "tls", "tls context")
+@pytest.mark.parametrize("level", [0, 2])
+def test_most_capabilities(talk, level):
+    steps = (C("CAPA"), S("+OK", *MOST_CAPABILITIES, "."), C("NOOP"), S("+OK done"))
+    with talk(*steps) as client:
+        client.set_debuglevel(level)
+        assert client.capa() == {62 * "X": []}
+        assert client.noop() == b"+OK done"
+
+
+@through("plain")
+@pytest.mark.differs("capa_limit")
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("name", ["capa", "stls"])
+@pytest.mark.parametrize(
+    "lines",
+    [[*MOST_CAPABILITIES, ""], 40_000 * [""], [70_000 * "X"], 33_000 * ["", "X"]],
+    ids=["one more", "blank", "a long one", "short"],
+)
+def test_too_many_capabilities(pop, talk, ours, monkeypatch, level, name, lines):
+    if not ours:
+        monkeypatch.setattr(pop, "_MAXLINE", 2**20)
+        lines = [line or "Y" for line in lines]
+    with talk(C("CAPA"), S("+OK", *lines, ".")) as client:
+        client.set_debuglevel(level)
+        if not ours:
+            assert client.capa()
+            return
+        with pytest.raises(pop.error_proto) as caught:
+            getattr(client, name)()
+        assert caught.value.args == ("reply too long; close this connection",)
+        with pytest.raises(pop.error_proto, match="out of step"):
+            client.noop()
+
+
+def test_a_list_has_no_such_limit(talk):
+    lines = [f"{number} 1234" for number in range(10_000)]
+    with talk(C("LIST"), S("+OK", *lines, ".")) as client:
+        assert len(client.list()[1]) == 10_000
+
+
 LONG = 100_000
 
 

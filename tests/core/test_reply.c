@@ -275,6 +275,53 @@ test_status_line_is_a_batch_of_its_own(void **state)
     assert_int_equal(reply.part, POP_REPLY_DONE);
 }
 
+/* The terminator and stuffed dots do not count. */
+static void
+test_the_size_of_all_lines(void **state)
+{
+    static const char bytes[] = "..a\nbc\n.\n";
+    static const struct {
+        size_t limit;
+        enum pop_status status;
+    } cases[] = {
+        {7, POP_OK}, {6, POP_OK}, {5, POP_TOO_MUCH}, {3, POP_TOO_MUCH}};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT_OF(cases); i++) {
+        struct pop_span spans[MOST_SPANS];
+        struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
+        struct pop_reply reply;
+
+        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        reply.size_limit = cases[i].limit;
+        assert_int_equal(pop_reply_scan(&reply, bytes, 9, &batch),
+                         cases[i].status);
+        pop_reply_begin_lines(&reply, cases[i].limit - 1);
+        reply.size_limit = POP_NO_LIMIT;
+        batch.count = batch.scanned = 0;
+        assert_int_not_equal(pop_reply_scan(&reply, bytes, 9, &batch),
+                             POP_TOO_MUCH);
+    }
+}
+
+/* The line that never ends is told as what it is. */
+static void
+test_a_line_over_the_size_of_all_lines(void **state)
+{
+    struct pop_span spans[MOST_SPANS];
+    struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
+    struct pop_reply reply;
+
+    (void)state;
+    pop_reply_begin_lines(&reply, 4);
+    reply.size_limit = 3;
+    assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_MUCH);
+    pop_reply_begin_lines(&reply, 3);
+    reply.size_limit = 3;
+    assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_LONG);
+}
+
 static void
 test_a_full_batch_is_handed_out(void **state)
 {
@@ -323,6 +370,8 @@ main(void)
         UNIT_TEST(test_limits_are_exact_wherever_the_input_is_cut),
         UNIT_TEST(test_a_line_without_end_is_too_long),
         UNIT_TEST(test_status_line_is_a_batch_of_its_own),
+        UNIT_TEST(test_the_size_of_all_lines),
+        UNIT_TEST(test_a_line_over_the_size_of_all_lines),
         UNIT_TEST(test_a_full_batch_is_handed_out),
         UNIT_TEST(test_a_finished_reply_takes_no_more),
     };

@@ -204,6 +204,19 @@ tlssocket_wrap(struct module_state *state, PyObject *sock,
 
 /* --- entering and leaving ----------------------------------------------- */
 
+/* What was to be protected does not go on in plain text. */
+static int
+check_wrapped(TLSSocketObject *self)
+{
+    if (self->unwrapped) {
+        PyErr_SetString(PyExc_ValueError,
+                        "TLS was ended by unwrap(); use the plain socket that "
+                        "it returned");
+        return -1;
+    }
+    return 0;
+}
+
 int
 tlssocket_enter(TLSSocketObject *self, int64_t *timeout)
 {
@@ -216,7 +229,8 @@ tlssocket_enter(TLSSocketObject *self, int64_t *timeout)
     if (io_lock_acquire(&self->lock) < 0) {
         return -1;
     }
-    if (pysocket_fileno(self->state, self->sock, &fd) < 0 ||
+    if (check_wrapped(self) < 0 ||
+        pysocket_fileno(self->state, self->sock, &fd) < 0 ||
         pysocket_timeout(self->state, self->sock, timeout) < 0) {
         tlssocket_leave(self);
         return -1;
@@ -288,8 +302,7 @@ tlssocket_is_direct(struct module_state *state, PyObject *sock)
 {
     int own;
 
-    if (!Py_IS_TYPE(sock, state->tlssocket_type) ||
-        TLSSOCKET(sock)->unwrapped) {
+    if (!Py_IS_TYPE(sock, state->tlssocket_type)) {
         return 0;
     }
     own = pysocket_has_own(sock, state->name.recv_into,

@@ -54,7 +54,8 @@ int tlssocket_is_direct(struct module_state *state, PyObject *sock);
 
 /* Takes the session for moving bytes: waits for its lock, and asks the socket
    anew for its descriptor and timeout.  -1 and an exception: RuntimeError if
-   this thread is inside already, OSError if it is closed. */
+   this thread is inside already, ValueError after unwrap(), OSError if it is
+   closed. */
 int tlssocket_enter(TLSSocketObject *self, int64_t *timeout);
 
 /* Gives it back.  A pending exception stays. */

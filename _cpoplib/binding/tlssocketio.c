@@ -91,22 +91,6 @@ check_flags(PyObject *flags, const char *name)
     return 0;
 }
 
-/* The method of the socket underneath, once there is no TLS any more. */
-static PyObject *
-call_plain(TLSSocketObject *self, const char *name, PyObject *const *args,
-           Py_ssize_t nargs, PyObject *kwnames)
-{
-    PyObject *method = PyObject_GetAttrString(self->sock, name);
-    PyObject *result;
-
-    if (method == NULL) {
-        return NULL;
-    }
-    result = PyObject_Vectorcall(method, args, (size_t)nargs, kwnames);
-    Py_DECREF(method);
-    return result;
-}
-
 /* --- receiving ---------------------------------------------------------- */
 
 static PyObject *
@@ -153,9 +137,6 @@ tlssocket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     PyObject *values[ARGS_MAX];
     Py_ssize_t size = 1024;
 
-    if (self->unwrapped) {
-        return call_plain(self, "recv", args, nargs, kwnames);
-    }
     if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
         check_flags(values[1], "recv") < 0) {
         return NULL;
@@ -215,9 +196,6 @@ tlssocket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     PyObject *values[ARGS_MAX];
     Py_ssize_t size = 0;
 
-    if (self->unwrapped) {
-        return call_plain(self, "recv_into", args, nargs, kwnames);
-    }
     if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
         check_flags(values[2], "recv_into") < 0) {
         return NULL;
@@ -250,11 +228,6 @@ tlssocket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     Py_ssize_t size = 1024;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (self->unwrapped) {
-        PyErr_SetString(PyExc_ValueError,
-                        "Read on closed or unwrapped SSL socket.");
         return NULL;
     }
     if (values[0] != NULL) {
@@ -337,9 +310,6 @@ tlssocket_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     PyObject *values[ARGS_MAX];
     Py_ssize_t sent;
 
-    if (self->unwrapped) {
-        return call_plain(self, "send", args, nargs, kwnames);
-    }
     if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
         check_flags(values[1], "send") < 0) {
         return NULL;
@@ -366,9 +336,6 @@ tlssocket_sendall(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     TLSSocketObject *self = TLSSOCKET(op);
     PyObject *values[ARGS_MAX];
 
-    if (self->unwrapped) {
-        return call_plain(self, "sendall", args, nargs, kwnames);
-    }
     if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
         check_flags(values[1], "sendall") < 0 ||
         send_object(self, values[0], true) < 0) {
@@ -389,11 +356,6 @@ tlssocket_write(PyObject *op, PyObject *data)
     TLSSocketObject *self = TLSSOCKET(op);
     Py_ssize_t sent;
 
-    if (self->unwrapped) {
-        PyErr_SetString(PyExc_ValueError,
-                        "Write on closed or unwrapped SSL socket.");
-        return NULL;
-    }
     sent = send_object(self, data, false);
     return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
 }
@@ -414,6 +376,8 @@ PyDoc_STRVAR(unwrap_doc,
 "\n"
 "End TLS: send close_notify, await the server's, return the plain socket.\n"
 "\n"
+"What goes on in plain text does so by that socket: here receiving and\n"
+"sending are ValueError from then on, and so are the connection's commands.\n"
 "ValueError if that was done already.");
 
 static PyObject *

@@ -38,6 +38,7 @@ DIFFERENCES = {
     "tls_eof": "the end of the stream in a handshake is an SSLEOFError on every version",
     "tls_reset": "a reset connection is an OSError over TLS too, never the end of the stream",
     "wrong_host": "the text about a certificate for another host names its hosts too",
+    "unwrapped": "after unwrap() of a TLSSocket commands are an error, and not sent in plain text",
     "verify_option": "verify is a keyword-only argument of POP3_SSL and stls()",
     "encrypted_key": "a keyfile that is encrypted is an SSLError, the password is not asked for",
     "have_ssl": "HAVE_SSL is True, and there is TLS, where the interpreter has no ssl module",

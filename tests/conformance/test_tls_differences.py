@@ -1,5 +1,6 @@
 """The differences on purpose of our own TLS from the ssl module's, where no context is given."""
 
+import contextlib
 import inspect
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 
 import pytest
 from scripted import Anything, C, Close, RefusedTLS, S, StartTLS, play
@@ -322,3 +324,55 @@ def test_server_name_with_a_final_dot(pop, ours, ca, play_tls, monkeypatch):
         assert client.sock.server_hostname == client.host
         client.close()
     assert names == ["pop.example.org" if ours else "pop.example.org."]
+
+
+@pytest.fixture
+def unwrapping(pop, server_context):
+    """A client whose TLS was ended, the plain socket, and what the server hears after that."""
+    heard = []
+
+    def serve(listener):
+        connection, _ = listener.accept()
+        with server_context.wrap_socket(connection, server_side=True) as there:
+            there.settimeout(5)
+            there.sendall(b"+OK ready\r\n")
+            with there.unwrap() as plain, contextlib.suppress(OSError):
+                heard.append(plain.recv(100))
+                plain.sendall(b"+OK done\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        client = pop.POP3_SSL(*listener.getsockname(), timeout=5)
+        yield client, client.sock.unwrap(), heard
+        client.close()
+        thread.join(5)
+
+
+@pytest.mark.differs("unwrapped")
+def test_commands_after_unwrap(ours, unwrapping):
+    """Nothing goes out in plain text that was to be protected, unless by the plain socket."""
+    client, plain, heard = unwrapping
+    if ours:
+        for call in (client.noop, client._getresp, lambda: client._putcmd("NOOP")):
+            with pytest.raises(ValueError, match="use the plain socket"):
+                call()
+        assert heard == []
+        client.sock, client.file = plain, plain.makefile("rb")
+    assert client.noop() == b"+OK done"
+    assert heard == [b"NOOP\r\n"]
+
+
+@pytest.mark.differs("unwrapped")
+def test_quit_after_unwrap(ours, unwrapping):
+    """It sends nothing, and releases the socket."""
+    client, plain, heard = unwrapping
+    if ours:
+        with pytest.raises(ValueError, match="use the plain socket"):
+            client.quit()
+    else:
+        assert client.quit() == b"+OK done"
+        assert heard == [b"QUIT\r\n"]
+    assert client.sock is client.file is None
+    assert plain.fileno() == -1
+    assert heard in ([], [b""]) or not ours

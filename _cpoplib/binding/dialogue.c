@@ -320,18 +320,6 @@ explain_failure(const ReaderObject *reader)
     }
 }
 
-/* Octets that the lines of the reply to a command may have. */
-static size_t
-limit_of(PyObject *line)
-{
-    const char *capa = pop_command(POP_VERB_CAPA)->name;
-
-    return PyUnicode_Check(line) &&
-                   PyUnicode_CompareWithASCIIString(line, capa) == 0
-               ? POP_COMMAND_CAPA_OCTETS
-               : POP_NO_LIMIT;
-}
-
 static PyObject *
 exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
          PyObject *(*get)(POP3Object *))
@@ -344,7 +332,7 @@ exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
     }
     if (putcmd(self, line) == 0) {
         self->phase = phase;
-        self->reply_limit = limit_of(line);
+        self->reply_limit = replies_limit(line);
         reply = get(self);
         self->phase = PHASE_REST;
         self->reply_limit = POP_NO_LIMIT;

@@ -5,6 +5,7 @@
 #include "binding/hooks.h"
 #include "binding/stream.h"
 #include "binding/trace.h"
+#include "core/command.h"
 
 /* --- _getresp ----------------------------------------------------------- */
 
@@ -351,6 +352,17 @@ replies_are_own(POP3Object *self)
         own = hook_is_own(self, HOOK_GETRESP);
     }
     return own > 0 ? hook_is_own(self, HOOK_GETLINE) : own;
+}
+
+size_t
+replies_limit(PyObject *line)
+{
+    const char *capa = pop_command(POP_VERB_CAPA)->name;
+
+    return PyUnicode_Check(line) &&
+                   PyUnicode_CompareWithASCIIString(line, capa) == 0
+               ? POP_COMMAND_CAPA_OCTETS
+               : POP_NO_LIMIT;
 }
 
 /* --- what Python sees --------------------------------------------------- */

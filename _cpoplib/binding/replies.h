@@ -18,4 +18,8 @@ int replies_are_own(POP3Object *self);
 
 extern PyMethodDef replies_methods[];
 
+/* Octets that the lines of the reply to a command line may have: for
+   self->reply_limit while that is awaited. */
+size_t replies_limit(PyObject *line);
+
 #endif

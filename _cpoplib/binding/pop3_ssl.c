@@ -5,7 +5,7 @@
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
 #include "binding/pop3.h"
-#include "binding/tlsstart.h"
+#include "binding/tlscontext.h"
 #include "binding/types.h"
 
 #define DEFAULT_PORT 995
@@ -90,7 +90,7 @@ make_context(POP3Object *self)
     PyObject *context = NULL;
 
     if (get_options(self, &options) == 0) {
-        context = tlsstart_context(self->state, &options);
+        context = tlscontext_new(self->state, &options);
     }
     release_options(&options);
     return context;

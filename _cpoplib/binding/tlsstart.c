@@ -5,6 +5,7 @@
 
 #include "binding/errors.h"
 #include "binding/pysocket.h"
+#include "binding/tlscontext.h"
 #include "binding/tlssocket.h"
 
 /* --- options ------------------------------------------------------------ */
@@ -15,9 +16,8 @@ tlsstart_given(PyObject *argument)
     return argument == Py_None ? NULL : argument;
 }
 
-/* verify=False is verify=None. */
-static bool
-verifies(const struct tlsstart_options *options)
+bool
+tlsstart_verifies(const struct tlsstart_options *options)
 {
     return options->verify != NULL && options->verify != Py_False;
 }
@@ -85,7 +85,7 @@ text_of(PyObject *bytes)
 static struct ssl_ctx_st *
 new_config(struct module_state *state, const struct tlsstart_options *options)
 {
-    struct pop_tls_options plain = {.verify = verifies(options)};
+    struct pop_tls_options plain = {.verify = tlsstart_verifies(options)};
     struct pop_error error = {0};
     struct ssl_ctx_st *config = NULL;
     PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
@@ -118,7 +118,7 @@ struct ssl_ctx_st *
 tlsstart_config(struct module_state *state,
                 const struct tlsstart_options *options)
 {
-    if (verifies(options) || options->certfile != NULL) {
+    if (tlsstart_verifies(options) || options->certfile != NULL) {
         return new_config(state, options);
     }
     if (state->plain_config == NULL) {
@@ -202,124 +202,6 @@ wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
 }
 
 /* --- the ssl module's --------------------------------------------------- */
-
-/* {name: value} with what is given. */
-static int
-set_keyword(PyObject *keywords, const char *name, PyObject *value)
-{
-    return value == NULL ? 0 : PyDict_SetItemString(keywords, name, value);
-}
-
-static PyObject *
-call_with_keywords(PyObject *module, const char *name, PyObject *keywords)
-{
-    PyObject *function = PyObject_GetAttrString(module, name);
-    PyObject *nothing = PyTuple_New(0);
-    PyObject *result = NULL;
-
-    if (function != NULL && nothing != NULL) {
-        result = PyObject_Call(function, nothing, keywords);
-    }
-    Py_XDECREF(function);
-    Py_XDECREF(nothing);
-    return result;
-}
-
-/* os.path.isdir(path) */
-static int
-is_directory(PyObject *path)
-{
-    PyObject *isdir = module_imported("os.path", "isdir");
-    PyObject *result;
-    int truth;
-
-    if (isdir == NULL) {
-        return -1;
-    }
-    result = PyObject_CallFunctionObjArgs(isdir, path, NULL);
-    Py_DECREF(isdir);
-    if (result == NULL) {
-        return -1;
-    }
-    truth = PyObject_IsTrue(result);
-    Py_DECREF(result);
-    return truth;
-}
-
-/* ssl.create_default_context(cafile= or capath=), with the certificate. */
-static PyObject *
-verifying_context(PyObject *ssl, const struct tlsstart_options *options)
-{
-    PyObject *keywords = PyDict_New();
-    PyObject *context = NULL;
-    PyObject *loaded = NULL;
-    int directory = 0;
-
-    if (keywords == NULL) {
-        return NULL;
-    }
-    if (options->verify != Py_True) {
-        directory = is_directory(options->verify);
-        if (directory < 0 ||
-            set_keyword(keywords, directory ? "capath" : "cafile",
-                        options->verify) < 0) {
-            goto done;
-        }
-    }
-    context = call_with_keywords(ssl, "create_default_context", keywords);
-    /* As strict about names as our own TLS. */
-    if (context != NULL &&
-        PyObject_SetAttrString(context, "hostname_checks_common_name",
-                               Py_False) < 0) {
-        Py_CLEAR(context);
-    }
-    if (context != NULL && options->certfile != NULL) {
-        loaded = PyObject_CallMethod(
-            context, "load_cert_chain", "OO", options->certfile,
-            options->keyfile == NULL ? Py_None : options->keyfile);
-        if (loaded == NULL) {
-            Py_CLEAR(context);
-        }
-    }
-done:
-    Py_XDECREF(loaded);
-    Py_DECREF(keywords);
-    return context;
-}
-
-/* ssl._create_stdlib_context(certfile=, keyfile=) */
-static PyObject *
-stdlib_context(PyObject *ssl, const struct tlsstart_options *options)
-{
-    PyObject *keywords = PyDict_New();
-    PyObject *context = NULL;
-
-    if (keywords == NULL) {
-        return NULL;
-    }
-    if (set_keyword(keywords, "certfile", options->certfile) == 0 &&
-        set_keyword(keywords, "keyfile", options->keyfile) == 0) {
-        context = call_with_keywords(ssl, "_create_stdlib_context", keywords);
-    }
-    Py_DECREF(keywords);
-    return context;
-}
-
-PyObject *
-tlsstart_context(struct module_state *state,
-                 const struct tlsstart_options *options)
-{
-    PyObject *ssl = module_package_attribute(state, state->name.ssl);
-    PyObject *context;
-
-    if (ssl == NULL) {
-        return NULL;
-    }
-    context = verifies(options) ? verifying_context(ssl, options)
-                                : stdlib_context(ssl, options);
-    Py_DECREF(ssl);
-    return context;
-}
 
 /* context.wrap_socket(sock, server_hostname=host) */
 static PyObject *
@@ -439,7 +321,7 @@ static PyObject *
 wrap_by_new_context(struct module_state *state, PyObject *sock, PyObject *host,
                     const struct tlsstart_options *options)
 {
-    PyObject *context = tlsstart_context(state, options);
+    PyObject *context = tlscontext_new(state, options);
     PyObject *wrapped;
 
     if (context == NULL) {

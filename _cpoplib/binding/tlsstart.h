@@ -21,14 +21,13 @@ PyObject *tlsstart_given(PyObject *argument);
 /* -1 and ValueError for arguments that exclude each other. */
 int tlsstart_check(const struct tlsstart_options *options);
 
+/* Whether the certificate is to be verified: verify=False is verify=None. */
+bool tlsstart_verifies(const struct tlsstart_options *options);
+
 /* What our own TLS is to be, to be freed with pop_tls_config_free(); NULL and
    an exception: ssl.SSLError or OSError for the files. */
 struct ssl_ctx_st *tlsstart_config(struct module_state *state,
                                    const struct tlsstart_options *options);
-
-/* The ssl.SSLContext that stands for the options, as poplib makes it. */
-PyObject *tlsstart_context(struct module_state *state,
-                           const struct tlsstart_options *options);
 
 /* `sock` with TLS, after the handshake with self.host: by options->context; by
    a context of the ssl module's if the socket is none of the system's own, if

@@ -74,6 +74,41 @@ def test_a_common_name_is_no_name_whatever_the_socket(ca, tmp_path, monkeypatch)
     assert client.context.verify_mode == ssl.CERT_REQUIRED
 
 
+def test_the_least_version_whatever_the_socket(monkeypatch):
+    monkeypatch.setattr(poplib_c.ssl, "create_default_context", _old_context)
+    client = poplib_c.POP3_SSL.__new__(poplib_c.POP3_SSL)
+    with pytest.raises(ConnectionRefusedError):
+        client.__init__("127.0.0.1", _unused_port(), timeout=TIMEOUT, verify=True)
+    assert client.context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def _old_context(**options):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    return context
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_an_authority_that_is_no_root(ca, tmp_path, monkeypatch, native):
+    """Who trusts it trusts what it has signed, by our own TLS and by the ssl module's."""
+    if not native:
+        monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    between, other = ca.create_child_ca(), ca.create_child_ca()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    between.issue_cert("127.0.0.1").configure_cert(context)
+    for authority in (between, other):
+        authority.cert_pem.write_to_path(str(tmp_path / f"{id(authority)}.pem"))
+    with play(StartTLS(context), READY) as server:
+        trust = str(tmp_path / f"{id(between)}.pem")
+        client = poplib_c.POP3_SSL(server.host, server.port, timeout=TIMEOUT, verify=trust)
+        assert isinstance(client.sock, ssl.SSLSocket) is not native
+        client.close()
+    with play(RefusedTLS(context)) as server:
+        trust = str(tmp_path / f"{id(other)}.pem")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            poplib_c.POP3_SSL(server.host, server.port, timeout=TIMEOUT, verify=trust)
+
+
 def _unused_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

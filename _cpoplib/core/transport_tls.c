@@ -14,9 +14,14 @@
 #include "core/tls_verify.h"
 #include "core/wait.h"
 
-/* What OpenSSL may receive in one call: enough for the largest handshake, and
-   little enough for deadlines and signals to be looked at in between. */
+/* What OpenSSL may receive without giving an octet: enough for the largest
+   handshake, and little enough for deadlines and signals to be looked at in
+   between. */
 #define OCTETS_PER_CALL ((size_t)256 * 1024)
+
+/* A server renews its keys once in a while, if at all; one that does nothing
+   else is refused. */
+#define MOST_RENEGOTIATIONS 32
 
 struct transport_tls {
     struct pop_transport base;
@@ -83,6 +88,17 @@ classify(struct transport_tls *self, int result, short *events,
     return error->sys == 0 ? POP_TLS_EOF : POP_SYSTEM;
 }
 
+/* OpenSSL then answers with an alert that is no more than a warning (RFC 5246,
+   section 7.2.2). */
+static void
+bound_renegotiations(SSL *ssl)
+{
+    if (SSL_total_renegotiations(ssl) >= MOST_RENEGOTIATIONS) {
+        (void)SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
+    }
+}
+
+/* Within the budget that is left. */
 static enum pop_status
 attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
         short *events, struct pop_error *error)
@@ -91,7 +107,7 @@ attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
 
     self->socket.sys = 0;
     self->socket.eof = false;
-    self->socket.budget = OCTETS_PER_CALL;
+    bound_renegotiations(self->ssl);
     pop_tls_error_clear();
     result = call(self->ssl, piece);
     return result > 0 ? POP_OK : classify(self, result, events, error);
@@ -136,6 +152,7 @@ static enum pop_status
 run(struct transport_tls *self, ssl_call call, struct piece *piece,
     const char *text, struct pop_deadline *deadline, struct pop_error *error)
 {
+    self->socket.budget = OCTETS_PER_CALL;
     for (;;) {
         short events = 0;
         enum pop_status status;
@@ -203,6 +220,7 @@ gather(struct transport_tls *self, struct piece *piece, size_t *received)
         piece->space += piece->done;
         piece->length -= piece->done;
         piece->done = 0;
+        self->socket.budget = OCTETS_PER_CALL;
         status = attempt(self, call_read, piece, &events, &error);
         if (status != POP_OK) {
             (void)note_failure(self, status, &error);
@@ -431,6 +449,7 @@ pop_transport_tls_pending(struct pop_transport *transport)
         enum pop_status status;
         short events;
 
+        self->socket.budget = OCTETS_PER_CALL;
         status = attempt(self, call_peek, &piece, &events, &error);
         (void)note_failure(self, status, &error);
     }

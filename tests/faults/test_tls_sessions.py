@@ -161,6 +161,28 @@ def test_new_keys_between_commands(s_server, module, version, command):
         client.close()
 
 
+#: Renegotiations of one connection that are obeyed.
+MOST_RENEGOTIATIONS = 32
+
+
+def test_renegotiation_without_end(s_server):
+    """Within one command, which goes on if the server does."""
+    with s_server("-tls1_2") as (address, process):
+        call = Call(connect, poplib_c, address)
+        expect(process, b"Secure Renegotiation")
+        process.stdin.write(b"+OK ready\n")
+        client = call.end()
+        call = Call(client.noop)
+        expect(process, b"NOOP")
+        for _ in range(MOST_RENEGOTIATIONS):
+            process.stdin.write(b"r\n")
+            expect(process, b"SSL_do_handshake -> 1\nRead BLOCK")
+        process.stdin.write(b"r\n")
+        expect(process, b"no renegotiation")
+        assert isinstance(call.end(), ssl.SSLError)
+        client.close()
+
+
 def connect(module, address):
     return module.POP3_SSL(*address, timeout=TIMEOUT)
 

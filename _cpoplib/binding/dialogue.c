@@ -80,11 +80,11 @@ note_sent_in_part(POP3Object *self)
     int failed;
     struct step *step = get_step(self, &file, &failed);
 
-    if (step != NULL) {
+    PyErr_SetRaisedException(pending);
+    if (step != NULL && !step_break(step)) {
         step_leave(step, "a command was sent in part");
     }
     Py_XDECREF(file);
-    PyErr_SetRaisedException(pending);
 }
 
 /* sock.sendall(line + CRLF) of any socket that .file does not read from;

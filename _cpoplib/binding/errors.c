@@ -1,6 +1,7 @@
 #include "binding/errors.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "core/tls_error.h"
 
@@ -142,6 +143,61 @@ errors_is_socket_timeout(struct module_state *state)
 
     PyErr_SetRaisedException(pending);
     return timeout != NULL && PyErr_ExceptionMatches(timeout);
+}
+
+/* Of an exception type that can't have been raised where nobody has imported
+   its module. */
+static bool
+is_of_ssl(struct module_state *state, PyObject *exception, const char *name)
+{
+    PyObject *ssl = PyImport_GetModule(state->name.ssl);
+    PyObject *type = NULL;
+    bool is;
+
+    if (ssl != NULL) {
+        type = PyObject_GetAttrString(ssl, name);
+    }
+    is = type != NULL && PyErr_GivenExceptionMatches(exception, type);
+    PyErr_Clear();
+    Py_XDECREF(type);
+    Py_XDECREF(ssl);
+    return is;
+}
+
+bool
+errors_is_would_block(struct module_state *state)
+{
+    PyObject *pending;
+    bool is;
+
+    if (PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+        return true;
+    }
+    pending = PyErr_GetRaisedException();
+    is = is_of_ssl(state, pending, "SSLWantReadError");
+    PyErr_SetRaisedException(pending);
+    return is;
+}
+
+int
+errors_connection_errno(void)
+{
+    PyObject *pending;
+    PyObject *number;
+    long value = 0;
+
+    if (!PyErr_ExceptionMatches(PyExc_ConnectionError)) {
+        return 0;
+    }
+    pending = PyErr_GetRaisedException();
+    number = PyObject_GetAttrString(pending, "errno");
+    if (number != NULL && PyLong_Check(number)) {
+        value = PyLong_AsLong(number);
+    }
+    PyErr_Clear();
+    Py_XDECREF(number);
+    PyErr_SetRaisedException(pending);
+    return value > 0 && value <= INT_MAX ? (int)value : 0;
 }
 
 bool

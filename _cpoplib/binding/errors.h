@@ -44,6 +44,13 @@ PyObject *errors_socket_timeout(struct module_state *state);
    on). */
 bool errors_is_socket_timeout(struct module_state *state);
 
+/* Whether the pending exception says that a read could only have waited:
+   BlockingIOError, or ssl.SSLWantReadError. */
+bool errors_is_would_block(struct module_state *state);
+
+/* The errno of the pending exception if that is a ConnectionError, else 0. */
+int errors_connection_errno(void);
+
 /* Whether the pending exception is a reply of the server's, rather than a
    connection that broke. */
 bool errors_is_refusal(struct module_state *state);

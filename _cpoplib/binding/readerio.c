@@ -294,7 +294,7 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
         return;
     }
     status = without_waiting(self, status, error);
-    if (!untouched) {
+    if (!untouched && !(status == POP_HOST && step_break(&self->step))) {
         step_leave(&self->step, "a command was sent in part");
     }
     errors_raise(self->state, status, error);
@@ -302,7 +302,8 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
 
 /* Whether a receive could only have waited, which the socket forbids. */
 static bool
-would_block(enum pop_status status, const struct pop_error *error)
+would_block(const ReaderObject *self, enum pop_status status,
+            const struct pop_error *error)
 {
     switch (status) {
     case POP_SYSTEM:
@@ -310,7 +311,7 @@ would_block(enum pop_status status, const struct pop_error *error)
     case POP_WANT_READ:
         return true;
     case POP_HOST:
-        return PyErr_ExceptionMatches(PyExc_BlockingIOError);
+        return errors_is_would_block(self->state);
     default:
         return false;
     }
@@ -334,7 +335,7 @@ reader_fill(ReaderObject *self)
         return 0;
     }
     status = without_waiting(self, status, &error);
-    if (!self->closed && would_block(status, &error)) {
+    if (!self->closed && would_block(self, status, &error)) {
         /* What was received before is still unread. */
         errors_raise(self->state, status, &error);
     }

@@ -7,6 +7,7 @@ step_reset(struct step *step)
 {
     step->state = STEP_IN;
     step->why = NULL;
+    step->number = 0;
 }
 
 void
@@ -26,6 +27,18 @@ step_time_out(struct step *step)
     }
 }
 
+bool
+step_break(struct step *step)
+{
+    int number = errors_connection_errno();
+
+    if (number != 0 && step->state == STEP_IN) {
+        step->state = STEP_BROKEN;
+        step->number = number;
+    }
+    return number != 0;
+}
+
 void
 step_end(struct step *step)
 {
@@ -38,7 +51,7 @@ step_note_exception(struct module_state *state, struct step *step)
     if (errors_is_socket_timeout(state)) {
         step_time_out(step);
     }
-    else {
+    else if (!step_break(step)) {
         step_leave(step, "a read was interrupted");
     }
 }
@@ -57,10 +70,16 @@ step_check_not_ended(struct module_state *state, struct step *step)
 int
 step_check(struct module_state *state, const struct step *step)
 {
+    struct pop_error error = {0};
+
     switch (step->state) {
     case STEP_IN:
     case STEP_ENDED:
         break;
+    case STEP_BROKEN:
+        error.sys = step->number;
+        errors_raise(state, POP_SYSTEM, &error);
+        return -1;
     case STEP_TIMED_OUT:
         errors_raise_timed_out_object();
         return -1;

@@ -15,7 +15,7 @@ DIFFERENCES = {
     "malformed_stat": "stat() raises error_proto for a reply that is no drop listing",
     "long_message_lines": "message lines may be longer than _MAXLINE, up to max_line",
     "truncated_reply": "a reply that ends before its line end or terminator is an error",
-    "out_of_step": "after an abandoned reply every command fails, and nothing is sent",
+    "out_of_step": "after an abandoned reply or command every command fails, and nothing is sent",
     "unasked_reply": "unread octets of a reply nobody asked for are an error, not an answer",
     "quit_releases": "quit() that fails leaves no open socket",
     "failed_constructor": "a constructor that fails leaves no open socket",

@@ -1,0 +1,70 @@
+"""Hypothesis' profiles, and what the examples went through.
+
+The examples are few and always the same, unless $EXAMPLES asks for a number of them; $SEED says
+which, and gives the same ones again.
+"""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+EXAMPLES = int(os.environ.get("EXAMPLES") or 0)
+SEED = os.environ.get("SEED") or "0"
+
+settings.register_profile(
+    "bounded",
+    max_examples=600,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "any number",
+    settings.get_profile("bounded"),
+    max_examples=max(EXAMPLES, 1),
+    derandomize=False,
+    print_blob=False,
+)
+settings.register_profile("tester", settings.get_profile("bounded"), phases=[Phase.generate])
+
+
+@pytest.fixture(scope="package")
+def profile():
+    """The settings of a whole run, whose examples are to be shared out."""
+    return settings.get_profile("any number" if EXAMPLES else "bounded")
+
+
+@pytest.fixture(scope="package")
+def seed_of():
+    """The seed of a test by its name, or None: always the same."""
+    return lambda name: f"{SEED} {name}" if EXAMPLES else None
+
+
+MET = pytest.StashKey[Counter]()
+
+
+def pytest_configure(config):
+    config.stash[MET] = Counter()
+
+
+@pytest.fixture(scope="package")
+def met(request):
+    """How many examples ended with which differences."""
+    return request.config.stash[MET]
+
+
+@pytest.fixture(scope="package")
+def contexts(server_context, client_context):
+    """For TLS: the server's and the client's."""
+    return server_context, client_context
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if EXAMPLES:
+        terminalreporter.section("examples, by the differences that they end with")
+        for names, count in config.stash[MET].most_common():
+            terminalreporter.write_line(f"{count:8} {' and '.join(names)}")
+        terminalreporter.write_line(f"repeat: make conformance EXAMPLES={EXAMPLES} SEED={SEED}")

@@ -1,9 +1,9 @@
 # Development; bare `make` lists the targets. What they make is in .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS
+export PYTHON PYTHONS EXAMPLES SEED
 
-.PHONY: help demo test test-all programs bench lint sanitize clean
+.PHONY: help demo test test-all conformance programs bench lint sanitize clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 12
@@ -18,6 +18,10 @@ test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12)
 
 test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)
+
+conformance: ## poplib_c beside poplib with random servers (EXAMPLES=200000 SEED=1)
+	@tools/system-packages build test
+	@tools/conformance $(PYTEST_ARGS)
 
 programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
 	@tools/programs $(PYTEST_ARGS)

@@ -3,38 +3,52 @@
 import poplib
 
 from . import players
-from .oracle import Case, explain
+from .oracle import Case, explain, owed
 from .recording import SEEN, same
 from .transcript import written
 
 
 class Unexplained(AssertionError):
-    """The clients differ, and no named difference says so."""
+    """The clients differ, and no named difference says so, or do not, though one does."""
+
+
+def pairs(module, example, contexts=None):
+    """A case of each step; none after one at which poplib and ``module`` differ."""
+    theirs = players.play(poplib, example, contexts, watched=True)
+    ours = players.play(module, example, contexts)
+    for number, (one, other) in enumerate(zip(theirs, ours)):
+        yield Case(example, tuple(theirs[:number]), one, other)
+        if not same(one, other):
+            return
 
 
 def first_difference(module, example, contexts=None):
     """The case of the first step at which poplib and ``module`` differ, or None."""
-    theirs = players.play(poplib, example, contexts, watched=True)
-    ours = players.play(module, example, contexts)
-    for number, (one, other) in enumerate(zip(theirs, ours)):
-        if not same(one, other):
-            return Case(example, tuple(theirs[:number]), one, other)
-    return None
+    *_, last = pairs(module, example, contexts)
+    return None if same(last.theirs, last.ours) else last
 
 
-def check(module, example, contexts=None):
-    """The names of the differences that the example ends with; Unexplained if there are none."""
-    case = first_difference(module, example, contexts)
-    names = explain(case) if case else ("none",)
-    if not names:
-        raise Unexplained(report(case))
-    return names
+def check(module, example, contexts=None, owes=owed):
+    """The names of the differences that the example ends with; Unexplained if there are none.
+
+    Where they do the same, ``owes(case)`` names a difference that should have been there.
+    """
+    for case in pairs(module, example, contexts):
+        if not same(case.theirs, case.ours):
+            names = explain(case)
+            if not names:
+                raise Unexplained(report(case))
+            return names
+        name = owes(case)
+        if name:
+            raise Unexplained(f"no {name}, and\n{report(case)}")
+    return ("none",)
 
 
 def report(case):
     """All about a case, to be read."""
     example = case.example
-    rows = [f"poplib and poplib_c differ over {example.wire}"]
+    rows = [f"poplib and poplib_c over {example.wire}"]
     if example.hooks:
         rows.append(f"overridden: {', '.join(sorted(example.hooks))}")
     rows.append(f"S: {_said(example.greeting)}")

@@ -7,6 +7,7 @@ from typing import Optional
 from .recording import Raised
 
 TOO_LONG = "a line was too long"
+CUT_OFF = "a line was cut off"
 IN_PART = "a command was sent in part"
 TIMED_OUT = object()
 OWN_METHODS = frozenset({"foreign", "tls"})
@@ -46,7 +47,8 @@ class Position:
     What a user reads by hand may be no whole line, and is then an answer or not.
 
     With ``own_methods`` of a socket, nobody knows how much a sendall() that fails has sent; with
-    an ``own_file`` poplib_c does not know what a user reads from it.
+    an ``own_file`` poplib_c does not know what a user reads from it, nor whether a line that is
+    cut off was the stream's end or a pause.
     """
 
     why: Optional[object] = None
@@ -84,6 +86,8 @@ class Position:
             self.unanswered = (0, 0)
         elif is_overlong(read) and not is_by_hand(step):
             self._leave(TOO_LONG)
+        elif self.own_file and is_cut(read):
+            self._leave(CUT_OFF)
         elif is_first and isinstance(read.what, bytes):
             self._count(-read.what.endswith(b"\n"), -1)
 

@@ -139,15 +139,15 @@ pop_link_has_unread(struct pop_link *link)
 {
     struct pop_transport *transport = link->transport;
 
-    if (is_at_rest(link) && transport->ops->readable(transport)) {
+    while (is_at_rest(link) && transport->ops->readable(transport)) {
         struct pop_error ignored;
         enum pop_status status;
 
         link->timeout = POP_WAIT_NEVER;
         status = pop_link_fill(link, &ignored);
         link->resuming = false;
-        if (status == POP_NO_MEMORY) {
-            return true;
+        if (status != POP_OK) {
+            return status == POP_NO_MEMORY;
         }
     }
     return !is_at_rest(link);

@@ -3,6 +3,7 @@
 import io
 import select
 import signal
+import socket
 import sys
 import threading
 
@@ -208,6 +209,26 @@ def test_reply_that_comes_while_nobody_looks():
             client.dele(1)
         client.close()
     assert server.wire == b""
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET])
+def test_reply_behind_a_lone_carriage_return(kind):
+    """Where segments stay apart, as TLS records do, there is more behind the first."""
+    ours, peer = socket.socketpair(socket.AF_UNIX, kind)
+    with ours, peer:
+        peer.sendall(b"+OK ready\r\n")
+
+        class Given(POP3):
+            def _create_socket(self, timeout):
+                return ours
+
+        client = Given("host", timeout=TIMEOUT)
+        peer.sendall(b"\r")
+        peer.sendall(b"+OK second\n")
+        with pytest.raises(error_proto, match="nobody asked for: b'\\+OK second'"):
+            client.dele(1)
+        client.close()
+        assert peer.recv(100) == b""
 
 
 def test_error_before_anything_is_read():

@@ -18,6 +18,7 @@ REAL_SERVERS = pytest.StashKey[list]()
 
 def pytest_configure(config):
     config.stash[REAL_SERVERS] = []
+    config.addinivalue_line("markers", "row(name, ...): tests rows of docs/compatibility.rst")
     try:
         import poplib_c  # noqa: F401
     except ImportError as exc:

@@ -61,6 +61,7 @@ def printed(messages):
 # Fetching
 
 
+@pytest.mark.row("Module as a script")
 def test_every_message_is_printed(server):
     finished = run(place(server), "alice", "secret")
     welcome, *lines = finished.stdout.split("\n")
@@ -78,6 +79,7 @@ def test_every_message_is_printed(server):
     assert len(server.messages) == len(MESSAGES)
 
 
+@pytest.mark.row("Module as a script")
 def test_output_as_written_out():
     message = b"Subject: dots\n\n.\n..twice\nEnd \xff\n"
     with POP3Server([message, b"Subject: empty\n\n"]) as server:

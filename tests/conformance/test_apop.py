@@ -27,6 +27,7 @@ def test_example_of_the_rfc(talk):
         assert client.apop("mrose", "tanstaaf") == b"+OK maildrop"
 
 
+@pytest.mark.row("Odd time stamps")
 @pytest.mark.parametrize(
     "greeting, stamp",
     [
@@ -54,6 +55,7 @@ def test_time_stamps(greeted, greeting, stamp):
     assert client.sock.sent == [b"APOP mrose " + digest + b"\r\n"]
 
 
+@pytest.mark.row("Odd time stamps")
 @pytest.mark.parametrize(
     "greeting",
     [
@@ -80,6 +82,7 @@ def test_greetings_without_a_time_stamp(pop, greeted, greeting):
     assert client.sock.sent == []
 
 
+@pytest.mark.row("Odd time stamps")
 @pytest.mark.parametrize(
     "greeting", [b"+OK " + 65536 * b"<", b"+OK " + 65536 * b"<a", b"+OK" + 65536 * b" "]
 )
@@ -131,6 +134,7 @@ def test_a_line_end_in_the_password_is_digested(greeted):
     assert client.sock.sent == [b"APOP mrose " + digest + b"\r\n"]
 
 
+@pytest.mark.row("Class attributes")
 @pytest.mark.parametrize("where", ["subclass", "instance", "class"])
 def test_timestamp_overridden(pop, greeted, monkeypatch, where):
     pattern = re.compile(rb"\+OK.*\[(.*)\]")

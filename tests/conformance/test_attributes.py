@@ -16,6 +16,7 @@ from .links import through
 NAMES = ["host", "port", "_tls_established", "sock", "file", "_debugging", "welcome"]
 
 
+@pytest.mark.row("Attributes")
 def test_attributes_of_an_instance(pop):
     with play(S("+OK ready")) as server:
         client = pop.POP3(server.host, server.port, 5)
@@ -29,6 +30,7 @@ def test_attributes_of_an_instance(pop):
         client.close()
 
 
+@pytest.mark.row("Attributes")
 @pytest.mark.parametrize("name", [*NAMES, "anything", "encoding", "timestamp"])
 def test_attributes_can_be_set_and_deleted(offline, name):
     client = offline()
@@ -57,6 +59,7 @@ def test_defaults_of_the_class(pop):
     assert pop.POP3.__doc__
 
 
+@pytest.mark.row("Class attributes", "Patched classes")
 def test_classes_are_mutable(pop, offline, monkeypatch):
     monkeypatch.setattr(pop.POP3, "stat", lambda self: "patched")
     monkeypatch.setattr(pop.POP3, "added", property(lambda self: "added"), raising=False)
@@ -67,6 +70,7 @@ def test_classes_are_mutable(pop, offline, monkeypatch):
     assert client.sock.sent == [b"USER J\xfcrgen\r\n"]
 
 
+@pytest.mark.row("Patched classes")
 def test_init_replaced_on_the_class(pop, offline, monkeypatch):
     def init(self, account):
         self.account = account
@@ -77,6 +81,7 @@ def test_init_replaced_on_the_class(pop, offline, monkeypatch):
         pop.POP3("mail.example.org", 110)
 
 
+@pytest.mark.row("Class attributes")
 @pytest.mark.parametrize("where", ["subclass", "instance"])
 def test_encoding_overridden(pop, offline, where):
     cls = pop.POP3
@@ -119,6 +124,7 @@ def test_collected_in_a_cycle(offline):
     assert reference() is None
 
 
+@pytest.mark.row("Defaults in a subclass")
 def test_class_attributes_as_defaults(pop):
     class Lazy(pop.POP3):
         sock = None
@@ -164,6 +170,7 @@ def test_made_by_hand_over_a_mock(pop):
     assert sock.sendall.mock_calls == [mock.call(b"STAT\r\n"), mock.call(b"LIST\r\n")]
 
 
+@pytest.mark.row("Own _create_socket")
 def test_a_mock_from_create_socket(pop):
     sock = mock.Mock(spec=["makefile", "sendall"])
     sock.makefile.return_value = io.BytesIO(b"+OK ready\r\n+OK 2 320\r\n")
@@ -180,6 +187,7 @@ def test_a_mock_from_create_socket(pop):
     assert sock.makefile.mock_calls == [mock.call("rb")]
 
 
+@pytest.mark.row("Own __init__")
 def test_init_that_never_calls_the_original(pop):
     class Own(pop.POP3):
         def __init__(self, address):
@@ -230,6 +238,7 @@ def test_getattr_hooks_of_a_subclass(pop, offline):
     assert client.noop() == b"+OK"
 
 
+@pytest.mark.row("Mixins and diamonds")
 def test_mixin_before_the_class(pop, offline):
     class Counting:
         def _shortcmd(self, line):
@@ -245,6 +254,7 @@ def test_mixin_before_the_class(pop, offline):
     assert client.commands == ["NOOP", "STAT"]
 
 
+@pytest.mark.row("Mixins and diamonds")
 def test_diamond(pop, offline):
     class Left(pop.POP3):
         def noop(self):
@@ -282,6 +292,7 @@ def test_own_names_are_free_for_subclasses(pop, talk):
         assert client.retr(1) == (b"+OK", [b"a"], 3)
 
 
+@pytest.mark.row("With statement")
 def test_with_statement_of_a_subclass(pop):
     class Closing(pop.POP3):
         def __enter__(self):
@@ -297,6 +308,7 @@ def test_with_statement_of_a_subclass(pop):
         assert server.wait_eof()
 
 
+@pytest.mark.row("The socket")
 def test_sock_is_the_socket(talk):
     steps = (C("NOOP"), S("+OK"))
     with talk(*steps) as client:
@@ -309,6 +321,7 @@ def test_sock_is_the_socket(talk):
         assert select.select([client.sock], [], [], 0)[0] == []
 
 
+@pytest.mark.row("Replaced in mid-session")
 def test_sock_and_file_replaced(talk):
     with talk(C("NOOP"), S("+OK one")) as client:
         assert client.noop() == b"+OK one"
@@ -322,6 +335,7 @@ def test_sock_and_file_replaced(talk):
             client.close()
 
 
+@pytest.mark.row("Replaced in mid-session")
 def test_file_wrapped(talk):
     class Wrapper:
         def __init__(self, file):
@@ -347,6 +361,7 @@ def test_file_wrapped(talk):
         assert len(wrapper.limits) == 4
 
 
+@pytest.mark.row("Replaced in mid-session")
 def test_sock_wrapped(talk):
     class Wrapper:
         def __init__(self, sock):
@@ -382,6 +397,7 @@ class CountingSocket(socket.socket):
         super().sendall(data)
 
 
+@pytest.mark.row("Own _create_socket")
 @through("plain")
 def test_socket_with_methods_of_its_own(pop, talk):
     class Counted(pop.POP3):

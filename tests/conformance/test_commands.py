@@ -74,6 +74,7 @@ def names(cases):
     return [f"{case[0]}{len(case[1])}" for case in cases]
 
 
+@pytest.mark.row("Methods", "Results")
 @pytest.mark.parametrize("name, arguments, wire", SHORT, ids=names(SHORT))
 def test_short_command(talk, name, arguments, wire):
     with talk(C(wire), S("+OK done")) as client:
@@ -94,6 +95,7 @@ def test_command_refused(pop, talk, name, arguments, wire):
             assert client.noop() == OK
 
 
+@pytest.mark.row("Methods", "Results")
 @pytest.mark.parametrize("name, arguments, wire", LONG, ids=names(LONG))
 def test_long_command(talk, name, arguments, wire):
     with talk(C(wire), S("+OK done", "1 120", "", "2 200", ".")) as client:
@@ -110,12 +112,14 @@ def test_long_reply_without_lines(talk):
         assert client.list() == (OK, [], 0)
 
 
+@pytest.mark.row("Results")
 def test_each_result_is_a_new_list(talk):
     reply = S("+OK done", ".")
     with talk(C("LIST"), reply, C("LIST"), reply) as client:
         assert client.list()[1] is not client.list()[1]
 
 
+@pytest.mark.row("Methods")
 @pytest.mark.parametrize("name, keywords, wire", KEYWORDS, ids=[case[2] for case in KEYWORDS])
 def test_keyword_arguments(offline, name, keywords, wire):
     client = offline(b"+OK done\r\n.\r\n")
@@ -123,6 +127,7 @@ def test_keyword_arguments(offline, name, keywords, wire):
     assert client.sock.sent == [wire.encode() + b"\r\n"]
 
 
+@pytest.mark.row("Methods")
 def test_keyword_arguments_of_apop_and_set_debuglevel(offline):
     client = offline(b"+OK done\r\n")
     client.welcome = b"+OK <1896.697170952@dbc.mtview.ca.us>"
@@ -132,6 +137,7 @@ def test_keyword_arguments_of_apop_and_set_debuglevel(offline):
     assert client._debugging == 2
 
 
+@pytest.mark.row("Arguments")
 @pytest.mark.parametrize("name", ["user", "pass_", "rpop", "list", "uidl", "dele", "retr"])
 @pytest.mark.parametrize("argument, text", FORMATTED, ids=[repr(case[0]) for case in FORMATTED])
 def test_arguments_are_formatted_by_percent_s(offline, name, argument, text):
@@ -293,6 +299,7 @@ def spell(parameters):
     )
 
 
+@pytest.mark.row("Signatures")
 @pytest.mark.parametrize("name", METHODS)
 def test_signature_of_a_method(pop, offline, name):
     parameters = list(inspect.signature(getattr(pop.POP3, name)).parameters.values())
@@ -310,6 +317,7 @@ def test_name_of_a_method(pop, name):
     assert method.__qualname__ == f"POP3.{name}"
 
 
+@pytest.mark.row("Results", "An odd drop listing")
 @pytest.mark.parametrize(
     "reply, result",
     [
@@ -332,6 +340,7 @@ def test_stat(talk, reply, result):
     assert {type(number) for number in got} == {int}
 
 
+@pytest.mark.row("Results")
 @pytest.mark.parametrize(
     "lines, result",
     [
@@ -358,6 +367,7 @@ def test_capa(talk, lines, result):
         assert all(type(argument) is str for argument in arguments)
 
 
+@pytest.mark.row("No CAPA")
 def test_capa_refused(pop, talk):
     with talk(C("CAPA"), S("-ERR unknown"), C("NOOP"), S("+OK done")) as client:
         with pytest.raises(pop.error_proto) as caught:
@@ -366,18 +376,21 @@ def test_capa_refused(pop, talk):
         assert client.noop() == OK
 
 
+@pytest.mark.row("Any command")
 @pytest.mark.parametrize("command", ["XSENDER 1", "LAST", "XMSG", "AUTH XOAUTH2", "", "x", "*"])
 def test_raw_short_command(talk, command):
     with talk(C(command), S("+OK done")) as client:
         assert client._shortcmd(command) == OK
 
 
+@pytest.mark.row("Any command")
 @pytest.mark.parametrize("command", ["*ENV 1", "XTND XLST From", "LIST 1", "", "x"])
 def test_raw_long_command(talk, command):
     with talk(C(command), S("+OK done", "1", ".")) as client:
         assert client._longcmd(command) == (OK, [b"1"], 3)
 
 
+@pytest.mark.row("The manual's example")
 def test_a_session(talk):
     """The manual's example."""
     steps = [

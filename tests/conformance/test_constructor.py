@@ -22,6 +22,7 @@ def unconnected(pop, socket_double):
     return Unconnected
 
 
+@pytest.mark.row("POP3")
 @pytest.mark.parametrize("how", ["positional", "keyword", "mixed"])
 def test_arguments_by_position_and_by_keyword(pop, how):
     with play(S("+OK ready")) as server:
@@ -37,6 +38,7 @@ def test_arguments_by_position_and_by_keyword(pop, how):
         client.close()
 
 
+@pytest.mark.row("POP3")
 def test_default_port(unconnected):
     assert unconnected("mail.example.org").port == 110
 
@@ -58,6 +60,7 @@ def test_create_socket_gets_the_sentinel_when_omitted(unconnected):
     assert unconnected("mail.example.org").asked is OMITTED
 
 
+@pytest.mark.row("Timeout")
 def test_timeout_omitted_is_the_socket_default(pop, default_timeout):
     default_timeout(4.5)
     with play(S("+OK ready")) as server:
@@ -74,6 +77,7 @@ def test_timeout_none_blocks(pop, default_timeout):
         client.close()
 
 
+@pytest.mark.row("Timeout")
 @pytest.mark.parametrize("timeout", [0, 0.0, False])
 def test_timeout_zero(pop, timeout):
     with pytest.raises(ValueError) as caught:
@@ -135,6 +139,7 @@ def test_refused_by_the_greeting(pop, socket_double, greeting, reason):
     assert caught.value.args == (reason,)
 
 
+@pytest.mark.row("Errors of sockets")
 @pytest.mark.parametrize("kind", [ConnectionRefusedError, socket.gaierror, socket.timeout])
 def test_errors_of_connecting_pass_through(pop, kind):
     error = kind("no")
@@ -151,6 +156,7 @@ def test_connection_refused(pop):
             pop.POP3("127.0.0.1", unused.getsockname()[1], 4)
 
 
+@pytest.mark.row("Modules behind it")
 def test_create_connection_is_reached_through_the_module(pop, socket_double):
     double = socket_double(b"+OK patched\r\n")
     with mock.patch(f"{pop.__name__}.socket.create_connection", return_value=double) as create:
@@ -173,6 +179,7 @@ def test_create_connection_gets_host_and_port_of_the_instance(pop, socket_double
     assert create.mock_calls == [mock.call(("proxy.example.org", 8110), OMITTED)]
 
 
+@pytest.mark.row("Signatures")
 def test_signature_of_the_class(pop):
     parameters = inspect.signature(pop.POP3).parameters
     assert list(parameters)[:3] == ["host", "port", "timeout"]
@@ -183,6 +190,7 @@ def test_signature_of_the_class(pop):
     assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
+@pytest.mark.row("Signatures")
 def test_signature_of_a_subclass(pop):
     class Inherited(pop.POP3):
         pass
@@ -200,6 +208,7 @@ def test_signature_of_init(pop):
     assert parameters[:4] == ["self", "host", "port", "timeout"]
 
 
+@pytest.mark.row("Signatures")
 @pytest.mark.parametrize(
     "arguments, keywords",
     [
@@ -218,6 +227,7 @@ def test_autospec_accepts_what_the_constructor_takes(pop, arguments, keywords):
         client.mailbox  # noqa: B018
 
 
+@pytest.mark.row("Signatures")
 @pytest.mark.parametrize(
     "arguments, keywords",
     [((), {}), (("mail.example.org", 110, 5, 6), {}), (("mail.example.org",), {"hots": 1})],

@@ -87,6 +87,7 @@ def run_session(pop, client):
     client.quit()
 
 
+@pytest.mark.row("Methods")
 @pytest.mark.parametrize(
     "level, output",
     [(0, ""), (False, ""), (1, LEVEL_1), (True, LEVEL_1), (2, LEVEL_2), (9, LEVEL_2)],
@@ -236,6 +237,7 @@ True
 """
 
 
+@pytest.mark.row("Audit events")
 @pytest.mark.parametrize("cls", ["POP3", "POP3_SSL"])
 @pytest.mark.parametrize("level, output", [(0, EVENTS), (2, EVENTS_AND_COMMANDS)])
 def test_audit_events(pop, play_tls, cls, level, output):

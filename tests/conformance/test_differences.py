@@ -119,6 +119,7 @@ FORMAT = "Invalid STAT response format"
 NUMBERS = "Invalid STAT response data: non-numeric values"
 
 
+@pytest.mark.row("A malformed drop listing")
 @through("plain", "tls", "tls context")
 @pytest.mark.differs("malformed_stat")
 @pytest.mark.parametrize(
@@ -147,11 +148,13 @@ def test_malformed_stat(pop, talk, ours, capsys, reply, text, error):
         assert client.noop() == b"+OK done"
 
 
+@pytest.mark.row("No CAPA")
 def test_capa_that_times_out(talk):
     with talk(C("CAPA"), S("+OK", "TOP"), timeout=0.05) as client, pytest.raises(socket.timeout):
         client.capa()
 
 
+@pytest.mark.row("No CAPA")
 @pytest.mark.differs("capa_failure")
 @pytest.mark.parametrize(
     "steps, reason",
@@ -328,6 +331,7 @@ def outcome(pop, command):
         return error.args[0]
 
 
+@pytest.mark.row("A greeting without a line end")
 @pytest.mark.differs("truncated_reply")
 def test_greeting_without_a_line_end(pop, ours):
     with play(Raw(b"+OK hi"), Close()) as server:
@@ -341,6 +345,7 @@ def test_greeting_without_a_line_end(pop, ours):
         client.close()
 
 
+@pytest.mark.row("The end within a message")
 @pytest.mark.differs("truncated_reply")
 def test_message_cut_off_at_every_octet(pop, talk, ours):
     """poplib takes the message for complete where the octet lost stood behind a dot."""

@@ -18,6 +18,7 @@ def test_error_proto_is_a_plain_exception(pop):
     assert pop.error_proto.__module__ == pop.__name__
 
 
+@pytest.mark.row("error_proto")
 def test_the_reason_is_passed_to_the_constructor(pop):
     error = pop.error_proto(b"-ERR no")
     assert error.args == (b"-ERR no",)
@@ -56,6 +57,7 @@ def test_error_proto_is_the_modules_own(pop, ours):
     assert issubclass(pop.error_proto, poplib.error_proto) is not ours
 
 
+@pytest.mark.row("error_proto")
 def test_the_server_speaks_in_bytes_the_client_in_str(pop, talk):
     with talk(C("NOOP"), S("-ERR caf\xe9"), C("NOOP"), Close()) as client:
         with pytest.raises(pop.error_proto) as caught:
@@ -80,6 +82,7 @@ def test_end_of_the_connection_after_a_message_line(pop, talk):
         assert caught.value.args == ("-ERR EOF",)
 
 
+@pytest.mark.row("Errors of sockets")
 @pytest.mark.differs("tls_reset")
 def test_reset_connection(pop, talk, link):
     """Some versions of the ssl module take it for the end of the stream."""
@@ -100,6 +103,7 @@ def test_reset_connection_in_a_message(pop, talk, link):
         assert type(caught.value) is ConnectionResetError or link.by_ssl_module
 
 
+@pytest.mark.row("Errors of sockets")
 def test_sending_fails(offline):
     client = offline(b"+OK\r\n")
     error = BrokenPipeError(errno.EPIPE, "Broken pipe")
@@ -126,6 +130,7 @@ def test_sending_to_a_connection_that_is_gone(talk, link):
         assert caught.value.errno in numbers
 
 
+@pytest.mark.row("Errors of sockets")
 @through("plain", "tls", "tls context")
 @pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r", b"+OK\r\na\r\n", b"+OK\r\na\r\n."])
 def test_timeout(talk, link, part):
@@ -144,6 +149,7 @@ def test_timeout_of_the_greeting(pop):
         pop.POP3(server.host, server.port, 0.05)
 
 
+@pytest.mark.row("The socket")
 def test_timeout_set_later_is_honoured(talk):
     with talk(C("NOOP")) as client:
         client.sock.settimeout(0.05)

@@ -6,10 +6,11 @@ with all of them replaced at once.
 """
 
 import contextlib
+import time
 from unittest import mock
 
 import pytest
-from scripted import C, S, play
+from scripted import C, Pause, S, play
 
 from .links import through
 
@@ -129,6 +130,7 @@ def script(calls):
     return steps
 
 
+@pytest.mark.row("Private methods", "Overridden methods", "Own _getline")
 @through("plain", "tls")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize("name, arguments, calls", CALLS, ids=[repr(call[:2]) for call in CALLS])
@@ -155,6 +157,7 @@ def outcome(pop, link, way, names, name, arguments, calls, expected):
     return result
 
 
+@pytest.mark.row("Private methods")
 @through("plain", "tls", "tls context")
 @pytest.mark.parametrize("way", [in_a_subclass, on_the_class], ids=lambda way: way.__name__)
 def test_calls_of_the_constructor(pop, link, way):
@@ -169,6 +172,7 @@ def test_calls_of_the_constructor(pop, link, way):
             client.close()
 
 
+@pytest.mark.row("Private methods")
 def test_shapes_of_the_private_methods(talk):
     steps = [
         *(C("A"), C("B"), S("+OK a", "a line")),
@@ -194,6 +198,26 @@ def test_getline_reads_a_reply_line_by_line(talk):
         lines = [client._getline() for _ in range(4)]
         assert lines == [(b"+OK", 5), (b"..a", 5), (b"", 2), (b".", 3)]
         assert client.noop() == b"+OK done"
+
+
+@pytest.mark.row("Own _getline")
+@through("plain", "tls", "tls context")
+def test_getline_overridden_to_measure_time(pop, talk):
+    class Timed(pop.POP3):
+        lines, seconds = 0, 0.0
+
+        def _getline(self):
+            begin = time.monotonic()
+            try:
+                return super()._getline()
+            finally:
+                self.lines += 1
+                self.seconds += time.monotonic() - begin
+
+    with talk(C("LIST"), Pause(0.05), S("+OK", "1 2", "."), cls=Timed) as client:
+        assert client.list() == (b"+OK", [b"1 2"], 5)
+        assert client.lines == 4
+        assert client.seconds >= 0.05
 
 
 def test_create_socket_called_directly(pop):
@@ -231,6 +255,7 @@ def test_putline_sends_anything_as_it_is(offline):
     assert client.sock.sent == [b"A\r\nB\x00\r\n", b"C\r\n", b"\r\n"]
 
 
+@pytest.mark.row("Private methods")
 @pytest.mark.parametrize("line", ["NOOP", "J\xfcrgen"])
 def test_private_methods_take_keywords(offline, line):
     client = offline(b"+OK\r\n+OK\r\n.\r\n")
@@ -250,6 +275,7 @@ def test_putcmd_overridden_to_rewrite_commands(pop, talk):
         assert client.user("alice") == b"+OK"
 
 
+@pytest.mark.row("Own _getline")
 @through("plain", "tls", "tls context")
 def test_getline_overridden_with_lines_of_its_own(pop, talk):
     class Canned(pop.POP3):
@@ -295,6 +321,7 @@ def test_longcmd_overridden_answers_capa(offline):
     assert client._longcmd.mock_calls == [mock.call("CAPA")]
 
 
+@pytest.mark.row("Overridden methods", "Patched classes")
 def test_class_patched_with_a_mock(pop, offline):
     client = offline()
     with mock.patch.object(pop.POP3, "_shortcmd", return_value=b"+OK patched") as patched:
@@ -303,6 +330,7 @@ def test_class_patched_with_a_mock(pop, offline):
     assert client.sock.sent == []
 
 
+@pytest.mark.row("Overridden methods")
 def test_descriptors_of_any_kind(pop, offline):
     class Odd(pop.POP3):
         _getresp = staticmethod(lambda: b"+OK static")
@@ -341,6 +369,7 @@ def test_an_error_after_the_reply_leaves_the_connection_usable(pop, talk):
         assert client.noop() == b"+OK done"
 
 
+@pytest.mark.row("Overridden methods")
 def test_hooks_taken_away_again(talk):
     """Replaced and restored between two commands."""
     steps = (C("A"), S("+OK a"), C("B"), S("+OK b"), C("C"), S("+OK c"))

@@ -9,12 +9,14 @@ import sys
 import pytest
 
 
+@pytest.mark.row("Names")
 def test_constants(pop):
     assert (pop.POP3_PORT, pop.POP3_SSL_PORT) == (110, 995)
     assert (pop.CR, pop.LF, pop.CRLF) == (b"\r", b"\n", b"\r\n")
     assert pop._MAXLINE == 2048
 
 
+@pytest.mark.row("Names")
 def test_public_names(pop):
     encrypted = {"POP3_SSL"} if hasattr(pop, "POP3_SSL") else set()
     assert set(pop.__all__) == {"POP3", "error_proto"} | encrypted
@@ -22,17 +24,20 @@ def test_public_names(pop):
     assert bool(encrypted) is pop.HAVE_SSL
 
 
+@pytest.mark.row("Names")
 def test_import_of_everything(pop):
     names = {}
     exec(f"from {pop.__name__} import *", names)
     assert set(pop.__all__) == set(names) - {"__builtins__"}
 
 
+@pytest.mark.row("Modules behind it")
 @pytest.mark.parametrize("module", [socket, errno, re, sys], ids=lambda module: module.__name__)
 def test_modules_reached_through_the_module(pop, module):
     assert getattr(pop, module.__name__) is module
 
 
+@pytest.mark.row("Modules behind it")
 def test_ssl_reached_through_the_module(pop):
     import ssl
 
@@ -44,6 +49,7 @@ def test_unknown_name(pop):
         pop.no_such_name  # noqa: B018
 
 
+@pytest.mark.row("_MAXLINE")
 def test_maxline_is_restored_by_monkeypatch(pop):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pop, "_MAXLINE", 4096)
@@ -58,6 +64,7 @@ def test_a_name_of_the_module_can_be_replaced(pop, monkeypatch, name):
     assert getattr(pop, name) is marker
 
 
+@pytest.mark.row("Modules behind it")
 def test_the_socket_module_can_be_replaced(pop, monkeypatch, socket_double):
     class Fake:
         def create_connection(self, *arguments):

@@ -144,6 +144,7 @@ def test_after_the_end_of_the_connection(pop, talk, link):
                 command()
 
 
+@pytest.mark.row("Two replies")
 @pytest.mark.differs("unasked_reply")
 @pytest.mark.parametrize(
     "command, wire, lines, unasked",
@@ -182,6 +183,7 @@ def test_greeting_of_two_lines(pop, talk, ours):
             assert client.noop() == b"+OK really"
 
 
+@pytest.mark.row("Two replies")
 @pytest.mark.differs("unasked_reply")
 @pytest.mark.parametrize("size", [1, 2, 4096])
 def test_octets_nobody_asked_for(pop, talk, ours, size):

@@ -52,6 +52,7 @@ def asking_server(ca):
     return context
 
 
+@pytest.mark.row("POP3_SSL")
 @pytest.mark.parametrize("how", ["positional", "keyword"])
 def test_arguments_of_every_version(pop, play_tls, client_context, how):
     """Those of Python 3.12."""
@@ -67,6 +68,7 @@ def test_arguments_of_every_version(pop, play_tls, client_context, how):
         client.close()
 
 
+@pytest.mark.row("POP3_SSL")
 @pytest.mark.differs("files_everywhere")
 @pytest.mark.parametrize(
     "arguments, keywords",
@@ -133,6 +135,7 @@ def test_no_client_certificate(pop, asking_server):
     assert type(caught.value) in (ssl.SSLError, ConnectionResetError)
 
 
+@pytest.mark.row("Context or files")
 @pytest.mark.differs("files_everywhere")
 @pytest.mark.parametrize("name", ["keyfile", "certfile"])
 def test_context_excludes_files(pop, takes_files, client_context, name):
@@ -173,6 +176,7 @@ def test_files_that_are_wrong(pop, takes_files, files, authority, options, error
             server.accept()
 
 
+@pytest.mark.row("POP3_SSL")
 def test_default_port(unconnected):
     assert unconnected("mail.example.org").port == 995
 
@@ -186,6 +190,7 @@ def test_create_socket_gets_the_sentinel_when_omitted(unconnected):
     assert unconnected("mail.example.org").asked is OMITTED
 
 
+@pytest.mark.row("Timeout")
 @pytest.mark.parametrize("context", ["none", "given"])
 @pytest.mark.parametrize("timeout", [4.5, None])
 def test_timeout_omitted_is_the_socket_default(
@@ -199,6 +204,7 @@ def test_timeout_omitted_is_the_socket_default(
         client.close()
 
 
+@pytest.mark.row("Timeout")
 @pytest.mark.parametrize("timeout", [0, 0.0, False])
 def test_timeout_zero(pop, client_context, timeout):
     for context in (None, client_context):
@@ -241,6 +247,7 @@ def test_called_once_more(pop, play_tls):
 NAMES = ["host", "port", "_tls_established", "sock", "file", "_debugging", "welcome"]
 
 
+@pytest.mark.row("Attributes")
 @pytest.mark.differs("files_everywhere")
 def test_attributes_of_an_instance(pop, takes_files, play_tls, client_context):
     with play_tls(READY) as server:
@@ -283,6 +290,7 @@ def test_context_that_verifies(pop, server_context):
         pop.POP3_SSL(server.host, server.port, timeout=5, context=context)
 
 
+@pytest.mark.row("Attributes")
 @pytest.mark.parametrize("name", ["context", "keyfile", "certfile"])
 def test_attributes_can_be_set_and_deleted(pop, name):
     client = pop.POP3_SSL.__new__(pop.POP3_SSL)
@@ -310,6 +318,7 @@ def test_signature_of_every_version(pop):
     assert {"timeout", "context"} < set(parameters)
 
 
+@pytest.mark.row("Signatures")
 @pytest.mark.differs("files_everywhere")
 def test_signature(pop, takes_files):
     parameters = inspect.signature(pop.POP3_SSL).parameters
@@ -325,6 +334,7 @@ def test_signature(pop, takes_files):
     assert list(of_init)[:7] == ["self", *names]
 
 
+@pytest.mark.row("Signatures")
 def test_autospec(pop):
     spec = mock.create_autospec(pop.POP3_SSL)
     client = spec("mail.example.org", 995, timeout=5, context=None)

@@ -160,6 +160,7 @@ def test_context_that_is_none_before_the_constructor(pop, connect, where):
 # subclasses
 
 
+@pytest.mark.row("Mixins and diamonds")
 def test_diamond(pop, connect):
     class Noting(pop.POP3):
         def __init__(self, *arguments, **options):
@@ -180,6 +181,7 @@ def test_diamond(pop, connect):
             assert client.sock.version() == ("TLSv1.2" if context else "TLSv1.3")
 
 
+@pytest.mark.row("Mixins and diamonds")
 def test_mixins(pop, connect):
     class Mixin:
         def _putcmd(self, line):
@@ -200,6 +202,7 @@ def test_mixins(pop, connect):
     assert client.heard == [GREETED, b"+OK done"]
 
 
+@pytest.mark.row("Own _create_socket")
 @pytest.mark.parametrize("base", ["POP3", "POP3_SSL"])
 def test_create_socket_that_gives_tls(pop, connect, client_context, base):
     class Own(getattr(pop, base)):
@@ -275,6 +278,7 @@ def test_init_of_the_base_wrapped(pop, connect, monkeypatch):
         assert calls == [(client.host, client.port, 5)]
 
 
+@pytest.mark.row("Patched classes")
 def test_init_replaced(pop, monkeypatch):
     monkeypatch.setattr(
         pop.POP3_SSL, "__init__", lambda self, account: setattr(self, "a", account)
@@ -282,6 +286,7 @@ def test_init_replaced(pop, monkeypatch):
     assert pop.POP3_SSL("alice").a == "alice"
 
 
+@pytest.mark.row("Modules behind it")
 def test_ssl_patched_on_the_module(pop, socket_double):
     double = socket_double(b"+OK patched\r\n")
     sock = mock.Mock(spec=["close"])

@@ -46,6 +46,7 @@ def retr(pop, *pieces):
     return result
 
 
+@pytest.mark.row("A plus alone", "An error with a plus", "No text")
 @through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line",
@@ -69,6 +70,7 @@ def test_status_line_that_begins_with_plus(talk, line, end):
         assert client.noop() == line
 
 
+@pytest.mark.row("A greeting in lower case", "An error with a plus", "No text")
 @pytest.mark.parametrize("line", [b"+OK", b"+", b"+ok lower case", b"+ERR boom"])
 def test_greeting_that_begins_with_plus(pop, line):
     with play(Raw(line + b"\r\n")) as server:
@@ -77,6 +79,7 @@ def test_greeting_that_begins_with_plus(pop, line):
         client.close()
 
 
+@pytest.mark.row("An empty reply")
 @through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line", [b"", b"-", b"-ERR", b"-ERR [IN-USE] no", b" +OK", b"OK", b".", b"\x00+OK", b"\xff"]
@@ -91,6 +94,7 @@ def test_status_line_that_does_not(pop, talk, line, command):
         assert client.rset() == b"+OK"
 
 
+@pytest.mark.row("Odd line ends")
 @through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "wire, text",
@@ -142,6 +146,7 @@ BODIES = {
 }
 
 
+@pytest.mark.row("Odd line ends", "Odd last lines", "No dot-stuffing")
 @pytest.mark.parametrize("name", BODIES)
 def test_lines_of_a_message(pop, name):
     body, lines, octets = BODIES[name]
@@ -176,6 +181,7 @@ def test_greeting_cut_at_every_octet(pop):
             client.close()
 
 
+@pytest.mark.row("Odd line ends")
 def test_server_that_ends_lines_in_lf_cr(pop):
     """The CR of each reply is unread until the next one."""
     steps = [Raw(b"+OK hi\n\r")]
@@ -273,6 +279,7 @@ def test_longest_refusal(pop, talk):
             assert caught.value.args == (reason,)
 
 
+@pytest.mark.row("_MAXLINE")
 def test_maxline_takes_effect_at_the_next_reply(pop, talk, monkeypatch):
     steps = [step for _ in range(3) for step in (C("NOOP"), S("+OK 89"))]
     with talk(*steps) as client:

@@ -134,6 +134,7 @@ def test_debug_output(talk, begin, capsys, context):
     ]
 
 
+@pytest.mark.row("No STLS")
 def test_not_offered(pop, talk, context):
     with talk(C("CAPA"), S("+OK", "TOP", "stls", "."), *NOOP) as client:
         with pytest.raises(pop.error_proto) as caught:
@@ -171,6 +172,7 @@ def test_twice(pop, talk, begin, context):
         assert client.noop() == b"+OK done"
 
 
+@pytest.mark.row("Replaced in mid-session")
 @pytest.mark.parametrize("established", [True, 1, "yes"])
 def test_a_session_that_was_made_by_hand(pop, talk, established):
     with talk(*NOOP) as client:
@@ -181,6 +183,7 @@ def test_a_session_that_was_made_by_hand(pop, talk, established):
         assert client.noop() == b"+OK done"
 
 
+@pytest.mark.row("stls")
 @pytest.mark.parametrize("options", [{}, {"context": None}, {"context": "anything"}])
 def test_on_pop3_ssl(pop, play_tls, options):
     with play_tls(S("+OK ready"), *NOOP) as server:
@@ -234,6 +237,7 @@ def test_autospec(pop):
         assert client.stls() == client.stls(context=None) == b"+OK"
 
 
+@pytest.mark.row("stls")
 @pytest.mark.differs("stls_files")
 def test_files(pop, ours, talk, authority, asking_server):
     certificate = authority.issue("client@example.org")
@@ -268,6 +272,7 @@ def test_files_that_are_wrong(ours, talk, options, error):
         assert client.noop() == b"+OK done"
 
 
+@pytest.mark.row("Host of stls")
 def test_host_changed_before(pop, ca, talk, context):
     """It is the server name."""
     names = []
@@ -401,6 +406,7 @@ def test_a_socket_of_another_kind(pop, talk, begin, context):
 # what goes wrong
 
 
+@pytest.mark.row("Octets behind STLS")
 @pytest.mark.differs("stls_injection")
 @pytest.mark.parametrize("injected", [b"+OK injected\r\n", b"+", b"\0"])
 def test_octets_behind_the_reply(pop, ours, talk, server_context, context, injected):
@@ -450,6 +456,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.row("A handshake that fails")
 @pytest.mark.differs("stls_failure")
 @pytest.mark.parametrize("how", FAILURES)
 def test_failed_handshake(ours, talk_refused, server_context, asking_server, how):

@@ -52,6 +52,7 @@ def ca_file(authority):
 # The certificate and the session
 
 
+@pytest.mark.row("The socket")
 @pytest.mark.parametrize("verified", [True, False])
 @versions
 def test_certificate(ca, ca_file, version, verified):
@@ -73,6 +74,7 @@ def test_certificate_is_a_new_dict_each_time(server_context, ca_file):
         assert ours.getpeercert()["subjectAltName"]
 
 
+@pytest.mark.row("The socket")
 @versions
 def test_what_was_agreed_on(ca, version):
     context = make_context(ca, version)

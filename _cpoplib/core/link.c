@@ -17,7 +17,7 @@ pop_link_init(struct pop_link *link)
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
     link->chunk = FIRST_CHUNK;
-    pop_reply_begin(&link->reply, false, 0, 0);
+    pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
     link->batch.spans = NULL;
     link->batch.capacity = 0;
     link->batch.count = 0;
@@ -171,10 +171,10 @@ ready_batch(struct pop_link *link)
 }
 
 enum pop_status
-pop_link_begin(struct pop_link *link, bool multiline, size_t status_limit,
-               size_t line_limit)
+pop_link_begin(struct pop_link *link, enum pop_reply_form form,
+               size_t status_limit, size_t line_limit)
 {
-    pop_reply_begin(&link->reply, multiline, status_limit, line_limit);
+    pop_reply_begin(&link->reply, form, status_limit, line_limit);
     return ready_batch(link);
 }
 

@@ -56,7 +56,7 @@ bool pop_link_has_unread(struct pop_link *link);
 
 /* Starts reading a reply; the parameters are pop_reply_begin()'s.
    POP_NO_MEMORY. */
-enum pop_status pop_link_begin(struct pop_link *link, bool multiline,
+enum pop_status pop_link_begin(struct pop_link *link, enum pop_reply_form form,
                                size_t status_limit, size_t line_limit);
 
 /* Starts reading the lines behind a status line that was read already. */

@@ -2,12 +2,16 @@
 
 #include <assert.h>
 
+/* A line of so many octets is given out in pieces (POP_OCTETS). */
+#define LONG_LINE ((size_t)64 * 1024)
+
 void
-pop_reply_begin(struct pop_reply *reply, bool multiline, size_t status_limit,
-                size_t line_limit)
+pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
+                size_t status_limit, size_t line_limit)
 {
     reply->part = POP_REPLY_STATUS;
-    reply->multiline = multiline;
+    reply->form = form;
+    reply->in_line = false;
     reply->status_limit = status_limit;
     reply->line_limit = line_limit;
     reply->size_limit = POP_NO_LIMIT;
@@ -18,7 +22,7 @@ pop_reply_begin(struct pop_reply *reply, bool multiline, size_t status_limit,
 void
 pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit)
 {
-    pop_reply_begin(reply, true, 0, line_limit);
+    pop_reply_begin(reply, POP_LINES, 0, line_limit);
     reply->part = POP_REPLY_LINES;
 }
 
@@ -41,7 +45,8 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
     batch->count = 1;
     batch->scanned = octets;
     /* An error has no further lines (RFC 1939, section 3). */
-    if (reply->multiline && text.length > 0 && bytes[text.offset] == '+') {
+    if (reply->form != POP_NO_LINES && text.length > 0 &&
+        bytes[text.offset] == '+') {
         reply->part = POP_REPLY_LINES;
     }
     else {
@@ -93,15 +98,103 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
     return POP_OK;
 }
 
+/* Adds bytes to the batch, which has room for one more span. */
+static void
+add_octets(struct pop_reply *reply, struct pop_batch *batch, size_t offset,
+           size_t length)
+{
+    struct pop_span *last = batch->count == 0
+                                ? NULL
+                                : &batch->spans[batch->count - 1];
+
+    reply->octets += length;
+    if (last != NULL && last->offset + last->length == offset) {
+        last->length += length;
+    }
+    else if (length > 0) {
+        batch->spans[batch->count].offset = offset;
+        batch->spans[batch->count].length = length;
+        batch->count++;
+    }
+}
+
+/* Adds a line, or the first part of one that is longer than what is there. */
+static void
+add_line(struct pop_reply *reply, const char *bytes, size_t octets,
+         bool is_whole, struct pop_batch *batch)
+{
+    size_t start = batch->scanned;
+    struct pop_span text = {start, octets};
+    size_t before = 0;
+
+    if (is_whole) {
+        text = pop_scan_strip(bytes, start, octets);
+        if (pop_scan_is_terminator(bytes, text)) {
+            reply->part = POP_REPLY_DONE;
+            batch->scanned += octets;
+            return;
+        }
+        before = text.offset - start; /* the CR of a server that ends lines
+                                         in LF CR */
+    }
+    if (pop_scan_unstuff(bytes, &text)) {
+        add_octets(reply, batch, start, before);
+        add_octets(reply, batch, text.offset, octets - before - 1);
+    }
+    else {
+        add_octets(reply, batch, start, octets);
+    }
+    reply->in_line = !is_whole;
+    batch->scanned += octets;
+}
+
+static enum pop_status
+scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
+            struct pop_batch *batch)
+{
+    /* A line takes up to two spans. */
+    while (reply->part != POP_REPLY_DONE &&
+           batch->capacity - batch->count >= 2) {
+        size_t left = length - batch->scanned;
+        size_t octets = left;
+        enum pop_status status;
+
+        status = pop_scan_line(bytes + batch->scanned, left, POP_NO_LIMIT,
+                               &reply->searched, &octets);
+        if (status == POP_NEED_INPUT) {
+            if (left < LONG_LINE) {
+                return status;
+            }
+            octets = left;
+            reply->searched = 0;
+        }
+        if (reply->in_line) {
+            add_octets(reply, batch, batch->scanned, octets);
+            reply->in_line = status == POP_NEED_INPUT;
+            batch->scanned += octets;
+        }
+        else {
+            add_line(reply, bytes, octets, status == POP_OK, batch);
+        }
+        if (reply->octets > reply->size_limit) {
+            return POP_TOO_MUCH;
+        }
+    }
+    return POP_OK;
+}
+
 enum pop_status
 pop_reply_scan(struct pop_reply *reply, const char *bytes, size_t length,
                struct pop_batch *batch)
 {
-    assert(batch->capacity > 0);
+    assert(batch->capacity >= (reply->form == POP_OCTETS ? 2 : 1));
     switch (reply->part) {
     case POP_REPLY_STATUS:
         return scan_status(reply, bytes, length, batch);
     case POP_REPLY_LINES:
+        if (reply->form == POP_OCTETS) {
+            return scan_octets(reply, bytes, length, batch);
+        }
         return scan_lines(reply, bytes, length, batch);
     case POP_REPLY_DONE:
         break;

@@ -10,6 +10,15 @@
 #include "core/scan.h"
 #include "core/status.h"
 
+/* What follows a status line that begins with '+'. */
+enum pop_reply_form {
+    POP_NO_LINES, /* nothing */
+    POP_LINES,    /* lines: a span is the text of one */
+    POP_OCTETS    /* the same, as they were sent: the spans in a row are the
+                     lines with their line ends, without the dots that were
+                     added.  No line is too long. */
+};
+
 enum pop_reply_part {
     POP_REPLY_STATUS,
     POP_REPLY_LINES,
@@ -18,17 +27,19 @@ enum pop_reply_part {
 
 struct pop_reply {
     enum pop_reply_part part;
-    bool multiline;      /* lines follow a status that begins with '+' */
+    enum pop_reply_form form;
+    bool in_line;        /* POP_OCTETS: the line that comes next has begun */
     size_t status_limit; /* octets of the status line, line end included */
     size_t line_limit;   /* octets of each further line */
     size_t size_limit;   /* octets of them all; may be set until the first of
                             them is scanned */
     size_t searched;     /* of the line that is not complete yet */
-    size_t octets;       /* of the lines given out; a removed dot is not
-                            counted, and neither is the status line */
+    size_t octets;       /* of the lines given out, line ends included; a
+                            removed dot is not counted, and neither is the
+                            status line */
 };
 
-/* Lines given out and not yet taken by the host.  The offsets are relative
+/* Spans given out and not yet taken by the host.  The offsets are relative
    to the first unread byte. */
 struct pop_batch {
     struct pop_span *spans;
@@ -39,20 +50,21 @@ struct pop_batch {
 };
 
 /* Expect a whole reply, of any size. */
-void pop_reply_begin(struct pop_reply *reply, bool multiline,
+void pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
                      size_t status_limit, size_t line_limit);
 
 /* Expect the lines of a reply whose status line has been read already. */
 void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
 
 /* Goes on through `bytes`, the unread bytes from the first on, behind what
-   the batch has scanned, and adds the lines it finds to the batch.  The
+   the batch has scanned, and adds what it finds to the batch.  The
    status line, if one is expected, comes first, in a batch of its own.
 
    POP_OK: the batch is to be taken: it is full, it is the status line, or
    reply->part is POP_REPLY_DONE.  POP_NEED_INPUT: all bytes were looked at;
-   call again with more (the batch may hold lines).  POP_TOO_LONG: a line over
-   its limit; POP_TOO_MUCH: the lines over theirs; the reply is lost. */
+   call again with more (the batch may hold spans).  POP_TOO_LONG: a line over
+   its limit; the reply is lost.  POP_TOO_MUCH: all of them over theirs; with
+   the batch taken, and size_limit raised, the scan can go on. */
 enum pop_status pop_reply_scan(struct pop_reply *reply, const char *bytes,
                                size_t length, struct pop_batch *batch);
 

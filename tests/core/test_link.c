@@ -37,7 +37,8 @@ check_sample(const struct sample *sample, const struct feeding *feeding)
     open_script(&script, &link, sample->bytes, sample->length);
     script.feeding = *feeding;
     assert_int_equal(
-        pop_link_begin(&link, sample->multiline, POP_NO_LIMIT, POP_NO_LIMIT),
+        pop_link_begin(&link, sample->multiline ? POP_LINES : POP_NO_LINES,
+                       POP_NO_LIMIT, POP_NO_LIMIT),
         POP_OK);
     read_reply(&link, &transcript);
     if (transcript.status == POP_EOF) {
@@ -66,13 +67,13 @@ test_unread_bytes_come_before_receiving(void **state)
 
     (void)state;
     open_script(&script, &link, bytes, sizeof(bytes) - 1);
-    assert_int_equal(pop_link_begin(&link, false, 99, 99), POP_OK);
+    assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
     assert_int_equal(pop_link_scan(&link), POP_NEED_INPUT);
     assert_int_equal(script.calls, 0);
     read_reply(&link, &transcript);
     assert_memory_equal(transcript.text, "+OK one\n", 8);
     assert_int_equal(script.calls, 1);
-    assert_int_equal(pop_link_begin(&link, true, 99, 99), POP_OK);
+    assert_int_equal(pop_link_begin(&link, POP_LINES, 99, 99), POP_OK);
     assert_int_equal(pop_link_scan(&link), POP_OK);
     add_batch(&transcript, &link);
     read_reply(&link, &transcript);
@@ -110,8 +111,8 @@ read_with_limits(const char *bytes, size_t length, size_t status_limit,
 
     open_script(&script, &link, bytes, length);
     script.feeding.first = script.feeding.step = 1;
-    assert_int_equal(pop_link_begin(&link, true, status_limit, line_limit),
-                     POP_OK);
+    assert_int_equal(
+        pop_link_begin(&link, POP_LINES, status_limit, line_limit), POP_OK);
     read_reply(&link, &transcript);
     pop_link_release(&link);
     return transcript.status;
@@ -153,7 +154,7 @@ test_failures_of_the_transport(void **state)
         script.feeding.step = 4;
         script.outcomes = outcomes;
         script.outcome_count = COUNT_OF(outcomes);
-        assert_int_equal(pop_link_begin(&link, true, 99, 99), POP_OK);
+        assert_int_equal(pop_link_begin(&link, POP_LINES, 99, 99), POP_OK);
         assert_int_equal(pop_link_pump(&link, &error), POP_OK);
         pop_link_take(&link);
         assert_int_equal(pop_link_pump(&link, &error), failures[i]);
@@ -211,7 +212,7 @@ test_unread_bytes_are_found_and_not_lost(void **state)
     /* Those at hand are enough to tell. */
     assert_true(pop_link_has_unread(&link));
     assert_int_equal(script.calls, 1);
-    assert_int_equal(pop_link_begin(&link, false, 5, 0), POP_OK);
+    assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 5, 0), POP_OK);
     read_reply(&link, &transcript);
     assert_memory_equal(transcript.text, "+OK\n", 4);
     assert_false(pop_link_has_unread(&link));
@@ -389,7 +390,7 @@ test_a_released_link_can_be_used_again(void **state)
     open_script(&script, &link, "+OK\r\n+OK\r\n", 10);
     script.feeding.first = script.feeding.step = 5;
     for (round = 0; round < 2; round++) {
-        assert_int_equal(pop_link_begin(&link, false, 5, 0), POP_OK);
+        assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 5, 0), POP_OK);
         read_reply(&link, &transcript);
         assert_int_equal(transcript.status, POP_OK);
         pop_link_release(&link);

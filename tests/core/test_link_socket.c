@@ -96,7 +96,7 @@ test_signals_do_not_move_the_deadline(void **state)
 
     (void)state;
     open_socket(fds, &link, 40 * NS_PER_MS);
-    assert_int_equal(pop_link_begin(&link, false, 99, 99), POP_OK);
+    assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
     support_start_signals(5);
     do {
         status = pump(&link);
@@ -123,7 +123,7 @@ test_interrupt_wakes_a_blocked_pump(void **state)
 
     (void)state;
     open_socket(fds, &link, 10000 * NS_PER_MS);
-    assert_int_equal(pop_link_begin(&link, false, 99, 99), POP_OK);
+    assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
     task.context = &link;
     support_start(&task);
     assert_int_equal(pump(&link), POP_EOF);

@@ -99,7 +99,8 @@ check_sample(const struct sample *sample, const struct feeding *feeding)
         struct transcript transcript;
         struct pop_reply reply;
 
-        pop_reply_begin(&reply, sample->multiline, POP_NO_LIMIT, POP_NO_LIMIT);
+        pop_reply_begin(&reply, sample->multiline ? POP_LINES : POP_NO_LINES,
+                        POP_NO_LIMIT, POP_NO_LIMIT);
         read_reply(&reply, sample->bytes, sample->length, feeding, AT_PAGE_END,
                    &takings[i], &transcript);
         transcript_compare(&transcript, &sample->expected, feeding);
@@ -202,7 +203,7 @@ read_with_limits(const char *bytes, size_t length, size_t status_limit,
     struct transcript transcript;
     struct pop_reply reply;
 
-    pop_reply_begin(&reply, true, status_limit, line_limit);
+    pop_reply_begin(&reply, POP_LINES, status_limit, line_limit);
     read_reply(&reply, bytes, length, feeding, ON_THE_HEAP, &taking,
                &transcript);
     return transcript.status;
@@ -242,7 +243,7 @@ test_a_line_without_end_is_too_long(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin(&reply, true, 2, 7);
+    pop_reply_begin(&reply, POP_LINES, 2, 7);
     assert_int_equal(pop_reply_scan(&reply, bytes, 2, &batch), POP_NEED_INPUT);
     assert_int_equal(pop_reply_scan(&reply, bytes, 3, &batch), POP_TOO_LONG);
 
@@ -263,7 +264,7 @@ test_status_line_is_a_batch_of_its_own(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin(&reply, true, POP_NO_LIMIT, POP_NO_LIMIT);
+    pop_reply_begin(&reply, POP_LINES, POP_NO_LIMIT, POP_NO_LIMIT);
     assert_int_equal(pop_reply_scan(&reply, bytes, 11, &batch), POP_OK);
     assert_int_equal(batch.count, 1);
     assert_int_equal(batch.scanned, 5);
@@ -352,7 +353,7 @@ test_a_finished_reply_takes_no_more(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin(&reply, false, POP_NO_LIMIT, POP_NO_LIMIT);
+    pop_reply_begin(&reply, POP_NO_LINES, POP_NO_LIMIT, POP_NO_LIMIT);
     assert_int_equal(pop_reply_scan(&reply, "+OK\n", 4, &batch), POP_OK);
     assert_int_equal(reply.part, POP_REPLY_DONE);
     batch.count = batch.scanned = 0;

@@ -127,17 +127,17 @@ args_bind(const struct args_signature *signature, PyObject *const *args,
 }
 
 int
-args_max_line(PyObject *value, size_t *max_line)
+args_limit(const char *name, PyObject *value, size_t *limit)
 {
     Py_ssize_t octets;
 
     if (value == Py_None) {
-        *max_line = POP_NO_LIMIT;
+        *limit = POP_NO_LIMIT;
         return 0;
     }
     if (!PyLong_Check(value)) {
         PyErr_Format(PyExc_TypeError,
-                     "max_line must be an int (octets) or None, not %.100s",
+                     "%s must be an int (octets) or None, not %.100s", name,
                      Py_TYPE(value)->tp_name);
         return -1;
     }
@@ -146,11 +146,11 @@ args_max_line(PyObject *value, size_t *max_line)
         return -1;
     }
     if (octets <= 0) {
-        PyErr_SetString(PyExc_ValueError,
-                        "max_line must be positive, or None for no limit");
+        PyErr_Format(PyExc_ValueError,
+                     "%s must be positive, or None for no limit", name);
         return -1;
     }
-    *max_line = (size_t)octets;
+    *limit = (size_t)octets;
     return 0;
 }
 

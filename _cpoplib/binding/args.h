@@ -6,7 +6,7 @@
 
 #include "binding/pycompat.h"
 
-#define ARGS_MAX 8
+#define ARGS_MAX 12
 
 /* An entry of a method table for a function that calls args_bind(). */
 #define ARGS_METHOD(name, function, doc)                                      \
@@ -26,8 +26,8 @@ struct args_signature {
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
 
-/* Octets of a max_line argument: a positive int, or None for POP_NO_LIMIT. */
-int args_max_line(PyObject *value, size_t *max_line);
+/* Octets of the option `name`: a positive int, or None for POP_NO_LIMIT. */
+int args_limit(const char *name, PyObject *value, size_t *limit);
 
 /* The buffer size that an int stands for: too large is clipped, negative is
    0.  -1 and TypeError. */

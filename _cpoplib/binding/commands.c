@@ -351,63 +351,6 @@ pop3_capa(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return capabilities;
 }
 
-/* --- QUIT --------------------------------------------------------------- */
-
-/* self.close() */
-static int
-call_close(POP3Object *self)
-{
-    PyObject *result;
-
-    result = PyObject_CallMethodNoArgs((PyObject *)self,
-                                       self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Releases the socket although QUIT has failed.  The exception stays. */
-static void
-close_after_failure(POP3Object *self)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-
-    if (call_close(self) < 0) {
-        PyErr_Clear();
-    }
-    PyErr_SetRaisedException(pending);
-}
-
-PyDoc_STRVAR(quit_doc,
-"quit($self)\n"
-"--\n"
-"\n"
-"Sign off: commit deletions, unlock the mailbox, close the connection\n"
-"(QUIT; RFC 1939, section 6).\n"
-"\n"
-"Returns the response, bytes.  The connection is closed also if it raises.");
-
-static PyObject *
-pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    static const struct args_signature signature = {.method = "POP3.quit"};
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-    PyObject *response;
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    response = run(self, POP_VERB_QUIT, NULL);
-    if (response == NULL) {
-        close_after_failure(self);
-    }
-    else if (call_close(self) < 0) {
-        Py_CLEAR(response);
-    }
-    return response;
-}
-
 /* --- no command --------------------------------------------------------- */
 
 PyDoc_STRVAR(getwelcome_doc,
@@ -471,7 +414,6 @@ PyMethodDef commands_methods[] = {
     ARGS_METHOD("dele", pop3_dele, dele_doc),
     ARGS_METHOD("noop", pop3_noop, noop_doc),
     ARGS_METHOD("rset", pop3_rset, rset_doc),
-    ARGS_METHOD("quit", pop3_quit, quit_doc),
     ARGS_METHOD("top", pop3_top, top_doc),
     ARGS_METHOD("uidl", pop3_uidl, uidl_doc),
     ARGS_METHOD("utf8", pop3_utf8, utf8_doc),

@@ -320,9 +320,9 @@ explain_failure(const ReaderObject *reader)
     }
 }
 
-static PyObject *
-exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
-         PyObject *(*get)(POP3Object *))
+PyObject *
+dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
+                  dialogue_get get, void *context)
 {
     ReaderObject *reader;
     PyObject *reply = NULL;
@@ -333,7 +333,7 @@ exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
     if (putcmd(self, line) == 0) {
         self->phase = phase;
         self->reply_limit = replies_limit(line);
-        reply = get(self);
+        reply = get(self, context);
         self->phase = PHASE_REST;
         self->reply_limit = POP_NO_LIMIT;
         if (reply == NULL) {
@@ -348,15 +348,27 @@ exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
 }
 
 static PyObject *
+get_short(POP3Object *self, void *Py_UNUSED(context))
+{
+    return replies_getresp(self);
+}
+
+static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
-    return exchange(self, line, PHASE_STATUS, replies_getresp);
+    return dialogue_exchange(self, line, PHASE_STATUS, get_short, NULL);
+}
+
+static PyObject *
+get_long(POP3Object *self, void *Py_UNUSED(context))
+{
+    return replies_getlongresp(self);
 }
 
 static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
-    return exchange(self, line, PHASE_REPLY, replies_getlongresp);
+    return dialogue_exchange(self, line, PHASE_REPLY, get_long, NULL);
 }
 
 /* --- as one command ----------------------------------------------------- */

@@ -13,6 +13,16 @@ PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 /* self._longcmd(line), overridden or not, as one command. */
 PyObject *dialogue_longcmd(POP3Object *self, PyObject *line);
 
+/* Reads the reply to a command: a new reference, or NULL. */
+typedef PyObject *(*dialogue_get)(POP3Object *self, void *context);
+
+/* Sends the line through self._putcmd(), overridden or not, and reads the
+   reply by get(), where the stream has to be at rest.  `phase` is what the
+   reply begins with.  The connection lock is held. */
+PyObject *dialogue_exchange(POP3Object *self, PyObject *line,
+                            enum pop3_phase phase, dialogue_get get,
+                            void *context);
+
 extern PyMethodDef dialogue_methods[];
 
 #endif

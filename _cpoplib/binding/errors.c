@@ -56,6 +56,13 @@ errors_raise_out_of_step(struct module_state *state, const char *why,
 }
 
 void
+errors_raise_too_large(struct module_state *state, size_t limit)
+{
+    PyErr_Format(state->error_proto, "reply larger than %zd octets",
+                 (Py_ssize_t)limit);
+}
+
+void
 errors_raise_timed_out_object(void)
 {
     PyErr_SetString(PyExc_OSError, "cannot read from timed out object");
@@ -427,7 +434,7 @@ errors_raise(struct module_state *state, enum pop_status status,
         errors_raise_proto(state, "line too long");
         break;
     case POP_TOO_MUCH:
-        errors_raise_proto(state, "reply too long; close this connection");
+        errors_raise_proto(state, "reply too large");
         break;
     case POP_CONTROL:
         PyErr_SetString(PyExc_ValueError,

@@ -21,6 +21,9 @@ void errors_raise_response(struct module_state *state, PyObject *response);
 void errors_raise_out_of_step(struct module_state *state, const char *why,
                               PyObject *detail);
 
+/* The lines of a reply have more octets than are allowed. */
+void errors_raise_too_large(struct module_state *state, size_t limit);
+
 /* What the socket module's file raises for reads after a timeout. */
 void errors_raise_timed_out_object(void);
 

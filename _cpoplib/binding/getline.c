@@ -4,13 +4,19 @@
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/lines.h"
-#include "binding/stream.h"
 #include "binding/trace.h"
 
 /* --- limits ------------------------------------------------------------- */
 
+size_t
+getline_size_limit(const POP3Object *self)
+{
+    return self->max_size < self->reply_limit ? self->max_size
+                                              : self->reply_limit;
+}
+
 int
-getline_maxline(POP3Object *self, size_t *limit)
+getline_limits(POP3Object *self, struct stream_limits *limits)
 {
     struct module_state *state = self->state;
     PyObject *value = module_package_attribute(state, state->name.maxline);
@@ -19,15 +25,15 @@ getline_maxline(POP3Object *self, size_t *limit)
     if (value == NULL) {
         return -1;
     }
-    failed = args_octets(value, limit);
+    failed = args_octets(value, &limits->status);
     Py_DECREF(value);
-    return failed;
-}
-
-size_t
-getline_limit(POP3Object *self, size_t maxline)
-{
-    return self->max_line > maxline ? self->max_line : maxline;
+    if (failed < 0) {
+        return -1;
+    }
+    limits->line = self->max_line > limits->status ? self->max_line
+                                                   : limits->status;
+    limits->size = getline_size_limit(self);
+    return 0;
 }
 
 /* --- _getline ----------------------------------------------------------- */
@@ -107,14 +113,13 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
 static PyObject *
 read_raw_line(POP3Object *self, PyObject *file)
 {
+    struct stream_limits limits;
     size_t limit;
 
-    if (getline_maxline(self, &limit) < 0) {
+    if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
-    if (self->phase == PHASE_LINES) {
-        limit = getline_limit(self, limit);
-    }
+    limit = self->phase == PHASE_LINES ? limits.line : limits.status;
     if (reader_check(self->state, file)) {
         return stream_raw_line((ReaderObject *)file, limit,
                                self->phase != PHASE_LINES);

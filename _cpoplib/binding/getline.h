@@ -4,14 +4,14 @@
 #define BINDING_GETLINE_H
 
 #include "binding/pop3.h"
-#include "binding/reader.h"
+#include "binding/stream.h"
 
-/* _MAXLINE of the package, which users set at run time: octets of the longest
-   status line. */
-int getline_maxline(POP3Object *self, size_t *limit);
+/* Octets of all lines of a reply. */
+size_t getline_size_limit(const POP3Object *self);
 
-/* Octets of the longest line of a message, given that. */
-size_t getline_limit(POP3Object *self, size_t maxline);
+/* Of the status line _MAXLINE of the package, which users set at run time; of
+   further lines max_line where that is larger. */
+int getline_limits(POP3Object *self, struct stream_limits *limits);
 
 /* POP3._getline(): (line, octets). */
 PyObject *getline_own(POP3Object *self);

@@ -8,6 +8,7 @@
 
 #include "binding/args.h"
 #include "binding/errors.h"
+#include "binding/options.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
 #include "binding/trace.h"
@@ -214,7 +215,7 @@ lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 PyDoc_STRVAR(init_doc,
-"__init__($self, host, port=110, timeout=..., *, max_line=16777216)\n"
+"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE ")\n"
 "--\n"
 "\n"
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
@@ -225,9 +226,9 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 {
     static const struct args_signature signature = {
         .method = "POP3.__init__",
-        .names = {"host", "port", "timeout", "max_line"},
+        .names = {"host", "port", "timeout", OPTIONS_NAMES},
         .required = 1,
-        .keyword_only = 1,
+        .keyword_only = OPTIONS_COUNT,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
@@ -235,10 +236,8 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    if (values[3] != NULL && args_max_line(values[3], &self->max_line) < 0) {
-        return NULL;
-    }
-    if (lifecycle_connect(self, values[0], values[1], values[2]) < 0) {
+    if (options_set(self, values + 3) < 0 ||
+        lifecycle_connect(self, values[0], values[1], values[2]) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

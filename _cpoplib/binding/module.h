@@ -46,6 +46,7 @@ enum hook {
     X(port, "port")                                                           \
     X(print, "print")                                                         \
     X(qualname, "__qualname__")                                               \
+    X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
     X(readline, "readline")                                                   \
     X(recv_into, "recv_into")                                                 \

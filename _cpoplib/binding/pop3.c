@@ -1,20 +1,21 @@
 #include "binding/pop3.h"
 
-#include "binding/args.h"
 #include "binding/auth.h"
 #include "binding/commands.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
+#include "binding/listings.h"
+#include "binding/options.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
+#include "binding/session.h"
 #include "binding/stls.h"
 #include "binding/tlssocket.h"
 #include "binding/types.h"
+#include "binding/whole.h"
 #include "core/tls_config.h"
-
-#define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
 
 /* --- object ------------------------------------------------------------- */
 
@@ -34,8 +35,8 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
-    self->max_line = DEFAULT_MAX_LINE;
     self->reply_limit = POP_NO_LIMIT;
+    options_init(self);
     step_reset(&self->foreign_step);
     if (io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
@@ -216,45 +217,7 @@ pop3_check_rest(POP3Object *self)
     return -1;
 }
 
-/* --- options ------------------------------------------------------------ */
-
-PyDoc_STRVAR(set_options_doc,
-"set_options($self, *, max_line=...)\n"
-"--\n"
-"\n"
-"Change what the keyword-only arguments of the constructor have set.\n"
-"\n"
-"max_line: octets of the longest line of a message, line end included, or\n"
-"None for no limit; a longer line raises error_proto('line too long').\n"
-"Where the module's _MAXLINE is larger, that counts.\n"
-"What is not given stays as it is.");
-
-static PyObject *
-pop3_set_options(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                 PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.set_options",
-        .names = {"max_line"},
-        .keyword_only = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (values[0] != NULL &&
-        args_max_line(values[0], &POP3(op)->max_line) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
 /* --- type --------------------------------------------------------------- */
-
-static PyMethodDef option_methods[] = {
-    ARGS_METHOD("set_options", pop3_set_options, set_options_doc),
-    {NULL, NULL, 0, NULL},
-};
 
 static PyGetSetDef pop3_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -269,7 +232,7 @@ static PyMemberDef pop3_members[] = {
 };
 
 PyDoc_STRVAR(pop3_doc,
-"POP3(host, port=110, timeout=..., *, max_line=16777216)\n"
+"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE ")\n"
 "--\n"
 "\n"
 "A connection to a POP3 server (RFC 1939).\n"
@@ -279,8 +242,8 @@ PyDoc_STRVAR(pop3_doc,
 "timeout: seconds that connecting, and each later send and receive, may\n"
 "take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
 "ValueError.\n"
-"max_line: octets of the longest line of a message, or None; see\n"
-"set_options().\n"
+"max_line, max_size: octets of the longest line of a message, and of a\n"
+"whole one, or None; see set_options().\n"
 "\n"
 "Raises error_proto for a greeting that is not positive or none at all,\n"
 "OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
@@ -396,8 +359,9 @@ PyTypeObject *
 pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
-        lifecycle_methods, option_methods, replies_methods, dialogue_methods,
-        commands_methods,  auth_methods,   stls_methods,
+        lifecycle_methods, options_methods,  replies_methods, dialogue_methods,
+        commands_methods,  listings_methods, whole_methods,   session_methods,
+        auth_methods,      stls_methods,
     };
     PyTypeObject *type;
     size_t i;

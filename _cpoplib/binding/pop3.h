@@ -26,7 +26,8 @@ typedef struct {
     struct module_state *state;    /* of `module` */
     PyObject *module;              /* kept until the end */
     struct io_lock lock;           /* held for the length of one command */
-    size_t max_line;               /* octets; POP_NO_LIMIT for none */
+    size_t max_line;               /* octets; POP_NO_LIMIT for none; see */
+    size_t max_size;               /*   options.c */
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */

@@ -4,6 +4,7 @@
 #include "binding/errors.h"
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
+#include "binding/options.h"
 #include "binding/pop3.h"
 #include "binding/tlscontext.h"
 #include "binding/types.h"
@@ -255,7 +256,7 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
 
 PyDoc_STRVAR(init_doc,
 "__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, max_line=16777216)\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE ")\n"
 "--\n"
 "\n"
 "Connect to host, speak TLS and read the server's greeting.");
@@ -267,9 +268,9 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     static const struct args_signature signature = {
         .method = "POP3_SSL.__init__",
         .names = {"host", "port", "keyfile", "certfile", "timeout", "context",
-                  "verify", "max_line"},
+                  "verify", OPTIONS_NAMES},
         .required = 1,
-        .keyword_only = 2,
+        .keyword_only = 1 + OPTIONS_COUNT,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
@@ -282,10 +283,8 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     options.certfile = tlsstart_given(values[3]);
     options.context = tlsstart_given(values[5]);
     options.verify = tlsstart_given(values[6]);
-    if (values[7] != NULL && args_max_line(values[7], &self->max_line) < 0) {
-        return NULL;
-    }
-    if (tlsstart_check(&options) < 0 || set_options(self, &options) < 0 ||
+    if (options_set(self, values + 7) < 0 || tlsstart_check(&options) < 0 ||
+        set_options(self, &options) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {
         return NULL;
     }
@@ -382,12 +381,12 @@ static PyMethodDef pop3_ssl_methods[] = {
 
 PyDoc_STRVAR(pop3_ssl_doc,
 "POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, max_line=16777216)\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE ")\n"
 "--\n"
 "\n"
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
-"host, port, timeout, max_line: as for POP3.\n"
+"host, port, timeout, max_line, max_size: as for POP3.\n"
 "keyfile, certfile: paths of PEM files, the client's key and certificate\n"
 "chain; a key that is encrypted is refused.\n"
 "context: an ssl.SSLContext that makes the TLS socket; excludes the others.\n"

@@ -3,7 +3,7 @@
 #include "binding/errors.h"
 #include "binding/getline.h"
 #include "binding/hooks.h"
-#include "binding/stream.h"
+#include "binding/lines.h"
 #include "binding/trace.h"
 #include "core/command.h"
 
@@ -58,7 +58,7 @@ read_status(POP3Object *self)
     int failed;
     ReaderObject *reader = getline_quiet_reader(self, &failed);
     PyObject *line = NULL;
-    size_t limit;
+    struct stream_limits limits;
 
     if (failed) {
         return NULL;
@@ -66,8 +66,8 @@ read_status(POP3Object *self)
     if (reader == NULL) {
         return get_status_line(self);
     }
-    if (getline_maxline(self, &limit) == 0) {
-        line = stream_status(reader, limit);
+    if (getline_limits(self, &limits) == 0) {
+        line = stream_status(reader, limits.status);
     }
     Py_DECREF(reader);
     return line;
@@ -188,22 +188,23 @@ done:
 static int
 check_size(POP3Object *self, PyObject *lines, PyObject *sum)
 {
+    size_t octets = getline_size_limit(self);
     PyObject *limit;
     int over;
 
-    if (self->reply_limit == POP_NO_LIMIT) {
+    if (octets == POP_NO_LIMIT) {
         return 0;
     }
-    limit = PyLong_FromSize_t(self->reply_limit);
+    limit = PyLong_FromSize_t(octets);
     if (limit == NULL) {
         return -1;
     }
-    over = (size_t)PyList_GET_SIZE(lines) > self->reply_limit
+    over = (size_t)PyList_GET_SIZE(lines) > octets
                ? 1
                : PyObject_RichCompareBool(sum, limit, Py_GT);
     Py_DECREF(limit);
     if (over > 0) {
-        errors_raise(self->state, POP_TOO_MUCH, NULL);
+        errors_raise_too_large(self->state, octets);
     }
     return over == 0 ? 0 : -1;
 }
@@ -274,25 +275,49 @@ getlongresp_by_lines(POP3Object *self)
     return result;
 }
 
+/* A stream_sink: the list of lines. */
+struct list_sink {
+    struct stream_sink sink;
+    PyObject *list;
+};
+
+static int
+list_begin(struct stream_sink *sink, PyObject *Py_UNUSED(response))
+{
+    struct list_sink *self = (struct list_sink *)sink;
+
+    self->list = PyList_New(0);
+    return self->list == NULL ? -1 : 0;
+}
+
+static int
+list_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    return lines_append(((struct list_sink *)sink)->list,
+                        pop_buffer_bytes(&link->in), link->batch.spans,
+                        link->batch.count);
+}
+
 static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 {
-    struct stream_limits limits = {.size = self->reply_limit};
+    struct list_sink lines = {{POP_LINES, list_begin, list_take}, NULL};
+    struct stream_limits limits;
     struct stream_reply reply;
 
-    if (getline_maxline(self, &limits.status) < 0) {
+    if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
-    limits.line = getline_limit(self, limits.status);
-    if (stream_read_reply(reader, &limits, &reply) < 0) {
+    if (stream_read_reply(reader, &limits, &lines.sink, &reply) < 0) {
+        Py_XDECREF(lines.list);
         return NULL;
     }
-    if (reply.lines == NULL) {
+    if (!reply.is_positive) {
         errors_raise_response(self->state, reply.response);
         Py_DECREF(reply.response);
         return NULL;
     }
-    return Py_BuildValue("NNn", reply.response, reply.lines,
+    return Py_BuildValue("NNn", reply.response, lines.list,
                          (Py_ssize_t)reply.octets);
 }
 

@@ -7,6 +7,7 @@
 #include "core/command.h"
 
 #define SHOWN_OCTETS 200
+#define DROPPED_OCTETS ((size_t)16 * 1024 * 1024)
 
 int
 stream_send(ReaderObject *reader, const char *line, size_t length)
@@ -106,11 +107,11 @@ pump(ReaderObject *reader, struct pop_error *error)
 }
 
 static enum pop_status
-pump_status(ReaderObject *reader, bool multiline, size_t status_limit,
-            size_t line_limit, struct pop_error *error)
+pump_status(ReaderObject *reader, enum pop_reply_form form,
+            size_t status_limit, size_t line_limit, struct pop_error *error)
 {
-    enum pop_status status = pop_link_begin(&reader->link, multiline,
-                                            status_limit, line_limit);
+    enum pop_status status = pop_link_begin(&reader->link, form, status_limit,
+                                            line_limit);
 
     return status == POP_OK ? pump(reader, error) : status;
 }
@@ -139,7 +140,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
     if (reader_enter_in_step(reader) < 0) {
         return NULL;
     }
-    status = pump_status(reader, false, limit, 0, &error);
+    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
     if (status == POP_EOF && !reader->closed) {
         line = raw_bytes(reader, true);
         reader_end(reader);
@@ -182,7 +183,7 @@ stream_status(ReaderObject *reader, size_t limit)
     if (reader_enter_in_step(reader) < 0) {
         return NULL;
     }
-    status = pump_status(reader, false, limit, 0, &error);
+    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
     if (status == POP_OK) {
         text = take_status(reader);
     }
@@ -193,84 +194,166 @@ stream_status(ReaderObject *reader, size_t limit)
     return text;
 }
 
-/* The lines of the batch, consumed if they were kept or if they are the last:
-   an exception at the end of a reply leaves the stream in step. */
-static int
-take_lines(ReaderObject *reader, PyObject *list)
-{
-    struct pop_link *link = &reader->link;
-    int failed = lines_append(list, pop_buffer_bytes(&link->in),
-                              link->batch.spans, link->batch.count);
-
-    pop_link_take(link);
-    return failed;
-}
-
 static bool
 is_done(const ReaderObject *reader)
 {
     return reader->link.reply.part == POP_REPLY_DONE;
 }
 
+/* A peer that never pauses must not lock out Ctrl-C, nor close(). */
 static int
-read_lines(ReaderObject *reader, PyObject *list)
+check_go_on(ReaderObject *reader)
 {
-    do {
+    return PyErr_CheckSignals() < 0 ? -1 : reader_check_open(reader);
+}
+
+/* Makes `pending`, what the block has raised, the context of what is pending
+   now; or restores it if that is less urgent. */
+static void
+raise_again(PyObject *pending)
+{
+    PyObject *later = PyErr_GetRaisedException();
+
+    if (later == NULL || PyErr_GivenExceptionMatches(later, PyExc_Exception)) {
+        Py_XDECREF(later);
+        PyErr_SetRaisedException(pending);
+        return;
+    }
+    PyException_SetContext(later, pending);
+    PyErr_SetRaisedException(later);
+}
+
+/* Reads the rest of a reply, but not too much of it. */
+static void
+drop_lines(ReaderObject *reader)
+{
+    struct pop_link *link = &reader->link;
+    size_t start = link->reply.octets;
+
+    while (!is_done(reader) && link->reply.octets - start < DROPPED_OCTETS) {
         struct pop_error error = {0};
         enum pop_status status = pump(reader, &error);
 
         if (status != POP_OK) {
             reader_fail(reader, status, &error);
+            return;
+        }
+        pop_link_take(link);
+        if (!is_done(reader) && check_go_on(reader) < 0) {
+            return;
+        }
+    }
+}
+
+/* Drops the rest of a reply that nobody wants any more, for the pending
+   exception, which stays unless a signal handler raises meanwhile. */
+static void
+drop_rest(ReaderObject *reader)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    drop_lines(reader);
+    raise_again(pending);
+}
+
+/* The batch is forgotten also if it was not kept: an exception at the end of
+   a reply leaves the stream in step. */
+static int
+take_batch(ReaderObject *reader, struct stream_sink *sink)
+{
+    struct pop_link *link = &reader->link;
+    int failed = sink->take(sink, link);
+
+    pop_link_take(link);
+    if (failed < 0 && sink->form == POP_OCTETS &&
+        PyErr_ExceptionMatches(PyExc_Exception)) {
+        drop_rest(reader);
+    }
+    return failed;
+}
+
+static void
+refuse_too_large(ReaderObject *reader)
+{
+    struct pop_link *link = &reader->link;
+
+    pop_link_take(link);
+    errors_raise_too_large(reader->state, link->reply.size_limit);
+    link->reply.size_limit = POP_NO_LIMIT;
+    drop_rest(reader);
+}
+
+static int
+read_lines(ReaderObject *reader, struct stream_sink *sink)
+{
+    do {
+        struct pop_error error = {0};
+        enum pop_status status = pump(reader, &error);
+
+        if (status == POP_TOO_MUCH) {
+            refuse_too_large(reader);
             return -1;
         }
-        if (take_lines(reader, list) < 0) {
+        if (status != POP_OK) {
+            reader_fail(reader, status, &error);
             return -1;
         }
-        /* A peer that never pauses must not lock out Ctrl-C, nor close(). */
-        if (!is_done(reader) &&
-            (PyErr_CheckSignals() < 0 || reader_check_open(reader) < 0)) {
+        if (take_batch(reader, sink) < 0) {
+            return -1;
+        }
+        if (!is_done(reader) && check_go_on(reader) < 0) {
             return -1;
         }
     } while (!is_done(reader));
     return 0;
 }
 
-int
-stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
-                  struct stream_reply *reply)
+/* The status line, and the lines behind it if there are any. */
+static int
+read_whole(ReaderObject *reader, const struct stream_limits *limits,
+           struct stream_sink *sink, struct stream_reply *reply)
 {
     struct pop_error error = {0};
     enum pop_status status;
-    int result = -1;
+
+    status = pump_status(reader, sink->form, limits->status, limits->line,
+                         &error);
+    if (status != POP_OK) {
+        reader_fail(reader, status, &error);
+        return -1;
+    }
+    reply->response = take_status(reader);
+    reply->is_positive = !is_done(reader);
+    if (reply->response == NULL) {
+        return -1;
+    }
+    if (!reply->is_positive) {
+        return 0;
+    }
+    if (sink->begin(sink, reply->response) < 0) {
+        return -1;
+    }
+    reader->link.reply.size_limit = limits->size;
+    return read_lines(reader, sink);
+}
+
+int
+stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
+                  struct stream_sink *sink, struct stream_reply *reply)
+{
+    int result;
 
     reply->response = NULL;
-    reply->lines = NULL;
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    status = pump_status(reader, true, limits->status, limits->line, &error);
-    if (status != POP_OK) {
-        reader_fail(reader, status, &error);
-        goto done;
-    }
-    reply->response = take_status(reader);
-    if (is_done(reader)) {
-        result = reply->response == NULL ? -1 : 0;
-        goto done;
-    }
-    reply->lines = reply->response == NULL ? NULL : PyList_New(0);
-    if (reply->lines != NULL) {
-        reader->link.reply.size_limit = limits->size;
-        result = read_lines(reader, reply->lines);
-    }
-    if (result < 0 && !is_done(reader)) {
-        step_leave(&reader->step, "a reply was abandoned half-way");
-    }
+    result = read_whole(reader, limits, sink, reply);
     reply->octets = reader->link.reply.octets;
-done:
     if (result < 0) {
         Py_CLEAR(reply->response);
-        Py_CLEAR(reply->lines);
+        if (reader->link.reply.part == POP_REPLY_LINES) {
+            step_leave(&reader->step, "a reply was abandoned half-way");
+        }
     }
     reader_leave(reader);
     return result;

@@ -5,9 +5,26 @@
 
 #include "binding/reader.h"
 
+/* Octets, or POP_NO_LIMIT. */
+struct stream_limits {
+    size_t status; /* of the status line */
+    size_t line;   /* of each further line */
+    size_t size;   /* of all of those together */
+};
+
+/* What takes the lines of a reply as they arrive. */
+struct stream_sink {
+    enum pop_reply_form form;
+    /* Lines will follow this status line, bytes.  0, or -1 and an exception.
+     */
+    int (*begin)(struct stream_sink *sink, PyObject *response);
+    /* The spans of the link's batch.  0, or -1 and an exception. */
+    int (*take)(struct stream_sink *sink, const struct pop_link *link);
+};
+
 struct stream_reply {
     PyObject *response; /* the status line */
-    PyObject *lines;    /* NULL: the status is not positive, no lines */
+    bool is_positive;   /* otherwise the sink has taken nothing */
     size_t octets;      /* of the lines */
 };
 
@@ -28,15 +45,11 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
    error_proto('-ERR EOF') at the end of the stream. */
 PyObject *stream_status(ReaderObject *reader, size_t limit);
 
-/* Octets of the status line, of each further line, and of all those. */
-struct stream_limits {
-    size_t status;
-    size_t line;
-    size_t size;
-};
-
-/* A whole multi-line reply.  0 and new references, or -1. */
+/* A whole multi-line reply; the sink takes its lines.  0 and a new reference,
+   or -1: error_proto also for a reply over its limits.  The rest of a reply
+   that is too large, or whose octets (POP_OCTETS) the sink did not take, is
+   read and dropped, unless that is very long. */
 int stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
-                      struct stream_reply *reply);
+                      struct stream_sink *sink, struct stream_reply *reply);
 
 #endif

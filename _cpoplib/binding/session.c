@@ -1,0 +1,148 @@
+#include "binding/session.h"
+
+#include "binding/args.h"
+#include "binding/dialogue.h"
+#include "core/command.h"
+
+/* --- QUIT --------------------------------------------------------------- */
+
+/* self.close() */
+static int
+call_close(POP3Object *self)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodNoArgs((PyObject *)self,
+                                       self->state->name.close);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Releases the socket although QUIT has failed.  The exception stays. */
+static void
+close_after_failure(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    if (call_close(self) < 0) {
+        PyErr_Clear();
+    }
+    PyErr_SetRaisedException(pending);
+}
+
+PyDoc_STRVAR(quit_doc,
+"quit($self)\n"
+"--\n"
+"\n"
+"Sign off: commit deletions, unlock the mailbox, close the connection\n"
+"(QUIT; RFC 1939, section 6).\n"
+"\n"
+"Returns the response, bytes.  The connection is closed also if it raises.");
+
+static PyObject *
+pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {.method = "POP3.quit"};
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    PyObject *line;
+    PyObject *response;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    line = PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name);
+    if (line == NULL) {
+        return NULL;
+    }
+    response = dialogue_shortcmd(self, line);
+    Py_DECREF(line);
+    if (response == NULL) {
+        close_after_failure(self);
+    }
+    else if (call_close(self) < 0) {
+        Py_CLEAR(response);
+    }
+    return response;
+}
+
+/* --- with --------------------------------------------------------------- */
+
+PyDoc_STRVAR(enter_doc,
+"__enter__($self)\n"
+"--\n"
+"\n"
+"`with POP3(...) as client:` ends by quit(), or, if the block raises, by\n"
+"close(): then no deletion is committed.");
+
+static PyObject *
+pop3___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(op);
+}
+
+/* Whether close() or quit() was called: 1, 0 or -1. */
+static int
+is_over(POP3Object *self)
+{
+    PyObject *sock;
+    int over;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return -1;
+    }
+    over = sock == NULL || sock == Py_None;
+    Py_XDECREF(sock);
+    return over;
+}
+
+/* self.quit() */
+static int
+call_quit(POP3Object *self)
+{
+    PyObject *response;
+
+    response = PyObject_CallMethodNoArgs((PyObject *)self,
+                                         self->state->name.quit);
+    Py_XDECREF(response);
+    return response == NULL ? -1 : 0;
+}
+
+PyDoc_STRVAR(exit_doc,
+"__exit__($self, type, value, traceback)\n"
+"--\n"
+"\n"
+"See __enter__().  Nothing is done if the connection was closed before.");
+
+static PyObject *
+pop3___exit__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.__exit__",
+        .names = {"type", "value", "traceback"},
+        .required = 3,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    int over;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    over = is_over(self);
+    if (over < 0 || (!over && (values[0] == Py_None ? call_quit(self)
+                                                    : call_close(self)) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef session_methods[] = {
+    ARGS_METHOD("quit", pop3_quit, quit_doc),
+    {"__enter__", pop3___enter__, METH_NOARGS, enter_doc},
+    ARGS_METHOD("__exit__", pop3___exit__, exit_doc),
+    {NULL, NULL, 0, NULL},
+};

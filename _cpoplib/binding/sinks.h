@@ -1,0 +1,38 @@
+/* Where the octets of a reply go: bytes, or a file. */
+
+#ifndef BINDING_SINKS_H
+#define BINDING_SINKS_H
+
+#include "binding/stream.h"
+
+/* Octets in a bytes object, which is the caller's. */
+struct sink_bytes {
+    struct stream_sink sink;
+    PyObject *bytes; /* NULL before the first octet, or after a failure */
+    size_t used;
+};
+
+void sink_bytes_init(struct sink_bytes *self);
+
+/* The bytes, of the right size: a new reference, or NULL. */
+PyObject *sink_bytes_finish(struct sink_bytes *self);
+
+void sink_bytes_release(struct sink_bytes *self);
+
+/* Octets through file.write(), or straight to the descriptor of an io.FileIO.
+ */
+struct sink_file {
+    struct stream_sink sink;
+    struct module_state *state;
+    PyObject *write; /* file.write; NULL: `fd` it is */
+    int fd;
+    size_t octets; /* written so far */
+};
+
+/* -1 and an exception if the file can't be written to. */
+int sink_file_init(struct sink_file *self, struct module_state *state,
+                   PyObject *file);
+
+void sink_file_release(struct sink_file *self);
+
+#endif

@@ -1,0 +1,198 @@
+#include "binding/whole.h"
+
+#include "binding/args.h"
+#include "binding/dialogue.h"
+#include "binding/errors.h"
+#include "binding/getline.h"
+#include "binding/sinks.h"
+#include "binding/trace.h"
+#include "core/command.h"
+
+/* .file, through which the reply is read in C; a new reference, or NULL and
+   io.UnsupportedOperation if it is something of the user's. */
+static ReaderObject *
+get_reader(POP3Object *self)
+{
+    PyObject *file = pop3_get_file(self, "readline");
+
+    if (file != NULL && !reader_check(self->state, file)) {
+        errors_raise_unsupported("whole messages are read from the file that "
+                                 "the connection has made, .file is another "
+                                 "one");
+        Py_CLEAR(file);
+    }
+    return (ReaderObject *)file;
+}
+
+static int
+print_response(POP3Object *self, PyObject *response)
+{
+    int verbose = trace_is_verbose(self);
+
+    return verbose <= 0 ? verbose : trace_print("*resp*", response);
+}
+
+/* A dialogue_get: the sink takes the message, None is returned. */
+static PyObject *
+read_message(POP3Object *self, void *sink)
+{
+    ReaderObject *reader = get_reader(self);
+    struct stream_limits limits;
+    struct stream_reply reply = {NULL, false, 0};
+    PyObject *result = NULL;
+
+    if (reader == NULL) {
+        return NULL;
+    }
+    if (getline_limits(self, &limits) == 0 &&
+        stream_read_reply(reader, &limits, sink, &reply) == 0 &&
+        print_response(self, reply.response) == 0) {
+        if (reply.is_positive) {
+            result = Py_NewRef(Py_None);
+        }
+        else {
+            errors_raise_response(self->state, reply.response);
+        }
+    }
+    Py_XDECREF(reply.response);
+    Py_DECREF(reader);
+    return result;
+}
+
+static int
+exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
+{
+    ReaderObject *reader;
+    PyObject *result = NULL;
+
+    if (pop3_lock(self) < 0) {
+        return -1;
+    }
+    reader = get_reader(self);
+    if (reader != NULL) {
+        result = dialogue_exchange(self, line, PHASE_REPLY, read_message,
+                                   sink);
+        Py_DECREF(reader);
+    }
+    pop3_unlock(self);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Sends a command line, whose reference is stolen, also if it is NULL. */
+static PyObject *
+fetch_bytes(POP3Object *self, PyObject *line)
+{
+    struct sink_bytes message;
+    PyObject *bytes = NULL;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    sink_bytes_init(&message);
+    if (exchange(self, line, &message.sink) == 0) {
+        bytes = sink_bytes_finish(&message);
+    }
+    sink_bytes_release(&message);
+    Py_DECREF(line);
+    return bytes;
+}
+
+PyDoc_STRVAR(retr_bytes_doc,
+"retr_bytes($self, which)\n"
+"--\n"
+"\n"
+"Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.\n"
+"\n"
+"The octets are those that the server sent, with its line ends and without\n"
+"the dots that were added: email.message_from_bytes() takes them.  Raises\n"
+"what retr() does, but no line is too long.");
+
+static PyObject *
+pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr_bytes",
+        .names = {"which"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return fetch_bytes(POP3(op), PyUnicode_FromFormat("RETR %S", values[0]));
+}
+
+PyDoc_STRVAR(top_bytes_doc,
+"top_bytes($self, which, howmuch)\n"
+"--\n"
+"\n"
+"Retrieve a message's header and the first `howmuch` lines of its body\n"
+"(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
+
+static PyObject *
+pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.top_bytes",
+        .names = {"which", "howmuch"},
+        .required = 2,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return fetch_bytes(
+        POP3(op), PyUnicode_FromFormat("TOP %S %S", values[0], values[1]));
+}
+
+PyDoc_STRVAR(retr_into_doc,
+"retr_into($self, which, file)\n"
+"--\n"
+"\n"
+"Retrieve a whole message (RETR; RFC 1939, section 5) into a file.\n"
+"\n"
+"file: anything with write(bytes), which gets the octets that retr_bytes()\n"
+"returns, in blocks; an unbuffered file of open() is written to directly.\n"
+"Returns how many octets were written.  If write() raises, the rest of the\n"
+"message is read and dropped, up to 16 MiB of it; if there is more, or\n"
+"another error, the connection is out of step.");
+
+static PyObject *
+pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr_into",
+        .names = {"which", "file"},
+        .required = 2,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    struct sink_file file;
+    PyObject *line;
+    PyObject *octets = NULL;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        sink_file_init(&file, self->state, values[1]) < 0) {
+        return NULL;
+    }
+    line = PyUnicode_FromFormat("RETR %S", values[0]);
+    if (line != NULL && exchange(self, line, &file.sink) == 0) {
+        octets = PyLong_FromSize_t(file.octets);
+    }
+    Py_XDECREF(line);
+    sink_file_release(&file);
+    return octets;
+}
+
+PyMethodDef whole_methods[] = {
+    ARGS_METHOD("retr_bytes", pop3_retr_bytes, retr_bytes_doc),
+    ARGS_METHOD("top_bytes", pop3_top_bytes, top_bytes_doc),
+    ARGS_METHOD("retr_into", pop3_retr_into, retr_into_doc),
+    {NULL, NULL, 0, NULL},
+};

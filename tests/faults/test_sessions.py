@@ -1,0 +1,144 @@
+"""The with statement, and LIST and UIDL as data."""
+
+import pytest
+from scripted import C, Close, Raw, S, play
+
+from poplib_c import POP3, error_proto
+
+from .support import TIMEOUT
+
+
+def greeted(server, cls=POP3):
+    return cls(server.host, server.port, TIMEOUT)
+
+
+# --- with -----------------------------------------------------------------------------------
+
+
+def test_the_block_ends_with_quit():
+    with play(S("+OK ready"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK bye")) as server:
+        with greeted(server) as client:
+            assert type(client) is POP3
+            client.dele(1)
+        assert client.sock is client.file is None
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, error_proto])
+def test_an_exception_commits_nothing(error):
+    with play(S("+OK ready"), C("DELE 1"), S("+OK")) as server:
+        with pytest.raises(error), greeted(server) as client:
+            client.dele(1)
+            raise error
+        assert client.sock is client.file is None
+
+
+@pytest.mark.parametrize("end", ["quit", "close"])
+def test_ended_inside(end):
+    steps = (C("QUIT"), S("+OK bye")) if end == "quit" else ()
+    with play(S("+OK ready"), *steps) as server, greeted(server) as client:
+        getattr(client, end)()
+
+
+def test_quit_that_fails():
+    with play(S("+OK ready"), C("QUIT"), S("-ERR not all were deleted")) as server:
+        with pytest.raises(error_proto) as caught, greeted(server) as client:
+            pass
+        assert caught.value.args == (b"-ERR not all were deleted",)
+        assert client.sock is None
+
+
+def test_methods_of_a_subclass_are_called():
+    class Own(POP3):
+        def quit(self):
+            calls.append("quit")
+            return super().quit()
+
+        def close(self):
+            calls.append("close")
+            super().close()
+
+    calls = []
+    with play(S("+OK ready"), C("QUIT"), S("+OK bye")) as server, greeted(server, Own):
+        pass
+    assert calls == ["quit", "close"]
+    calls.clear()
+    with play(S("+OK ready")) as server, pytest.raises(OSError), greeted(server, Own):
+        raise OSError
+    assert calls == ["close"]
+
+
+def test_without_a_connection():
+    with POP3.__new__(POP3):
+        pass
+    with pytest.raises(TypeError, match="__exit__"):
+        POP3.__new__(POP3).__exit__(None)
+
+
+# --- LIST and UIDL --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines, sizes",
+    [
+        ([], {}),
+        ([b"1 120", b"2 200"], {1: 120, 2: 200}),
+        ([b"1  120", b" 2\t 200 ", b"\t3\t7"], {1: 120, 2: 200, 3: 7}),
+        ([b"1 120 octets", b"2 5,000"], {1: 120, 2: 5}),
+        ([b"", b" ", b"1", b"1 ", b"x 1", b"1 x", b"-1 5", b"1 -5", b"1:5"], {}),
+        ([b"007 1", b"0 0", b"7 2"], {7: 2, 0: 0}),
+        ([b"1 " + 18 * b"9", b"2 " + 19 * b"9", 30 * b"9" + b" 1"], {1: 10**18 - 1}),
+        ([b"\xff 1", b"1 \xff", b"2\x00 3"], {}),
+    ],
+)
+def test_sizes(lines, sizes):
+    with play(S("+OK ready"), C("LIST"), S("+OK", *lines, ".")) as server:
+        client = greeted(server)
+        assert client.sizes() == sizes
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "lines, uids",
+    [
+        ([b"1 abc", b"2 d"], {1: b"abc", 2: b"d"}),
+        ([b"1 \t abc ", b"2 a b\tc"], {1: b"abc", 2: b"a b\tc"}),
+        ([b"1 \xff/../\x80", b"2 " + 500 * b"u"], {1: b"\xff/../\x80", 2: 500 * b"u"}),
+        ([b"1 same", b"2 same"], {1: b"same", 2: b"same"}),
+        ([b"1", b"2 ", b"3\t\t", b"", b"x y"], {}),
+    ],
+)
+def test_uids(lines, uids):
+    with play(S("+OK ready"), C("UIDL"), S("+OK", *lines, ".")) as server:
+        client = greeted(server)
+        assert client.uids() == uids
+        client.close()
+
+
+@pytest.mark.parametrize("name, command", [("sizes", "LIST"), ("uids", "UIDL")])
+def test_refused(name, command):
+    steps = (C(command), S("-ERR no"), C(command), Raw(b"+OK\r\n1 2\r\n"), Close())
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server)
+        with pytest.raises(error_proto) as caught:
+            getattr(client, name)()
+        assert caught.value.args == (b"-ERR no",)
+        with pytest.raises(error_proto, match="-ERR EOF"):
+            getattr(client, name)()
+        client.close()
+
+
+def test_lines_of_a_user():
+    """Where _longcmd() is overridden, what it returns is taken."""
+
+    class Own(POP3):
+        reply = (b"+OK", (b"1 2", b"3 4"), 10)
+
+        def _longcmd(self, line):
+            return self.reply
+
+    client = Own.__new__(Own)
+    assert client.sizes() == {1: 2, 3: 4}
+    assert client.uids() == {1: b"2", 3: b"4"}
+    client.reply = (b"+OK", ["1 2"], 5)
+    with pytest.raises(TypeError):
+        client.sizes()

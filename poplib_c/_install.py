@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import _thread
 import sys
-from types import ModuleType
-from typing import Any
 
 _NAMES = ("POP3", "POP3_SSL", "error_proto")
 
 _lock = _thread.allocate_lock()
-_undo: tuple[ModuleType | None, dict[str, Any]] | None = None
+# The poplib that was imported before, or None, and what it had under those names.
+_undo = None
 
 
 def install() -> None:

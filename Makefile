@@ -26,9 +26,9 @@ conformance: ## poplib_c beside poplib with random servers (EXAMPLES=200000 SEED
 programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
 	@tools/programs $(PYTEST_ARGS)
 
-bench: ## measure retr() against poplib's
+bench: ## measure beside poplib (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
-	@venv=$$(tools/venv test) && $$venv/bin/python benchmarks/retr.py $(BENCH_ARGS)
+	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
 
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 	@tools/lint

@@ -254,7 +254,8 @@ def public_names_of_core_begin_with_their_file(source):
     ("binding/io.h", "#pragma once\n"),
 )
 def headers_have_include_guards(source):
-    guard = {"core": "POP_", "binding": "BINDING_"}.get(source.room, "POP_TEST_")
+    guards = {"core": "POP_", "binding": "BINDING_", "benchmarks": "BENCH_"}
+    guard = guards.get(source.room, "POP_TEST_")
     guard += f"{source.stem.upper()}_H"
     form = rf"\s*#ifndef {guard}\n#define {guard}\n.*\n#endif\s*"
     if source.suffix == "h" and not re.fullmatch(form, source.code, re.DOTALL):
@@ -299,7 +300,7 @@ def no_function_has_more_than_120_lines(source):
             yield function.line, f"{function.name}() has {function.lines}"
 
 
-STYLE_OF_TESTS_TOO = {
+STYLE_OF_ALL = {
     "headers_have_include_guards",
     "functions_are_laid_out_as_in_pep_7",
     "lines_fit_into_79_columns",
@@ -310,8 +311,8 @@ STYLE_OF_TESTS_TOO = {
 @pytest.mark.parametrize("checker, broken_by", RULES)
 def test_rule(checker, broken_by):
     folders = ["_cpoplib/core", "_cpoplib/binding"]
-    if checker.__name__ in STYLE_OF_TESTS_TOO:
-        folders.append("tests")
+    if checker.__name__ in STYLE_OF_ALL:
+        folders += ["tests", "benchmarks"]
     found = [
         f"{source.path}:{line}: {' '.join(message.split())}"
         for source in read_sources(*folders)

@@ -1,0 +1,104 @@
+"""Measures poplib_c beside poplib and beside what limits both.
+
+    python benchmarks/bench.py [--quick] [--repetitions N] [--docs] [WORKLOAD ...]
+
+A load server on loopback sends mailboxes that are rendered beforehand. For each workload all
+clients first show that they receive the same; then they take turns, A B B A ..., each run in a
+process of its own. Reported are medians of the processor time, user and system, around the
+workload alone; and how many times as much poplib takes.
+"""
+
+import argparse
+import contextlib
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import build
+import table
+from runner import Failure, Runner
+from workloads import GROWTH_LINES, GROWTH_MESSAGES, WORKLOADS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "performance"
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="parts of their names")
+    parser.add_argument("--repetitions", type=int, help="of each client (5; 2 if --quick)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
+    parser.add_argument("--list", action="store_true", help="list the workloads")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance/")
+    arguments = parser.parse_args()
+    if arguments.repetitions is None:
+        arguments.repetitions = 2 if arguments.quick else 5
+    return arguments
+
+
+def select(arguments):
+    chosen = [
+        workload
+        for workload in WORKLOADS
+        if not arguments.workloads
+        or any(part.lower() in workload.name.lower() for part in arguments.workloads)
+    ]
+    return [workload.shortened() for workload in chosen] if arguments.quick else chosen
+
+
+@contextlib.contextmanager
+def ready_runner():
+    with tempfile.TemporaryDirectory(prefix="poplib_c-bench-") as directory:
+        build.module(directory)
+        yield Runner(build.server(directory), build.receiver(directory), directory)
+
+
+def measure(runner, workloads, repetitions):
+    rows = []
+    for workload in workloads:
+        rows.append(runner.measure(workload, repetitions))
+        print(table.in_text(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def measure_growth(runner, quick):
+    mailbox, calls = GROWTH_MESSAGES
+    lines = GROWTH_LINES[:-1] if quick else GROWTH_LINES
+    return list(runner.lines(lines)), runner.messages(mailbox, calls // 10 if quick else calls)
+
+
+def write_docs(rows, growth):
+    import chart
+
+    name = "cpython-" + ".".join(platform.python_version_tuple()[:2])
+    title = f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}"
+    DOCS.mkdir(exist_ok=True)
+    parts = [table.rows_in_rst(rows), table.others_in_rst(rows), table.growth(*growth)]
+    DOCS.joinpath(f"{name}.rst").write_text(f"{title}\n\n" + "\n".join(parts))
+    title = f"{title}: poplib's processor time, as many times poplib_c's"
+    chart.draw(rows, title, DOCS / f"{name}.svg")
+
+
+def main():
+    arguments = parse()
+    workloads = select(arguments)
+    if arguments.list:
+        print(*[workload.name for workload in workloads], sep="\n")
+        return
+    with ready_runner() as runner:
+        rows = measure(runner, workloads, arguments.repetitions)
+        growth = None if arguments.workloads else measure_growth(runner, arguments.quick)
+    print(f"CPython {platform.python_version()}: processor time of one call")
+    print(table.in_text(rows))
+    print(table.others_in_text(rows))
+    if growth is not None:
+        print(table.growth(*growth))
+    if arguments.docs:
+        write_docs(rows, growth)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"error: {failure}")

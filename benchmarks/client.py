@@ -1,0 +1,166 @@
+"""One run of a workload by one client, in a process of its own: a task and a result as JSON.
+
+The task, on standard input: client, port, the workload's fields, and whether to check (what was
+received is hashed, and nothing measured) or to give the time of each tenth of the calls.
+"""
+
+import hashlib
+import json
+import resource
+import sys
+import threading
+import time
+
+from clients import connect
+from workloads import HOST, Workload
+
+
+def processor():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_rss():
+    """Octets of memory this program has used at most."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            for line in status:
+                if line.startswith(b"VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except FileNotFoundError:
+        pass
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+
+
+class Run:
+    def __init__(self, name, port, workload):
+        self.name = name
+        self.port = port
+        self.workload = workload
+
+    def login(self):
+        timeout = self.workload.timeout or None
+        connection = connect(self.name, HOST, self.port, timeout, self.workload.tls)
+        connection.user(self.workload.mailbox)
+        connection.pass_("x")
+        return connection
+
+    def caller(self, connection):
+        """A function that makes the call for message n, with what users do after it."""
+        method = getattr(connection, self.workload.method)
+        if self.workload.method == "top":
+            return lambda number: method(number, 0)
+        if self.workload.method != "retr":
+            return lambda number: method()
+        if self.workload.join:
+            return lambda number: b"\n".join(method(number)[1])
+        return method
+
+    def numbers(self, calls, first=0):
+        """The messages that are asked for, which begin again behind the last."""
+        count = int(self.workload.mailbox.split()[-1])
+        return [n % count + 1 for n in range(first, first + calls)]
+
+    def measure(self, function):
+        """The function's processor and wall time, after garbage of before is gone."""
+        wall, used = time.perf_counter(), processor()
+        function()
+        return {"cpu": processor() - used, "wall": time.perf_counter() - wall}
+
+    def sessions(self):
+        def run():
+            for _ in range(self.workload.calls):
+                self.login().quit()
+
+        return self.measure(run)
+
+    def calls(self):
+        connection = self.login()
+        call = self.caller(connection)
+        numbers = self.numbers(self.workload.calls)
+
+        def run():
+            for number in numbers:
+                call(number)
+
+        result = self.measure(run)
+        connection.quit()
+        return result
+
+    def tenths(self):
+        """Processor seconds of each tenth of the calls."""
+        connection = self.login()
+        call = self.caller(connection)
+        numbers = self.numbers(self.workload.calls)
+        size = len(numbers) // 10
+        result = []
+        for start in range(0, len(numbers), size):
+            used = processor()
+            for number in numbers[start : start + size]:
+                call(number)
+            result.append(processor() - used)
+        connection.quit()
+        return {"tenths": result}
+
+    def in_threads(self):
+        share = self.workload.calls // self.workload.threads
+        connections = [self.login() for _ in range(self.workload.threads)]
+
+        def fetch(index):
+            call = self.caller(connections[index])
+            for number in self.numbers(share, index * share):
+                call(number)
+
+        threads = [
+            threading.Thread(target=fetch, args=(index,)) for index in range(len(connections))
+        ]
+
+        def run():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        result = self.measure(run)
+        for connection in connections:
+            connection.quit()
+        return result
+
+    def check(self):
+        """A hash of all that is received."""
+        digest = hashlib.blake2b()
+        connection = self.login()
+        if self.workload.method == "session":
+            digest.update(connection.quit())
+            return {"hash": digest.hexdigest()}
+        call = self.caller(connection)
+        for number in self.numbers(self.workload.calls):
+            result = call(number)
+            if isinstance(result, tuple):
+                response, lines, octets = result
+                result = b"%b\r\n%b\r\n%d" % (response, b"\r\n".join(lines), octets)
+            digest.update(b"%d:" % len(result))
+            digest.update(result)
+        connection.quit()
+        return {"hash": digest.hexdigest()}
+
+
+def main():
+    task = json.load(sys.stdin)
+    sys.path[:0] = task.pop("path")
+    workload = Workload(**task["workload"])
+    run = Run(task["client"], task["port"], workload)
+    if task["what"] != "measure":
+        result = getattr(run, task["what"])()
+    elif workload.method == "session":
+        result = run.sessions()
+    elif workload.threads > 1:
+        result = run.in_threads()
+    else:
+        result = run.calls()
+    json.dump({**result, "rss": peak_rss()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What is measured, and how much less it should cost than with poplib."""
+
+from dataclasses import dataclass, replace
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Calls of one method on one connection, or what happens around a connection."""
+
+    name: str
+    method: str  # noop, list, uidl, retr, top; "session" and "import" have no method
+    mailbox: str = "1k x 1"
+    calls: int = 1
+    goal: float = 0.0  # poplib's processor time, as many times ours; 0: none is set
+    tls: bool = False
+    join: bool = False  # b"\n".join(lines) after each
+    timeout: float = 0.0  # of the socket, in seconds; 0: none
+    threads: int = 1  # each with a connection, and its share of the calls
+    delay: int = 0  # milliseconds of a round trip
+    quick: int = 0  # calls with --quick; 0: a tenth
+
+    @property
+    def clients(self):
+        """Who can run it: the limits know commands alone, and the ones in C no more than those."""
+        names = ["poplib", "poplib_c"]
+        if self.method not in ("session", "import"):
+            names += ["list", "python"]
+            if self.threads == 1 and not (self.join or self.timeout or self.delay):
+                names += ["split", "receive"]
+        return names
+
+    @property
+    def multiline(self):
+        return self.method != "noop"
+
+    @property
+    def template(self):
+        """The command for the receiver in C."""
+        arguments = {"retr": " %zu", "top": " %zu 0"}.get(self.method, "")
+        return self.method.upper() + arguments
+
+    def shortened(self):
+        return replace(self, calls=self.quick or max(1, self.calls // 10))
+
+
+LISTING = "1k x 200000"
+SMALL, MIDDLE, LARGE = "2k x 10000", "20k x 2000", "20M x 20"
+
+
+def _variants():
+    plain = [
+        Workload("NOOP", "noop", calls=20000, goal=1.4),
+        Workload("LIST of 200,000", "list", LISTING, 5, goal=9, quick=1),
+        Workload("UIDL of 200,000", "uidl", LISTING, 5, goal=9, quick=1),
+        Workload("TOP n 0", "top", SMALL, 10000, goal=1.9),
+        Workload("RETR 2 kB", "retr", SMALL, 10000, goal=2.5),
+        Workload("RETR 20 kB", "retr", MIDDLE, 2000, goal=7.5),
+        Workload("RETR 20 MB", "retr", LARGE, 20, goal=5.5, quick=1),
+    ]
+    retr = [workload for workload in plain if workload.method == "retr"]
+    goals = {SMALL: 1.8, MIDDLE: 0.0, LARGE: 5.0}
+    yield Workload("import", "import", goal=5)
+    yield Workload("connect, login, quit", "session", calls=500, goal=1.1)
+    yield Workload("connect, login, quit, TLS", "session", calls=100, goal=1.1, tls=True)
+    yield from plain
+    for each in retr:
+        yield replace(each, name=f"{each.name}, join", join=True, goal=0.0)
+    for each in retr:
+        yield replace(each, name=f"{each.name}, TLS", tls=True, goal=goals[each.mailbox])
+    for each in plain:
+        if each.method in ("noop", "retr"):
+            yield replace(each, name=f"{each.name}, timeout", timeout=60.0)
+    yield Workload("RETR 20 kB, 8 threads", "retr", MIDDLE, 4000, goal=7, threads=8)
+    yield Workload("RETR 2 kB, 20 ms away", "retr", SMALL, 50, delay=20)
+
+
+WORKLOADS = list(_variants())
+
+# Numbers of lines in one reply, for the cost of a line.
+GROWTH_LINES = (10_000, 100_000, 1_000_000, 10_000_000)
+# Messages fetched on one connection, and the cost of each of its tenths.
+GROWTH_MESSAGES = ("2k x 10000", 50_000)

@@ -3,10 +3,10 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED
 
-.PHONY: help demo test test-all conformance programs bench lint sanitize clean
+.PHONY: help demo test test-all conformance programs bench bench-regress lint sanitize clean
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
 
 demo: ## build, then a POP3 session with a server on this machine, explained
 	@tools/system-packages build
@@ -29,6 +29,10 @@ programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on popli
 bench: ## measure beside poplib (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-regress: ## instructions of core/, now and at the last commit (BENCH_ARGS="--base main")
+	@tools/system-packages build regress
+	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
 
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 	@tools/lint

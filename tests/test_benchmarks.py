@@ -9,6 +9,7 @@ import pytest
 
 import build
 import loadserver
+import regress
 import table
 from clients import connect
 from runner import Row, in_turns
@@ -177,3 +178,9 @@ def test_table():
     threads.wall = {"poplib": 2, "poplib alone": 1, "poplib_c": 1, "poplib_c alone": 1.8}
     assert "1.80" in table.others_in_text([threads])
     assert table.others_in_rst([threads]).splitlines()[-1].split() == ["-", "yes"]
+
+
+def test_regress_fails_on_more_instructions(capsys):
+    assert regress.report([("NOOP", 100, 104), ("LIST", 100, 50)])
+    assert not regress.report([("NOOP", 100, 106), ("LIST", 100, 50)])
+    assert "+6.0%" in capsys.readouterr().out

@@ -1,0 +1,106 @@
+"""Compares the instructions that core/ takes with those of an earlier commit.
+
+    python benchmarks/regress.py [--base COMMIT]
+
+Both are built with the same compiler and run under callgrind, over replies in memory. Without
+--base it is the last commit, or the one before it if core/ is as committed. More instructions by
+5 % for any workload are an error.
+"""
+
+import argparse
+import contextlib
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import build
+
+ROOT = Path(__file__).resolve().parents[1]
+DRIVER = "benchmarks/coredriver.c"
+WORKLOADS = [("noop", "NOOP", 1000), ("list", "LIST of 200,000", 2), ("retr", "RETR 20 kB", 100)]
+LIMIT = 0.05
+
+
+def git(*arguments):
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    ).stdout
+
+
+def choose_base():
+    changed = git("status", "--porcelain", "--", "_cpoplib/core").strip()
+    return "HEAD" if changed else "HEAD~1"
+
+
+@contextlib.contextmanager
+def checkout(commit):
+    """A folder with that commit's files."""
+    with tempfile.TemporaryDirectory(prefix="poplib_c-regress-") as directory:
+        tree = Path(directory, "tree")
+        git("worktree", "add", "--quiet", "--detach", str(tree), commit)
+        try:
+            yield tree
+        finally:
+            git("worktree", "remove", "--force", str(tree))
+
+
+def compile_driver(driver, tree, directory, name):
+    core = sorted(Path(tree, "_cpoplib", "core").glob("*.c"))
+    include = f"-I{tree / '_cpoplib'}"
+    return build.program(name, [driver, *core], directory, include, "-DNDEBUG")
+
+
+def compile_base(tree, directory):
+    """With today's driver, or the commit's own if it has another interface."""
+    try:
+        return compile_driver(ROOT / DRIVER, tree, directory, "base")
+    except subprocess.CalledProcessError:
+        print("The driver does not fit that core/: its own is used.", file=sys.stderr)
+        return compile_driver(tree / DRIVER, tree, directory, "base")
+
+
+def count_instructions(program, workload, times):
+    """Of one exchange."""
+    output = program.with_suffix(".callgrind")
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"]
+    command += ["--collect-atstart=no", "--toggle-collect=drive", "--quiet"]
+    command += [str(program), workload, str(times)]
+    subprocess.run(command, check=True, timeout=600)
+    return int(re.search(r"^totals: (\d+)", output.read_text(), re.MULTILINE)[1]) / times
+
+
+def compare(base, now):
+    """(name, instructions of the base, of now) for each workload."""
+    for workload, name, times in WORKLOADS:
+        yield name, *(count_instructions(program, workload, times) for program in (base, now))
+
+
+def report(results):
+    """Print them; whether none has become slower than allowed."""
+    fine = True
+    for name, before, after in results:
+        change = after / before - 1
+        fine = fine and change <= LIMIT
+        print(f"{name:20}{before:14,.0f}{after:14,.0f}{change:+9.1%}", flush=True)
+    return fine
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--base", help="the commit to compare with")
+    base = parser.parse_args().base or choose_base()
+    with tempfile.TemporaryDirectory() as directory, checkout(base) as tree:
+        print(f"instructions of one exchange, {base} and now")
+        programs = (
+            compile_base(tree, directory),
+            compile_driver(ROOT / DRIVER, ROOT, directory, "now"),
+        )
+        if not report(compare(*programs)):
+            sys.exit(f"error: more than {LIMIT:.0%} slower")
+
+
+if __name__ == "__main__":
+    main()

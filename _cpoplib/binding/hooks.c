@@ -13,9 +13,7 @@ hook_is_own(POP3Object *self, enum hook hook)
     if (type->tp_getattro != PyObject_GenericGetAttr) {
         return 0;
     }
-    if (PyObject_GetOptionalAttr((PyObject *)type, name, &found) < 0) {
-        return -1;
-    }
+    found = pycompat_lookup(type, name);
     Py_XDECREF(found);
     if (found != state->own_hook[hook]) {
         return 0;

@@ -22,17 +22,18 @@ module_state_of_type(PyTypeObject *type)
 static PyObject *
 get_package(struct module_state *state)
 {
-    PyObject *package = PyImport_GetModule(state->name.package);
+    PyObject *package = PyDict_GetItemWithError(PyImport_GetModuleDict(),
+                                                state->name.package);
 
     if (package == NULL && PyErr_Occurred()) {
         return NULL;
     }
     /* At exit, sys.modules is emptied before the last objects go. */
     if (package == NULL || package == Py_None) {
-        Py_XDECREF(package);
         return state->package != NULL ? Py_NewRef(state->package)
                                       : PyImport_Import(state->name.package);
     }
+    Py_INCREF(package);
     if (package != state->package) {
         Py_XSETREF(state->package, Py_NewRef(package));
     }

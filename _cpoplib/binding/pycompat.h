@@ -118,4 +118,17 @@ PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **value)
 
 #endif
 
+/* What a class has under that name, found as its instances find it: not bound,
+   a new reference, or NULL without an exception.  PyObject_GetAttr() would ask
+   the metaclass first. */
+static inline PyObject *
+pycompat_lookup(PyTypeObject *type, PyObject *name)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    return Py_XNewRef(_PyType_Lookup(type, name));
+#else
+    return _PyType_LookupRef(type, name);
+#endif
+}
+
 #endif

@@ -22,9 +22,7 @@ pysocket_has_own(PyObject *sock, PyObject *name, PyObject *own,
     if (type->tp_getattro != getattro) {
         return 0;
     }
-    if (PyObject_GetOptionalAttr((PyObject *)type, name, &found) < 0) {
-        return -1;
-    }
+    found = pycompat_lookup(type, name);
     Py_XDECREF(found);
     if (found != own || type->tp_dictoffset == 0) {
         return found == own;

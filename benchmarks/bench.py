@@ -63,7 +63,9 @@ def measure(runner, workloads, repetitions):
 
 def measure_growth(runner, quick):
     mailbox, calls = GROWTH_MESSAGES
-    return list(runner.lines(GROWTH_LINES)), runner.messages(mailbox, calls // 10 if quick else calls)
+    return list(runner.lines(GROWTH_LINES)), runner.messages(
+        mailbox, calls // 10 if quick else calls
+    )
 
 
 def write_docs(rows, growth):

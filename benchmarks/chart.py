@@ -27,6 +27,6 @@ def draw(rows, title, path):
     axes.set_xlim(0.9)
     axes.grid(axis="x", linewidth=0.3)
     axes.set_title(title)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, frameon=False)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)

@@ -37,16 +37,17 @@ get_step(POP3Object *self, PyObject **file, int *failed)
     return *file == NULL ? NULL : pop3_step_of(self, *file);
 }
 
-/* What step_check() raises. */
+/* What check(), one of step.h's, raises. */
 static int
-check_step(POP3Object *self)
+check_step(POP3Object *self,
+           int (*check)(struct module_state *, const struct step *))
 {
     PyObject *file;
     int failed;
     struct step *step = get_step(self, &file, &failed);
 
     if (step != NULL) {
-        failed = step_check(self->state, step);
+        failed = check(self->state, step);
     }
     Py_XDECREF(file);
     return failed ? -1 : 0;
@@ -96,7 +97,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (check_step(self) < 0) {
+    if (check_step(self, step_check) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);
@@ -266,13 +267,13 @@ check_stream(POP3Object *self, ReaderObject *reader)
     int own;
 
     if (reader == NULL) {
-        return check_step(self);
+        return check_step(self, step_check_at_rest);
     }
     own = replies_are_own(self);
     if (own > 0) {
         return stream_check_at_rest(reader);
     }
-    return own < 0 ? -1 : step_check(self->state, &reader->step);
+    return own < 0 ? -1 : step_check_at_rest(self->state, &reader->step);
 }
 
 /* Nothing else is under way: 0 and, if .file is an open Reader, that. */
@@ -307,19 +308,6 @@ settle(POP3Object *self)
     return failed ? -1 : 0;
 }
 
-/* What reading raises if close() in another thread has come before it is none
-   of what a connection raises that was closed long ago. */
-static void
-explain_failure(const ReaderObject *reader)
-{
-    if (reader != NULL && reader_was_taken_away(reader) &&
-        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
-         PyErr_ExceptionMatches(PyExc_ValueError))) {
-        PyErr_Clear();
-        errors_raise_closed_meanwhile();
-    }
-}
-
 PyObject *
 dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
                   dialogue_get get, void *context)
@@ -337,7 +325,7 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
         self->phase = PHASE_REST;
         self->reply_limit = POP_NO_LIMIT;
         if (reply == NULL) {
-            explain_failure(reader);
+            reader_explain_failure(reader);
         }
         else if (settle(self) < 0) {
             Py_CLEAR(reply);

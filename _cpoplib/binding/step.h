@@ -44,4 +44,8 @@ void step_note_exception(struct module_state *state, struct step *step);
    broke; else error_proto. */
 int step_check(struct module_state *state, const struct step *step);
 
+/* The same before a command begins; where the connection broke, sending tells.
+ */
+int step_check_at_rest(struct module_state *state, const struct step *step);
+
 #endif

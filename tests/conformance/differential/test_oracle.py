@@ -77,10 +77,6 @@ ROWS = [
     (("out_of_step",), example(Step("noop", (), line(LONG)), LOUD, Step("_getresp"), hooks=HOOKS)),
     (("out_of_step",), example(Step("noop", (), line(LONG)), Step("file.readline"))),
     (("out_of_step",), example(Step("noop", (), line(LONG)), Step("_putline", (b"A",), OK))),
-    (
-        ("out_of_step",),
-        example(Step("noop", (), Reply((), "reset")), Step("noop"), wire="foreign"),
-    ),
     (("out_of_step", "quit_releases"), example(Step("list", (), line(LONG)), QUIT)),
     (("unasked_reply",), example(Step("noop", (), line(b"+OK", b"+OK")), Step("stat", (), OK))),
     (("unasked_reply",), example(Step("noop"), greeting=line(b"+OK", b"-ERR 'a\"", b"b"))),

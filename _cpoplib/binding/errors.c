@@ -110,6 +110,13 @@ raise_imported(const char *module_name, const char *name, const char *text)
     }
 }
 
+void
+errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length)
+{
+    PyErr_Format(PyExc_OSError, "write() returned %zd for %zd octets", written,
+                 length);
+}
+
 PyObject *
 errors_socket_timeout(struct module_state *state)
 {

@@ -40,6 +40,9 @@ void errors_raise_unsupported(const char *text);
 /* recv_into() of a socket-like object has returned nonsense. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
 
+/* write() of a file has returned nonsense. */
+void errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length);
+
 /* socket.timeout, borrowed; NULL and an exception. */
 PyObject *errors_socket_timeout(struct module_state *state);
 

@@ -152,10 +152,7 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
         return -1;
     }
     if (written <= 0 || written > left) {
-        PyErr_Format(PyExc_OSError,
-                     "write() of the file should have written up to %zd "
-                     "octets, it returned %zd",
-                     left, written);
+        errors_raise_bad_write(written, left);
         return -1;
     }
     return written;

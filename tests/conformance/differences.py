@@ -10,7 +10,7 @@ import poplib
 
 DIFFERENCES = {
     "timeout_default": "inspect shows the default of timeout as `...`, not as an anonymous object",
-    "max_line_option": "max_line is a keyword-only argument, set_options() a method",
+    "own_calls": "options by keyword only, whole messages, listings as dicts and `with` are ours",
     "control_characters": "a command with a control character is a ValueError, nothing is sent",
     "malformed_stat": "stat() raises error_proto for a reply that is no drop listing",
     "long_message_lines": "message lines may be longer than _MAXLINE, up to max_line",

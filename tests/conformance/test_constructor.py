@@ -247,20 +247,29 @@ def test_default_of_timeout_in_the_signature(pop, ours):
         assert default is OMITTED
 
 
-@pytest.mark.differs("max_line_option")
-def test_max_line_is_keyword_only(pop, ours, unconnected):
+OWN_CALLS = ["set_options", "retr_bytes", "top_bytes", "retr_into", "sizes", "uids", "__enter__"]
+
+
+@pytest.mark.differs("own_calls")
+def test_own_calls(pop, ours):
+    assert [name for name in OWN_CALLS if hasattr(pop.POP3, name)] == (OWN_CALLS if ours else [])
+
+
+@pytest.mark.differs("own_calls")
+@pytest.mark.parametrize("option, default", [("max_line", 16 * 1024 * 1024), ("max_size", None)])
+def test_options_are_keyword_only(pop, ours, unconnected, option, default):
     if not ours:
-        assert not hasattr(pop.POP3, "set_options")
         with pytest.raises(TypeError):
-            unconnected("mail.example.org", max_line=4096)
+            unconnected("mail.example.org", **{option: 4096})
         return
-    parameter = inspect.signature(pop.POP3).parameters["max_line"]
-    assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    assert parameter.default == 16 * 1024 * 1024
-    client = unconnected("mail.example.org", max_line=4096)
-    assert client.set_options(max_line=8192) is None
-    assert not hasattr(client, "max_line")
-    for wrong in ({"max_line": "long"}, {"max_lines": 1}):
+    for cls in (pop.POP3, pop.POP3_SSL):
+        parameter = inspect.signature(cls).parameters[option]
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameter.default == default
+    client = unconnected("mail.example.org", **{option: 4096})
+    assert client.set_options(**{option: 8192}) is None
+    assert not hasattr(client, option)
+    for wrong in ({option: "long"}, {option + "s": 1}):
         with pytest.raises(TypeError):
             client.set_options(**wrong)
     with pytest.raises(TypeError):

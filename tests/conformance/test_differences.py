@@ -264,7 +264,7 @@ def test_long_message_line_through_a_double(pop, offline, ours):
 
 
 @through("plain", "tls")
-@pytest.mark.differs("max_line_option")
+@pytest.mark.differs("own_calls")
 @pytest.mark.parametrize("way", ["constructor", "set_options"])
 @pytest.mark.parametrize(
     "limit, longest", [(4096, 4096), (2049, 2049), (100, 2048), (16 * 1024 * 1024, None)]
@@ -288,7 +288,7 @@ def test_max_line(pop, talk, ours, way, limit, longest):
 
 
 @through("plain", "tls")
-@pytest.mark.differs("max_line_option")
+@pytest.mark.differs("own_calls")
 def test_no_max_line(pop, talk, ours):
     if not ours:
         assert not hasattr(pop.POP3, "set_options")

@@ -96,22 +96,27 @@ def test_a_limit_at_the_edge_of_the_data(way):
         client.close()
 
 
+any_option = pytest.mark.parametrize("option", ["max_line", "max_size"])
+
+
+@any_option
 @pytest.mark.parametrize("setting", ["2", 2.5, [2], object()])
-def test_max_line_of_a_wrong_type(setting):
+def test_limit_of_a_wrong_type(option, setting):
     client = POP3.__new__(POP3)
-    with pytest.raises(TypeError, match="max_line must be an int"):
-        client.set_options(max_line=setting)
-    with pytest.raises(TypeError, match="max_line must be an int"):
-        POP3("mail.invalid", max_line=setting)
+    with pytest.raises(TypeError, match=f"{option} must be an int"):
+        client.set_options(**{option: setting})
+    with pytest.raises(TypeError, match=f"{option} must be an int"):
+        POP3("mail.invalid", **{option: setting})
 
 
+@any_option
 @pytest.mark.parametrize("setting", [0, -1, -(2**31)])
-def test_max_line_that_is_not_positive(setting):
+def test_limit_that_is_not_positive(option, setting):
     client = POP3.__new__(POP3)
-    with pytest.raises(ValueError, match="max_line must be positive"):
-        client.set_options(max_line=setting)
-    with pytest.raises(ValueError, match="max_line must be positive"):
-        POP3("mail.invalid", max_line=setting)
+    with pytest.raises(ValueError, match=f"{option} must be positive"):
+        client.set_options(**{option: setting})
+    with pytest.raises(ValueError, match=f"{option} must be positive"):
+        POP3("mail.invalid", **{option: setting})
 
 
 def test_a_wrong_max_line_changes_nothing():

@@ -18,12 +18,25 @@ module_state_of_type(PyTypeObject *type)
     return module == NULL ? NULL : PyModule_GetState(module);
 }
 
+/* The package in sys.modules, borrowed; NULL, perhaps with an exception.
+   PyImport_GetModule() would look for an import under way as well, which takes
+   longer than all the rest. */
+static PyObject *
+find_package(struct module_state *state)
+{
+    PyObject *modules = PySys_GetObject("modules");
+
+    if (modules == NULL || !PyDict_Check(modules)) {
+        return NULL;
+    }
+    return PyDict_GetItemWithError(modules, state->name.package);
+}
+
 /* The package, as a new reference. */
 static PyObject *
 get_package(struct module_state *state)
 {
-    PyObject *package = PyDict_GetItemWithError(PyImport_GetModuleDict(),
-                                                state->name.package);
+    PyObject *package = find_package(state);
 
     if (package == NULL && PyErr_Occurred()) {
         return NULL;

@@ -4,258 +4,8 @@
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/replies.h"
+#include "binding/sending.h"
 #include "binding/stream.h"
-#include "binding/trace.h"
-#include "core/command.h"
-
-/* .file if it is an open Reader, as a new reference; otherwise NULL, with an
-   exception if *failed. */
-static ReaderObject *
-get_reader(POP3Object *self, int *failed)
-{
-    PyObject *file;
-
-    *failed = PyObject_GetOptionalAttr((PyObject *)self,
-                                       self->state->name.file, &file) < 0;
-    if (file != NULL &&
-        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
-        Py_CLEAR(file);
-    }
-    return (ReaderObject *)file;
-}
-
-/* What is known of the stream that .file reads from; *file keeps it, or is
-   NULL as the result is. */
-static struct step *
-get_step(POP3Object *self, PyObject **file, int *failed)
-{
-    *failed = PyObject_GetOptionalAttr((PyObject *)self,
-                                       self->state->name.file, file) < 0;
-    if (*file == Py_None) {
-        Py_CLEAR(*file);
-    }
-    return *file == NULL ? NULL : pop3_step_of(self, *file);
-}
-
-/* What check(), one of step.h's, raises. */
-static int
-check_step(POP3Object *self,
-           int (*check)(struct module_state *, const struct step *))
-{
-    PyObject *file;
-    int failed;
-    struct step *step = get_step(self, &file, &failed);
-
-    if (step != NULL) {
-        failed = check(self->state, step);
-    }
-    Py_XDECREF(file);
-    return failed ? -1 : 0;
-}
-
-/* --- _putline ----------------------------------------------------------- */
-
-/* sock.sendall(data), in whose midst no other command may be sent. */
-static PyObject *
-call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
-{
-    PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
-    PyObject *result;
-
-    if (sendall == NULL) {
-        return NULL;
-    }
-    self->phase = PHASE_SENDING;
-    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
-    self->phase = PHASE_REST;
-    Py_DECREF(sendall);
-    return result;
-}
-
-/* How much a failed sendall() has sent is not known. */
-static void
-note_sent_in_part(POP3Object *self)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-    PyObject *file;
-    int failed;
-    struct step *step = get_step(self, &file, &failed);
-
-    PyErr_SetRaisedException(pending);
-    if (step != NULL && !step_break(step)) {
-        step_leave(step, "a command was sent in part");
-    }
-    Py_XDECREF(file);
-}
-
-/* sock.sendall(line + CRLF) of any socket that .file does not read from;
-   `reader` is .file if that is a Reader, which waits for the answer. */
-static int
-send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
-             PyObject *line)
-{
-    PyObject *data;
-    PyObject *result;
-
-    if (check_step(self, step_check) < 0) {
-        return -1;
-    }
-    data = PyNumber_Add(line, self->state->crlf);
-    if (data == NULL) {
-        return -1;
-    }
-    result = call_sendall(self, sock, data);
-    Py_DECREF(data);
-    if (result == NULL) {
-        note_sent_in_part(self);
-        return -1;
-    }
-    Py_DECREF(result);
-    if (reader != NULL) {
-        reader->unanswered++;
-    }
-    return 0;
-}
-
-static int
-send_by_reader(ReaderObject *reader, PyObject *line)
-{
-    Py_buffer view;
-    int result;
-
-    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
-        return -1;
-    }
-    result = stream_send(reader, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
-    return result;
-}
-
-static int
-send_line(POP3Object *self, PyObject *line)
-{
-    int failed;
-    ReaderObject *reader = get_reader(self, &failed);
-    PyObject *sock = NULL;
-    int result = -1;
-
-    if (!failed) {
-        sock = pop3_get_sock(self, "sendall");
-    }
-    if (sock == NULL) {
-        Py_XDECREF(reader);
-        return -1;
-    }
-    if (reader != NULL && reader->sock == sock &&
-        (PyBytes_Check(line) || PyByteArray_Check(line))) {
-        result = send_by_reader(reader, line);
-    }
-    else {
-        result = send_foreign(self, reader, sock, line);
-    }
-    Py_XDECREF(reader);
-    Py_DECREF(sock);
-    return result;
-}
-
-static PyObject *
-putline_own(POP3Object *self, PyObject *line)
-{
-    int verbose;
-
-    if (pop3_check_rest(self) < 0) {
-        return NULL;
-    }
-    verbose = trace_is_verbose(self);
-    if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
-        return NULL;
-    }
-    if (trace_audit_putline(self, line) < 0 || send_line(self, line) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-putline(POP3Object *self, PyObject *line)
-{
-    int own = hook_is_own(self, HOOK_PUTLINE);
-
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? putline_own(self, line) : hook_call(self, HOOK_PUTLINE, line);
-}
-
-/* --- _putcmd ------------------------------------------------------------ */
-
-/* bytes(line, self.encoding). */
-static PyObject *
-encode(POP3Object *self, PyObject *line)
-{
-    PyObject *encoding;
-    PyObject *bytes;
-
-    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
-    if (encoding == NULL) {
-        return NULL;
-    }
-    if (PyUnicode_CheckExact(line) && PyUnicode_CheckExact(encoding) &&
-        PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0) {
-        bytes = PyUnicode_AsUTF8String(line);
-    }
-    else {
-        bytes = PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
-                                             encoding, NULL);
-    }
-    Py_DECREF(encoding);
-    return bytes;
-}
-
-static PyObject *
-putcmd_own(POP3Object *self, PyObject *line)
-{
-    PyObject *bytes;
-    PyObject *result = NULL;
-    enum pop_status status;
-    int on;
-
-    if (pop3_check_rest(self) < 0) {
-        return NULL;
-    }
-    on = trace_is_on(self);
-    if (on < 0 || (on > 0 && trace_print("*cmd*", line) < 0)) {
-        return NULL;
-    }
-    bytes = encode(self, line);
-    if (bytes == NULL) {
-        return NULL;
-    }
-    status = pop_command_check(PyBytes_AS_STRING(bytes),
-                               (size_t)PyBytes_GET_SIZE(bytes));
-    if (status == POP_OK) {
-        result = putline(self, bytes);
-    }
-    else {
-        errors_raise(self->state, status, NULL);
-    }
-    Py_DECREF(bytes);
-    return result;
-}
-
-static int
-putcmd(POP3Object *self, PyObject *line)
-{
-    int own = hook_is_own(self, HOOK_PUTCMD);
-    PyObject *result;
-
-    if (own < 0) {
-        return -1;
-    }
-    result = own ? putcmd_own(self, line) : hook_call(self, HOOK_PUTCMD, line);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
 
 /* --- _shortcmd and _longcmd --------------------------------------------- */
 
@@ -267,7 +17,7 @@ check_stream(POP3Object *self, ReaderObject *reader)
     int own;
 
     if (reader == NULL) {
-        return check_step(self, step_check_at_rest);
+        return sending_check_step(self, step_check_at_rest);
     }
     own = replies_are_own(self);
     if (own > 0) {
@@ -286,7 +36,7 @@ check_at_rest(POP3Object *self, ReaderObject **reader)
     if (pop3_check_rest(self) < 0) {
         return -1;
     }
-    *reader = get_reader(self, &failed);
+    *reader = sending_reader(self, &failed);
     if (failed || check_stream(self, *reader) < 0) {
         Py_CLEAR(*reader);
         return -1;
@@ -299,13 +49,26 @@ static int
 settle(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = get_reader(self, &failed);
+    ReaderObject *reader = sending_reader(self, &failed);
 
     if (reader != NULL) {
         reader->unanswered = 0;
         Py_DECREF(reader);
     }
     return failed ? -1 : 0;
+}
+
+/* What reading raises if close() in another thread has come before it is none
+   of what a connection raises that was closed long ago. */
+static void
+explain_failure(const ReaderObject *reader)
+{
+    if (reader != NULL && reader_was_taken_away(reader) &&
+        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
+         PyErr_ExceptionMatches(PyExc_ValueError))) {
+        PyErr_Clear();
+        errors_raise_closed_meanwhile();
+    }
 }
 
 PyObject *
@@ -318,14 +81,14 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
     if (check_at_rest(self, &reader) < 0) {
         return NULL;
     }
-    if (putcmd(self, line) == 0) {
+    if (sending_putcmd(self, line) == 0) {
         self->phase = phase;
         self->reply_limit = replies_limit(line);
         reply = get(self, context);
         self->phase = PHASE_REST;
         self->reply_limit = POP_NO_LIMIT;
         if (reply == NULL) {
-            reader_explain_failure(reader);
+            explain_failure(reader);
         }
         else if (settle(self) < 0) {
             Py_CLEAR(reply);
@@ -440,7 +203,8 @@ static PyObject *
 pop3__putline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
               PyObject *kwnames)
 {
-    return run_method("POP3._putline", putline_own, op, args, nargs, kwnames);
+    return run_method("POP3._putline", sending_putline_own, op, args, nargs,
+                      kwnames);
 }
 
 PyDoc_STRVAR(putcmd_doc,
@@ -455,7 +219,8 @@ static PyObject *
 pop3__putcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
              PyObject *kwnames)
 {
-    return run_method("POP3._putcmd", putcmd_own, op, args, nargs, kwnames);
+    return run_method("POP3._putcmd", sending_putcmd_own, op, args, nargs,
+                      kwnames);
 }
 
 PyDoc_STRVAR(shortcmd_doc,

@@ -64,12 +64,6 @@ int reader_check_open(ReaderObject *self);
 /* Whether another thread has closed it. */
 bool reader_was_taken_away(const ReaderObject *self);
 
-/* What reading raises if close() in another thread has come before it is none
-   of what a connection raises that was closed long ago: then the pending
-   exception becomes another one.  `self`, which may be NULL, was the Reader
-   before. */
-void reader_explain_failure(const ReaderObject *self);
-
 /* Records that a line was read as the answer to the oldest command. */
 void reader_answer(ReaderObject *self);
 

@@ -185,17 +185,6 @@ reader_was_taken_away(const ReaderObject *self)
     return self->closed && self->closer != PyThread_get_thread_ident();
 }
 
-void
-reader_explain_failure(const ReaderObject *self)
-{
-    if (self != NULL && reader_was_taken_away(self) &&
-        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
-         PyErr_ExceptionMatches(PyExc_ValueError))) {
-        PyErr_Clear();
-        errors_raise_closed_meanwhile();
-    }
-}
-
 /* --- answers and failures ----------------------------------------------- */
 
 void

@@ -1,0 +1,255 @@
+#include "binding/sending.h"
+
+#include "binding/errors.h"
+#include "binding/hooks.h"
+#include "binding/stream.h"
+#include "binding/trace.h"
+#include "core/command.h"
+
+ReaderObject *
+sending_reader(POP3Object *self, int *failed)
+{
+    PyObject *file;
+
+    *failed = PyObject_GetOptionalAttr((PyObject *)self,
+                                       self->state->name.file, &file) < 0;
+    if (file != NULL &&
+        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
+        Py_CLEAR(file);
+    }
+    return (ReaderObject *)file;
+}
+
+/* What is known of the stream that .file reads from; *file keeps it, or is
+   NULL as the result is. */
+static struct step *
+get_step(POP3Object *self, PyObject **file, int *failed)
+{
+    *failed = PyObject_GetOptionalAttr((PyObject *)self,
+                                       self->state->name.file, file) < 0;
+    if (*file == Py_None) {
+        Py_CLEAR(*file);
+    }
+    return *file == NULL ? NULL : pop3_step_of(self, *file);
+}
+
+int
+sending_check_step(POP3Object *self,
+                   int (*check)(struct module_state *, const struct step *))
+{
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    if (step != NULL) {
+        failed = check(self->state, step);
+    }
+    Py_XDECREF(file);
+    return failed ? -1 : 0;
+}
+
+/* --- _putline ----------------------------------------------------------- */
+
+/* sock.sendall(data), in whose midst no other command may be sent. */
+static PyObject *
+call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
+{
+    PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
+    PyObject *result;
+
+    if (sendall == NULL) {
+        return NULL;
+    }
+    self->phase = PHASE_SENDING;
+    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+    self->phase = PHASE_REST;
+    Py_DECREF(sendall);
+    return result;
+}
+
+/* How much a failed sendall() has sent is not known. */
+static void
+note_sent_in_part(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    PyErr_SetRaisedException(pending);
+    if (step != NULL && !step_break(step)) {
+        step_leave(step, "a command was sent in part");
+    }
+    Py_XDECREF(file);
+}
+
+/* sock.sendall(line + CRLF) of any socket that .file does not read from;
+   `reader` is .file if that is a Reader, which waits for the answer. */
+static int
+send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
+             PyObject *line)
+{
+    PyObject *data;
+    PyObject *result;
+
+    if (sending_check_step(self, step_check) < 0) {
+        return -1;
+    }
+    data = PyNumber_Add(line, self->state->crlf);
+    if (data == NULL) {
+        return -1;
+    }
+    result = call_sendall(self, sock, data);
+    Py_DECREF(data);
+    if (result == NULL) {
+        note_sent_in_part(self);
+        return -1;
+    }
+    Py_DECREF(result);
+    if (reader != NULL) {
+        reader->unanswered++;
+    }
+    return 0;
+}
+
+static int
+send_by_reader(ReaderObject *reader, PyObject *line)
+{
+    Py_buffer view;
+    int result;
+
+    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    result = stream_send(reader, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return result;
+}
+
+static int
+send_line(POP3Object *self, PyObject *line)
+{
+    int failed;
+    ReaderObject *reader = sending_reader(self, &failed);
+    PyObject *sock = NULL;
+    int result = -1;
+
+    if (!failed) {
+        sock = pop3_get_sock(self, "sendall");
+    }
+    if (sock == NULL) {
+        Py_XDECREF(reader);
+        return -1;
+    }
+    if (reader != NULL && reader->sock == sock &&
+        (PyBytes_Check(line) || PyByteArray_Check(line))) {
+        result = send_by_reader(reader, line);
+    }
+    else {
+        result = send_foreign(self, reader, sock, line);
+    }
+    Py_XDECREF(reader);
+    Py_DECREF(sock);
+    return result;
+}
+
+PyObject *
+sending_putline_own(POP3Object *self, PyObject *line)
+{
+    int verbose;
+
+    if (pop3_check_rest(self) < 0) {
+        return NULL;
+    }
+    verbose = trace_is_verbose(self);
+    if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
+        return NULL;
+    }
+    if (trace_audit_putline(self, line) < 0 || send_line(self, line) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+putline(POP3Object *self, PyObject *line)
+{
+    int own = hook_is_own(self, HOOK_PUTLINE);
+
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? sending_putline_own(self, line)
+               : hook_call(self, HOOK_PUTLINE, line);
+}
+
+/* --- _putcmd ------------------------------------------------------------ */
+
+/* bytes(line, self.encoding). */
+static PyObject *
+encode(POP3Object *self, PyObject *line)
+{
+    PyObject *encoding;
+    PyObject *bytes;
+
+    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
+    if (encoding == NULL) {
+        return NULL;
+    }
+    if (PyUnicode_CheckExact(line) && PyUnicode_CheckExact(encoding) &&
+        PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0) {
+        bytes = PyUnicode_AsUTF8String(line);
+    }
+    else {
+        bytes = PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
+                                             encoding, NULL);
+    }
+    Py_DECREF(encoding);
+    return bytes;
+}
+
+PyObject *
+sending_putcmd_own(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes;
+    PyObject *result = NULL;
+    enum pop_status status;
+    int on;
+
+    if (pop3_check_rest(self) < 0) {
+        return NULL;
+    }
+    on = trace_is_on(self);
+    if (on < 0 || (on > 0 && trace_print("*cmd*", line) < 0)) {
+        return NULL;
+    }
+    bytes = encode(self, line);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    status = pop_command_check(PyBytes_AS_STRING(bytes),
+                               (size_t)PyBytes_GET_SIZE(bytes));
+    if (status == POP_OK) {
+        result = putline(self, bytes);
+    }
+    else {
+        errors_raise(self->state, status, NULL);
+    }
+    Py_DECREF(bytes);
+    return result;
+}
+
+int
+sending_putcmd(POP3Object *self, PyObject *line)
+{
+    int own = hook_is_own(self, HOOK_PUTCMD);
+    PyObject *result;
+
+    if (own < 0) {
+        return -1;
+    }
+    result = own ? sending_putcmd_own(self, line)
+                 : hook_call(self, HOOK_PUTCMD, line);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}

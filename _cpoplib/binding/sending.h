@@ -1,0 +1,25 @@
+/* poplib's _putline and _putcmd: how a command line goes out. */
+
+#ifndef BINDING_SENDING_H
+#define BINDING_SENDING_H
+
+#include "binding/pop3.h"
+#include "binding/reader.h"
+
+/* .file if it is an open Reader, as a new reference; otherwise NULL, with an
+   exception if *failed. */
+ReaderObject *sending_reader(POP3Object *self, int *failed);
+
+/* What check(), one of step.h's, raises for the stream that .file reads from.
+ */
+int sending_check_step(POP3Object *self, int (*check)(struct module_state *,
+                                                      const struct step *));
+
+/* POP3._putline(line), POP3._putcmd(line): None, or NULL. */
+PyObject *sending_putline_own(POP3Object *self, PyObject *line);
+PyObject *sending_putcmd_own(POP3Object *self, PyObject *line);
+
+/* self._putcmd(line), overridden or not.  0, or -1 and an exception. */
+int sending_putcmd(POP3Object *self, PyObject *line);
+
+#endif

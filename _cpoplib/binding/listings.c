@@ -46,12 +46,12 @@ take_number(struct rest *rest)
     Py_ssize_t digits = 0;
 
     while (digits < rest->length && rest->text[digits] >= '0' &&
-           rest->text[digits] <= '9' && digits <= MOST_DIGITS) {
-        number = 10 * number + (rest->text[digits] - '0');
-        digits++;
-        if (digits > MOST_DIGITS) {
+           rest->text[digits] <= '9') {
+        if (digits == MOST_DIGITS) {
             return -1;
         }
+        number = 10 * number + (rest->text[digits] - '0');
+        digits++;
     }
     skip(rest, digits);
     return digits == 0 ? -1 : number;

@@ -18,28 +18,17 @@ module_state_of_type(PyTypeObject *type)
     return module == NULL ? NULL : PyModule_GetState(module);
 }
 
-/* The package in sys.modules, borrowed; NULL, perhaps with an exception.
-   PyImport_GetModule() would look for an import under way as well, which takes
-   longer than all the rest. */
-static PyObject *
-find_package(struct module_state *state)
-{
-    PyObject *modules = PySys_GetObject("modules");
-
-    if (modules == NULL || !PyDict_Check(modules)) {
-        return NULL;
-    }
-    return PyDict_GetItemWithError(modules, state->name.package);
-}
-
 /* The package, as a new reference. */
 static PyObject *
 get_package(struct module_state *state)
 {
-    PyObject *package = find_package(state);
+    PyObject *package = NULL;
 
-    if (package == NULL && PyErr_Occurred()) {
-        return NULL;
+    if (state->modules != NULL) {
+        package = PyDict_GetItemWithError(state->modules, state->name.package);
+        if (package == NULL && PyErr_Occurred()) {
+            return NULL;
+        }
     }
     /* At exit, sys.modules is emptied before the last objects go. */
     if (package == NULL || package == Py_None) {
@@ -169,6 +158,7 @@ module_exec(PyObject *module)
     size_t i;
 
     state->module = module;
+    state->modules = Py_NewRef(PyImport_GetModuleDict());
     if (init_names(state) < 0 || init_bytes(state) < 0 ||
         init_types(state, module) < 0) {
         return -1;
@@ -195,6 +185,7 @@ module_exec(PyObject *module)
 /* The objects that may be part of a cycle: names and bytes refer to
    nothing. */
 #define CYCLIC_OBJECTS(X)                                                     \
+    X(modules)                                                                \
     X(package)                                                                \
     X(error_proto)                                                            \
     X(pop3_type)                                                              \

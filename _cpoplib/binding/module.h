@@ -74,6 +74,8 @@ struct ssl_ctx_st;
 struct module_state {
     PyObject *module;      /* whose state this is */
     struct io_wait *waits; /* see io.h */
+    PyObject *modules;     /* sys.modules; kept, for at exit the interpreter
+                              has none any more, and dies if it is asked */
     PyObject *package;     /* as last seen in sys.modules; or NULL */
     PyObject *error_proto;
     PyTypeObject *pop3_type;

@@ -339,6 +339,39 @@ def test_quit_while_the_interpreter_exits():
     assert (output, errors) == ("b'+OK bye'\n", "")
 
 
+COMMAND_AFTER_THE_LAST_MODULE = """
+    import os, socket, sys
+    import poplib_c
+
+    here, there = socket.socketpair()
+    there.sendall(b"+OK ready\\r\\n+OK late\\r\\n")
+
+    class Client(poplib_c.POP3):
+        def _create_socket(self, timeout):
+            return here
+
+    class Last:
+        def __init__(self):
+            self.cycle = self
+            self.client = Client("mail.example.org")
+            self.write = os.write
+
+        def __del__(self, Exception=Exception):
+            try:
+                self.client._getresp()
+            except Exception:
+                self.write(1, b"raised")
+
+    sys.last = Last()
+"""
+
+
+def test_command_after_the_last_module():
+    """It finds no module's globals, nor sys.modules, but the process ends as it should."""
+    output, errors = run_program(COMMAND_AFTER_THE_LAST_MODULE, timeout=10)
+    assert (output, errors) == ("raised", "")
+
+
 def test_package_that_was_replaced(monkeypatch, wired):
     """What sys.modules has now is what counts, and what it had last if it has none."""
     client, peer = wired()

@@ -1,5 +1,6 @@
 #include "binding/sinks.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "binding/errors.h"
@@ -128,6 +129,27 @@ sink_bytes_release(struct sink_bytes *self)
 
 /* --- files -------------------------------------------------------------- */
 
+/* An unbuffered file that does not wait, and takes nothing now.  -1. */
+static Py_ssize_t
+raise_would_block(struct sink_file *self)
+{
+    struct pop_error error = {.sys = EAGAIN};
+
+    errors_raise(self->state, POP_SYSTEM, &error);
+    return -1;
+}
+
+/* How many of the octets write() says it has written: None is all of them, as
+   of files before io, or none.  -1 and an exception. */
+static Py_ssize_t
+written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
+{
+    if (result == Py_None && self->is_raw) {
+        return raise_would_block(self);
+    }
+    return PyLong_Check(result) ? PyLong_AsSsize_t(result) : left;
+}
+
 /* file.write(block[start:]); how much of it was written, or -1. */
 static Py_ssize_t
 call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
@@ -135,7 +157,7 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
     Py_ssize_t left = PyBytes_GET_SIZE(block) - start;
     PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
     PyObject *result = NULL;
-    Py_ssize_t written = left;
+    Py_ssize_t written;
 
     if (rest != NULL) {
         result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
@@ -144,9 +166,7 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
     if (result == NULL) {
         return -1;
     }
-    if (PyLong_Check(result)) {
-        written = PyLong_AsSsize_t(result);
-    }
+    written = written_octets(self, result, left);
     Py_DECREF(result);
     if (written == -1 && PyErr_Occurred()) {
         return -1;
@@ -196,23 +216,41 @@ call_output(void *argument, struct pop_error *error)
     return pop_output_write(argument, error);
 }
 
+/* The file is asked each time: once it is closed, its descriptor may be that
+   of another. */
+static int
+output_once(struct sink_file *self, struct pop_output *output)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    output->fd = PyObject_AsFileDescriptor(self->file);
+    if (output->fd < 0) {
+        return -1;
+    }
+    status = io_call(call_output, output, &error);
+    if (status != POP_OK) {
+        errors_raise(self->state, status, &error);
+        return -1;
+    }
+    return PyErr_CheckSignals();
+}
+
 static int
 output_batch(struct sink_file *self, const struct pop_link *link)
 {
     struct pop_output output = {
-        .fd = self->fd,
         .bytes = pop_buffer_bytes(&link->in),
         .spans = link->batch.spans,
         .count = link->batch.count,
     };
-    struct pop_error error = {0};
-    enum pop_status status = io_call(call_output, &output, &error);
 
-    if (status == POP_OK) {
-        return 0;
+    while (output.done < output.count) {
+        if (output_once(self, &output) < 0) {
+            return -1;
+        }
     }
-    errors_raise(self->state, status, &error);
-    return -1;
+    return 0;
 }
 
 static int
@@ -231,66 +269,80 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
     if (octets == 0) {
         return 0;
     }
-    if ((self->write == NULL ? output_batch(self, link)
-                             : write_batch(self, link, octets)) < 0) {
+    if ((self->is_direct ? output_batch(self, link)
+                         : write_batch(self, link, octets)) < 0) {
         return -1;
     }
     self->octets += octets;
     return 0;
 }
 
-/* Whether the file is exactly an io.FileIO: 1, 0 or -1. */
+/* isinstance(file, io.<name>), or type(file) is that: 1, 0 or -1. */
 static int
-is_raw(PyObject *file)
+is_of_io(PyObject *file, const char *name, bool exactly)
 {
-    PyObject *type = module_imported("io", "FileIO");
+    PyObject *type = module_imported("io", name);
     int is;
 
     if (type == NULL) {
         return -1;
     }
-    is = (PyObject *)Py_TYPE(file) == type;
+    is = exactly ? (PyObject *)Py_TYPE(file) == type
+                 : PyObject_IsInstance(file, type);
     Py_DECREF(type);
     return is;
 }
 
-/* The descriptor, in self->fd, if it may be written to. */
+/* Whether `write` is the method of the file's type, not an attribute. */
+static bool
+is_own_write(PyObject *write, PyObject *file)
+{
+    return PyCFunction_Check(write) && PyCFunction_GET_SELF(write) == file;
+}
+
+/* file.write(b""): may it be written to? */
 static int
-use_descriptor(struct sink_file *self, PyObject *file)
+try_write(struct sink_file *self)
 {
     PyObject *nothing = PyObject_CallFunction(self->write, "y", "");
 
-    if (nothing == NULL) {
+    Py_XDECREF(nothing);
+    return nothing == NULL ? -1 : 0;
+}
+
+static int
+open_file(struct sink_file *self)
+{
+    int raw = is_of_io(self->file, "RawIOBase", false);
+    int direct = raw > 0 ? is_of_io(self->file, "FileIO", true) : 0;
+
+    if (raw < 0 || direct < 0) {
         return -1;
     }
-    Py_DECREF(nothing);
-    self->fd = PyObject_AsFileDescriptor(file);
-    if (self->fd < 0) {
+    self->write = PyObject_GetAttrString(self->file, "write");
+    if (self->write == NULL) {
         return -1;
     }
-    Py_CLEAR(self->write);
-    return 0;
+    self->is_raw = raw;
+    self->is_direct = direct && is_own_write(self->write, self->file);
+    return self->is_direct ? try_write(self) : 0;
 }
 
 int
 sink_file_init(struct sink_file *self, struct module_state *state,
                PyObject *file)
 {
-    int raw = is_raw(file);
-
     self->sink.form = POP_OCTETS;
     self->sink.begin = file_begin;
     self->sink.take = file_take;
     self->state = state;
+    self->file = Py_NewRef(file);
     self->write = NULL;
-    self->fd = -1;
+    self->is_raw = false;
+    self->is_direct = false;
     self->octets = 0;
-    if (raw < 0) {
-        return -1;
-    }
-    self->write = PyObject_GetAttrString(file, "write");
-    if (self->write == NULL || (raw > 0 && use_descriptor(self, file) < 0)) {
-        Py_CLEAR(self->write);
+    if (open_file(self) < 0) {
+        sink_file_release(self);
         return -1;
     }
     return 0;
@@ -300,4 +352,5 @@ void
 sink_file_release(struct sink_file *self)
 {
     Py_CLEAR(self->write);
+    Py_CLEAR(self->file);
 }

@@ -24,9 +24,11 @@ void sink_bytes_release(struct sink_bytes *self);
 struct sink_file {
     struct stream_sink sink;
     struct module_state *state;
-    PyObject *write; /* file.write; NULL: `fd` it is */
-    int fd;
-    size_t octets; /* written so far */
+    PyObject *file;
+    PyObject *write; /* file.write */
+    bool is_raw;     /* unbuffered: it may take a part, or nothing */
+    bool is_direct;  /* past write() */
+    size_t octets;   /* written so far */
 };
 
 /* -1 and an exception if the file can't be written to. */

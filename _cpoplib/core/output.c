@@ -44,17 +44,15 @@ advance(struct pop_output *output, size_t written)
 enum pop_status
 pop_output_write(struct pop_output *output, struct pop_error *error)
 {
-    while (output->done < output->count) {
-        struct iovec pieces[MOST_PIECES];
-        int count = gather(output, pieces);
-        ssize_t written = writev(output->fd, pieces, count);
+    struct iovec pieces[MOST_PIECES];
+    int count = gather(output, pieces);
+    ssize_t written = writev(output->fd, pieces, count);
 
-        if (written < 0) {
-            memset(error, 0, sizeof(*error));
-            error->sys = errno;
-            return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;
-        }
-        advance(output, (size_t)written);
+    if (written < 0) {
+        memset(error, 0, sizeof(*error));
+        error->sys = errno;
+        return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;
     }
+    advance(output, (size_t)written);
     return POP_OK;
 }

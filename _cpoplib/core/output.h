@@ -16,7 +16,8 @@ struct pop_output {
     size_t part; /* octets that are written of the next one */
 };
 
-/* Writes what is left.  POP_OK, POP_INTERRUPTED (call again), POP_SYSTEM. */
+/* Writes some of what is left, by one call that a signal may cut short.
+   POP_OK, POP_INTERRUPTED (call again), POP_SYSTEM. */
 enum pop_status pop_output_write(struct pop_output *output,
                                  struct pop_error *error);
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import signal
 import socket
 import threading
@@ -23,6 +24,10 @@ class Interrupted(Exception):
 
 def interrupt(number, frame):
     raise Interrupted
+
+
+def stop(number, frame):
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -150,6 +155,26 @@ def test_handler_that_raises_while_sending(wired, sock_class, timeout):
         guard.cancel()
         guard.join()
     check_out_of_step(client)
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_handler_that_raises_while_a_pipe_is_full(buffering):
+    """The write that it ends has written a part: it says only that it is short."""
+    out, into = os.pipe()
+    data = 2**15 * (62 * b"x" + b"\r\n")
+    with play(S("+OK ready"), C("RETR 1"), Raw(b"+OK\r\n" + data)) as server:
+        client = POP3(server.host, server.port, TIMEOUT)
+        file = open(into, "wb", buffering=buffering)  # noqa: SIM115
+        guard = threading.Timer(3, os.close, [out])
+        guard.start()
+        with pulses(stop), lasts(0, 2), pytest.raises(KeyboardInterrupt):
+            client.retr_into(1, file)
+        guard.cancel()
+        guard.join()
+        os.close(out)
+        with contextlib.suppress(BrokenPipeError):
+            file.close()
+        check_out_of_step(client)
 
 
 @every_way

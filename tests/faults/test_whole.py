@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from scripted import EACH, C, Close, Pause, Raw, S, play
+from scripted import EACH, Await, C, Close, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
@@ -302,6 +302,55 @@ def test_failing_write_and_a_server_that_stops():
             client.retr_into(1, Writer(fail))
         with pytest.raises(OSError, match="cannot read from timed out object"):
             client.noop()
+        client.close()
+
+
+def test_file_that_is_closed_meanwhile(tmp_path):
+    """Its descriptor may be another file's by then: nothing goes there."""
+    file = open(tmp_path / "message", "wb", buffering=0)  # noqa: SIM115
+    number = file.fileno()
+    late = threading.Event()
+    steps = (C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Await(late), Raw(b"end\r\n.\r\n"))
+    with play(S("+OK"), *steps, C("NOOP"), S("+OK done")) as server:
+        client = greeted(server)
+        call = Call(client.retr_into, 1, file)
+        assert call.is_blocked(0.2)
+        file.close()
+        other = open(tmp_path / "other", "wb", buffering=0)  # noqa: SIM115
+        assert other.fileno() == number
+        late.set()
+        assert "closed file" in str(call.end())
+        assert client.noop() == b"+OK done"
+        client.close()
+    other.close()
+    assert (tmp_path / "other").read_bytes() == b""
+
+
+def test_write_that_is_an_attribute_of_the_file(tmp_path):
+    blocks = []
+    with play(S("+OK ready"), C("RETR 1"), message(b"a\r\n")) as server:
+        client = greeted(server)
+        with open(tmp_path / "message", "wb", buffering=0) as file:
+            file.write = blocks.append
+            # None of an unbuffered file's is that it takes nothing now.
+            with pytest.raises(BlockingIOError):
+                client.retr_into(1, file)
+        client.close()
+    assert blocks == [b"a\r\n"]
+    assert (tmp_path / "message").read_bytes() == b""
+
+
+@pytest.mark.parametrize("cls", [io.FileIO, type("Own", (io.FileIO,), {})])
+def test_unbuffered_file_that_does_not_wait(cls):
+    """It is not full for ever, but what it has not taken is lost if nobody says so."""
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    with play(S("+OK"), C("RETR 1"), message(LARGE), C("NOOP"), S("+OK done")) as server:
+        client = greeted(server)
+        blocked = pytest.raises(BlockingIOError)
+        with open(out, "rb", buffering=0), cls(into, "wb") as file, blocked:
+            client.retr_into(1, file)
+        assert client.noop() == b"+OK done"
         client.close()
 
 

@@ -237,6 +237,7 @@ drop_lines(ReaderObject *reader)
     struct pop_link *link = &reader->link;
     size_t start = link->reply.octets;
 
+    pop_reply_drop(&link->reply);
     while (!is_done(reader) && link->reply.octets - start < DROPPED_OCTETS) {
         struct pop_error error = {0};
         enum pop_status status = pump(reader, &error);
@@ -286,7 +287,6 @@ refuse_too_large(ReaderObject *reader)
 
     pop_link_take(link);
     errors_raise_too_large(reader->state, link->reply.size_limit);
-    link->reply.size_limit = POP_NO_LIMIT;
     drop_rest(reader);
 }
 

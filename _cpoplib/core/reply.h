@@ -56,6 +56,10 @@ void pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
 /* Expect the lines of a reply whose status line has been read already. */
 void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
 
+/* What is left of the lines is not wanted, however long they are: with the
+   batch taken, the scan goes on, and needs no whole line. */
+void pop_reply_drop(struct pop_reply *reply);
+
 /* Goes on through `bytes`, the unread bytes from the first on, behind what
    the batch has scanned, and adds what it finds to the batch.  The
    status line, if one is expected, comes first, in a batch of its own.
@@ -64,7 +68,7 @@ void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
    reply->part is POP_REPLY_DONE.  POP_NEED_INPUT: all bytes were looked at;
    call again with more (the batch may hold spans).  POP_TOO_LONG: a line over
    its limit; the reply is lost.  POP_TOO_MUCH: all of them over theirs; with
-   the batch taken, and size_limit raised, the scan can go on. */
+   the batch taken, pop_reply_drop() can follow. */
 enum pop_status pop_reply_scan(struct pop_reply *reply, const char *bytes,
                                size_t length, struct pop_batch *batch);
 

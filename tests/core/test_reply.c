@@ -317,10 +317,68 @@ test_a_line_over_the_size_of_all_lines(void **state)
     (void)state;
     pop_reply_begin_lines(&reply, 4);
     reply.size_limit = 3;
-    assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_MUCH);
+    assert_int_equal(pop_reply_scan(&reply, "abcde", 5, &batch), POP_TOO_MUCH);
     pop_reply_begin_lines(&reply, 3);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_LONG);
+}
+
+/* Neither the dot nor the terminator counts, also where they come first. */
+static void
+test_a_line_as_long_as_all_lines_may_be(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t limit;
+    } cases[] = {{".\r\n", 1},
+                 {".\n", 1},
+                 {"..abc\r\n.\r\n", 6},
+                 {"..\n.\r\n", 2},
+                 {"a\n.\r\n", 2}};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT_OF(cases); i++) {
+        struct pop_span spans[MOST_SPANS];
+        struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
+        struct pop_reply reply;
+
+        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        reply.size_limit = cases[i].limit;
+        assert_int_equal(pop_reply_scan(&reply, cases[i].bytes,
+                                        strlen(cases[i].bytes), &batch),
+                         POP_OK);
+        assert_int_equal(reply.part, POP_REPLY_DONE);
+    }
+}
+
+/* What is dropped need not be kept until its line is complete. */
+static void
+test_a_line_that_is_dropped_in_pieces(void **state)
+{
+    struct pop_span spans[MOST_SPANS];
+    struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
+    struct pop_reply reply;
+    size_t length = (size_t)1024 * 1024;
+    char *bytes = malloc(length);
+
+    (void)state;
+    assert_non_null(bytes);
+    memset(bytes, 'x', length);
+    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    reply.size_limit = 5;
+    assert_int_equal(pop_reply_scan(&reply, bytes, length, &batch),
+                     POP_TOO_MUCH);
+    assert_int_equal(batch.scanned, 0);
+    pop_reply_drop(&reply);
+    assert_int_equal(pop_reply_scan(&reply, bytes, length, &batch),
+                     POP_NEED_INPUT);
+    assert_int_equal(batch.scanned, length);
+    batch.count = batch.scanned = 0;
+    assert_int_equal(pop_reply_scan(&reply, ".\r\n.\r\n", 6, &batch), POP_OK);
+    assert_int_equal(batch.scanned, 6);
+    assert_int_equal(reply.part, POP_REPLY_DONE);
+    free(bytes);
 }
 
 static void
@@ -373,6 +431,8 @@ main(void)
         UNIT_TEST(test_status_line_is_a_batch_of_its_own),
         UNIT_TEST(test_the_size_of_all_lines),
         UNIT_TEST(test_a_line_over_the_size_of_all_lines),
+        UNIT_TEST(test_a_line_as_long_as_all_lines_may_be),
+        UNIT_TEST(test_a_line_that_is_dropped_in_pieces),
         UNIT_TEST(test_a_full_batch_is_handed_out),
         UNIT_TEST(test_a_finished_reply_takes_no_more),
     };

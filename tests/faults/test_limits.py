@@ -5,7 +5,7 @@ from scripted import EACH, C, Close, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import GREETING, WAYS, ByFile, run_program
+from .support import GREETING, WAYS, ByFile, Endless, run_program
 
 EOF = ("-ERR EOF",)
 TOO_LONG = ("line too long",)
@@ -209,4 +209,59 @@ def test_a_terminator_that_never_comes():
         with pytest.raises(error_proto) as caught:
             client.retr(1)
         assert caught.value.args == EOF
+        client.close()
+
+
+@every_way
+@pytest.mark.parametrize(
+    "size, lines",
+    [(1, b""), (2, b""), (2, b"..\n"), (5, b"..ab\r\n"), (3000, b"." + 2998 * b"." + b"\r\n")],
+)
+def test_all_lines_may_be_one(way, size, lines):
+    """Exactly so many octets, where the dot and the terminator do not count."""
+    with play(S("+OK ready"), C("RETR 1"), Raw(b"+OK\r\n" + lines + b".\r\n")) as server:
+        client = greeted(server, way, max_size=size)
+        assert client.retr(1)[2] == (size if lines else 0)
+        client.close()
+
+
+DROPPED = """
+    import resource, sys
+    from poplib_c import POP3, error_proto
+
+    def most():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    client = POP3("127.0.0.1", int(sys.argv[1]), 5, max_line=None, max_size=1000)
+    before = most()
+    try:
+        client.retr(1)
+    except error_proto as error:
+        print(error, (most() - before) // 4096)
+    client.close()
+"""
+
+
+def test_what_is_dropped_is_not_kept():
+    """A line without end, and its own limit lifted, is held by max_size."""
+    steps = (C("RETR 1"), S("+OK"), Endless(2**20 * b"x", 2**28))
+    with play(S("+OK ready"), *steps) as server:
+        output, errors = run_program(DROPPED, server.port)
+    assert (output, errors) == ("reply larger than 1000 octets 0\n", "")
+
+
+def test_what_is_dropped_may_be_too_large_as_well():
+    """write() has failed: that, and not the size, is what is told."""
+
+    class Failing:
+        def write(self, data):
+            raise ZeroDivisionError
+
+    reply = Raw(b"+OK\r\n" + 500_000 * b"x\r\n" + b".\r\n")
+    steps = (C("RETR 1"), reply, C("NOOP"), S("+OK done"))
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server, POP3, max_size=500_000)
+        with pytest.raises(ZeroDivisionError):
+            client.retr_into(1, Failing())
+        assert client.noop() == b"+OK done"
         client.close()

@@ -8,7 +8,7 @@ export PYTHON PYTHONS EXAMPLES SEED
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
 
-demo: ## build, then a POP3 session with a server on this machine, explained
+demo: ## build, then fetch a small mailbox from a server on this machine, and compare it
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python -I -m poplib_c demo
 

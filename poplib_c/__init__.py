@@ -3,6 +3,10 @@
     import poplib_c as poplib
 
 gives the classes, methods and results of the library manual's poplib page.
+
+install() puts it in the place of poplib in the whole process, uninstall() undoes that. A TLSSocket
+is the .sock that POP3_SSL and stls() make, a Reader the .file of a connection. A POP3 server for
+tests is in poplib_c.testing.
 """
 
 try:

@@ -17,13 +17,13 @@ check_stream(POP3Object *self, ReaderObject *reader)
     int own;
 
     if (reader == NULL) {
-        return sending_check_step(self, step_check_at_rest);
+        return sending_check_step(self, step_check);
     }
     own = replies_are_own(self);
     if (own > 0) {
         return stream_check_at_rest(reader);
     }
-    return own < 0 ? -1 : step_check_at_rest(self->state, &reader->step);
+    return own < 0 ? -1 : step_check(self->state, &reader->step);
 }
 
 /* Nothing else is under way: 0 and, if .file is an open Reader, that. */

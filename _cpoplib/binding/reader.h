@@ -47,8 +47,8 @@ bool reader_check(struct module_state *state, PyObject *object);
    ConnectionAbortedError if it was closed meanwhile. */
 int reader_enter(ReaderObject *self);
 
-/* The same for reading or sending on a stream that is in step: -1 also with
-   the exceptions of step_check(). */
+/* The same for reading on a stream that is in step: -1 also with the
+   exceptions of step_check(). */
 int reader_enter_in_step(ReaderObject *self);
 
 /* Gives it back.  A pending exception stays. */

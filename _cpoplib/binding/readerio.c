@@ -265,6 +265,9 @@ reader_fail(ReaderObject *self, enum pop_status status,
         break;
     case POP_HOST:
         step_note_exception(self->state, &self->step);
+        if (self->step.state == STEP_ENDED) {
+            reader_end(self);
+        }
         break;
     case POP_TLS:
     case POP_TLS_EOF:
@@ -294,7 +297,10 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
         return;
     }
     status = without_waiting(self, status, error);
-    if (!untouched && !(status == POP_HOST && step_break(&self->step))) {
+    if (!untouched && status == POP_HOST) {
+        step_note_unsent(&self->step);
+    }
+    else if (!untouched) {
         step_leave(&self->step, "a command was sent in part");
     }
     errors_raise(self->state, status, error);
@@ -332,6 +338,9 @@ reader_fill(ReaderObject *self)
         return PyErr_CheckSignals() < 0 ? -1 : 1;
     }
     if (status == POP_EOF && !self->closed) {
+        if (pop_buffer_length(&self->link.in) == 0) {
+            reader_end(self);
+        }
         return 0;
     }
     status = without_waiting(self, status, &error);

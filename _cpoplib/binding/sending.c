@@ -67,9 +67,9 @@ call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
     return result;
 }
 
-/* How much a failed sendall() has sent is not known. */
+/* sendall() was ended by the pending exception, which stays. */
 static void
-note_sent_in_part(POP3Object *self)
+note_unsent(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *file;
@@ -77,8 +77,8 @@ note_sent_in_part(POP3Object *self)
     struct step *step = get_step(self, &file, &failed);
 
     PyErr_SetRaisedException(pending);
-    if (step != NULL && !step_break(step)) {
-        step_leave(step, "a command was sent in part");
+    if (step != NULL) {
+        step_note_unsent(step);
     }
     Py_XDECREF(file);
 }
@@ -92,7 +92,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (sending_check_step(self, step_check) < 0) {
+    if (sending_check_step(self, step_check_send) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);
@@ -102,7 +102,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     result = call_sendall(self, sock, data);
     Py_DECREF(data);
     if (result == NULL) {
-        note_sent_in_part(self);
+        note_unsent(self);
         return -1;
     }
     Py_DECREF(result);

@@ -7,7 +7,7 @@ step_reset(struct step *step)
 {
     step->state = STEP_IN;
     step->why = NULL;
-    step->number = 0;
+    step->broken = 0;
 }
 
 void
@@ -27,22 +27,23 @@ step_time_out(struct step *step)
     }
 }
 
-bool
-step_break(struct step *step)
-{
-    int number = errors_connection_errno();
-
-    if (number != 0 && step->state == STEP_IN) {
-        step->state = STEP_BROKEN;
-        step->number = number;
-    }
-    return number != 0;
-}
-
 void
 step_end(struct step *step)
 {
     step->state = STEP_ENDED;
+}
+
+/* Whether the pending exception, which stays, says that the connection broke.
+ */
+static bool
+note_broken(struct step *step)
+{
+    int number = errors_connection_errno();
+
+    if (step->state == STEP_IN && step->broken == 0) {
+        step->broken = number;
+    }
+    return number != 0;
 }
 
 void
@@ -51,8 +52,19 @@ step_note_exception(struct module_state *state, struct step *step)
     if (errors_is_socket_timeout(state)) {
         step_time_out(step);
     }
-    else if (!step_break(step)) {
+    else if (note_broken(step)) {
+        step_end(step);
+    }
+    else {
         step_leave(step, "a read was interrupted");
+    }
+}
+
+void
+step_note_unsent(struct step *step)
+{
+    if (!note_broken(step)) {
+        step_leave(step, "a command was sent in part");
     }
 }
 
@@ -70,16 +82,10 @@ step_check_not_ended(struct module_state *state, struct step *step)
 int
 step_check(struct module_state *state, const struct step *step)
 {
-    struct pop_error error = {0};
-
     switch (step->state) {
     case STEP_IN:
     case STEP_ENDED:
         break;
-    case STEP_BROKEN:
-        error.sys = step->number;
-        errors_raise(state, POP_SYSTEM, &error);
-        return -1;
     case STEP_TIMED_OUT:
         errors_raise_timed_out_object();
         return -1;
@@ -91,7 +97,16 @@ step_check(struct module_state *state, const struct step *step)
 }
 
 int
-step_check_at_rest(struct module_state *state, const struct step *step)
+step_check_send(struct module_state *state, const struct step *step)
 {
-    return step->state == STEP_BROKEN ? 0 : step_check(state, step);
+    struct pop_error error = {.sys = step->broken};
+
+    if (step_check(state, step) < 0) {
+        return -1;
+    }
+    if (step->broken != 0) {
+        errors_raise(state, POP_SYSTEM, &error);
+        return -1;
+    }
+    return 0;
 }

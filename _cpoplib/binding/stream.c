@@ -17,7 +17,11 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     enum pop_status status;
     size_t queued;
 
-    if (reader_enter_in_step(reader) < 0) {
+    if (reader_enter(reader) < 0) {
+        return -1;
+    }
+    if (step_check_send(reader->state, &reader->step) < 0) {
+        reader_leave(reader);
         return -1;
     }
     status = pop_command_append(out, line, length);
@@ -76,17 +80,10 @@ stream_check_at_rest(ReaderObject *reader)
 {
     bool at_rest = false;
 
-    if (reader_enter(reader) < 0) {
+    if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    if (step_check_at_rest(reader->state, &reader->step) < 0) {
-        reader_leave(reader);
-        return -1;
-    }
-    if (reader->step.state == STEP_BROKEN) {
-        at_rest = true;
-    }
-    else if (reader->unanswered > 0) {
+    if (reader->unanswered > 0) {
         errors_raise_out_of_step(
             reader->state, "the reply to an earlier command was not read",
             NULL);

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .position import (
-    IN_PART,
     OWN_METHODS,
     TIMED_OUT,
     is_cut,
@@ -57,6 +56,11 @@ class Case:
         return None if self.is_closed else self.position.why
 
     @property
+    def unread(self):
+        """What is unread: nothing behind the end, at which poplib drops it, too."""
+        return b"" if self.position.ended else self.theirs.unread
+
+    @property
     def checks_rest(self):
         """Whether it is poplib_c that reads the replies, so that it sees what is unread."""
         return self.example.wire != "double" and not self.example.hooks & REPLY_HOOKS
@@ -83,7 +87,7 @@ class Case:
     @property
     def may_refuse(self):
         """Whether poplib_c may see a reply that nobody asked for, or that nobody has read."""
-        unasked = self.position.unanswered[0] > 0 or self.theirs.unread not in AT_REST
+        unasked = self.position.unanswered[0] > 0 or self.unread not in AT_REST
         return self.checks_rest and not self.is_closed and unasked
 
     @property
@@ -92,7 +96,7 @@ class Case:
 
         Of a socket with methods of its own it knows no more than what has been received.
         """
-        silent = self.theirs.unread in AT_REST or self.example.wire in OWN_METHODS
+        silent = self.unread in AT_REST or self.example.wire in OWN_METHODS
         return not self.may_refuse or (silent and self.position.unanswered[1] == 0)
 
     def refused(self, outcome, events=()):
@@ -182,6 +186,8 @@ def events_before_refusal(case, theirs):
 def out_of_step(case, theirs):
     why, step = case.why, case.theirs.step
     uses = step and (step.is_exchange or step.reads_only or step.name in {"_putcmd", "_putline"})
+    if why is None and not case.is_closed and case.position.broken and put_lines(theirs):
+        return broken(case, theirs)
     if why is None or not uses or case.reads_own_file:
         return None
     if why is TIMED_OUT:
@@ -189,6 +195,13 @@ def out_of_step(case, theirs):
     else:
         outcome = refusal(why)
     return case.refused(outcome, events_before_refusal(case, theirs))
+
+
+def broken(case, theirs):
+    """The connection was found to be broken: sending raises that again."""
+    events = until(theirs.events, lambda event: event.kind == "audit")
+    announced = theirs.events[len(events)]
+    return case.refused(Raised(case.position.broken), (*events, announced))
 
 
 @rule
@@ -215,7 +228,7 @@ def shown_reply(case):
         return None
     match = re.search(r"asked for: (b'.*'|b\".*\"); ", str(case.ours.outcome.args[0]))
     shown = match and ast.literal_eval(match[1])
-    first, newline, _ = first_line(case.theirs.unread)
+    first, newline, _ = first_line(case.unread)
     if newline and shown == strip(first + newline)[:SHOWN_OCTETS]:
         return shown
     return shown if shown and first.startswith(shown) else None
@@ -391,7 +404,7 @@ def owed(case):
         expected = function(case, case.theirs) if name not in ABOUT_THE_STREAM else None
         if expected is not None and not same(released(case, expected)[1], case.theirs):
             return name
-    if case.reaches_stream and not is_gone(case):
+    if case.reaches_stream:
         expected = out_of_step(case, case.theirs)
         if expected is not None and not same(released(case, expected)[1], case.theirs):
             return out_of_step.__name__
@@ -403,12 +416,6 @@ def owed(case):
 
 #: Rules that are about calls which get as far as the stream; others fail before, as poplib's.
 ABOUT_THE_STREAM = frozenset({out_of_step.__name__, unasked_reply.__name__})
-
-
-def is_gone(case):
-    """Whether sending fails on and on, which is as good as being out of step."""
-    kinds = {"builtins.BrokenPipeError", "builtins.ConnectionResetError"}
-    return case.why is IN_PART and is_error(case.theirs.outcome, *kinds)
 
 
 def released(case, expected):

@@ -46,6 +46,9 @@ class Position:
 
     What a user reads by hand may be no whole line, and is then an answer or not.
 
+    The stream has ``ended`` if that was read from it; ``broken`` is what a method of the socket
+    raised to say that the connection broke.
+
     With ``own_methods`` of a socket, nobody knows how much a sendall() that fails has sent; with
     an ``own_file`` poplib_c does not know what a user reads from it, nor whether a line that is
     cut off was the stream's end or a pause.
@@ -53,6 +56,8 @@ class Position:
 
     why: Optional[object] = None
     unanswered: tuple = (0, 0)
+    ended: bool = False
+    broken: Optional[Exception] = None
     own_methods: bool = False
     own_file: bool = False
 
@@ -66,7 +71,7 @@ class Position:
                 self._after_read(event, step, is_first=event is trace.reads[0])
         if step is None:
             return
-        if self.own_methods and self._was_not_sent(trace):
+        if self.own_methods and self._was_not_sent(trace) and not self._break(trace.outcome.error):
             self._leave(IN_PART)
         if step.is_exchange and self._was_replied(trace):
             self.unanswered = (0, 0)
@@ -77,13 +82,27 @@ class Position:
         )
 
     def _leave(self, why):
-        self.why = self.why or why
+        if not self.ended:
+            self.why = self.why or why
+
+    def _break(self, error):
+        broke = isinstance(error, ConnectionError) and error.errno is not None
+        if broke and self.own_methods and not (self.ended or self.why):
+            self.broken = self.broken or error
+        return broke
+
+    def _end(self):
+        self.ended = True
+        self.unanswered = (0, 0)
 
     def _after_read(self, read, step, is_first):
         if isinstance(read.what, socket.timeout):
             self._leave(TIMED_OUT)
-        elif isinstance(read.what, ConnectionError) or (read.what == b"" and read.args != (0,)):
-            self.unanswered = (0, 0)
+        elif isinstance(read.what, ConnectionError):
+            self._break(read.what)
+            self._end()
+        elif read.what == b"" and read.args != (0,):
+            self._end()
         elif is_overlong(read) and not is_by_hand(step):
             self._leave(TOO_LONG)
         elif self.own_file and is_cut(read):

@@ -1,7 +1,8 @@
-"""Hypothesis' profiles, and what the examples went through.
+"""How many examples there are, and what they went through.
 
-The examples are few and always the same, unless $EXAMPLES asks for a number of them; $SEED says
-which, and gives the same ones again.
+They are few, always the same, and made by hypothesis, which looks for the smallest one that
+fails; unless $EXAMPLES asks for a number of them: $SEED then says which, and gives the same ones
+again.
 """
 
 import os
@@ -21,26 +22,13 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile(
-    "any number",
-    settings.get_profile("bounded"),
-    max_examples=max(EXAMPLES, 1),
-    derandomize=False,
-    print_blob=False,
-)
 settings.register_profile("tester", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
 @pytest.fixture(scope="package")
-def profile():
-    """The settings of a whole run, whose examples are to be shared out."""
-    return settings.get_profile("any number" if EXAMPLES else "bounded")
-
-
-@pytest.fixture(scope="package")
-def seed_of():
-    """The seed of a test by its name, or None: always the same."""
-    return lambda name: f"{SEED} {name}" if EXAMPLES else None
+def asked_for():
+    """How many examples there are to be in all, or 0; and their seed."""
+    return EXAMPLES, SEED
 
 
 MET = pytest.StashKey[Counter]()

@@ -1,12 +1,35 @@
-"""Strategies: transcripts of servers good, odd and broken, and calls good, odd and wrong."""
+"""Examples at random: transcripts of servers good, odd and broken, and calls good, odd and wrong.
+
+What makes a part of an example is a function of a random.Random. Hypothesis has one whose choices
+it makes, and can make smaller; a plain one takes a tenth of the time.
+"""
 
 from hypothesis import strategies as st
 
 from .transcript import ENDS, HOOKS, Example, Reply, Step
 
+# --- choices -------------------------------------------------------------------------------
+
+
+def among(*weighed):
+    """A choice among lists, each with the weight that precedes it."""
+    lists = [values for weight, values in zip(weighed[::2], weighed[1::2]) for _ in range(weight)]
+    return lambda random: random.choice(random.choice(lists))
+
+
+def one_of(*makers):
+    return lambda random: random.choice(makers)(random)
+
+
+def just(value):
+    return lambda random: value
+
+
+def octets(most):
+    return lambda random: bytes(random.choices(range(256), k=random.randint(0, most)))
+
+
 # --- what a server says --------------------------------------------------------------------
-#
-# A choice costs far more time than the octets it is among, so whole lines are chosen among.
 
 LINE_ENDS = [b"\n", b"\n", b"\n\r", b"\r\r\n", b"\r", b"\0\n", b"", b"\r\n\n"]
 
@@ -41,27 +64,23 @@ def lines(texts):
     return [text + end for text in texts for end in (*good, *LINE_ENDS)]
 
 
-def among(*weighed):
-    """A choice among lists, each with the weight that precedes it."""
-    weights, lists = weighed[::2], weighed[1::2]
-    numbers = [number for number, weight in enumerate(weights) for _ in range(weight)]
-    choices = [st.sampled_from(range(len(values))).map(values.__getitem__) for values in lists]
-    return st.sampled_from(numbers).flatmap(choices.__getitem__)
-
-
 LONG_LINES = [text + end for text in LONG for end in (b"\r\n", b"\n", b"")]
 ONE_LINE = among(9, lines(STATUS), 1, LONG_LINES)
 SHORT_REPLY = among(12, [b"+OK done\r\n"], 6, lines(STATUS), 1, LONG_LINES)
 STAT_REPLY = among(10, [b"+OK 2 320\r\n"], 10, lines(STATUS[:11]), 3, lines(STATUS))
 FIRST_LINE = among(20, [b"+OK\r\n"], 6, lines(STATUS), 1, LONG_LINES)
 BODY_LINE = among(12, lines(BODY), 1, LONG_LINES)
-TERMINATOR = st.sampled_from(
-    [*24 * [b".\r\n"], b".\n", b". \r\n", b".", b"", b"\r.\n", b".\r\r\n"]
+TERMINATOR = among(
+    1, [*24 * [b".\r\n"], b".\n", b". \r\n", b".", b"", b"\r.\n", b".\r\r\n"]
 )
-LONG_REPLY = st.tuples(FIRST_LINE, st.lists(BODY_LINE, max_size=4).map(b"".join), TERMINATOR).map(
-    b"".join
-)
-BROKEN = st.one_of(ONE_LINE, LONG_REPLY, st.binary(max_size=20))
+
+
+def LONG_REPLY(random):
+    body = [BODY_LINE(random) for _ in range(random.randint(0, 4))]
+    return b"".join([FIRST_LINE(random), *body, TERMINATOR(random)])
+
+
+BROKEN = one_of(ONE_LINE, LONG_REPLY, octets(20))
 
 #: What becomes of a reply: its octets, the end of the stream, and its segments.
 FATES = [
@@ -79,39 +98,42 @@ FATES = [
 ]
 
 
-@st.composite
-def replies(draw, whole):
+def reply(random, whole):
     """A reply in segments; most often the whole of it, else with more, less or nothing."""
-    octets = draw(whole)
-    kind, end, cut = draw(st.sampled_from(FATES))
+    octets = whole(random)
+    kind, end, cut = random.choice(FATES)
     if kind == "part":
-        octets = octets[: draw(st.integers(0, len(octets)))]
+        octets = octets[: random.randint(0, len(octets))]
     elif kind == "more":
-        octets += draw(BROKEN)
+        octets += BROKEN(random)
     elif kind == "other":
-        octets = draw(BROKEN)
+        octets = BROKEN(random)
     elif kind == "none":
         octets = b""
-    return Reply(draw(segments(octets, cut)), end)
+    return Reply(segments(random, octets, cut), end)
 
 
-@st.composite
-def segments(draw, octets, cut):
+def segments(random, octets, cut):
     if not octets:
         return ()
-    places = st.integers(1, len(octets))
     if cut == "one":
         cuts = ()
-    elif cut == "two":
-        cuts = (draw(places),)
+    elif cut == "each":
+        cuts = range(1, 9)
     else:
-        cuts = range(1, 9) if cut == "each" else draw(st.lists(places, max_size=4))
+        count = 1 if cut == "two" else random.randint(0, 4)
+        cuts = [random.randint(1, len(octets)) for _ in range(count)]
     edges = sorted({0, *(place for place in cuts if place < len(octets)), len(octets)})
     return tuple(octets[start:end] for start, end in zip(edges, edges[1:]))
 
 
 GREETING = among(20, [b"+OK ready\r\n"], 10, lines(STATUS[:16]), 3, lines(STATUS), 1, LONG_LINES)
-GREETINGS = st.one_of(*4 * [GREETING.map(lambda octets: Reply((octets,)))], replies(GREETING))
+
+
+def greeting(random):
+    plain = random.choice([True, True, True, True, False])
+    return Reply((GREETING(random),)) if plain else reply(random, GREETING)
+
 
 # --- arguments -----------------------------------------------------------------------------
 
@@ -160,76 +182,92 @@ ODD = [
     *(5000 * "x", int, Ellipsis, ((1,),), "a\udc80", float("nan")),
 ]
 ARGUMENT = among(10, PLAIN, 2, ODD)
-COMMAND = st.one_of(
-    st.sampled_from(["NOOP", "XTND XLST", "LAST", "", "noop", "*ENV 1", "UTF8 \xe9", "A\nB"]),
+COMMAND = one_of(
+    among(1, ["NOOP", "XTND XLST", "LAST", "", "noop", "*ENV 1", "UTF8 \xe9", "A\nB"]),
     ARGUMENT,
 )
-OCTETS = st.one_of(
-    st.sampled_from([b"NOOP", b"", b"A\r\nB", b"\0\xff", bytearray(b"A"), "NOOP", None, 3]),
-    st.binary(max_size=6),
+OCTETS = one_of(
+    among(1, [b"NOOP", b"", b"A\r\nB", b"\0\xff", bytearray(b"A"), "NOOP", None, 3]),
+    octets(6),
 )
 
 # --- calls ---------------------------------------------------------------------------------
 
-READ_REPLY = st.one_of(ONE_LINE, LONG_REPLY, BODY_LINE)
+READ_REPLY = (ONE_LINE, LONG_REPLY, BODY_LINE)
+ANY_REPLY = one_of(*READ_REPLY)
+ANY_REPLY_OR_NONE = one_of(*READ_REPLY, just(b""))
+SIZED = among(1, [(), (), (-1,), (0,), (1,), (3,), (100,), (None,)])
+LEVELS = [0, 1, 2, 2, 3, True]
+SETTINGS = [
+    ("_MAXLINE", [0, 1, 10, 64, 2048, 5000, 100_000]),
+    ("encoding", ["ascii", "latin-1", "utf-16-le", "utf8", "cp037", "nonsense", None]),
+    ("welcome", [b"+OK <a@b>", b"+OK", b"", "+OK <a@b>", None, b"+OK <\n>"]),
+    ("_debugging", [0, 1, 2, True, 1.5, -1]),
+]
 
 
-@st.composite
-def commands(draw, name, *arguments, reply=SHORT_REPLY):
-    early = draw(st.sampled_from([*40 * [False], True]))
-    return Step(name, tuple(draw(value) for value in arguments), draw(replies(reply)), early)
+def command(name, *arguments, reply_of=SHORT_REPLY):
+    def make(random):
+        early = random.randrange(41) == 40
+        values = tuple(argument(random) for argument in arguments)
+        return Step(name, values, reply(random, reply_of), early)
+
+    return make
 
 
-@st.composite
-def settings(draw):
-    name, values = draw(
-        st.sampled_from(
-            [
-                ("_MAXLINE", [0, 1, 10, 64, 2048, 5000, 100_000]),
-                ("encoding", ["ascii", "latin-1", "utf-16-le", "utf8", "cp037", "nonsense", None]),
-                ("welcome", [b"+OK <a@b>", b"+OK", b"", "+OK <a@b>", None, b"+OK <\n>"]),
-                ("_debugging", [0, 1, 2, True, 1.5, -1]),
-            ]
-        )
-    )
-    return Step("set", (name, draw(st.sampled_from(values))))
+def read_line(random):
+    return Step("file.readline", SIZED(random), reply(random, ANY_REPLY))
 
 
-SIZED = st.sampled_from([(), (), (-1,), (0,), (1,), (3,), (100,), (None,)])
-ALL_CALLS = st.one_of(
-    *(commands(name, ARGUMENT) for name in ("user", "pass_", "rpop", "dele")),
-    *(commands(name, ARGUMENT) for name in ("list", "uidl")),
-    *(commands(name) for name in ("noop", "rset", "quit", "utf8")),
-    *2 * [commands("stat", reply=STAT_REPLY)],
-    *2 * [commands("apop", ARGUMENT, ARGUMENT)],
-    *2 * [commands("capa", reply=LONG_REPLY)],
-    *(commands(name, reply=LONG_REPLY) for name in ("list", "uidl", "stls")),
-    *2 * [commands("retr", ARGUMENT, reply=LONG_REPLY)],
-    commands("top", ARGUMENT, ARGUMENT, reply=LONG_REPLY),
-    commands("_shortcmd", COMMAND),
-    commands("_longcmd", COMMAND, reply=LONG_REPLY),
-    commands("_putcmd", COMMAND, reply=READ_REPLY | st.just(b"")),
-    commands("_putline", OCTETS, reply=READ_REPLY | st.just(b"")),
-    *(commands(name, reply=READ_REPLY) for name in ("_getline", "_getresp", "_getlongresp")),
-    st.builds(Step, st.just("file.readline"), SIZED, replies(READ_REPLY)),
-    st.builds(Step, st.just("set_debuglevel"), st.tuples(st.sampled_from([0, 1, 2, 2, 3, True]))),
-    settings(),
-    st.just(Step("close")),
-    st.just(Step("getwelcome")),
+def debug_level(random):
+    return Step("set_debuglevel", (random.choice(LEVELS),))
+
+
+def setting(random):
+    name, values = random.choice(SETTINGS)
+    return Step("set", (name, random.choice(values)))
+
+
+CALL = one_of(
+    *(command(name, ARGUMENT) for name in ("user", "pass_", "rpop", "dele")),
+    *(command(name, ARGUMENT) for name in ("list", "uidl")),
+    *(command(name) for name in ("noop", "rset", "quit", "utf8")),
+    *2 * [command("stat", reply_of=STAT_REPLY)],
+    *2 * [command("apop", ARGUMENT, ARGUMENT)],
+    *2 * [command("capa", reply_of=LONG_REPLY)],
+    *(command(name, reply_of=LONG_REPLY) for name in ("list", "uidl", "stls")),
+    *2 * [command("retr", ARGUMENT, reply_of=LONG_REPLY)],
+    command("top", ARGUMENT, ARGUMENT, reply_of=LONG_REPLY),
+    command("_shortcmd", COMMAND),
+    command("_longcmd", COMMAND, reply_of=LONG_REPLY),
+    command("_putcmd", COMMAND, reply_of=ANY_REPLY_OR_NONE),
+    command("_putline", OCTETS, reply_of=ANY_REPLY_OR_NONE),
+    *(command(name, reply_of=ANY_REPLY) for name in ("_getline", "_getresp", "_getlongresp")),
+    read_line,
+    debug_level,
+    setting,
+    just(Step("close")),
+    just(Step("getwelcome")),
 )
 
 # --- examples ------------------------------------------------------------------------------
 
-PLAIN_CLASS = st.just(frozenset())
-HOOKED = st.one_of(
-    PLAIN_CLASS,
-    st.sampled_from(HOOKS).map(lambda name: frozenset({name})),
-    st.sets(st.sampled_from(HOOKS)).map(frozenset),
-)
+
+def hooks(random):
+    """None, one, or any number of them."""
+    count = random.choice(["none", "one", "any"])
+    if count == "any":
+        return frozenset(name for name in HOOKS if random.choice([False, True]))
+    return frozenset({random.choice(HOOKS)} if count == "one" else ())
+
+
+def example(random, wire, hooked):
+    """A connection over one kind of wire, ``hooked`` with methods overridden in most."""
+    steps = tuple(CALL(random) for _ in range(random.randint(1, 8)))
+    return Example(greeting(random), steps, wire, hooks(random) if hooked else frozenset())
 
 
 def examples(wire, hooked):
-    """Connections over one kind of wire, ``hooked`` with methods overridden in most."""
-    hooks = HOOKED if hooked else PLAIN_CLASS
-    steps = st.lists(ALL_CALLS, min_size=1, max_size=8).map(tuple)
-    return st.builds(Example, GREETINGS, steps, st.just(wire), hooks)
+    """The same as a strategy of hypothesis."""
+    randoms = st.randoms(note_method_calls=False, use_true_random=False)
+    return randoms.map(lambda random: example(random, wire, hooked))

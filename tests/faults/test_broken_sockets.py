@@ -18,22 +18,22 @@ modules = pytest.mark.parametrize("module", [poplib, poplib_c], ids=["poplib", "
 
 
 class Breaking(socket.socket):
-    """Its methods raise what ``error`` is, once that is set."""
+    """Its methods raise what ``error`` is, once that is set; ``refuses`` is what sendall() does."""
 
-    error = None
+    error = refuses = None
     calls = 0
 
-    def _work(self, method, *arguments):
-        if self.error is None:
+    def _work(self, error, method, *arguments):
+        if error is None:
             return method(*arguments)
         self.calls += 1
-        raise self.error
+        raise error
 
     def recv_into(self, *arguments):
-        return self._work(super().recv_into, *arguments)
+        return self._work(self.error, super().recv_into, *arguments)
 
     def sendall(self, data):
-        return self._work(super().sendall, data)
+        return self._work(self.error or self.refuses, super().sendall, data)
 
 
 @contextlib.contextmanager
@@ -81,6 +81,61 @@ def test_a_connection_that_broke_while_receiving(cls):
         client.sock.error = ConnectionResetError(errno.ECONNRESET, "reset")
         for call in (client._getresp, client._getresp, client.noop):
             with pytest.raises(ConnectionResetError):
+                call()
+
+
+@pytest.mark.parametrize("cls", [poplib.POP3, POP3, ByFile])
+def test_what_the_server_said_before_is_read(cls):
+    with breaking(cls) as (client, there):
+        there.sendall(b"+OK by hand\r\n-ERR closing\r\n")
+        there.shutdown(socket.SHUT_WR)
+        client.sock.refuses = BrokenPipeError(errno.EPIPE, "broken")
+        with pytest.raises(BrokenPipeError):
+            client._putcmd("NOOP")
+        assert client.file.readline() == b"+OK by hand\r\n"
+        with pytest.raises(Exception, match="-ERR closing"):
+            client._getresp()
+        with pytest.raises(Exception, match="-ERR EOF"):
+            client._getline()
+        with pytest.raises(BrokenPipeError):
+            client.noop()
+
+
+@pytest.mark.parametrize("cls", [POP3, ByFile])
+def test_nothing_is_sent_where_receiving_said_that_it_broke(cls):
+    """What was received before is gone with it, and no answer is waited for."""
+    with breaking(cls) as (client, there):
+        client._putcmd("NOOP")
+        assert there.recv(100) == b"NOOP\r\n"
+        there.sendall(b"+O")
+        assert client.file.peek() == b"+O"
+        client.sock.error = ConnectionResetError(errno.ECONNRESET, "reset")
+        with pytest.raises(ConnectionResetError):
+            client._getline()
+        client.sock.error = None
+        for call in (client.noop, lambda: client._putcmd("NOOP"), lambda: client.retr(1)):
+            with pytest.raises(ConnectionResetError):
+                call()
+        there.shutdown(socket.SHUT_WR)
+        with pytest.raises(error_proto, match="-ERR EOF"):
+            client._getline()
+        with pytest.raises(ConnectionResetError):
+            client.noop()
+        client.close()
+        assert there.recv(100) == b""
+
+
+@pytest.mark.parametrize("cls", [POP3, ByFile])
+def test_reads_of_a_broken_connection_are_in_step(cls):
+    with breaking(cls) as (client, there):
+        client.sock.refuses = BrokenPipeError(errno.EPIPE, "broken")
+        with pytest.raises(BrokenPipeError):
+            client.noop()
+        there.sendall(3000 * b"x" + b"\r\n")
+        with pytest.raises(error_proto, match="line too long"):
+            client._getline()
+        for call in (client._getline, client.noop, lambda: client._putcmd("NOOP")):
+            with pytest.raises(error_proto, match="out of step: a line was too long"):
                 call()
 
 

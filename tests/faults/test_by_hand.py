@@ -39,6 +39,44 @@ def test_what_is_no_whole_line_is_no_answer(wired, read):
     assert peer.recv(100) == b"NOOP\r\nRSET\r\n"
 
 
+END = [
+    lambda file: file.readline(),
+    lambda file: file.read(3),
+    lambda file: file.read1(),
+    lambda file: file.readinto(bytearray(3)),
+    lambda file: file.peek(),
+]
+
+
+@pytest.mark.parametrize("sock_class", [socket.socket, OwnSocket])
+@pytest.mark.parametrize("read", END)
+def test_end_of_the_stream_that_was_read_by_hand(wired, read, sock_class):
+    """Nothing is unanswered behind it: sending and receiving say how it ended."""
+    client, peer = wired(sock_class=sock_class)
+    peer.shutdown(socket.SHUT_WR)
+    client._putcmd("NOOP")
+    assert not read(client.file)
+    with pytest.raises(error_proto) as caught:
+        client.user("alice")
+    assert caught.value.args == ("-ERR EOF",)
+    assert peer.recv(100) == b"NOOP\r\nUSER alice\r\n"
+
+
+def test_what_is_unread_is_not_behind_the_end(wired):
+    client, peer = wired()
+    client._putcmd("NOOP")
+    peer.sendall(b"+OK")
+    peer.shutdown(socket.SHUT_WR)
+    for _ in range(2):
+        assert client.file.readline(1) in (b"+", b"O")
+    with pytest.raises(error_proto, match="the reply to an earlier command was not read"):
+        client.rset()
+    assert client.file.readline() == b"K"
+    assert client.file.readline() == b""
+    with pytest.raises(error_proto, match="-ERR EOF"):
+        client.rset()
+
+
 @pytest.mark.parametrize("line", [bytearray(b"STAT"), type("Own", (bytes,), {})(b"STAT")])
 def test_line_of_a_kind_of_bytes(wired, line):
     client, peer = wired()

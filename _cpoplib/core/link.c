@@ -5,6 +5,7 @@
 #define FIRST_CHUNK ((size_t)16 * 1024)
 #define LARGEST_CHUNK ((size_t)256 * 1024)
 #define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
+#define RECEIVES_PER_TURN 16
 #define BATCH_SPANS 4096
 
 void
@@ -196,6 +197,7 @@ enum pop_status
 pop_link_pump(struct pop_link *link, struct pop_error *error)
 {
     size_t before = pop_buffer_length(&link->in);
+    int receives = 0;
 
     for (;;) {
         enum pop_status status = pop_link_scan(link);
@@ -207,10 +209,13 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
         if (link->batch.count > 0 && is_cramped(link)) {
             return POP_OK;
         }
-        /* A peer that never pauses must not lock out signal handlers. */
-        if (pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
+        /* A peer that never pauses must not lock out signal handlers; TLS may
+           have much to do for one octet. */
+        if (receives == RECEIVES_PER_TURN ||
+            pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
             return POP_INTERRUPTED;
         }
+        receives++;
         status = pop_link_fill(link, error);
         if (status != POP_OK) {
             return status;

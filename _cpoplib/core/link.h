@@ -65,8 +65,8 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
 /* Reads on until a batch is ready, without receiving where the unread bytes
    are enough.  POP_OK: take link->batch (its offsets are from the first
    unread byte), call pop_link_take(), and go on unless link->reply.part is
-   POP_REPLY_DONE.  POP_INTERRUPTED: call again; also now and then within an
-   unusually long line, so that signal handlers run.  Otherwise the results of
+   POP_REPLY_DONE.  POP_INTERRUPTED: call again; also now and then while much
+   is received, so that signal handlers run.  Otherwise the results of
    pop_link_fill() and pop_reply_scan(). */
 enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
 

@@ -207,8 +207,8 @@ call_read(SSL *ssl, struct piece *piece)
     return SSL_read_ex(ssl, piece->space, piece->length, &piece->done);
 }
 
-/* More of what is here already, as long as there is room; what fails now is
-   told by the next recv. */
+/* More of what is here already, as long as there is room and budget; what
+   fails now is told by the next recv. */
 static void
 gather(struct transport_tls *self, struct piece *piece, size_t *received)
 {
@@ -220,7 +220,6 @@ gather(struct transport_tls *self, struct piece *piece, size_t *received)
         piece->space += piece->done;
         piece->length -= piece->done;
         piece->done = 0;
-        self->socket.budget = OCTETS_PER_CALL;
         status = attempt(self, call_read, piece, &events, &error);
         if (status != POP_OK) {
             (void)note_failure(self, status, &error);

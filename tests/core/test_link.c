@@ -20,7 +20,9 @@ read_reply(struct pop_link *link, struct transcript *transcript)
 {
     memset(transcript, 0, sizeof(*transcript));
     do {
-        transcript->status = pump(link);
+        do {
+            transcript->status = pump(link);
+        } while (transcript->status == POP_INTERRUPTED);
         add_batch(transcript, link);
     } while (transcript->status == POP_OK &&
              link->reply.part != POP_REPLY_DONE);

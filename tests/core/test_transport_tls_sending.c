@@ -179,6 +179,46 @@ test_many_tickets_are_no_bytes(void **state)
     close_tls(&self);
 }
 
+static void
+send_records(struct support_task *task)
+{
+    server_send(task->context);
+}
+
+/* A server that never pauses: whoever receives is back now and then, to look
+   at deadlines and signals. */
+static void
+test_octets_between_many_tickets(void **state)
+{
+    const struct tls_setup setup = {.version = TLS1_3_VERSION};
+    struct tls_fixture self;
+    struct support_task task = {.context = &self.server, .run = send_records};
+    size_t received = 0;
+    size_t i;
+
+    (void)state;
+    connect_tls(&self, &setup);
+    for (i = 0; i < 8 * 900; i++) {
+        assert_int_equal(SSL_new_session_ticket(self.server.ssl), 1);
+        if (i % 900 == 899) {
+            server_write(&self.server, "x", 1);
+        }
+    }
+    pop_deadline_set(&self.deadline, POP_WAIT_FOREVER);
+    support_start(&task);
+    while (received < 8) {
+        enum pop_status status = tls_receive(&self);
+
+        if (status != POP_INTERRUPTED) {
+            assert_int_equal(status, POP_OK);
+            assert_in_range(self.done, 1, 2);
+            received += self.done;
+        }
+    }
+    support_join(&task);
+    close_tls(&self);
+}
+
 int
 main(void)
 {
@@ -189,6 +229,7 @@ main(void)
         UNIT_TEST(test_renegotiation_while_sending),
         UNIT_TEST(test_key_updates),
         UNIT_TEST(test_many_tickets_are_no_bytes),
+        UNIT_TEST(test_octets_between_many_tickets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,7 +119,9 @@ read_raw_line(POP3Object *self, PyObject *file)
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
-    limit = self->phase == PHASE_LINES ? limits.line : limits.status;
+    limit = self->phase == PHASE_LINES
+                ? pop_reply_line_limit(limits.line, limits.size)
+                : limits.status;
     if (reader_check(self->state, file)) {
         return stream_raw_line((ReaderObject *)file, limit,
                                self->phase != PHASE_LINES);

@@ -108,11 +108,17 @@ sink_bytes_init(struct sink_bytes *self)
     self->used = 0;
 }
 
+/* A block that is made much smaller keeps a mapping, of which a process has
+   only so many. */
 PyObject *
 sink_bytes_finish(struct sink_bytes *self)
 {
     PyObject *bytes;
 
+    if (self->used < (size_t)PyBytes_GET_SIZE(self->bytes) / 2) {
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->bytes),
+                                         (Py_ssize_t)self->used);
+    }
     if (_PyBytes_Resize(&self->bytes, (Py_ssize_t)self->used) < 0) {
         return NULL;
     }

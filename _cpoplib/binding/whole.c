@@ -9,13 +9,17 @@
 #include "core/command.h"
 
 /* .file, through which the reply is read in C; a new reference, or NULL and
-   io.UnsupportedOperation if it is something of the user's. */
+   io.UnsupportedOperation if it is something of the user's: put there while
+   the command was sent, it has the reply unread. */
 static ReaderObject *
 get_reader(POP3Object *self)
 {
     PyObject *file = pop3_get_file(self, "readline");
 
     if (file != NULL && !reader_check(self->state, file)) {
+        if (self->phase != PHASE_REST) {
+            step_leave(pop3_step_of(self, file), "a reply was left unread");
+        }
         errors_raise_unsupported("whole messages are read from the file that "
                                  "the connection has made, .file is another "
                                  "one");
@@ -59,6 +63,13 @@ read_message(POP3Object *self, void *sink)
     return result;
 }
 
+/* Also where other replies are read by the user's methods: this one is not. */
+static int
+check_at_rest(POP3Object *self, ReaderObject *reader)
+{
+    return pop3_check_rest(self) < 0 ? -1 : stream_check_at_rest(reader);
+}
+
 static int
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
@@ -69,11 +80,11 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         return -1;
     }
     reader = get_reader(self);
-    if (reader != NULL) {
+    if (reader != NULL && check_at_rest(self, reader) == 0) {
         result = dialogue_exchange(self, line, PHASE_REPLY, read_message,
                                    sink);
-        Py_DECREF(reader);
     }
+    Py_XDECREF(reader);
     pop3_unlock(self);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;

@@ -5,9 +5,6 @@
 /* A line of so many octets is given out in pieces (POP_OCTETS). */
 #define LONG_LINE ((size_t)64 * 1024)
 
-/* "." CR LF. */
-#define TERMINATOR ((size_t)3)
-
 void
 pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
                 size_t status_limit, size_t line_limit)
@@ -27,6 +24,16 @@ pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit)
 {
     pop_reply_begin(reply, POP_LINES, 0, line_limit);
     reply->part = POP_REPLY_LINES;
+}
+
+size_t
+pop_reply_line_limit(size_t line_limit, size_t size_limit)
+{
+    if (size_limit > POP_NO_LIMIT - POP_UNCOUNTED_OCTETS ||
+        size_limit + POP_UNCOUNTED_OCTETS > line_limit) {
+        return line_limit;
+    }
+    return size_limit + POP_UNCOUNTED_OCTETS;
 }
 
 void
@@ -65,27 +72,17 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
     return POP_OK;
 }
 
-/* The octets of a line that all of them may have: with the dot that does not
-   count; or of the terminator. */
-static size_t
-longest_line(size_t size_limit)
-{
-    return size_limit < TERMINATOR ? TERMINATOR : size_limit + 1;
-}
-
 /* A line over its limit may be one of a reply that has too many octets. */
 static enum pop_status
 scan_line(struct pop_reply *reply, const char *bytes, size_t length,
           size_t *octets)
 {
-    bool small = reply->size_limit < reply->line_limit;
+    size_t limit = pop_reply_line_limit(reply->line_limit, reply->size_limit);
     enum pop_status status;
 
-    status = pop_scan_line(bytes, length,
-                           small ? longest_line(reply->size_limit)
-                                 : reply->line_limit,
-                           &reply->searched, octets);
-    return small && status == POP_TOO_LONG ? POP_TOO_MUCH : status;
+    status = pop_scan_line(bytes, length, limit, &reply->searched, octets);
+    return limit < reply->line_limit && status == POP_TOO_LONG ? POP_TOO_MUCH
+                                                               : status;
 }
 
 static enum pop_status

@@ -56,6 +56,9 @@ void pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
 /* Expect the lines of a reply whose status line has been read already. */
 void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
 
+/* The limit of one line where all of them together have one, too. */
+size_t pop_reply_line_limit(size_t line_limit, size_t size_limit);
+
 /* What is left of the lines is not wanted, however long they are: with the
    batch taken, the scan goes on, and needs no whole line. */
 void pop_reply_drop(struct pop_reply *reply);

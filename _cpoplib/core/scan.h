@@ -14,6 +14,10 @@
 
 #define POP_NO_LIMIT ((size_t)-1)
 
+/* What a line may have that does not count: the terminator with its line end,
+   or a stuffed dot. */
+#define POP_UNCOUNTED_OCTETS 3
+
 /* A piece of the scanned bytes. */
 struct pop_span {
     size_t offset;

@@ -315,9 +315,10 @@ test_a_line_over_the_size_of_all_lines(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, 4);
+    pop_reply_begin_lines(&reply, 7);
     reply.size_limit = 3;
-    assert_int_equal(pop_reply_scan(&reply, "abcde", 5, &batch), POP_TOO_MUCH);
+    assert_int_equal(pop_reply_scan(&reply, "abcdefg", 7, &batch),
+                     POP_TOO_MUCH);
     pop_reply_begin_lines(&reply, 3);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_LONG);

@@ -1,39 +1,21 @@
-"""Whole messages from servers, and into files, of all kinds."""
+"""Whole messages from servers of all kinds."""
 
-import contextlib
 import io
 import os
 import socket
 import sys
-import threading
 
 import pytest
-from scripted import EACH, Await, C, Close, Pause, Raw, S, play
+from scripted import EACH, C, Close, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByFile, ByLines, ByMethods, ByStatus, Call, Endless
+from .support import TIMEOUT, ByFile, ByLines, ByStatus, Lines
+from .whole import by_any, greeted, message
 
 # Each kind of line end, dots, and octets of any value.
 SENT = b"a\r\n..b\r\n.c\r\n\r\n...\n\rd\r\r\ne\n\0\x80\xff\r\n..\r\n"
 KEPT = b"a\r\n.b\r\n.c\r\n\r\n..\n\rd\r\r\ne\n\0\x80\xff\r\n.\r\n"
-
-by_any = pytest.mark.parametrize("cls", [POP3, ByMethods, ByLines, ByStatus])
-
-
-def message(data, status=b"+OK"):
-    return Raw(status + b"\r\n" + data + b".\r\n")
-
-
-def greeted(server, cls=POP3, timeout=TIMEOUT, **options):
-    return cls(server.host, server.port, timeout, **options)
-
-
-def fetches(client, number):
-    """The message, by each of the methods."""
-    yield client.retr_bytes(number)
-    file = io.BytesIO()
-    yield file.getvalue()[: client.retr_into(number, file)] or file.getvalue()
 
 
 @by_any
@@ -182,313 +164,48 @@ def test_debug_output(capsys):
     assert capsys.readouterr().out == "*cmd* 'RETR 1'\n*put* b'RETR 1'\n*resp* b'+OK'\n"
 
 
-# --- files ----------------------------------------------------------------------------------
+def test_many_small_messages_that_were_announced_as_large():
+    """A process has only so many mappings."""
 
+    def mappings():
+        with open("/proc/self/maps") as file:
+            return len(file.readlines())
 
-LARGE = b"".join(b"%07d\r\n" % number for number in range(200_000))
-
-
-@pytest.mark.parametrize("buffering", [0, -1])
-def test_file_on_disk(tmp_path, buffering):
-    with play(S("+OK ready"), C("RETR 1"), message(b"..\r\n" + LARGE)) as server:
-        client = greeted(server)
-        with open(tmp_path / "message", "wb", buffering=buffering) as file:
-            file.write(b"before\n")
-            assert client.retr_into(1, file) == len(LARGE) + 3
-            file.write(b"behind\n")
-        client.close()
-    assert (tmp_path / "message").read_bytes() == b"before\n.\r\n" + LARGE + b"behind\n"
-
-
-class Writer:
-    def __init__(self, answer=lambda data: len(data)):
-        self.answer = answer
-        self.blocks = []
-
-    def write(self, data):
-        assert type(data) is bytes and data
-        result = self.answer(data)
-        self.blocks.append(data[:result])
-        return result
-
-
-def test_blocks_are_large_and_bounded():
-    writer = Writer()
-    with play(S("+OK ready"), C("RETR 1"), message(LARGE)) as server:
-        client = greeted(server)
-        assert client.retr_into(1, writer) == len(LARGE)
-        client.close()
-    assert b"".join(writer.blocks) == LARGE
-    assert max(map(len, writer.blocks)) <= 1024 * 1024
-    assert len(writer.blocks) < 1000
-
-
-@pytest.mark.parametrize(
-    "answer", [lambda data: None, lambda data: (len(data) + 1) // 2, lambda data: True]
-)
-def test_what_write_returns(answer):
-    """None is all, as of files before io; an unbuffered one may write a part."""
-    writer = Writer(answer)
-    with play(S("+OK ready"), C("RETR 1"), message(b"abc\r\n")) as server:
-        client = greeted(server)
-        assert client.retr_into(1, writer) == 5
-        client.close()
-    assert b"".join(writer.blocks) == b"abc\r\n"
-
-
-class Failure(Exception):
-    pass
-
-
-def fail(data):
-    raise Failure
-
-
-@pytest.mark.parametrize("data", [b"a\r\n", LARGE])
-@pytest.mark.parametrize(
-    "answer, error",
-    [
-        (fail, Failure),
-        (lambda data: 0, OSError),
-        (lambda data: -1, OSError),
-        (lambda data: len(data) + 1, OSError),
-        (lambda data: 2**80, OverflowError),
-    ],
-)
-def test_failing_write_leaves_the_stream_in_step(data, answer, error):
-    with play(S("+OK"), C("RETR 1"), message(data), C("NOOP"), S("+OK done")) as server:
-        client = greeted(server)
-        with pytest.raises(error):
-            client.retr_into(1, Writer(answer))
-        assert client.noop() == b"+OK done"
+    with Lines(lambda line: b"+OK 99999999 octets\r\nx\r\n.\r\n") as server:
+        client = POP3(*server.address, TIMEOUT)
+        before = mappings()
+        messages = [client.retr_bytes(1) for _ in range(200)]
+        assert mappings() - before < 50
+        assert set(messages) == {b"x\r\n"}
         client.close()
 
 
-@pytest.mark.parametrize("buffering", [0, -1])
-def test_file_that_takes_no_more(buffering):
-    """Also where it is written to directly."""
-    out, into = os.pipe()
-    os.close(out)
-    steps = (C("RETR 1"), message(LARGE), C("NOOP"), S("+OK done"))
-    with play(S("+OK"), *steps) as server:
-        client = greeted(server)
-        file = open(into, "wb", buffering=buffering)  # noqa: SIM115
-        with pytest.raises(BrokenPipeError):
-            client.retr_into(1, file)
-        assert client.noop() == b"+OK done"
-        client.close()
-        with contextlib.suppress(BrokenPipeError):
-            file.close()
-
-
-def test_failing_write_and_a_message_without_end():
-    """Not all of it is read."""
-    chunk = 1024 * 1024 * b"x" + b"\r\n"
-    steps = (C("RETR 1"), Raw(b"+OK\r\n"), Endless(chunk, 64 * len(chunk)))
+@pytest.mark.parametrize("cls", [ByLines, ByStatus])
+def test_a_reply_nobody_asked_for_is_no_message(cls):
+    """Although the user's methods read the others."""
+    steps = (C("NOOP"), S("+OK", "+OK", "smuggled", "."))
     with play(S("+OK ready"), *steps) as server:
-        client = greeted(server)
-        with pytest.raises(Failure):
-            client.retr_into(1, Writer(fail))
-        with pytest.raises(error_proto, match="out of step"):
-            client.noop()
+        client = greeted(server, cls)
+        client.noop()
+        with pytest.raises(error_proto, match="a reply that nobody asked for"):
+            client.retr_bytes(1)
         client.close()
 
 
-def test_failing_write_and_a_server_that_stops():
-    steps = (C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Pause(0.5))
-    with play(S("+OK ready"), *steps) as server:
-        client = greeted(server, timeout=0.1)
-        with pytest.raises(Failure):
-            client.retr_into(1, Writer(fail))
-        with pytest.raises(OSError, match="cannot read from timed out object"):
-            client.noop()
-        client.close()
+def test_a_file_that_is_put_in_place_while_the_command_is_sent():
+    """What it has unread is not the answer to the next command."""
 
+    class Swapping(POP3):
+        def _putcmd(self, line):
+            super()._putcmd(line)
+            if line == "RETR 1":
+                self.kept, self.file = self.file, self.sock.makefile("rb")
 
-def test_file_that_is_closed_meanwhile(tmp_path):
-    """Its descriptor may be another file's by then: nothing goes there."""
-    file = open(tmp_path / "message", "wb", buffering=0)  # noqa: SIM115
-    number = file.fileno()
-    late = threading.Event()
-    steps = (C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Await(late), Raw(b"end\r\n.\r\n"))
-    with play(S("+OK"), *steps, C("NOOP"), S("+OK done")) as server:
-        client = greeted(server)
-        call = Call(client.retr_into, 1, file)
-        assert call.is_blocked(0.2)
-        file.close()
-        other = open(tmp_path / "other", "wb", buffering=0)  # noqa: SIM115
-        assert other.fileno() == number
-        late.set()
-        assert "closed file" in str(call.end())
-        assert client.noop() == b"+OK done"
-        client.close()
-    other.close()
-    assert (tmp_path / "other").read_bytes() == b""
-
-
-def test_write_that_is_an_attribute_of_the_file(tmp_path):
-    blocks = []
-    with play(S("+OK ready"), C("RETR 1"), message(b"a\r\n")) as server:
-        client = greeted(server)
-        with open(tmp_path / "message", "wb", buffering=0) as file:
-            file.write = blocks.append
-            # None of an unbuffered file's is that it takes nothing now.
-            with pytest.raises(BlockingIOError):
-                client.retr_into(1, file)
-        client.close()
-    assert blocks == [b"a\r\n"]
-    assert (tmp_path / "message").read_bytes() == b""
-
-
-@pytest.mark.parametrize("cls", [io.FileIO, type("Own", (io.FileIO,), {})])
-def test_unbuffered_file_that_does_not_wait(cls):
-    """It is not full for ever, but what it has not taken is lost if nobody says so."""
-    out, into = os.pipe()
-    os.set_blocking(into, False)
-    with play(S("+OK"), C("RETR 1"), message(LARGE), C("NOOP"), S("+OK done")) as server:
-        client = greeted(server)
-        blocked = pytest.raises(BlockingIOError)
-        with open(out, "rb", buffering=0), cls(into, "wb") as file, blocked:
-            client.retr_into(1, file)
-        assert client.noop() == b"+OK done"
-        client.close()
-
-
-def test_interrupted_write_is_not_followed_by_reading():
-    def interrupt(data):
-        raise KeyboardInterrupt
-
-    steps = (C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Pause(0.2))
-    with play(S("+OK ready"), *steps) as server:
-        client = greeted(server)
-        with pytest.raises(KeyboardInterrupt):
-            client.retr_into(1, Writer(interrupt))
-        with pytest.raises(error_proto, match="out of step"):
-            client.noop()
-        client.close()
-
-
-@pytest.mark.parametrize("file", [None, 1, object()])
-def test_no_file(file):
-    with play(S("+OK ready")) as server:
-        client = greeted(server)
-        with pytest.raises(AttributeError, match="write"):
-            client.retr_into(1, file)
-        client.close()
-
-
-@pytest.mark.parametrize("closed", [True, False])
-def test_file_that_cannot_be_written(tmp_path, closed):
-    """Found out before anything is sent."""
-    (tmp_path / "message").touch()
-    with play(S("+OK ready")) as server:
-        client = greeted(server)
-        with open(tmp_path / "message", "rb", buffering=0) as file:
-            if closed:
-                file.close()
-            with pytest.raises(ValueError):
-                client.retr_into(1, file)
-        client.close()
-    assert (tmp_path / "message").read_bytes() == b""
-
-
-def test_write_that_uses_the_connection():
-    refused = pytest.raises(RuntimeError, match="reentrant call inside")
-
-    def use(data):
-        for function in (client.noop, lambda: client.retr_bytes(2), client.file.readline):
-            with refused:
-                function()
-        return len(data)
-
-    with play(S("+OK"), C("RETR 1"), message(b"a\r\n"), C("NOOP"), S("+OK done")) as server:
-        client = greeted(server)
-        assert client.retr_into(1, Writer(use)) == 3
-        assert client.noop() == b"+OK done"
-        client.close()
-
-
-def test_write_that_closes_the_connection():
-    def close(data):
-        client.close()
-        return len(data)
-
-    steps = (C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Pause(0.2))
-    with play(S("+OK ready"), *steps) as server:
-        client = greeted(server)
-        with pytest.raises(ConnectionAbortedError):
-            client.retr_into(1, Writer(close))
-
-
-def test_close_while_a_pipe_is_full():
-    """The thread is blocked in writing, not in the connection: it goes on, and finds out."""
-    out, into = os.pipe()
-    with play(S("+OK ready"), C("RETR 1"), Raw(b"+OK\r\n" + LARGE), Pause(0.3)) as server:
-        client = greeted(server)
-        with open(out, "rb", buffering=0) as reader, open(into, "wb", buffering=0) as writer:
-            call = Call(client.retr_into, 1, writer)
-            assert call.is_blocked(0.2)
-            client.close()
-            drained = threading.Thread(
-                target=lambda: [None for _ in iter(lambda: reader.read(65536), b"")]
-            )
-            drained.start()
-            assert type(call.end()) is ConnectionAbortedError
-            writer.close()
-            drained.join(TIMEOUT)
-
-
-# --- max_size -------------------------------------------------------------------------------
-
-
-by_lines_too = pytest.mark.parametrize("cls", [POP3, ByMethods])
-
-
-@by_lines_too
-@pytest.mark.parametrize(
-    "name, arguments, command",
-    [
-        ("retr", (1,), "RETR 1"),
-        ("top", (1, 2), "TOP 1 2"),
-        ("list", (), "LIST"),
-        ("uidl", (), "UIDL"),
-        ("sizes", (), "LIST"),
-        ("uids", (), "UIDL"),
-        ("retr_bytes", (1,), "RETR 1"),
-        ("top_bytes", (1, 2), "TOP 1 2"),
-        ("retr_into", (1, Writer()), "RETR 1"),
-    ],
-)
-def test_max_size(cls, name, arguments, command):
-    """Exactly so many octets are allowed; of one more, the rest is dropped."""
-    fitting = 50 * b"1 2\r\n"
-    steps = (C(command), message(fitting), C(command), message(b"x" + fitting))
-    with play(S("+OK ready"), *steps, C("NOOP"), S("+OK done")) as server:
-        client = greeted(server, cls, max_size=250)
-        getattr(client, name)(*arguments)
-        with pytest.raises(error_proto) as caught:
-            getattr(client, name)(*arguments)
-        assert caught.value.args == ("reply larger than 250 octets",)
-        assert client.noop() == b"+OK done"
-        client.close()
-
-
-@pytest.mark.parametrize("cls", [ByLines, ByStatus, ByFile])
-def test_max_size_line_by_line(cls):
-    with play(S("+OK ready"), C("RETR 1"), message(100 * b"1 2\r\n")) as server:
-        client = greeted(server, cls, max_size=250)
-        with pytest.raises(error_proto, match="reply larger than 250 octets"):
-            client.retr(1)
-        client.close()
-
-
-def test_max_size_of_a_reply_without_end():
-    chunk = 1024 * b"12345678\r\n"
-    steps = (C("RETR 1"), Raw(b"+OK\r\n"), Endless(chunk, 256 * 1024 * 1024))
-    with play(S("+OK ready"), *steps) as server:
-        client = greeted(server, max_size=10_000)
-        with pytest.raises(error_proto, match="reply larger than 10000 octets"):
+    with play(S("+OK ready"), C("RETR 1"), S("+OK m", "a", ".")) as server:
+        client = greeted(server, Swapping)
+        with pytest.raises(io.UnsupportedOperation):
             client.retr_bytes(1)
         with pytest.raises(error_proto, match="out of step"):
             client.noop()
+        client.kept.close()
         client.close()

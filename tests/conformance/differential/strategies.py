@@ -70,9 +70,7 @@ SHORT_REPLY = among(12, [b"+OK done\r\n"], 6, lines(STATUS), 1, LONG_LINES)
 STAT_REPLY = among(10, [b"+OK 2 320\r\n"], 10, lines(STATUS[:11]), 3, lines(STATUS))
 FIRST_LINE = among(20, [b"+OK\r\n"], 6, lines(STATUS), 1, LONG_LINES)
 BODY_LINE = among(12, lines(BODY), 1, LONG_LINES)
-TERMINATOR = among(
-    1, [*24 * [b".\r\n"], b".\n", b". \r\n", b".", b"", b"\r.\n", b".\r\r\n"]
-)
+TERMINATOR = among(1, [*24 * [b".\r\n"], b".\n", b". \r\n", b".", b"", b"\r.\n", b".\r\r\n"])
 
 
 def LONG_REPLY(random):

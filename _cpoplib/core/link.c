@@ -91,6 +91,53 @@ pop_link_is_unsent(const struct pop_link *link, size_t queued)
            !link->transport->ops->has_begun(link->transport);
 }
 
+bool
+pop_link_is_half_duplex(const struct pop_link *link)
+{
+    return link->transport->ops->wait == NULL;
+}
+
+/* Whether an operation has failed only because it must not wait. */
+static bool
+must_wait(enum pop_status status)
+{
+    return status == POP_TIMEOUT || status == POP_WANT_READ ||
+           status == POP_WANT_WRITE;
+}
+
+/* Sends until that would have to wait, or fails. */
+static enum pop_status
+send_at_once(struct pop_link *link, struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+    enum pop_status status = POP_OK;
+
+    while (status == POP_OK && pop_buffer_length(&link->out) > 0) {
+        struct pop_deadline never;
+        size_t sent;
+
+        pop_deadline_set(&never, POP_WAIT_NEVER);
+        status = transport->ops->send(transport, pop_buffer_bytes(&link->out),
+                                      pop_buffer_length(&link->out), &sent,
+                                      &never, error);
+        pop_buffer_consume(&link->out, sent);
+        if (sent > 0) {
+            link->resuming = false;
+        }
+    }
+    return status;
+}
+
+enum pop_status
+pop_link_push(struct pop_link *link, struct pop_error *error)
+{
+    if (pop_link_is_half_duplex(link)) {
+        return pop_link_flush(link, error);
+    }
+    return send_at_once(link, error) == POP_INTERRUPTED ? POP_INTERRUPTED
+                                                        : POP_OK;
+}
+
 /* Too little room for a recv that is worth its system call. */
 static bool
 is_cramped(const struct pop_link *link)
@@ -98,13 +145,71 @@ is_cramped(const struct pop_link *link)
     return pop_buffer_room(&link->in) < link->chunk / 4;
 }
 
+static enum pop_status
+receive(struct pop_link *link, struct pop_deadline *deadline,
+        struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+    size_t room = pop_buffer_room(&link->in);
+    enum pop_status status;
+    size_t received;
+
+    status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
+                                  &received, deadline, error);
+    if (status != POP_OK) {
+        return status;
+    }
+    pop_buffer_commit(&link->in, received);
+    if (received == room && link->chunk < LARGEST_CHUNK) {
+        link->chunk *= 2;
+    }
+    return POP_OK;
+}
+
+/* Either direction goes on as soon as it can: a peer that reads no more before
+   its own bytes are taken can't stop both. */
+static enum pop_status
+receive_sending(struct pop_link *link, struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+
+    for (;;) {
+        struct pop_deadline never;
+        struct pop_error unsent = {0};
+        enum pop_status sending = send_at_once(link, &unsent);
+        enum pop_status status;
+
+        start_waiting(link);
+        if (sending == POP_OK) {
+            return receive(link, &link->deadline, error);
+        }
+        if (sending == POP_INTERRUPTED) {
+            return POP_INTERRUPTED;
+        }
+        pop_deadline_set(&never, POP_WAIT_NEVER);
+        status = receive(link, &never, error);
+        if (!must_wait(status)) {
+            return status;
+        }
+        if (!must_wait(sending)) {
+            *error = unsent;
+            return sending;
+        }
+        status = transport->ops->wait(
+            transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
+            status == POP_WANT_WRITE || sending != POP_WANT_READ,
+            &link->deadline, error);
+        if (status != POP_OK) {
+            return status;
+        }
+        link->resuming = true;
+    }
+}
+
 enum pop_status
 pop_link_fill(struct pop_link *link, struct pop_error *error)
 {
-    struct pop_transport *transport = link->transport;
     enum pop_status status;
-    size_t room;
-    size_t received;
 
     if (is_cramped(link)) {
         status = pop_buffer_reserve(&link->in, link->chunk);
@@ -112,18 +217,17 @@ pop_link_fill(struct pop_link *link, struct pop_error *error)
             return status;
         }
     }
-    room = pop_buffer_room(&link->in);
+    if (pop_buffer_length(&link->out) > 0) {
+        if (!pop_link_is_half_duplex(link)) {
+            return stop_waiting(link, receive_sending(link, error));
+        }
+        status = pop_link_flush(link, error);
+        if (status != POP_OK) {
+            return status;
+        }
+    }
     start_waiting(link);
-    status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
-                                  &received, &link->deadline, error);
-    if (status != POP_OK) {
-        return stop_waiting(link, status);
-    }
-    pop_buffer_commit(&link->in, received);
-    if (received == room && link->chunk < LARGEST_CHUNK) {
-        link->chunk *= 2;
-    }
-    return POP_OK;
+    return stop_waiting(link, receive(link, &link->deadline, error));
 }
 
 static bool

@@ -41,12 +41,23 @@ void pop_link_interrupt(struct pop_link *link);
    pop_transport_ops.send; what was not sent stays in link->out. */
 enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
 
+/* Sends what can be sent of link->out without waiting, where the transport
+   can do that; otherwise it is pop_link_flush().  POP_OK also if the sending
+   has failed: pop_link_fill() tells.  POP_INTERRUPTED (call again). */
+enum pop_status pop_link_push(struct pop_link *link, struct pop_error *error);
+
+/* Whether receiving and sending wait for one another: then no more may be
+   queued than the peer takes while it sends. */
+bool pop_link_is_half_duplex(const struct pop_link *link);
+
 /* Whether none of the `queued` bytes that link->out held before a flush that
    failed can have been sent. */
 bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
 
-/* Receives once, behind the unread bytes of link->in.  The results of
-   pop_transport_ops.recv, POP_NO_MEMORY, POP_TOO_LONG. */
+/* Receives once, behind the unread bytes of link->in.  While it waits, what is
+   in link->out is sent; if that fails, what can be received comes first.
+   The results of pop_transport_ops.recv and send, POP_NO_MEMORY,
+   POP_TOO_LONG. */
 enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);
 
 /* Whether there are unread bytes, received or ready to be received; those

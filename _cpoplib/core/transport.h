@@ -40,7 +40,15 @@ struct pop_transport_ops {
        an error that is due to recv or send; false where it can't tell. */
     bool (*readable)(struct pop_transport *transport);
 
-    /* Makes a recv or send that is blocked in another thread return. */
+    /* Waits until something can be received or, each as asked for, sent; to
+       be called when recv and send have failed because they must not wait.
+       POP_OK also if that is only likely, POP_TIMEOUT, POP_INTERRUPTED,
+       POP_SYSTEM.  NULL where recv and send wait whatever the deadline. */
+    enum pop_status (*wait)(struct pop_transport *transport, bool receivable,
+                            bool sendable, struct pop_deadline *deadline,
+                            struct pop_error *error);
+
+    /* Makes a recv, send or wait that is blocked in another thread return. */
     void (*interrupt)(struct pop_transport *transport);
 
     /* Frees the transport; it never closes what it was given. */

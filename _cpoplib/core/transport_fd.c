@@ -125,6 +125,16 @@ transport_fd_readable(struct pop_transport *transport)
     return ioctl(self->fd, FIONREAD, &available) == 0 && available > 0;
 }
 
+static enum pop_status
+transport_fd_wait(struct pop_transport *transport, bool receivable,
+                  bool sendable, struct pop_deadline *deadline,
+                  struct pop_error *error)
+{
+    struct transport_fd *self = (struct transport_fd *)transport;
+
+    return pop_wait_either(self->fd, receivable, sendable, deadline, error);
+}
+
 static void
 transport_fd_interrupt(struct pop_transport *transport)
 {
@@ -145,6 +155,7 @@ static const struct pop_transport_ops transport_fd_ops = {
     .send = transport_fd_send,
     .has_begun = transport_fd_has_begun,
     .readable = transport_fd_readable,
+    .wait = transport_fd_wait,
     .interrupt = transport_fd_interrupt,
     .destroy = transport_fd_destroy,
     .needs_gil = false,

@@ -314,6 +314,19 @@ transport_tls_readable(struct pop_transport *transport)
             available > 0);
 }
 
+static enum pop_status
+transport_tls_wait(struct pop_transport *transport, bool receivable,
+                   bool sendable, struct pop_deadline *deadline,
+                   struct pop_error *error)
+{
+    enum pop_status status;
+
+    *error = no_details;
+    status = pop_wait_either(TLS(transport)->socket.fd, receivable, sendable,
+                             deadline, error);
+    return status == POP_TIMEOUT ? time_out("read", error) : status;
+}
+
 /* --- life --------------------------------------------------------------- */
 
 static void
@@ -338,6 +351,7 @@ static const struct pop_transport_ops transport_tls_ops = {
     .send = transport_tls_send,
     .has_begun = transport_tls_has_begun,
     .readable = transport_tls_readable,
+    .wait = transport_tls_wait,
     .interrupt = transport_tls_interrupt,
     .destroy = transport_tls_destroy,
     .needs_gil = false,

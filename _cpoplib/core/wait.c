@@ -32,6 +32,21 @@ pop_wait_for(int fd, short events, struct pop_deadline *deadline,
     return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;
 }
 
+enum pop_status
+pop_wait_either(int fd, bool readable, bool writable,
+                struct pop_deadline *deadline, struct pop_error *error)
+{
+    short events = 0;
+
+    if (readable) {
+        events |= POLLIN;
+    }
+    if (writable) {
+        events |= POLLOUT;
+    }
+    return pop_wait_for(fd, events, deadline, error);
+}
+
 bool
 pop_wait_is_due(int number)
 {

@@ -15,6 +15,12 @@ enum pop_status pop_wait_for(int fd, short events,
                              struct pop_deadline *deadline,
                              struct pop_error *error);
 
+/* The same for being readable or writable, at least one of which is asked
+   for. */
+enum pop_status pop_wait_either(int fd, bool readable, bool writable,
+                                struct pop_deadline *deadline,
+                                struct pop_error *error);
+
 /* Whether a system call failed with `number` only because it must not wait. */
 bool pop_wait_is_due(int number);
 

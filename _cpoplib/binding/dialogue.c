@@ -1,8 +1,10 @@
 #include "binding/dialogue.h"
 
+#include "binding/ahead.h"
 #include "binding/args.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
+#include "binding/pipelining.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/stream.h"
@@ -26,7 +28,8 @@ check_stream(POP3Object *self, ReaderObject *reader)
     return own < 0 ? -1 : step_check(self->state, &reader->step);
 }
 
-/* Nothing else is under way: 0 and, if .file is an open Reader, that. */
+/* Nothing else is under way, once the replies to what was sent ahead are
+   there: 0 and, if .file is an open Reader, that. */
 static int
 check_at_rest(POP3Object *self, ReaderObject **reader)
 {
@@ -37,6 +40,9 @@ check_at_rest(POP3Object *self, ReaderObject **reader)
         return -1;
     }
     *reader = sending_reader(self, &failed);
+    if (*reader != NULL) {
+        failed = ahead_receive_all(self, *reader);
+    }
     if (failed || check_stream(self, *reader) < 0) {
         Py_CLEAR(*reader);
         return -1;
@@ -92,6 +98,9 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
         }
         else if (settle(self) < 0) {
             Py_CLEAR(reply);
+        }
+        else {
+            pipelining_note(reader, line);
         }
     }
     Py_XDECREF(reader);

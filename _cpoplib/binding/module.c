@@ -2,6 +2,7 @@
 
 #include "binding/errors.h"
 #include "binding/lazy.h"
+#include "binding/many.h"
 #include "binding/pop3.h"
 #include "binding/pop3_ssl.h"
 #include "binding/reader.h"
@@ -143,6 +144,10 @@ init_types(struct module_state *state, PyObject *module)
     if (state->tlssocket_type == NULL) {
         return -1;
     }
+    state->many_type = many_new_type(module);
+    if (state->many_type == NULL) {
+        return -1;
+    }
     state->pop3_type = pop3_new_type(state, module);
     if (state->pop3_type == NULL) {
         return -1;
@@ -192,6 +197,7 @@ module_exec(PyObject *module)
     X(pop3_ssl_type)                                                          \
     X(reader_type)                                                            \
     X(tlssocket_type)                                                         \
+    X(many_type)                                                              \
     X(lazy_type)                                                              \
     X(timestamp_pattern)                                                      \
     X(own_recv_into)                                                          \

@@ -83,6 +83,7 @@ struct module_state {
     PyTypeObject *reader_type;
     PyTypeObject *tlssocket_type;
     PyTypeObject *lazy_type;
+    PyTypeObject *many_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */
     PyObject *timestamp_pattern;     /* NULL until first asked for */

@@ -7,11 +7,11 @@
 #include "binding/pop3.h"
 
 /* For struct args_signature, as the last ones. */
-#define OPTIONS_NAMES "max_line", "max_size"
-#define OPTIONS_COUNT 2
+#define OPTIONS_NAMES "max_line", "max_size", "pipelining"
+#define OPTIONS_COUNT 3
 
 /* For docstrings. */
-#define OPTIONS_SIGNATURE "max_line=16777216, max_size=None"
+#define OPTIONS_SIGNATURE "max_line=16777216, max_size=None, pipelining='auto'"
 
 void options_init(POP3Object *self);
 

@@ -1,6 +1,7 @@
 #include "binding/pop3.h"
 
 #include "binding/auth.h"
+#include "binding/bulk.h"
 #include "binding/commands.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
@@ -243,7 +244,7 @@ PyDoc_STRVAR(pop3_doc,
 "take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
 "ValueError.\n"
 "max_line, max_size: octets of the longest line of a message, and of a\n"
-"whole one, or None; see set_options().\n"
+"whole one, or None; pipelining: 'auto', True or False; see set_options().\n"
 "\n"
 "Raises error_proto for a greeting that is not positive or none at all,\n"
 "OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
@@ -360,8 +361,8 @@ pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
         lifecycle_methods, options_methods,  replies_methods, dialogue_methods,
-        commands_methods,  listings_methods, whole_methods,   session_methods,
-        auth_methods,      stls_methods,
+        commands_methods,  listings_methods, whole_methods,   bulk_methods,
+        session_methods,   auth_methods,     stls_methods,
     };
     PyTypeObject *type;
     size_t i;

@@ -17,17 +17,25 @@ enum pop3_phase {
     PHASE_LINES    /* its lines are being read */
 };
 
+/* Are commands sent ahead of the replies to others? */
+enum pop3_pipelining {
+    PIPELINING_AUTO, /* where the server says that it takes them, and does */
+    PIPELINING_ALWAYS,
+    PIPELINING_NEVER
+};
+
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state;    /* of `module` */
-    PyObject *module;              /* kept until the end */
-    struct io_lock lock;           /* held for the length of one command */
-    size_t max_line;               /* octets; POP_NO_LIMIT for none; see */
-    size_t max_size;               /*   options.c */
+    struct module_state *state; /* of `module` */
+    PyObject *module;           /* kept until the end */
+    struct io_lock lock;        /* held for the length of one command */
+    size_t max_line;            /* octets; POP_NO_LIMIT for none; see */
+    size_t max_size;            /*   options.c */
+    enum pop3_pipelining pipelining;
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */

@@ -386,7 +386,7 @@ PyDoc_STRVAR(pop3_ssl_doc,
 "\n"
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
-"host, port, timeout, max_line, max_size: as for POP3.\n"
+"host, port, timeout, max_line, max_size, pipelining: as for POP3.\n"
 "keyfile, certfile: paths of PEM files, the client's key and certificate\n"
 "chain; a key that is encrypted is refused.\n"
 "context: an ssl.SSLContext that makes the TLS socket; excludes keyfile,\n"

@@ -43,9 +43,12 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
     pop_link_init(&self->link);
     self->direct = pop_transport_fd_new();
     self->pysock = NULL;
+    self->half_duplex = false;
     self->in_tls = false;
     step_reset(&self->step);
     self->unanswered = 0;
+    pop_pipeline_init(&self->pipeline);
+    self->ability = READER_UNASKED;
     self->closed = false;
     self->closer = 0;
     self->file_closed = false;
@@ -107,6 +110,7 @@ reader_dealloc(PyObject *op)
     destroy_transport(self->direct);
     destroy_transport(self->pysock);
     pop_link_release(&self->link);
+    pop_pipeline_release(&self->pipeline);
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
     Py_XDECREF(self->module);

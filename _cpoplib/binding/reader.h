@@ -8,6 +8,14 @@
 #include "binding/module.h"
 #include "binding/step.h"
 #include "core/link.h"
+#include "core/pipeline.h"
+
+/* Whether commands may be sent ahead of the replies to others. */
+enum reader_ability {
+    READER_UNASKED,
+    READER_ABLE,
+    READER_UNABLE
+};
 
 typedef struct {
     PyObject_HEAD
@@ -21,10 +29,13 @@ typedef struct {
     struct pop_link link;         /* touched with the lock held only */
     struct pop_transport *direct; /* on the descriptor */
     struct pop_transport *pysock; /* on the methods; NULL until needed */
+    bool half_duplex;             /* by the transport last entered with */
     bool in_tls;                  /* entered, and the TLSSocket, which sock
                                      is, too */
     struct step step;
-    size_t unanswered; /* commands sent whose reply was not read */
+    size_t unanswered;            /* commands sent whose reply was not read */
+    struct pop_pipeline pipeline; /* those sent ahead; not among the above */
+    enum reader_ability ability;  /* of the server's, for this */
     bool closed;
     unsigned long closer; /* the thread that closed it */
     bool file_closed;     /* after closed: by the last user */
@@ -50,6 +61,16 @@ int reader_enter(ReaderObject *self);
 /* The same for reading on a stream that is in step: -1 also with the
    exceptions of step_check(). */
 int reader_enter_in_step(ReaderObject *self);
+
+/* The same for reading by hand: -1 and RuntimeError also while replies to
+   commands that were sent ahead are to come. */
+int reader_enter_by_hand(ReaderObject *self);
+
+/* Queues a command line, without its line end, to be sent while something is
+   received: its reply is the pipeline's last.  Not entered.  -1 and an
+   exception, those of reader_enter_in_step() too. */
+int reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
+                 void *owner);
 
 /* Gives it back.  A pending exception stays. */
 void reader_leave(ReaderObject *self);

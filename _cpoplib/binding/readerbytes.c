@@ -122,7 +122,7 @@ read_line(ReaderObject *self, Py_ssize_t limit)
     PyObject *line = NULL;
     size_t octets;
 
-    if (reader_enter_in_step(self) < 0) {
+    if (reader_enter_by_hand(self) < 0) {
         return NULL;
     }
     if (fill_line(self, (size_t)limit, &octets) == 0) {
@@ -167,7 +167,7 @@ readerbytes_read(PyObject *op, PyObject *args)
     if (parse_size(args, "|O:read", &size) < 0) {
         return NULL;
     }
-    if (reader_enter_in_step(self) < 0) {
+    if (reader_enter_by_hand(self) < 0) {
         return NULL;
     }
     if (fill_up_to(self, (size_t)size) == 0) {
@@ -193,7 +193,7 @@ readerbytes_read1(PyObject *op, PyObject *args)
     if (parse_size(args, "|O:read1", &size) < 0) {
         return NULL;
     }
-    if (reader_enter_in_step(self) < 0) {
+    if (reader_enter_by_hand(self) < 0) {
         return NULL;
     }
     if (size == 0 || fill_if_empty(self) == 0) {
@@ -219,7 +219,7 @@ readerbytes_peek(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "|n:peek", &size)) {
         return NULL;
     }
-    if (reader_enter_in_step(self) < 0) {
+    if (reader_enter_by_hand(self) < 0) {
         return NULL;
     }
     if (fill_if_empty(self) == 0) {
@@ -240,7 +240,7 @@ read_into(ReaderObject *self, Py_buffer *view, bool once)
     size_t octets;
     int failed;
 
-    if (reader_enter_in_step(self) < 0) {
+    if (reader_enter_by_hand(self) < 0) {
         return -1;
     }
     failed = fill_up_to(self, wanted) < 0;

@@ -10,6 +10,7 @@
 #include "binding/pysocket.h"
 #include "binding/tlssocket.h"
 #include "binding/transport_pysock.h"
+#include "core/command.h"
 #include "core/wait.h"
 
 /* --- which transport ---------------------------------------------------- */
@@ -73,8 +74,8 @@ choose_transport(ReaderObject *self)
 
 /* --- entering and leaving ----------------------------------------------- */
 
-int
-reader_enter(ReaderObject *self)
+static int
+check_usable(ReaderObject *self)
 {
     if (io_lock_is_mine(&self->lock)) {
         PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
@@ -82,6 +83,15 @@ reader_enter(ReaderObject *self)
     }
     if (self->closed) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_enter(ReaderObject *self)
+{
+    if (check_usable(self) < 0) {
         return -1;
     }
     if (io_lock_acquire(&self->lock) < 0) {
@@ -93,6 +103,7 @@ reader_enter(ReaderObject *self)
         reader_leave(self);
         return -1;
     }
+    self->half_duplex = pop_link_is_half_duplex(&self->link);
     return 0;
 }
 
@@ -114,6 +125,66 @@ reader_enter_in_step(ReaderObject *self)
     }
     if (step_check(self->state, &self->step) < 0) {
         reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_enter_by_hand(ReaderObject *self)
+{
+    if (reader_enter_in_step(self) < 0) {
+        return -1;
+    }
+    if (self->pipeline.count > 0) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "%zu replies to commands that were sent ahead are to be "
+                     "read first",
+                     self->pipeline.count);
+        reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
+/* Locked.  All or nothing. */
+static enum pop_status
+queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
+      void *owner)
+{
+    size_t length = (size_t)PyBytes_GET_SIZE(line);
+    enum pop_status status;
+
+    /* Room first: there is no way back from either queue. */
+    status = pop_buffer_reserve(&self->link.out, length + 2);
+    if (status == POP_OK) {
+        status = pop_pipeline_push(&self->pipeline, form, length + 2, owner);
+    }
+    if (status == POP_OK) {
+        status = pop_command_append(&self->link.out, PyBytes_AS_STRING(line),
+                                    length);
+    }
+    return status;
+}
+
+int
+reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
+             void *owner)
+{
+    enum pop_status status;
+
+    if (check_usable(self) < 0 || io_lock_acquire(&self->lock) < 0) {
+        return -1;
+    }
+    if (reader_check_open(self) < 0 ||
+        step_check(self->state, &self->step) < 0) {
+        io_lock_release(&self->lock);
+        return -1;
+    }
+    status = queue(self, line, form, owner);
+    io_lock_release(&self->lock);
+    if (status != POP_OK) {
+        errors_raise(self->state, status, NULL);
         return -1;
     }
     return 0;
@@ -190,6 +261,7 @@ reader_was_taken_away(const ReaderObject *self)
 void
 reader_answer(ReaderObject *self)
 {
+    pop_pipeline_begin(&self->pipeline);
     if (self->unanswered > 0) {
         self->unanswered--;
     }

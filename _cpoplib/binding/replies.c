@@ -1,9 +1,11 @@
 #include "binding/replies.h"
 
+#include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
 #include "binding/hooks.h"
-#include "binding/lines.h"
+#include "binding/sending.h"
+#include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/command.h"
 
@@ -275,36 +277,14 @@ getlongresp_by_lines(POP3Object *self)
     return result;
 }
 
-/* A stream_sink: the list of lines. */
-struct list_sink {
-    struct stream_sink sink;
-    PyObject *list;
-};
-
-static int
-list_begin(struct stream_sink *sink, PyObject *Py_UNUSED(response))
-{
-    struct list_sink *self = (struct list_sink *)sink;
-
-    self->list = PyList_New(0);
-    return self->list == NULL ? -1 : 0;
-}
-
-static int
-list_take(struct stream_sink *sink, const struct pop_link *link)
-{
-    return lines_append(((struct list_sink *)sink)->list,
-                        pop_buffer_bytes(&link->in), link->batch.spans,
-                        link->batch.count);
-}
-
 static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 {
-    struct list_sink lines = {{POP_LINES, list_begin, list_take}, NULL};
+    struct sink_lines lines;
     struct stream_limits limits;
     struct stream_reply reply;
 
+    sink_lines_init(&lines);
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
@@ -392,6 +372,23 @@ replies_limit(PyObject *line)
 
 /* --- what Python sees --------------------------------------------------- */
 
+/* What is read by hand comes behind the replies to what was sent ahead. */
+static int
+receive_ahead(POP3Object *self)
+{
+    int failed = 0;
+    ReaderObject *reader = NULL;
+
+    if (self->phase == PHASE_REST) {
+        reader = sending_reader(self, &failed);
+    }
+    if (reader != NULL) {
+        failed = ahead_receive_all(self, reader);
+        Py_DECREF(reader);
+    }
+    return failed ? -1 : 0;
+}
+
 static PyObject *
 call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
 {
@@ -401,7 +398,7 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     if (pop3_lock(self) < 0) {
         return NULL;
     }
-    result = function(self);
+    result = receive_ahead(self) < 0 ? NULL : function(self);
     pop3_unlock(self);
     return result;
 }

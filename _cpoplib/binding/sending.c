@@ -1,5 +1,6 @@
 #include "binding/sending.h"
 
+#include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/stream.h"
@@ -46,6 +47,19 @@ sending_check_step(POP3Object *self,
     }
     Py_XDECREF(file);
     return failed ? -1 : 0;
+}
+
+bool
+sending_is_in_step(POP3Object *self)
+{
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+    bool is = step != NULL && step->state == STEP_IN;
+
+    PyErr_Clear();
+    Py_XDECREF(file);
+    return is;
 }
 
 /* --- _putline ----------------------------------------------------------- */
@@ -153,19 +167,37 @@ send_line(POP3Object *self, PyObject *line)
     return result;
 }
 
+/* What is on its way for commands that were sent ahead comes first. */
+static int
+receive_ahead(POP3Object *self)
+{
+    int failed;
+    ReaderObject *reader = sending_reader(self, &failed);
+
+    if (reader != NULL) {
+        failed = ahead_receive_all(self, reader);
+        Py_DECREF(reader);
+    }
+    return failed ? -1 : 0;
+}
+
+/* What is to be seen of a line that goes out. */
+static int
+announce(POP3Object *self, PyObject *line)
+{
+    int verbose = trace_is_verbose(self);
+
+    if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
+        return -1;
+    }
+    return trace_audit_putline(self, line);
+}
+
 PyObject *
 sending_putline_own(POP3Object *self, PyObject *line)
 {
-    int verbose;
-
-    if (pop3_check_rest(self) < 0) {
-        return NULL;
-    }
-    verbose = trace_is_verbose(self);
-    if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
-        return NULL;
-    }
-    if (trace_audit_putline(self, line) < 0 || send_line(self, line) < 0) {
+    if (pop3_check_rest(self) < 0 || receive_ahead(self) < 0 ||
+        announce(self, line) < 0 || send_line(self, line) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -208,11 +240,11 @@ encode(POP3Object *self, PyObject *line)
     return bytes;
 }
 
-PyObject *
-sending_putcmd_own(POP3Object *self, PyObject *line)
+/* What _putcmd() gives to _putline(). */
+static PyObject *
+encode_checked(POP3Object *self, PyObject *line)
 {
     PyObject *bytes;
-    PyObject *result = NULL;
     enum pop_status status;
     int on;
 
@@ -229,14 +261,36 @@ sending_putcmd_own(POP3Object *self, PyObject *line)
     }
     status = pop_command_check(PyBytes_AS_STRING(bytes),
                                (size_t)PyBytes_GET_SIZE(bytes));
-    if (status == POP_OK) {
-        result = putline(self, bytes);
-    }
-    else {
+    if (status != POP_OK) {
         errors_raise(self->state, status, NULL);
+        Py_CLEAR(bytes);
     }
+    return bytes;
+}
+
+PyObject *
+sending_putcmd_own(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes = encode_checked(self, line);
+    PyObject *result;
+
+    if (bytes == NULL) {
+        return NULL;
+    }
+    result = putline(self, bytes);
     Py_DECREF(bytes);
     return result;
+}
+
+PyObject *
+sending_prepare(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes = encode_checked(self, line);
+
+    if (bytes != NULL && announce(self, bytes) < 0) {
+        Py_CLEAR(bytes);
+    }
+    return bytes;
 }
 
 int

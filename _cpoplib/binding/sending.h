@@ -15,9 +15,17 @@ ReaderObject *sending_reader(POP3Object *self, int *failed);
 int sending_check_step(POP3Object *self, int (*check)(struct module_state *,
                                                       const struct step *));
 
+/* Whether the next bytes of that stream are the reply that is waited for.  No
+   exception is left. */
+bool sending_is_in_step(POP3Object *self);
+
 /* POP3._putline(line), POP3._putcmd(line): None, or NULL. */
 PyObject *sending_putline_own(POP3Object *self, PyObject *line);
 PyObject *sending_putcmd_own(POP3Object *self, PyObject *line);
+
+/* All that the two do, but for sending: the octets of the line, which is
+   announced as they announce it, or NULL and what they raise. */
+PyObject *sending_prepare(POP3Object *self, PyObject *line);
 
 /* self._putcmd(line), overridden or not.  0, or -1 and an exception. */
 int sending_putcmd(POP3Object *self, PyObject *line);

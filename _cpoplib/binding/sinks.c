@@ -4,7 +4,62 @@
 #include <string.h>
 
 #include "binding/errors.h"
+#include "binding/lines.h"
 #include "core/output.h"
+
+/* --- lines -------------------------------------------------------------- */
+
+static int
+lines_begin(struct stream_sink *sink, PyObject *Py_UNUSED(response))
+{
+    struct sink_lines *self = (struct sink_lines *)sink;
+
+    self->list = PyList_New(0);
+    return self->list == NULL ? -1 : 0;
+}
+
+static int
+lines_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    return lines_append(((struct sink_lines *)sink)->list,
+                        pop_buffer_bytes(&link->in), link->batch.spans,
+                        link->batch.count);
+}
+
+void
+sink_lines_init(struct sink_lines *self)
+{
+    self->sink.form = POP_LINES;
+    self->sink.begin = lines_begin;
+    self->sink.take = lines_take;
+    self->list = NULL;
+}
+
+/* --- nothing ------------------------------------------------------------ */
+
+static int
+nothing_begin(struct stream_sink *Py_UNUSED(sink),
+              PyObject *Py_UNUSED(response))
+{
+    return 0;
+}
+
+static int
+nothing_take(struct stream_sink *Py_UNUSED(sink),
+             const struct pop_link *Py_UNUSED(link))
+{
+    return 0;
+}
+
+void
+sink_nothing_init(struct stream_sink *sink)
+{
+    sink->form = POP_OCTETS;
+    sink->begin = nothing_begin;
+    sink->take = nothing_take;
+}
+
+/* --- octets ------------------------------------------------------------- */
 
 static size_t
 batch_octets(const struct pop_batch *batch)

@@ -1,9 +1,20 @@
-/* Where the octets of a reply go: bytes, or a file. */
+/* Where the lines of a reply go: a list, bytes, a file, or nowhere. */
 
 #ifndef BINDING_SINKS_H
 #define BINDING_SINKS_H
 
 #include "binding/stream.h"
+
+/* Lines in a list, which is the caller's. */
+struct sink_lines {
+    struct stream_sink sink;
+    PyObject *list; /* NULL before the status line */
+};
+
+void sink_lines_init(struct sink_lines *self);
+
+/* What nobody wants. */
+void sink_nothing_init(struct stream_sink *sink);
 
 /* Octets in a bytes object, which is the caller's. */
 struct sink_bytes {

@@ -90,21 +90,30 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     return result == NULL ? -1 : 0;
 }
 
-/* Sends a command line, whose reference is stolen, also if it is NULL. */
-static PyObject *
-fetch_bytes(POP3Object *self, PyObject *line)
+PyObject *
+whole_fetch(POP3Object *self, PyObject *line)
 {
     struct sink_bytes message;
     PyObject *bytes = NULL;
 
-    if (line == NULL) {
-        return NULL;
-    }
     sink_bytes_init(&message);
     if (exchange(self, line, &message.sink) == 0) {
         bytes = sink_bytes_finish(&message);
     }
     sink_bytes_release(&message);
+    return bytes;
+}
+
+/* The same; the reference is stolen, also if it is NULL. */
+static PyObject *
+fetch_bytes(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    bytes = whole_fetch(self, line);
     Py_DECREF(line);
     return bytes;
 }

@@ -1,0 +1,302 @@
+#include "binding/ahead.h"
+
+#include <stdio.h>
+
+#include "binding/errors.h"
+#include "binding/getline.h"
+#include "binding/sending.h"
+#include "binding/sinks.h"
+#include "binding/trace.h"
+
+/* Of a reply that nobody wants. */
+#define DROPPED_OCTETS ((size_t)16 * 1024 * 1024)
+
+/* --- sending ------------------------------------------------------------ */
+
+int
+ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
+           enum pop_reply_form form, struct ahead_owner *owner)
+{
+    PyObject *bytes = sending_prepare(self, line);
+    int failed;
+
+    if (bytes == NULL) {
+        return -1;
+    }
+    failed = reader_queue(reader, bytes, form, owner);
+    Py_DECREF(bytes);
+    return failed;
+}
+
+int
+ahead_push(ReaderObject *reader)
+{
+    struct pop_error error = {0};
+    enum pop_status status = POP_OK;
+
+    if (pop_buffer_length(&reader->link.out) == 0) {
+        return 0;
+    }
+    if (reader_enter_in_step(reader) < 0) {
+        return -1;
+    }
+    status = io_run(&reader->link, pop_link_push, &error);
+    if (status != POP_OK) {
+        reader_fail_write(reader, status, &error, false);
+    }
+    reader_leave(reader);
+    return status == POP_OK ? 0 : -1;
+}
+
+/* --- receiving ---------------------------------------------------------- */
+
+/* The value of a reply whose status line is positive: a new reference. */
+typedef PyObject *(*finish_value)(void *sink, struct stream_reply *reply);
+
+static PyObject *
+finish_bytes(void *sink, struct stream_reply *Py_UNUSED(reply))
+{
+    return sink_bytes_finish(sink);
+}
+
+static PyObject *
+finish_lines(void *sink, struct stream_reply *reply)
+{
+    struct sink_lines *lines = sink;
+
+    return Py_BuildValue("OOn", reply->response, lines->list,
+                         (Py_ssize_t)reply->octets);
+}
+
+static PyObject *
+finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
+{
+    return Py_NewRef(Py_None);
+}
+
+static int
+print_response(POP3Object *self, PyObject *response)
+{
+    int verbose = trace_is_verbose(self);
+
+    return verbose <= 0 ? verbose : trace_print("*resp*", response);
+}
+
+static PyObject *
+read_lines(POP3Object *self, ReaderObject *reader,
+           const struct stream_limits *limits, void *sink, finish_value finish)
+{
+    struct stream_reply reply = {NULL, false, 0};
+    PyObject *value = NULL;
+
+    if (stream_read_reply(reader, limits, sink, &reply) == 0 &&
+        print_response(self, reply.response) == 0) {
+        if (reply.is_positive) {
+            value = finish(sink, &reply);
+        }
+        else {
+            errors_raise_response(self->state, reply.response);
+        }
+    }
+    Py_XDECREF(reply.response);
+    return value;
+}
+
+static PyObject *
+read_status(POP3Object *self, ReaderObject *reader,
+            const struct stream_limits *limits)
+{
+    PyObject *response = stream_status(reader, limits->status);
+
+    if (response != NULL && print_response(self, response) < 0) {
+        Py_CLEAR(response);
+    }
+    if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
+                             PyBytes_AS_STRING(response)[0] != '+')) {
+        errors_raise_response(self->state, response);
+        Py_CLEAR(response);
+    }
+    return response;
+}
+
+static PyObject *
+drop(POP3Object *self, ReaderObject *reader, struct stream_limits *limits)
+{
+    struct stream_sink nothing;
+
+    sink_nothing_init(&nothing);
+    if (limits->size > DROPPED_OCTETS) {
+        limits->size = DROPPED_OCTETS;
+    }
+    return read_lines(self, reader, limits, &nothing, finish_nothing);
+}
+
+static PyObject *
+read_bytes(POP3Object *self, ReaderObject *reader,
+           const struct stream_limits *limits)
+{
+    struct sink_bytes message;
+    PyObject *value;
+
+    sink_bytes_init(&message);
+    value = read_lines(self, reader, limits, &message, finish_bytes);
+    sink_bytes_release(&message);
+    return value;
+}
+
+static PyObject *
+read_list(POP3Object *self, ReaderObject *reader,
+          const struct stream_limits *limits)
+{
+    struct sink_lines lines;
+    PyObject *value;
+
+    sink_lines_init(&lines);
+    value = read_lines(self, reader, limits, &lines, finish_lines);
+    Py_XDECREF(lines.list);
+    return value;
+}
+
+/* The reply that comes next, as its owner is told of it. */
+static PyObject *
+read_value(POP3Object *self, ReaderObject *reader,
+           const struct pop_expected *expected)
+{
+    struct stream_limits limits;
+
+    if (getline_limits(self, &limits) < 0) {
+        return NULL;
+    }
+    if (expected->form == POP_NO_LINES) {
+        return read_status(self, reader, &limits);
+    }
+    if (expected->owner == NULL) {
+        return drop(self, reader, &limits);
+    }
+    return expected->form == POP_LINES ? read_list(self, reader, &limits)
+                                       : read_bytes(self, reader, &limits);
+}
+
+/* Says of a reply that did not come what else may be the matter. */
+static void
+explain(ReaderObject *reader)
+{
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    bool late = errors_is_socket_timeout(reader->state);
+
+    bool ended = reader->step.state == STEP_ENDED &&
+                 PyErr_ExceptionMatches(reader->state->error_proto);
+    struct errors_handling before;
+    struct pop_error error = {0};
+    PyObject *pending;
+
+    if (pipeline->sent < 2 || (!late && !ended)) {
+        return;
+    }
+    (void)snprintf(error.text, sizeof(error.text),
+                   "%s%zu of %zu commands sent ahead were answered; "
+                   "pipelining=False sends one at a time",
+                   late ? "timed out: " : "-ERR EOF: ",
+                   pipeline->sent - pipeline->count, pipeline->sent);
+    pending = PyErr_GetRaisedException();
+    errors_handle(&before, pending);
+    if (late) {
+        errors_raise(reader->state, POP_TIMEOUT, &error);
+    }
+    else {
+        errors_raise_proto(reader->state, error.text);
+    }
+    errors_handled(&before);
+    Py_DECREF(pending);
+}
+
+/* A reply that came before its command had been sent is to something else. */
+static int
+check_was_sent(ReaderObject *reader)
+{
+    static const char why[] = "a reply came before its command was sent";
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
+
+    if (pop_buffer_length(&reader->link.out) <= later) {
+        return 0;
+    }
+    errors_raise_out_of_step(reader->state, why, NULL);
+    step_leave(&reader->step, why);
+    return -1;
+}
+
+static void
+tell_owner(ReaderObject *reader, PyObject *value, bool failed)
+{
+    struct ahead_owner *owner = pop_pipeline_pop(&reader->pipeline);
+
+    if (owner == NULL) {
+        Py_DECREF(value);
+    }
+    else {
+        owner->answer(owner, value, failed);
+    }
+}
+
+/* The reply was received, and no value has come of it: its owner is told of
+   the exception, unless that is more urgent. */
+static int
+tell_failure(ReaderObject *reader)
+{
+    PyObject *exception = PyErr_GetRaisedException();
+
+    if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+        tell_owner(reader, exception, true);
+        return 0;
+    }
+    tell_owner(reader, Py_NewRef(exception), true);
+    PyErr_SetRaisedException(exception);
+    return -1;
+}
+
+int
+ahead_receive(POP3Object *self, ReaderObject *reader)
+{
+    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    PyObject *value;
+
+    if (next == NULL) {
+        PyErr_SetString(PyExc_SystemError, "no reply is to come");
+        return -1;
+    }
+    self->phase = PHASE_REPLY;
+    value = read_value(self, reader, next);
+    self->phase = PHASE_REST;
+    if (value == NULL &&
+        (!reader->pipeline.begun || reader->step.state != STEP_IN)) {
+        explain(reader);
+        return -1;
+    }
+    if (value != NULL && check_was_sent(reader) < 0) {
+        Py_DECREF(value);
+        return -1;
+    }
+    if (value == NULL) {
+        return tell_failure(reader);
+    }
+    tell_owner(reader, value, false);
+    return 0;
+}
+
+int
+ahead_receive_all(POP3Object *self, ReaderObject *reader)
+{
+    while (reader->pipeline.count > 0) {
+        if (ahead_receive(self, reader) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+ahead_disown(ReaderObject *reader, const struct ahead_owner *owner)
+{
+    pop_pipeline_disown(&reader->pipeline, owner);
+}

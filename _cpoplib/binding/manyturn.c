@@ -1,0 +1,294 @@
+#include "binding/manyturn.h"
+
+#include "binding/dialogue.h"
+#include "binding/errors.h"
+#include "binding/pipelining.h"
+#include "binding/sending.h"
+#include "binding/whole.h"
+
+/* Of a command line, without what is behind its number. */
+#define LINE_OCTETS 30
+
+static PyObject *
+take_pulled(ManyObject *self)
+{
+    PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, 0));
+
+    if (PyList_SetSlice(self->pulled, 0, 1, NULL) < 0) {
+        Py_CLEAR(number);
+    }
+    return number;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+/* Whether the pending exception is about one number, and others can follow:
+   the server's refusal, a reply that is too large, an argument that can't be
+   sent. */
+static bool
+is_about_number(ManyObject *self)
+{
+    PyObject *pending;
+    bool in_step;
+
+    if (PyErr_ExceptionMatches(PyExc_ValueError)) {
+        return true;
+    }
+    if (!PyErr_ExceptionMatches(self->client->state->error_proto)) {
+        return false;
+    }
+    pending = PyErr_GetRaisedException();
+    in_step = sending_is_in_step(self->client);
+    PyErr_SetRaisedException(pending);
+    return in_step;
+}
+
+/* A slot that has failed without being asked for. */
+static int
+add_failed(ManyObject *self, PyObject *number, bool is_deletion)
+{
+    if (!is_about_number(self)) {
+        return -1;
+    }
+    slots_add(&self->slots, number, is_deletion);
+    slots_answer_last(&self->slots, PyErr_GetRaisedException(), true);
+    return 0;
+}
+
+static PyObject *
+command_line(ManyObject *self, PyObject *number, bool is_deletion)
+{
+    if (is_deletion) {
+        return PyUnicode_FromFormat("DELE %S", number);
+    }
+    return PyUnicode_FromFormat("%s %S%U", self->verb, number, self->suffix);
+}
+
+static enum pop_reply_form
+reply_form(const ManyObject *self, bool is_deletion)
+{
+    if (is_deletion || !self->multiline) {
+        return POP_NO_LINES;
+    }
+    return self->as_lines ? POP_LINES : POP_OCTETS;
+}
+
+/* One command, and its reply. */
+static PyObject *
+call(ManyObject *self, PyObject *line, bool is_deletion)
+{
+    switch (reply_form(self, is_deletion)) {
+    case POP_NO_LINES:
+        return dialogue_shortcmd(self->client, line);
+    case POP_LINES:
+        return dialogue_longcmd(self->client, line);
+    case POP_OCTETS:
+        break;
+    }
+    return whole_fetch(self->client, line);
+}
+
+/* Asks for one number: ahead, or, if `reader` is NULL, with all else done. */
+static int
+ask(ManyObject *self, ReaderObject *reader, PyObject *number, bool is_deletion)
+{
+    PyObject *line;
+    PyObject *value = NULL;
+    bool sent = false;
+
+    if (slots_reserve(&self->slots) < 0) {
+        return -1;
+    }
+    line = command_line(self, number, is_deletion);
+    if (line != NULL && reader != NULL) {
+        sent = ahead_send(self->client, reader, line,
+                          reply_form(self, is_deletion), &self->owner) == 0;
+    }
+    else if (line != NULL) {
+        value = call(self, line, is_deletion);
+    }
+    Py_XDECREF(line);
+    if (!sent && value == NULL) {
+        return add_failed(self, number, is_deletion);
+    }
+    slots_add(&self->slots, number, is_deletion);
+    if (!sent) {
+        slots_answer_last(&self->slots, value, false);
+    }
+    return 0;
+}
+
+/* Answers can come only from where they were asked for. */
+static int
+use_reader(ManyObject *self, ReaderObject *reader)
+{
+    if (self->reader == reader) {
+        return 0;
+    }
+    if (self->slots.count > self->slots.ready) {
+        errors_raise_out_of_step(self->client->state,
+                                 "another file has taken the place of the one "
+                                 "that replies are to come from",
+                                 NULL);
+        return -1;
+    }
+    Py_XSETREF(self->reader, (ReaderObject *)Py_NewRef((PyObject *)reader));
+    return 0;
+}
+
+/* As many as there is room for. */
+static int
+ask_ahead(ManyObject *self, ReaderObject *reader)
+{
+    size_t octets = (size_t)PyUnicode_GET_LENGTH(self->suffix) + LINE_OCTETS;
+
+    if (reader->half_duplex &&
+        reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2) {
+        /* Those of another iterator's, perhaps. */
+        return self->slots.count > 0 ? 0
+                                     : ahead_receive_all(self->client, reader);
+    }
+    while (PyList_GET_SIZE(self->pulled) > 0 &&
+           pipelining_has_room(reader, octets)) {
+        PyObject *number = take_pulled(self);
+        int failed;
+
+        if (number == NULL) {
+            return -1;
+        }
+        failed = ask(self, reader, number, false);
+        Py_DECREF(number);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return ahead_push(reader);
+}
+
+static int
+ask_one(ManyObject *self)
+{
+    PyObject *number = take_pulled(self);
+    int failed;
+
+    if (number == NULL) {
+        return -1;
+    }
+    failed = ask(self, NULL, number, false);
+    Py_DECREF(number);
+    return failed;
+}
+
+static int
+ask_due(ManyObject *self, ReaderObject *reader)
+{
+    PyObject *number = self->due;
+    int failed;
+
+    if (number == NULL) {
+        return 0;
+    }
+    self->due = NULL;
+    failed = ask(self, reader, number, true);
+    Py_DECREF(number);
+    return failed;
+}
+
+static int
+ask_all(ManyObject *self, ReaderObject *reader)
+{
+    if (reader != NULL && use_reader(self, reader) < 0) {
+        return -1;
+    }
+    if (ask_due(self, reader) < 0) {
+        return -1;
+    }
+    if (PyList_GET_SIZE(self->pulled) == 0) {
+        return 0;
+    }
+    if (reader != NULL) {
+        return ask_ahead(self, reader);
+    }
+    return self->slots.count == 0 ? ask_one(self) : 0;
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+/* What is there of a deletion is worth nothing, unless it was refused. */
+static int
+skip_deletions(ManyObject *self)
+{
+    while (self->slots.ready > 0) {
+        const struct slot *first = slots_first(&self->slots);
+        struct slot done;
+
+        if (!first->is_deletion || first->failed) {
+            return 1;
+        }
+        done = slots_take(&self->slots);
+        Py_DECREF(done.number);
+        Py_DECREF(done.value);
+    }
+    return 0;
+}
+
+static int
+receive_one(ManyObject *self)
+{
+    PyObject *file = pop3_get_file(self->client, "readline");
+    int failed = -1;
+
+    if (file == NULL) {
+        return -1;
+    }
+    if (reader_check(self->client->state, file) &&
+        use_reader(self, (ReaderObject *)file) == 0) {
+        failed = ahead_receive(self->client, self->reader);
+    }
+    else if (!PyErr_Occurred()) {
+        failed = use_reader(self, NULL);
+    }
+    Py_DECREF(file);
+    return failed;
+}
+
+/* With the lock held. */
+static int
+turn(ManyObject *self)
+{
+    ReaderObject *reader = NULL;
+    int on = 0;
+    int failed = 0;
+
+    if (pop3_check_rest(self->client) < 0) {
+        return -1;
+    }
+    if (self->due != NULL || PyList_GET_SIZE(self->pulled) > 0) {
+        on = pipelining_is_on(self->client, self->pulled,
+                              self->multiline && !self->as_lines, &reader);
+        if (on < 0) {
+            return -1;
+        }
+        self->ahead = on;
+        failed = ask_all(self, reader);
+        Py_XDECREF(reader);
+    }
+    while (failed == 0 && skip_deletions(self) == 0 && self->slots.count > 0) {
+        failed = receive_one(self);
+    }
+    return failed;
+}
+
+int
+manyturn_run(ManyObject *self)
+{
+    POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
+    int failed = pop3_lock(client);
+
+    if (failed == 0) {
+        failed = turn(self);
+        pop3_unlock(client);
+    }
+    Py_DECREF(client);
+    return failed;
+}

@@ -1,0 +1,327 @@
+#include "binding/pipelining.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "binding/ahead.h"
+#include "binding/errors.h"
+#include "binding/hooks.h"
+#include "binding/replies.h"
+#include "binding/sending.h"
+#include "binding/stream.h"
+
+/* --- can it be done on our side? ---------------------------------------- */
+
+/* Whether no method between us and the wire is overridden. */
+static int
+hooks_are_own(POP3Object *self, bool plain)
+{
+    static const enum hook others[] = {HOOK_SHORTCMD, HOOK_LONGCMD};
+    int own = hook_is_own(self, HOOK_PUTCMD);
+    size_t i;
+
+    if (own > 0) {
+        own = hook_is_own(self, HOOK_PUTLINE);
+    }
+    if (plain) {
+        return own;
+    }
+    for (i = 0; own > 0 && i < sizeof(others) / sizeof(others[0]); i++) {
+        own = hook_is_own(self, others[i]);
+    }
+    return own > 0 ? replies_are_own(self) : own;
+}
+
+/* Whether .sock is what the Reader reads from. */
+static int
+is_own_socket(POP3Object *self, const ReaderObject *reader)
+{
+    PyObject *sock;
+    int is;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return -1;
+    }
+    is = sock == reader->sock;
+    Py_XDECREF(sock);
+    return is;
+}
+
+/* --- what the server says ----------------------------------------------- */
+
+/* 'PIPELINING' in self.capa() */
+static int
+is_announced(POP3Object *self, const ReaderObject *reader)
+{
+    PyObject *capabilities;
+    PyObject *name;
+    int announced = -1;
+
+    capabilities = PyObject_CallMethodNoArgs((PyObject *)self,
+                                             self->state->name.capa);
+    if (capabilities == NULL) {
+        /* Without CAPA there are no capabilities. */
+        if (reader->step.state == STEP_IN &&
+            PyErr_ExceptionMatches(self->state->error_proto)) {
+            PyErr_Clear();
+            return 0;
+        }
+        return -1;
+    }
+    name = PyUnicode_FromString("PIPELINING");
+    if (name != NULL) {
+        announced = PySequence_Contains(capabilities, name);
+        Py_DECREF(name);
+    }
+    Py_DECREF(capabilities);
+    return announced;
+}
+
+/* --- what the server does ----------------------------------------------- */
+
+#define MOST_DIGITS 18
+
+/* The digits at the front; -1 if there are none, or too many. */
+static long long
+digits(const char **text)
+{
+    const char *start = *text;
+    long long number = 0;
+
+    while (**text >= '0' && **text <= '9' && *text - start < MOST_DIGITS) {
+        number = 10 * number + (**text - '0');
+        (*text)++;
+    }
+    return *text == start || (**text >= '0' && **text <= '9') ? -1 : number;
+}
+
+/* The message number that an object will be on the wire; -1 if that is not
+   certain. */
+static long long
+message_number(PyObject *object)
+{
+    const char *text;
+    long long number = -1;
+
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+
+        number = PyLong_AsLongLongAndOverflow(object, &overflow);
+        return overflow == 0 && number > 0 ? number : -1;
+    }
+    text = PyUnicode_CheckExact(object) ? PyUnicode_AsUTF8(object) : NULL;
+    if (text != NULL) {
+        number = digits(&text);
+        return *text == '\0' ? number : -1;
+    }
+    PyErr_Clear();
+    return number;
+}
+
+/* The answers to LIST, each with an argument. */
+struct proof {
+    struct ahead_owner owner;
+    long long *numbers;
+    size_t count;
+    size_t answered;
+    size_t right;
+    bool wrong;
+};
+
+/* "+OK number size"; a message that does not exist is refused. */
+static void
+proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+{
+    struct proof *self = (struct proof *)owner;
+    long long number = self->numbers[self->answered++];
+
+    if (!failed) {
+        const char *text = PyBytes_AS_STRING(value);
+
+        text += strcspn(text, " \t");
+        text += strspn(text, " \t");
+        if (digits(&text) == number) {
+            self->right++;
+        }
+        else {
+            self->wrong = true;
+        }
+    }
+    Py_DECREF(value);
+}
+
+/* Whichever messages can be recognised by their number. */
+static int
+proof_init(struct proof *self, PyObject *numbers)
+{
+    Py_ssize_t i;
+
+    self->owner.answer = proof_answer;
+    self->count = 0;
+    self->answered = 0;
+    self->right = 0;
+    self->wrong = false;
+    self->numbers = PyMem_New(long long, (size_t)PyList_GET_SIZE(numbers));
+    if (self->numbers == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (i = 0; i < PyList_GET_SIZE(numbers); i++) {
+        long long number = message_number(PyList_GET_ITEM(numbers, i));
+
+        if (number >= 0) {
+            self->numbers[self->count++] = number;
+        }
+    }
+    return 0;
+}
+
+static int
+proof_send(struct proof *self, POP3Object *client, ReaderObject *reader)
+{
+    size_t i;
+
+    for (i = 0; i < self->count; i++) {
+        PyObject *line = PyUnicode_FromFormat("LIST %lld", self->numbers[i]);
+        int failed;
+
+        if (line == NULL) {
+            return -1;
+        }
+        if (!pipelining_has_room(reader,
+                                 (size_t)PyUnicode_GET_LENGTH(line) + 2)) {
+            self->count = i;
+        }
+        failed = i < self->count && ahead_send(client, reader, line,
+                                               POP_NO_LINES, &self->owner) < 0;
+        Py_DECREF(line);
+        if (failed) {
+            return -1;
+        }
+    }
+    return ahead_push(reader);
+}
+
+static int
+proof_run(struct proof *self, POP3Object *client, ReaderObject *reader)
+{
+    int failed = proof_send(self, client, reader);
+
+    if (failed == 0) {
+        failed = ahead_receive_all(client, reader);
+    }
+    ahead_disown(reader, &self->owner);
+    return failed < 0 ? -1 : stream_check_at_rest(reader);
+}
+
+static int
+find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
+{
+    int announced;
+    bool able;
+
+    if (proof->count < 2) {
+        return 0;
+    }
+    announced = is_announced(self, reader);
+    if (announced < 0 || reader->closed) {
+        return announced < 0 ? -1 : 0;
+    }
+    if (announced > 0 && proof_run(proof, self, reader) < 0) {
+        return -1;
+    }
+    able = announced > 0 && proof->right > 0 && !proof->wrong;
+    reader->ability = able ? READER_ABLE : READER_UNABLE;
+    return able;
+}
+
+static int
+server_is_able(POP3Object *self, ReaderObject *reader, PyObject *numbers)
+{
+    struct proof proof;
+    int able;
+
+    if (self->pipelining == PIPELINING_ALWAYS) {
+        return 1;
+    }
+    if (reader->ability != READER_UNASKED) {
+        return reader->ability == READER_ABLE;
+    }
+    if (proof_init(&proof, numbers) < 0) {
+        return -1;
+    }
+    able = find_out(self, reader, &proof);
+    PyMem_Free(proof.numbers);
+    return able;
+}
+
+/* --- both --------------------------------------------------------------- */
+
+static int
+is_on(POP3Object *self, PyObject *numbers, bool plain, ReaderObject *reader)
+{
+    int on = hooks_are_own(self, plain);
+
+    if (on > 0) {
+        on = is_own_socket(self, reader);
+    }
+    /* What was sent by hand is to be answered first. */
+    if (on > 0 && reader->pipeline.count == 0 &&
+        stream_check_at_rest(reader) < 0) {
+        on = -1;
+    }
+    return on > 0 ? server_is_able(self, reader, numbers) : on;
+}
+
+int
+pipelining_is_on(POP3Object *self, PyObject *numbers, bool plain,
+                 ReaderObject **reader)
+{
+    int failed;
+    int on;
+
+    *reader = NULL;
+    if (self->pipelining == PIPELINING_NEVER) {
+        return 0;
+    }
+    *reader = sending_reader(self, &failed);
+    if (*reader == NULL) {
+        return failed ? -1 : 0;
+    }
+    on = is_on(self, numbers, plain, *reader);
+    if (on <= 0) {
+        Py_CLEAR(*reader);
+    }
+    return on;
+}
+
+bool
+pipelining_has_room(const ReaderObject *reader, size_t octets)
+{
+    return !reader->half_duplex || reader->pipeline.octets == 0 ||
+           reader->pipeline.octets + octets <= PIPELINING_HALF_DUPLEX_OCTETS;
+}
+
+void
+pipelining_note(ReaderObject *reader, PyObject *line)
+{
+    static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
+    const char *text;
+    size_t i;
+
+    if (reader == NULL || reader->ability == READER_UNASKED ||
+        !PyUnicode_Check(line)) {
+        return;
+    }
+    text = PyUnicode_AsUTF8(line);
+    if (text == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strncasecmp(text, verbs[i], strlen(verbs[i])) == 0) {
+            reader->ability = READER_UNASKED;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/* May commands be sent ahead of the replies to others?  (RFC 2449, section
+   6.6.) */
+
+#ifndef BINDING_PIPELINING_H
+#define BINDING_PIPELINING_H
+
+#include "binding/pop3.h"
+#include "binding/reader.h"
+
+/* Octets of commands that may be on their way where receiving and sending
+   wait for one another: any server takes as many. */
+#define PIPELINING_HALF_DUPLEX_OCTETS ((size_t)1024)
+
+/* 1 and, in *reader, a new reference to what they go through; 0 if commands
+   are to go one by one; -1 and an exception.
+
+   `numbers` is a list of messages that are to be asked for.  The server is
+   asked for its capabilities where that was not done, and then proved with
+   them: replies have no tags, so it has to tell their sizes in the right
+   order.  `plain`: replies are read as retr_bytes() reads them, by no other
+   method that could be overridden.  The connection lock is held. */
+int pipelining_is_on(POP3Object *self, PyObject *numbers, bool plain,
+                     ReaderObject **reader);
+
+/* Whether a command of so many octets may be queued. */
+bool pipelining_has_room(const ReaderObject *reader, size_t octets);
+
+/* A command was sent through `reader`, which may be NULL: after logging in,
+   the server may have other capabilities. */
+void pipelining_note(ReaderObject *reader, PyObject *line);
+
+#endif

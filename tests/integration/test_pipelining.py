@@ -1,0 +1,66 @@
+"""Commands sent ahead to a real server."""
+
+import random
+
+import pytest
+
+from .test_messages import over_tls_too, wrong
+
+
+@pytest.fixture
+def ours(make_library, dovecot, link):
+    return make_library("poplib_c", dovecot, link)
+
+
+@pytest.fixture(scope="module")
+def two_thousand(dovecot):
+    return dovecot.mailbox([b"Subject: %d\n\n.body\n" % number for number in range(1, 2001)])
+
+
+@over_tls_too
+def test_retr_many(ours, full_mailbox, messages):
+    client = ours.login(full_mailbox)
+    received = dict(client.retr_many(range(1, len(messages) + 1)))
+    assert list(received) == list(range(1, len(messages) + 1))
+    assert not wrong(messages, lambda number, message: received[number] == message.wire)
+
+
+@over_tls_too
+@pytest.mark.parametrize("window", [3, 128, 5000])
+def test_two_thousand_small_ones(ours, two_thousand, window):
+    client = ours.login(two_thousand)
+    numbers = list(range(1, 2001))
+    random.Random(window).shuffle(numbers)
+    received = list(client.retr_many(numbers, window=window))
+    assert received == [(n, b"Subject: %d\r\n\r\n.body\r\n" % n) for n in numbers]
+    assert client.stat()[0] == 2000
+
+
+@over_tls_too
+def test_same_as_one_by_one(ours, full_mailbox, messages):
+    numbers = range(1, len(messages) + 1)
+    client = ours.login(full_mailbox)
+    tops = client.top_many(numbers, 7)
+    lines = client.retr_many(numbers, lines=True)
+    # Each waits for what the other has asked for.
+    for number, (top, retr) in zip(numbers, zip(tops, lines)):
+        assert top == (number, client.top_bytes(number, 7))
+        assert retr == (number, client.retr(number))
+    assert list(tops) == list(lines) == []
+
+
+@over_tls_too
+def test_deletion(ours, small_mailbox):
+    client = ours.login(small_mailbox)
+    numbers = [number for number, _ in client.retr_many([1, 2, 3], delete=True) if number != 2]
+    assert numbers == [1, 3]
+    client.rset()
+    for number, _ in client.retr_many([1, 2, 3], delete=True):
+        if number == 2:
+            break
+    client.quit()
+    client = ours.login(small_mailbox)
+    assert client.stat()[0] == 2
+    assert [number for number, _ in client.dele_many([2, 1])] == [2, 1]
+    client.quit()
+    assert ours.login(small_mailbox).stat() == (0, 0)

@@ -1,5 +1,6 @@
 #include "binding/whole.h"
 
+#include "binding/ahead.h"
 #include "binding/args.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
@@ -63,11 +64,15 @@ read_message(POP3Object *self, void *sink)
     return result;
 }
 
-/* Also where other replies are read by the user's methods: this one is not. */
+/* Once the replies to what was sent ahead are there; also where other replies
+   are read by the user's methods: this one is not. */
 static int
 check_at_rest(POP3Object *self, ReaderObject *reader)
 {
-    return pop3_check_rest(self) < 0 ? -1 : stream_check_at_rest(reader);
+    if (pop3_check_rest(self) < 0 || ahead_receive_all(self, reader) < 0) {
+        return -1;
+    }
+    return stream_check_at_rest(reader);
 }
 
 static int

@@ -176,6 +176,54 @@ def reset(client, there):
     fails(OSError, lambda: [client._putcmd("NOOP") for _ in range(3)])
 
 
+class Answered:
+    """A number that is answered while it is asked for."""
+
+    def __init__(self, there, replies):
+        self.there, self.replies = there, replies
+
+    def __str__(self):
+        self.there.sendall(self.replies)
+        return "1"
+
+
+def many(client, there):
+    def numbers():
+        yield from (Answered(there, b"+OK\r\na\r\n.\r\n-ERR\r\n"), "2\r\n", 3)
+        raise Failure
+
+    for options in ({}, {"lines": True}):
+        iterator = client.retr_many(numbers(), **options)
+        next(iterator)
+        for kind in (ValueError, error_proto, Failure):
+            fails(kind, next, iterator)
+    fails(ValueError, client.retr_many, [1], errors="x")
+    fails(TypeError, client.retr_many, 1)
+
+
+def many_in_a_cycle(client, there):
+    def numbers():
+        yield Answered(there, b"+OK\r\na\r\n.\r\n+OK\r\nb\r\n")
+        yield from range(50)
+        yield iterator
+
+    iterator = client.retr_many(numbers(), delete=True)
+    next(iterator)
+    there.close()
+    fails((error_proto, OSError), client.noop)
+
+
+def proved_and_cut_off(client, there):
+    def capa():
+        there.sendall(b"+OK 1 1\r\n")
+        there.shutdown(socket.SHUT_WR)
+        return {"PIPELINING": []}
+
+    client.set_options(pipelining="auto")
+    client.capa = capa
+    fails(error_proto, next, client.retr_many([1, 2]))
+
+
 PATHS = [
     refused_greeting,
     no_greeting,
@@ -185,6 +233,7 @@ PATHS = [
     *map(greeted, [refused, cut_off, timed_out, not_blocking, unasked, control_characters]),
     *map(greeted, [unencodable, malformed_stat, failing_hooks, failing_lines, failing_file]),
     *map(greeted, [closed, reset]),
+    *[greeted(path, pipelining=True) for path in (many, many_in_a_cycle, proved_and_cut_off)],
     greeted(too_long, max_line=4096),
     greeted(cut_off, ByLines),
     greeted(too_long, ByLines, max_line=4096),

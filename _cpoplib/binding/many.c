@@ -53,6 +53,16 @@ many_new(POP3Object *client, PyObject *numbers,
     return (PyObject *)self;
 }
 
+/* Iterators are made by many_new() alone. */
+static PyObject *
+many_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
+                 type->tp_name);
+    return NULL;
+}
+
 static int
 many_traverse(PyObject *op, visitproc visit, void *arg)
 {
@@ -260,10 +270,15 @@ PyDoc_STRVAR(many_doc,
 "An iterator over (number, answer), as retr_many() returns it.");
 
 static PyType_Slot many_slots[] = {
-    {Py_tp_doc, (void *)many_doc},   {Py_tp_traverse, many_traverse},
-    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc},
-    {Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, many_next},
-    {Py_tp_methods, many_methods},   {0, NULL},
+    {Py_tp_doc, (void *)many_doc},
+    {Py_tp_traverse, many_traverse},
+    {Py_tp_clear, many_clear},
+    {Py_tp_dealloc, many_dealloc},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, many_next},
+    {Py_tp_methods, many_methods},
+    {Py_tp_new, many_refuse_new},
+    {0, NULL},
 };
 
 static PyType_Spec many_spec = {

@@ -9,17 +9,6 @@
 /* Of a command line, without what is behind its number. */
 #define LINE_OCTETS 30
 
-static PyObject *
-take_pulled(ManyObject *self)
-{
-    PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, 0));
-
-    if (PyList_SetSlice(self->pulled, 0, 1, NULL) < 0) {
-        Py_CLEAR(number);
-    }
-    return number;
-}
-
 /* --- asking ------------------------------------------------------------- */
 
 /* Whether the pending exception is about one number, and others can follow:
@@ -141,6 +130,7 @@ static int
 ask_ahead(ManyObject *self, ReaderObject *reader)
 {
     size_t octets = (size_t)PyUnicode_GET_LENGTH(self->suffix) + LINE_OCTETS;
+    Py_ssize_t asked = 0;
 
     if (reader->half_duplex &&
         reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2) {
@@ -148,19 +138,19 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
         return self->slots.count > 0 ? 0
                                      : ahead_receive_all(self->client, reader);
     }
-    while (PyList_GET_SIZE(self->pulled) > 0 &&
+    while (asked < PyList_GET_SIZE(self->pulled) &&
            pipelining_has_room(reader, octets)) {
-        PyObject *number = take_pulled(self);
-        int failed;
+        PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, asked));
+        int failed = ask(self, reader, number, false);
 
-        if (number == NULL) {
-            return -1;
-        }
-        failed = ask(self, reader, number, false);
         Py_DECREF(number);
         if (failed < 0) {
             return -1;
         }
+        asked++;
+    }
+    if (PyList_SetSlice(self->pulled, 0, asked, NULL) < 0) {
+        return -1;
     }
     return ahead_push(reader);
 }
@@ -168,13 +158,12 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
 static int
 ask_one(ManyObject *self)
 {
-    PyObject *number = take_pulled(self);
-    int failed;
+    PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, 0));
+    int failed = PyList_SetSlice(self->pulled, 0, 1, NULL);
 
-    if (number == NULL) {
-        return -1;
+    if (failed == 0) {
+        failed = ask(self, NULL, number, false);
     }
-    failed = ask(self, NULL, number, false);
     Py_DECREF(number);
     return failed;
 }

@@ -190,6 +190,14 @@ def test_wrong_arguments(arguments):
         client.close()
 
 
+def test_iterators_are_made_by_connections():
+    with play(S("+OK ready")) as server:
+        client = greeted(server)
+        with pytest.raises(TypeError, match="cannot create"):
+            type(client.retr_many([]))()
+        client.close()
+
+
 @pytest.mark.parametrize("value", [1, 0, None, "on", b"auto"])
 def test_wrong_option(value):
     with play(S("+OK ready")) as server:

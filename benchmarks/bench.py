@@ -33,6 +33,11 @@ def parse():
     arguments = parser.parse_args()
     if arguments.repetitions is None:
         arguments.repetitions = 2 if arguments.quick else 5
+    if arguments.repetitions < 1:
+        parser.error("--repetitions must be 1 or more")
+    for part in arguments.workloads:
+        if not any(part.lower() in workload.name.lower() for workload in WORKLOADS):
+            parser.error(f"no workload has {part!r} in its name; --list lists them")
     return arguments
 
 

@@ -15,8 +15,8 @@ try:
     from _cpoplib import TLSSocket as TLSSocket
 except ImportError as exc:
     raise ImportError(
-        "the C extension _cpoplib is not built for this interpreter; in a source checkout run "
-        "'make demo', or 'python setup.py build_ext --inplace'"
+        "the C extension _cpoplib is not built for this interpreter; in a source checkout, build "
+        "and install it with 'python -m pip install .'"
     ) from exc
 
 from poplib_c._install import install as install

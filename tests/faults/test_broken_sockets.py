@@ -18,7 +18,7 @@ modules = pytest.mark.parametrize("module", [poplib, poplib_c], ids=["poplib", "
 
 
 class Breaking(socket.socket):
-    """Its methods raise ``error``, once that is set; ``refuses`` is what sendall() does."""
+    """Its methods raise ``error``, once that is set; ``refuses`` is what sendall() raises."""
 
     error = refuses = None
     calls = 0

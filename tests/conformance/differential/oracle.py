@@ -10,6 +10,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from .position import (
@@ -46,7 +47,7 @@ class Case:
     def name(self):
         return "" if self.theirs.step is None else self.theirs.step.name
 
-    @property
+    @cached_property
     def position(self):
         return position_after(self.before, self.example.wire)
 

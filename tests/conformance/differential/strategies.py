@@ -125,7 +125,7 @@ def segments(random, octets, cut):
     return tuple(octets[start:end] for start, end in zip(edges, edges[1:]))
 
 
-GREETING = among(20, [b"+OK ready\r\n"], 10, lines(STATUS[:16]), 3, lines(STATUS), 1, LONG_LINES)
+GREETING = among(60, [b"+OK ready\r\n"], 10, lines(STATUS[:16]), 3, lines(STATUS), 1, LONG_LINES)
 
 
 def greeting(random):

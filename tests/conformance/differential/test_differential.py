@@ -121,14 +121,31 @@ def test_a_whole_session(wire, contexts):
     assert compare.check(poplib_c, example, contexts) == ("none",)
 
 
+OK = Reply((b"+OK\r\n",))
+USER = Step("user", ("alice",))
+LINE = Step("_getline")
+
+#: What long runs have found, on either side.
+FOUND = [
+    ("stream", (Step("_putcmd", ("A",), Reply((), "eof")), Step("file.readline"), USER)),
+    ("foreign", (Step("noop", (), Reply((), "reset")), LINE, USER, LINE)),
+    ("tcp", (Step("_getline", (), Reply((b"+",), "reset")), USER, LINE, USER)),
+]
+
+
+@pytest.mark.parametrize("wire, steps", FOUND)
+def test_what_was_found(wire, steps):
+    assert compare.check(poplib_c, Example(OK, steps, wire)) == ("none",)
+
+
 @pytest.mark.parametrize("wire", ["packets", "stream", "tcp"])
 def test_every_segmentation_of_a_reply(wire):
     octets = b"+OK\r\n..a\r\n\r\n.\r\n"
     for place in range(1, len(octets)):
         for end in (place + 1, len(octets)):
             parts = tuple(filter(None, (octets[:place], octets[place:end], octets[end:])))
-            steps = (Step("retr", (1,), Reply(parts)), Step("noop", (), Reply((b"+OK\r\n",))))
-            example = Example(Reply((b"+OK\r\n",)), steps, wire)
+            steps = (Step("retr", (1,), Reply(parts)), Step("noop", (), OK))
+            example = Example(OK, steps, wire)
             assert compare.check(poplib_c, example) == ("none",)
 
 

@@ -16,6 +16,7 @@ READY = line(b"+OK ready")
 OK = line(b"+OK")
 QUIT = Step("quit", (), OK)
 CUT = Reply((b"+OK\r\na",), "eof")
+RESET = Reply((b"+",), "reset")
 LONG = 3000 * b"x"
 LOUD = Step("set_debuglevel", (2,))
 STRANGE = line(b"+OK", b"", b"IMPLEMENTATION caf\xe9", b".")
@@ -77,6 +78,14 @@ ROWS = [
     (("out_of_step",), example(Step("noop", (), line(LONG)), LOUD, Step("_getresp"), hooks=HOOKS)),
     (("out_of_step",), example(Step("noop", (), line(LONG)), Step("file.readline"))),
     (("out_of_step",), example(Step("noop", (), line(LONG)), Step("_putline", (b"A",), OK))),
+    (("out_of_step",), example(Step("_getline", (), RESET), Step("noop"), wire="double")),
+    (
+        ("out_of_step",),
+        example(
+            LOUD, Step("retr", (1,), RESET), Step("_putcmd", ("A",)), wire="double", hooks=HOOKS
+        ),
+    ),
+    (("out_of_step", "quit_releases"), example(Step("list", (), RESET), QUIT, wire="double")),
     (("out_of_step", "quit_releases"), example(Step("list", (), line(LONG)), QUIT)),
     (("unasked_reply",), example(Step("noop", (), line(b"+OK", b"+OK")), Step("stat", (), OK))),
     (("unasked_reply",), example(Step("noop"), greeting=line(b"+OK", b"-ERR 'a\"", b"b"))),

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+from collections import Counter
 from random import Random
 
 import hypothesis
@@ -67,6 +68,23 @@ def test_same_as_poplib(wire, hooked, share, asked_for, contexts, met):
         play_many(wire, hooked, numbered, contexts, met)
     else:
         play_bounded(wire, hooked, share, contexts)
+
+
+def test_many_examples_that_fail_are_shown(monkeypatch):
+    def check(module, example, contexts):
+        raise compare.Unexplained(f"over {example.wire}")
+
+    monkeypatch.setattr(compare, "check", check)
+    met = Counter()
+    with pytest.raises(pytest.fail.Exception) as caught:
+        play_many("stream", False, map(str, range(100)), None, met)
+    assert str(caught.value) == "\n\n".join(ENOUGH * ["over stream"])
+    assert met == {("unexplained",): ENOUGH}
+
+
+def test_a_seed_gives_the_same_examples():
+    first, again, other = (strategies.example(Random(text), "tcp", True) for text in "112")
+    assert repr(first) == repr(again) != repr(other)
 
 
 def test_the_runs_make_up_all_examples():

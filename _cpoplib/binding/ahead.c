@@ -210,19 +210,34 @@ explain(ReaderObject *reader)
     Py_DECREF(pending);
 }
 
-/* A reply that came before its command had been sent is to something else. */
+/* A reply that came before its command had been sent is to something else;
+   what came of it, if that is pending, is then the context. */
 static int
 check_was_sent(ReaderObject *reader)
 {
     static const char why[] = "a reply came before its command was sent";
     const struct pop_pipeline *pipeline = &reader->pipeline;
     size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
+    struct errors_handling before;
+    PyObject *pending;
 
     if (pop_buffer_length(&reader->link.out) <= later) {
         return 0;
     }
-    errors_raise_out_of_step(reader->state, why, NULL);
     step_leave(&reader->step, why);
+    pending = PyErr_GetRaisedException();
+    if (pending == NULL) {
+        errors_raise_out_of_step(reader->state, why, NULL);
+    }
+    else if (!PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
+        PyErr_SetRaisedException(Py_NewRef(pending));
+    }
+    else {
+        errors_handle(&before, pending);
+        errors_raise_out_of_step(reader->state, why, NULL);
+        errors_handled(&before);
+    }
+    Py_XDECREF(pending);
     return -1;
 }
 
@@ -273,8 +288,8 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
         explain(reader);
         return -1;
     }
-    if (value != NULL && check_was_sent(reader) < 0) {
-        Py_DECREF(value);
+    if (check_was_sent(reader) < 0) {
+        Py_XDECREF(value);
         return -1;
     }
     if (value == NULL) {

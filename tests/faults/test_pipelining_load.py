@@ -259,6 +259,23 @@ def test_reply_before_its_command_was_sent(wired):
         list(iterator)
 
 
+def test_refusals_before_their_commands_were_sent(wired):
+    client, peer = wired(pipelining=True)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    # More commands than can be on their way, and a refusal of each of them.
+    iterator = client.dele_many([100_000 * "1"] * 200, window=200, errors="return")
+    call = Call(list, iterator)
+    assert call.is_blocked()
+    peer.sendall(200 * b"-ERR come back later\r\n")
+    exception = call.end()
+    assert type(exception) is error_proto
+    assert "before its command was sent" in str(exception)
+    assert exception.__context__.args == (b"-ERR come back later",)
+    assert list(iterator) == []
+    with pytest.raises(error_proto, match="out of step"):
+        client.noop()
+
+
 def test_signal(wired):
     client, _ = wired(pipelining=True)
 

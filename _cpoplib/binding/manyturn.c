@@ -221,6 +221,8 @@ skip_deletions(ManyObject *self)
     return 0;
 }
 
+/* The first answer that is to come, unless what gives .file has received it.
+ */
 static int
 receive_one(ManyObject *self)
 {
@@ -230,12 +232,14 @@ receive_one(ManyObject *self)
     if (file == NULL) {
         return -1;
     }
-    if (reader_check(self->client->state, file) &&
-        use_reader(self, (ReaderObject *)file) == 0) {
-        failed = ahead_receive(self->client, self->reader);
+    if (self->slots.ready > 0) {
+        failed = 0;
     }
-    else if (!PyErr_Occurred()) {
+    else if (!reader_check(self->client->state, file)) {
         failed = use_reader(self, NULL);
+    }
+    else if (use_reader(self, (ReaderObject *)file) == 0) {
+        failed = ahead_receive(self->client, self->reader);
     }
     Py_DECREF(file);
     return failed;

@@ -1,6 +1,7 @@
 """Iterations that are left early, streams that end, and commands that go one by one."""
 
 import gc
+import io
 import socket
 import sys
 
@@ -8,9 +9,10 @@ import pytest
 from scripted import Close, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
+from poplib_c.testing import POP3Server
 
 from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
-from .support import ByFile, ByLines
+from .support import TIMEOUT, ByFile, ByLines
 
 # --- what is left behind --------------------------------------------------------------------
 
@@ -96,6 +98,47 @@ def test_another_file_in_the_middle():
         client.file.close()
         client.file = file
         client.close()
+
+
+class ByProperty(POP3):
+    """`.file` uses the connection, the next time it is asked for behind `skipped` others."""
+
+    skipped = None
+    other = None
+
+    @property
+    def file(self):
+        if self.skipped == 0:
+            self.skipped = None
+            self.noop()
+            return self.other or vars(self)["file"]
+        if self.skipped is not None:
+            self.skipped -= 1
+        return vars(self)["file"]
+
+    @file.setter
+    def file(self, file):
+        vars(self)["file"] = file
+
+
+@pytest.mark.parametrize("skipped", range(4))
+@pytest.mark.parametrize("other", [None, io.BytesIO()])
+def test_answers_that_are_received_where_the_file_is_asked_for(skipped, other):
+    with POP3Server([b"1", b"2", b"3", b"4"]) as server:
+        client = ByProperty(*server.address, timeout=TIMEOUT, pipelining=True)
+        client.user("alice"), client.pass_("secret")
+        iterator = client.retr_many([1, 2, 3, 4], window=2)
+        first = next(iterator)
+        client.other = other
+        client.skipped = skipped
+        try:
+            rest = list(iterator)
+        except (error_proto, io.UnsupportedOperation):
+            assert other is not None
+        else:
+            assert [number for number, _ in [first, *rest]] == [1, 2, 3, 4]
+        client.skipped = None
+        client.quit()
 
 
 # --- ends of the stream ---------------------------------------------------------------------

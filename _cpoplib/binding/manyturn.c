@@ -132,8 +132,9 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
     size_t octets = (size_t)PyUnicode_GET_LENGTH(self->suffix) + LINE_OCTETS;
     Py_ssize_t asked = 0;
 
-    if (reader->half_duplex &&
-        reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2) {
+    if (!pipelining_has_room(reader, octets) ||
+        (reader->half_duplex &&
+         reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         /* Those of another iterator's, perhaps. */
         return self->slots.count > 0 ? 0
                                      : ahead_receive_all(self->client, reader);

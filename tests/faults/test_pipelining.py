@@ -8,7 +8,7 @@ from scripted import EACH, C, Raw, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
-from .support import TIMEOUT, Lines
+from .support import TIMEOUT, ByMethods, Lines
 
 
 @by_either
@@ -315,6 +315,16 @@ def test_two_iterators(cls):
         assert list(top) == []
         assert list(whole) == pairs(3)
         assert client.noop() == b"+OK done"
+        client.close()
+
+
+def test_line_that_has_no_room_behind_another_iterator_s():
+    with Lines(lambda line: b"+OK\r\n.\r\n") as server:
+        client = ByMethods(*server.address, timeout=TIMEOUT, pipelining=True)
+        other = client.retr_many(range(1, 41), window=40)
+        assert next(other) == (1, b"")
+        assert [number for number, _ in client.top_many([1, 2], 1000 * "0")] == [1, 2]
+        assert [number for number, _ in other] == list(range(2, 41))
         client.close()
 
 

@@ -11,25 +11,39 @@
 
 /* --- asking ------------------------------------------------------------- */
 
+/* Whether .file can't be read from any more, whatever the number. */
+static bool
+is_closed(POP3Object *client)
+{
+    PyObject *file = pop3_get_file(client, "readline");
+    bool is = file == NULL || (reader_check(client->state, file) &&
+                               ((ReaderObject *)file)->closed);
+
+    PyErr_Clear();
+    Py_XDECREF(file);
+    return is;
+}
+
 /* Whether the pending exception is about one number, and others can follow:
    the server's refusal, a reply that is too large, an argument that can't be
    sent. */
 static bool
 is_about_number(ManyObject *self)
 {
-    PyObject *pending;
-    bool in_step;
+    PyObject *pending = PyErr_GetRaisedException();
+    bool is = false;
 
-    if (PyErr_ExceptionMatches(PyExc_ValueError)) {
-        return true;
+    if (PyErr_GivenExceptionMatches(pending, PyExc_ValueError)) {
+        /* io.UnsupportedOperation is both. */
+        is = !PyErr_GivenExceptionMatches(pending, PyExc_OSError) &&
+             !is_closed(self->client);
     }
-    if (!PyErr_ExceptionMatches(self->client->state->error_proto)) {
-        return false;
+    else if (PyErr_GivenExceptionMatches(pending,
+                                         self->client->state->error_proto)) {
+        is = sending_is_in_step(self->client);
     }
-    pending = PyErr_GetRaisedException();
-    in_step = sending_is_in_step(self->client);
     PyErr_SetRaisedException(pending);
-    return in_step;
+    return is;
 }
 
 /* A slot that has failed without being asked for. */

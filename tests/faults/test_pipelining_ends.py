@@ -87,6 +87,34 @@ def test_closed_connection():
             next(client.retr_many([1, 2]))
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("begun", [True, False])
+def test_closed_file_is_no_number_s(pipelining, begun):
+    with play(S("+OK ready"), *retr(1), *replies(1)) as server:
+        client = greeted(server, pipelining=pipelining)
+        iterator = client.retr_many([1, 2, 3], window=1)
+        if begun:
+            assert next(iterator) == pairs(1)[0]
+        else:
+            assert client.retr_bytes(1) == b"1\r\n"
+        client.file.close()
+        with pytest.raises(ValueError, match="closed file"):
+            next(iterator)
+        assert list(iterator) == []
+        client.close()
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_whole_messages_from_another_file_are_no_number_s(pipelining):
+    with play(S("+OK ready")) as server:
+        client = greeted(server, ByFile, pipelining=pipelining)
+        iterator = client.retr_many([1, 2, 3])
+        with pytest.raises(io.UnsupportedOperation):
+            next(iterator)
+        assert list(iterator) == []
+        client.close()
+
+
 def test_another_file_in_the_middle():
     with play(S("+OK ready"), *retr(1, 2), *replies(1)) as server:
         client = greeted(server)

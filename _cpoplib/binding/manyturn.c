@@ -187,13 +187,18 @@ static int
 ask_due(ManyObject *self, ReaderObject *reader)
 {
     PyObject *number = self->due;
-    int failed;
+    int failed = 0;
 
     if (number == NULL) {
         return 0;
     }
     self->due = NULL;
-    failed = ask(self, reader, number, true);
+    if (reader != NULL && !pipelining_has_room(reader, LINE_OCTETS)) {
+        failed = ahead_receive_all(self->client, reader);
+    }
+    if (failed == 0) {
+        failed = ask(self, reader, number, true);
+    }
     Py_DECREF(number);
     return failed;
 }

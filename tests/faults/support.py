@@ -82,8 +82,10 @@ class Script(socket.socket):
 class ByMethods(POP3):
     """Reads and writes by the methods of its socket."""
 
+    sock_class = OwnSocket
+
     def _create_socket(self, timeout):
-        sock = OwnSocket()
+        sock = self.sock_class()
         sock.settimeout(timeout)
         sock.connect((self.host, self.port))
         return sock

@@ -8,7 +8,7 @@ from scripted import EACH, C, Raw, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
-from .support import TIMEOUT, ByMethods, Lines
+from .support import TIMEOUT, ByMethods, Lines, OwnSocket
 
 
 @by_either
@@ -325,6 +325,31 @@ def test_line_that_has_no_room_behind_another_iterator_s():
         assert next(other) == (1, b"")
         assert [number for number, _ in client.top_many([1, 2], 1000 * "0")] == [1, 2]
         assert [number for number, _ in other] == list(range(2, 41))
+        client.close()
+
+
+class MeasuredSocket(OwnSocket):
+    longest = 0
+
+    def sendall(self, data):
+        self.longest = max(self.longest, len(data))
+        super().sendall(data)
+
+
+class Measured(ByMethods):
+    sock_class = MeasuredSocket
+
+
+def test_deletions_of_messages_that_were_kept():
+    with Lines(lambda line: b"+OK\r\n" + b".\r\n" * line.startswith(b"RETR")) as server:
+        client = Measured(*server.address, timeout=TIMEOUT, pipelining=True)
+        asked = range(1, 801)
+        for number, _ in client.retr_many(asked, window=len(asked), delete=True):
+            if number <= 10:
+                client.noop()
+        deleted = [line for line in server.received if line.startswith(b"DELE")]
+        assert deleted == [b"DELE %d\r\n" % number for number in asked]
+        assert client.sock.longest <= 1024
         client.close()
 
 

@@ -210,22 +210,16 @@ explain(ReaderObject *reader)
     Py_DECREF(pending);
 }
 
-/* A reply that came before its command had been sent is to something else;
-   what came of it, if that is pending, is then the context. */
-static int
-check_was_sent(ReaderObject *reader)
+/* What came before it was asked for is to something else; what came of it, if
+   that is pending, is then the context. */
+static void
+raise_early(ReaderObject *reader)
 {
     static const char why[] = "a reply came before its command was sent";
-    const struct pop_pipeline *pipeline = &reader->pipeline;
-    size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
+    PyObject *pending = PyErr_GetRaisedException();
     struct errors_handling before;
-    PyObject *pending;
 
-    if (pop_buffer_length(&reader->link.out) <= later) {
-        return 0;
-    }
     step_leave(&reader->step, why);
-    pending = PyErr_GetRaisedException();
     if (pending == NULL) {
         errors_raise_out_of_step(reader->state, why, NULL);
     }
@@ -238,6 +232,34 @@ check_was_sent(ReaderObject *reader)
         errors_handled(&before);
     }
     Py_XDECREF(pending);
+}
+
+/* What comes next was there before its command was queued: then one of those
+   before it had two replies, and they may be each other's. */
+static int
+check_was_queued(ReaderObject *reader)
+{
+    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+
+    if (!pop_link_had_unread(&reader->link, next->before)) {
+        return 0;
+    }
+    raise_early(reader);
+    return -1;
+}
+
+/* A reply that came before its command had been sent, whatever it says: also
+   a refusal, which is pending. */
+static int
+check_was_sent(ReaderObject *reader)
+{
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
+
+    if (pop_buffer_length(&reader->link.out) <= later) {
+        return 0;
+    }
+    raise_early(reader);
     return -1;
 }
 
@@ -278,6 +300,9 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
 
     if (next == NULL) {
         PyErr_SetString(PyExc_SystemError, "no reply is to come");
+        return -1;
+    }
+    if (check_was_queued(reader) < 0) {
         return -1;
     }
     self->phase = PHASE_REPLY;

@@ -17,6 +17,7 @@ pop_link_init(struct pop_link *link)
     link->resuming = false;
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
+    link->received = 0;
     link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
     link->batch.spans = NULL;
@@ -160,6 +161,7 @@ receive(struct pop_link *link, struct pop_deadline *deadline,
         return status;
     }
     pop_buffer_commit(&link->in, received);
+    link->received += received;
     if (received == room && link->chunk < LARGEST_CHUNK) {
         link->chunk *= 2;
     }
@@ -237,6 +239,16 @@ is_at_rest(const struct pop_link *link)
 
     return length == 0 ||
            (length == 1 && pop_buffer_bytes(&link->in)[0] == '\r');
+}
+
+bool
+pop_link_had_unread(const struct pop_link *link, size_t received)
+{
+    size_t length = pop_buffer_length(&link->in);
+    size_t later = link->received - received;
+
+    return later < length &&
+           (length - later > 1 || pop_buffer_bytes(&link->in)[0] != '\r');
 }
 
 bool

@@ -23,7 +23,8 @@ struct pop_link {
                                         followed by the same call again */
     struct pop_buffer in;
     struct pop_buffer out;
-    size_t chunk; /* room wanted for the next recv */
+    size_t received; /* octets, ever; it may wrap around */
+    size_t chunk;    /* room wanted for the next recv */
     struct pop_reply reply;
     struct pop_batch batch;
 };
@@ -59,6 +60,10 @@ bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
    The results of pop_transport_ops.recv and send, POP_NO_MEMORY,
    POP_TOO_LONG. */
 enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);
+
+/* Whether some of the unread bytes had been received already when
+   link->received was this; a lone CR, as below, is none. */
+bool pop_link_had_unread(const struct pop_link *link, size_t received);
 
 /* Whether there are unread bytes, received or ready to be received; those
    that are ready are received.  A lone CR does not count: it is the rest of a

@@ -58,7 +58,7 @@ grow(struct pop_pipeline *pipeline)
 
 enum pop_status
 pop_pipeline_push(struct pop_pipeline *pipeline, enum pop_reply_form form,
-                  size_t octets, void *owner)
+                  size_t octets, size_t before, void *owner)
 {
     struct pop_expected *last;
 
@@ -75,6 +75,7 @@ pop_pipeline_push(struct pop_pipeline *pipeline, enum pop_reply_form form,
     last = entry(pipeline, pipeline->count);
     last->form = form;
     last->octets = octets;
+    last->before = before;
     last->owner = owner;
     pipeline->count++;
     pipeline->octets += octets;

@@ -13,6 +13,7 @@
 struct pop_expected {
     enum pop_reply_form form;
     size_t octets; /* of the command, line end included */
+    size_t before; /* octets that had been received when it was queued */
     void *owner;   /* who is told of the reply; NULL: nobody */
 };
 
@@ -34,7 +35,7 @@ void pop_pipeline_release(struct pop_pipeline *pipeline);
 /* A command was queued.  POP_NO_MEMORY, and nothing has changed. */
 enum pop_status pop_pipeline_push(struct pop_pipeline *pipeline,
                                   enum pop_reply_form form, size_t octets,
-                                  void *owner);
+                                  size_t before, void *owner);
 
 /* The reply that comes next; valid until the next push.  NULL if none is to
    come. */

@@ -7,7 +7,7 @@ static int owners[3];
 static void
 push(struct pop_pipeline *pipeline, size_t octets, void *owner)
 {
-    assert_int_equal(pop_pipeline_push(pipeline, POP_OCTETS, octets, owner),
+    assert_int_equal(pop_pipeline_push(pipeline, POP_OCTETS, octets, 0, owner),
                      POP_OK);
 }
 
@@ -110,7 +110,7 @@ test_no_memory_changes_nothing(void **state)
         enum pop_status status;
 
         support_fail_allocation(0);
-        status = pop_pipeline_push(&pipeline, POP_LINES, 5, NULL);
+        status = pop_pipeline_push(&pipeline, POP_LINES, 5, 0, NULL);
         if (support_stop_failing()) {
             assert_int_equal(status, POP_NO_MEMORY);
             assert_int_equal(pipeline.count, count);

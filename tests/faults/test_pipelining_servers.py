@@ -143,6 +143,22 @@ def test_one_reply_too_many(cls):
         client.close()
 
 
+@by_either
+def test_one_reply_twice(cls):
+    """The messages behind it are others: one of them has come before it was asked for."""
+    twice = S("+OK", "1", ".", "+OK", "2", ".", "+OK", "2", ".", "+OK", "3", ".", "+OK", "4", ".")
+    asked = [C(f"RETR {number}") for number in range(1, 9)]
+    with play(S("+OK ready"), *asked[:4], twice, *asked[4:]) as server:
+        client = greeted(server, cls, pipelining=True)
+        numbers = []
+        with pytest.raises(error_proto, match="before its command was sent"):
+            for number, _ in client.retr_many(range(1, 9), window=4):
+                numbers.append(number)
+        assert numbers == [1, 2, 3, 4]
+        with pytest.raises(error_proto, match="out of step"):
+            client.quit()
+
+
 @pytest.mark.parametrize("buffer", [20, 100, 500])
 def test_input_buffer_that_overflows(buffer):
     """A batch as long as the window is what it is proved with."""

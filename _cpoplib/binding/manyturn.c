@@ -4,6 +4,7 @@
 #include "binding/errors.h"
 #include "binding/pipelining.h"
 #include "binding/sending.h"
+#include "binding/stream.h"
 #include "binding/whole.h"
 
 /* Of a command line, without what is behind its number. */
@@ -265,6 +266,28 @@ receive_one(ManyObject *self)
     return failed;
 }
 
+/* At the end: more replies than commands mean that some are not those of the
+   numbers they were given with.  What else there is to say of the connection
+   is its next command's. */
+static int
+check_end(ManyObject *self)
+{
+    ReaderObject *reader;
+    int failed;
+
+    if (self->reader == NULL || self->slots.count > 0 ||
+        self->numbers != NULL) {
+        return 0;
+    }
+    reader = sending_reader(self->client, &failed);
+    if (reader == self->reader && reader->step.state == STEP_IN &&
+        reader->unanswered == 0 && reader->pipeline.count == 0) {
+        failed = stream_check_at_rest(reader);
+    }
+    Py_XDECREF(reader);
+    return failed;
+}
+
 /* With the lock held. */
 static int
 turn(ManyObject *self)
@@ -289,7 +312,7 @@ turn(ManyObject *self)
     while (failed == 0 && skip_deletions(self) == 0 && self->slots.count > 0) {
         failed = receive_one(self);
     }
-    return failed;
+    return failed == 0 ? check_end(self) : failed;
 }
 
 int

@@ -82,6 +82,22 @@ print_response(POP3Object *self, PyObject *response)
     return verbose <= 0 ? verbose : trace_print("*resp*", response);
 }
 
+/* What is neither +OK nor -ERR is a refusal for poplib.  Among replies to
+   several commands it is rather a line of another one's. */
+static void
+refuse(POP3Object *self, ReaderObject *reader, PyObject *response)
+{
+    static const char why[] = "neither +OK nor -ERR begins a reply to one of "
+                              "several commands";
+
+    if (reader->pipeline.sent < 2 || PyBytes_AS_STRING(response)[0] == '-') {
+        errors_raise_response(self->state, response);
+        return;
+    }
+    errors_raise_out_of_step(reader->state, why, response);
+    step_leave(&reader->step, why);
+}
+
 static PyObject *
 read_lines(POP3Object *self, ReaderObject *reader,
            const struct stream_limits *limits, void *sink, finish_value finish)
@@ -95,7 +111,7 @@ read_lines(POP3Object *self, ReaderObject *reader,
             value = finish(sink, &reply);
         }
         else {
-            errors_raise_response(self->state, reply.response);
+            refuse(self, reader, reply.response);
         }
     }
     Py_XDECREF(reply.response);
@@ -113,7 +129,7 @@ read_status(POP3Object *self, ReaderObject *reader,
     }
     if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
                              PyBytes_AS_STRING(response)[0] != '+')) {
-        errors_raise_response(self->state, response);
+        refuse(self, reader, response);
         Py_CLEAR(response);
     }
     return response;

@@ -159,6 +159,22 @@ def test_one_reply_twice(cls):
             client.quit()
 
 
+@pytest.mark.parametrize("method", ["retr_many", "dele_many"])
+@pytest.mark.parametrize("line", ["Subject: x", ".", "", "OK"])
+def test_lines_that_are_no_replies(method, line):
+    """They are not given out as refusals, and what follows is not given out at all."""
+    verb = method[:4].upper()
+    asked = [C(f"{verb} {number}") for number in (1, 2, 3)]
+    with play(S("+OK ready"), *asked, S("-ERR no", line, "+OK", "3", ".")) as server:
+        client = greeted(server, pipelining=True)
+        iterator = getattr(client, method)([1, 2, 3], errors="return")
+        assert next(iterator)[1].args == (b"-ERR no",)
+        with pytest.raises(error_proto, match="neither"):
+            next(iterator)
+        with pytest.raises(error_proto, match="out of step"):
+            client.quit()
+
+
 @pytest.mark.parametrize("buffer", [20, 100, 500])
 def test_input_buffer_that_overflows(buffer):
     """A batch as long as the window is what it is proved with."""

@@ -136,7 +136,8 @@ reader_enter_by_hand(ReaderObject *self)
     if (reader_enter_in_step(self) < 0) {
         return -1;
     }
-    if (self->pipeline.count > 0) {
+    /* Behind the end of the stream none of them is to come. */
+    if (self->pipeline.count > 0 && self->step.state != STEP_ENDED) {
         PyErr_Format(PyExc_RuntimeError,
                      "%zu replies to commands that were sent ahead are to be "
                      "read first",

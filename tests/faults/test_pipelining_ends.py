@@ -217,6 +217,17 @@ def test_end_while_another_command_waits():
         client.close()
 
 
+def test_reading_by_hand_behind_the_end():
+    with play(S("+OK ready"), *retr(1, 2), *replies(1), Close()) as server:
+        client = greeted(server)
+        iterator = client.retr_many([1, 2])
+        assert next(iterator) == (1, b"1\r\n")
+        with pytest.raises(error_proto, match="EOF"):
+            next(iterator)
+        assert client.file.readline() == b""
+        client.close()
+
+
 def test_more_replies_than_commands():
     """Some of the messages may be others: the iteration itself says so."""
     with play(S("+OK ready"), *retr(1, 2), Raw(WIRE)) as server:

@@ -57,11 +57,6 @@ class Case:
         return None if self.is_closed else self.position.why
 
     @property
-    def unread(self):
-        """What is unread: nothing behind the end, at which poplib drops it, too."""
-        return b"" if self.position.ended else self.theirs.unread
-
-    @property
     def checks_rest(self):
         """Whether it is poplib_c that reads the replies, so that it sees what is unread."""
         return self.example.wire != "double" and not self.example.hooks & REPLY_HOOKS
@@ -88,7 +83,7 @@ class Case:
     @property
     def may_refuse(self):
         """Whether poplib_c may see a reply that nobody asked for, or that nobody has read."""
-        unasked = self.position.unanswered[0] > 0 or self.unread not in AT_REST
+        unasked = self.position.unanswered[0] > 0 or self.theirs.unread not in AT_REST
         return self.checks_rest and not self.is_closed and unasked
 
     @property
@@ -97,7 +92,7 @@ class Case:
 
         Of a socket with methods of its own it knows no more than what has been received.
         """
-        silent = self.unread in AT_REST or self.example.wire in OWN_METHODS
+        silent = self.theirs.unread in AT_REST or self.example.wire in OWN_METHODS
         return not self.may_refuse or (silent and self.position.unanswered[1] == 0)
 
     def refused(self, outcome, events=()):
@@ -229,7 +224,7 @@ def shown_reply(case):
         return None
     match = re.search(r"asked for: (b'.*'|b\".*\"); ", str(case.ours.outcome.args[0]))
     shown = match and ast.literal_eval(match[1])
-    first, newline, _ = first_line(case.unread)
+    first, newline, _ = first_line(case.theirs.unread)
     if newline and shown == strip(first + newline)[:SHOWN_OCTETS]:
         return shown
     return shown if shown and first.startswith(shown) else None
@@ -288,12 +283,19 @@ def read_on(case):
     wire = case.example.wire
     if case.theirs.ended == "eof" or (case.theirs.ended and wire not in {"tcp", "double"}):
         return raws, proto(EOF)
+    if wire == "tcp" and any(is_broken(trace.outcome) for trace in case.before):
+        return raws, proto(EOF)
     raws[-1] = None
     if case.theirs.ended == "reset":
         number = errno.ECONNRESET
         return raws, Raised(ConnectionResetError(number, os.strerror(number)))
     text = "The read operation timed out" if wire == "tls" else "timed out"
     return raws, Raised(socket.timeout(text))
+
+
+def is_broken(outcome):
+    """Whether a call has told of a reset, which the system tells of once."""
+    return isinstance(outcome, Raised) and isinstance(outcome.error, ConnectionError)
 
 
 def answer(case, raws):

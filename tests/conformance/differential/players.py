@@ -298,10 +298,13 @@ class _Run:
             outcome = Returned(function())
         except Exception as error:
             outcome = Raised(error)
+        events = self.observer.end()
+        if any(event.kind == "read" and lost_all(event.what) for event in events):
+            self.observer.consumed = len(self.said)
         return Trace(
             step=step,
             outcome=outcome,
-            events=self.observer.end(),
+            events=events,
             wire=self.server.heard(),
             state=state_of(self.client),
             released=self.server.released(),
@@ -309,6 +312,11 @@ class _Run:
             stream=bytes(self.said[at_start:]),
             ended=self.ended,
         )
+
+
+def lost_all(read):
+    """Whether nothing more came: a BufferedReader drops the part of a line that it has then."""
+    return isinstance(read, (socket.timeout, ConnectionError))
 
 
 _current = None

@@ -64,10 +64,8 @@ settle(POP3Object *self)
     return failed ? -1 : 0;
 }
 
-/* What reading raises if close() in another thread has come before it is none
-   of what a connection raises that was closed long ago. */
-static void
-explain_failure(const ReaderObject *reader)
+void
+dialogue_explain_failure(const ReaderObject *reader)
 {
     if (reader != NULL && reader_was_taken_away(reader) &&
         (PyErr_ExceptionMatches(PyExc_AttributeError) ||
@@ -94,7 +92,7 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
         self->phase = PHASE_REST;
         self->reply_limit = POP_NO_LIMIT;
         if (reply == NULL) {
-            explain_failure(reader);
+            dialogue_explain_failure(reader);
         }
         else if (settle(self) < 0) {
             Py_CLEAR(reply);

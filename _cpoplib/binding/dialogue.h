@@ -6,6 +6,7 @@
 #define BINDING_DIALOGUE_H
 
 #include "binding/pop3.h"
+#include "binding/reader.h"
 
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
@@ -22,6 +23,12 @@ typedef PyObject *(*dialogue_get)(POP3Object *self, void *context);
 PyObject *dialogue_exchange(POP3Object *self, PyObject *line,
                             enum pop3_phase phase, dialogue_get get,
                             void *context);
+
+/* What sending or reading raises if close() in another thread has come before
+   it is none of what a connection raises that was closed long ago: then the
+   pending exception becomes another one.  The Reader, or NULL, was open
+   before. */
+void dialogue_explain_failure(const ReaderObject *reader);
 
 extern PyMethodDef dialogue_methods[];
 

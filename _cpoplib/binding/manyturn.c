@@ -319,11 +319,15 @@ int
 manyturn_run(ManyObject *self)
 {
     POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
+    bool was_closed = self->reader != NULL && self->reader->closed;
     int failed = pop3_lock(client);
 
     if (failed == 0) {
         failed = turn(self);
         pop3_unlock(client);
+    }
+    if (failed < 0 && !was_closed) {
+        dialogue_explain_failure(self->reader);
     }
     Py_DECREF(client);
     return failed;

@@ -227,7 +227,10 @@ def test_too_many_capabilities(pop, talk, ours, monkeypatch, level, name, lines)
             return
         with pytest.raises(pop.error_proto) as caught:
             getattr(client, name)()
-        assert caught.value.args == ("reply larger than 65536 octets",)
+        # Where lines are printed one by one, one of them is over its own limit.
+        alone = level == 2 and len(lines) == 1
+        expected = "line too long" if alone else "reply larger than 65536 octets"
+        assert caught.value.args == (expected,)
 
 
 def test_a_list_has_no_such_limit(talk):

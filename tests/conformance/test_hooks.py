@@ -214,7 +214,7 @@ def test_getline_overridden_to_measure_time(pop, talk):
                 self.lines += 1
                 self.seconds += time.monotonic() - begin
 
-    with talk(C("LIST"), Pause(0.05), S("+OK", "1 2", "."), cls=Timed) as client:
+    with talk(C("LIST"), Pause(0.1), S("+OK", "1 2", "."), cls=Timed) as client:
         assert client.list() == (b"+OK", [b"1 2"], 5)
         assert client.lines == 4
         assert client.seconds >= 0.05

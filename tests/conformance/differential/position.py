@@ -65,7 +65,7 @@ class Position:
         """Moves on over a step."""
         step = trace.step
         for event in trace.events:
-            if is_sent_line(event) and trace.wire:
+            if is_sent_line(event) and trace.wire and not self._was_not_sent(trace):
                 self._count(1, 1)
             elif event.kind == "read" and not (self.own_file and is_by_hand(step)):
                 self._after_read(event, step, is_first=event is trace.reads[0])

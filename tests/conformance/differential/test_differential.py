@@ -149,6 +149,7 @@ FOUND = [
     ("stream", (Step("_putcmd", ("A",), Reply((), "eof")), Step("file.readline"), USER)),
     ("foreign", (Step("noop", (), Reply((), "reset")), LINE, USER, LINE)),
     ("tcp", (Step("_getline", (), Reply((b"+",), "reset")), USER, LINE, USER)),
+    ("foreign", (Step("_getline", (), Reply((), "eof")), Step("list", (5000 * "x",)), USER)),
     ("double", (Step("file.readline", (), Reply((b"a",))), LONG_LINE)),
     ("tcp", (Step("noop", (), Reply((b"+OK\r\n", 9000 * b"x"), "reset")), Step("_getlongresp"))),
 ]

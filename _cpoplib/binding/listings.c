@@ -2,9 +2,7 @@
 
 #include "binding/args.h"
 #include "binding/dialogue.h"
-
-/* Larger numbers are none. */
-#define MOST_DIGITS 18
+#include "core/scan.h"
 
 /* What is left of a line. */
 struct rest {
@@ -42,19 +40,12 @@ skip_blanks(struct rest *rest)
 static long long
 take_number(struct rest *rest)
 {
-    long long number = 0;
-    Py_ssize_t digits = 0;
+    size_t digits;
+    long long number = pop_scan_number(rest->text, (size_t)rest->length,
+                                       &digits);
 
-    while (digits < rest->length && rest->text[digits] >= '0' &&
-           rest->text[digits] <= '9') {
-        if (digits == MOST_DIGITS) {
-            return -1;
-        }
-        number = 10 * number + (rest->text[digits] - '0');
-        digits++;
-    }
-    skip(rest, digits);
-    return digits == 0 ? -1 : number;
+    skip(rest, (Py_ssize_t)digits);
+    return number;
 }
 
 /* What a line says of its message: an object, NULL without an exception if

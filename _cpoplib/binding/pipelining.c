@@ -9,6 +9,7 @@
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/stream.h"
+#include "core/scan.h"
 
 /* --- can it be done on our side? ---------------------------------------- */
 
@@ -80,29 +81,14 @@ is_announced(POP3Object *self, const ReaderObject *reader)
 
 /* --- what the server does ----------------------------------------------- */
 
-#define MOST_DIGITS 18
-
-/* The digits at the front; -1 if there are none, or too many. */
-static long long
-digits(const char **text)
-{
-    const char *start = *text;
-    long long number = 0;
-
-    while (**text >= '0' && **text <= '9' && *text - start < MOST_DIGITS) {
-        number = 10 * number + (**text - '0');
-        (*text)++;
-    }
-    return *text == start || (**text >= '0' && **text <= '9') ? -1 : number;
-}
-
 /* The message number that an object will be on the wire; -1 if that is not
    certain. */
 static long long
 message_number(PyObject *object)
 {
     const char *text;
-    long long number = -1;
+    long long number;
+    size_t digits;
 
     if (PyLong_CheckExact(object)) {
         int overflow;
@@ -111,12 +97,12 @@ message_number(PyObject *object)
         return overflow == 0 && number > 0 ? number : -1;
     }
     text = PyUnicode_CheckExact(object) ? PyUnicode_AsUTF8(object) : NULL;
-    if (text != NULL) {
-        number = digits(&text);
-        return *text == '\0' ? number : -1;
+    if (text == NULL) {
+        PyErr_Clear();
+        return -1;
     }
-    PyErr_Clear();
-    return number;
+    number = pop_scan_number(text, strlen(text), &digits);
+    return text[digits] == '\0' ? number : -1;
 }
 
 /* The answers to LIST, each with an argument. */
@@ -138,10 +124,11 @@ proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
 
     if (!failed) {
         const char *text = PyBytes_AS_STRING(value);
+        size_t digits;
 
         text += strcspn(text, " \t");
         text += strspn(text, " \t");
-        if (digits(&text) == number) {
+        if (pop_scan_number(text, strlen(text), &digits) == number) {
             self->right++;
         }
         else {

@@ -60,3 +60,20 @@ pop_scan_unstuff(const char *bytes, struct pop_span *text)
     text->length--;
     return true;
 }
+
+long long
+pop_scan_number(const char *bytes, size_t length, size_t *digits)
+{
+    long long number = 0;
+    size_t i = 0;
+
+    *digits = 0;
+    for (; i < length && bytes[i] >= '0' && bytes[i] <= '9'; i++) {
+        if (i == POP_NUMBER_DIGITS) {
+            return -1;
+        }
+        number = 10 * number + (bytes[i] - '0');
+    }
+    *digits = i;
+    return i == 0 ? -1 : number;
+}

@@ -18,6 +18,9 @@
    or a stuffed dot. */
 #define POP_UNCOUNTED_OCTETS 3
 
+/* A number on the wire may have so many digits. */
+#define POP_NUMBER_DIGITS 18
+
 /* A piece of the scanned bytes. */
 struct pop_span {
     size_t offset;
@@ -45,5 +48,9 @@ bool pop_scan_is_terminator(const char *bytes, struct pop_span text);
 /* Takes the first of two leading dots away (RFC 1939, section 3); true if
    there were two. */
 bool pop_scan_unstuff(const char *bytes, struct pop_span *text);
+
+/* The number at the front, of *digits digits; -1 if there is none, or one of
+   more than POP_NUMBER_DIGITS. */
+long long pop_scan_number(const char *bytes, size_t length, size_t *digits);
 
 #endif

@@ -216,6 +216,40 @@ test_one_of_two_leading_dots_goes(void **state)
     }
 }
 
+static void
+test_number_at_the_front(void **state)
+{
+    static const struct {
+        const char *bytes;
+        long long number;
+        size_t digits;
+    } cases[] = {
+        {"", -1, 0},
+        {"x1", -1, 0},
+        {"-1", -1, 0},
+        {" 1", -1, 0},
+        {"0", 0, 1},
+        {"007 x", 7, 3},
+        {"120\r\n", 120, 3},
+        {"999999999999999999", 999999999999999999LL, 18},
+        {"9999999999999999999", -1, 0},
+        {"999999999999999999999999999999 1", -1, 0},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT_OF(cases); i++) {
+        size_t length = strlen(cases[i].bytes);
+        struct support_page page = support_page_new(cases[i].bytes, length);
+        size_t digits;
+
+        assert_true(pop_scan_number(page.bytes, length, &digits) ==
+                    cases[i].number);
+        assert_int_equal(digits, cases[i].digits);
+        support_page_free(&page);
+    }
+}
+
 int
 main(void)
 {
@@ -229,6 +263,7 @@ main(void)
         UNIT_TEST(test_line_end_is_stripped_as_poplib_does),
         UNIT_TEST(test_terminator_is_a_lone_dot),
         UNIT_TEST(test_one_of_two_leading_dots_goes),
+        UNIT_TEST(test_number_at_the_front),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

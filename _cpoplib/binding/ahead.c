@@ -8,9 +8,6 @@
 #include "binding/sinks.h"
 #include "binding/trace.h"
 
-/* Of a reply that nobody wants. */
-#define DROPPED_OCTETS ((size_t)16 * 1024 * 1024)
-
 /* --- sending ------------------------------------------------------------ */
 
 int
@@ -74,14 +71,6 @@ finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
     return Py_NewRef(Py_None);
 }
 
-static int
-print_response(POP3Object *self, PyObject *response)
-{
-    int verbose = trace_is_verbose(self);
-
-    return verbose <= 0 ? verbose : trace_print("*resp*", response);
-}
-
 /* What is neither +OK nor -ERR is a refusal for poplib.  Among replies to
    several commands it is rather a line of another one's. */
 static void
@@ -106,7 +95,7 @@ read_lines(POP3Object *self, ReaderObject *reader,
     PyObject *value = NULL;
 
     if (stream_read_reply(reader, limits, sink, &reply) == 0 &&
-        print_response(self, reply.response) == 0) {
+        trace_print_verbosely(self, "*resp*", reply.response) == 0) {
         if (reply.is_positive) {
             value = finish(sink, &reply);
         }
@@ -124,7 +113,8 @@ read_status(POP3Object *self, ReaderObject *reader,
 {
     PyObject *response = stream_status(reader, limits->status);
 
-    if (response != NULL && print_response(self, response) < 0) {
+    if (response != NULL &&
+        trace_print_verbosely(self, "*resp*", response) < 0) {
         Py_CLEAR(response);
     }
     if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
@@ -141,8 +131,8 @@ drop(POP3Object *self, ReaderObject *reader, struct stream_limits *limits)
     struct stream_sink nothing;
 
     sink_nothing_init(&nothing);
-    if (limits->size > DROPPED_OCTETS) {
-        limits->size = DROPPED_OCTETS;
+    if (limits->size > STREAM_DROPPED_OCTETS) {
+        limits->size = STREAM_DROPPED_OCTETS;
     }
     return read_lines(self, reader, limits, &nothing, finish_nothing);
 }
@@ -199,7 +189,6 @@ explain(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->pipeline;
     bool late = errors_is_socket_timeout(reader->state);
-
     bool ended = reader->step.state == STEP_ENDED &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
     struct errors_handling before;
@@ -349,6 +338,19 @@ ahead_receive_all(POP3Object *self, ReaderObject *reader)
         }
     }
     return 0;
+}
+
+int
+ahead_receive_pending(POP3Object *self)
+{
+    int failed;
+    ReaderObject *reader = sending_reader(self, &failed);
+
+    if (reader != NULL) {
+        failed = ahead_receive_all(self, reader);
+        Py_DECREF(reader);
+    }
+    return failed ? -1 : 0;
 }
 
 void

@@ -32,6 +32,9 @@ int ahead_receive(POP3Object *self, ReaderObject *reader);
 /* Receives all replies that are to come. */
 int ahead_receive_all(POP3Object *self, ReaderObject *reader);
 
+/* The same for whatever .file is. */
+int ahead_receive_pending(POP3Object *self);
+
 /* From here on, nobody is told of the owner's replies: they are received and
    dropped when it is their turn.  Nothing is received now. */
 void ahead_disown(ReaderObject *reader, const struct ahead_owner *owner);

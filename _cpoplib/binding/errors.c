@@ -194,13 +194,13 @@ errors_is_would_block(struct module_state *state)
 }
 
 int
-errors_connection_errno(void)
+errors_pending_errno(PyObject *type)
 {
     PyObject *pending;
     PyObject *number;
     long value = 0;
 
-    if (!PyErr_ExceptionMatches(PyExc_ConnectionError)) {
+    if (!PyErr_ExceptionMatches(type)) {
         return 0;
     }
     pending = PyErr_GetRaisedException();

@@ -54,8 +54,9 @@ bool errors_is_socket_timeout(struct module_state *state);
    BlockingIOError, or ssl.SSLWantReadError. */
 bool errors_is_would_block(struct module_state *state);
 
-/* The errno of the pending exception if that is a ConnectionError, else 0. */
-int errors_connection_errno(void);
+/* The errno of the pending exception, which stays, if that is of this type;
+   else 0. */
+int errors_pending_errno(PyObject *type);
 
 /* Whether the pending exception is a reply of the server's, rather than a
    connection that broke. */

@@ -170,7 +170,6 @@ getline_own(POP3Object *self)
     PyObject *file = pop3_get_file(self, "readline");
     PyObject *raw;
     PyObject *result = NULL;
-    int verbose;
 
     if (file == NULL) {
         return NULL;
@@ -183,8 +182,7 @@ getline_own(POP3Object *self)
     if (self->phase == PHASE_STATUS) {
         self->phase = PHASE_REST;
     }
-    verbose = trace_is_verbose(self);
-    if (verbose == 0 || (verbose > 0 && trace_print("*get*", raw) == 0)) {
+    if (trace_print_verbosely(self, "*get*", raw) == 0) {
         result = strip_line(self, file, raw);
     }
     Py_DECREF(raw);

@@ -1,5 +1,7 @@
 #include "binding/lazy.h"
 
+#include "binding/types.h"
+
 typedef struct {
     PyObject_HEAD
     struct module_state *state; /* borrowed from the type's module */
@@ -36,20 +38,11 @@ lazy_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-static PyObject *
-lazy_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                PyObject *Py_UNUSED(kwargs))
-{
-    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
-                 type->tp_name);
-    return NULL;
-}
-
 PyDoc_STRVAR(lazy_doc,
 "A class attribute that is computed when it is asked for.");
 
 static PyType_Slot lazy_slots[] = {
-    {Py_tp_doc, (void *)lazy_doc}, {Py_tp_new, lazy_refuse_new},
+    {Py_tp_doc, (void *)lazy_doc}, {Py_tp_new, types_refuse_new},
     {Py_tp_descr_get, lazy_get},   {Py_tp_traverse, lazy_traverse},
     {Py_tp_dealloc, lazy_dealloc}, {0, NULL},
 };

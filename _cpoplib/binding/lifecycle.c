@@ -344,29 +344,6 @@ close_file(POP3Object *self)
     return result == NULL ? -1 : 0;
 }
 
-/* Whether the pending exception says no more than that the server has closed
-   the connection first. */
-static bool
-is_not_connected(void)
-{
-    PyObject *pending;
-    PyObject *number = NULL;
-    bool is = false;
-
-    if (!PyErr_ExceptionMatches(PyExc_OSError)) {
-        return false;
-    }
-    pending = PyErr_GetRaisedException();
-    number = PyObject_GetAttrString(pending, "errno");
-    if (number != NULL && PyLong_Check(number)) {
-        is = PyLong_AsLong(number) == ENOTCONN;
-    }
-    PyErr_Clear();
-    Py_XDECREF(number);
-    PyErr_SetRaisedException(pending);
-    return is;
-}
-
 static int
 shut_down(POP3Object *self, PyObject *sock)
 {
@@ -380,7 +357,8 @@ shut_down(POP3Object *self, PyObject *sock)
                                         NULL);
     Py_DECREF(how);
     if (result == NULL) {
-        if (!is_not_connected()) {
+        /* The server has closed the connection first. */
+        if (errors_pending_errno(PyExc_OSError) != ENOTCONN) {
             return -1;
         }
         PyErr_Clear();

@@ -1,6 +1,7 @@
 #include "binding/many.h"
 
 #include "binding/manyturn.h"
+#include "binding/types.h"
 
 /* --- life --------------------------------------------------------------- */
 
@@ -51,16 +52,6 @@ many_new(POP3Object *client, PyObject *numbers,
     self->running = false;
     PyObject_GC_Track((PyObject *)self);
     return (PyObject *)self;
-}
-
-/* Iterators are made by many_new() alone. */
-static PyObject *
-many_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                PyObject *Py_UNUSED(kwargs))
-{
-    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
-                 type->tp_name);
-    return NULL;
 }
 
 static int
@@ -277,7 +268,7 @@ static PyType_Slot many_slots[] = {
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, many_next},
     {Py_tp_methods, many_methods},
-    {Py_tp_new, many_refuse_new},
+    {Py_tp_new, types_refuse_new},
     {0, NULL},
 };
 

@@ -16,16 +16,6 @@ reader_check(struct module_state *state, PyObject *object)
 
 /* --- life cycle --------------------------------------------------------- */
 
-/* Readers are made by reader_adopt() alone. */
-static PyObject *
-reader_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                  PyObject *Py_UNUSED(kwargs))
-{
-    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
-                 type->tp_name);
-    return NULL;
-}
-
 static ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file)
 {
@@ -189,7 +179,7 @@ PyDoc_STRVAR(reader_doc,
 "commands have not read.");
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, (void *)reader_doc},     {Py_tp_new, reader_refuse_new},
+    {Py_tp_doc, (void *)reader_doc},     {Py_tp_new, types_refuse_new},
     {Py_tp_traverse, reader_traverse},   {Py_tp_clear, reader_clear},
     {Py_tp_dealloc, reader_dealloc},     {Py_tp_repr, reader_repr},
     {Py_tp_iter, readerfile_iter},       {Py_tp_iternext, readerbytes_next},

@@ -4,7 +4,6 @@
 #include "binding/errors.h"
 #include "binding/getline.h"
 #include "binding/hooks.h"
-#include "binding/sending.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/command.h"
@@ -40,16 +39,13 @@ get_status_line(POP3Object *self)
 {
     PyObject *line;
     PyObject *octets;
-    int verbose;
 
     if (getline_call(self, &line, &octets) < 0) {
         return NULL;
     }
     Py_DECREF(octets);
-    verbose = trace_is_verbose(self);
-    if (verbose < 0 || (verbose > 0 && trace_print("*resp*", line) < 0)) {
-        Py_DECREF(line);
-        return NULL;
+    if (trace_print_verbosely(self, "*resp*", line) < 0) {
+        Py_CLEAR(line);
     }
     return line;
 }
@@ -372,33 +368,19 @@ replies_limit(PyObject *line)
 
 /* --- what Python sees --------------------------------------------------- */
 
-/* What is read by hand comes behind the replies to what was sent ahead. */
-static int
-receive_ahead(POP3Object *self)
-{
-    int failed = 0;
-    ReaderObject *reader = NULL;
-
-    if (self->phase == PHASE_REST) {
-        reader = sending_reader(self, &failed);
-    }
-    if (reader != NULL) {
-        failed = ahead_receive_all(self, reader);
-        Py_DECREF(reader);
-    }
-    return failed ? -1 : 0;
-}
-
 static PyObject *
 call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
 {
     POP3Object *self = POP3(op);
-    PyObject *result;
+    PyObject *result = NULL;
 
     if (pop3_lock(self) < 0) {
         return NULL;
     }
-    result = receive_ahead(self) < 0 ? NULL : function(self);
+    /* What is read by hand comes behind the replies to what was sent ahead. */
+    if (self->phase != PHASE_REST || ahead_receive_pending(self) == 0) {
+        result = function(self);
+    }
     pop3_unlock(self);
     return result;
 }

@@ -167,36 +167,19 @@ send_line(POP3Object *self, PyObject *line)
     return result;
 }
 
-/* What is on its way for commands that were sent ahead comes first. */
-static int
-receive_ahead(POP3Object *self)
-{
-    int failed;
-    ReaderObject *reader = sending_reader(self, &failed);
-
-    if (reader != NULL) {
-        failed = ahead_receive_all(self, reader);
-        Py_DECREF(reader);
-    }
-    return failed ? -1 : 0;
-}
-
 /* What is to be seen of a line that goes out. */
 static int
 announce(POP3Object *self, PyObject *line)
 {
-    int verbose = trace_is_verbose(self);
-
-    if (verbose < 0 || (verbose > 0 && trace_print("*put*", line) < 0)) {
-        return -1;
-    }
-    return trace_audit_putline(self, line);
+    return trace_print_verbosely(self, "*put*", line) < 0
+               ? -1
+               : trace_audit_putline(self, line);
 }
 
 PyObject *
 sending_putline_own(POP3Object *self, PyObject *line)
 {
-    if (pop3_check_rest(self) < 0 || receive_ahead(self) < 0 ||
+    if (pop3_check_rest(self) < 0 || ahead_receive_pending(self) < 0 ||
         announce(self, line) < 0 || send_line(self, line) < 0) {
         return NULL;
     }

@@ -6,14 +6,12 @@
 
 /* --- QUIT --------------------------------------------------------------- */
 
-/* self.close() */
+/* self.<name>(), for what it does. */
 static int
-call_close(POP3Object *self)
+call(POP3Object *self, PyObject *name)
 {
-    PyObject *result;
+    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)self, name);
 
-    result = PyObject_CallMethodNoArgs((PyObject *)self,
-                                       self->state->name.close);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -24,7 +22,7 @@ close_after_failure(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
 
-    if (call_close(self) < 0) {
+    if (call(self, self->state->name.close) < 0) {
         PyErr_Clear();
     }
     PyErr_SetRaisedException(pending);
@@ -61,7 +59,7 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (response == NULL) {
         close_after_failure(self);
     }
-    else if (call_close(self) < 0) {
+    else if (call(self, self->state->name.close) < 0) {
         Py_CLEAR(response);
     }
     return response;
@@ -98,18 +96,6 @@ is_over(POP3Object *self)
     return over;
 }
 
-/* self.quit() */
-static int
-call_quit(POP3Object *self)
-{
-    PyObject *response;
-
-    response = PyObject_CallMethodNoArgs((PyObject *)self,
-                                         self->state->name.quit);
-    Py_XDECREF(response);
-    return response == NULL ? -1 : 0;
-}
-
 PyDoc_STRVAR(exit_doc,
 "__exit__($self, type, value, traceback)\n"
 "--\n"
@@ -133,8 +119,9 @@ pop3___exit__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     over = is_over(self);
-    if (over < 0 || (!over && (values[0] == Py_None ? call_quit(self)
-                                                    : call_close(self)) < 0)) {
+    if (over < 0 || (!over && call(self, values[0] == Py_None
+                                             ? self->state->name.quit
+                                             : self->state->name.close) < 0)) {
         return NULL;
     }
     Py_RETURN_NONE;

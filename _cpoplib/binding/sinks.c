@@ -37,9 +37,9 @@ sink_lines_init(struct sink_lines *self)
 
 /* --- nothing ------------------------------------------------------------ */
 
+/* Nothing is to be made ready. */
 static int
-nothing_begin(struct stream_sink *Py_UNUSED(sink),
-              PyObject *Py_UNUSED(response))
+no_begin(struct stream_sink *Py_UNUSED(sink), PyObject *Py_UNUSED(response))
 {
     return 0;
 }
@@ -55,7 +55,7 @@ void
 sink_nothing_init(struct stream_sink *sink)
 {
     sink->form = POP_OCTETS;
-    sink->begin = nothing_begin;
+    sink->begin = no_begin;
     sink->take = nothing_take;
 }
 
@@ -315,16 +315,9 @@ output_batch(struct sink_file *self, const struct pop_link *link)
 }
 
 static int
-file_begin(struct stream_sink *Py_UNUSED(sink), PyObject *Py_UNUSED(response))
-{
-    return 0;
-}
-
-static int
 file_take(struct stream_sink *sink, const struct pop_link *link)
 {
     struct sink_file *self = (struct sink_file *)sink;
-
     size_t octets = batch_octets(&link->batch);
 
     if (octets == 0) {
@@ -394,7 +387,7 @@ sink_file_init(struct sink_file *self, struct module_state *state,
                PyObject *file)
 {
     self->sink.form = POP_OCTETS;
-    self->sink.begin = file_begin;
+    self->sink.begin = no_begin;
     self->sink.take = file_take;
     self->state = state;
     self->file = Py_NewRef(file);

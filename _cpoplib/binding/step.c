@@ -38,7 +38,7 @@ step_end(struct step *step)
 static bool
 note_broken(struct step *step)
 {
-    int number = errors_connection_errno();
+    int number = errors_pending_errno(PyExc_ConnectionError);
 
     if (step->state == STEP_IN && step->broken == 0) {
         step->broken = number;

@@ -7,7 +7,6 @@
 #include "core/command.h"
 
 #define SHOWN_OCTETS 200
-#define DROPPED_OCTETS ((size_t)16 * 1024 * 1024)
 
 int
 stream_send(ReaderObject *reader, const char *line, size_t length)
@@ -235,7 +234,8 @@ drop_lines(ReaderObject *reader)
     size_t start = link->reply.octets;
 
     pop_reply_drop(&link->reply);
-    while (!is_done(reader) && link->reply.octets - start < DROPPED_OCTETS) {
+    while (!is_done(reader) &&
+           link->reply.octets - start < STREAM_DROPPED_OCTETS) {
         struct pop_error error = {0};
         enum pop_status status = pump(reader, &error);
 

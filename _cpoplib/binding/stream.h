@@ -12,6 +12,9 @@ struct stream_limits {
     size_t size;   /* of all of those together */
 };
 
+/* Of lines that nobody wants, so many are read and dropped at most. */
+#define STREAM_DROPPED_OCTETS ((size_t)16 * 1024 * 1024)
+
 /* What takes the lines of a reply as they arrive. */
 struct stream_sink {
     enum pop_reply_form form;

@@ -65,6 +65,14 @@ trace_print(const char *tag, PyObject *object)
 }
 
 int
+trace_print_verbosely(POP3Object *self, const char *tag, PyObject *object)
+{
+    int verbose = trace_is_verbose(self);
+
+    return verbose > 0 ? trace_print(tag, object) : verbose;
+}
+
+int
 trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
 {
     return PySys_Audit("poplib.connect", "OOO", self, host, port);

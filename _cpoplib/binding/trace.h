@@ -14,6 +14,9 @@ int trace_is_verbose(POP3Object *self);
 /* print(tag, repr(object)). */
 int trace_print(const char *tag, PyObject *object);
 
+/* The same if self._debugging > 1. */
+int trace_print_verbosely(POP3Object *self, const char *tag, PyObject *object);
+
 /* sys.audit("poplib.connect", self, host, port). */
 int trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
 

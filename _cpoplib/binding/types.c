@@ -19,3 +19,12 @@ types_add_methods(PyTypeObject *type, PyMethodDef *method)
     }
     return 0;
 }
+
+PyObject *
+types_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                 PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
+                 type->tp_name);
+    return NULL;
+}

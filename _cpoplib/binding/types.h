@@ -10,4 +10,8 @@
    (*args, **kwargs).  -1 and an exception. */
 int types_add_methods(PyTypeObject *type, PyMethodDef *method);
 
+/* tp_new of a type whose instances are made by C alone: TypeError. */
+PyObject *types_refuse_new(PyTypeObject *type, PyObject *args,
+                           PyObject *kwargs);
+
 #endif

@@ -29,14 +29,6 @@ get_reader(POP3Object *self)
     return (ReaderObject *)file;
 }
 
-static int
-print_response(POP3Object *self, PyObject *response)
-{
-    int verbose = trace_is_verbose(self);
-
-    return verbose <= 0 ? verbose : trace_print("*resp*", response);
-}
-
 /* A dialogue_get: the sink takes the message, None is returned. */
 static PyObject *
 read_message(POP3Object *self, void *sink)
@@ -51,7 +43,7 @@ read_message(POP3Object *self, void *sink)
     }
     if (getline_limits(self, &limits) == 0 &&
         stream_read_reply(reader, &limits, sink, &reply) == 0 &&
-        print_response(self, reply.response) == 0) {
+        trace_print_verbosely(self, "*resp*", reply.response) == 0) {
         if (reply.is_positive) {
             result = Py_NewRef(Py_None);
         }

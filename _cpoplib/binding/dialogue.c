@@ -12,16 +12,17 @@
 /* --- _shortcmd and _longcmd --------------------------------------------- */
 
 /* The stream must be at rest, so that what comes next is the answer to what
-   is sent next.  Where replies are read by hooks, only they know. */
+   is sent next.  Where replies are read by hooks, which this one is not if
+   `in_c`, only they know. */
 static int
-check_stream(POP3Object *self, ReaderObject *reader)
+check_stream(POP3Object *self, ReaderObject *reader, bool in_c)
 {
     int own;
 
     if (reader == NULL) {
         return sending_check_step(self, step_check);
     }
-    own = replies_are_own(self);
+    own = in_c ? 1 : replies_are_own(self);
     if (own > 0) {
         return stream_check_at_rest(reader);
     }
@@ -29,21 +30,22 @@ check_stream(POP3Object *self, ReaderObject *reader)
 }
 
 /* Nothing else is under way, once the replies to what was sent ahead are
-   there: 0 and, if .file is an open Reader, that. */
+   there: 0 and `source`, or .file if that is an open Reader. */
 static int
-check_at_rest(POP3Object *self, ReaderObject **reader)
+check_at_rest(POP3Object *self, ReaderObject *source, ReaderObject **reader)
 {
-    int failed;
+    int failed = 0;
 
     *reader = NULL;
     if (pop3_check_rest(self) < 0) {
         return -1;
     }
-    *reader = sending_reader(self, &failed);
+    *reader = source == NULL ? sending_reader(self, &failed)
+                             : (ReaderObject *)Py_NewRef((PyObject *)source);
     if (*reader != NULL) {
         failed = ahead_receive_all(self, *reader);
     }
-    if (failed || check_stream(self, *reader) < 0) {
+    if (failed || check_stream(self, *reader, source != NULL) < 0) {
         Py_CLEAR(*reader);
         return -1;
     }
@@ -77,12 +79,12 @@ dialogue_explain_failure(const ReaderObject *reader)
 
 PyObject *
 dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
-                  dialogue_get get, void *context)
+                  ReaderObject *source, dialogue_get get, void *context)
 {
     ReaderObject *reader;
     PyObject *reply = NULL;
 
-    if (check_at_rest(self, &reader) < 0) {
+    if (check_at_rest(self, source, &reader) < 0) {
         return NULL;
     }
     if (sending_putcmd(self, line) == 0) {
@@ -114,7 +116,7 @@ get_short(POP3Object *self, void *Py_UNUSED(context))
 static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
-    return dialogue_exchange(self, line, PHASE_STATUS, get_short, NULL);
+    return dialogue_exchange(self, line, PHASE_STATUS, NULL, get_short, NULL);
 }
 
 static PyObject *
@@ -126,7 +128,7 @@ get_long(POP3Object *self, void *Py_UNUSED(context))
 static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
-    return dialogue_exchange(self, line, PHASE_REPLY, get_long, NULL);
+    return dialogue_exchange(self, line, PHASE_REPLY, NULL, get_long, NULL);
 }
 
 /* --- as one command ----------------------------------------------------- */

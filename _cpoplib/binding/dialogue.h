@@ -19,10 +19,11 @@ typedef PyObject *(*dialogue_get)(POP3Object *self, void *context);
 
 /* Sends the line through self._putcmd(), overridden or not, and reads the
    reply by get(), where the stream has to be at rest.  `phase` is what the
-   reply begins with.  The connection lock is held. */
+   reply begins with; `source` the Reader that it is read from in C, whatever
+   is overridden, or NULL.  The connection lock is held. */
 PyObject *dialogue_exchange(POP3Object *self, PyObject *line,
-                            enum pop3_phase phase, dialogue_get get,
-                            void *context);
+                            enum pop3_phase phase, ReaderObject *source,
+                            dialogue_get get, void *context);
 
 /* What sending or reading raises if close() in another thread has come before
    it is none of what a connection raises that was closed long ago: then the

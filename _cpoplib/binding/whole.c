@@ -1,6 +1,5 @@
 #include "binding/whole.h"
 
-#include "binding/ahead.h"
 #include "binding/args.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
@@ -56,17 +55,6 @@ read_message(POP3Object *self, void *sink)
     return result;
 }
 
-/* Once the replies to what was sent ahead are there; also where other replies
-   are read by the user's methods: this one is not. */
-static int
-check_at_rest(POP3Object *self, ReaderObject *reader)
-{
-    if (pop3_check_rest(self) < 0 || ahead_receive_all(self, reader) < 0) {
-        return -1;
-    }
-    return stream_check_at_rest(reader);
-}
-
 static int
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
@@ -77,11 +65,11 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         return -1;
     }
     reader = get_reader(self);
-    if (reader != NULL && check_at_rest(self, reader) == 0) {
-        result = dialogue_exchange(self, line, PHASE_REPLY, read_message,
-                                   sink);
+    if (reader != NULL) {
+        result = dialogue_exchange(self, line, PHASE_REPLY, reader,
+                                   read_message, sink);
+        Py_DECREF(reader);
     }
-    Py_XDECREF(reader);
     pop3_unlock(self);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;

@@ -23,6 +23,10 @@ from workloads import GROWTH_LINES, GROWTH_MESSAGES, WORKLOADS
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
+def has(workload, part):
+    return part.lower() in workload.name.lower()
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="parts of their names")
@@ -36,7 +40,7 @@ def parse():
     if arguments.repetitions < 1:
         parser.error("--repetitions must be 1 or more")
     for part in arguments.workloads:
-        if not any(part.lower() in workload.name.lower() for workload in WORKLOADS):
+        if not any(has(workload, part) for workload in WORKLOADS):
             parser.error(f"no workload has {part!r} in its name; --list lists them")
     return arguments
 
@@ -45,8 +49,7 @@ def select(arguments):
     chosen = [
         workload
         for workload in WORKLOADS
-        if not arguments.workloads
-        or any(part.lower() in workload.name.lower() for part in arguments.workloads)
+        if not arguments.workloads or any(has(workload, part) for part in arguments.workloads)
     ]
     return [workload.shortened() for workload in chosen] if arguments.quick else chosen
 

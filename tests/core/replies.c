@@ -119,3 +119,26 @@ feed_all_samples(void (*read)(const struct sample *sample,
         }
     }
 }
+
+#define LONGEST_INPUT 6
+
+void
+feed_all_short_inputs(void (*check)(const char *bytes, size_t length))
+{
+    static const char alphabet[] = {'.', '\r', '\n', 'a'};
+    size_t length;
+
+    for (length = 1; length <= LONGEST_INPUT; length++) {
+        unsigned number;
+
+        for (number = 0; number < 1U << 2 * length; number++) {
+            char bytes[LONGEST_INPUT];
+            size_t i;
+
+            for (i = 0; i < length; i++) {
+                bytes[i] = alphabet[number >> 2 * i & 3];
+            }
+            check(bytes, length);
+        }
+    }
+}

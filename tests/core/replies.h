@@ -48,4 +48,7 @@ void transcript_compare(const struct transcript *actual,
 void feed_all_samples(void (*read)(const struct sample *sample,
                                    const struct feeding *feeding));
 
+/* Calls check() for all strings of up to six of the bytes that matter. */
+void feed_all_short_inputs(void (*check)(const char *bytes, size_t length));
+
 #endif

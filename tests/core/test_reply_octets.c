@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replies.h"
 #include "support.h"
 
 #define MOST_SPANS 8
@@ -126,23 +127,8 @@ check_cut_anywhere(const char *bytes, size_t length)
 static void
 test_all_short_inputs(void **state)
 {
-    static const char alphabet[] = {'.', '\r', '\n', 'a'};
-    size_t length;
-
     (void)state;
-    for (length = 1; length <= 6; length++) {
-        unsigned number;
-
-        for (number = 0; number < 1U << 2 * length; number++) {
-            char bytes[6];
-            size_t i;
-
-            for (i = 0; i < length; i++) {
-                bytes[i] = alphabet[number >> 2 * i & 3];
-            }
-            check_cut_anywhere(bytes, length);
-        }
-    }
+    feed_all_short_inputs(check_cut_anywhere);
 }
 
 /* A line longer than any buffer is given out in pieces, and what looks like

@@ -1,17 +1,14 @@
 """What the tests of commands sent ahead share."""
 
 import pytest
-from scripted import C, Raw, S
+from scripted import C, S
 
 from poplib_c import POP3
 
 from .support import TIMEOUT, ByMethods
+from .whole import message
 
 by_either = pytest.mark.parametrize("cls", [POP3, ByMethods])
-
-
-def message(data, status=b"+OK"):
-    return Raw(status + b"\r\n" + data + b".\r\n")
 
 
 def greeted(server, cls=POP3, timeout=TIMEOUT, pipelining=True, **options):

@@ -8,7 +8,9 @@ from scripted import C, Close, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByMethods, Lines
+from .ahead import by_either
+from .support import TIMEOUT, Lines
+from .whole import greeted
 
 ANNOUNCED = [C("CAPA"), S("+OK", "PIPELINING", ".")]
 PROOF = [C("LIST 1"), C("LIST 2")]
@@ -16,12 +18,6 @@ PROVED = [*PROOF, S("+OK 1 10", "+OK 2 20")]
 AHEAD = [C("RETR 1"), C("RETR 2"), S("+OK", "1", ".", "+OK", "2", ".")]
 SERIALLY = [C("RETR 1"), S("+OK", "1", "."), C("RETR 2"), S("+OK", "2", ".")]
 MESSAGES = [(1, b"1\r\n"), (2, b"2\r\n")]
-
-by_either = pytest.mark.parametrize("cls", [POP3, ByMethods])
-
-
-def greeted(server, cls=POP3, timeout=TIMEOUT, **options):
-    return cls(server.host, server.port, timeout, **options)
 
 
 @by_either

@@ -5,12 +5,7 @@ from scripted import C, Close, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT
-
-
-def greeted(server, cls=POP3):
-    return cls(server.host, server.port, TIMEOUT)
-
+from .whole import greeted
 
 # --- with -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import ssl
 import sys
 import threading
@@ -17,6 +18,9 @@ REAL_SERVERS = pytest.StashKey[list]()
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a shell: the programs that tests run would inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[REAL_SERVERS] = []
     config.addinivalue_line("markers", "row(name, ...): tests rows of docs/compatibility.rst")
     try:

@@ -308,8 +308,6 @@ CTRL_C = """
     import sys, threading, os, signal
     import poplib_c
 
-    # It is ignored where this runs in the background of a shell.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     client = poplib_c.POP3("127.0.0.1", int(sys.argv[1]), None)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:

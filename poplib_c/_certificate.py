@@ -13,6 +13,7 @@ def decode(der: bytes) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", delete=False) as file:
         file.write(ssl.DER_cert_to_PEM_cert(der))
     try:
-        return ssl._ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
+        decoded: dict[str, Any] = vars(ssl)["_ssl"]._test_decode_cert(file.name)
+        return decoded
     finally:
         os.unlink(file.name)

@@ -12,6 +12,9 @@ from types import CodeType, ModuleType, TracebackType
 
 import poplib_c
 
+# What the interpreter itself calls for -m; it has no public name.
+_run_module = vars(runpy)["_run_module_as_main"]
+
 
 def run(arguments: list[str]) -> None:
     """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``.
@@ -24,7 +27,7 @@ def run(arguments: list[str]) -> None:
         if arguments[0] == "-m":
             sys.argv = arguments[1:]
             _new_main()
-            runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
+            _run_module(arguments[1])
         else:
             sys.argv = arguments
             _run_script(arguments[0])
@@ -40,7 +43,7 @@ def _run_script(path: str) -> None:
     if pkgutil.get_importer(path) is not None:  # a directory, a zip file
         _begin_path_with(path)
         _new_main()
-        runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
+        _run_module("__main__", alter_argv=False)
         return
     code = _read(path)
     _begin_path_with(os.path.dirname(os.path.realpath(path)))
@@ -59,7 +62,7 @@ def _new_main() -> ModuleType:
 def _read(path: str) -> CodeType:
     try:
         with io.open_code(path) as file:
-            code = pkgutil.read_code(file)  # type: ignore[attr-defined]
+            code: CodeType | None = pkgutil.read_code(file)
             if code is None:
                 file.seek(0)
                 code = compile(file.read(), path, "exec")

@@ -1,0 +1,61 @@
+"""What poplib does not have, and the types that a checker must see for it."""
+
+import io
+import pathlib
+from typing import Any
+
+from typing_extensions import assert_type
+
+import poplib_c
+from poplib_c import POP3, POP3_SSL
+from poplib_c.testing import POP3Server
+
+Reply = tuple[bytes, list[bytes], int]
+
+
+def connect(ca: pathlib.Path) -> POP3:
+    with POP3("localhost", timeout=None, max_line=None, max_size=1 << 20) as client:
+        assert_type(client, POP3)
+        client.set_options(pipelining=True, max_size=None)
+        client.stls(verify=ca)
+    return POP3_SSL("localhost", verify=True, pipelining="auto")
+
+
+def whole(client: POP3) -> None:
+    assert_type(client.list(), Reply)
+    assert_type(client.list(1), bytes)
+    assert_type(client.uidl("1"), bytes)
+    assert_type(client.sizes(), "dict[int, int]")
+    assert_type(client.uids(), "dict[int, bytes]")
+    assert_type(client.retr_bytes(1), bytes)
+    assert_type(client.top_bytes(1, 0), bytes)
+    assert_type(client.retr_into(1, io.BytesIO()), int)
+
+
+def many(client: POP3) -> None:
+    for number, message in client.retr_many([1, 2]):
+        assert_type(number, int)
+        assert_type(message, bytes)
+    for name, reply in client.top_many(["1"], 0, lines=True):
+        assert_type(name, str)
+        assert_type(reply, Reply)
+    for _, either in client.retr_many(range(5), errors="return", delete=True):
+        assert_type(either, "bytes | poplib_c.error_proto")
+    for _, status in client.dele_many({1: b"uid"}):
+        assert_type(status, bytes)
+    client.retr_many(()).close()
+
+
+def tls(client: POP3_SSL) -> None:
+    sock = client.sock
+    assert isinstance(sock, poplib_c.TLSSocket)
+    assert_type(sock.getpeercert(True), "bytes | None")
+    assert_type(sock.getpeercert(), "dict[str, Any] | None")
+    assert_type(sock.cipher(), "tuple[str, str, int] | None")
+    assert_type(sock.getpeername(), Any)
+
+
+def server() -> list[bytes]:
+    with POP3Server([b"Subject: hello\n\n"], users={"alice": "secret"}) as server:
+        assert_type(server.address, "tuple[str, int]")
+        return server.messages

@@ -3,7 +3,7 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED
 
-.PHONY: help demo test test-all conformance programs bench bench-regress lint sanitize clean
+.PHONY: help demo test test-all conformance programs bench bench-regress docs lint sanitize clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -33,6 +33,9 @@ bench: ## measure beside poplib (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 bench-regress: ## instructions of core/, now and at the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress
 	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
+
+docs: ## the manual as HTML, in build/docs/
+	@tools/docs
 
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 	@tools/lint

@@ -1,5 +1,7 @@
 """A POP3 server in a thread, for demonstrations and for tests of mail programs.
 
+::
+
     from poplib_c import POP3
     from poplib_c.testing import POP3Server
 
@@ -13,7 +15,7 @@
     assert server.commands[-1] == b"QUIT"
 
 POP3Server(tls=context) is a POP3S server, POP3Server(stls=context) has the STLS command: *context*
-is an ssl.SSLContext with a certificate, which the package trustme makes for tests:
+is an ssl.SSLContext with a certificate, which the package trustme makes for tests::
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)

@@ -1,0 +1,38 @@
+"""Sphinx's configuration: ``make docs`` makes build/docs/ from the pages here."""
+
+import pathlib
+import re
+
+from docutils import nodes
+from sphinx.util import logging
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+project = "poplib_c"
+copyright = "the poplib_c authors"
+release = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+extensions = ["sphinx.ext.autodoc"]
+exclude_patterns = ["performance/*"]
+nitpicky = True
+# Of the standard library, whose manual is not asked.
+nitpick_ignore_regex = [("py:class", r"(ssl|mailbox)\..*|Message")]
+html_theme = "alabaster"
+html_theme_options = {"description": "POP3 for Python, in C", "page_width": "1080px"}
+autodoc_member_order = "bysource"
+
+
+def link_pages(app, doctree, docname):
+    """Make links to other pages' files, as the repository has them, links in the manual."""
+    for node in doctree.findall(nodes.reference):
+        page = re.fullmatch(r"(?:\.\./)?(?:docs/)?([\w-]+)\.rst", node.get("refuri", ""))
+        if page is None:
+            continue
+        if page[1] not in app.env.found_docs:
+            logging.getLogger(__name__).warning("no page %s", page[0], location=node)
+        else:
+            node["refuri"] = app.builder.get_relative_uri(docname, page[1])
+
+
+def setup(app):
+    app.connect("doctree-resolved", link_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -169,22 +169,32 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
     return status;
 }
 
+/* reader_enter() without asking the socket: no byte is moved. */
+static int
+enter_still(ReaderObject *self)
+{
+    if (check_usable(self) < 0 || io_lock_acquire(&self->lock) < 0) {
+        return -1;
+    }
+    if (reader_check_open(self) < 0 ||
+        step_check(self->state, &self->step) < 0) {
+        reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
 int
 reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
              void *owner)
 {
     enum pop_status status;
 
-    if (check_usable(self) < 0 || io_lock_acquire(&self->lock) < 0) {
-        return -1;
-    }
-    if (reader_check_open(self) < 0 ||
-        step_check(self->state, &self->step) < 0) {
-        io_lock_release(&self->lock);
+    if (enter_still(self) < 0) {
         return -1;
     }
     status = queue(self, line, form, owner);
-    io_lock_release(&self->lock);
+    reader_leave(self);
     if (status != POP_OK) {
         errors_raise(self->state, status, NULL);
         return -1;

@@ -47,6 +47,14 @@ ahead_push(ReaderObject *reader)
 
 /* --- receiving ---------------------------------------------------------- */
 
+/* What it takes to receive replies, inside the Reader. */
+struct reception {
+    POP3Object *self;
+    ReaderObject *reader;
+    struct stream_limits limits;
+    bool verbose; /* status lines are printed */
+};
+
 /* The value of a reply whose status line is positive: a new reference. */
 typedef PyObject *(*finish_value)(void *sink, struct stream_reply *reply);
 
@@ -74,33 +82,39 @@ finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
 /* What is neither +OK nor -ERR is a refusal for poplib.  Among replies to
    several commands it is rather a line of another one's. */
 static void
-refuse(POP3Object *self, ReaderObject *reader, PyObject *response)
+refuse(const struct reception *in, PyObject *response)
 {
     static const char why[] = "neither +OK nor -ERR begins a reply to one of "
                               "several commands";
+    ReaderObject *reader = in->reader;
 
     if (reader->pipeline.sent < 2 || PyBytes_AS_STRING(response)[0] == '-') {
-        errors_raise_response(self->state, response);
+        errors_raise_response(in->self->state, response);
         return;
     }
     errors_raise_out_of_step(reader->state, why, response);
     step_leave(&reader->step, why);
 }
 
+static int
+print_status(const struct reception *in, PyObject *response)
+{
+    return in->verbose ? trace_print("*resp*", response) : 0;
+}
+
 static PyObject *
-read_lines(POP3Object *self, ReaderObject *reader,
-           const struct stream_limits *limits, void *sink, finish_value finish)
+read_lines(const struct reception *in, void *sink, finish_value finish)
 {
     struct stream_reply reply = {NULL, false, 0};
     PyObject *value = NULL;
 
-    if (stream_read_reply(reader, limits, sink, &reply) == 0 &&
-        trace_print_verbosely(self, "*resp*", reply.response) == 0) {
+    if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0 &&
+        print_status(in, reply.response) == 0) {
         if (reply.is_positive) {
             value = finish(sink, &reply);
         }
         else {
-            refuse(self, reader, reply.response);
+            refuse(in, reply.response);
         }
     }
     Py_XDECREF(reply.response);
@@ -108,79 +122,91 @@ read_lines(POP3Object *self, ReaderObject *reader,
 }
 
 static PyObject *
-read_status(POP3Object *self, ReaderObject *reader,
-            const struct stream_limits *limits)
+read_status(const struct reception *in)
 {
-    PyObject *response = stream_status(reader, limits->status);
+    PyObject *response = stream_status_inside(in->reader, in->limits.status);
 
-    if (response != NULL &&
-        trace_print_verbosely(self, "*resp*", response) < 0) {
+    if (response != NULL && print_status(in, response) < 0) {
         Py_CLEAR(response);
     }
     if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
                              PyBytes_AS_STRING(response)[0] != '+')) {
-        refuse(self, reader, response);
+        refuse(in, response);
         Py_CLEAR(response);
     }
     return response;
 }
 
-static PyObject *
-drop(POP3Object *self, ReaderObject *reader, struct stream_limits *limits)
+/* A message that has no end, or is too large to be dropped: what can be done
+   now is something else than a limit. */
+static void
+explain_undropped(const struct reception *in)
 {
-    struct stream_sink nothing;
-
-    sink_nothing_init(&nothing);
-    if (limits->size > STREAM_DROPPED_OCTETS) {
-        limits->size = STREAM_DROPPED_OCTETS;
+    if (in->reader->step.state == STEP_OUT &&
+        in->reader->link.reply.part == POP_REPLY_LINES &&
+        PyErr_ExceptionMatches(in->reader->state->error_proto)) {
+        PyErr_Clear();
+        errors_raise_proto(in->reader->state,
+                           "a message that was asked for ahead, and that "
+                           "nobody waits for any more, is too large to be "
+                           "dropped: close() this connection and make another "
+                           "one; a smaller window asks for fewer");
     }
-    return read_lines(self, reader, limits, &nothing, finish_nothing);
 }
 
 static PyObject *
-read_bytes(POP3Object *self, ReaderObject *reader,
-           const struct stream_limits *limits)
+drop(const struct reception *in)
+{
+    struct reception dropping = *in;
+    struct stream_sink nothing;
+    PyObject *value;
+
+    sink_nothing_init(&nothing);
+    if (dropping.limits.size > STREAM_DROPPED_OCTETS) {
+        dropping.limits.size = STREAM_DROPPED_OCTETS;
+    }
+    value = read_lines(&dropping, &nothing, finish_nothing);
+    if (value == NULL) {
+        explain_undropped(in);
+    }
+    return value;
+}
+
+static PyObject *
+read_bytes(const struct reception *in)
 {
     struct sink_bytes message;
     PyObject *value;
 
     sink_bytes_init(&message);
-    value = read_lines(self, reader, limits, &message, finish_bytes);
+    value = read_lines(in, &message, finish_bytes);
     sink_bytes_release(&message);
     return value;
 }
 
 static PyObject *
-read_list(POP3Object *self, ReaderObject *reader,
-          const struct stream_limits *limits)
+read_list(const struct reception *in)
 {
     struct sink_lines lines;
     PyObject *value;
 
     sink_lines_init(&lines);
-    value = read_lines(self, reader, limits, &lines, finish_lines);
+    value = read_lines(in, &lines, finish_lines);
     Py_XDECREF(lines.list);
     return value;
 }
 
 /* The reply that comes next, as its owner is told of it. */
 static PyObject *
-read_value(POP3Object *self, ReaderObject *reader,
-           const struct pop_expected *expected)
+read_value(const struct reception *in, const struct pop_expected *expected)
 {
-    struct stream_limits limits;
-
-    if (getline_limits(self, &limits) < 0) {
-        return NULL;
-    }
     if (expected->form == POP_NO_LINES) {
-        return read_status(self, reader, &limits);
+        return read_status(in);
     }
     if (expected->owner == NULL) {
-        return drop(self, reader, &limits);
+        return drop(in);
     }
-    return expected->form == POP_LINES ? read_list(self, reader, &limits)
-                                       : read_bytes(self, reader, &limits);
+    return expected->form == POP_LINES ? read_list(in) : read_bytes(in);
 }
 
 /* Says of a reply that did not come what else may be the matter. */
@@ -297,22 +323,17 @@ tell_failure(ReaderObject *reader)
     return -1;
 }
 
-int
-ahead_receive(POP3Object *self, ReaderObject *reader)
+/* One reply, which there is in the pipeline. */
+static int
+receive(const struct reception *in)
 {
-    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    ReaderObject *reader = in->reader;
     PyObject *value;
 
-    if (next == NULL) {
-        PyErr_SetString(PyExc_SystemError, "no reply is to come");
-        return -1;
-    }
     if (check_was_queued(reader) < 0) {
         return -1;
     }
-    self->phase = PHASE_REPLY;
-    value = read_value(self, reader, next);
-    self->phase = PHASE_REST;
+    value = read_value(in, pop_pipeline_next(&reader->pipeline));
     if (value == NULL &&
         (!reader->pipeline.begun || reader->step.state != STEP_IN)) {
         explain(reader);
@@ -327,6 +348,42 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
     }
     tell_owner(reader, value, false);
     return 0;
+}
+
+/* Whether the next reply has arrived whole. */
+static bool
+has_arrived(const ReaderObject *reader)
+{
+    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    const struct pop_buffer *in = &reader->link.in;
+
+    return next != NULL && pop_reply_is_whole(next->form, pop_buffer_bytes(in),
+                                              pop_buffer_length(in));
+}
+
+int
+ahead_receive(POP3Object *self, ReaderObject *reader)
+{
+    struct reception in = {.self = self, .reader = reader};
+    int verbose = trace_is_verbose(self);
+    int failed;
+
+    if (pop_pipeline_next(&reader->pipeline) == NULL) {
+        PyErr_SetString(PyExc_SystemError, "no reply is to come");
+        return -1;
+    }
+    if (verbose < 0 || getline_limits(self, &in.limits) < 0 ||
+        reader_enter_in_step(reader) < 0) {
+        return -1;
+    }
+    in.verbose = verbose > 0;
+    self->phase = PHASE_REPLY;
+    do {
+        failed = receive(&in);
+    } while (failed == 0 && has_arrived(reader));
+    self->phase = PHASE_REST;
+    reader_leave(reader);
+    return failed;
 }
 
 int

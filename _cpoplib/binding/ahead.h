@@ -24,9 +24,10 @@ int ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
 /* Sends what is queued, as far as it goes without waiting. */
 int ahead_push(ReaderObject *reader);
 
-/* Receives the next reply, sending on meanwhile, and tells its owner.  -1 and
-   an exception: it was not received, and the stream is no longer in step; or
-   there was none to come, which is a SystemError. */
+/* Receives the next reply, sending on meanwhile, and those behind it that have
+   arrived with it, and tells their owners.  -1 and an exception: one was not
+   received, and the stream is no longer in step; or there was none to come,
+   which is a SystemError. */
 int ahead_receive(POP3Object *self, ReaderObject *reader);
 
 /* Receives all replies that are to come. */

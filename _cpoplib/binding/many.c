@@ -50,6 +50,7 @@ many_new(POP3Object *client, PyObject *numbers,
     self->returns_errors = options->returns_errors;
     self->ahead = client->pipelining != PIPELINING_NEVER;
     self->running = false;
+    self->broken = false;
     PyObject_GC_Track((PyObject *)self);
     return (PyObject *)self;
 }
@@ -147,21 +148,56 @@ pull(ManyObject *self)
 
 /* --- results ------------------------------------------------------------ */
 
+/* Whether the next result is there, and nothing is to be asked for; or, if
+   the iteration is broken off, whatever there is. */
+static bool
+has_result(ManyObject *self)
+{
+    return (self->broken ||
+            (self->due == NULL && PyList_GET_SIZE(self->pulled) == 0)) &&
+           slots_find_result(&self->slots);
+}
+
+/* The pending exception ends the iteration, but behind the answers that are
+   held, unless it is more urgent. */
+static int
+end_behind_answers(ManyObject *self)
+{
+    if (self->slots.ready == 0 || self->failure != NULL ||
+        !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
+    self->failure = PyErr_GetRaisedException();
+    Py_CLEAR(self->numbers);
+    Py_CLEAR(self->due);
+    if (self->reader != NULL) {
+        ahead_disown(self->reader, &self->owner);
+    }
+    slots_forget_unanswered(&self->slots);
+    self->deletes = false;
+    self->broken = true;
+    return PyList_SetSlice(self->pulled, 0, PY_SSIZE_T_MAX, NULL);
+}
+
 /* 1 if the first slot is the next result; 0 at the end; -1. */
 static int
 find(ManyObject *self)
 {
-    for (;;) {
-        if (pull(self) < 0 || manyturn_run(self) < 0) {
+    do {
+        if (pull(self) < 0) {
             return -1;
         }
-        if (self->slots.ready > 0) {
+        if (has_result(self)) {
             return 1;
         }
-        if (self->numbers == NULL && PyList_GET_SIZE(self->pulled) == 0) {
-            break;
+        if (!self->broken && manyturn_run(self) < 0 &&
+            end_behind_answers(self) < 0) {
+            return -1;
         }
-    }
+        if (slots_find_result(&self->slots)) {
+            return 1;
+        }
+    } while (self->numbers != NULL || PyList_GET_SIZE(self->pulled) > 0);
     if (self->failure != NULL) {
         PyErr_SetRaisedException(self->failure);
         self->failure = NULL;

@@ -35,6 +35,7 @@ typedef struct {
     bool returns_errors;
     bool ahead;   /* commands went ahead the last time; or will */
     bool running; /* in next(), which may call Python code */
+    bool broken;  /* nothing is asked for any more, failure says why */
 } ManyObject;
 
 #define MANY(op) ((ManyObject *)(op))

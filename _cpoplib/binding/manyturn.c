@@ -204,10 +204,25 @@ ask_due(ManyObject *self, ReaderObject *reader)
     return failed;
 }
 
+/* What others have asked for comes before a deletion: the caller may go by
+   it, and one reply too many shows only at its end. */
+static int
+receive_others(ManyObject *self, ReaderObject *reader)
+{
+    if (self->multiline ||
+        reader->pipeline.count <= self->slots.count - self->slots.ready) {
+        return 0;
+    }
+    return ahead_receive_all(self->client, reader) < 0
+               ? -1
+               : stream_check_at_rest(reader);
+}
+
 static int
 ask_all(ManyObject *self, ReaderObject *reader)
 {
-    if (reader != NULL && use_reader(self, reader) < 0) {
+    if (reader != NULL &&
+        (use_reader(self, reader) < 0 || receive_others(self, reader) < 0)) {
         return -1;
     }
     if (ask_due(self, reader) < 0) {
@@ -223,24 +238,6 @@ ask_all(ManyObject *self, ReaderObject *reader)
 }
 
 /* --- answers ------------------------------------------------------------ */
-
-/* What is there of a deletion is worth nothing, unless it was refused. */
-static int
-skip_deletions(ManyObject *self)
-{
-    while (self->slots.ready > 0) {
-        const struct slot *first = slots_first(&self->slots);
-        struct slot done;
-
-        if (!first->is_deletion || first->failed) {
-            return 1;
-        }
-        done = slots_take(&self->slots);
-        Py_DECREF(done.number);
-        Py_DECREF(done.value);
-    }
-    return 0;
-}
 
 /* The first answer that is to come, unless what gives .file has received it.
  */
@@ -288,6 +285,15 @@ check_end(ManyObject *self)
     return failed;
 }
 
+static unsigned int
+how(const ManyObject *self)
+{
+    bool deletes = self->deletes || !self->multiline;
+
+    return (self->multiline && !self->as_lines ? PIPELINING_PLAIN : 0) |
+           (deletes ? PIPELINING_PROVED : 0);
+}
+
 /* With the lock held. */
 static int
 turn(ManyObject *self)
@@ -300,8 +306,7 @@ turn(ManyObject *self)
         return -1;
     }
     if (self->due != NULL || PyList_GET_SIZE(self->pulled) > 0) {
-        on = pipelining_is_on(self->client, self->pulled,
-                              self->multiline && !self->as_lines, &reader);
+        on = pipelining_is_on(self->client, self->pulled, how(self), &reader);
         if (on < 0) {
             return -1;
         }
@@ -309,7 +314,8 @@ turn(ManyObject *self)
         failed = ask_all(self, reader);
         Py_XDECREF(reader);
     }
-    while (failed == 0 && skip_deletions(self) == 0 && self->slots.count > 0) {
+    while (failed == 0 && !slots_find_result(&self->slots) &&
+           self->slots.count > 0) {
         failed = receive_one(self);
     }
     return failed == 0 ? check_end(self) : failed;

@@ -81,10 +81,8 @@ is_announced(POP3Object *self, const ReaderObject *reader)
 
 /* --- what the server does ----------------------------------------------- */
 
-/* The message number that an object will be on the wire; -1 if that is not
-   certain. */
-static long long
-message_number(PyObject *object)
+long long
+pipelining_number(PyObject *object)
 {
     const char *text;
     long long number;
@@ -112,56 +110,95 @@ struct proof {
     size_t count;
     size_t answered;
     size_t right;
+    long long refused; /* the first one behind those; 0 */
+    long long other;   /* any one; 0 */
     bool wrong;
 };
 
-/* "+OK number size"; a message that does not exist is refused. */
+/* The message number in "+OK number size"; -1. */
+static long long
+answered_number(PyObject *response)
+{
+    const char *text = PyBytes_AS_STRING(response);
+    size_t digits;
+
+    text += strcspn(text, " \t");
+    text += strspn(text, " \t");
+    return pop_scan_number(text, strlen(text), &digits);
+}
+
+/* A message that does not exist is refused. */
 static void
 proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
 {
     struct proof *self = (struct proof *)owner;
     long long number = self->numbers[self->answered++];
 
-    if (!failed) {
-        const char *text = PyBytes_AS_STRING(value);
-        size_t digits;
-
-        text += strcspn(text, " \t");
-        text += strspn(text, " \t");
-        if (pop_scan_number(text, strlen(text), &digits) == number) {
-            self->right++;
-        }
-        else {
-            self->wrong = true;
-        }
+    if (failed) {
+        self->refused = self->refused != 0 ? self->refused : number;
+        self->other = number;
+    }
+    else if (answered_number(value) == number) {
+        self->right++;
+        self->refused = 0;
+    }
+    else {
+        self->wrong = true;
     }
     Py_DECREF(value);
 }
 
-/* Whichever messages can be recognised by their number. */
-static int
-proof_init(struct proof *self, PyObject *numbers)
+static void
+proof_init(struct proof *self, long long *numbers, size_t count)
 {
-    Py_ssize_t i;
-
     self->owner.answer = proof_answer;
-    self->count = 0;
+    self->numbers = numbers;
+    self->count = count;
     self->answered = 0;
     self->right = 0;
+    self->refused = 0;
+    self->other = 0;
     self->wrong = false;
-    self->numbers = PyMem_New(long long, (size_t)PyList_GET_SIZE(numbers));
-    if (self->numbers == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (i = 0; i < PyList_GET_SIZE(numbers); i++) {
-        long long number = message_number(PyList_GET_ITEM(numbers, i));
+}
 
-        if (number >= 0) {
-            self->numbers[self->count++] = number;
+/* Adds the number to a set: 1, 0 if it was there, -1. */
+static int
+add_distinct(PyObject *seen, long long number)
+{
+    PyObject *key = PyLong_FromLongLong(number);
+    int has = key == NULL ? -1 : PySet_Contains(seen, key);
+
+    if (has == 0) {
+        has = PySet_Add(seen, key);
+        has = has < 0 ? -1 : 1;
+    }
+    else if (has > 0) {
+        has = 0;
+    }
+    Py_XDECREF(key);
+    return has;
+}
+
+/* Whichever messages can be recognised by their number, each once: an answer
+   that came twice must not pass. */
+static int
+collect(PyObject *objects, long long *numbers, size_t *count)
+{
+    PyObject *seen = PySet_New(NULL);
+    int added = seen == NULL ? -1 : 0;
+    Py_ssize_t i;
+
+    *count = 0;
+    for (i = 0; added >= 0 && i < PyList_GET_SIZE(objects); i++) {
+        long long number = pipelining_number(PyList_GET_ITEM(objects, i));
+
+        added = number > 0 ? add_distinct(seen, number) : 0;
+        if (added > 0) {
+            numbers[(*count)++] = number;
         }
     }
-    return 0;
+    Py_XDECREF(seen);
+    return added < 0 ? -1 : 0;
 }
 
 static int
@@ -202,53 +239,95 @@ proof_run(struct proof *self, POP3Object *client, ReaderObject *reader)
     return failed < 0 ? -1 : stream_check_at_rest(reader);
 }
 
+/* Whether a message that was refused among others is refused on its own, too:
+   a server that has too many commands at once may refuse some.  1, 0, -1. */
+static int
+is_refused_alone(POP3Object *client, ReaderObject *reader, long long number)
+{
+    struct proof alone;
+
+    proof_init(&alone, &number, 1);
+    if (proof_run(&alone, client, reader) < 0) {
+        return -1;
+    }
+    return alone.other != 0;
+}
+
+/* Whether the answers are those of a server that keeps their order: one that
+   has refused them all shows none. */
+static int
+proof_holds(const struct proof *self, POP3Object *client, ReaderObject *reader)
+{
+    if (self->right == 0 || self->wrong) {
+        return 0;
+    }
+    if (self->other == 0) {
+        return 1;
+    }
+    return is_refused_alone(client, reader,
+                            self->refused != 0 ? self->refused : self->other);
+}
+
 static int
 find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
 {
-    int announced;
-    bool able;
+    int able = 1;
 
     if (proof->count < 2) {
         return 0;
     }
-    announced = is_announced(self, reader);
-    if (announced < 0 || reader->closed) {
-        return announced < 0 ? -1 : 0;
+    if (self->pipelining == PIPELINING_AUTO) {
+        able = is_announced(self, reader);
     }
-    if (announced > 0 && proof_run(proof, self, reader) < 0) {
-        return -1;
+    if (able < 0 || reader->closed) {
+        return able < 0 ? -1 : 0;
     }
-    able = announced > 0 && proof->right > 0 && !proof->wrong;
-    reader->ability = able ? READER_ABLE : READER_UNABLE;
+    if (able > 0) {
+        able = proof_run(proof, self, reader) < 0
+                   ? -1
+                   : proof_holds(proof, self, reader);
+    }
+    if (able >= 0) {
+        reader->ability = able > 0 ? READER_ABLE : READER_UNABLE;
+    }
     return able;
 }
 
 static int
-server_is_able(POP3Object *self, ReaderObject *reader, PyObject *numbers)
+server_is_able(POP3Object *self, ReaderObject *reader, PyObject *objects,
+               bool proved)
 {
     struct proof proof;
-    int able;
+    long long *numbers;
+    size_t count;
+    int able = -1;
 
-    if (self->pipelining == PIPELINING_ALWAYS) {
+    if (self->pipelining == PIPELINING_ALWAYS && !proved) {
         return 1;
     }
     if (reader->ability != READER_UNASKED) {
         return reader->ability == READER_ABLE;
     }
-    if (proof_init(&proof, numbers) < 0) {
+    numbers = PyMem_New(long long, (size_t)PyList_GET_SIZE(objects));
+    if (numbers == NULL) {
+        PyErr_NoMemory();
         return -1;
     }
-    able = find_out(self, reader, &proof);
-    PyMem_Free(proof.numbers);
+    if (collect(objects, numbers, &count) == 0) {
+        proof_init(&proof, numbers, count);
+        able = find_out(self, reader, &proof);
+    }
+    PyMem_Free(numbers);
     return able;
 }
 
 /* --- both --------------------------------------------------------------- */
 
 static int
-is_on(POP3Object *self, PyObject *numbers, bool plain, ReaderObject *reader)
+is_on(POP3Object *self, PyObject *numbers, unsigned int how,
+      ReaderObject *reader)
 {
-    int on = hooks_are_own(self, plain);
+    int on = hooks_are_own(self, (how & PIPELINING_PLAIN) != 0);
 
     if (on > 0) {
         on = is_own_socket(self, reader);
@@ -258,11 +337,13 @@ is_on(POP3Object *self, PyObject *numbers, bool plain, ReaderObject *reader)
         stream_check_at_rest(reader) < 0) {
         on = -1;
     }
-    return on > 0 ? server_is_able(self, reader, numbers) : on;
+    return on > 0 ? server_is_able(self, reader, numbers,
+                                   (how & PIPELINING_PROVED) != 0)
+                  : on;
 }
 
 int
-pipelining_is_on(POP3Object *self, PyObject *numbers, bool plain,
+pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
                  ReaderObject **reader)
 {
     int failed;
@@ -276,7 +357,7 @@ pipelining_is_on(POP3Object *self, PyObject *numbers, bool plain,
     if (*reader == NULL) {
         return failed ? -1 : 0;
     }
-    on = is_on(self, numbers, plain, *reader);
+    on = is_on(self, numbers, how, *reader);
     if (on <= 0) {
         Py_CLEAR(*reader);
     }

@@ -88,6 +88,19 @@ slots_add(struct slots *slots, PyObject *number, bool is_deletion)
     slots->messages += !is_deletion;
 }
 
+void
+slots_forget_unanswered(struct slots *slots)
+{
+    while (slots->count > slots->ready) {
+        struct slot last = *get(slots, slots->count - 1);
+
+        slots->count--;
+        slots->messages -= !last.is_deletion;
+        Py_DECREF(last.number);
+        Py_XDECREF(last.value);
+    }
+}
+
 static void
 answer(struct slots *slots, size_t index, PyObject *value, bool failed)
 {
@@ -131,4 +144,21 @@ const struct slot *
 slots_first(const struct slots *slots)
 {
     return get(slots, 0);
+}
+
+bool
+slots_find_result(struct slots *slots)
+{
+    while (slots->ready > 0) {
+        const struct slot *first = slots_first(slots);
+        struct slot done;
+
+        if (!first->is_deletion || first->failed) {
+            return true;
+        }
+        done = slots_take(slots);
+        Py_DECREF(done.number);
+        Py_DECREF(done.value);
+    }
+    return false;
 }

@@ -31,6 +31,9 @@ int slots_traverse(const struct slots *slots, visitproc visit, void *arg);
 /* Forgets them all, and frees the memory. */
 void slots_clear(struct slots *slots);
 
+/* Forgets those that are not answered. */
+void slots_forget_unanswered(struct slots *slots);
+
 /* Makes room for one more.  -1 and MemoryError. */
 int slots_reserve(struct slots *slots);
 
@@ -45,6 +48,10 @@ void slots_answer_last(struct slots *slots, PyObject *value, bool failed);
 
 /* Takes the first one, which is answered; its references are the caller's. */
 struct slot slots_take(struct slots *slots);
+
+/* Whether the first one is answered and of interest; deletions that were not
+   refused are taken away until then. */
+bool slots_find_result(struct slots *slots);
 
 /* The first one; valid until one is added. */
 const struct slot *slots_first(const struct slots *slots);

@@ -177,22 +177,28 @@ take_status(ReaderObject *reader)
 }
 
 PyObject *
-stream_status(ReaderObject *reader, size_t limit)
+stream_status_inside(ReaderObject *reader, size_t limit)
 {
     struct pop_error error = {0};
     enum pop_status status;
-    PyObject *text = NULL;
+
+    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
+    if (status != POP_OK) {
+        reader_fail(reader, status, &error);
+        return NULL;
+    }
+    return take_status(reader);
+}
+
+PyObject *
+stream_status(ReaderObject *reader, size_t limit)
+{
+    PyObject *text;
 
     if (reader_enter_in_step(reader) < 0) {
         return NULL;
     }
-    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
-    if (status == POP_OK) {
-        text = take_status(reader);
-    }
-    else {
-        reader_fail(reader, status, &error);
-    }
+    text = stream_status_inside(reader, limit);
     reader_leave(reader);
     return text;
 }
@@ -342,6 +348,25 @@ read_whole(ReaderObject *reader, const struct stream_limits *limits,
 }
 
 int
+stream_read_reply_inside(ReaderObject *reader,
+                         const struct stream_limits *limits,
+                         struct stream_sink *sink, struct stream_reply *reply)
+{
+    int result;
+
+    reply->response = NULL;
+    result = read_whole(reader, limits, sink, reply);
+    reply->octets = reader->link.reply.octets;
+    if (result < 0) {
+        Py_CLEAR(reply->response);
+        if (reader->link.reply.part == POP_REPLY_LINES) {
+            step_leave(&reader->step, "a reply was abandoned half-way");
+        }
+    }
+    return result;
+}
+
+int
 stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
                   struct stream_sink *sink, struct stream_reply *reply)
 {
@@ -351,14 +376,7 @@ stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    result = read_whole(reader, limits, sink, reply);
-    reply->octets = reader->link.reply.octets;
-    if (result < 0) {
-        Py_CLEAR(reply->response);
-        if (reader->link.reply.part == POP_REPLY_LINES) {
-            step_leave(&reader->step, "a reply was abandoned half-way");
-        }
-    }
+    result = stream_read_reply_inside(reader, limits, sink, reply);
     reader_leave(reader);
     return result;
 }

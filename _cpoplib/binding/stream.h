@@ -48,11 +48,20 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
    error_proto('-ERR EOF') at the end of the stream. */
 PyObject *stream_status(ReaderObject *reader, size_t limit);
 
+/* The same for who is inside the Reader, which is in step. */
+PyObject *stream_status_inside(ReaderObject *reader, size_t limit);
+
 /* A whole multi-line reply; the sink takes its lines.  0 and a new reference,
    or -1: error_proto also for a reply over its limits.  The rest of a reply
    that is too large, or whose octets (POP_OCTETS) the sink did not take, is
    read and dropped, unless that is very long. */
 int stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
                       struct stream_sink *sink, struct stream_reply *reply);
+
+/* The same for who is inside the Reader, which is in step. */
+int stream_read_reply_inside(ReaderObject *reader,
+                             const struct stream_limits *limits,
+                             struct stream_sink *sink,
+                             struct stream_reply *reply);
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/reply.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* A line of so many octets is given out in pieces (POP_OCTETS). */
 #define LONG_LINE ((size_t)64 * 1024)
@@ -41,6 +42,44 @@ pop_reply_drop(struct pop_reply *reply)
 {
     reply->form = POP_OCTETS;
     reply->size_limit = POP_NO_LIMIT;
+}
+
+/* Octets of the line at `start`, or 0. */
+static size_t
+line_octets(const char *bytes, size_t start, size_t length)
+{
+    const char *lf = NULL;
+
+    if (start < length) {
+        lf = memchr(bytes + start, '\n', length - start);
+    }
+    return lf == NULL ? 0 : (size_t)(lf - bytes) + 1 - start;
+}
+
+bool
+pop_reply_is_whole(enum pop_reply_form form, const char *bytes, size_t length)
+{
+    size_t octets = line_octets(bytes, 0, length);
+    size_t start = 0;
+    struct pop_span text;
+
+    if (octets == 0) {
+        return false;
+    }
+    text = pop_scan_strip(bytes, 0, octets);
+    if (form == POP_NO_LINES || text.length == 0 ||
+        bytes[text.offset] != '+') {
+        return true;
+    }
+    do {
+        start += octets;
+        octets = line_octets(bytes, start, length);
+        if (octets == 0) {
+            return false;
+        }
+        text = pop_scan_strip(bytes, start, octets);
+    } while (!pop_scan_is_terminator(bytes, text));
+    return true;
 }
 
 static enum pop_status

@@ -63,6 +63,11 @@ size_t pop_reply_line_limit(size_t line_limit, size_t size_limit);
    batch taken, the scan goes on, and needs no whole line. */
 void pop_reply_drop(struct pop_reply *reply);
 
+/* Whether these bytes begin with a whole reply, which a scan from its start
+   would find without any more of them. */
+bool pop_reply_is_whole(enum pop_reply_form form, const char *bytes,
+                        size_t length);
+
 /* Goes on through `bytes`, the unread bytes from the first on, behind what
    the batch has scanned, and adds what it finds to the batch.  The
    status line, if one is expected, comes first, in a batch of its own.

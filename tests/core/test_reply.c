@@ -406,6 +406,40 @@ test_a_finished_reply_takes_no_more(void **state)
     assert_int_equal(batch.scanned, 0);
 }
 
+/* What is whole is what a scan finds the end of: so it is for any length of
+   the samples. */
+static void
+test_a_whole_reply_is_known_by_its_end(void **state)
+{
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sample_count; i++) {
+        const struct sample *sample = &samples[i];
+        enum pop_reply_form form = sample->multiline ? POP_LINES
+                                                     : POP_NO_LINES;
+        size_t length;
+
+        for (length = 0; length <= sample->length; length++) {
+            struct pop_span spans[64];
+            struct pop_batch batch = {spans, 64, 0, 0};
+            struct pop_reply reply;
+            size_t used = 0;
+            enum pop_status status;
+
+            pop_reply_begin(&reply, form, POP_NO_LIMIT, POP_NO_LIMIT);
+            do {
+                used += batch.scanned;
+                batch.count = batch.scanned = 0;
+                status = pop_reply_scan(&reply, sample->bytes + used,
+                                        length - used, &batch);
+            } while (status == POP_OK && reply.part != POP_REPLY_DONE);
+            assert_int_equal(pop_reply_is_whole(form, sample->bytes, length),
+                             status == POP_OK);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -421,6 +455,7 @@ main(void)
         UNIT_TEST(test_a_line_that_is_dropped_in_pieces),
         UNIT_TEST(test_a_full_batch_is_handed_out),
         UNIT_TEST(test_a_finished_reply_takes_no_more),
+        UNIT_TEST(test_a_whole_reply_is_known_by_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

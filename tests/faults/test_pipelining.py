@@ -1,13 +1,25 @@
 """Commands sent ahead of replies: order, errors, what comes in between."""
 
 import socket
+import threading
 
 import pytest
-from scripted import EACH, C, Raw, S, play
+from scripted import EACH, Await, C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
+from .ahead import (
+    DONE,
+    REFUSED,
+    answered,
+    by_either,
+    greeted,
+    message,
+    pairs,
+    proved,
+    replies,
+    retr,
+)
 from .support import TIMEOUT, ByMethods, Lines, OwnSocket
 
 
@@ -25,7 +37,7 @@ def test_all_commands_come_before_the_first_reply(cls, cut):
 @by_either
 def test_kinds_of_replies(cls):
     steps = [*retr(1, 2), *replies(1, 2), C("TOP 2 5"), C("TOP 1 5"), *replies(2, 1)]
-    steps += [C("DELE 1"), C("DELE 2"), S("+OK gone", "+OK gone too")]
+    steps += [*proved(1, 2), C("DELE 1"), C("DELE 2"), S("+OK gone", "+OK gone too")]
     with play(S("+OK ready"), *steps, *DONE) as server:
         client = greeted(server, cls)
         lines = [(n, (b"+OK", [b"%d" % n], 3)) for n in (1, 2)]
@@ -212,7 +224,7 @@ def test_wrong_option(value):
 
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_delete_what_the_caller_came_back_from(pipelining):
-    with Lines(lambda line: b"+OK\r\n" + b".\r\n" * line.startswith(b"RETR")) as server:
+    with Lines(answered) as server:
         client = POP3(*server.address, timeout=TIMEOUT, pipelining=pipelining)
         for number, _ in client.retr_many(range(1, 9), delete=True, window=4):
             if number == 5:
@@ -230,7 +242,7 @@ def test_delete_what_the_caller_came_back_from(pipelining):
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_refused_deletion(pipelining):
     def answer(line):
-        return b"-ERR read-only\r\n" if line.startswith(b"DELE") else b"+OK\r\n.\r\n"
+        return b"-ERR read-only\r\n" if line.startswith(b"DELE") else answered(line)
 
     with Lines(answer) as server:
         client = POP3(*server.address, timeout=TIMEOUT, pipelining=pipelining)
@@ -279,7 +291,8 @@ def test_private_methods_in_between(cls):
 
 
 def test_reading_by_hand_is_refused():
-    steps = [*retr(1, 2), *replies(1, 2)]
+    refused = threading.Event()
+    steps = [*retr(1, 2), *replies(1), Await(refused), *replies(2)]
     with play(S("+OK ready"), *steps) as server:
         client = greeted(server)
         iterator = client.retr_many([1, 2])
@@ -287,6 +300,7 @@ def test_reading_by_hand_is_refused():
         for read in (client.file.readline, client.file.read1, client.file.peek):
             with pytest.raises(RuntimeError, match="1 replies to commands that were sent ahead"):
                 read()
+        refused.set()
         assert list(iterator) == pairs(2)
         client.close()
 
@@ -341,7 +355,7 @@ class Measured(ByMethods):
 
 
 def test_deletions_of_messages_that_were_kept():
-    with Lines(lambda line: b"+OK\r\n" + b".\r\n" * line.startswith(b"RETR")) as server:
+    with Lines(answered) as server:
         client = Measured(*server.address, timeout=TIMEOUT, pipelining=True)
         asked = range(1, 801)
         for number, _ in client.retr_many(asked, window=len(asked), delete=True):

@@ -6,13 +6,13 @@ import socket
 import sys
 
 import pytest
-from scripted import Close, Pause, Raw, S, play
+from scripted import Close, Pause, Raw, Reset, S, play
 
 from poplib_c import POP3, error_proto
 from poplib_c.testing import POP3Server
 
 from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
-from .support import TIMEOUT, ByFile, ByLines
+from .support import TIMEOUT, ByFile, ByLines, Endless
 
 # --- what is left behind --------------------------------------------------------------------
 
@@ -169,6 +169,8 @@ def test_answers_that_are_received_where_the_file_is_asked_for(skipped, other):
         client.quit()
 
 
+ENDLESS = Endless(64 * 1024 * b"x" + b"\r\n", 64 * 1024 * 1024)
+
 # --- ends of the stream ---------------------------------------------------------------------
 
 
@@ -213,6 +215,51 @@ def test_end_while_another_command_waits():
         iterator = client.retr_many([1, 2])
         assert next(iterator) == (1, b"1\r\n")
         with pytest.raises(error_proto, match="1 of 2 commands sent ahead"):
+            client.noop()
+        client.close()
+
+
+@pytest.mark.parametrize("end", [Close(), Reset()])
+@pytest.mark.parametrize("lines", [False, True])
+def test_answers_that_are_held_come_before_the_error(end, lines):
+    """Also where the next ones can't be asked for any more."""
+    steps = [*retr(1, 2, 3, 4), Raw(b"".join(step.data for step in replies(1, 2, 3, 4))), *DONE]
+    with play(S("+OK ready"), *steps, end) as server:
+        client = greeted(server)
+        iterator = client.retr_many(range(1, 9), window=4, lines=lines)
+        assert next(iterator)[0] == 1
+        client.noop()
+        found = []
+        with pytest.raises((error_proto, OSError)):
+            for number, _ in iterator:
+                found.append(number)
+        assert found == [2, 3, 4]
+        assert list(iterator) == []
+        client.close()
+
+
+def test_held_answers_behind_a_close():
+    with play(S("+OK ready"), *retr(1, 2, 3, 4), *replies(1, 2, 3, 4), *DONE) as server:
+        client = greeted(server)
+        iterator = client.retr_many(range(1, 9), window=4)
+        assert next(iterator) == (1, b"1\r\n")
+        client.noop()
+        client.close()
+        assert [next(iterator) for _ in range(3)] == pairs(2, 3, 4)
+        with pytest.raises(AttributeError, match="closed"):
+            next(iterator)
+        assert list(iterator) == []
+
+
+def test_an_endless_message_that_was_left():
+    """What nobody waits for is dropped, but not for ever: then the text says what to do."""
+    with play(S("+OK ready"), *retr(1, 2), *replies(1), S("+OK"), ENDLESS) as server:
+        client = greeted(server)
+        for _ in client.retr_many([1, 2]):
+            break
+        with pytest.raises(error_proto, match=r"nobody waits for any more.*make another one"):
+            client.noop()
+        with pytest.raises(error_proto, match="out of step"):
             client.noop()
         client.close()
 

@@ -263,7 +263,7 @@ def test_refusals_before_their_commands_were_sent(wired):
     client, peer = wired(pipelining=True)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     # More commands than can be on their way, and a refusal of each of them.
-    iterator = client.dele_many([100_000 * "1"] * 200, window=200, errors="return")
+    iterator = client.retr_many([100_000 * "1"] * 200, window=200, errors="return")
     call = Call(list, iterator)
     assert call.is_blocked()
     peer.sendall(200 * b"-ERR come back later\r\n")

@@ -8,13 +8,15 @@ from scripted import C, Close, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .ahead import by_either
+from .ahead import by_either, proved
 from .support import TIMEOUT, Lines
 from .whole import greeted
 
 ANNOUNCED = [C("CAPA"), S("+OK", "PIPELINING", ".")]
 PROOF = [C("LIST 1"), C("LIST 2")]
 PROVED = [*PROOF, S("+OK 1 10", "+OK 2 20")]
+NONE_1, NONE_2 = ([C(f"LIST {number}"), S("-ERR none")] for number in (1, 2))
+SIZE_2, OTHER_2 = ([C("LIST 2"), S(size)] for size in ("+OK 2 20", "+OK 1 10"))
 AHEAD = [C("RETR 1"), C("RETR 2"), S("+OK", "1", ".", "+OK", "2", ".")]
 SERIALLY = [C("RETR 1"), S("+OK", "1", "."), C("RETR 2"), S("+OK", "2", ".")]
 MESSAGES = [(1, b"1\r\n"), (2, b"2\r\n")]
@@ -25,8 +27,12 @@ MESSAGES = [(1, b"1\r\n"), (2, b"2\r\n")]
     "steps",
     [
         [*ANNOUNCED, *PROVED, *AHEAD, *AHEAD],
-        [*ANNOUNCED, *PROOF, S("+OK 1 10", "-ERR none"), *AHEAD, *AHEAD],
-        [*ANNOUNCED, *PROOF, S("-ERR none", "+OK  2\t20 x"), *AHEAD, *AHEAD],
+        # What is refused is refused on its own, too.
+        [*ANNOUNCED, *PROOF, S("+OK 1 10", "-ERR none"), *NONE_2, *AHEAD, *AHEAD],
+        [*ANNOUNCED, *PROOF, S("-ERR none", "+OK  2\t20 x"), *NONE_1, *AHEAD, *AHEAD],
+        # Or not: that was too many commands at once.
+        [*ANNOUNCED, *PROOF, S("+OK 1 10", "-ERR busy"), *SIZE_2, *SERIALLY, *SERIALLY],
+        [*ANNOUNCED, *PROOF, S("+OK 1 10", "-ERR busy"), *OTHER_2, *SERIALLY, *SERIALLY],
         [C("CAPA"), S("+OK", "TOP", "."), *SERIALLY, *SERIALLY],
         [C("CAPA"), S("-ERR what?"), *SERIALLY, *SERIALLY],
         # That says nothing of their order.
@@ -58,6 +64,68 @@ def test_nothing_to_prove_it_with(numbers):
         assert len(list(client.retr_many(numbers, errors="return"))) == len(numbers)
         client.close()
     assert server.received == [f"RETR {number}\r\n".encode() for number in numbers]
+
+
+def test_last_refusal_behind_the_right_ones_is_asked_again():
+    """Message 2 was deleted; from the fourth command on, the server has no room."""
+    steps = [*ANNOUNCED, *[C(f"LIST {number}") for number in range(1, 7)]]
+    steps += [S("+OK 1 10", "-ERR deleted", "+OK 3 10", *3 * ["-ERR busy"])]
+    steps += [C("LIST 4"), S("+OK 4 10"), C("RETR 1"), S("+OK", "1", ".")]
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server)
+        assert next(client.retr_many(range(1, 7))) == MESSAGES[0]
+        client.close()
+
+
+@pytest.mark.parametrize("numbers", [[1, 1], [1, "1"], ["1", "01"]])
+def test_one_message_shows_no_order(numbers):
+    asked = [step for number in numbers for step in (C(f"RETR {number}"), S("+OK", "1", "."))]
+    with play(S("+OK ready"), *asked, *ANNOUNCED, *PROVED, *AHEAD) as server:
+        client = greeted(server)
+        assert [m for _, m in client.retr_many(numbers)] == 2 * [b"1\r\n"]
+        assert list(client.retr_many([1, 2])) == MESSAGES
+        client.close()
+
+
+def test_repeated_numbers_are_asked_for_once():
+    steps = [*ANNOUNCED, *PROVED, *3 * [C("RETR 1")], C("RETR 2"), S(*4 * ["+OK", "1", "."])]
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server)
+        assert [n for n, _ in client.retr_many([1, 1, 1, 2])] == [1, 1, 1, 2]
+        client.close()
+
+
+@pytest.mark.parametrize("method", ["retr_many", "dele_many"])
+def test_deletions_are_proved_first(method):
+    """Also where pipelining=True says that nothing needs to be proved."""
+    deletes = {"delete": True} if method == "retr_many" else {}
+    one_by_one = [C("DELE 1"), S("+OK"), C("DELE 2"), S("+OK")]
+    if deletes:
+        one_by_one = [*SERIALLY[:2], *one_by_one[:2], *SERIALLY[2:], *one_by_one[2:]]
+    with play(S("+OK ready"), *PROOF, S("+OK 2 20", "+OK 1 10"), *one_by_one) as server:
+        client = greeted(server, pipelining=True)
+        assert len(list(getattr(client, method)([1, 2], **deletes))) == 2
+        client.close()
+
+
+def test_deletions_wait_for_what_was_sent_ahead():
+    """An iteration of messages is received, and is at its end, before the first deletion."""
+    steps = [*ANNOUNCED, *PROVED, *AHEAD, C("DELE 1"), C("DELE 2"), S("+OK", "+OK")]
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server)
+        messages = client.retr_many([1, 2])
+        assert next(messages) == MESSAGES[0]
+        assert [n for n, _ in client.dele_many([1, 2])] == [1, 2]
+        assert list(messages) == MESSAGES[1:]
+        client.close()
+    twice = [*ANNOUNCED, *PROVED, *AHEAD, S("+OK", "2", ".")]
+    with play(S("+OK ready"), *twice) as server:
+        client = greeted(server)
+        messages = client.retr_many([1, 2])
+        assert next(messages) == MESSAGES[0]
+        with pytest.raises(error_proto, match="nobody asked for"):
+            next(client.dele_many([1, 2]))
+        client.close()
 
 
 @pytest.mark.parametrize(
@@ -141,13 +209,13 @@ def test_one_reply_too_many(cls):
 
 @by_either
 def test_one_reply_twice(cls):
-    """The messages behind it are others: one of them has come before it was asked for."""
+    """The messages behind it are others, and there is one more of them than was asked for."""
     twice = S("+OK", "1", ".", "+OK", "2", ".", "+OK", "2", ".", "+OK", "3", ".", "+OK", "4", ".")
-    asked = [C(f"RETR {number}") for number in range(1, 9)]
-    with play(S("+OK ready"), *asked[:4], twice, *asked[4:]) as server:
+    asked = [C(f"RETR {number}") for number in range(1, 5)]
+    with play(S("+OK ready"), *asked, twice) as server:
         client = greeted(server, cls, pipelining=True)
         numbers = []
-        with pytest.raises(error_proto, match="before its command was sent"):
+        with pytest.raises(error_proto, match="nobody asked for"):
             for number, _ in client.retr_many(range(1, 9), window=4):
                 numbers.append(number)
         assert numbers == [1, 2, 3, 4]
@@ -161,7 +229,8 @@ def test_lines_that_are_no_replies(method, line):
     """They are not given out as refusals, and what follows is not given out at all."""
     verb = method[:4].upper()
     asked = [C(f"{verb} {number}") for number in (1, 2, 3)]
-    with play(S("+OK ready"), *asked, S("-ERR no", line, "+OK", "3", ".")) as server:
+    proof = proved(1, 2, 3) if verb == "DELE" else []
+    with play(S("+OK ready"), *proof, *asked, S("-ERR no", line, "+OK", "3", ".")) as server:
         client = greeted(server, pipelining=True)
         iterator = getattr(client, method)([1, 2, 3], errors="return")
         assert next(iterator)[1].args == (b"-ERR no",)

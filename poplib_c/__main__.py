@@ -12,15 +12,18 @@ from poplib_c import POP3, POP3_PORT, _demo, error_proto
 
 _USAGE = """\
 usage: python -m poplib_c demo
-       python -m poplib_c run SCRIPT|-m MODULE [ARGUMENT ...]
+       python -m poplib_c run [--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]
        python -m poplib_c HOST[:PORT] USER PASSWORD
 
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
-run       run an unmodified program, as python would, with poplib_c in the place of poplib
+run       run an unmodified program, as python would, with poplib_c in the place of poplib;
+          with --read-ahead, N messages are asked for ahead of a loop over retr()
 HOST ...  print the welcome and every message; without encryption, nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
 """
 _TIMEOUT = 60
+_NUMBER = re.compile(r"[0-9]{1,5}")
+_MOST_READ_AHEAD = 65535
 _SEPARATOR = "-----------------------"
 _HOST = re.compile(r"(?:\[([^][]+)\]|([^][:]+))(?::([0-9]{1,5}))?")
 
@@ -48,13 +51,31 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_program(arguments: list[str]) -> int:
-    if not arguments or arguments == ["-m"] or (arguments[0] != "-m" and arguments[0][0:1] == "-"):
+    read_ahead, arguments = _read_ahead(arguments)
+    if (
+        read_ahead is None
+        or not arguments
+        or arguments == ["-m"]
+        or (arguments[0] != "-m" and arguments[0][0:1] == "-")
+    ):
         print(_USAGE, end="", file=sys.stderr)
         return 2
     from poplib_c import _run
 
-    _run.run(arguments)
+    _run.run(arguments, read_ahead)
     return 0
+
+
+def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
+    """Take ``--read-ahead N`` or ``--read-ahead=N`` from the front; None: N is no such number."""
+    if not arguments or arguments[0].partition("=")[0] != "--read-ahead":
+        return 0, arguments
+    _, equals, text = arguments[0].partition("=")
+    if not equals:
+        text = "".join(arguments[1:2])
+    number = int(text) if _NUMBER.fullmatch(text) else _MOST_READ_AHEAD + 1
+    rest = arguments[1:] if equals else arguments[2:]
+    return (number if number <= _MOST_READ_AHEAD else None), rest
 
 
 def demo() -> int:

@@ -16,13 +16,13 @@ import poplib_c
 _run_module = vars(runpy)["_run_module_as_main"]
 
 
-def run(arguments: list[str]) -> None:
-    """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``.
+def run(arguments: list[str], read_ahead: int = 0) -> None:
+    """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``; read_ahead is install()'s.
 
     sys.argv, sys.path and __main__ are as the program expects them. What it raises goes on,
     SystemExit too; a traceback has the program's own frames only.
     """
-    poplib_c.install()
+    poplib_c.install(read_ahead=read_ahead)
     try:
         if arguments[0] == "-m":
             sys.argv = arguments[1:]

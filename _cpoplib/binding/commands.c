@@ -3,6 +3,7 @@
 #include "binding/answers.h"
 #include "binding/args.h"
 #include "binding/dialogue.h"
+#include "binding/readahead.h"
 #include "core/command.h"
 
 /* --- one command -------------------------------------------------------- */
@@ -52,6 +53,12 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
     return result;
 }
 
+static PyObject *
+ask_lines(POP3Object *self, PyObject *which)
+{
+    return run(self, POP_VERB_RETR, which);
+}
+
 /* A method without arguments. */
 static PyObject *
 run_plain(const char *method, enum pop_verb verb, PyObject *op,
@@ -85,6 +92,17 @@ run_with(const char *method, const char *name, enum pop_verb verb,
     return run(POP3(op), verb, values[0]);
 }
 
+/* A listing has a line for each message; the reply goes on, also if it is
+   NULL. */
+static PyObject *
+note_listing(POP3Object *self, PyObject *reply)
+{
+    if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
+        readahead_note_messages(self, PyTuple_GET_ITEM(reply, 1));
+    }
+    return reply;
+}
+
 /* A method whose one argument, `which`, may be left out or None. */
 static PyObject *
 run_which(const char *method, enum pop_verb verb, PyObject *op,
@@ -99,7 +117,10 @@ run_which(const char *method, enum pop_verb verb, PyObject *op,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return run(POP3(op), verb, values[0] == Py_None ? NULL : values[0]);
+    if (values[0] != NULL && values[0] != Py_None) {
+        return run(POP3(op), verb, values[0]);
+    }
+    return note_listing(POP3(op), run(POP3(op), verb, NULL));
 }
 
 /* --- authorization ------------------------------------------------------ */
@@ -174,6 +195,9 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     numbers = answers_stat(POP3(op), response);
     Py_DECREF(response);
+    if (numbers != NULL) {
+        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(numbers, 0));
+    }
     return numbers;
 }
 
@@ -224,8 +248,17 @@ static PyObject *
 pop3_retr(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
           PyObject *kwnames)
 {
-    return run_with("POP3.retr", "which", POP_VERB_RETR, op, args, nargs,
-                    kwnames);
+    static const struct args_signature signature = {
+        .method = "POP3.retr",
+        .names = {"which"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return readahead_retr(POP3(op), values[0], POP_LINES, ask_lines);
 }
 
 PyDoc_STRVAR(top_doc,

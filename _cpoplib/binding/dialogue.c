@@ -100,7 +100,7 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
             Py_CLEAR(reply);
         }
         else {
-            pipelining_note(reader, line);
+            pipelining_note(self, reader, line);
         }
     }
     Py_XDECREF(reader);

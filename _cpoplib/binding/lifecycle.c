@@ -9,6 +9,7 @@
 #include "binding/args.h"
 #include "binding/errors.h"
 #include "binding/options.h"
+#include "binding/readahead.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
 #include "binding/trace.h"
@@ -201,6 +202,7 @@ lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
     if (default_port == NULL) {
         return -1;
     }
+    readahead_reset(self);
     if (timeout == NULL || timeout == Py_Ellipsis) {
         no_timeout = lifecycle_default_timeout(self->state);
         timeout = no_timeout;
@@ -424,6 +426,9 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 lifecycle_close(POP3Object *self)
 {
+    if (!io_lock_is_held(&self->lock)) {
+        readahead_clear(self->readahead);
+    }
     (void)close_file(self);
     if (finally(self, NULL, close_sock) < 0) {
         return NULL;

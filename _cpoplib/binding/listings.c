@@ -2,6 +2,7 @@
 
 #include "binding/args.h"
 #include "binding/dialogue.h"
+#include "binding/readahead.h"
 #include "core/scan.h"
 
 /* What is left of a line. */
@@ -159,6 +160,7 @@ ask(const char *method, const char *command, listing_value value_of,
         lines = lines_of(reply);
     }
     if (lines != NULL) {
+        readahead_note_messages(POP3(op), lines);
         dict = parse(lines, value_of);
     }
     Py_XDECREF(lines);

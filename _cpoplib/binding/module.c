@@ -3,6 +3,7 @@
 #include "binding/errors.h"
 #include "binding/lazy.h"
 #include "binding/many.h"
+#include "binding/options.h"
 #include "binding/pop3.h"
 #include "binding/pop3_ssl.h"
 #include "binding/reader.h"
@@ -270,10 +271,15 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 static struct PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT,   .m_name = "_cpoplib",
-    .m_doc = module_doc,     .m_size = sizeof(struct module_state),
-    .m_slots = module_slots, .m_traverse = module_traverse,
-    .m_clear = module_clear, .m_free = module_free,
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_cpoplib",
+    .m_doc = module_doc,
+    .m_size = sizeof(struct module_state),
+    .m_methods = options_functions,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
 };
 
 PyMODINIT_FUNC

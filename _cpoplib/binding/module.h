@@ -77,6 +77,7 @@ struct module_state {
     PyObject *modules;     /* sys.modules; kept, for at exit the interpreter
                               has none any more, and dies if it is asked */
     PyObject *package;     /* as last seen in sys.modules; or NULL */
+    size_t read_ahead;     /* the default of that option */
     PyObject *error_proto;
     PyTypeObject *pop3_type;
     PyTypeObject *pop3_ssl_type;

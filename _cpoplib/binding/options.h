@@ -7,11 +7,12 @@
 #include "binding/pop3.h"
 
 /* For struct args_signature, as the last ones. */
-#define OPTIONS_NAMES "max_line", "max_size", "pipelining"
-#define OPTIONS_COUNT 3
+#define OPTIONS_NAMES "max_line", "max_size", "pipelining", "read_ahead"
+#define OPTIONS_COUNT 4
 
 /* For docstrings. */
-#define OPTIONS_SIGNATURE "max_line=16777216, max_size=None, pipelining='auto'"
+#define OPTIONS_SIGNATURE                                                     \
+    "max_line=16777216, max_size=None, pipelining='auto', read_ahead=..."
 
 void options_init(POP3Object *self);
 
@@ -20,5 +21,8 @@ void options_init(POP3Object *self);
 int options_set(POP3Object *self, PyObject *const *values);
 
 extern PyMethodDef options_methods[];
+
+/* Of the module. */
+extern PyMethodDef options_functions[];
 
 #endif

@@ -6,6 +6,7 @@
 #include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
+#include "binding/readahead.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/stream.h"
@@ -372,14 +373,13 @@ pipelining_has_room(const ReaderObject *reader, size_t octets)
 }
 
 void
-pipelining_note(ReaderObject *reader, PyObject *line)
+pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
     const char *text;
     size_t i;
 
-    if (reader == NULL || reader->ability == READER_UNASKED ||
-        !PyUnicode_Check(line)) {
+    if (!PyUnicode_Check(line)) {
         return;
     }
     text = PyUnicode_AsUTF8(line);
@@ -389,7 +389,10 @@ pipelining_note(ReaderObject *reader, PyObject *line)
     }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strncasecmp(text, verbs[i], strlen(verbs[i])) == 0) {
-            reader->ability = READER_UNASKED;
+            readahead_note_login(self);
+            if (reader != NULL) {
+                reader->ability = READER_UNASKED;
+            }
         }
     }
 }

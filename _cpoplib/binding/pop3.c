@@ -9,6 +9,7 @@
 #include "binding/lifecycle.h"
 #include "binding/listings.h"
 #include "binding/options.h"
+#include "binding/readahead.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
 #include "binding/session.h"
@@ -39,7 +40,9 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     self->reply_limit = POP_NO_LIMIT;
     options_init(self);
     step_reset(&self->foreign_step);
-    if (io_lock_init(&self->lock, &state->waits) < 0) {
+    self->readahead = readahead_new();
+    if (self->readahead == NULL ||
+        io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -56,7 +59,7 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->dict);
     Py_VISIT(self->verify);
     Py_VISIT(self->foreign_file);
-    return 0;
+    return readahead_traverse(self->readahead, visit, arg);
 }
 
 static int
@@ -67,6 +70,9 @@ pop3_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
+    if (self->readahead != NULL) {
+        readahead_clear(self->readahead);
+    }
     return 0;
 }
 
@@ -82,6 +88,7 @@ pop3_dealloc(PyObject *op)
     }
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
+    readahead_free(self->readahead);
     io_lock_destroy(&self->lock);
     Py_XDECREF(self->module);
     type->tp_free(op);
@@ -244,7 +251,8 @@ PyDoc_STRVAR(pop3_doc,
 "take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
 "ValueError.\n"
 "max_line, max_size: octets of the longest line of a message, and of a\n"
-"whole one, or None; pipelining: 'auto', True or False; see set_options().\n"
+"whole one, or None; pipelining: 'auto', True or False; read_ahead:\n"
+"messages; see set_options().\n"
 "\n"
 "Raises error_proto for a greeting that is not positive or none at all,\n"
 "OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"

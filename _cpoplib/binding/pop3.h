@@ -24,6 +24,8 @@ enum pop3_pipelining {
     PIPELINING_NEVER
 };
 
+struct readahead;
+
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
@@ -36,6 +38,8 @@ typedef struct {
     size_t max_line;            /* octets; POP_NO_LIMIT for none; see */
     size_t max_size;            /*   options.c */
     enum pop3_pipelining pipelining;
+    size_t read_ahead;             /* messages */
+    struct readahead *readahead;   /* never NULL; see readahead.h */
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */

@@ -3,6 +3,7 @@
 #include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
+#include "binding/readahead.h"
 #include "binding/stream.h"
 #include "binding/trace.h"
 #include "core/command.h"
@@ -171,6 +172,7 @@ send_line(POP3Object *self, PyObject *line)
 static int
 announce(POP3Object *self, PyObject *line)
 {
+    readahead_note_line(self, line);
     return trace_print_verbosely(self, "*put*", line) < 0
                ? -1
                : trace_audit_putline(self, line);

@@ -2,6 +2,7 @@
 
 #include "binding/args.h"
 #include "binding/dialogue.h"
+#include "binding/readahead.h"
 #include "core/command.h"
 
 /* --- QUIT --------------------------------------------------------------- */
@@ -54,6 +55,7 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
+    readahead_quit(self);
     response = dialogue_shortcmd(self, line);
     Py_DECREF(line);
     if (response == NULL) {

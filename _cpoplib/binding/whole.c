@@ -4,6 +4,7 @@
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
+#include "binding/readahead.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/command.h"
@@ -103,6 +104,12 @@ fetch_bytes(POP3Object *self, PyObject *line)
     return bytes;
 }
 
+static PyObject *
+ask_bytes(POP3Object *self, PyObject *which)
+{
+    return fetch_bytes(self, PyUnicode_FromFormat("RETR %S", which));
+}
+
 PyDoc_STRVAR(retr_bytes_doc,
 "retr_bytes($self, which)\n"
 "--\n"
@@ -127,7 +134,7 @@ pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return fetch_bytes(POP3(op), PyUnicode_FromFormat("RETR %S", values[0]));
+    return readahead_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
 }
 
 PyDoc_STRVAR(top_bytes_doc,

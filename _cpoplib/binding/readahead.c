@@ -488,7 +488,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     struct readahead *self = client->readahead;
     long long number = pipelining_number(which);
     bool again = number == self->last;
-    bool goes_on = number == 1 || (number > 1 && number - 1 == self->last);
+    bool goes_on = number > 0 && number - 1 == self->last;
     ReaderObject *reader = NULL;
     int found;
 

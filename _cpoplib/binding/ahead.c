@@ -350,15 +350,24 @@ receive(const struct reception *in)
     return 0;
 }
 
-/* Whether the next reply has arrived whole. */
+/* Whether the next reply has arrived whole.  *behind is what there is behind
+   the last one that has, if nothing was received since `received`. */
 static bool
-has_arrived(const ReaderObject *reader)
+has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
 {
     const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
-    const struct pop_buffer *in = &reader->link.in;
+    const struct pop_link *link = &reader->link;
+    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t length = pop_buffer_length(&link->in);
 
-    return next != NULL && pop_reply_is_whole(next->form, pop_buffer_bytes(in),
-                                              pop_buffer_length(in));
+    if (next == NULL || length == 0) {
+        return false;
+    }
+    if (*received != link->received) {
+        *received = link->received;
+        *behind = pop_reply_behind_end(bytes, length);
+    }
+    return length > *behind || pop_reply_is_whole(next->form, bytes, length);
 }
 
 int
@@ -366,6 +375,8 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     int verbose = trace_is_verbose(self);
+    size_t received;
+    size_t behind = 0;
     int failed;
 
     if (pop_pipeline_next(&reader->pipeline) == NULL) {
@@ -378,9 +389,10 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
     }
     in.verbose = verbose > 0;
     self->phase = PHASE_REPLY;
+    received = reader->link.received - 1;
     do {
         failed = receive(&in);
-    } while (failed == 0 && has_arrived(reader));
+    } while (failed == 0 && has_arrived(reader, &received, &behind));
     self->phase = PHASE_REST;
     reader_leave(reader);
     return failed;

@@ -5,6 +5,8 @@
 
 /* A line of so many octets is given out in pieces (POP_OCTETS). */
 #define LONG_LINE ((size_t)64 * 1024)
+/* So far back the end of a reply is looked for. */
+#define FAR_BACK ((size_t)64 * 1024)
 
 void
 pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
@@ -80,6 +82,23 @@ pop_reply_is_whole(enum pop_reply_form form, const char *bytes, size_t length)
         text = pop_scan_strip(bytes, start, octets);
     } while (!pop_scan_is_terminator(bytes, text));
     return true;
+}
+
+size_t
+pop_reply_behind_end(const char *bytes, size_t length)
+{
+    size_t least = length > FAR_BACK ? length - FAR_BACK : 0;
+    size_t end;
+
+    for (end = length; end >= least + 4; end--) {
+        const char *last = bytes + end - 4;
+
+        if (last[3] == '\n' && last[2] == '\r' && last[1] == '.' &&
+            last[0] == '\n') {
+            return length - end;
+        }
+    }
+    return length;
 }
 
 static enum pop_status
@@ -203,6 +222,27 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
     batch->scanned += octets;
 }
 
+/* Octets of the whole lines at the front that are given out as they are: one
+   that begins with a dot ends the run, and so does one that is a server's who
+   ends lines in LF CR. */
+static size_t
+plain_octets(const char *bytes, size_t length)
+{
+    size_t done = 0;
+
+    while (done < length && bytes[done] != '.' &&
+           (bytes[done] != '\r' ||
+            (length - done > 1 && bytes[done + 1] == '\n'))) {
+        const char *lf = memchr(bytes + done, '\n', length - done);
+
+        if (lf == NULL) {
+            break;
+        }
+        done = (size_t)(lf - bytes) + 1;
+    }
+    return done;
+}
+
 static enum pop_status
 scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
             struct pop_batch *batch)
@@ -211,9 +251,21 @@ scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
     while (reply->part != POP_REPLY_DONE &&
            batch->capacity - batch->count >= 2) {
         size_t left = length - batch->scanned;
-        size_t octets = left;
-        enum pop_status status;
+        size_t octets = 0;
+        enum pop_status status = POP_OK;
 
+        if (!reply->in_line && reply->searched == 0) {
+            octets = plain_octets(bytes + batch->scanned, left);
+        }
+        if (octets > 0) {
+            add_octets(reply, batch, batch->scanned, octets);
+            batch->scanned += octets;
+            if (reply->octets > reply->size_limit) {
+                return POP_TOO_MUCH;
+            }
+            continue;
+        }
+        octets = left;
         status = pop_scan_line(bytes + batch->scanned, left, POP_NO_LIMIT,
                                &reply->searched, &octets);
         if (status == POP_NEED_INPUT) {

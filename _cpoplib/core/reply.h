@@ -68,6 +68,11 @@ void pop_reply_drop(struct pop_reply *reply);
 bool pop_reply_is_whole(enum pop_reply_form form, const char *bytes,
                         size_t length);
 
+/* How many of these bytes come behind the last one that ends a reply with
+   lines, as far as that is easily seen; all of them otherwise.  A reply that
+   begins before those is whole. */
+size_t pop_reply_behind_end(const char *bytes, size_t length);
+
 /* Goes on through `bytes`, the unread bytes from the first on, behind what
    the batch has scanned, and adds what it finds to the batch.  The
    status line, if one is expected, comes first, in a batch of its own.

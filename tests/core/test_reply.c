@@ -440,6 +440,30 @@ test_a_whole_reply_is_known_by_its_end(void **state)
     }
 }
 
+static void
+test_what_is_behind_the_last_end(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t behind;
+    } cases[] = {
+        {"", 0},
+        {"\n.\r", 3},
+        {"\n.\r\n", 0},
+        {"+OK\r\na\r\n.\r\n", 0},
+        {"+OK\r\na\r\n.\r\n+OK\r\n..\r\n", 9},
+        {"+OK\na\n.\n", 8},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(
+            pop_reply_behind_end(cases[i].bytes, strlen(cases[i].bytes)),
+            cases[i].behind);
+    }
+}
+
 int
 main(void)
 {
@@ -456,6 +480,7 @@ main(void)
         UNIT_TEST(test_a_full_batch_is_handed_out),
         UNIT_TEST(test_a_finished_reply_takes_no_more),
         UNIT_TEST(test_a_whole_reply_is_known_by_its_end),
+        UNIT_TEST(test_what_is_behind_the_last_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,6 @@
 #include "binding/pipelining.h"
 #include "binding/sending.h"
 #include "binding/slots.h"
-#include "binding/trace.h"
 #include "core/scan.h"
 
 /* Of a command line. */
@@ -264,35 +263,12 @@ numbers_to_prove(const POP3Object *client, const ReaderObject *reader,
     return numbers;
 }
 
-/* Whether a command is the same octets whoever sends it, and nothing is
-   printed of it: 1, 0 or -1. */
-static int
-is_plain(POP3Object *client)
-{
-    int on = trace_is_on(client);
-    PyObject *encoding;
-    int plain;
-
-    if (on != 0) {
-        return on < 0 ? -1 : 0;
-    }
-    encoding = PyObject_GetAttr((PyObject *)client,
-                                client->state->name.encoding);
-    if (encoding == NULL) {
-        return -1;
-    }
-    plain = PyUnicode_CheckExact(encoding) &&
-            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
-    Py_DECREF(encoding);
-    return plain;
-}
-
 /* 1 and the Reader, a new reference, if commands may go ahead; 0; -1. */
 static int
 find_reader(POP3Object *client, enum pop_reply_form form, long long number,
             ReaderObject **reader)
 {
-    int on = is_plain(client);
+    int on = sending_is_plain(client);
     int failed;
     PyObject *numbers;
 

@@ -279,6 +279,33 @@ sending_prepare(POP3Object *self, PyObject *line)
 }
 
 int
+sending_is_plain(POP3Object *self)
+{
+    int on = trace_is_on(self);
+    PyObject *encoding;
+    int plain;
+
+    if (on != 0) {
+        return on < 0 ? -1 : 0;
+    }
+    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
+    if (encoding == NULL) {
+        return -1;
+    }
+    plain = PyUnicode_CheckExact(encoding) &&
+            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
+    Py_DECREF(encoding);
+    return plain;
+}
+
+int
+sending_announce_plain(POP3Object *self, PyObject *bytes)
+{
+    readahead_note_line(self, bytes);
+    return trace_audit_putline(self, bytes);
+}
+
+int
 sending_putcmd(POP3Object *self, PyObject *line)
 {
     int own = hook_is_own(self, HOOK_PUTCMD);

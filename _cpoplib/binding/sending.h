@@ -27,6 +27,13 @@ PyObject *sending_putcmd_own(POP3Object *self, PyObject *line);
    announced as they announce it, or NULL and what they raise. */
 PyObject *sending_prepare(POP3Object *self, PyObject *line);
 
+/* Whether all that sending_prepare() does of an ASCII line without control
+   characters is the audit event: 1, 0 or -1. */
+int sending_is_plain(POP3Object *self);
+
+/* That, for such a line: 0 or -1. */
+int sending_announce_plain(POP3Object *self, PyObject *bytes);
+
 /* self._putcmd(line), overridden or not.  0, or -1 and an exception. */
 int sending_putcmd(POP3Object *self, PyObject *line);
 

@@ -112,13 +112,21 @@ announced_octets(PyObject *response)
 static int
 bytes_begin(struct stream_sink *sink, PyObject *response)
 {
-    struct sink_bytes *self = (struct sink_bytes *)sink;
-    size_t octets = announced_octets(response);
+    ((struct sink_bytes *)sink)->announced = announced_octets(response);
+    return 0;
+}
 
-    if (octets < FEWEST_OCTETS) {
-        octets = FEWEST_OCTETS;
+/* Room for the first octets: of a whole message no more than those. */
+static int
+bytes_allocate(struct sink_bytes *self, size_t octets, bool is_whole)
+{
+    size_t room = octets;
+
+    if (!is_whole) {
+        room = self->announced > room ? self->announced : room;
+        room = room > FEWEST_OCTETS ? room : FEWEST_OCTETS;
     }
-    self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)octets);
+    self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
     return self->bytes == NULL ? -1 : 0;
 }
 
@@ -144,8 +152,10 @@ bytes_take(struct stream_sink *sink, const struct pop_link *link)
 {
     struct sink_bytes *self = (struct sink_bytes *)sink;
     size_t octets = batch_octets(&link->batch);
+    bool is_whole = link->reply.part == POP_REPLY_DONE;
 
-    if (bytes_reserve(self, octets) < 0) {
+    if ((self->bytes == NULL ? bytes_allocate(self, octets, is_whole)
+                             : bytes_reserve(self, octets)) < 0) {
         return -1;
     }
     copy_batch(link, PyBytes_AS_STRING(self->bytes) + self->used);
@@ -160,6 +170,7 @@ sink_bytes_init(struct sink_bytes *self)
     self->sink.begin = bytes_begin;
     self->sink.take = bytes_take;
     self->bytes = NULL;
+    self->announced = 0;
     self->used = 0;
 }
 

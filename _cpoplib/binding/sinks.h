@@ -19,7 +19,8 @@ void sink_nothing_init(struct stream_sink *sink);
 /* Octets in a bytes object, which is the caller's. */
 struct sink_bytes {
     struct stream_sink sink;
-    PyObject *bytes; /* NULL before the first octet, or after a failure */
+    PyObject *bytes;  /* NULL before the first octet, or after a failure */
+    size_t announced; /* octets, by the server */
     size_t used;
 };
 

@@ -5,7 +5,9 @@ received is hashed, and nothing measured) or to give the time of each tenth of t
 """
 
 import hashlib
+import io
 import json
+import os
 import resource
 import sys
 import threading
@@ -13,6 +15,9 @@ import time
 
 from clients import connect
 from workloads import HOST, Workload
+
+# Messages: the window of retr_many(), and the option read_ahead.
+AHEAD = 200
 
 
 def processor():
@@ -49,6 +54,8 @@ class Run:
     def caller(self, connection):
         """A function that makes the call for message n, with what users do after it."""
         method = getattr(connection, self.workload.method)
+        if self.workload.ours:
+            return self.whole_caller(connection)
         if self.workload.method == "top":
             return lambda number: method(number, 0)
         if self.workload.method != "retr":
@@ -56,6 +63,53 @@ class Run:
         if self.workload.join:
             return lambda number: b"\n".join(method(number)[1])
         return method
+
+    def whole_caller(self, connection):
+        """The same for whole messages: where ours are bytes of one call, poplib's are joined."""
+        if self.workload.ours in ("retr_many", "read_ahead"):
+            return connection.retr
+        if self.name == "poplib":
+            return lambda number: b"\r\n".join(connection.retr(number)[1])
+        if self.workload.ours == "retr_bytes":
+            return connection.retr_bytes
+        file = io.FileIO(os.devnull, "w")
+        return lambda number: connection.retr_into(number, file)
+
+    def loop(self, connection, numbers):
+        """What is measured: a function that fetches all of them."""
+        ours = self.workload.ours if self.name == "poplib_c" else ""
+        call = self.caller(connection)
+        if ours == "read_ahead":
+            connection.set_options(read_ahead=AHEAD)
+
+        def one_by_one():
+            for number in numbers:
+                call(number)
+
+        def many():
+            for _ in connection.retr_many(numbers, window=AHEAD):
+                pass
+
+        return many if ours == "retr_many" else one_by_one
+
+    def wholes(self, connection, numbers):
+        """An iterator over the messages, as bytes, however they come."""
+        ours = self.workload.ours if self.name == "poplib_c" else ""
+        if ours == "retr_many":
+            for _, message in connection.retr_many(numbers, window=AHEAD):
+                yield message
+            return
+        if ours == "read_ahead":
+            connection.set_options(read_ahead=AHEAD)
+        for number in numbers:
+            file = io.BytesIO()
+            if ours == "retr_bytes":
+                yield connection.retr_bytes(number)
+            elif ours == "retr_into":
+                connection.retr_into(number, file)
+                yield file.getvalue()
+            else:
+                yield b"".join(line + b"\r\n" for line in connection.retr(number)[1])
 
     def numbers(self, calls, first=0):
         """The messages that are asked for, which begin again behind the last."""
@@ -77,14 +131,7 @@ class Run:
 
     def calls(self):
         connection = self.login()
-        call = self.caller(connection)
-        numbers = self.numbers(self.workload.calls)
-
-        def run():
-            for number in numbers:
-                call(number)
-
-        result = self.measure(run)
+        result = self.measure(self.loop(connection, self.numbers(self.workload.calls)))
         connection.quit()
         return result
 
@@ -133,6 +180,12 @@ class Run:
         connection = self.login()
         if self.workload.method == "session":
             digest.update(connection.quit())
+            return {"hash": digest.hexdigest()}
+        if self.workload.ours:
+            for message in self.wholes(connection, self.numbers(self.workload.calls)):
+                digest.update(b"%d:" % len(message))
+                digest.update(message)
+            connection.quit()
             return {"hash": digest.hexdigest()}
         call = self.caller(connection)
         for number in self.numbers(self.workload.calls):

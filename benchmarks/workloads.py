@@ -16,6 +16,8 @@ class Workload:
     goal: float = 0.0  # poplib's processor time, as many times ours; 0: none is set
     tls: bool = False
     join: bool = False  # b"\n".join(lines) after each
+    ours: str = ""  # what poplib_c calls instead, or the option; see client.py
+    wall: float = 0.0  # a goal like the other one, for the wall time
     timeout: float = 0.0  # of the socket, in seconds; 0: none
     threads: int = 1  # each with a connection, and its share of the calls
     delay: int = 0  # milliseconds of a round trip
@@ -25,6 +27,8 @@ class Workload:
     def clients(self):
         """Who can run it: the limits know commands alone, and the ones in C no more than those."""
         names = ["poplib", "poplib_c"]
+        if self.ours:
+            return names
         if self.method not in ("session", "import"):
             names += ["list", "python"]
             if self.threads == 1 and not (self.join or self.timeout or self.delay):
@@ -74,6 +78,14 @@ def _variants():
             yield replace(each, name=f"{each.name}, timeout", timeout=60.0)
     yield Workload("RETR 20 kB, 8 threads", "retr", MIDDLE, 4000, goal=7, threads=8)
     yield Workload("RETR 2 kB, 20 ms away", "retr", SMALL, 50, delay=20)
+    away = Workload("", "retr", SMALL, 200, delay=20, wall=50, quick=200)
+    for ours in ("retr_many", "read_ahead"):
+        yield replace(away, name=f"200 messages 20 ms away, {ours}", ours=ours)
+    yield Workload("2 kB, retr_many", "retr", SMALL, 10000, goal=20, ours="retr_many")
+    yield Workload("2 kB, read_ahead", "retr", SMALL, 10000, ours="read_ahead")
+    for ours in ("retr_bytes", "retr_into"):
+        yield Workload(f"20 kB, {ours}", "retr", MIDDLE, 2000, goal=12, ours=ours)
+        yield Workload(f"20 MB, {ours}", "retr", LARGE, 20, goal=15, ours=ours, quick=1)
 
 
 WORKLOADS = list(_variants())

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import build
+import client
 import loadserver
 import regress
 import table
@@ -134,6 +135,14 @@ def test_clients_receive_the_same(programs, ports, link, monkeypatch):
             [*command, "1", "40"], stdout=subprocess.PIPE, timeout=20, check=True
         )
         assert int(done.stdout.split()[2]) == octets
+
+
+@pytest.mark.parametrize("ours", ["retr_many", "read_ahead", "retr_bytes", "retr_into"])
+def test_whole_messages_are_the_same(ports, ours):
+    workload = Workload("", "retr", MAILBOX, 40, ours=ours)
+    runs = [client.Run(name, ports["plain"], workload) for name in ("poplib", "poplib_c")]
+    assert runs[0].check() == runs[1].check()
+    assert all(run.calls()["wall"] > 0 for run in runs)
 
 
 def test_names_of_workloads_are_unique():

@@ -108,6 +108,52 @@ def test_both_may_be_called_again():
     """)
 
 
+def test_read_ahead():
+    """It is the default of connections that are made later; what they are given counts."""
+    check("""
+        import poplib
+        from poplib_c.testing import POP3Server
+
+        def reads_ahead(**options):
+            with POP3Server([b"1", b"2", b"3"]) as server:
+                client = poplib.POP3(*server.address, timeout=5, pipelining=True, **options)
+                client.user("alice"), client.pass_("secret"), client.retr(1), client.noop()
+                client.close()
+            return b"RETR 2" in server.commands
+
+        assert not reads_ahead()
+        poplib_c.install(read_ahead=2)
+        assert reads_ahead() and not reads_ahead(read_ahead=0)
+        poplib_c.install()
+        assert reads_ahead()
+        for value, error in [(-1, ValueError), (65536, ValueError), ("8", TypeError)]:
+            try:
+                poplib_c.install(read_ahead=value)
+            except error:
+                continue
+            raise AssertionError(value)
+        assert reads_ahead()
+        poplib_c.uninstall()
+        poplib = poplib_c
+        assert not reads_ahead()
+    """)
+
+
+def test_a_wrong_read_ahead_installs_nothing():
+    program = """
+        import poplib_c
+        try:
+            poplib_c.install(read_ahead=-1)
+        except ValueError:
+            import poplib
+            print(poplib.__name__)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "poplib\n"
+
+
 def test_threads():
     check("""
         import random, threading, time

@@ -9,6 +9,8 @@ import zipfile
 
 import pytest
 
+from poplib_c.testing import POP3Server
+
 PROGRAM = """
     import atexit, os, signal, sys, threading
     import __main__
@@ -132,7 +134,48 @@ def test_script_that_is_not_there(place):
     assert errors.partition("can't")[2] == theirs[2].partition("can't")[2]
 
 
-@pytest.mark.parametrize("arguments", [[], ["-m"], ["-c", "pass"], ["--help"]])
+FETCH_AND_DELETE = """
+    import poplib, sys
+
+    client = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=5)
+    client.user("alice")
+    client.pass_("secret")
+    ids = [line.split()[1] for line in client.uidl()[1]]
+    for number in range(1, len(ids) + 1):
+        response, lines, octets = client.retr(number)
+        print(response, lines, octets, client.dele(number))
+    print(client.quit())
+"""
+
+
+@pytest.mark.parametrize("option", [["--read-ahead", "8"], ["--read-ahead=3"], []])
+@pytest.mark.parametrize("program", [["tool.py"], ["-m", "tool"]])
+def test_read_ahead(place, program, option):
+    """A legacy tool gets the same, and its commands are sent ahead."""
+    (place / "tool.py").write_text(textwrap.dedent(FETCH_AND_DELETE))
+    runs = []
+    for runner in ([], ["-m", "poplib_c", "run", *option]):
+        with POP3Server([b"Subject: %d\n\n.\n" % number for number in range(20)]) as server:
+            runs.append(outcome(place, *runner, *program, str(server.address[1])))
+            assert server.messages == []
+    assert runs[0] == runs[1]
+    assert runs[0][0] == 0 and runs[0][1].count("+OK") == 41
+    ahead = server.commands.index(b"RETR 3") < server.commands.index(b"DELE 1")
+    assert ahead == bool(option)
+
+
+@pytest.mark.parametrize("value", ["", "-1", "x", "65536", "1 ", "\u0661"])
+@pytest.mark.parametrize("form", [["--read-ahead", "{}"], ["--read-ahead={}"]])
+def test_wrong_read_ahead(place, form, value):
+    option = [part.format(value) for part in form]
+    status, output, errors = outcome(place, "-m", "poplib_c", "run", *option, "script.py", "end")
+    assert (status, output) == (2, "")
+    assert errors.startswith("usage:")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["-m"], ["-c", "pass"], ["--help"], ["--read-ahead"], ["--read-ahead", "8"]]
+)
 def test_wrong_usage(place, arguments):
     status, output, errors = outcome(place, "-m", "poplib_c", "run", *arguments)
     assert (status, output) == (2, "")

@@ -4,6 +4,7 @@
 #include "binding/args.h"
 #include "binding/dialogue.h"
 #include "binding/readahead.h"
+#include "binding/readaheadturn.h"
 #include "core/command.h"
 
 /* --- one command -------------------------------------------------------- */
@@ -258,7 +259,7 @@ pop3_retr(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return readahead_retr(POP3(op), values[0], POP_LINES, ask_lines);
+    return readaheadturn_retr(POP3(op), values[0], POP_LINES, ask_lines);
 }
 
 PyDoc_STRVAR(top_doc,

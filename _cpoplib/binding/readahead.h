@@ -4,11 +4,25 @@
 #ifndef BINDING_READAHEAD_H
 #define BINDING_READAHEAD_H
 
-#include "binding/pop3.h"
-#include "core/reply.h"
+#include "binding/ahead.h"
+#include "binding/slots.h"
 
 /* The largest value of the option. */
 #define READAHEAD_MOST 65535
+
+#define READAHEAD_UNKNOWN (-1)
+
+/* The slots are messages with consecutive numbers. */
+struct readahead {
+    struct ahead_owner owner;
+    ReaderObject *reader; /* what the replies come from; NULL at first */
+    struct slots slots;
+    size_t dropped; /* replies to come before those, which nobody wants */
+    enum pop_reply_form form;
+    long long last;     /* message that was asked for last; 0 */
+    long long messages; /* in the maildrop, at least; READAHEAD_UNKNOWN */
+    bool logged_in;
+};
 
 /* What one connection has read ahead: at first nothing.  NULL and
    MemoryError. */
@@ -25,12 +39,15 @@ int readahead_traverse(const struct readahead *self, visitproc visit,
 /* The instance connects, perhaps once more. */
 void readahead_reset(POP3Object *client);
 
-/* RETR of `which`: what was read ahead or, if that is nothing, ask(), which
-   sends the command.  The value is poplib's tuple (POP_LINES) or bytes
-   (POP_OCTETS): a new reference, or NULL and the exception. */
-PyObject *
-readahead_retr(POP3Object *client, PyObject *which, enum pop_reply_form form,
-               PyObject *(*ask)(POP3Object *client, PyObject *which));
+/* Forgets what is held.  What is to come of it is received whole all the same,
+   however large it is, one message at a time: the program has not left
+   anything. */
+void readahead_forget(struct readahead *self);
+
+/* The first number that is held; 0 if none is. */
+long long readahead_first(const struct readahead *self);
+
+bool readahead_holds(const struct readahead *self, long long number);
 
 /* A command line (bytes) goes out: after some, what was read ahead is not what
    the server would say. */

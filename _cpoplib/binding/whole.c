@@ -4,7 +4,7 @@
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
-#include "binding/readahead.h"
+#include "binding/readaheadturn.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/command.h"
@@ -134,7 +134,7 @@ pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return readahead_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
+    return readaheadturn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
 }
 
 PyDoc_STRVAR(top_bytes_doc,

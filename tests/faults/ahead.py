@@ -30,6 +30,8 @@ def pairs(*numbers):
 #: Another command, to see that the stream is in step.
 DONE = [C("NOOP"), S("+OK done")]
 REFUSED = S("-ERR no such message")
+#: What the server is asked first.
+ANNOUNCED = [C("CAPA"), S("+OK", "PIPELINING", ".")]
 
 
 def proved(*numbers):
@@ -44,3 +46,33 @@ def answered(line):
     if verb == b"LIST":
         return b"+OK %s 10\r\n" % number
     return b"+OK\r\n" + b".\r\n" * (verb in (b"RETR", b"TOP"))
+
+
+# --- read_ahead -----------------------------------------------------------------------------
+
+LOGIN = [S("+OK ready"), C("PASS b"), S("+OK")]
+
+
+def logged_in(server, cls=POP3, read_ahead=2, count=None, **options):
+    options = {"pipelining": True, **options}
+    client = greeted(server, cls, read_ahead=read_ahead, **options)
+    client.pass_("b")
+    if count is not None:
+        assert client.stat() == (count, 999)
+    return client
+
+
+def stat(count):
+    return [C("STAT"), S(f"+OK {count} 999")]
+
+
+#: What it begins with where there are three messages.
+OF_THREE = [*LOGIN, *stat(3)]
+
+
+def tuples(*numbers):
+    return [(b"+OK", [b"%d" % number], len(str(number)) + 2) for number in numbers]
+
+
+def dele(number):
+    return [C(f"DELE {number}"), S("+OK")]

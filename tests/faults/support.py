@@ -44,6 +44,20 @@ def connect(sock, cls=POP3, **options):
     return Connected("mail.example.org", **options)
 
 
+class ByCommands(POP3):
+    """Sends command lines through the method."""
+
+    def _putcmd(self, line):
+        super()._putcmd(line)
+
+
+class ByPutline(POP3):
+    """Sends lines through the method."""
+
+    def _putline(self, line):
+        super()._putline(line)
+
+
 class ByLines(POP3):
     """Reads replies line by line, through the method."""
 

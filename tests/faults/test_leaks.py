@@ -207,7 +207,7 @@ def many_in_a_cycle(client, there):
         yield from range(50)
         yield iterator
 
-    iterator = client.retr_many(numbers(), delete=True)
+    iterator = client.retr_many(numbers())
     next(iterator)
     there.close()
     fails((error_proto, OSError), client.noop)

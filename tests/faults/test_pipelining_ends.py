@@ -12,7 +12,7 @@ from poplib_c import POP3, error_proto
 from poplib_c.testing import POP3Server
 
 from .ahead import DONE, REFUSED, by_either, greeted, message, pairs, replies, retr
-from .support import TIMEOUT, ByFile, ByLines, Endless
+from .support import TIMEOUT, ByCommands, ByFile, ByLines, ByPutline, Endless
 
 # --- what is left behind --------------------------------------------------------------------
 
@@ -289,16 +289,6 @@ def test_more_replies_than_commands():
 
 
 # --- one by one -----------------------------------------------------------------------------
-
-
-class ByCommands(POP3):
-    def _putcmd(self, line):
-        super()._putcmd(line)
-
-
-class ByPutline(POP3):
-    def _putline(self, line):
-        super()._putline(line)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,19 @@ def test_few_round_trips(cls, delay):
         client.quit()
 
 
+def test_few_round_trips_for_a_loop():
+    """One by one, these are 121 round trips of 20 ms."""
+    messages = [stored(number, 1000) for number in range(1, 121)]
+    with POP3Server(messages) as server, Delay(server.address, 0.01) as line:
+        client = login(POP3(*line.address, timeout=TIMEOUT, read_ahead=60))
+        start = time.monotonic()
+        client.stat()
+        for number in range(1, 121):
+            assert b"\r\n".join([*client.retr(number)[1], b""]) == messages[number - 1]
+        assert time.monotonic() - start < 0.02 * 30
+        client.quit()
+
+
 # --- many -----------------------------------------------------------------------------------
 
 

@@ -8,11 +8,10 @@ from scripted import C, Close, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .ahead import by_either, proved
+from .ahead import ANNOUNCED, by_either, proved
 from .support import TIMEOUT, Lines
 from .whole import greeted
 
-ANNOUNCED = [C("CAPA"), S("+OK", "PIPELINING", ".")]
 PROOF = [C("LIST 1"), C("LIST 2")]
 PROVED = [*PROOF, S("+OK 1 10", "+OK 2 20")]
 NONE_1, NONE_2 = ([C(f"LIST {number}"), S("-ERR none")] for number in (1, 2))

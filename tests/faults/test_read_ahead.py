@@ -1,53 +1,32 @@
 """The option read_ahead: what a loop over retr() asks for next is on its way already."""
 
-import gc
 import io
 import poplib
-import socket
 import sys
-import threading
-import weakref
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import Await, C, Close, Pause, Raw, Reset, S, play
+from scripted import C, S, play
 
 from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c.testing import POP3Server
 
-from .ahead import DONE, REFUSED, by_either, greeted, message, proved, replies, retr
-from .support import TIMEOUT, ByFile, ByLines, ByMethods, Endless, Lines
-from .test_pipelining_ends import ByCommands, ByPutline
-from .test_pipelining_servers import ANNOUNCED
-
-LOGIN = [S("+OK ready"), C("PASS b"), S("+OK")]
-
-
-def logged_in(server, cls=POP3, read_ahead=2, count=None, **options):
-    options = {"pipelining": True, **options}
-    client = greeted(server, cls, read_ahead=read_ahead, **options)
-    client.pass_("b")
-    if count is not None:
-        assert client.stat() == (count, 999)
-    return client
-
-
-def stat(count):
-    return [C("STAT"), S(f"+OK {count} 999")]
-
-
-#: What it begins with where there are three messages.
-OF_THREE = [*LOGIN, *stat(3)]
-
-
-def tuples(*numbers):
-    return [(b"+OK", [b"%d" % number], len(str(number)) + 2) for number in numbers]
-
-
-def dele(number):
-    return [C(f"DELE {number}"), S("+OK")]
-
+from .ahead import (
+    DONE,
+    LOGIN,
+    OF_THREE,
+    REFUSED,
+    by_either,
+    dele,
+    greeted,
+    logged_in,
+    replies,
+    retr,
+    stat,
+    tuples,
+)
+from .support import TIMEOUT, ByCommands, ByFile, ByLines, ByMethods, ByPutline, Lines
 
 # --- what is asked for, and when ------------------------------------------------------------
 
@@ -281,215 +260,6 @@ def test_iterators_beside_it():
         assert client.retr(1) == tuples(1)[0]
         assert list(client.retr_many([7, 8])) == [(7, b"7\r\n"), (8, b"8\r\n")]
         client.set_options(pipelining=False)
-        client.close()
-
-
-# --- errors ---------------------------------------------------------------------------------
-
-
-def test_refusal_is_that_message_s():
-    steps = [*retr(1, 2, 3), *replies(1), REFUSED, *replies(3)]
-    with play(*OF_THREE, *steps) as server:
-        client = logged_in(server, count=3)
-        client.retr(1)
-        with pytest.raises(error_proto) as caught:
-            client.retr(2)
-        assert caught.value.args == (b"-ERR no such message",)
-        assert client.retr(3) == tuples(3)[0]
-        client.close()
-
-
-def test_too_large_a_message_is_that_message_s():
-    steps = [*retr(1, 2, 3), *replies(1), message(99 * b"x\r\n"), *replies(3)]
-    with play(*OF_THREE, *steps, *DONE) as server:
-        client = logged_in(server, count=3, max_size=50)
-        client.retr(1)
-        with pytest.raises(error_proto, match="reply larger than 50 octets"):
-            client.retr(2)
-        assert client.retr(3) == tuples(3)[0]
-        assert client.noop() == b"+OK done"
-        client.close()
-
-
-def test_too_long_a_line_is_that_message_s():
-    """It has arrived with the message in front of it."""
-    wire = b"+OK\r\n1\r\n.\r\n+OK\r\n" + 3000 * b"x" + b"\r\n.\r\n"
-    with play(*LOGIN, *retr(1, 2, 3), Raw(wire)) as server:
-        client = logged_in(server, max_line=2048)
-        assert client.retr(1) == tuples(1)[0]
-        with pytest.raises(error_proto, match="line too long"):
-            client.retr(2)
-        with pytest.raises(error_proto, match="out of step"):
-            client.retr(3)
-        client.close()
-
-
-WIRE = b"".join(b"+OK\r\n%d\r\n.\r\n" % number for number in (1, 2, 3))
-
-
-@pytest.mark.parametrize("length", range(len(WIRE)))
-def test_end_at_every_point_of_a_batch(length):
-    whole = length // (len(WIRE) // 3)
-    with play(*LOGIN, *stat(3), *retr(1, 2, 3), Raw(WIRE[:length]), Close()) as server:
-        client = logged_in(server)
-        client.stat()
-        for number in range(1, whole + 1):
-            assert client.retr(number) == tuples(number)[0]
-        with pytest.raises(error_proto) as caught:
-            client.retr(whole + 1)
-        assert str(caught.value) == (
-            f"-ERR EOF: {whole} of 3 commands sent ahead were answered; "
-            "pipelining=False sends one at a time"
-        )
-        with pytest.raises(error_proto, match="EOF"):
-            client.quit()
-
-
-@by_either
-def test_silence(cls):
-    with play(*OF_THREE, *retr(1, 2, 3), *replies(1), Pause(0.4)) as server:
-        client = logged_in(server, cls, count=3, timeout=0.1)
-        assert client.retr(1) == tuples(1)[0]
-        with pytest.raises(socket.timeout, match="1 of 3 commands sent ahead were answered"):
-            client.retr(2)
-        with pytest.raises(OSError, match="cannot read from timed out object"):
-            client.retr(3)
-        client.close()
-
-
-@pytest.mark.parametrize("end", [Close(), Reset()])
-def test_end_while_another_command_waits(end):
-    with play(*LOGIN, *retr(1, 2, 3), *replies(1), end) as server:
-        client = logged_in(server)
-        assert client.retr(1) == tuples(1)[0]
-        with pytest.raises((error_proto, OSError)):
-            client.dele(1)
-        with pytest.raises((error_proto, OSError)):
-            client.retr(2)
-        client.close()
-
-
-def test_more_replies_than_commands():
-    with play(*LOGIN, *stat(2), *retr(1, 2), Raw(WIRE)) as server:
-        client = logged_in(server)
-        client.stat()
-        assert client.retr(1) == tuples(1)[0]
-        with pytest.raises(error_proto, match="nobody asked for"):
-            client.retr(2)
-        client.close()
-
-
-# --- servers --------------------------------------------------------------------------------
-
-
-ASKED = [*ANNOUNCED, *proved(1, 2, 3)[:3]]
-SERIALLY = [step for number in (1, 2, 3) for step in (*retr(number), *replies(number))]
-
-
-@by_either
-@pytest.mark.parametrize(
-    "steps",
-    [
-        [*ANNOUNCED, *proved(1, 2, 3), *retr(1, 2, 3), *replies(1, 2, 3)],
-        [C("CAPA"), S("+OK", "TOP", "."), *SERIALLY],
-        [C("CAPA"), S("-ERR what?"), *SERIALLY],
-        # Not in order.
-        [*ASKED, S("+OK 2 10", "+OK 1 10", "+OK 3 10"), *SERIALLY],
-        # Only the first one is taken.
-        [*ASKED, S("+OK 1 10", "-ERR busy", "-ERR busy"), C("LIST 2"), S("+OK 2 10"), *SERIALLY],
-    ],
-)
-def test_auto(cls, steps):
-    with play(*OF_THREE, *steps) as server:
-        client = logged_in(server, cls, count=3, pipelining="auto")
-        assert [client.retr(number) for number in (1, 2)] == tuples(1, 2)
-        assert client.retr(3) == tuples(3)[0]
-        client.close()
-
-
-@by_either
-@pytest.mark.parametrize(
-    "steps, error",
-    [
-        ([S("+OK 1 10"), Pause(0.4)], "1 of 3 commands sent ahead"),
-        ([S("+OK 1 10"), Close()], "1 of 3 commands sent ahead"),
-        ([S(*4 * ["+OK 1 10"])], "nobody asked for"),
-    ],
-)
-def test_broken(cls, steps, error):
-    with play(*LOGIN, *ASKED, *steps) as server:
-        client = logged_in(server, cls, timeout=0.1, pipelining="auto")
-        with pytest.raises((error_proto, socket.timeout), match=error):
-            client.retr(1)
-        client.close()
-
-
-# --- ends -----------------------------------------------------------------------------------
-
-
-@by_either
-def test_quit_drops_what_is_on_its_way(cls):
-    steps = [*retr(1, 2, 3), *replies(1), message(50_000 * b"x\r\n"), *replies(3)]
-    with play(*LOGIN, *steps, C("QUIT"), S("+OK bye")) as server:
-        client = logged_in(server, cls)
-        client.retr(1)
-        assert client.quit() == b"+OK bye"
-
-
-def test_quit_does_not_drop_for_ever():
-    endless = Endless(64 * 1024 * b"x" + b"\r\n", 64 * 1024 * 1024)
-    with play(*LOGIN, *retr(1, 2, 3), *replies(1), S("+OK"), endless) as server:
-        client = logged_in(server)
-        client.retr(1)
-        with pytest.raises(error_proto, match="too large to be dropped"):
-            client.quit()
-        assert client.sock is None
-
-
-def test_nobody_keeps_what_was_read_ahead():
-    waiting = threading.Event()
-    with play(*LOGIN, *retr(1, 2, 3), *replies(1, 2), Await(waiting)) as server:
-        client = logged_in(server)
-        client.retr(1)
-        file, alive = client.file, weakref.ref(client)
-        client.sock.close()
-        client.cycle = client
-        del client
-        gc.collect()
-        assert alive() is None
-        file.close()
-        waiting.set()
-
-
-def test_another_connection_of_the_same_object():
-    with play(*LOGIN, *retr(1, 2, 3), *replies(1, 2, 3)) as server:
-        client = logged_in(server)
-        client.retr(1)
-        client.close()
-        with pytest.raises(AttributeError, match="closed"):
-            client.retr(2)
-    with play(S("+OK ready"), *retr(1), *replies(11), *retr(2, 3, 4), *replies(12)) as server:
-        client.__init__(server.host, server.port, TIMEOUT)
-        assert client.retr(1) == tuples(11)[0]
-        assert client.retr(2) == tuples(12)[0]
-        client.close()
-
-
-@pytest.mark.parametrize("value", [-1, 65536, 2**80])
-def test_wrong_value(value):
-    with play(S("+OK ready")) as server:
-        client = greeted(server)
-        with pytest.raises((ValueError, OverflowError)):
-            client.set_options(read_ahead=value)
-        client.close()
-
-
-@pytest.mark.parametrize("value", [None, "1", 1.0])
-def test_wrong_type(value):
-    with play(S("+OK ready")) as server:
-        client = greeted(server)
-        with pytest.raises(TypeError, match="read_ahead must be an int"):
-            client.set_options(read_ahead=value)
         client.close()
 
 

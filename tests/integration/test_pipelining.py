@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from poplib_c import error_proto
+
 from .test_messages import over_tls_too, wrong
 
 
@@ -47,6 +49,38 @@ def test_same_as_one_by_one(ours, full_mailbox, messages):
         assert top == (number, client.top_bytes(number, 7))
         assert retr == (number, client.retr(number))
     assert list(tops) == list(lines) == []
+
+
+@over_tls_too
+def test_read_ahead(ours, full_mailbox, messages):
+    client = ours.login(full_mailbox)
+    lines = [client.retr(number) for number in range(1, len(messages) + 1)]
+    client.set_options(read_ahead=5)
+    assert [client.retr(number) for number in range(1, len(messages) + 1)] == lines
+    received = [client.retr_bytes(number) for number in range(1, len(messages) + 1)]
+    assert not wrong(messages, lambda number, message: received[number - 1] == message.wire)
+
+
+@over_tls_too
+def test_fetch_and_delete_with_read_ahead(ours, dovecot):
+    """One that is deleted before its turn is refused, as serially."""
+    sent = [b"Subject: %d\n\n.body\n" % number for number in range(1, 101)]
+    mailbox = dovecot.mailbox(sent)
+    client = ours.login(mailbox)
+    client.set_options(read_ahead=16)
+    assert client.stat()[0] == 100
+    refused = []
+    for number in range(1, 101):
+        if number == 20:
+            client.dele(23), client.dele(90)
+        try:
+            assert client.retr(number)[1] == [b"Subject: %d" % number, b"", b".body"]
+            client.dele(number)
+        except error_proto:
+            refused.append(number)
+    assert refused == [23, 90]
+    client.quit()
+    assert mailbox.files() == []
 
 
 @over_tls_too

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-RUNNERS = {"poplib": [], "poplib_c": ["-m", "poplib_c", "run"]}
+RUNNERS = {
+    "poplib": [],
+    "poplib_c": ["-m", "poplib_c", "run"],
+    "read_ahead": ["-m", "poplib_c", "run", "--read-ahead", "8"],
+}
 
 MESSAGES = [
     b"From: alice@example.org\nTo: help@example.org\nSubject: first\nMessage-ID: <1@example.org>\n"

@@ -112,8 +112,8 @@ def fetch(run, program, modules, directory, dovecot):
 @pytest.mark.parametrize("link", LINKS)
 def test_maildir(fetch, dovecot, link):
     mailbox = dovecot.mailbox(MESSAGES)
-    theirs, ours = (fetch(library, mailbox, link)[0] for library in RUNNERS)
-    assert ours == theirs
+    theirs, ours, ahead = (fetch(library, mailbox, link)[0] for library in RUNNERS)
+    assert ahead == ours == theirs
     assert len(ours) == len(mailbox.files()) == len(MESSAGES)
 
 

@@ -5,20 +5,6 @@
 
 #include "core/tls_error.h"
 
-PyDoc_STRVAR(error_proto_doc,
-"A reply that is an error, or that is no reply.\n"
-"\n"
-"args[0] is bytes for what the server said (b'-ERR no such message') and str\n"
-"for what the client found ('-ERR EOF', 'line too long').\n"
-"OSError from sockets passes through and is never turned into error_proto.");
-
-PyObject *
-errors_new_error_proto(void)
-{
-    return PyErr_NewExceptionWithDoc("poplib_c.error_proto", error_proto_doc,
-                                     NULL, NULL);
-}
-
 void
 errors_raise_proto(struct module_state *state, const char *text)
 {
@@ -250,6 +236,20 @@ void
 errors_handled(struct errors_handling *before)
 {
     PyErr_SetExcInfo(before->type, before->value, before->traceback);
+}
+
+void
+errors_raise_again(PyObject *pending)
+{
+    PyObject *later = PyErr_GetRaisedException();
+
+    if (later == NULL || PyErr_GivenExceptionMatches(later, PyExc_Exception)) {
+        Py_XDECREF(later);
+        PyErr_SetRaisedException(pending);
+        return;
+    }
+    PyException_SetContext(later, pending);
+    PyErr_SetRaisedException(later);
 }
 
 /* --- TLS ---------------------------------------------------------------- */

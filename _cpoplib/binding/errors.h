@@ -8,9 +8,6 @@
 #include "binding/module.h"
 #include "core/status.h"
 
-/* A new exception type poplib_c.error_proto, or NULL. */
-PyObject *errors_new_error_proto(void);
-
 /* error_proto(text): what the client found. */
 void errors_raise_proto(struct module_state *state, const char *text);
 
@@ -74,6 +71,10 @@ struct errors_handling {
 void errors_handle(struct errors_handling *before, PyObject *exception);
 
 void errors_handled(struct errors_handling *before);
+
+/* Restores `pending`, whatever cleaning up after it has raised; unless that is
+   more urgent, when it becomes the context.  Steals it. */
+void errors_raise_again(PyObject *pending);
 
 /* The exception for any status but POP_OK; for POP_HOST there is one already.
    POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT

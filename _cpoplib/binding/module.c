@@ -1,6 +1,6 @@
 #include "binding/module.h"
 
-#include "binding/errors.h"
+#include "binding/errorproto.h"
 #include "binding/lazy.h"
 #include "binding/many.h"
 #include "binding/options.h"
@@ -129,16 +129,16 @@ init_bytes(struct module_state *state)
 static int
 init_types(struct module_state *state, PyObject *module)
 {
-    state->error_proto = errors_new_error_proto();
-    if (state->error_proto == NULL) {
-        return -1;
-    }
     state->reader_type = reader_new_type(module);
     if (state->reader_type == NULL) {
         return -1;
     }
     state->lazy_type = lazy_new_type(module);
     if (state->lazy_type == NULL) {
+        return -1;
+    }
+    state->error_proto = errorproto_new_type(state);
+    if (state->error_proto == NULL) {
         return -1;
     }
     state->tlssocket_type = tlssocket_new_type(state, module);

@@ -216,22 +216,6 @@ check_go_on(ReaderObject *reader)
     return PyErr_CheckSignals() < 0 ? -1 : reader_check_open(reader);
 }
 
-/* Makes `pending`, what the block has raised, the context of what is pending
-   now; or restores it if that is less urgent. */
-static void
-raise_again(PyObject *pending)
-{
-    PyObject *later = PyErr_GetRaisedException();
-
-    if (later == NULL || PyErr_GivenExceptionMatches(later, PyExc_Exception)) {
-        Py_XDECREF(later);
-        PyErr_SetRaisedException(pending);
-        return;
-    }
-    PyException_SetContext(later, pending);
-    PyErr_SetRaisedException(later);
-}
-
 /* Reads the rest of a reply, but not too much of it. */
 static void
 drop_lines(ReaderObject *reader)
@@ -264,7 +248,7 @@ drop_rest(ReaderObject *reader)
     PyObject *pending = PyErr_GetRaisedException();
 
     drop_lines(reader);
-    raise_again(pending);
+    errors_raise_again(pending);
 }
 
 /* The batch is forgotten also if it was not kept: an exception at the end of

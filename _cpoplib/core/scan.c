@@ -77,3 +77,54 @@ pop_scan_number(const char *bytes, size_t length, size_t *digits)
     *digits = i;
     return i == 0 ? -1 : number;
 }
+
+/* Whether upper-case text is at the front, in whatever case. */
+static bool
+begins_with(const char *bytes, size_t length, const char *text)
+{
+    size_t i;
+
+    for (i = 0; text[i] != '\0'; i++) {
+        char c = i < length ? bytes[i] : '\0';
+
+        if (c >= 'a' && c <= 'z') {
+            c = (char)(c - 'a' + 'A');
+        }
+        if (c != text[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of what a response code's parts may consist. */
+static bool
+is_code_char(char c)
+{
+    return c > ' ' && c < 0x7f && c != '/' && c != ']';
+}
+
+struct pop_span
+pop_scan_code(const char *bytes, size_t length)
+{
+    static const char before[] = "-ERR [";
+    const struct pop_span none = {0, 0};
+    size_t start = sizeof(before) - 1;
+    size_t i;
+
+    if (!begins_with(bytes, length, before)) {
+        return none;
+    }
+    for (i = start; i < length; i++) {
+        bool is_first = i == start || bytes[i - 1] == '/';
+        struct pop_span code = {start, i - start};
+
+        if (!is_first && bytes[i] == ']') {
+            return code;
+        }
+        if (!is_code_char(bytes[i]) && (is_first || bytes[i] != '/')) {
+            return none;
+        }
+    }
+    return none;
+}

@@ -53,4 +53,8 @@ bool pop_scan_unstuff(const char *bytes, struct pop_span *text);
    more than POP_NUMBER_DIGITS. */
 long long pop_scan_number(const char *bytes, size_t length, size_t *digits);
 
+/* The response code of a status line, "IN-USE" of "-ERR [IN-USE] text" (RFC
+   2449, section 8), as a span; of length 0 if there is none. */
+struct pop_span pop_scan_code(const char *bytes, size_t length);
+
 #endif

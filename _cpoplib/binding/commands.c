@@ -93,25 +93,15 @@ run_with(const char *method, const char *name, enum pop_verb verb,
     return run(POP3(op), verb, values[0]);
 }
 
-/* A listing has a line for each message; the reply goes on, also if it is
-   NULL. */
+/* A method whose one argument may be left out or None. */
 static PyObject *
-note_listing(POP3Object *self, PyObject *reply)
-{
-    if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
-        readahead_note_messages(self, PyTuple_GET_ITEM(reply, 1));
-    }
-    return reply;
-}
-
-/* A method whose one argument, `which`, may be left out or None. */
-static PyObject *
-run_which(const char *method, enum pop_verb verb, PyObject *op,
-          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+run_with_or_without(const char *method, const char *name, enum pop_verb verb,
+                    PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
 {
     const struct args_signature signature = {
         .method = method,
-        .names = {"which"},
+        .names = {name},
     };
     PyObject *values[ARGS_MAX];
 
@@ -121,7 +111,22 @@ run_which(const char *method, enum pop_verb verb, PyObject *op,
     if (values[0] != NULL && values[0] != Py_None) {
         return run(POP3(op), verb, values[0]);
     }
-    return note_listing(POP3(op), run(POP3(op), verb, NULL));
+    return run(POP3(op), verb, NULL);
+}
+
+/* A listing, or one message's part of it: without `which`, there is a line for
+   each message. */
+static PyObject *
+run_which(const char *method, enum pop_verb verb, PyObject *op,
+          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *reply = run_with_or_without(method, "which", verb, op, args,
+                                          nargs, kwnames);
+
+    if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
+        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(reply, 1));
+    }
+    return reply;
 }
 
 /* --- authorization ------------------------------------------------------ */
@@ -355,6 +360,24 @@ pop3_utf8(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return run_plain("POP3.utf8", POP_VERB_UTF8, op, args, nargs, kwnames);
 }
 
+PyDoc_STRVAR(lang_doc,
+"lang($self, tag=None)\n"
+"--\n"
+"\n"
+"Choose the language of the server's texts (LANG; RFC 6856, section 3).\n"
+"\n"
+"tag: 'de', or '*' for the server's choice; returns the response, bytes.\n"
+"Without it, the languages there are: (response, [b'tag name', ...],\n"
+"octets).  CAPA says whether there is such a command.");
+
+static PyObject *
+pop3_lang(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_with_or_without("POP3.lang", "tag", POP_VERB_LANG, op, args,
+                               nargs, kwnames);
+}
+
 /* --- CAPA --------------------------------------------------------------- */
 
 PyDoc_STRVAR(capa_doc,
@@ -451,6 +474,7 @@ PyMethodDef commands_methods[] = {
     ARGS_METHOD("top", pop3_top, top_doc),
     ARGS_METHOD("uidl", pop3_uidl, uidl_doc),
     ARGS_METHOD("utf8", pop3_utf8, utf8_doc),
+    ARGS_METHOD("lang", pop3_lang, lang_doc),
     ARGS_METHOD("capa", pop3_capa, capa_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -6,6 +6,7 @@ static const struct pop_command commands[POP_VERB_COUNT] = {
     [POP_VERB_APOP] = {"APOP", false, false},
     [POP_VERB_CAPA] = {"CAPA", true, true},
     [POP_VERB_DELE] = {"DELE", false, false},
+    [POP_VERB_LANG] = {"LANG", true, false},
     [POP_VERB_LIST] = {"LIST", true, false},
     [POP_VERB_NOOP] = {"NOOP", false, false},
     [POP_VERB_PASS] = {"PASS", false, false},

@@ -13,6 +13,7 @@ enum pop_verb {
     POP_VERB_APOP,
     POP_VERB_CAPA,
     POP_VERB_DELE,
+    POP_VERB_LANG,
     POP_VERB_LIST,
     POP_VERB_NOOP,
     POP_VERB_PASS,
@@ -31,7 +32,7 @@ enum pop_verb {
 struct pop_command {
     const char *name;
     bool multiline;               /* without an argument */
-    bool multiline_with_argument; /* LIST and UIDL answer one line then */
+    bool multiline_with_argument; /* LANG, LIST and UIDL have one line then */
 };
 
 const struct pop_command *pop_command(enum pop_verb verb);

@@ -14,6 +14,7 @@ test_verbs(void **state)
         {POP_VERB_APOP, {"APOP", false, false}},
         {POP_VERB_CAPA, {"CAPA", true, true}},
         {POP_VERB_DELE, {"DELE", false, false}},
+        {POP_VERB_LANG, {"LANG", true, false}},
         {POP_VERB_LIST, {"LIST", true, false}},
         {POP_VERB_NOOP, {"NOOP", false, false}},
         {POP_VERB_PASS, {"PASS", false, false}},

@@ -52,7 +52,7 @@ struct reception {
     POP3Object *self;
     ReaderObject *reader;
     struct stream_limits limits;
-    bool verbose; /* status lines are printed */
+    PyObject **status_line; /* a new reference to it; NULL: nobody asks */
 };
 
 /* The value of a reply whose status line is positive: a new reference. */
@@ -96,10 +96,12 @@ refuse(const struct reception *in, PyObject *response)
     step_leave(&reader->step, why);
 }
 
-static int
-print_status(const struct reception *in, PyObject *response)
+static void
+keep_status(const struct reception *in, PyObject *response)
 {
-    return in->verbose ? trace_print("*resp*", response) : 0;
+    if (in->status_line != NULL) {
+        Py_XSETREF(*in->status_line, Py_NewRef(response));
+    }
 }
 
 static PyObject *
@@ -108,8 +110,8 @@ read_lines(const struct reception *in, void *sink, finish_value finish)
     struct stream_reply reply = {NULL, false, 0};
     PyObject *value = NULL;
 
-    if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0 &&
-        print_status(in, reply.response) == 0) {
+    if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0) {
+        keep_status(in, reply.response);
         if (reply.is_positive) {
             value = finish(sink, &reply);
         }
@@ -126,8 +128,8 @@ read_status(const struct reception *in)
 {
     PyObject *response = stream_status_inside(in->reader, in->limits.status);
 
-    if (response != NULL && print_status(in, response) < 0) {
-        Py_CLEAR(response);
+    if (response != NULL) {
+        keep_status(in, response);
     }
     if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
                              PyBytes_AS_STRING(response)[0] != '+')) {
@@ -370,11 +372,30 @@ has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
     return length > *behind || pop_reply_is_whole(next->form, bytes, length);
 }
 
+/* Prints the status line that was received, and logs it, with the Reader left:
+   that may be Python code.  Takes the reference. */
+static int
+trace_kept_status(POP3Object *self, PyObject *line, int failed)
+{
+    PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
+
+    if (trace_status(self, line) < 0) {
+        Py_XDECREF(pending);
+        failed = -1;
+    }
+    else if (pending != NULL) {
+        PyErr_SetRaisedException(pending);
+    }
+    Py_DECREF(line);
+    return failed;
+}
+
 int
 ahead_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     int verbose = trace_is_verbose(self);
+    PyObject *line = NULL;
     size_t received;
     size_t behind = 0;
     int failed;
@@ -387,14 +408,18 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
         reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    in.verbose = verbose > 0;
+    in.status_line = verbose > 0 || self->is_logged ? &line : NULL;
     self->phase = PHASE_REPLY;
     received = reader->link.received - 1;
     do {
         failed = receive(&in);
-    } while (failed == 0 && has_arrived(reader, &received, &behind));
-    self->phase = PHASE_REST;
+    } while (failed == 0 && line == NULL &&
+             has_arrived(reader, &received, &behind));
     reader_leave(reader);
+    if (line != NULL) {
+        failed = trace_kept_status(self, line, failed);
+    }
+    self->phase = PHASE_REST;
     return failed;
 }
 

@@ -5,6 +5,7 @@
 #include "binding/hooks.h"
 #include "binding/lines.h"
 #include "binding/trace.h"
+#include "core/command.h"
 
 /* --- limits ------------------------------------------------------------- */
 
@@ -29,6 +30,9 @@ getline_limits(POP3Object *self, struct stream_limits *limits)
     Py_DECREF(value);
     if (failed < 0) {
         return -1;
+    }
+    if (self->sasl != SASL_NONE && limits->status < POP_COMMAND_SASL_OCTETS) {
+        limits->status = POP_COMMAND_SASL_OCTETS;
     }
     limits->line = self->max_line > limits->status ? self->max_line
                                                    : limits->status;
@@ -182,7 +186,7 @@ getline_own(POP3Object *self)
     if (self->phase == PHASE_STATUS) {
         self->phase = PHASE_REST;
     }
-    if (trace_print_verbosely(self, "*get*", raw) == 0) {
+    if (trace_received(self, "*get*", raw) == 0) {
         result = strip_line(self, file, raw);
     }
     Py_DECREF(raw);

@@ -8,6 +8,7 @@
 
 #include "binding/args.h"
 #include "binding/errors.h"
+#include "binding/log.h"
 #include "binding/options.h"
 #include "binding/readahead.h"
 #include "binding/reader.h"
@@ -122,7 +123,7 @@ read_welcome(POP3Object *self)
     if (pop3_lock(self) < 0) {
         return -1;
     }
-    welcome = replies_getresp(self);
+    welcome = log_begin(self) < 0 ? NULL : replies_getresp(self);
     pop3_unlock(self);
     if (welcome == NULL) {
         return -1;

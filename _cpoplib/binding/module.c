@@ -193,6 +193,8 @@ module_exec(PyObject *module)
 #define CYCLIC_OBJECTS(X)                                                     \
     X(modules)                                                                \
     X(package)                                                                \
+    X(logging)                                                                \
+    X(logger)                                                                 \
     X(error_proto)                                                            \
     X(pop3_type)                                                              \
     X(pop3_ssl_type)                                                          \

@@ -38,10 +38,14 @@ enum hook {
     X(gettimeout, "gettimeout")                                               \
     X(group, "group")                                                         \
     X(host, "host")                                                           \
+    X(initial_response, "initial_response")                                   \
+    X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
+    X(logging, "logging")                                                     \
     X(makefile, "makefile")                                                   \
     X(match, "match")                                                         \
     X(maxline, "_MAXLINE")                                                    \
+    X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(print, "print")                                                         \
@@ -58,6 +62,7 @@ enum hook {
     X(split, "split")                                                         \
     X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
+    X(success, "success")                                                     \
     X(timestamp, "timestamp")                                                 \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
@@ -78,6 +83,9 @@ struct module_state {
                               has none any more, and dies if it is asked */
     PyObject *package;     /* as last seen in sys.modules; or NULL */
     size_t read_ahead;     /* the default of that option */
+    PyObject *logging;     /* the module that `logger` is of; NULL until the
+                              first command after it was imported */
+    PyObject *logger;
     PyObject *error_proto;
     PyTypeObject *pop3_type;
     PyTypeObject *pop3_ssl_type;

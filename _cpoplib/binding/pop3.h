@@ -10,11 +10,19 @@
 /* Where a command is, for another one that a hook or a signal handler of the
    same thread tries in its midst. */
 enum pop3_phase {
-    PHASE_REST,    /* between two commands */
-    PHASE_SENDING, /* a line goes out, by a method of the socket's */
-    PHASE_STATUS,  /* a reply of one line is to come */
-    PHASE_REPLY,   /* a reply with lines is to come */
-    PHASE_LINES    /* its lines are being read */
+    PHASE_REST,      /* between two commands */
+    PHASE_SENDING,   /* a line goes out, by a method of the socket's */
+    PHASE_CHALLENGE, /* the answer to a challenge is being thought of */
+    PHASE_STATUS,    /* a reply of one line is to come */
+    PHASE_REPLY,     /* a reply with lines is to come */
+    PHASE_LINES      /* its lines are being read */
+};
+
+/* Where auth() is. */
+enum pop3_sasl {
+    SASL_NONE,
+    SASL_COMMAND,   /* AUTH goes out */
+    SASL_CHALLENGED /* an answer is what the server waits for */
 };
 
 /* Are commands sent ahead of the replies to others? */
@@ -44,8 +52,11 @@ typedef struct {
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */
     size_t reply_limit;            /* octets of the lines that are awaited */
-    PyObject *foreign_file;        /* the .file, not a Reader, that */
-    struct step foreign_step;      /*   this is about */
+    enum pop3_sasl sasl;
+    bool is_logged;           /* since the last command; see log.h */
+    bool is_challenged;       /* as far as that knows */
+    PyObject *foreign_file;   /* the .file, not a Reader, that */
+    struct step foreign_step; /*   this is about */
 } POP3Object;
 
 #define POP3(op) ((POP3Object *)(op))
@@ -78,6 +89,10 @@ void pop3_unlock(POP3Object *self);
 
 /* -1 and RuntimeError in the midst of another command of this thread's. */
 int pop3_check_rest(POP3Object *self);
+
+/* The same, also while the server waits for an answer to its challenge: no
+   command can begin. */
+int pop3_check_idle(POP3Object *self);
 
 /* What is known of the stream behind `file`, which .file is. */
 struct step *pop3_step_of(POP3Object *self, PyObject *file);

@@ -4,6 +4,7 @@
 #include "binding/errors.h"
 #include "binding/getline.h"
 #include "binding/hooks.h"
+#include "binding/log.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/command.h"
@@ -44,7 +45,7 @@ get_status_line(POP3Object *self)
         return NULL;
     }
     Py_DECREF(octets);
-    if (trace_print_verbosely(self, "*resp*", line) < 0) {
+    if (trace_status(self, line) < 0) {
         Py_CLEAR(line);
     }
     return line;
@@ -66,6 +67,9 @@ read_status(POP3Object *self)
     }
     if (getline_limits(self, &limits) == 0) {
         line = stream_status(reader, limits.status);
+    }
+    if (line != NULL && log_status(self, line) < 0) {
+        Py_CLEAR(line);
     }
     Py_DECREF(reader);
     return line;
@@ -233,10 +237,8 @@ get_lines(POP3Object *self, PyObject *response)
     return result;
 }
 
-/* An exception between two lines of a reply: the stream is out of step.  The
-   exception stays. */
-static void
-abandon(POP3Object *self)
+void
+replies_abandon(POP3Object *self, const char *why)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *file;
@@ -246,10 +248,17 @@ abandon(POP3Object *self)
         PyErr_Clear();
     }
     else if (file != Py_None) {
-        step_leave(pop3_step_of(self, file), "a reply was abandoned half-way");
+        step_leave(pop3_step_of(self, file), why);
     }
     Py_XDECREF(file);
     PyErr_SetRaisedException(pending);
+}
+
+/* An exception between two lines of a reply. */
+static void
+abandon(POP3Object *self)
+{
+    replies_abandon(self, "a reply was abandoned half-way");
 }
 
 static PyObject *
@@ -285,6 +294,11 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
         return NULL;
     }
     if (stream_read_reply(reader, &limits, &lines.sink, &reply) < 0) {
+        Py_XDECREF(lines.list);
+        return NULL;
+    }
+    if (log_status(self, reply.response) < 0) {
+        Py_DECREF(reply.response);
         Py_XDECREF(lines.list);
         return NULL;
     }

@@ -16,6 +16,10 @@ PyObject *replies_getlongresp(POP3Object *self);
 /* 1 if none of the three is overridden, 0, or -1 and an exception. */
 int replies_are_own(POP3Object *self);
 
+/* What is to come is nobody's: the stream that .file reads from is out of
+   step. A pending exception stays. */
+void replies_abandon(POP3Object *self, const char *why);
+
 extern PyMethodDef replies_methods[];
 
 /* Octets that the lines of the reply to a command line may have: for

@@ -3,6 +3,7 @@
 #include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
+#include "binding/log.h"
 #include "binding/readahead.h"
 #include "binding/stream.h"
 #include "binding/trace.h"
@@ -173,9 +174,10 @@ static int
 announce(POP3Object *self, PyObject *line)
 {
     readahead_note_line(self, line);
-    return trace_print_verbosely(self, "*put*", line) < 0
-               ? -1
-               : trace_audit_putline(self, line);
+    if (trace_sent(self, line) < 0 || trace_audit_putline(self, line) < 0) {
+        return -1;
+    }
+    return log_command(self, line);
 }
 
 PyObject *
@@ -231,13 +233,8 @@ encode_checked(POP3Object *self, PyObject *line)
 {
     PyObject *bytes;
     enum pop_status status;
-    int on;
 
-    if (pop3_check_rest(self) < 0) {
-        return NULL;
-    }
-    on = trace_is_on(self);
-    if (on < 0 || (on > 0 && trace_print("*cmd*", line) < 0)) {
+    if (pop3_check_rest(self) < 0 || trace_command(self, line) < 0) {
         return NULL;
     }
     bytes = encode(self, line);

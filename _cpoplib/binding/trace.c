@@ -1,5 +1,8 @@
 #include "binding/trace.h"
 
+#include "binding/log.h"
+#include "binding/mask.h"
+
 int
 trace_is_on(POP3Object *self)
 {
@@ -64,12 +67,60 @@ trace_print(const char *tag, PyObject *object)
     return result == NULL ? -1 : 0;
 }
 
+/* trace_print(), which steals the object. */
+static int
+print_made(const char *tag, PyObject *object)
+{
+    int failed = object == NULL ? -1 : trace_print(tag, object);
+
+    Py_XDECREF(object);
+    return failed;
+}
+
+/* What poplib has is printed as it is; auth() is not among that. */
+static PyObject *
+shown_command(POP3Object *self, PyObject *line)
+{
+    return self->sasl == SASL_NONE
+               ? Py_NewRef(line)
+               : mask_command(line, self->sasl == SASL_CHALLENGED);
+}
+
 int
-trace_print_verbosely(POP3Object *self, const char *tag, PyObject *object)
+trace_command(POP3Object *self, PyObject *line)
+{
+    int on = trace_is_on(self);
+
+    return on > 0 ? print_made("*cmd*", shown_command(self, line)) : on;
+}
+
+int
+trace_sent(POP3Object *self, PyObject *line)
 {
     int verbose = trace_is_verbose(self);
 
-    return verbose > 0 ? trace_print(tag, object) : verbose;
+    return verbose > 0 ? print_made("*put*", shown_command(self, line))
+                       : verbose;
+}
+
+int
+trace_received(POP3Object *self, const char *tag, PyObject *line)
+{
+    int verbose = trace_is_verbose(self);
+
+    if (verbose <= 0) {
+        return verbose;
+    }
+    return print_made(tag, self->sasl == SASL_NONE ? Py_NewRef(line)
+                                                   : mask_status(line));
+}
+
+int
+trace_status(POP3Object *self, PyObject *line)
+{
+    int failed = trace_received(self, "*resp*", line);
+
+    return failed < 0 ? failed : log_status(self, line);
 }
 
 int

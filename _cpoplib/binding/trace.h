@@ -14,8 +14,17 @@ int trace_is_verbose(POP3Object *self);
 /* print(tag, repr(object)). */
 int trace_print(const char *tag, PyObject *object);
 
-/* The same if self._debugging > 1. */
-int trace_print_verbosely(POP3Object *self, const char *tag, PyObject *object);
+/* The same if self._debugging, for a command; of auth() without secrets. */
+int trace_command(POP3Object *self, PyObject *line);
+
+/* The same if self._debugging > 1, for a line that is about to be sent. */
+int trace_sent(POP3Object *self, PyObject *line);
+
+/* The same if self._debugging > 1, for what was received, bytes or not. */
+int trace_received(POP3Object *self, const char *tag, PyObject *line);
+
+/* trace_received() of a status line, and the log. */
+int trace_status(POP3Object *self, PyObject *line);
 
 /* sys.audit("poplib.connect", self, host, port). */
 int trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port);

@@ -43,7 +43,7 @@ read_message(POP3Object *self, void *sink)
     }
     if (getline_limits(self, &limits) == 0 &&
         stream_read_reply(reader, &limits, sink, &reply) == 0 &&
-        trace_print_verbosely(self, "*resp*", reply.response) == 0) {
+        trace_status(self, reply.response) == 0) {
         if (reply.is_positive) {
             result = Py_NewRef(Py_None);
         }

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "core/scan.h"
+
 static const struct pop_command commands[POP_VERB_COUNT] = {
     [POP_VERB_APOP] = {"APOP", false, false},
     [POP_VERB_CAPA] = {"CAPA", true, true},
@@ -41,6 +43,52 @@ pop_command_check(const char *line, size_t length)
         }
     }
     return POP_OK;
+}
+
+/* Behind so many words from `start` on, and the spaces that follow. */
+static size_t
+skip_words(const char *line, size_t start, size_t end, int words)
+{
+    size_t i = start;
+
+    while (words-- > 0) {
+        while (i < end && line[i] != ' ') {
+            i++;
+        }
+        while (i < end && line[i] == ' ') {
+            i++;
+        }
+    }
+    return i;
+}
+
+/* A command with a secret behind so many words. */
+struct secret {
+    const char *verb;
+    int words;
+};
+
+size_t
+pop_command_shown(const char *line, size_t length)
+{
+    static const struct secret secrets[] = {
+        {"APOP ", 2}, {"AUTH ", 2}, {"PASS ", 1}};
+    size_t start = 0;
+    size_t end = 0;
+    size_t i;
+
+    while (end < length && pop_command_check(line + end, 1) == POP_OK) {
+        end++;
+    }
+    while (start < end && line[start] == ' ') {
+        start++;
+    }
+    for (i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (pop_scan_begins_with(line + start, end - start, secrets[i].verb)) {
+            return skip_words(line, start, end, secrets[i].words);
+        }
+    }
+    return end;
 }
 
 enum pop_status

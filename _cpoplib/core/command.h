@@ -41,9 +41,22 @@ const struct pop_command *pop_command(enum pop_verb verb);
    one in a hundred; this one may be anybody, for it is asked before TLS. */
 #define POP_COMMAND_CAPA_OCTETS ((size_t)64 * 1024)
 
+/* Octets that a line of an AUTH exchange may have, whatever the limit of
+   status lines is (RFC 5034, section 4; the number is that of RFC 4954). */
+#define POP_COMMAND_SASL_OCTETS ((size_t)12288)
+
+/* An AUTH command that is longer, line end included, leaves its initial
+   response out (RFC 5034, section 4; RFC 2449, section 4). */
+#define POP_COMMAND_OCTETS ((size_t)255)
+
 /* POP_CONTROL if the line holds a control character (C0 or DEL): CR or LF in
    an argument would make a second command of it. */
 enum pop_status pop_command_check(const char *line, size_t length);
+
+/* How much of a command line may be shown to anybody: not what is behind PASS,
+   behind the user's name of APOP or the mechanism of AUTH, nor from a control
+   character on. */
+size_t pop_command_shown(const char *line, size_t length);
 
 /* Adds the line and CRLF to the bytes to be sent; all or nothing.
    POP_NO_MEMORY, POP_TOO_LONG. */

@@ -78,9 +78,8 @@ pop_scan_number(const char *bytes, size_t length, size_t *digits)
     return i == 0 ? -1 : number;
 }
 
-/* Whether upper-case text is at the front, in whatever case. */
-static bool
-begins_with(const char *bytes, size_t length, const char *text)
+bool
+pop_scan_begins_with(const char *bytes, size_t length, const char *text)
 {
     size_t i;
 
@@ -112,7 +111,7 @@ pop_scan_code(const char *bytes, size_t length)
     size_t start = sizeof(before) - 1;
     size_t i;
 
-    if (!begins_with(bytes, length, before)) {
+    if (!pop_scan_begins_with(bytes, length, before)) {
         return none;
     }
     for (i = start; i < length; i++) {

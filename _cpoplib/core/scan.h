@@ -53,6 +53,9 @@ bool pop_scan_unstuff(const char *bytes, struct pop_span *text);
    more than POP_NUMBER_DIGITS. */
 long long pop_scan_number(const char *bytes, size_t length, size_t *digits);
 
+/* Whether upper-case text is at the front, in whatever case. */
+bool pop_scan_begins_with(const char *bytes, size_t length, const char *text);
+
 /* The response code of a status line, "IN-USE" of "-ERR [IN-USE] text" (RFC
    2449, section 8), as a span; of length 0 if there is none. */
 struct pop_span pop_scan_code(const char *bytes, size_t length);

@@ -1,0 +1,155 @@
+#include "binding/log.h"
+
+#include "binding/mask.h"
+
+/* logging.DEBUG, which is documented to be this. */
+#define LEVEL_DEBUG 10L
+
+/* --- the logger --------------------------------------------------------- */
+
+/* logging.getLogger("poplib_c"), from this very module; borrowed.  NULL
+   without an exception if that is still being imported. */
+static PyObject *
+get_logger(struct module_state *state, PyObject *logging)
+{
+    PyObject *logger;
+
+    if (state->logging == logging) {
+        return state->logger;
+    }
+    logger = PyObject_CallMethod(logging, "getLogger", "O",
+                                 state->name.package);
+    if (logger == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+        }
+        return NULL;
+    }
+    Py_XSETREF(state->logger, logger);
+    Py_XSETREF(state->logging, Py_NewRef(logging));
+    return logger;
+}
+
+/* The logger, as a new reference, if it takes debug messages; NULL, perhaps
+   with an exception. */
+static PyObject *
+wanted_logger(struct module_state *state)
+{
+    PyObject *logging = PyDict_GetItemWithError(state->modules,
+                                                state->name.logging);
+    PyObject *logger;
+    PyObject *level;
+    PyObject *enabled = NULL;
+    int is = 0;
+
+    if (logging == NULL || logging == Py_None) {
+        return NULL;
+    }
+    Py_INCREF(logging);
+    logger = Py_XNewRef(get_logger(state, logging));
+    Py_DECREF(logging);
+    level = logger == NULL ? NULL : PyLong_FromLong(LEVEL_DEBUG);
+    if (level != NULL) {
+        enabled = PyObject_CallMethodObjArgs(
+            logger, state->name.is_enabled_for, level, NULL);
+    }
+    if (enabled != NULL) {
+        is = PyObject_IsTrue(enabled);
+    }
+    Py_XDECREF(level);
+    Py_XDECREF(enabled);
+    if (is <= 0) {
+        Py_CLEAR(logger);
+    }
+    return logger;
+}
+
+/* --- what it is told ---------------------------------------------------- */
+
+/* Bytes as repr() shows them, so that no line is two in the log; steals. */
+static PyObject *
+printable(PyObject *bytes)
+{
+    PyObject *repr;
+    PyObject *text = NULL;
+
+    if (bytes == NULL) {
+        return NULL;
+    }
+    repr = PyObject_Repr(bytes);
+    Py_DECREF(bytes);
+    if (repr != NULL) {
+        /* Without b'' around them. */
+        text = PyUnicode_Substring(repr, 2, PyUnicode_GET_LENGTH(repr) - 1);
+        Py_DECREF(repr);
+    }
+    return text;
+}
+
+/* logger.debug(format, text); steals the text. */
+static int
+tell(PyObject *logger, const char *format, PyObject *text)
+{
+    PyObject *result = NULL;
+
+    if (text != NULL) {
+        result = PyObject_CallMethod(logger, "debug", "sO", format, text);
+        Py_DECREF(text);
+    }
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+log_begin(POP3Object *self)
+{
+    PyObject *logger = wanted_logger(self->state);
+
+    self->is_logged = logger != NULL;
+    Py_XDECREF(logger);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* The line without its secrets. */
+static PyObject *
+shown_command(POP3Object *self, PyObject *line)
+{
+    bool response = self->is_challenged || self->sasl == SASL_CHALLENGED;
+
+    if (PyBytes_Check(line)) {
+        return printable(mask_command(line, response));
+    }
+    return PyUnicode_FromString("***");
+}
+
+int
+log_command(POP3Object *self, PyObject *line)
+{
+    PyObject *logger = wanted_logger(self->state);
+    int failed = 0;
+
+    self->is_logged = logger != NULL;
+    if (logger == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    failed = tell(logger, "C: %s", shown_command(self, line));
+    self->is_challenged = false;
+    Py_DECREF(logger);
+    return failed;
+}
+
+int
+log_status(POP3Object *self, PyObject *line)
+{
+    PyObject *logger = self->state->logger;
+    int failed;
+
+    if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
+        return 0;
+    }
+    self->is_challenged = mask_is_challenge(line);
+    Py_INCREF(logger);
+    failed = tell(logger, "S: %s", printable(mask_status(line)));
+    Py_DECREF(logger);
+    return failed;
+}

@@ -1,0 +1,24 @@
+/* Lines without their secrets, for whoever may read them: the log, and what is
+   printed of an AUTH exchange. */
+
+#ifndef BINDING_MASK_H
+#define BINDING_MASK_H
+
+#include <stdbool.h>
+
+#include "binding/pycompat.h"
+
+/* A command line, str or bytes, with "***" for what is secret in it; for all
+   of it if it is `response`, an answer to a challenge, unless it is "*", which
+   cancels.  A new reference, or NULL. */
+PyObject *mask_command(PyObject *line, bool response);
+
+/* A line of the server's, bytes with or without its line end, with "***" for a
+   challenge. */
+PyObject *mask_status(PyObject *line);
+
+/* Whether a line of the server's asks for the rest of a command: "+" alone, or
+   with a challenge. */
+bool mask_is_challenge(PyObject *line);
+
+#endif

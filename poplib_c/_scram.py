@@ -1,0 +1,177 @@
+"""SCRAM through the library scramp, of which every version from 1.4.6 on will do.
+
+Versions differ in what they check and escape, and the newest do not run on the oldest Pythons; so
+what matters is done here: names are escaped once, and the server's first message is looked at
+before scramp works on it. Nothing here raises while a password is in a local variable.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import secrets
+from typing import Any
+
+# RFC 5802, section 7: server-first-message, and server-final-message.
+_FIRST = re.compile(r"r=([!-+\--~]+),s=([A-Za-z0-9+/]+=*),i=([1-9][0-9]*)")
+_FINAL = re.compile(r"v=[A-Za-z0-9+/]+=*")
+_REFUSED = re.compile(r"e=[^,]+(,.*)?", re.DOTALL)
+
+# RFC 7677, section 4, has the least; the most is a limit for what a server may have the client do.
+_LEAST_ITERATIONS = 4096
+_MOST_ITERATIONS = 1_000_000
+
+_MALFORMED = "the server's SCRAM message is malformed"
+
+
+def require() -> Any:
+    """Return the module scramp; ImportError tells how to install it."""
+    try:
+        import scramp
+    except ImportError as exc:
+        raise ImportError(
+            "SCRAM needs the library scramp: pip install poplib-c[scram]", name="scramp"
+        ) from exc
+    return scramp
+
+
+def escape(name: str) -> str:
+    """Return *name* as it is written in a message (RFC 5802, section 5.1)."""
+    return name.replace("=", "=3D").replace(",", "=2C")
+
+
+def unescape(name: str) -> str:
+    return name.replace("=2C", ",").replace("=3D", "=")
+
+
+@functools.cache
+def _escapes_names() -> bool:
+    probe = require().ScramClient(["SCRAM-SHA-1"], "=", "-")
+    return "=3D" in probe.get_client_first()
+
+
+class Client:
+    """The client's side of one exchange."""
+
+    def __init__(self, mechanism: str, binding: tuple[str, bytes] | None) -> None:
+        self._mechanism = mechanism
+        self._channel = binding
+        self._nonce = secrets.token_urlsafe(24)
+        self._step = self._take_first
+        self._client: Any = None
+        #: The client's first message.
+        self.first = b""
+        #: The answer to what was taken last; None cancels the exchange.
+        self.answer: bytes | None = None
+        #: Whether the server has proved that it knows the password.
+        self.verified = False
+
+    def begin(self, mechanism: Any) -> str | None:
+        """Make the first message of *mechanism*'s user and password, or return what is wrong."""
+        scramp = require()
+        try:
+            self._client = scramp.ScramClient(
+                [self._mechanism],
+                _prepared(_text(mechanism.user)),
+                _text(mechanism._password),
+                channel_binding=self._channel,
+                c_nonce=self._nonce,
+            )
+            self.first = self._client.get_client_first().encode()
+            # Old versions look at the password when they use it.
+            scramp.core.saslprep(_text(mechanism._password))
+        except UnicodeDecodeError:
+            return "user and password must be UTF-8"
+        except scramp.ScramException as exc:
+            return f"user or password cannot be sent by SCRAM: {exc.args[0]}"
+        return None
+
+    def take(self, challenge: bytes) -> str | None:
+        """Take a message of the server's, or return what is wrong with it."""
+        try:
+            message = challenge.decode()
+        except UnicodeDecodeError:
+            return _MALFORMED
+        try:
+            return self._step(message)
+        except Exception as exc:
+            return f"{_MALFORMED}: {exc}"
+
+    def _take_first(self, message: str) -> str | None:
+        if _REFUSED.fullmatch(message):
+            return self._refused()
+        parts = _FIRST.fullmatch(message)
+        if parts is None:
+            return _MALFORMED
+        nonce, iterations = parts[1], parts[3]
+        if not nonce.startswith(self._nonce) or nonce == self._nonce:
+            return "the server's SCRAM message belongs to another exchange"
+        if len(iterations) > 7 or not _LEAST_ITERATIONS <= int(iterations) <= _MOST_ITERATIONS:
+            return f"the server wants an unreasonable number of iterations: {iterations[:20]}"
+        self._client.set_server_first(message)
+        self.answer = self._client.get_client_final().encode()
+        self._step = self._take_final
+        return None
+
+    def _take_final(self, message: str) -> str | None:
+        if _REFUSED.fullmatch(message):
+            return self._refused()
+        if _FINAL.fullmatch(message) is None:
+            return _MALFORMED
+        try:
+            self._client.set_server_final(message)
+        except Exception:
+            return "the server does not know the password: its signature is wrong"
+        self.verified = True
+        self.answer = b""
+        self._step = self._take_more
+        return None
+
+    def _refused(self) -> str | None:
+        """The server says why it refuses, and -ERR next (RFC 5802, section 7, server-error)."""
+        self.answer = b""
+        self._step = self._take_more
+        return None
+
+    def _take_more(self, message: str) -> str | None:
+        self.answer = None
+        return None
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _prepared(user: str) -> str:
+    """Return *user* as this version of scramp has to be given it."""
+    if _escapes_names():
+        return user
+    return escape(require().core.saslprep(user))
+
+
+def channel_binding(sock: Any) -> tuple[str, bytes]:
+    """Return name and octets of what binds to *sock*'s TLS session; ValueError: nothing does."""
+    version = sock.version()
+    name = "tls-server-end-point" if version == "TLSv1.3" else "tls-unique"
+    data = _end_point(sock) if version == "TLSv1.3" else sock.get_channel_binding(name)
+    if not data:
+        raise ValueError("there is no TLS session to bind SCRAM to")
+    return name, data
+
+
+def _end_point(sock: Any) -> bytes | None:
+    try:
+        data: bytes | None = sock.get_channel_binding("tls-server-end-point")
+    except ValueError:  # The ssl module has no such kind.
+        der = sock.getpeercert(binary_form=True)
+        data = None if der is None else certificate_hash(der)
+    return data
+
+
+def certificate_hash(der: bytes) -> bytes:
+    """Return a certificate's hash as in RFC 5929, section 4.1."""
+    from asn1crypto.x509 import Certificate
+
+    algorithm = Certificate.load(der).hash_algo
+    return hashlib.new("sha256" if algorithm in ("md5", "sha1") else algorithm, der).digest()

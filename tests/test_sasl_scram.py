@@ -1,0 +1,222 @@
+"""SCRAM as objects: the examples of the RFCs, and servers that want to be taken for others."""
+
+import base64
+import pickle
+
+import pytest
+from secret import SECRET, places_of_secret
+
+from poplib_c import _scram, error_proto, sasl
+
+
+class Example:
+    """An exchange as an RFC shows it."""
+
+    def __init__(self, make, nonce, more, salt, proof, signature):
+        self.make = make
+        self.nonce = nonce
+        self.client_first = f"n,,n=user,r={nonce}".encode()
+        self.server_first = f"r={nonce}{more},s={salt},i=4096".encode()
+        self.client_final = f"c=biws,r={nonce}{more},p={proof}".encode()
+        self.server_final = f"v={signature}".encode()
+
+
+EXAMPLES = [
+    # RFC 5802, section 5
+    Example(
+        sasl.ScramSHA1,
+        "fyko+d2lbbFgONRv9qkxdawL",
+        "3rfcNHYJY1ZVvWVs7j",
+        "QSXCR+Q6sek8bf92",
+        "v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+        "rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+    ),
+    # RFC 7677, section 3
+    Example(
+        sasl.ScramSHA256,
+        "rOprNGfwEbeRWgbNEkqO",
+        "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+        "W22ZaJ0SNY7soEsUEjb6gQ==",
+        "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+        "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    ),
+]
+
+
+@pytest.fixture(params=EXAMPLES, ids=["SHA-1", "SHA-256"])
+def example(request, monkeypatch):
+    """An example whose nonce is what the client chooses."""
+    monkeypatch.setattr(_scram.secrets, "token_urlsafe", lambda size: request.param.nonce)
+    return request.param
+
+
+def test_the_examples_of_the_rfcs(example):
+    mechanism = example.make("user", "pencil")
+    for _ in range(2):
+        assert mechanism.initial_response() == example.client_first
+        assert mechanism(example.server_first) == example.client_final
+        assert mechanism(example.server_final) == b""
+        assert mechanism(b"v=") is None
+        mechanism.success()
+
+
+def test_a_server_that_ignores_the_initial_response(example):
+    mechanism = example.make("user", "pencil")
+    assert mechanism.initial_response() == example.client_first
+    assert mechanism(b"") == example.client_first
+    assert mechanism(example.server_first) == example.client_final
+    with pytest.raises(sasl.SASLError):
+        mechanism(b"")
+
+
+def test_nonces_differ():
+    mechanism = sasl.ScramSHA256("user", "pencil")
+    messages = {mechanism.initial_response() for _ in range(10)}
+    assert len(messages) == 10
+    assert all(len(message) > len(b"n,,n=user,r=") + 20 for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("a,b=c", b"a=2Cb=3Dc"),
+        ("=2C", b"=3D2C"),
+        ("Zoë", "Zoë".encode()),
+        ("Zoë".encode(), "Zoë".encode()),
+        # RFC 4013, section 3; and what becomes a comma by NFKC
+        ("I\u00adX", b"IX"),
+        ("\u00aa", b"a"),
+        ("\u2168", b"IX"),
+        ("a\uff0cb", b"a=2Cb"),
+    ],
+)
+def test_names(name, sent):
+    message = sasl.ScramSHA1(name, "pencil").initial_response()
+    assert message.startswith(b"n,,n=" + sent + b",r=")
+    assert _scram.unescape(_scram.escape(str(name))) == str(name)
+
+
+@pytest.mark.parametrize("text", ["\u0007", "\u0627\u0031", "\ue000", "\u0221", b"\xff"])
+def test_what_saslprep_prohibits(text):
+    """RFC 4013, section 3, and the other kinds."""
+    for arguments in ((text, "pencil"), ("user", text)):
+        with pytest.raises(ValueError, match=r"cannot be sent by SCRAM|must be UTF-8"):
+            sasl.ScramSHA256(*arguments).initial_response()
+
+
+def test_passwords_are_prepared(example):
+    """The soft hyphen goes, by SASLprep."""
+    for password in ("pen\u00adcil", b"pencil"):
+        mechanism = example.make("user", password)
+        mechanism.initial_response()
+        assert mechanism(example.server_first) == example.client_final
+
+
+# Servers that are wrong
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (b"", "malformed"),
+        (b"x", "malformed"),
+        (b"\xff", "malformed"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92", "malformed"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=", "malformed"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=-4096", "malformed"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=4096 ", "malformed"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=\xd9\xa4096", "malformed"),
+        (b"r={nonce}+,s=???,i=4096", "malformed"),
+        (b"r={nonce}+,s=Q,i=4096", "malformed"),
+        (b"m=x,r={nonce}+,s=QSXCR+Q6sek8bf92,i=4096", "malformed"),
+        (b"r={nonce}\0,s=QSXCR+Q6sek8bf92,i=4096", "malformed"),
+        (b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", "malformed"),
+        (b"r={nonce},s=QSXCR+Q6sek8bf92,i=4096", "another exchange"),
+        (b"r=another,s=QSXCR+Q6sek8bf92,i=4096", "another exchange"),
+        (b"r=x{nonce},s=QSXCR+Q6sek8bf92,i=4096", "another exchange"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=4095", "iterations: 4095"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=1", "iterations: 1"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=1000001", "iterations: 1000001"),
+        (b"r={nonce}+,s=QSXCR+Q6sek8bf92,i=" + 5000 * b"9", "iterations: 99999999999999999999$"),
+    ],
+)
+def test_a_wrong_first_message(example, message, problem):
+    mechanism = example.make("user", SECRET)
+    mechanism.initial_response()
+    mechanism.initial_response()
+    # An empty challenge is only then one too many.
+    mechanism(b"")
+    with pytest.raises(sasl.SASLError, match=problem) as caught:
+        mechanism(message.replace(b"{nonce}", example.nonce.encode()))
+    assert not places_of_secret(caught.value)
+    with pytest.raises(sasl.SASLError, match="has not proved"):
+        mechanism.success()
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (b"v=" + base64.b64encode(20 * b"x"), "signature is wrong"),
+        (b"v=" + base64.b64encode(32 * b"x"), "signature is wrong"),
+        (b"v=x", "signature is wrong"),
+        (b"v=", "malformed"),
+        (b"", "malformed"),
+        (b"x", "malformed"),
+        (b"\xff", "malformed"),
+    ],
+)
+def test_a_wrong_last_message(example, message, problem):
+    mechanism = example.make("user", SECRET)
+    mechanism.initial_response()
+    mechanism(example.server_first)
+    with pytest.raises(sasl.SASLError, match=problem) as caught:
+        mechanism(message)
+    assert not places_of_secret(caught.value)
+    with pytest.raises(sasl.SASLError, match="has not proved"):
+        mechanism.success()
+
+
+def test_the_proof_for_another_password(example):
+    """What an impostor has from listening to somebody else's exchange."""
+    mechanism = example.make("user", "pencil2")
+    mechanism.initial_response()
+    mechanism(example.server_first)
+    with pytest.raises(sasl.SASLError, match="signature is wrong"):
+        mechanism(example.server_final)
+
+
+def test_success_too_early(example):
+    mechanism = example.make("user", SECRET)
+    steps = [
+        lambda: None,
+        mechanism.initial_response,
+        lambda: mechanism(b""),
+        lambda: mechanism(example.server_first),
+    ]
+    for count in range(1, len(steps) + 1):
+        for step in steps[:count]:
+            step()
+        with pytest.raises(sasl.SASLError, match="has not proved") as caught:
+            mechanism.success()
+        assert not places_of_secret(caught.value)
+
+
+@pytest.mark.parametrize("refusal", [b"e=unknown-user", b"e=invalid-proof,x=y", b"e=no\nreason"])
+def test_a_refusal_is_acknowledged(example, refusal):
+    """-ERR is to follow; +OK would be an impostor's."""
+    for first in (True, False):
+        mechanism = example.make("user", "pencil")
+        mechanism.initial_response()
+        if not first:
+            mechanism(example.server_first)
+        assert mechanism(refusal) == b""
+        assert mechanism(example.server_final) is None
+        with pytest.raises(sasl.SASLError, match="has not proved"):
+            mechanism.success()
+
+
+def test_the_error():
+    error = sasl.SASLError("malformed")
+    assert isinstance(error, error_proto)
+    assert type(pickle.loads(pickle.dumps(error))) is sasl.SASLError
+    assert str(error) == "malformed"

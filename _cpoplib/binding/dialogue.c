@@ -77,9 +77,9 @@ dialogue_explain_failure(const ReaderObject *reader)
     }
 }
 
-PyObject *
-dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
-                  ReaderObject *source, dialogue_get get, void *context)
+static PyObject *
+exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
+         ReaderObject *source, dialogue_get get, void *context)
 {
     ReaderObject *reader;
     PyObject *reply = NULL;
@@ -107,6 +107,16 @@ dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
     return reply;
 }
 
+PyObject *
+dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
+                  ReaderObject *source, dialogue_get get, void *context)
+{
+    if (pop3_check_idle(self) < 0) {
+        return NULL;
+    }
+    return exchange(self, line, phase, source, get, context);
+}
+
 static PyObject *
 get_short(POP3Object *self, void *Py_UNUSED(context))
 {
@@ -117,6 +127,12 @@ static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
     return dialogue_exchange(self, line, PHASE_STATUS, NULL, get_short, NULL);
+}
+
+PyObject *
+dialogue_respond(POP3Object *self, PyObject *line)
+{
+    return exchange(self, line, PHASE_STATUS, NULL, get_short, NULL);
 }
 
 static PyObject *

@@ -25,6 +25,11 @@ PyObject *dialogue_exchange(POP3Object *self, PyObject *line,
                             enum pop3_phase phase, ReaderObject *source,
                             dialogue_get get, void *context);
 
+/* Sends an answer to a challenge, str, and reads what the server says to that,
+   by self._putcmd() and self._getresp(): the rest of a command, where no other
+   one can begin.  The connection lock is held. */
+PyObject *dialogue_respond(POP3Object *self, PyObject *line);
+
 /* What sending or reading raises if close() in another thread has come before
    it is none of what a connection raises that was closed long ago: then the
    pending exception becomes another one.  The Reader, or NULL, was open

@@ -343,7 +343,7 @@ turn(ManyObject *self)
     int on = 0;
     int failed = 0;
 
-    if (pop3_check_rest(self->client) < 0) {
+    if (pop3_check_idle(self->client) < 0) {
         return -1;
     }
     if (self->due != NULL || PyList_GET_SIZE(self->pulled) > 0) {

@@ -12,6 +12,7 @@
 #include "binding/readahead.h"
 #include "binding/reader.h"
 #include "binding/replies.h"
+#include "binding/sasl.h"
 #include "binding/session.h"
 #include "binding/stls.h"
 #include "binding/tlssocket.h"
@@ -215,14 +216,26 @@ pop3_unlock(POP3Object *self)
     io_lock_release(&self->lock);
 }
 
+static int
+check(POP3Object *self, bool is_fine)
+{
+    if (!is_fine) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
+    }
+    return is_fine ? 0 : -1;
+}
+
 int
 pop3_check_rest(POP3Object *self)
 {
-    if (self->phase == PHASE_REST) {
-        return 0;
-    }
-    PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-    return -1;
+    return check(self, self->phase == PHASE_REST);
+}
+
+int
+pop3_check_idle(POP3Object *self)
+{
+    return check(self,
+                 self->phase == PHASE_REST && self->sasl != SASL_CHALLENGED);
 }
 
 /* --- type --------------------------------------------------------------- */
@@ -370,7 +383,7 @@ pop3_new_type(struct module_state *state, PyObject *module)
     PyMethodDef *const tables[] = {
         lifecycle_methods, options_methods,  replies_methods, dialogue_methods,
         commands_methods,  listings_methods, whole_methods,   bulk_methods,
-        session_methods,   auth_methods,     stls_methods,
+        session_methods,   auth_methods,     sasl_methods,    stls_methods,
     };
     PyTypeObject *type;
     size_t i;

@@ -1,0 +1,171 @@
+"""What is said in auth(), login() and login_oauth2() is shown to nobody but the server."""
+
+import base64
+import logging
+import sys
+
+import pytest
+from scripted import C, S
+from secret import SECRET, places_of_secret
+
+from poplib_c import error_proto
+
+from .auth import b64, talk
+from .support import WAYS
+
+EXCHANGE = [
+    C(f"AUTH X-TEST {b64(b'first ' + SECRET.encode())}"),
+    S("+ " + b64(b"challenge")),
+    C(b64(SECRET.encode())),
+    S("+ "),
+    C(""),
+    S("+OK in"),
+]
+
+LEVEL_1 = """\
+*cmd* 'AUTH X-TEST ***'
+*cmd* '***'
+*cmd* ''
+"""
+
+LEVEL_2 = r"""
+*cmd* 'AUTH X-TEST ***'
+*put* b'AUTH X-TEST ***'
+*get* b'+ ***\r\n'
+*resp* b'+ ***'
+*cmd* '***'
+*put* b'***'
+*get* b'+ \r\n'
+*resp* b'+ '
+*cmd* ''
+*put* b''
+*get* b'+OK in\r\n'
+*resp* b'+OK in'
+"""[1:]
+
+
+def authenticate(client):
+    answers = {b"challenge": SECRET, b"": b""}
+    return client.auth("X-TEST", answers.__getitem__, "first " + SECRET)
+
+
+@pytest.mark.row("The auth method")
+@pytest.mark.parametrize("cls", WAYS)
+@pytest.mark.parametrize("level, printed", [(1, LEVEL_1), (2, LEVEL_2)])
+def test_debug_output(capsys, cls, level, printed):
+    with talk(*EXCHANGE, cls=cls) as client:
+        client.set_debuglevel(level)
+        authenticate(client)
+        client.set_debuglevel(0)
+    assert capsys.readouterr().out == printed
+
+
+def test_what_is_printed_of_a_cancelled_exchange(capsys):
+    with talk(C("AUTH X"), S("+ "), C("*"), S("-ERR no")) as client:
+        client.set_debuglevel(1)
+        with pytest.raises(error_proto):
+            client.auth("X", lambda challenge: None)
+        client.set_debuglevel(0)
+    assert capsys.readouterr().out == "*cmd* 'AUTH X'\n*cmd* '*'\n"
+
+
+def test_by_hand_it_is_printed_as_ever(capsys):
+    with talk(C("AUTH PLAIN c2VjcmV0"), S("+OK")) as client:
+        client.set_debuglevel(1)
+        client._shortcmd("AUTH PLAIN c2VjcmV0")
+        client.set_debuglevel(0)
+    assert capsys.readouterr().out == "*cmd* 'AUTH PLAIN c2VjcmV0'\n"
+
+
+@pytest.mark.parametrize("cls", WAYS)
+def test_the_log(caplog, cls):
+    caplog.set_level(logging.DEBUG, "poplib_c")
+    with talk(*EXCHANGE, cls=cls) as client:
+        authenticate(client)
+    assert caplog.messages[1:-2] == [
+        *("C: AUTH X-TEST ***", "S: + ***"),
+        *("C: ***", "S: + "),
+        *("C: ", "S: +OK in"),
+    ]
+
+
+def test_an_exchange_that_is_logged_from_its_middle_on(caplog):
+    def answer(challenge):
+        caplog.set_level(logging.DEBUG, "poplib_c")
+        return SECRET
+
+    with talk(C("AUTH X"), S("+ "), C(b64(SECRET.encode())), S("+OK")) as client:
+        client.auth("X", answer)
+    assert caplog.messages[:2] == ["C: ***", "S: +OK"]
+
+
+@pytest.mark.row("The auth method")
+def test_audit_events_have_the_lines_as_they_are_sent():
+    """As those of PASS have: an audit hook is to see what goes out."""
+    events = []
+    wanted = [True]
+
+    def hook(event, arguments):
+        if wanted and event == "poplib.putline":
+            events.append(arguments[1])
+
+    sys.addaudithook(hook)
+    try:
+        with talk(C("AUTH X"), S("+ "), C("c2VjcmV0"), S("+OK"), in_step=False) as client:
+            client.auth("X", lambda challenge: "secret")
+    finally:
+        wanted.clear()
+    assert events == [b"AUTH X", b"c2VjcmV0"]
+
+
+# --- exceptions -----------------------------------------------------------------------------
+
+
+def raised(function, *arguments, **options):
+    """What it raises, without the frames of whoever calls it."""
+    try:
+        function(*arguments, **options)
+    except BaseException as error:
+        return error.with_traceback(error.__traceback__.tb_next)
+    return pytest.fail("nothing was raised")
+
+
+def check(error):
+    assert places_of_secret(error) == []
+    encoded = base64.b64encode(SECRET.encode()).decode().rstrip("=")
+    assert encoded not in repr(error)
+
+
+@pytest.mark.parametrize(
+    "reply", ["-ERR [AUTH] no", "-ERR", "+ !!!", "+ERR", "+ " + 13000 * "A", "+OK", "+ AAAA"]
+)
+def test_of_auth(reply):
+    steps = [C("AUTH X"), S("+ "), C(b64(SECRET.encode())), S(reply)]
+    answers = [SECRET, None]
+    if reply[:2] in ("+ ", "+E") and len(reply) < 100:
+        steps += [C("*"), S("-ERR cancelled")]
+    with talk(*steps, in_step=False) as client:
+        if reply == "+OK":
+            client.auth("X", lambda challenge: answers.pop(0))
+        else:
+            check(raised(client.auth, "X", lambda challenge: answers.pop(0)))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("X", None, SECRET + "\xe9"),
+        ("X", SECRET, None),
+        ("X", None, [SECRET]),
+        ("X\n", None, SECRET),
+    ],
+)
+def test_of_arguments(arguments):
+    with talk() as client:
+        check(raised(client.auth, *arguments))
+
+
+@pytest.mark.parametrize("answer", [SECRET + "\xe9", [SECRET]])
+def test_of_answers(answer):
+    with talk(C("AUTH X"), S("+ "), C("*"), S("-ERR")) as client:
+        check(raised(client.auth, "X", lambda challenge: answer))

@@ -75,6 +75,14 @@ class Channel:
     def encrypted(self) -> bool:
         return self._tls is not None
 
+    def client_names(self) -> list[bytes]:
+        """Whom the client's certificate is for, if it has shown one that was verified."""
+        return [] if self._tls is None else self._tls.client_names()
+
+    def binding(self, kind: str) -> bytes | None:
+        """What is bound to that is called *kind* (RFC 5929); None: nothing is."""
+        return None if self._tls is None else self._tls.binding(kind)
+
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands; from here on everything goes over TLS. OSError, EOFError: it failed.
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
+from poplib_c._auth import Accounts, authenticate, offered
 from poplib_c._channel import Channel
 from poplib_c._maildrop import Maildrop, Refusal, StoredMessage
 
@@ -68,14 +69,15 @@ class Session:
         self,
         channel: Channel,
         maildrop: Maildrop,
-        users: dict[bytes, bytes] | None,
+        accounts: Accounts,
         commands: list[bytes],
         tls: ssl.SSLContext | None,
         stls: ssl.SSLContext | None,
     ) -> None:
         self._channel = channel
         self._maildrop = maildrop
-        self._users = users
+        self._accounts = accounts
+        self._users = accounts.users
         self._commands = commands
         self._tls = tls
         self._stls = stls
@@ -158,9 +160,11 @@ class Session:
     @_command(b"CAPA", _State.AUTHORIZATION | _State.TRANSACTION)
     def _capa(self) -> bytes:
         stls = self._stls is not None and self._state is _State.AUTHORIZATION
+        mechanisms = offered(self._accounts, self._channel)
         return _ok_lines(
             "capability list follows",
             b"TOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\n"
+            + (b"SASL %b\r\n" % b" ".join(mechanisms) if mechanisms else b"")
             + (b"STLS\r\n" if stls else b"")
             + b"IMPLEMENTATION poplib_c\r\n",
         )
@@ -173,6 +177,18 @@ class Session:
         self._channel.write(_ok("begin TLS negotiation"))
         self._channel.start_tls(context)
         return b""  # The handshake is followed by the client's next command (RFC 2595, section 4).
+
+    @_command(b"AUTH", _State.AUTHORIZATION, rb"(?:([^ ]+)(?: ([^ ]+))?)?")
+    def _auth(self, mechanism: bytes | None, initial: bytes | None) -> bytes:
+        if mechanism is None:
+            names = offered(self._accounts, self._channel)
+            return _ok_lines("mechanisms follow", b"".join(b"%b\r\n" % name for name in names))
+        if initial is not None and self._accounts.two_step:
+            self._ended = True
+            raise Refusal("Protocol error. Connection is closed.")
+        name = mechanism.upper()
+        authenticate(self._accounts, self._channel, name, initial, self._commands)
+        return self._enter()
 
     @_command(b"UTF8", _State.AUTHORIZATION)
     def _utf8(self) -> bytes:

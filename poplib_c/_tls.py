@@ -10,6 +10,8 @@ import socket
 import ssl
 from typing import Any, Callable
 
+from poplib_c._scram import certificate_hash
+
 # Seconds that close_notify may take to fit into the system's buffer.
 _NOTIFY_WAIT = 1.0
 
@@ -24,6 +26,7 @@ class TLSStream:
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         self._sock = sock
+        self._context = context
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -47,6 +50,23 @@ class TLSStream:
         with contextlib.suppress(OSError):
             self._attempt(self._tls.unwrap)
 
+    def client_names(self) -> list[bytes]:
+        """The names in the certificate that the client has shown, if the context verifies it."""
+        certificate: dict[str, Any] = self._tls.getpeercert() or {}
+        names = [value for _, value in certificate.get("subjectAltName", ())]
+        subject = (pair for part in certificate.get("subject", ()) for pair in part)
+        names += [value for name, value in subject if name == "commonName"]
+        return [name.encode() for name in names]
+
+    def binding(self, kind: str) -> bytes | None:
+        """The channel binding ``tls-unique`` (before TLS 1.3) or ``tls-server-end-point``."""
+        if kind == "tls-unique" and self._tls.version() != "TLSv1.3":
+            return self._tls.get_channel_binding(kind)
+        if kind == "tls-server-end-point":
+            certificate = _certificate_of(self._context)
+            return None if certificate is None else certificate_hash(certificate)
+        return None
+
     def _drive(self, operation: Callable[..., Any], *args: Any) -> Any:
         while True:
             try:
@@ -64,6 +84,25 @@ class TLSStream:
         finally:
             if self._outgoing.pending:
                 self._sock.sendall(self._outgoing.read())
+
+
+def _certificate_of(context: ssl.SSLContext) -> bytes | None:
+    """The certificate that a server's context shows, found by asking it for one.
+
+    None: it shows that only to clients with a certificate of their own.
+    """
+    asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asking.check_hostname = False
+    asking.verify_mode = ssl.CERT_NONE
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(to_client, to_server)
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server) * 3:
+        with contextlib.suppress(ssl.SSLError):
+            end.do_handshake()
+    with contextlib.suppress(ValueError):  # The handshake is not over.
+        return client.getpeercert(binary_form=True)
+    return None
 
 
 def require_server_context(name: str, context: object) -> None:

@@ -20,10 +20,13 @@ is an ssl.SSLContext with a certificate, which the package trustme makes for tes
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
 
+POP3Server(tokens={"alice": token}) takes OAuth 2.0 access tokens; server.tokens["alice"] = another
+makes the first one a bad one.
+
 It speaks RFC 1939 (USER, PASS, APOP, STAT, LIST, UIDL, RETR, TOP, DELE, RSET, NOOP, QUIT),
-RFC 2449 (CAPA, PIPELINING, RESP-CODES), RFC 2595 (STLS), RFC 8314 (POP3S) and the UTF8
-command of RFC 6856. It is made for loopback: it keeps whole messages in memory and trusts whoever
-connects to be a test.
+RFC 2449 (CAPA, PIPELINING, RESP-CODES), RFC 2595 (STLS), RFC 5034 (AUTH), RFC 8314 (POP3S) and
+the UTF8 command of RFC 6856. It is made for loopback: it keeps whole messages in memory and trusts
+whoever connects to be a test.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from email.message import Message
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from poplib_c._auth import accounts
 from poplib_c._channel import Channel
 from poplib_c._maildrop import Maildrop
 from poplib_c._session import Session
@@ -68,6 +72,19 @@ class POP3Server:
 
     *users* maps names to passwords, both str; None lets everybody in with any password.
 
+    *tokens* maps names to OAuth 2.0 access tokens, both str; it is looked at when a client shows
+    one, and nobody is let in by a token otherwise.
+
+    *mechanisms* names what the AUTH command knows: ``PLAIN``, ``LOGIN``, ``CRAM-MD5``,
+    ``XOAUTH2``, ``OAUTHBEARER``, ``EXTERNAL`` (by the client's certificate, which *tls* or *stls*
+    has to verify), ``ANONYMOUS``, ``SCRAM-SHA-1``, ``SCRAM-SHA-256``, and these two with
+    ``-PLUS``, which are offered over TLS. SCRAM needs *users* and the library scramp. None means
+    the first three, and if there are *tokens* the two after them. Passwords are compared as
+    octets.
+
+    *two_step*, if true, refuses an AUTH command that has an initial response and closes the
+    connection, as Microsoft 365 does: the client has to wait for the challenge.
+
     *host* is the name or address to listen on, IPv4 or IPv6 (``"::1"``), and *port* the port;
     0 lets the system choose one, which ``port`` then tells.
 
@@ -78,7 +95,8 @@ class POP3Server:
     TLS from the first octet on, with *stls* a client may ask for it by STLS before it logs in.
 
     Raises TypeError if a message or a context is of another type, ValueError if *timeout* isn't
-    positive, a context is for clients, or both contexts are given.
+    positive, a context is for clients, both contexts are given, or a mechanism is not known or
+    lacks its users or tokens; ImportError if it needs scramp and that isn't installed.
 
     Unique-ids come from the messages' content: they are the same in every run, and equal
     messages' differ.
@@ -91,8 +109,11 @@ class POP3Server:
         The messages left in the maildrop, as a list of bytes: each the octets that RETR
         transmits, so with CRLF line ends, and as many as LIST says.
     ``commands``
-        The command lines received, as a list of bytes without line ends, in order of arrival
-        over all connections. Passwords are in there as they came. May be cleared at any time.
+        The command lines received, and the responses to challenges, as a list of bytes without
+        line ends, in order of arrival over all connections. Passwords and tokens are in there as
+        they came. May be cleared at any time.
+    ``tokens``
+        The mapping *tokens*, a dict of its own, which may be changed at any time.
     """
 
     def __init__(
@@ -100,6 +121,9 @@ class POP3Server:
         messages: Iterable[bytes | str | Message] | mailbox.Mailbox[Any] = (),
         *,
         users: Mapping[str, str] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        mechanisms: Iterable[str] | None = None,
+        two_step: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
@@ -113,7 +137,13 @@ class POP3Server:
         self.port = port
         self.commands: list[bytes] = []
         self._maildrop = Maildrop(messages)
-        self._users = None if users is None else _encoded(users)
+        self.tokens: dict[str, str] = dict(tokens or {})
+        self._accounts = accounts(
+            users=None if users is None else _encoded(users),
+            tokens=None if tokens is None else self.tokens,
+            mechanisms=mechanisms,
+            two_step=two_step,
+        )
         self._timeout = timeout
         self._tls = tls
         self._stls = stls
@@ -224,7 +254,7 @@ class POP3Server:
         sock.settimeout(self._timeout)
         channel = Channel(sock)
         session = Session(
-            channel, self._maildrop, self._users, self.commands, self._tls, self._stls
+            channel, self._maildrop, self._accounts, self.commands, self._tls, self._stls
         )
         thread = threading.Thread(
             target=session.run, name=f"POP3Server-{self.port}-connection", daemon=True

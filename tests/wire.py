@@ -1,5 +1,6 @@
 """Clients for the test server that owe nothing to this project, and messages for it."""
 
+import base64
 import contextlib
 import functools
 import poplib
@@ -51,6 +52,26 @@ class Wire:
     def login(self):
         assert self.ask(b"USER alice").startswith(b"+OK")
         return self.ask(b"PASS secret")
+
+    def authenticate(self, mechanism, initial=True):
+        """AUTH by an object of poplib_c.sasl, in one line if it has an *initial* response.
+
+        Return the last reply.
+        """
+        first = mechanism.initial_response()
+        command = b"AUTH " + mechanism.name.encode()
+        if initial and first is not None:
+            reply = self.ask(command + b" " + (base64.b64encode(first) or b"="))
+        else:
+            reply = self.ask(command)
+            if first is not None and reply == b"+ \r\n":
+                reply = self.ask(base64.b64encode(first))
+        while reply.startswith(b"+ "):
+            answer = mechanism(base64.b64decode(reply[2:]))
+            reply = self.ask(b"*" if answer is None else base64.b64encode(answer))
+        if reply.startswith(b"+OK") and hasattr(mechanism, "success"):
+            mechanism.success()
+        return reply
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
 #include "binding/listings.h"
+#include "binding/login.h"
 #include "binding/options.h"
 #include "binding/readahead.h"
 #include "binding/reader.h"
@@ -383,7 +384,8 @@ pop3_new_type(struct module_state *state, PyObject *module)
     PyMethodDef *const tables[] = {
         lifecycle_methods, options_methods,  replies_methods, dialogue_methods,
         commands_methods,  listings_methods, whole_methods,   bulk_methods,
-        session_methods,   auth_methods,     sasl_methods,    stls_methods,
+        session_methods,   auth_methods,     sasl_methods,    login_methods,
+        stls_methods,
     };
     PyTypeObject *type;
     size_t i;

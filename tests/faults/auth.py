@@ -1,13 +1,15 @@
-"""What the tests of auth() share."""
+"""What the tests of auth() and of the login methods share."""
 
 import base64
 import contextlib
+import socket
 
 from scripted import C, S, play
+from secret import SECRET
 
 from poplib_c import POP3
 
-from .support import TIMEOUT
+from .support import TIMEOUT, ByMethods
 
 
 def b64(text):
@@ -49,3 +51,36 @@ def talk(*steps, cls=POP3, in_step=True):
         yield client
         if in_step:
             assert client.noop() == b"+OK still here"
+
+
+PLAIN = "AUTH PLAIN " + b64(b"\0alice\0" + SECRET.encode())
+
+
+class Elsewhere(socket.socket):
+    """A socket whose peer is on another machine, as far as it says."""
+
+    peer = ("192.0.2.1", 110)
+
+    def getpeername(self):
+        return self.peer
+
+
+class Remote(ByMethods):
+    sock_class = Elsewhere
+
+
+def capa(*lines):
+    return C("CAPA"), S("+OK", *lines, ".")
+
+
+def login(client, **options):
+    """Log in with the secret."""
+    return client.login("alice", SECRET, **options)
+
+
+def used(server):
+    """The last command that begins a login."""
+    verbs = (b"AUTH ", b"APOP ", b"USER ")
+    commands = [line for line in server.commands if line.upper().startswith(verbs)]
+    words = commands[-1].decode().split()
+    return words[1] if words[0] == "AUTH" else words[0]

@@ -96,6 +96,7 @@ def test_the_server_does_not_answer_it(answer):
         lambda client: client._putline(b"NOOP"),
         lambda client: list(client.dele_many([1])),
         lambda client: client.retr_bytes(1),
+        lambda client: client.login("alice", "secret"),
         POP3.stls,
     ],
 )

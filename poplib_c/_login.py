@@ -1,0 +1,401 @@
+"""By which means login() and login_oauth2() log in, and when they stop trying.
+
+Both are called by the methods of POP3, which hold the connection for as long.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable, Protocol
+
+from poplib_c import POP3, TLSSocket, error_proto
+
+#: From the best on.
+MEANS = (
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "CRAM-MD5",
+    "APOP",
+    "PLAIN",
+    "LOGIN",
+    "USER",
+)
+
+#: From the best on.
+MEANS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
+
+#: These show the password to whoever reads the connection.
+_SHOWING = frozenset({"PLAIN", "LOGIN", "USER"})
+
+_CONTROLS = frozenset([*range(32), 127])
+_NO_CAPA = "-ERR CAPA not supported by server"
+_LONGEST_COMMAND = 255
+
+_Capabilities = dict[str, list[str]]
+
+
+class Secret:
+    """A password or token, or a callable that returns a token; not shown by repr().
+
+    Tracebacks keep local variables: a function here has this in one, and calls it where the secret
+    itself is wanted.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    @property
+    def renewable(self) -> bool:
+        return callable(self._value)
+
+    @property
+    def kind(self) -> type:
+        return type(self._value)
+
+    def __call__(self) -> Any:
+        return self._value() if callable(self._value) else self._value
+
+
+class _Mechanism(Protocol):
+    name: str
+
+    def initial_response(self) -> bytes | None: ...
+
+    def __call__(self, challenge: bytes) -> bytes | None: ...
+
+
+def login(
+    client: POP3,
+    user: str,
+    secret: Secret,
+    mechanisms: Iterable[str] | None = None,
+    allow_insecure: bool = False,
+) -> bytes:
+    """Try what both sides have, from the best on, until the password was sent in any form.
+
+    What was refused before that, without a response code, is not supported, whatever the server's
+    list says; then the next may be tried. With a response code, or after that, a weaker mechanism
+    would be a second guess at the password, or what an attacker wants.
+    """
+    names = _chosen(mechanisms, MEANS)
+    if not isinstance(user, str) or secret.kind is not str:
+        raise TypeError("user and password must be str")
+    capabilities = _capabilities(client)
+    may_show = allow_insecure or _is_private(client.sock)
+    withheld = []
+    refusal = None
+    for name in names:
+        if not _is_possible(client, name, capabilities):
+            continue
+        if name in _SHOWING and not may_show:
+            withheld.append(name)
+            continue
+        attempt = _Attempt(client, name)
+        try:
+            return attempt.run(user, secret)
+        except error_proto as exc:
+            if attempt.is_over(exc):
+                raise
+            refusal = exc
+    if refusal is not None and not withheld:
+        raise refusal
+    raise error_proto(_why(withheld, capabilities)) from refusal
+
+
+def login_oauth2(
+    client: POP3,
+    user: str,
+    secret: Secret,
+    mechanisms: Iterable[str] | None = None,
+    allow_insecure: bool = False,
+) -> bytes:
+    """Send the token; if it is refused, and there is a callable to ask for another, that once."""
+    names = _chosen(mechanisms, MEANS_OAUTH2)
+    if not (allow_insecure or _is_private(client.sock)):
+        raise error_proto(_insecure("the token"))
+    capabilities = _capabilities(client)
+    if capabilities is None:
+        names = names[-1:]
+    names = [name for name in names if _is_listed(name, capabilities)]
+    if not names:
+        raise error_proto(_why([], capabilities))
+    try:
+        return _send_token(client, names[0], user, secret)
+    except error_proto as exc:
+        if not secret.renewable or not _is_about_token(exc):
+            raise
+    return _send_token(client, names[0], user, secret)
+
+
+# --- what is possible -------------------------------------------------------------------
+
+
+def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the names in the order to try them in; ValueError: not one of *known*."""
+    if mechanisms is None:
+        return [*known]
+    if isinstance(mechanisms, str):
+        raise TypeError("mechanisms must be an iterable of names, not a single one")
+    names = [name.upper() for name in mechanisms]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown mechanism {name!r}; there are {', '.join(known)}")
+    return names
+
+
+def _capabilities(client: POP3) -> _Capabilities | None:
+    """Return what CAPA says; None if the server has no such command."""
+    try:
+        capabilities = client.capa()
+    except error_proto as exc:
+        if exc.args[0] == _NO_CAPA or exc.response is not None:
+            return None
+        raise
+    return {name.upper(): arguments for name, arguments in capabilities.items()}
+
+
+def _is_listed(name: str, capabilities: _Capabilities | None) -> bool:
+    """Whether the server has the SASL mechanism, or has no list of them."""
+    return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
+
+
+def _is_possible(client: POP3, name: str, capabilities: _Capabilities | None) -> bool:
+    if name == "APOP":
+        return _has_message_id(client)
+    if name == "USER":
+        return not capabilities or "USER" in capabilities or "SASL" not in capabilities
+    # Without a list, one guess at a mechanism would be a refused command each.
+    if capabilities is None or not _is_listed(name, capabilities):
+        return False
+    if name.endswith("-PLUS"):
+        return _has_scramp() and _can_bind(client.sock)
+    return _has_scramp() if name.startswith("SCRAM-") else True
+
+
+def _has_message_id(client: POP3) -> bool:
+    """Whether the greeting's time stamp is an RFC 822 msg-id.
+
+    A server that sends something else may be computing the password from digests of chosen texts
+    (CVE-2007-1558).
+    """
+    match = client.timestamp.match(client.welcome)
+    if match is None:
+        return False
+    stamp = match.group(1)[1:-1]
+    local, _, domain = stamp.partition(b"@")
+    visible = all(0x20 < octet < 0x7F and octet not in b"<>" for octet in stamp)
+    return visible and bool(local) and bool(domain) and b"@" not in domain
+
+
+def _has_scramp() -> bool:
+    try:
+        import scramp  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _can_bind(sock: Any) -> bool:
+    from poplib_c import _scram
+
+    try:
+        _scram.channel_binding(sock)
+    except Exception:
+        return False
+    return True
+
+
+# --- who can listen ---------------------------------------------------------------------
+
+
+def _is_private(sock: Any) -> bool:
+    return _is_encrypted(sock) or _is_local(sock)
+
+
+def _is_encrypted(sock: Any) -> bool:
+    """Whether *sock* is known to be in TLS; verified or not, as the program has chosen."""
+    ssl = sys.modules.get("ssl")
+    kinds: tuple[type, ...] = (TLSSocket,) if ssl is None else (TLSSocket, ssl.SSLSocket)
+    return isinstance(sock, kinds) and sock.version() is not None
+
+
+def _is_local(sock: Any) -> bool:
+    """Whether the peer is this machine: by a loopback address or a Unix socket.
+
+    A proxy may be here while the server behind it is not: PySocks says so.
+    """
+    import ipaddress
+    import socket
+
+    if getattr(sock, "proxy_peername", None) is not None:
+        return False
+    try:
+        if sock.family == getattr(socket, "AF_UNIX", None):
+            return True
+        address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
+    except (AttributeError, IndexError, OSError, TypeError, ValueError):
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _insecure(what: str) -> str:
+    return (
+        f"-ERR the connection is not encrypted and would show {what}: "
+        "use POP3_SSL, or stls() first, or allow_insecure=True"
+    )
+
+
+def _why(withheld: Sequence[str], capabilities: _Capabilities | None) -> str:
+    """Say why nothing is left to try, and what can be done."""
+    if withheld:
+        return _insecure(f"the password to {', '.join(withheld)}")
+    if capabilities is None:
+        return "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP"
+    offered = ", ".join(capabilities.get("SASL", [])) or "none"
+    return (
+        f"-ERR no means to log in that both sides have: the server's mechanisms are {offered}; "
+        "SCRAM needs the library scramp, others a token or mechanisms=None"
+    )
+
+
+# --- one attempt ------------------------------------------------------------------------
+
+
+class _Attempt:
+    """One of the means, and how far it has come."""
+
+    def __init__(self, client: POP3, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._is_sent = False
+
+    def run(self, user: str, secret: Secret) -> bytes:
+        if self._name == "APOP":
+            self._check_command(user, secret)
+            self._is_sent = True
+            return self._client.apop(user, secret())
+        if self._name == "USER":
+            self._check_command(user, secret)
+            self._client.user(user)
+            self._is_sent = True
+            return self._client.pass_(secret())
+        return self._client.auth(_Watched(self._mechanism(user, secret), self._note))
+
+    def is_over(self, error: error_proto) -> bool:
+        """Whether nothing else may be tried after this refusal."""
+        return self._is_sent or error.response is None or error.code is not None
+
+    def _note(self, is_first: bool) -> None:
+        """Something was sent. What begins SCRAM has no secret."""
+        if not is_first or not self._name.startswith("SCRAM-"):
+            self._is_sent = True
+
+    def _check_command(self, user: str, secret: Secret) -> None:
+        """Raise ValueError for what can't be in a command line."""
+        for what, value in (("user", Secret(user)), ("password", secret)):
+            if not _fits(value, self._client.encoding):
+                raise ValueError(f"{what} has characters that {self._name} can't send")
+
+    def _mechanism(self, user: str, secret: Secret) -> _Mechanism:
+        from poplib_c import sasl
+
+        classes: dict[str, Callable[..., _Mechanism]] = {
+            "SCRAM-SHA-256-PLUS": sasl.ScramSHA256Plus,
+            "SCRAM-SHA-1-PLUS": sasl.ScramSHA1Plus,
+            "SCRAM-SHA-256": sasl.ScramSHA256,
+            "SCRAM-SHA-1": sasl.ScramSHA1,
+            "CRAM-MD5": sasl.CramMD5,
+            "PLAIN": sasl.Plain,
+            "LOGIN": sasl.Login,
+        }
+        if self._name.endswith("-PLUS"):
+            return classes[self._name](user, secret(), self._client.sock)
+        return classes[self._name](user, secret())
+
+
+def _fits(value: Secret, encoding: str) -> bool:
+    try:
+        return _CONTROLS.isdisjoint(value().encode(encoding))
+    except UnicodeError:
+        return False
+
+
+class _Watched:
+    """A mechanism whose responses are noted, not kept."""
+
+    def __init__(self, mechanism: _Mechanism, note: Callable[[bool], None]) -> None:
+        self.name = mechanism.name
+        self._mechanism = mechanism
+        self._note = note
+
+    def initial_response(self) -> bytes | None:
+        response = self._mechanism.initial_response()
+        if response is not None:
+            self._note(True)
+        return response
+
+    def __call__(self, challenge: bytes) -> bytes | None:
+        response = self._mechanism(challenge)
+        if response is not None:
+            self._note(False)
+        return response
+
+    def success(self) -> None:
+        success = getattr(self._mechanism, "success", None)
+        if success is not None:
+            success()
+
+
+# --- tokens -----------------------------------------------------------------------------
+
+
+def _send_token(client: POP3, name: str, user: str, secret: Secret) -> bytes:
+    """Log in by one token. What the server says of it is the cause of its refusal."""
+    from poplib_c import sasl
+
+    mechanism: sasl.OAuthBearer | sasl.XOAuth2
+    if name == "OAUTHBEARER":
+        mechanism = sasl.OAuthBearer(user, secret(), host=client.host, port=client.port)
+    else:
+        mechanism = sasl.XOAuth2(user, secret())
+    try:
+        return _in_both_forms(client, mechanism)
+    except error_proto as exc:
+        if mechanism.error is not None:
+            raise exc from sasl.OAuthError(mechanism.error)
+        raise
+
+
+def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
+    """Send the token along with the command; or, if the server refuses that form, behind it."""
+    responses: list[bool] = []
+    try:
+        return client.auth(_Watched(mechanism, responses.append))
+    except error_proto as exc:
+        refused_at_once = responses == [True] and _fits_command(mechanism)
+        if exc.response is None or exc.code is not None or not refused_at_once:
+            raise
+        refusal = exc
+    try:
+        return client.auth(mechanism.name, mechanism)
+    except (error_proto, OSError) as exc:
+        if isinstance(exc, error_proto) and exc.response is not None:
+            raise
+        # The server has closed the connection on the first form.
+        raise refusal from exc
+
+
+def _fits_command(mechanism: _Mechanism) -> bool:
+    """Whether auth() has sent the token along with the command."""
+    octets = len(mechanism.initial_response() or b"")
+    return len(f"AUTH {mechanism.name} \r\n") + (octets + 2) // 3 * 4 <= _LONGEST_COMMAND
+
+
+def _is_about_token(error: error_proto) -> bool:
+    return error.response is not None and error.code in (None, "AUTH")

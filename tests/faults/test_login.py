@@ -1,0 +1,387 @@
+"""login(): which means it tries on which connection, and when it stops."""
+
+import hashlib
+import socket
+import ssl
+import sys
+
+import pytest
+from scripted import C, S, play
+from secret import SECRET, places_of_secret
+
+from poplib_c import POP3, POP3_SSL, error_proto
+from poplib_c.testing import POP3Server
+
+from .auth import PLAIN, Remote, b64, capa, login, talk, used
+from .support import TIMEOUT
+
+CRAM = C("AUTH CRAM-MD5"), S("+ " + b64(b"<1@h>"))
+
+
+# --- which means ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "capabilities, dialogue",
+    [
+        (["SASL PLAIN LOGIN", "USER"], [C(PLAIN), S("+OK in")]),
+        (["sasl login plain"], [C(PLAIN), S("+OK in")]),
+        (
+            ["SASL LOGIN", "USER"],
+            [
+                C("AUTH LOGIN"),
+                S("+ "),
+                C("YWxpY2U="),
+                S("+ "),
+                C(b64(SECRET.encode())),
+                S("+OK in"),
+            ],
+        ),
+        (["USER"], [C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("+OK in")]),
+        (["TOP"], [C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("+OK in")]),
+        ([], [C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("+OK in")]),
+        (["SASL GSSAPI", "USER"], [C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("+OK in")]),
+    ],
+)
+def test_the_best_of_what_the_server_has(capabilities, dialogue):
+    with talk(*capa(*capabilities), *dialogue) as client:
+        assert login(client) == b"+OK in"
+
+
+def test_without_capabilities():
+    with talk(
+        C("CAPA"), S("-ERR what?"), C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("+OK in")
+    ) as client:
+        assert login(client) == b"+OK in"
+
+
+def test_a_connection_that_ends_at_capa():
+    with talk(C("CAPA"), S("+OK"), in_step=False) as client:
+        client.sock.shutdown(socket.SHUT_RD)
+        with pytest.raises(error_proto, match="EOF"):
+            login(client)
+
+
+MECHANISMS = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
+PLUS = ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"]
+
+
+@pytest.mark.row("The login methods")
+@pytest.mark.parametrize("number", range(1, len(MECHANISMS) + 1))
+def test_the_strongest_comes_first(number):
+    order = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
+    best = ["APOP", "APOP", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
+    with POP3Server([], users={"alice": SECRET}, mechanisms=order[:number]) as server:
+        client = POP3(*server.address, timeout=TIMEOUT)
+        assert login(client)[:3] == b"+OK"
+        assert client.stat() == (0, 0)
+        client.quit()
+        assert used(server) == best[number - 1]
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+@pytest.mark.parametrize("by_context", [False, True])
+def test_channel_binding_is_the_strongest(ca, client_context, by_context, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    context.maximum_version = ssl.TLSVersion[version]
+    options = {"context": client_context} if by_context else {}
+    users = {"alice": SECRET}
+    with POP3Server([], users=users, mechanisms=MECHANISMS + PLUS, tls=context) as server:
+        client = POP3_SSL(*server.address, timeout=TIMEOUT, **options)
+        assert login(client)[:3] == b"+OK"
+        client.quit()
+        assert used(server) == "SCRAM-SHA-256-PLUS"
+
+
+def test_without_scramp(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scramp", None)
+    with POP3Server([], users={"alice": SECRET}) as server:
+        client = POP3(*server.address, timeout=TIMEOUT)
+        login(client)
+        client.quit()
+        assert used(server) == "CRAM-MD5"
+    steps = [*capa("SASL SCRAM-SHA-256 PLAIN"), C(PLAIN), S("+OK in")]
+    with talk(*steps) as client:
+        assert login(client) == b"+OK in"
+
+
+def test_a_wrong_password_is_a_wrong_password():
+    with POP3Server([], users={"alice": "other"}, mechanisms=MECHANISMS) as server:
+        client = POP3(*server.address, timeout=TIMEOUT)
+        with pytest.raises(error_proto) as caught:
+            login(client)
+        assert caught.value.code == "AUTH"
+        client.quit()
+        logins = [line for line in server.commands if line.startswith((b"AUTH", b"USER", b"APOP"))]
+    assert len(logins) == 1
+
+
+# --- APOP -----------------------------------------------------------------------------------
+
+
+@pytest.mark.row("Time stamps in login")
+@pytest.mark.parametrize("stamp", ["<1.2@mail.example.org>", "<a!#$%@b>"])
+def test_apop(stamp):
+    digest = hashlib.md5((stamp + SECRET).encode()).hexdigest()
+    steps = [*capa("SASL PLAIN", "USER"), C(f"APOP alice {digest}"), S("-ERR no")]
+    with play(S(f"+OK ready {stamp}"), *steps) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        with pytest.raises(error_proto) as caught:
+            login(client)
+        client.close()
+    assert caught.value.args == (b"-ERR no",)
+    assert places_of_secret(caught.value) == []
+
+
+@pytest.mark.row("Time stamps in login")
+@pytest.mark.parametrize(
+    "stamp",
+    ["<>", "<a>", "<@>", "<a@>", "<@b>", "<a@b@c>", "<a b@c>", "<a@b\xe9>", "<a\x01@b>", "<<a@b>",
+     "<a@b>>", "<a@b> <c@d>", "<a@b\x7f>", "none"],
+)  # fmt: skip
+def test_a_time_stamp_that_is_no_message_id(stamp):
+    with play(
+        S(f"+OK ready {stamp}".encode("latin-1")),
+        *capa("USER"),
+        *(C("USER alice"), S("+OK")),
+        *(C(f"PASS {SECRET}"), S("+OK in")),
+    ) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        assert login(client) == b"+OK in"
+        client.close()
+
+
+# --- mechanisms= ----------------------------------------------------------------------------
+
+
+def test_mechanisms_are_tried_in_their_order():
+    with POP3Server([], users={"alice": SECRET}, mechanisms=MECHANISMS) as server:
+        client = POP3(*server.address, timeout=TIMEOUT)
+        login(client, mechanisms=("login", "SCRAM-SHA-256"))
+        client.quit()
+        assert used(server) == "LOGIN"
+
+
+def test_what_the_server_does_not_list_is_left_out():
+    with talk(*capa("SASL PLAIN"), C(PLAIN), S("+OK in")) as client:
+        assert login(client, mechanisms=["CRAM-MD5", "APOP", "PLAIN"]) == b"+OK in"
+
+
+@pytest.mark.parametrize(
+    "mechanisms, text",
+    [
+        (["CRAM-MD5"], "the server's mechanisms are PLAIN"),
+        ([], "no means"),
+        (["APOP"], "no means"),
+    ],
+)
+def test_nothing_is_left(mechanisms, text):
+    with talk(*capa("SASL PLAIN")) as client, pytest.raises(error_proto, match=text):
+        login(client, mechanisms=mechanisms)
+
+
+def test_nothing_is_left_without_capabilities():
+    with talk(C("CAPA"), S("-ERR")) as client, pytest.raises(error_proto, match="has no CAPA"):
+        login(client, mechanisms=["PLAIN"])
+
+
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({"mechanisms": ["PLAN"]}, ValueError, "unknown mechanism 'PLAN'"),
+        ({"mechanisms": ["XOAUTH2"]}, ValueError, "unknown mechanism"),
+        ({"mechanisms": "PLAIN"}, TypeError, "an iterable of names"),
+        ({"mechanisms": 7}, TypeError, "not iterable"),
+        ({"mechanism": "PLAIN"}, TypeError, "unexpected keyword"),
+    ],
+)
+def test_wrong_options(options, error, text):
+    with talk() as client, pytest.raises(error, match=text):
+        login(client, **options)
+
+
+@pytest.mark.parametrize("arguments", [(b"alice", "x"), ("alice", b"x"), ("alice", None), (1, 2)])
+def test_names_and_passwords_are_str(arguments):
+    with talk() as client, pytest.raises(TypeError, match="must be str"):
+        client.login(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [(), ("alice",), ("alice", "x", ["PLAIN"])])
+def test_arguments(arguments):
+    with talk() as client, pytest.raises(TypeError):
+        client.login(*arguments)
+
+
+# --- refusals -------------------------------------------------------------------------------
+
+
+def test_a_refused_user_is_not_followed_by_the_password():
+    with (
+        talk(*capa("USER"), C("USER alice"), S("-ERR [AUTH] no such user")) as client,
+        pytest.raises(error_proto) as caught,
+    ):
+        login(client)
+    assert caught.value.code == "AUTH"
+
+
+def test_a_refused_user_without_a_code_neither():
+    with (
+        talk(*capa("USER"), C("USER alice"), S("-ERR never heard of")) as client,
+        pytest.raises(error_proto) as caught,
+    ):
+        login(client)
+    assert caught.value.args == (b"-ERR never heard of",)
+
+
+def test_what_is_left_would_show_the_password():
+    steps = [*capa("SASL CRAM-MD5 PLAIN"), C("AUTH CRAM-MD5"), S("-ERR what?")]
+    with (
+        talk(*steps, cls=Remote) as client,
+        pytest.raises(error_proto, match="not encrypted") as caught,
+    ):
+        login(client)
+    assert caught.value.__cause__.args == (b"-ERR what?",)
+
+
+@pytest.mark.row("The login methods")
+@pytest.mark.parametrize("code", ["AUTH", "IN-USE", "SYS/TEMP", "SYS/PERM", "X-OTHER"])
+def test_a_refusal_with_a_code_is_the_last_word(code):
+    steps = [*capa("SASL CRAM-MD5 PLAIN", "USER"), C("AUTH CRAM-MD5"), S(f"-ERR [{code}] no")]
+    with talk(*steps) as client, pytest.raises(error_proto) as caught:
+        login(client)
+    assert caught.value.code == code
+
+
+def test_a_refusal_after_the_answer_is_the_last_word():
+    class Digest:
+        line = ""
+
+        def play(self, peer):
+            Digest.line = peer.read_line(self)
+
+    steps = [*capa("SASL CRAM-MD5 PLAIN", "USER"), *CRAM, Digest(), S("-ERR no")]
+    with talk(*steps) as client, pytest.raises(error_proto) as caught:
+        login(client)
+    assert caught.value.args == (b"-ERR no",)
+    assert Digest.line
+
+
+def test_a_refusal_of_the_password_itself_is_the_last_word():
+    steps = [*capa("SASL PLAIN LOGIN", "USER"), C(PLAIN), S("-ERR no")]
+    with talk(*steps) as client, pytest.raises(error_proto, match="no"):
+        login(client)
+    steps = [*capa("USER"), C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), S("-ERR no")]
+    with talk(*steps) as client, pytest.raises(error_proto, match="no"):
+        login(client)
+
+
+def test_a_mechanism_that_the_server_does_not_have_after_all():
+    steps = [
+        *capa("SASL CRAM-MD5 SCRAM-SHA-1 PLAIN"),
+        AnyOf(b"AUTH SCRAM-SHA-1 "),
+        S("-ERR what?"),
+    ]
+    steps += [C("AUTH CRAM-MD5"), S("-ERR what?"), C(PLAIN), S("+OK in")]
+    with talk(*steps) as client:
+        assert login(client) == b"+OK in"
+
+
+def test_a_mechanism_that_is_cancelled_before_it_said_anything():
+    steps = [
+        *capa("SASL CRAM-MD5 PLAIN"),
+        C("AUTH CRAM-MD5"),
+        S("+ "),
+        C("*"),
+        S("-ERR cancelled"),
+    ]
+    with talk(*steps, C(PLAIN), S("+OK in")) as client:
+        assert login(client) == b"+OK in"
+
+
+def test_a_challenge_that_makes_no_sense_is_the_last_word():
+    steps = [
+        *capa("SASL CRAM-MD5 PLAIN"),
+        C("AUTH CRAM-MD5"),
+        S("+ !"),
+        C("*"),
+        S("-ERR cancelled"),
+    ]
+    with talk(*steps) as client, pytest.raises(error_proto, match="not base64"):
+        login(client)
+
+
+def test_a_server_that_cannot_prove_itself_is_the_last_word():
+    steps = [*capa("SASL SCRAM-SHA-1 PLAIN"), AnyOf(b"AUTH SCRAM-SHA-1 "), S("+OK in")]
+    with talk(*steps) as client, pytest.raises(error_proto, match="has not proved"):
+        login(client)
+
+
+class AnyOf:
+    """The client has to say a line that begins so."""
+
+    def __init__(self, start):
+        self.start = start
+
+    def play(self, peer):
+        assert peer.read_line(self).startswith(self.start)
+
+
+# --- what cannot be sent --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "user, password", [("a\r\nb", "x"), ("a", "x\n"), ("a", "\t"), ("\ud800", "x")]
+)
+@pytest.mark.parametrize("means", ["USER", "APOP"])
+def test_what_does_not_fit_a_command(user, password, means):
+    with play(S("+OK <a@b>"), *capa("USER"), C("NOOP"), S("+OK")) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        with pytest.raises(ValueError, match=f"characters that {means} can't send"):
+            client.login(user, password, mechanisms=[means])
+        client.noop()
+        client.close()
+
+
+@pytest.mark.parametrize("password", [SECRET + "\0", SECRET + "\ud800"])
+def test_what_does_not_fit_a_mechanism(password):
+    with talk(*capa("SASL PLAIN")) as client, pytest.raises(ValueError) as caught:
+        client.login("alice", password)
+    assert places_of_secret(caught.value) == []
+
+
+# --- what is overridden, and who else is there ----------------------------------------------
+
+
+def test_overridden_methods_are_called():
+    class Own(POP3):
+        called = ()
+
+        def capa(self):
+            self.called += ("capa",)
+            return {"USER": []}
+
+        def user(self, user):
+            self.called += ("user", user)
+
+        def pass_(self, pswd):
+            self.called += ("pass_", pswd)
+            return b"+OK mine"
+
+    with talk(cls=Own) as client:
+        assert login(client) == b"+OK mine"
+        assert client.called == ("capa", "user", "alice", "pass_", SECRET)
+
+
+def test_no_secret_is_in_an_exception():
+    refused = S("-ERR no")
+    dialogues = {
+        "PLAIN": [C(PLAIN), refused],
+        "USER": [C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), refused],
+        "LOGIN": [C("AUTH LOGIN"), S("+ "), C("YWxpY2U="), S("+ !"), C("*"), refused],
+    }
+    for name, dialogue in dialogues.items():
+        with talk(*capa("SASL PLAIN LOGIN", "USER"), *dialogue) as client:
+            with pytest.raises(error_proto) as caught:
+                login(client, mechanisms=[name])
+            assert places_of_secret(caught.value) == []

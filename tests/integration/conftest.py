@@ -145,6 +145,19 @@ def dovecot_client_certificates(authority, start_dovecot):
 
 
 @pytest.fixture(scope="session")
+def dovecot_external(authority, start_dovecot):
+    """Clients are whom their certificate names."""
+    tls = TLS(authority.issue(*HOSTS), client_ca_file=authority.ca_file, names_user=True)
+    return start_dovecot(tls)
+
+
+@pytest.fixture(scope="session")
+def dovecot_strict(authority, start_dovecot):
+    """No password is taken without TLS."""
+    return start_dovecot(TLS(authority.issue(*HOSTS), for_passwords=True))
+
+
+@pytest.fixture(scope="session")
 def dovecot_expired(authority, start_dovecot):
     """Its certificate has expired."""
     return start_dovecot(TLS(authority.issue(*HOSTS, not_after=PAST)))

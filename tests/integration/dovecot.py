@@ -19,6 +19,9 @@ from . import dovecot_config
 PACKAGES = "dovecot-core dovecot-pop3d"
 PASSWORD = "secret"
 
+#: What a proxy says (HAProxy's protocol): the client's address and the server's.
+REMOTE = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 110\r\n"
+
 
 class NotInstalled(Exception):
     """There is no Dovecot with POP3 on this machine."""
@@ -109,16 +112,22 @@ class Dovecot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
+    def proxied_port(self):
+        """Where a client sends REMOTE first, and is somewhere else from then on."""
+        assert self.tls.for_passwords
+        return self.tls_port
+
+    @property
     def ca_file(self):
         """What a client has to trust, in PEM."""
         return self.tls.certificate.ca_file
 
-    def mailbox(self, contents, **settings):
+    def mailbox(self, contents, user=None, password=PASSWORD, **settings):
         """Make a user whose message n is contents[n - 1], byte for byte the file in its Maildir.
 
-        Settings are Dovecot's, for this user alone.
+        Without a name it gets one. Settings are Dovecot's, for this user alone.
         """
-        user = f"user{next(self._numbers):04d}"
+        user = user or f"user{next(self._numbers):04d}"
         maildir = self.directory / "mail" / user
         for part in ("tmp", "cur", "new"):
             (maildir / part).mkdir(parents=True)
@@ -128,9 +137,9 @@ class Dovecot:
         self._hand_over(maildir)
         fields = " ".join(f"userdb_{name}={value}" for name, value in settings.items())
         # A file for each user: Dovecot looks only once a second whether a file it has read is new.
-        entry = f"{user}:{{PLAIN}}{PASSWORD}::::::{fields}\n"
-        (self.directory / "users" / user).write_text(entry, encoding="ascii")
-        return Mailbox(user, PASSWORD, maildir)
+        entry = f"{user}:{{PLAIN}}{password}::::::{fields}\n"
+        (self.directory / "users" / user).write_text(entry, encoding="utf-8")
+        return Mailbox(user, password, maildir)
 
     def _hand_over(self, top):
         for path in (top, *top.rglob("*")):

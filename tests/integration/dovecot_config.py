@@ -1,5 +1,6 @@
 """The configuration files of a private Dovecot."""
 
+import base64
 import re
 from typing import NamedTuple, Optional
 
@@ -12,8 +13,26 @@ class TLS(NamedTuple):
     certificate: Certificate
     # The file of the authority by which a client's certificate must be signed; None asks for none.
     client_ca_file: Optional[str] = None
+    # The user is whom that certificate is for, its common name, and EXTERNAL needs no more.
+    names_user: bool = False
+    # Without TLS no password is taken. Where client and server have one address, Dovecot makes an
+    # exception; so there is no POP3S, but a plain port that believes a proxy what addresses are.
+    for_passwords: bool = False
     # Without gaps, the lowest first.
     versions: tuple = ("TLSv1.2", "TLSv1.3")
+
+
+#: What Dovecot's AUTH knows, here.
+MECHANISMS = (
+    *("PLAIN", "LOGIN", "APOP", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"),
+    *("OAUTHBEARER", "XOAUTH2", "EXTERNAL", "ANONYMOUS"),
+)
+
+#: With this key tokens are signed (HMAC with SHA-256).
+TOKEN_KEY = b"poplib_c tests"
+
+#: Whose mail ANONYMOUS opens.
+ANONYMOUS = "anonymous"
 
 
 class Syntax(NamedTuple):
@@ -22,6 +41,8 @@ class Syntax(NamedTuple):
     plain: str
     tls: str
     client_certificates: str
+    external: str
+    for_passwords: str
 
 
 COMMON = """\
@@ -55,7 +76,7 @@ pop3_no_flag_updates = yes
 namespace inbox {{
   inbox = yes
 }}
-auth_mechanisms = plain login apop
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 """
 
@@ -81,6 +102,12 @@ service pop3 {{
 mail_location = maildir:{directory}/mail/%u
 disable_plaintext_auth = no
 passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {directory}/oauth2.conf
+  override_fields = nodelay=y
+}}
+passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {directory}/users/%u
   override_fields = nodelay=y
@@ -103,6 +130,24 @@ ssl_ca = <{client_ca_file}
 ssl_require_crl = no
 ssl_verify_client_cert = yes
 auth_ssl_require_client_cert = yes
+""",
+    external="""
+auth_ssl_username_from_cert = yes
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=y
+}}
+""",
+    for_passwords="""
+disable_plaintext_auth = yes
+haproxy_trusted_networks = 127.0.0.1
+service pop3-login {{
+  inet_listener pop3s {{
+    ssl = no
+    haproxy = yes
+  }}
+}}
 """,
 )
 
@@ -128,6 +173,21 @@ service pop3 {{
 mail_driver = maildir
 mail_path = {directory}/mail/%{{user}}
 auth_allow_cleartext = yes
+oauth2_introspection_mode = local
+oauth2_username_attribute = sub
+oauth2_local_validation {{
+  dict fs {{
+    fs posix {{
+      prefix = {directory}/keys/
+    }}
+  }}
+}}
+passdb oauth2 {{
+  mechanisms_filter = oauthbearer xoauth2
+  fields {{
+    nodelay = yes
+  }}
+}}
 passdb passwd-file {{
   auth_username_format = %{{user}}
   passwd_file_path = {directory}/users/%{{user}}
@@ -161,12 +221,38 @@ ssl_server_require_crl = no
 ssl_server_request_client_cert = yes
 auth_ssl_require_client_cert = yes
 """,
+    external="""
+auth_ssl_username_from_cert = yes
+passdb static {{
+  mechanisms_filter = external
+  fields {{
+    nopassword = yes
+  }}
+}}
+""",
+    for_passwords="""
+auth_allow_cleartext = no
+haproxy_trusted_networks = 127.0.0.1
+service pop3-login {{
+  inet_listener pop3s {{
+    ssl = no
+    haproxy = yes
+  }}
+}}
+""",
 )
 
 # Must come first, and 2.3 knows neither.
 VERSION_2_4 = """\
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
+"""
+
+# Only 2.3 reads it.
+OAUTH2 = """\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={directory}/keys/
+username_attribute = sub
 """
 
 NO_TLS = """
@@ -190,7 +276,7 @@ def write(directory, version, tls, **values):
 
     version is Dovecot's; values are what COMMON and Syntax.plain name.
     """
-    values["directory"] = directory
+    values.update(directory=directory, mechanisms=" ".join(MECHANISMS).lower())
     if _numbers(version) < (2, 4):
         syntax, parts = SYNTAX_2_3, [COMMON]
     else:
@@ -203,7 +289,16 @@ def write(directory, version, tls, **values):
         parts.append(syntax.tls)
         if tls.client_ca_file is not None:
             parts.append(syntax.client_certificates)
+        if tls.for_passwords:
+            parts.append(syntax.for_passwords)
+        if tls.names_user:
+            parts.append(syntax.external)
         (directory / "openssl.cnf").write_text(OPENSSL.format_map(values), encoding="ascii")
+    (directory / "oauth2.conf").write_text(OAUTH2.format_map(values), encoding="ascii")
+    # Behind the prefix: the token's azp, its alg and its kid; by default they are these.
+    key = directory / "keys" / "default" / "HS256" / "default"
+    key.parent.mkdir(parents=True, exist_ok=True)
+    key.write_bytes(base64.b64encode(TOKEN_KEY))
     path = directory / "dovecot.conf"
     path.write_text("".join(parts).format_map(values), encoding="ascii")
     return path

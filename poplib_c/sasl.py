@@ -54,7 +54,7 @@ __all__ = [
     "XOAuth2",
 ]
 
-Secret = Union[str, bytes]
+_Text = Union[str, bytes]
 
 _NUL = frozenset(b"\0")
 _CONTROLS = frozenset([*range(32), 127])
@@ -96,7 +96,7 @@ def _fault(what: str, value: object, forbidden: frozenset[int]) -> Exception | N
     return None
 
 
-def _octets(value: Secret) -> bytes:
+def _octets(value: _Text) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
@@ -104,7 +104,7 @@ class _Mechanism:
     """What all have in common; arguments are kept as attributes, the name behind an underscore."""
 
     name: str
-    user: Secret | None = None
+    user: _Text | None = None
 
     def initial_response(self) -> bytes | None:
         """Begin an exchange in which the server speaks first: return None."""
@@ -162,7 +162,7 @@ class Plain(_ClientFirst):
 
     name = "PLAIN"
 
-    def __init__(self, user: Secret, password: Secret, authzid: Secret = "") -> None:
+    def __init__(self, user: _Text, password: _Text, authzid: _Text = "") -> None:
         self.user = user
         self._password = password
         self._authzid = authzid
@@ -182,7 +182,7 @@ class Login(_Mechanism):
 
     name = "LOGIN"
 
-    def __init__(self, user: Secret, password: Secret) -> None:
+    def __init__(self, user: _Text, password: _Text) -> None:
         self.user = user
         self._password = password
         del password
@@ -205,7 +205,7 @@ class CramMD5(_Mechanism):
 
     name = "CRAM-MD5"
 
-    def __init__(self, user: Secret, password: Secret) -> None:
+    def __init__(self, user: _Text, password: _Text) -> None:
         self.user = user
         self._password = password
         del password
@@ -228,7 +228,7 @@ class _Bearer(_ClientFirst):
     #: What acknowledges a refusal.
     _acknowledgement: bytes
 
-    def __init__(self, user: Secret, token: Secret | Callable[[], Secret]) -> None:
+    def __init__(self, user: _Text, token: _Text | Callable[[], _Text]) -> None:
         self.user = user
         self._token = token
         del token
@@ -240,14 +240,15 @@ class _Bearer(_ClientFirst):
 
     def initial_response(self) -> bytes:
         """Begin an exchange: ask for the token, if it is a callable, and return the message."""
-        self.error = None
+        self.error = self._asked = None
         self._asked = self._token() if callable(self._token) else self._token
         fault = _fault("token", self._asked, _CONTROLS)
         if fault is not None:
+            self._asked = None
             raise fault
         return super().initial_response()
 
-    _asked: Secret | None = None
+    _asked: _Text | None = None
 
     def __call__(self, challenge: bytes) -> bytes | None:
         """Return the message for an empty challenge; keep an error, and acknowledge it."""
@@ -304,10 +305,10 @@ class OAuthBearer(_Bearer):
 
     def __init__(
         self,
-        user: Secret,
-        token: Secret | Callable[[], Secret],
+        user: _Text,
+        token: _Text | Callable[[], _Text],
         *,
-        host: Secret | None = None,
+        host: _Text | None = None,
         port: int | None = None,
     ) -> None:
         try:
@@ -337,7 +338,7 @@ class External(_ClientFirst):
 
     name = "EXTERNAL"
 
-    def __init__(self, authzid: Secret = "") -> None:
+    def __init__(self, authzid: _Text = "") -> None:
         self._authzid = authzid
         self._check("_authzid")
 
@@ -354,7 +355,7 @@ class Anonymous(_ClientFirst):
 
     name = "ANONYMOUS"
 
-    def __init__(self, trace: Secret = "") -> None:
+    def __init__(self, trace: _Text = "") -> None:
         self._trace = trace
         self._check("_trace", forbidden=_CONTROLS)
         if len(trace) > _MAX_TRACE:
@@ -371,7 +372,7 @@ class _Scram(_Mechanism):
     server says +OK without one, SASLError is raised by success().
     """
 
-    def __init__(self, user: Secret, password: Secret, authzid: Secret = "") -> None:
+    def __init__(self, user: _Text, password: _Text, authzid: _Text = "") -> None:
         self.user = user
         self._password = password
         del password
@@ -445,7 +446,7 @@ class ScramSHA1Plus(_Scram):
 
     name = "SCRAM-SHA-1-PLUS"
 
-    def __init__(self, user: Secret, password: Secret, sock: Any) -> None:
+    def __init__(self, user: _Text, password: _Text, sock: Any) -> None:
         try:
             super().__init__(user, password)
         finally:

@@ -260,6 +260,15 @@ class TestOAuth:
         assert b"Bearer second\1" in mechanism.initial_response()
         with pytest.raises(StopIteration):
             mechanism.initial_response()
+        with pytest.raises(StopIteration):
+            mechanism(b"")
+
+    def test_a_token_that_cannot_be_sent_is_not_sent_later(self, make, answer):
+        tokens = iter(["bad\1", "good"])
+        mechanism = make("alice", lambda: next(tokens))
+        with pytest.raises(ValueError, match="must not contain"):
+            mechanism.initial_response()
+        assert b"Bearer good\1" in mechanism(b"")
 
     def test_a_refusal_with_a_server_that_asks_first(self, make, answer):
         mechanism = make("alice", "token")

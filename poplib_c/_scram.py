@@ -22,6 +22,9 @@ _REFUSED = re.compile(r"e=[^,]+(,.*)?", re.DOTALL)
 _LEAST_ITERATIONS = 4096
 _MOST_ITERATIONS = 1_000_000
 
+# The kinds of signatures that are of a hash; Ed25519 is not one of them.
+_HASHED = {"rsassa_pkcs1v15", "rsassa_pss", "dsa", "ecdsa"}
+
 _MALFORMED = "the server's SCRAM message is malformed"
 
 
@@ -156,7 +159,7 @@ def channel_binding(sock: Any) -> tuple[str, bytes]:
     name = "tls-server-end-point" if version == "TLSv1.3" else "tls-unique"
     data = _end_point(sock) if version == "TLSv1.3" else sock.get_channel_binding(name)
     if not data:
-        raise ValueError("there is no TLS session to bind SCRAM to")
+        raise ValueError("there is no TLS session that SCRAM can be bound to")
     return name, data
 
 
@@ -169,9 +172,12 @@ def _end_point(sock: Any) -> bytes | None:
     return data
 
 
-def certificate_hash(der: bytes) -> bytes:
-    """Return a certificate's hash as in RFC 5929, section 4.1."""
+def certificate_hash(der: bytes) -> bytes | None:
+    """Return a certificate's hash (RFC 5929, section 4.1); None: its signature's kind has none."""
     from asn1crypto.x509 import Certificate
 
-    algorithm = Certificate.load(der).hash_algo
+    signature = Certificate.load(der)["signature_algorithm"]
+    if signature.signature_algo not in _HASHED:
+        return None
+    algorithm = signature.hash_algo
     return hashlib.new("sha256" if algorithm in ("md5", "sha1") else algorithm, der).digest()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
 WRONG_HOST = "wrong.example.org"
+_SHA256 = hashes.SHA256()
 PAST = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -56,9 +57,12 @@ class Authority:
         key = leaf.private_key_pem.bytes()
         return Certificate(self._write(chain), self._write(key), self.ca_file)
 
-    def self_signed(self, *hosts):
-        """Return a Certificate for hosts that no authority has signed."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def self_signed(self, *hosts, key=None, algorithm=_SHA256):
+        """Return a Certificate for hosts that no authority has signed.
+
+        The key is an elliptic curve's, unless one is given; the algorithm is the signature's.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "poplib_c tests")])
         now = datetime.datetime.now(datetime.timezone.utc)
         certificate = (
@@ -70,7 +74,7 @@ class Authority:
             .not_valid_before(PAST)
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.SubjectAlternativeName(map(_general_name, hosts)), critical=False)
-            .sign(key, hashes.SHA256())
+            .sign(key, algorithm)
         )
         file = self._write(certificate.public_bytes(serialization.Encoding.PEM))
         key_pem = key.private_bytes(

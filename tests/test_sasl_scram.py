@@ -1,9 +1,14 @@
 """SCRAM as objects: the examples of the RFCs, and servers that want to be taken for others."""
 
 import base64
+import datetime
+import hashlib
 import pickle
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from secret import SECRET, places_of_secret
 
 from poplib_c import _scram, error_proto, sasl
@@ -213,6 +218,41 @@ def test_a_refusal_is_acknowledged(example, refusal):
         assert mechanism(example.server_final) is None
         with pytest.raises(sasl.SASLError, match="has not proved"):
             mechanism.success()
+
+
+# What it is bound to
+
+
+def certificate(key, algorithm):
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "poplib_c tests")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now)
+    return made.sign(key, algorithm).public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("algorithm", ["SHA256", "SHA384", "SHA512"])
+def test_the_hash_of_a_certificate_is_its_signatures(algorithm):
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = certificate(key, getattr(hashes, algorithm)())
+    assert _scram.certificate_hash(der) == hashlib.new(algorithm, der).digest()
+
+
+def test_a_certificate_without_a_hash():
+    der = certificate(ed25519.Ed25519PrivateKey.generate(), None)
+
+    class Sock:
+        def version(self):
+            return "TLSv1.3"
+
+        def get_channel_binding(self, kind):
+            raise ValueError(kind)
+
+        def getpeercert(self, binary_form):
+            assert binary_form
+            return der
+
+    with pytest.raises(ValueError, match="no TLS session"):
+        sasl.ScramSHA256Plus("user", "pencil", Sock()).initial_response()
 
 
 def test_the_error():

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import textwrap
 
+import certificates
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from wire import ALICE, FIRST, Wire, over_tls
 
 from poplib_c import POP3_SSL, _scram, sasl
@@ -312,6 +314,20 @@ def test_a_server_that_shows_its_certificate_to_few(ca):
         message = b64(b"p=tls-server-end-point,,n=alice,r=nonce")
         assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message).startswith(b"-ERR [AUTH]")
         assert wire.ask(b"CAPA").startswith(b"+OK")
+
+
+def test_a_server_whose_certificate_has_no_hash():
+    key = ed25519.Ed25519PrivateKey.generate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with certificates.Authority() as authority:
+        files = authority.self_signed("127.0.0.1", key=key, algorithm=None)
+        context.load_cert_chain(files.file, files.key_file)
+        of_client = ssl.create_default_context(cafile=files.ca_file)
+        server = POP3Server(users=ALICE, mechanisms=ALL[-2:], tls=context)
+        with server, Wire(server, of_client) as wire:
+            message = b64(b"p=tls-server-end-point,,n=alice,r=nonce")
+            assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message).startswith(b"-ERR [AUTH]")
+            assert wire.ask(b"CAPA").startswith(b"+OK")
 
 
 # The command

@@ -1,0 +1,230 @@
+"""AUTH and APOP with real servers, by every mechanism."""
+
+import ssl
+
+import pytest
+from secret import SECRET, places_of_secret
+
+from poplib_c import POP3, POP3_SSL, error_proto, sasl
+
+from . import jwt
+from .dovecot import REMOTE
+from .dovecot_config import ANONYMOUS, MECHANISMS
+
+TIMEOUT = 30
+MESSAGE = b"Subject: x\n\nbody\n"
+PASSWORDS = [sasl.Plain, sasl.Login, sasl.CramMD5, sasl.ScramSHA1, sasl.ScramSHA256]
+TOKENS = [sasl.XOAuth2, sasl.OAuthBearer]
+REFUSED = b"-ERR [AUTH] Authentication failed."
+
+
+@pytest.fixture(params=["plain", "pop3s", "pop3s context"])
+def client(request, make_library, dovecot):
+    return make_library("poplib_c", dovecot, request.param).connect()
+
+
+@pytest.fixture(scope="session")
+def mailbox(dovecot):
+    """For tests that delete nothing."""
+    return dovecot.mailbox([MESSAGE])
+
+
+def two_steps(mechanism):
+    """The mechanism as authobject: there is no initial response in the command."""
+    return mechanism.name, mechanism
+
+
+def one_object(mechanism):
+    return (mechanism,)
+
+
+# Dovecot takes half a second for most refusals.
+ONCE = pytest.mark.parametrize("client", ["plain"], indirect=True)
+FORMS = pytest.mark.parametrize("form", [one_object, two_steps])
+
+
+def refusal(client, *arguments):
+    with pytest.raises(error_proto) as caught:
+        client.auth(*arguments)
+    assert type(caught.value) is error_proto
+    assert not places_of_secret(caught.value)
+    return caught.value.args
+
+
+def test_what_is_offered(client):
+    offered = client.capa()["SASL"]
+    assert {*offered} == {*MECHANISMS} - {"APOP"}
+    assert client._longcmd("AUTH")[1] == [name.encode() for name in offered]
+
+
+@FORMS
+@pytest.mark.parametrize("make", PASSWORDS)
+def test_passwords(client, mailbox, make, form):
+    client.auth(*form(make(mailbox.user, mailbox.password)))
+    assert client.stat() == (1, 20)
+    assert client.quit().startswith(b"+OK")
+
+
+@ONCE
+@pytest.mark.parametrize("make", PASSWORDS)
+def test_wrong_passwords(client, mailbox, make):
+    """The connection is as it was."""
+    assert refusal(client, make(mailbox.user, SECRET)) == (REFUSED,)
+    client.auth(make(mailbox.user, mailbox.password))
+    assert client.stat() == (1, 20)
+
+
+@ONCE
+@pytest.mark.parametrize("make", PASSWORDS)
+def test_cancelled(client, mailbox, make):
+    class Unwilling(make):
+        def __call__(self, challenge):
+            return None
+
+    mechanism = Unwilling(mailbox.user, mailbox.password)
+    (reason,) = refusal(client, mechanism.name, mechanism)
+    assert reason.startswith(b"-ERR")
+    client.auth(make(mailbox.user, mailbox.password))
+    assert client.stat() == (1, 20)
+
+
+@FORMS
+@pytest.mark.parametrize("make", TOKENS)
+def test_tokens(client, mailbox, make, form):
+    mechanism = make(mailbox.user, lambda: jwt.token(mailbox.user))
+    client.auth(*form(mechanism))
+    assert mechanism.error is None
+    assert client.stat() == (1, 20)
+    assert client.quit().startswith(b"+OK")
+
+
+@ONCE
+@FORMS
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (sasl.XOAuth2, {"status": "401", "schemes": "bearer", "scope": "mail"}),
+        (sasl.OAuthBearer, {"status": "invalid_token"}),
+    ],
+)
+def test_bad_tokens(client, mailbox, make, error, form):
+    """Both have their way to go on after the server has said what is wrong."""
+    user = mailbox.user
+    bad = jwt.token(user, key=b"another") if form is one_object else jwt.token(user, lifetime=1)
+    mechanism = make(user, bad)
+    assert refusal(client, *form(mechanism)) == (REFUSED,)
+    assert mechanism.error == error
+    client.auth(make(user, jwt.token(user)))
+    assert client.stat() == (1, 20)
+
+
+@ONCE
+def test_host_and_port(client, dovecot, mailbox):
+    token = jwt.token(mailbox.user)
+    client.auth(sasl.OAuthBearer(mailbox.user, token, host=client.host, port=client.port))
+    assert client.stat() == (1, 20)
+
+
+@ONCE
+def test_short_tokens_are_sent_along(client, mailbox):
+    """A JWT never is, and these are no JWT."""
+    for make in TOKENS:
+        mechanism = make(mailbox.user, SECRET)
+        assert refusal(client, mechanism) == (REFUSED,)
+        assert mechanism.error is not None
+
+
+def test_anonymous(client, dovecot):
+    if not (dovecot.directory / "users" / ANONYMOUS).exists():
+        dovecot.mailbox([MESSAGE, MESSAGE], user=ANONYMOUS)
+    client.auth(sasl.Anonymous("guest@example.org"))
+    assert client.stat() == (2, 40)
+
+
+@ONCE
+def test_apop(client, mailbox):
+    with pytest.raises(error_proto) as caught:
+        client.apop(mailbox.user, mailbox.password + "x")
+    assert caught.value.args == (REFUSED,)
+    client.apop(mailbox.user, mailbox.password)
+    assert client.stat() == (1, 20)
+
+
+# Names and passwords that are not easy
+
+
+@ONCE
+@pytest.mark.parametrize("make", PASSWORDS)
+def test_a_password_that_is_not_ascii(dovecot, client, make):
+    mailbox = dovecot.mailbox([MESSAGE], password="pässwört,=")
+    client.auth(make(mailbox.user, mailbox.password))
+    assert client.stat() == (1, 20)
+
+
+# Certificates
+
+
+def test_external(dovecot_external, authority):
+    server = dovecot_external
+    mailbox = server.mailbox([MESSAGE])
+    certificate = authority.issue("client@example.org", common_name=mailbox.user)
+    files = {"certfile": certificate.file, "keyfile": certificate.key_file}
+    context = ssl._create_unverified_context()
+    context.load_cert_chain(certificate.file, certificate.key_file)
+    for authzid in ("", mailbox.user):
+        for options in (files, {"context": context}):
+            with POP3_SSL("127.0.0.1", server.tls_port, timeout=TIMEOUT, **options) as client:
+                client.auth(sasl.External(authzid))
+                assert client.stat() == (1, 20)
+    with POP3_SSL("127.0.0.1", server.tls_port, timeout=TIMEOUT, **files) as client:
+        assert refusal(client, sasl.External("another")) == (REFUSED,)
+    client = POP3_SSL("127.0.0.1", server.tls_port, timeout=TIMEOUT)
+    try:
+        (reason,) = refusal(client, sasl.External())
+        assert reason.startswith(b"-ERR [AUTH] Client didn't present")
+    finally:
+        client.close()
+
+
+# Without TLS
+
+
+class FromAfar(POP3):
+    """A client that the server does not take for one on its own machine."""
+
+    def _create_socket(self, timeout):
+        sock = super()._create_socket(timeout)
+        sock.sendall(REMOTE)
+        return sock
+
+
+@pytest.fixture
+def remote(dovecot_strict):
+    client = FromAfar("127.0.0.1", dovecot_strict.proxied_port, timeout=TIMEOUT)
+    yield client
+    client.close()
+
+
+def test_what_shows_the_password_is_refused_without_tls(dovecot_strict, remote):
+    mailbox = dovecot_strict.mailbox([MESSAGE])
+    token = jwt.token(mailbox.user)
+    offered = {*remote.capa()["SASL"]}
+    for mechanism in (
+        sasl.Plain(mailbox.user, mailbox.password),
+        sasl.Login(mailbox.user, mailbox.password),
+        sasl.XOAuth2(mailbox.user, token),
+        sasl.OAuthBearer(mailbox.user, token),
+    ):
+        assert mechanism.name not in offered
+        assert refusal(remote, mechanism) == (b"-ERR [AUTH] Plaintext authentication disabled.",)
+    with pytest.raises(error_proto, match="Plaintext authentication disallowed"):
+        remote.user(mailbox.user)
+    remote.auth(sasl.ScramSHA256(mailbox.user, mailbox.password))
+    assert remote.stat() == (1, 20)
+
+
+def test_it_is_not_refused_after_stls(dovecot_strict, remote):
+    mailbox = dovecot_strict.mailbox([MESSAGE])
+    remote.stls()
+    remote.auth(sasl.Plain(mailbox.user, mailbox.password))
+    assert remote.stat() == (1, 20)

@@ -150,6 +150,37 @@ def test_apop(client, mailbox):
     assert client.stat() == (1, 20)
 
 
+# The methods that choose
+
+
+@pytest.mark.parametrize(
+    "means", [None, *MECHANISMS[:6], "USER"], ids=lambda means: means or "the best"
+)
+def test_login(client, mailbox, means):
+    mechanisms = None if means is None else [means]
+    assert client.login(mailbox.user, mailbox.password, mechanisms=mechanisms).startswith(b"+OK")
+    assert client.stat() == (1, 20)
+
+
+@ONCE
+@pytest.mark.parametrize("name", ["OAUTHBEARER", "XOAUTH2"])
+def test_login_oauth2(client, mailbox, name):
+    """The second token is good."""
+    tokens = [jwt.token(mailbox.user), jwt.token(mailbox.user, lifetime=1)]
+    client.login_oauth2(mailbox.user, tokens.pop, mechanisms=[name])
+    assert tokens == []
+    assert client.stat() == (1, 20)
+
+
+@ONCE
+def test_login_oauth2_by_a_bad_token(client, mailbox):
+    with pytest.raises(error_proto) as caught:
+        client.login_oauth2(mailbox.user, SECRET)
+    assert caught.value.args == (REFUSED,)
+    assert caught.value.__cause__.args == ({"status": "invalid_token"},)
+    assert not places_of_secret(caught.value)
+
+
 # Names and passwords that are not easy
 
 

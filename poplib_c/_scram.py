@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import re
 import secrets
 from typing import Any
@@ -31,12 +32,11 @@ _MALFORMED = "the server's SCRAM message is malformed"
 def require() -> Any:
     """Return the module scramp; ImportError tells how to install it."""
     try:
-        import scramp
+        return importlib.import_module("scramp")
     except ImportError as exc:
         raise ImportError(
             "SCRAM needs the library scramp: pip install poplib-c[scram]", name="scramp"
         ) from exc
-    return scramp
 
 
 def escape(name: str) -> str:
@@ -174,9 +174,9 @@ def _end_point(sock: Any) -> bytes | None:
 
 def certificate_hash(der: bytes) -> bytes | None:
     """Return a certificate's hash (RFC 5929, section 4.1); None: its signature's kind has none."""
-    from asn1crypto.x509 import Certificate
-
-    signature = Certificate.load(der)["signature_algorithm"]
+    # It comes with scramp.
+    x509: Any = importlib.import_module("asn1crypto.x509")
+    signature = x509.Certificate.load(der)["signature_algorithm"]
     if signature.signature_algo not in _HASHED:
         return None
     algorithm = signature.hash_algo

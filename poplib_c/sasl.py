@@ -104,7 +104,6 @@ class _Mechanism:
     """What all have in common; arguments are kept as attributes, the name behind an underscore."""
 
     name: str
-    user: _Text | None = None
 
     def initial_response(self) -> bytes | None:
         """Begin an exchange in which the server speaks first: return None."""
@@ -126,8 +125,8 @@ class _Mechanism:
                 raise fault
 
     def __repr__(self) -> str:
-        user = "" if self.user is None else repr(self.user)
-        return f"{type(self).__name__}({user})"
+        user = vars(self).get("user")
+        return f"{type(self).__name__}({'' if user is None else repr(user)})"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} objects hold a secret and cannot be pickled")

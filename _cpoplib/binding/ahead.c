@@ -4,6 +4,7 @@
 
 #include "binding/errors.h"
 #include "binding/getline.h"
+#include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
@@ -69,8 +70,7 @@ finish_lines(void *sink, struct stream_reply *reply)
 {
     struct sink_lines *lines = sink;
 
-    return Py_BuildValue("OOn", reply->response, lines->list,
-                         (Py_ssize_t)reply->octets);
+    return replies_tuple(reply, lines->list);
 }
 
 static PyObject *

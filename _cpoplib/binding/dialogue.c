@@ -3,10 +3,12 @@
 #include "binding/ahead.h"
 #include "binding/args.h"
 #include "binding/errors.h"
+#include "binding/exchange.h"
 #include "binding/hooks.h"
 #include "binding/pipelining.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
+#include "binding/sinks.h"
 #include "binding/stream.h"
 
 /* --- _shortcmd and _longcmd --------------------------------------------- */
@@ -77,44 +79,130 @@ dialogue_explain_failure(const ReaderObject *reader)
     }
 }
 
+/* What is left to do where the stream is at rest; `announced` is the line as
+   it is sent, if only that is left of sending it, or NULL. */
 static PyObject *
-exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
-         ReaderObject *source, dialogue_get get, void *context)
+by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
+         ReaderObject *reader, PyObject *announced)
+{
+    PyObject *reply;
+    int failed = announced != NULL ? sending_send_line(self, announced)
+                                   : sending_putcmd(self, line);
+
+    if (failed < 0) {
+        return NULL;
+    }
+    self->phase = how->phase;
+    self->reply_limit = replies_limit(line);
+    reply = how->get(self, how->context);
+    self->phase = PHASE_REST;
+    self->reply_limit = POP_NO_LIMIT;
+    if (reply == NULL) {
+        dialogue_explain_failure(reader);
+    }
+    else if (settle(self) < 0) {
+        Py_CLEAR(reply);
+    }
+    return reply;
+}
+
+/* poplib's call graph. */
+static PyObject *
+exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
+                  ReaderObject *source)
 {
     ReaderObject *reader;
-    PyObject *reply = NULL;
+    PyObject *reply;
 
     if (check_at_rest(self, source, &reader) < 0) {
         return NULL;
     }
-    if (sending_putcmd(self, line) == 0) {
-        self->phase = phase;
-        self->reply_limit = replies_limit(line);
-        reply = get(self, context);
-        self->phase = PHASE_REST;
-        self->reply_limit = POP_NO_LIMIT;
-        if (reply == NULL) {
-            dialogue_explain_failure(reader);
-        }
-        else if (settle(self) < 0) {
-            Py_CLEAR(reply);
-        }
-        else {
-            pipelining_note(self, reader, line);
-        }
+    reply = by_steps(self, line, how, reader, NULL);
+    if (reply != NULL) {
+        pipelining_note(self, reader, line);
     }
     Py_XDECREF(reader);
     return reply;
 }
 
-PyObject *
-dialogue_exchange(POP3Object *self, PyObject *line, enum pop3_phase phase,
-                  ReaderObject *source, dialogue_get get, void *context)
+/* The same for a command, which is not the answer to a challenge. */
+static PyObject *
+command_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
+                 ReaderObject *source)
 {
     if (pop3_check_idle(self) < 0) {
         return NULL;
     }
-    return exchange(self, line, phase, source, get, context);
+    return exchange_by_steps(self, line, how, source);
+}
+
+/* What comes of a reply that was read. */
+static PyObject *
+finish(POP3Object *self, const struct dialogue *how,
+       const struct stream_reply *reply)
+{
+    if (!reply->is_positive) {
+        errors_raise_response(self->state, reply->response);
+        return NULL;
+    }
+    return how->finish(reply, how->context);
+}
+
+/* The same in one go, unless another hook, too, or one of the dialogue's is
+   overridden: then false, and nothing was done. */
+static bool
+exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
+                 hook_set too, PyObject **result)
+{
+    struct exchange exchange = {
+        .hooks = how->hooks | too,
+        .phase = how->phase,
+        .sink = how->sink,
+    };
+    enum exchange_end end = EXCHANGE_UNTOUCHED;
+
+    *result = NULL;
+    if (self->phase == PHASE_REST && self->sasl == SASL_NONE) {
+        end = exchange_run(&exchange, self, line);
+    }
+    switch (end) {
+    case EXCHANGE_UNTOUCHED:
+        return false;
+    case EXCHANGE_FAILED:
+        dialogue_explain_failure(exchange.reader);
+        break;
+    case EXCHANGE_ANNOUNCED:
+        *result = by_steps(self, line, how, exchange.reader, exchange.bytes);
+        break;
+    case EXCHANGE_DONE:
+        *result = finish(self, how, &exchange.reply);
+        break;
+    }
+    if (*result != NULL) {
+        pipelining_note(self, exchange.reader, line);
+    }
+    exchange_release(&exchange);
+    return true;
+}
+
+PyObject *
+dialogue_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
+                  ReaderObject *source)
+{
+    PyObject *result;
+
+    if (!exchange_at_once(self, line, how, 0, &result)) {
+        result = command_by_steps(self, line, how, source);
+    }
+    return result;
+}
+
+/* --- a reply of one line ------------------------------------------------ */
+
+static PyObject *
+finish_short(const struct stream_reply *reply, void *Py_UNUSED(context))
+{
+    return Py_NewRef(reply->response);
 }
 
 static PyObject *
@@ -123,16 +211,52 @@ get_short(POP3Object *self, void *Py_UNUSED(context))
     return replies_getresp(self);
 }
 
+static const struct dialogue short_dialogue = {
+    .hooks = DIALOGUE_HOOKS | REPLIES_HOOKS,
+    .phase = PHASE_STATUS,
+    .finish = finish_short,
+    .get = get_short,
+};
+
+/* POP3._shortcmd(line) */
 static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
-    return dialogue_exchange(self, line, PHASE_STATUS, NULL, get_short, NULL);
+    return dialogue_exchange(self, line, &short_dialogue, NULL);
+}
+
+static PyObject *
+shortcmd(POP3Object *self, PyObject *line)
+{
+    PyObject *result;
+    int own;
+
+    if (exchange_at_once(self, line, &short_dialogue, HOOK_SET(HOOK_SHORTCMD),
+                         &result)) {
+        return result;
+    }
+    own = hook_is_own(self, HOOK_SHORTCMD);
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? command_by_steps(self, line, &short_dialogue, NULL)
+               : hook_call(self, HOOK_SHORTCMD, line);
 }
 
 PyObject *
 dialogue_respond(POP3Object *self, PyObject *line)
 {
-    return exchange(self, line, PHASE_STATUS, NULL, get_short, NULL);
+    return exchange_by_steps(self, line, &short_dialogue, NULL);
+}
+
+/* --- a reply with lines ------------------------------------------------- */
+
+static PyObject *
+finish_long(const struct stream_reply *reply, void *context)
+{
+    struct sink_lines *lines = context;
+
+    return replies_tuple(reply, lines->list);
 }
 
 static PyObject *
@@ -141,10 +265,52 @@ get_long(POP3Object *self, void *Py_UNUSED(context))
     return replies_getlongresp(self);
 }
 
+static void
+long_dialogue_init(struct dialogue *self, struct sink_lines *lines)
+{
+    sink_lines_init(lines);
+    self->hooks = DIALOGUE_HOOKS | REPLIES_HOOKS;
+    self->phase = PHASE_REPLY;
+    self->sink = &lines->sink;
+    self->context = lines;
+    self->finish = finish_long;
+    self->get = get_long;
+}
+
+/* POP3._longcmd(line) */
 static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
-    return dialogue_exchange(self, line, PHASE_REPLY, NULL, get_long, NULL);
+    struct dialogue dialogue;
+    struct sink_lines lines;
+    PyObject *result;
+
+    long_dialogue_init(&dialogue, &lines);
+    result = dialogue_exchange(self, line, &dialogue, NULL);
+    Py_XDECREF(lines.list);
+    return result;
+}
+
+static PyObject *
+longcmd(POP3Object *self, PyObject *line)
+{
+    struct dialogue dialogue;
+    struct sink_lines lines;
+    PyObject *result;
+    int own;
+
+    long_dialogue_init(&dialogue, &lines);
+    if (exchange_at_once(self, line, &dialogue, HOOK_SET(HOOK_LONGCMD),
+                         &result)) {
+        Py_XDECREF(lines.list);
+        return result;
+    }
+    own = hook_is_own(self, HOOK_LONGCMD);
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? command_by_steps(self, line, &dialogue, NULL)
+               : hook_call(self, HOOK_LONGCMD, line);
 }
 
 /* --- as one command ----------------------------------------------------- */
@@ -161,29 +327,6 @@ call_locked(POP3Object *self, PyObject *line,
     result = function(self, line);
     pop3_unlock(self);
     return result;
-}
-
-static PyObject *
-shortcmd(POP3Object *self, PyObject *line)
-{
-    int own = hook_is_own(self, HOOK_SHORTCMD);
-
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? shortcmd_own(self, line)
-               : hook_call(self, HOOK_SHORTCMD, line);
-}
-
-static PyObject *
-longcmd(POP3Object *self, PyObject *line)
-{
-    int own = hook_is_own(self, HOOK_LONGCMD);
-
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? longcmd_own(self, line) : hook_call(self, HOOK_LONGCMD, line);
 }
 
 PyObject *

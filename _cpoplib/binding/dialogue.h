@@ -5,8 +5,11 @@
 #ifndef BINDING_DIALOGUE_H
 #define BINDING_DIALOGUE_H
 
-#include "binding/pop3.h"
-#include "binding/reader.h"
+#include "binding/hooks.h"
+#include "binding/stream.h"
+
+/* What a line goes through before it is sent, beside _shortcmd or _longcmd. */
+#define DIALOGUE_HOOKS (HOOK_SET(HOOK_PUTCMD) | HOOK_SET(HOOK_PUTLINE))
 
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
@@ -14,16 +17,25 @@ PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 /* self._longcmd(line), overridden or not, as one command. */
 PyObject *dialogue_longcmd(POP3Object *self, PyObject *line);
 
-/* Reads the reply to a command: a new reference, or NULL. */
-typedef PyObject *(*dialogue_get)(POP3Object *self, void *context);
+/* How a command's reply is read, and what it becomes. */
+struct dialogue {
+    hook_set hooks;           /* through which poplib would send and read */
+    enum pop3_phase phase;    /* what the reply begins with */
+    struct stream_sink *sink; /* takes its lines; NULL: it is one line */
+    void *context;            /* of the functions, which return new references,
+                                 or NULL: */
+    /* The result, if the reply was read in one go. */
+    PyObject *(*finish)(const struct stream_reply *reply, void *context);
+    /* The same, reading it, where it can't be read so. */
+    PyObject *(*get)(POP3Object *self, void *context);
+};
 
-/* Sends the line through self._putcmd(), overridden or not, and reads the
-   reply by get(), where the stream has to be at rest.  `phase` is what the
-   reply begins with; `source` the Reader that it is read from in C, whatever
-   is overridden, or NULL.  The connection lock is held. */
+/* Sends the line as self._putcmd() does, overridden or not, and reads the
+   reply, where the stream has to be at rest.  `source` is the Reader that it
+   is read from in C, whatever is overridden, or NULL.  The connection lock is
+   held. */
 PyObject *dialogue_exchange(POP3Object *self, PyObject *line,
-                            enum pop3_phase phase, ReaderObject *source,
-                            dialogue_get get, void *context);
+                            const struct dialogue *how, ReaderObject *source);
 
 /* Sends an answer to a challenge, str, and reads what the server says to that,
    by self._putcmd() and self._getresp(): the rest of a command, where no other

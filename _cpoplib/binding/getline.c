@@ -16,6 +16,17 @@ getline_size_limit(const POP3Object *self)
                                               : self->reply_limit;
 }
 
+static void
+fill_limits(const POP3Object *self, struct stream_limits *limits)
+{
+    if (self->sasl != SASL_NONE && limits->status < POP_COMMAND_SASL_OCTETS) {
+        limits->status = POP_COMMAND_SASL_OCTETS;
+    }
+    limits->line = self->max_line > limits->status ? self->max_line
+                                                   : limits->status;
+    limits->size = getline_size_limit(self);
+}
+
 int
 getline_limits(POP3Object *self, struct stream_limits *limits)
 {
@@ -31,13 +42,23 @@ getline_limits(POP3Object *self, struct stream_limits *limits)
     if (failed < 0) {
         return -1;
     }
-    if (self->sasl != SASL_NONE && limits->status < POP_COMMAND_SASL_OCTETS) {
-        limits->status = POP_COMMAND_SASL_OCTETS;
-    }
-    limits->line = self->max_line > limits->status ? self->max_line
-                                                   : limits->status;
-    limits->size = getline_size_limit(self);
+    fill_limits(self, limits);
     return 0;
+}
+
+bool
+getline_plain_limits(POP3Object *self, struct stream_limits *limits)
+{
+    PyObject *value = module_package_global(self->state,
+                                            self->state->name.maxline);
+
+    if (value == NULL || !PyLong_CheckExact(value) ||
+        args_octets(value, &limits->status) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    fill_limits(self, limits);
+    return true;
 }
 
 /* --- _getline ----------------------------------------------------------- */

@@ -42,7 +42,7 @@ bool io_lock_is_mine(const struct io_lock *lock);
 /* Held by any thread. */
 bool io_lock_is_held(const struct io_lock *lock);
 
-/* pop_link_flush, pop_link_fill or pop_link_pump. */
+/* pop_link_flush, pop_link_exchange, pop_link_fill or pop_link_pump. */
 typedef enum pop_status (*io_operation)(struct pop_link *link,
                                         struct pop_error *error);
 

@@ -59,6 +59,24 @@ module_package_attribute(struct module_state *state, PyObject *name)
 }
 
 PyObject *
+module_package_global(struct module_state *state, PyObject *name)
+{
+    PyObject *package = state->modules == NULL
+                            ? NULL
+                            : PyDict_GetItemWithError(state->modules,
+                                                      state->name.package);
+    PyObject *value = NULL;
+
+    if (package != NULL && PyModule_CheckExact(package)) {
+        value = PyDict_GetItemWithError(PyModule_GetDict(package), name);
+    }
+    if (value == NULL) {
+        PyErr_Clear();
+    }
+    return value;
+}
+
+PyObject *
 module_imported(const char *module, const char *name)
 {
     PyObject *imported = PyImport_ImportModule(module);
@@ -255,6 +273,7 @@ module_free(void *module)
 #define X(field, text) Py_CLEAR(state->name.field);
     STATE_NAMES(X)
 #undef X
+    Py_CLEAR(state->own_encoding);
     Py_CLEAR(state->crlf);
     Py_CLEAR(state->terminator);
     Py_CLEAR(state->stuffed);

@@ -98,6 +98,7 @@ struct module_state {
     PyObject *timestamp_pattern;     /* NULL until first asked for */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
+    PyObject *own_encoding;         /* POP3.encoding as it was made */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
     PyObject *socket_timeout;       /* before 3.10; likewise */
@@ -121,6 +122,11 @@ struct module_state *module_state_of_type(PyTypeObject *type);
 /* An attribute of the package poplib_c: socket, ssl, _MAXLINE.  Of what
    sys.modules has under that name or, while the interpreter exits, had. */
 PyObject *module_package_attribute(struct module_state *state, PyObject *name);
+
+/* A global of the package as it is in the package's __dict__, borrowed, for
+   the next few instructions: NULL, and no exception, where looking for it may
+   run Python code. */
+PyObject *module_package_global(struct module_state *state, PyObject *name);
 
 /* from module import name; a new reference, or NULL. */
 PyObject *module_imported(const char *module, const char *name);

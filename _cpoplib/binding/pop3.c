@@ -344,16 +344,10 @@ pop3_signature(struct module_state *Py_UNUSED(state),
 static int
 add_attributes(struct module_state *state, PyTypeObject *type)
 {
-    PyObject *encoding = PyUnicode_InternFromString("UTF-8");
-    int failed;
-
-    if (encoding == NULL) {
-        return -1;
-    }
-    failed = PyObject_SetAttr((PyObject *)type, state->name.encoding,
-                              encoding);
-    Py_DECREF(encoding);
-    if (failed < 0) {
+    state->own_encoding = PyUnicode_InternFromString("UTF-8");
+    if (state->own_encoding == NULL ||
+        PyObject_SetAttr((PyObject *)type, state->name.encoding,
+                         state->own_encoding) < 0) {
         return -1;
     }
     if (lazy_add(state, type, "timestamp", auth_timestamp_pattern) < 0) {

@@ -282,12 +282,27 @@ getlongresp_by_lines(POP3Object *self)
     return result;
 }
 
+PyObject *
+replies_tuple(const struct stream_reply *reply, PyObject *lines)
+{
+    PyObject *octets = PyLong_FromSize_t(reply->octets);
+    PyObject *tuple;
+
+    if (octets == NULL) {
+        return NULL;
+    }
+    tuple = PyTuple_Pack(3, reply->response, lines, octets);
+    Py_DECREF(octets);
+    return tuple;
+}
+
 static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 {
     struct sink_lines lines;
     struct stream_limits limits;
     struct stream_reply reply;
+    PyObject *result = NULL;
 
     sink_lines_init(&lines);
     if (getline_limits(self, &limits) < 0) {
@@ -297,18 +312,17 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
         Py_XDECREF(lines.list);
         return NULL;
     }
-    if (log_status(self, reply.response) < 0) {
-        Py_DECREF(reply.response);
-        Py_XDECREF(lines.list);
-        return NULL;
+    if (log_status(self, reply.response) == 0) {
+        if (reply.is_positive) {
+            result = replies_tuple(&reply, lines.list);
+        }
+        else {
+            errors_raise_response(self->state, reply.response);
+        }
     }
-    if (!reply.is_positive) {
-        errors_raise_response(self->state, reply.response);
-        Py_DECREF(reply.response);
-        return NULL;
-    }
-    return Py_BuildValue("NNn", reply.response, lines.list,
-                         (Py_ssize_t)reply.octets);
+    Py_DECREF(reply.response);
+    Py_XDECREF(lines.list);
+    return result;
 }
 
 static PyObject *

@@ -5,13 +5,22 @@
 #ifndef BINDING_REPLIES_H
 #define BINDING_REPLIES_H
 
-#include "binding/pop3.h"
+#include "binding/hooks.h"
+#include "binding/stream.h"
+
+/* What replies are read by. */
+#define REPLIES_HOOKS                                                         \
+    (HOOK_SET(HOOK_GETLONGRESP) | HOOK_SET(HOOK_GETRESP) |                    \
+     HOOK_SET(HOOK_GETLINE))
 
 /* self._getresp(), overridden or not. */
 PyObject *replies_getresp(POP3Object *self);
 
 /* self._getlongresp(), overridden or not. */
 PyObject *replies_getlongresp(POP3Object *self);
+
+/* What _getlongresp() returns: (response, lines, octets). */
+PyObject *replies_tuple(const struct stream_reply *reply, PyObject *lines);
 
 /* 1 if none of the three is overridden, 0, or -1 and an exception. */
 int replies_are_own(POP3Object *self);

@@ -142,14 +142,18 @@ send_by_reader(ReaderObject *reader, PyObject *line)
     return result;
 }
 
-static int
-send_line(POP3Object *self, PyObject *line)
+int
+sending_send_line(POP3Object *self, PyObject *line)
 {
     int failed;
     ReaderObject *reader = sending_reader(self, &failed);
     PyObject *sock = NULL;
     int result = -1;
 
+    /* An audit hook may have sent some lines ahead. */
+    if (reader != NULL) {
+        failed = ahead_receive_all(self, reader);
+    }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");
     }
@@ -184,7 +188,7 @@ PyObject *
 sending_putline_own(POP3Object *self, PyObject *line)
 {
     if (pop3_check_rest(self) < 0 || ahead_receive_pending(self) < 0 ||
-        announce(self, line) < 0 || send_line(self, line) < 0) {
+        announce(self, line) < 0 || sending_send_line(self, line) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -227,24 +231,31 @@ encode(POP3Object *self, PyObject *line)
     return bytes;
 }
 
+int
+sending_check_line(struct module_state *state, PyObject *bytes)
+{
+    enum pop_status status;
+
+    status = pop_command_check(PyBytes_AS_STRING(bytes),
+                               (size_t)PyBytes_GET_SIZE(bytes));
+    if (status != POP_OK) {
+        errors_raise(state, status, NULL);
+        return -1;
+    }
+    return 0;
+}
+
 /* What _putcmd() gives to _putline(). */
 static PyObject *
 encode_checked(POP3Object *self, PyObject *line)
 {
     PyObject *bytes;
-    enum pop_status status;
 
     if (pop3_check_rest(self) < 0 || trace_command(self, line) < 0) {
         return NULL;
     }
     bytes = encode(self, line);
-    if (bytes == NULL) {
-        return NULL;
-    }
-    status = pop_command_check(PyBytes_AS_STRING(bytes),
-                               (size_t)PyBytes_GET_SIZE(bytes));
-    if (status != POP_OK) {
-        errors_raise(self->state, status, NULL);
+    if (bytes != NULL && sending_check_line(self->state, bytes) < 0) {
         Py_CLEAR(bytes);
     }
     return bytes;

@@ -19,6 +19,13 @@ int sending_check_step(POP3Object *self, int (*check)(struct module_state *,
    exception is left. */
 bool sending_is_in_step(POP3Object *self);
 
+/* -1 and ValueError for control characters in a line, bytes. */
+int sending_check_line(struct module_state *state, PyObject *bytes);
+
+/* Sends a line that was announced: all that POP3._putline() does behind its
+   audit event.  0, or -1 and an exception. */
+int sending_send_line(POP3Object *self, PyObject *line);
+
 /* POP3._putline(line), POP3._putcmd(line): None, or NULL. */
 PyObject *sending_putline_own(POP3Object *self, PyObject *line);
 PyObject *sending_putcmd_own(POP3Object *self, PyObject *line);

@@ -8,6 +8,20 @@
 
 #define SHOWN_OCTETS 200
 
+/* --- sending ------------------------------------------------------------ */
+
+/* The line did not go out, or not all of it; `queued` octets were to. */
+static void
+fail_sending(ReaderObject *reader, enum pop_status status,
+             struct pop_error *error, size_t queued)
+{
+    struct pop_buffer *out = &reader->link.out;
+    bool untouched = pop_link_is_unsent(&reader->link, queued);
+
+    pop_buffer_consume(out, pop_buffer_length(out));
+    reader_fail_write(reader, status, error, untouched);
+}
+
 int
 stream_send(ReaderObject *reader, const char *line, size_t length)
 {
@@ -32,14 +46,13 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
         reader->unanswered++;
     }
     else {
-        bool untouched = pop_link_is_unsent(&reader->link, queued);
-
-        pop_buffer_consume(out, pop_buffer_length(out));
-        reader_fail_write(reader, status, &error, untouched);
+        fail_sending(reader, status, &error, queued);
     }
     reader_leave(reader);
     return status == POP_OK ? 0 : -1;
 }
+
+/* --- at rest? ----------------------------------------------------------- */
 
 /* The first line of what is unread, or as much of it as the text of an
    exception can do with. */
@@ -75,10 +88,8 @@ raise_unread(ReaderObject *reader)
 }
 
 int
-stream_check_at_rest(ReaderObject *reader)
+stream_enter_at_rest(ReaderObject *reader)
 {
-    bool at_rest = false;
-
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
@@ -91,11 +102,23 @@ stream_check_at_rest(ReaderObject *reader)
         raise_unread(reader);
     }
     else {
-        at_rest = true;
+        return 0;
     }
     reader_leave(reader);
-    return at_rest ? 0 : -1;
+    return -1;
 }
+
+int
+stream_check_at_rest(ReaderObject *reader)
+{
+    if (stream_enter_at_rest(reader) < 0) {
+        return -1;
+    }
+    reader_leave(reader);
+    return 0;
+}
+
+/* --- one line ----------------------------------------------------------- */
 
 /* Scans what is there, and receives only if that is not enough. */
 static enum pop_status
@@ -203,6 +226,8 @@ stream_status(ReaderObject *reader, size_t limit)
     return text;
 }
 
+/* --- a whole reply ------------------------------------------------------ */
+
 static bool
 is_done(const ReaderObject *reader)
 {
@@ -302,26 +327,23 @@ read_lines(ReaderObject *reader, struct stream_sink *sink)
     return 0;
 }
 
-/* The status line, and the lines behind it if there are any. */
+/* What is received once the status line was pumped for: that, and the lines
+   behind it if there are any. */
 static int
-read_whole(ReaderObject *reader, const struct stream_limits *limits,
+read_whole(ReaderObject *reader, enum pop_status status,
+           struct pop_error *error, const struct stream_limits *limits,
            struct stream_sink *sink, struct stream_reply *reply)
 {
-    struct pop_error error = {0};
-    enum pop_status status;
-
-    status = pump_status(reader, sink->form, limits->status, limits->line,
-                         &error);
     if (status != POP_OK) {
-        reader_fail(reader, status, &error);
+        reader_fail(reader, status, error);
         return -1;
     }
     reply->response = take_status(reader);
-    reply->is_positive = !is_done(reader);
     if (reply->response == NULL) {
         return -1;
     }
-    if (!reply->is_positive) {
+    reply->is_positive = PyBytes_AS_STRING(reply->response)[0] == '+';
+    if (is_done(reader)) {
         return 0;
     }
     if (sink->begin(sink, reply->response) < 0) {
@@ -331,15 +353,17 @@ read_whole(ReaderObject *reader, const struct stream_limits *limits,
     return read_lines(reader, sink);
 }
 
-int
-stream_read_reply_inside(ReaderObject *reader,
-                         const struct stream_limits *limits,
-                         struct stream_sink *sink, struct stream_reply *reply)
+/* The same; a reply that is not read to its end leaves the stream out of
+   step. */
+static int
+read_reply(ReaderObject *reader, enum pop_status status,
+           struct pop_error *error, const struct stream_limits *limits,
+           struct stream_sink *sink, struct stream_reply *reply)
 {
     int result;
 
     reply->response = NULL;
-    result = read_whole(reader, limits, sink, reply);
+    result = read_whole(reader, status, error, limits, sink, reply);
     reply->octets = reader->link.reply.octets;
     if (result < 0) {
         Py_CLEAR(reply->response);
@@ -348,6 +372,18 @@ stream_read_reply_inside(ReaderObject *reader,
         }
     }
     return result;
+}
+
+int
+stream_read_reply_inside(ReaderObject *reader,
+                         const struct stream_limits *limits,
+                         struct stream_sink *sink, struct stream_reply *reply)
+{
+    struct pop_error error = {0};
+    enum pop_status status = pump_status(reader, sink->form, limits->status,
+                                         limits->line, &error);
+
+    return read_reply(reader, status, &error, limits, sink, reply);
 }
 
 int
@@ -363,4 +399,39 @@ stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
     result = stream_read_reply_inside(reader, limits, sink, reply);
     reader_leave(reader);
     return result;
+}
+
+/* --- a command and its reply -------------------------------------------- */
+
+int
+stream_exchange(ReaderObject *reader, const char *line, size_t length,
+                const struct stream_limits *limits, struct stream_sink *sink,
+                struct stream_reply *reply)
+{
+    struct pop_link *link = &reader->link;
+    struct pop_error error = {0};
+    enum pop_status status;
+    size_t queued;
+
+    reply->response = NULL;
+    if (step_check_send(reader->state, &reader->step) < 0) {
+        return -1;
+    }
+    status = pop_link_begin(link, sink == NULL ? POP_NO_LINES : sink->form,
+                            limits->status, limits->line);
+    if (status == POP_OK) {
+        status = pop_command_append(&link->out, line, length);
+    }
+    if (status != POP_OK) {
+        reader_fail_write(reader, status, &error, true);
+        return -1;
+    }
+    queued = pop_buffer_length(&link->out);
+    status = io_run(link, pop_link_exchange, &error);
+    if (!link->is_sent) {
+        fail_sending(reader, status, &error, queued);
+        return -1;
+    }
+    reader->unanswered++;
+    return read_reply(reader, status, &error, limits, sink, reply);
 }

@@ -27,7 +27,8 @@ struct stream_sink {
 
 struct stream_reply {
     PyObject *response; /* the status line */
-    bool is_positive;   /* otherwise the sink has taken nothing */
+    bool is_positive;   /* it begins with '+'; otherwise the sink has taken
+                           nothing */
     size_t octets;      /* of the lines */
 };
 
@@ -38,6 +39,9 @@ int stream_send(ReaderObject *reader, const char *line, size_t length);
    answer, and there are no unread bytes that could be taken for the answer
    to the next one.  Also raises what step_check() does. */
 int stream_check_at_rest(ReaderObject *reader);
+
+/* The same, and the Reader is entered, unless it raises. */
+int stream_enter_at_rest(ReaderObject *reader);
 
 /* One line with its line end, of at most `limit` octets; less than a line,
    or b"", if the stream ends there.  `answers`: it is the answer to the
@@ -63,5 +67,12 @@ int stream_read_reply_inside(ReaderObject *reader,
                              const struct stream_limits *limits,
                              struct stream_sink *sink,
                              struct stream_reply *reply);
+
+/* Sends the line and CRLF and reads the reply: one line if `sink` is NULL,
+   otherwise as stream_read_reply() does.  Entered, and at rest.  0 and a new
+   reference, or -1. */
+int stream_exchange(ReaderObject *reader, const char *line, size_t length,
+                    const struct stream_limits *limits,
+                    struct stream_sink *sink, struct stream_reply *reply);
 
 #endif

@@ -134,3 +134,10 @@ trace_audit_putline(POP3Object *self, PyObject *line)
 {
     return PySys_Audit("poplib.putline", "OO", self, line);
 }
+
+int
+trace_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
+                         void *context)
+{
+    return PySys_Audit("poplib.putline", "OO&", self, make, context);
+}

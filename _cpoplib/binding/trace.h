@@ -32,4 +32,9 @@ int trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
 /* sys.audit("poplib.putline", self, line). */
 int trace_audit_putline(POP3Object *self, PyObject *line);
 
+/* The same with what make(context) returns for the line; it is called only if
+   there is somebody to hear the event. */
+int trace_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
+                             void *context);
+
 #endif

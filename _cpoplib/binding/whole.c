@@ -29,7 +29,14 @@ get_reader(POP3Object *self)
     return (ReaderObject *)file;
 }
 
-/* A dialogue_get: the sink takes the message, None is returned. */
+/* What is read goes into the sink; the result is None. */
+static PyObject *
+finish_message(const struct stream_reply *Py_UNUSED(reply),
+               void *Py_UNUSED(sink))
+{
+    return Py_NewRef(Py_None);
+}
+
 static PyObject *
 read_message(POP3Object *self, void *sink)
 {
@@ -59,6 +66,14 @@ read_message(POP3Object *self, void *sink)
 static int
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
+    const struct dialogue dialogue = {
+        .hooks = DIALOGUE_HOOKS,
+        .phase = PHASE_REPLY,
+        .sink = sink,
+        .context = sink,
+        .finish = finish_message,
+        .get = read_message,
+    };
     ReaderObject *reader;
     PyObject *result = NULL;
 
@@ -67,8 +82,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     }
     reader = get_reader(self);
     if (reader != NULL) {
-        result = dialogue_exchange(self, line, PHASE_REPLY, reader,
-                                   read_message, sink);
+        result = dialogue_exchange(self, line, &dialogue, reader);
         Py_DECREF(reader);
     }
     pop3_unlock(self);

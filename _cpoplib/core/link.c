@@ -20,6 +20,7 @@ pop_link_init(struct pop_link *link)
     link->received = 0;
     link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
+    link->is_sent = false;
     link->batch.spans = NULL;
     link->batch.capacity = 0;
     link->batch.count = 0;
@@ -255,6 +256,7 @@ bool
 pop_link_has_unread(struct pop_link *link)
 {
     struct pop_transport *transport = link->transport;
+    int64_t timeout = link->timeout;
 
     while (is_at_rest(link) && transport->ops->readable(transport)) {
         struct pop_error ignored;
@@ -262,6 +264,7 @@ pop_link_has_unread(struct pop_link *link)
 
         link->timeout = POP_WAIT_NEVER;
         status = pop_link_fill(link, &ignored);
+        link->timeout = timeout;
         link->resuming = false;
         if (status != POP_OK) {
             return status == POP_NO_MEMORY;
@@ -270,11 +273,13 @@ pop_link_has_unread(struct pop_link *link)
     return !is_at_rest(link);
 }
 
+/* Room for a batch of the reply that is begun. */
 static enum pop_status
 ready_batch(struct pop_link *link)
 {
     struct pop_batch *batch = &link->batch;
 
+    link->is_sent = false;
     batch->count = 0;
     batch->scanned = 0;
     if (batch->spans == NULL) {
@@ -337,6 +342,20 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
             return status;
         }
     }
+}
+
+enum pop_status
+pop_link_exchange(struct pop_link *link, struct pop_error *error)
+{
+    if (!link->is_sent) {
+        enum pop_status status = pop_link_flush(link, error);
+
+        if (status != POP_OK) {
+            return status;
+        }
+        link->is_sent = true;
+    }
+    return pop_link_pump(link, error);
 }
 
 void

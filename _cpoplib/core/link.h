@@ -26,6 +26,7 @@ struct pop_link {
     size_t received; /* octets, ever; it may wrap around */
     size_t chunk;    /* room wanted for the next recv */
     struct pop_reply reply;
+    bool is_sent; /* the command that it answers; see pop_link_exchange() */
     struct pop_batch batch;
 };
 
@@ -85,6 +86,11 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
    is received, so that signal handlers run.  Otherwise the results of
    pop_link_fill() and pop_reply_scan(). */
 enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
+
+/* Sends a command and reads on: pop_link_flush(), and, once that is done,
+   which link->is_sent tells, pop_link_pump(). */
+enum pop_status pop_link_exchange(struct pop_link *link,
+                                  struct pop_error *error);
 
 /* Looks at the unread bytes only: pop_link_pump() without receiving, with
    POP_NEED_INPUT where it would receive. */

@@ -209,8 +209,10 @@ test_unread_bytes_are_found_and_not_lost(void **state)
     (void)state;
     open_script(&script, &link, "+OK\r\n", 5);
     script.feeding.first = script.feeding.step = 3;
+    link.timeout = NS_PER_MS;
     assert_true(pop_link_has_unread(&link));
     assert_int_equal(script.received, 3);
+    assert_true(link.timeout == NS_PER_MS);
     /* Those at hand are enough to tell. */
     assert_true(pop_link_has_unread(&link));
     assert_int_equal(script.calls, 1);
@@ -380,6 +382,61 @@ test_what_is_known_to_be_unsent(void **state)
     assert_false(is_unsent(1, true));
 }
 
+/* The command that is sent is what the script has for a reply. */
+static void
+open_exchange(struct script *script, struct pop_link *link,
+              const enum pop_status *outcomes, size_t count)
+{
+    open_script(script, link, "+OK\r\n", 5);
+    script->outcomes = outcomes;
+    script->outcome_count = count;
+    queue(link, "+OK\r\n", 5);
+    assert_int_equal(pop_link_begin(link, POP_NO_LINES, 5, 0), POP_OK);
+}
+
+static void
+test_an_exchange_goes_on_where_it_was_interrupted(void **state)
+{
+    static const enum pop_status outcomes[] = {POP_INTERRUPTED, POP_OK,
+                                               POP_INTERRUPTED};
+    struct script script;
+    struct pop_link link;
+    struct pop_error error;
+
+    (void)state;
+    open_exchange(&script, &link, outcomes, COUNT_OF(outcomes));
+    assert_int_equal(pop_link_exchange(&link, &error), POP_INTERRUPTED);
+    assert_int_equal(script.sent, 0);
+    assert_int_equal(pop_link_exchange(&link, &error), POP_INTERRUPTED);
+    assert_int_equal(script.sent, 5);
+    assert_int_equal(script.received, 0);
+    assert_int_equal(pop_link_exchange(&link, &error), POP_OK);
+    assert_int_equal(script.calls, 4);
+    assert_int_equal(link.reply.part, POP_REPLY_DONE);
+    assert_int_equal(link.batch.count, 1);
+    pop_link_release(&link);
+}
+
+static void
+test_an_exchange_tells_what_has_failed(void **state)
+{
+    static const enum pop_status outcomes[] = {POP_OK, POP_TIMEOUT};
+    struct script script;
+    struct pop_link link;
+    struct pop_error error;
+
+    (void)state;
+    open_exchange(&script, &link, outcomes, COUNT_OF(outcomes));
+    assert_int_equal(pop_link_exchange(&link, &error), POP_TIMEOUT);
+    assert_true(link.is_sent);
+    pop_link_release(&link);
+    open_exchange(&script, &link, outcomes + 1, 1);
+    assert_int_equal(pop_link_exchange(&link, &error), POP_TIMEOUT);
+    assert_false(link.is_sent);
+    assert_int_equal(script.calls, 1);
+    pop_link_release(&link);
+}
+
 static void
 test_a_released_link_can_be_used_again(void **state)
 {
@@ -416,6 +473,8 @@ main(void)
         UNIT_TEST(test_looking_for_unread_bytes_leaves_no_trace),
         UNIT_TEST(test_flush_sends_everything_within_one_deadline),
         UNIT_TEST(test_a_failed_flush_keeps_what_was_not_sent),
+        UNIT_TEST(test_an_exchange_goes_on_where_it_was_interrupted),
+        UNIT_TEST(test_an_exchange_tells_what_has_failed),
         UNIT_TEST(test_what_is_known_to_be_unsent),
         UNIT_TEST(test_a_released_link_can_be_used_again),
     };

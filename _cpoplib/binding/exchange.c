@@ -1,0 +1,149 @@
+#include "binding/exchange.h"
+
+#include "binding/getline.h"
+#include "binding/log.h"
+#include "binding/readahead.h"
+#include "binding/replies.h"
+#include "binding/sending.h"
+#include "binding/trace.h"
+
+static bool
+is_zero(PyObject *level)
+{
+    int overflow;
+
+    return PyLong_CheckExact(level) &&
+           PyLong_AsLongAndOverflow(level, &overflow) == 0;
+}
+
+/* .file, borrowed, if that is a Reader and it can be done so. */
+static ReaderObject *
+look(const struct exchange *self, POP3Object *client)
+{
+    struct hooks_view view;
+    ReaderObject *reader;
+
+    if (!hooks_are_plain(client, self->hooks, &view) ||
+        !is_zero(view.debugging) || !reader_check(client->state, view.file)) {
+        return NULL;
+    }
+    reader = (ReaderObject *)view.file;
+    if (reader->closed || reader->sock != view.sock ||
+        reader->pipeline.count > 0) {
+        return NULL;
+    }
+    return reader;
+}
+
+/* --- the audit event ---------------------------------------------------- */
+
+struct hearing {
+    const struct exchange *exchange;
+    bool heard;
+};
+
+/* The event's argument, which is made only if anybody hears it.  Audit hooks
+   may use the connection. */
+static PyObject *
+make_argument(void *context)
+{
+    struct hearing *hearing = context;
+
+    hearing->heard = true;
+    reader_leave(hearing->exchange->reader);
+    return Py_NewRef(hearing->exchange->bytes);
+}
+
+/* Entered; afterwards, too, if that is EXCHANGE_DONE. */
+static enum exchange_end
+announce(const struct exchange *self, POP3Object *client)
+{
+    struct hearing hearing = {self, false};
+    int failed = trace_audit_putline_made(client, make_argument, &hearing);
+
+    if (!hearing.heard) {
+        if (failed < 0) {
+            reader_leave(self->reader);
+        }
+        return failed < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
+    }
+    if (failed < 0) {
+        return EXCHANGE_FAILED;
+    }
+    if (look(self, client) != self->reader) {
+        return EXCHANGE_ANNOUNCED;
+    }
+    return reader_enter(self->reader) < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
+}
+
+/* --- the exchange ------------------------------------------------------- */
+
+static int
+encode(struct exchange *self, struct module_state *state, PyObject *line)
+{
+    self->bytes = PyUnicode_AsUTF8String(line);
+    return self->bytes == NULL ? -1 : sending_check_line(state, self->bytes);
+}
+
+/* Entered. */
+static enum exchange_end
+send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
+{
+    struct stream_limits limits;
+    enum exchange_end end = EXCHANGE_ANNOUNCED;
+
+    client->phase = self->phase;
+    client->reply_limit = replies_limit(line);
+    if (getline_plain_limits(client, &limits)) {
+        end = stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
+                              (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
+                              self->sink, &self->reply) < 0
+                  ? EXCHANGE_FAILED
+                  : EXCHANGE_DONE;
+    }
+    client->phase = PHASE_REST;
+    client->reply_limit = POP_NO_LIMIT;
+    return end;
+}
+
+enum exchange_end
+exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
+{
+    enum exchange_end end;
+
+    self->reply.response = NULL;
+    self->bytes = NULL;
+    self->reader = NULL;
+    if (log_begin(client) < 0) {
+        return EXCHANGE_FAILED;
+    }
+    if (PyUnicode_CheckExact(line) && !client->is_logged) {
+        self->reader = look(self, client);
+    }
+    if (self->reader == NULL) {
+        return EXCHANGE_UNTOUCHED;
+    }
+    Py_INCREF(self->reader);
+    if (stream_enter_at_rest(self->reader) < 0) {
+        return EXCHANGE_FAILED;
+    }
+    if (encode(self, client->state, line) < 0) {
+        reader_leave(self->reader);
+        return EXCHANGE_FAILED;
+    }
+    readahead_note_line(client, self->bytes);
+    end = announce(self, client);
+    if (end == EXCHANGE_DONE) {
+        end = send_and_read(self, client, line);
+        reader_leave(self->reader);
+    }
+    return end;
+}
+
+void
+exchange_release(struct exchange *self)
+{
+    Py_CLEAR(self->reply.response);
+    Py_CLEAR(self->bytes);
+    Py_CLEAR(self->reader);
+}

@@ -7,6 +7,25 @@ lines_bytes(const char *base, struct pop_span span)
                                      (Py_ssize_t)span.length);
 }
 
+PyObject *
+lines_list(const char *base, const struct pop_span *spans, size_t count)
+{
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    size_t i;
+
+    for (i = 0; list != NULL && i < count; i++) {
+        PyObject *line = lines_bytes(base, spans[i]);
+
+        if (line == NULL) {
+            Py_CLEAR(list);
+        }
+        else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, line);
+        }
+    }
+    return list;
+}
+
 int
 lines_append(PyObject *list, const char *base, const struct pop_span *spans,
              size_t count)

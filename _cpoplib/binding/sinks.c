@@ -9,40 +9,38 @@
 
 /* --- lines -------------------------------------------------------------- */
 
-static int
-lines_begin(struct stream_sink *sink, PyObject *Py_UNUSED(response))
-{
-    struct sink_lines *self = (struct sink_lines *)sink;
-
-    self->list = PyList_New(0);
-    return self->list == NULL ? -1 : 0;
-}
-
-static int
-lines_take(struct stream_sink *sink, const struct pop_link *link)
-{
-    return lines_append(((struct sink_lines *)sink)->list,
-                        pop_buffer_bytes(&link->in), link->batch.spans,
-                        link->batch.count);
-}
-
-void
-sink_lines_init(struct sink_lines *self)
-{
-    self->sink.form = POP_LINES;
-    self->sink.begin = lines_begin;
-    self->sink.take = lines_take;
-    self->list = NULL;
-}
-
-/* --- nothing ------------------------------------------------------------ */
-
 /* Nothing is to be made ready. */
 static int
 no_begin(struct stream_sink *Py_UNUSED(sink), PyObject *Py_UNUSED(response))
 {
     return 0;
 }
+
+/* The first batch, which often is all there is, makes the list. */
+static int
+lines_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    struct sink_lines *self = (struct sink_lines *)sink;
+    const struct pop_batch *batch = &link->batch;
+    const char *bytes = pop_buffer_bytes(&link->in);
+
+    if (self->list == NULL) {
+        self->list = lines_list(bytes, batch->spans, batch->count);
+        return self->list == NULL ? -1 : 0;
+    }
+    return lines_append(self->list, bytes, batch->spans, batch->count);
+}
+
+void
+sink_lines_init(struct sink_lines *self)
+{
+    self->sink.form = POP_LINES;
+    self->sink.begin = no_begin;
+    self->sink.take = lines_take;
+    self->list = NULL;
+}
+
+/* --- nothing ------------------------------------------------------------ */
 
 static int
 nothing_take(struct stream_sink *Py_UNUSED(sink),

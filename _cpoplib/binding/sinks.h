@@ -8,7 +8,7 @@
 /* Lines in a list, which is the caller's. */
 struct sink_lines {
     struct stream_sink sink;
-    PyObject *list; /* NULL before the status line */
+    PyObject *list; /* NULL before the first batch */
 };
 
 void sink_lines_init(struct sink_lines *self);

@@ -1,13 +1,13 @@
 #include "binding/whole.h"
 
 #include "binding/args.h"
+#include "binding/commands.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
 #include "binding/readaheadturn.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
-#include "core/command.h"
 
 /* .file, through which the reply is read in C; a new reference, or NULL and
    io.UnsupportedOperation if it is something of the user's: put there while
@@ -121,7 +121,7 @@ fetch_bytes(POP3Object *self, PyObject *line)
 static PyObject *
 ask_bytes(POP3Object *self, PyObject *which)
 {
-    return fetch_bytes(self, PyUnicode_FromFormat("RETR %S", which));
+    return fetch_bytes(self, commands_line(POP_VERB_RETR, which, NULL));
 }
 
 PyDoc_STRVAR(retr_bytes_doc,
@@ -172,8 +172,8 @@ pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return fetch_bytes(
-        POP3(op), PyUnicode_FromFormat("TOP %S %S", values[0], values[1]));
+    return fetch_bytes(POP3(op),
+                       commands_line(POP_VERB_TOP, values[0], values[1]));
 }
 
 PyDoc_STRVAR(retr_into_doc,
@@ -207,7 +207,7 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         sink_file_init(&file, self->state, values[1]) < 0) {
         return NULL;
     }
-    line = PyUnicode_FromFormat("RETR %S", values[0]);
+    line = commands_line(POP_VERB_RETR, values[0], NULL);
     if (line != NULL && exchange(self, line, &file.sink) == 0) {
         octets = PyLong_FromSize_t(file.octets);
     }

@@ -30,6 +30,15 @@ def git(*arguments):
     ).stdout
 
 
+def check_commit(name):
+    """The name, if it is a commit's; otherwise the program ends with one line."""
+    try:
+        git("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+    except subprocess.CalledProcessError:
+        sys.exit(f"error: no commit is called {name!r}")
+    return name
+
+
 def choose_base():
     changed = git("status", "--porcelain", "--", "_cpoplib/core").strip()
     return "HEAD" if changed else "HEAD~1"
@@ -91,7 +100,7 @@ def report(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--base", help="the commit to compare with")
-    base = parser.parse_args().base or choose_base()
+    base = check_commit(parser.parse_args().base or choose_base())
     with tempfile.TemporaryDirectory() as directory, checkout(base) as tree:
         print(f"instructions of one exchange, {base} and now")
         programs = (

@@ -189,6 +189,14 @@ def test_table():
     assert table.others_in_rst([threads]).splitlines()[-1].split() == ["-", "yes"]
 
 
+def test_regress_says_that_there_is_no_such_commit(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["regress.py", "--base", "nosuch"])
+    with pytest.raises(SystemExit) as ended:
+        regress.main()
+    assert ended.value.code == "error: no commit is called 'nosuch'"
+    assert capsys.readouterr() == ("", "")
+
+
 def test_regress_fails_on_more_instructions(capsys):
     assert regress.report([("NOOP", 100, 104), ("LIST", 100, 50)])
     assert not regress.report([("NOOP", 100, 106), ("LIST", 100, 50)])

@@ -3,10 +3,10 @@
 #include "core/mem.h"
 
 #define FIRST_CHUNK ((size_t)16 * 1024)
-#define LARGEST_CHUNK ((size_t)256 * 1024)
+#define LARGEST_CHUNK ((size_t)64 * 1024)
 #define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
 #define RECEIVES_PER_TURN 16
-#define BATCH_SPANS 4096
+#define BATCH_SPANS 2048
 
 void
 pop_link_init(struct pop_link *link)
@@ -144,7 +144,7 @@ pop_link_push(struct pop_link *link, struct pop_error *error)
 static bool
 is_cramped(const struct pop_link *link)
 {
-    return pop_buffer_room(&link->in) < link->chunk / 4;
+    return pop_buffer_room(&link->in) < link->chunk / 2;
 }
 
 static enum pop_status

@@ -1,78 +1,13 @@
 #include "binding/commands.h"
 
-#include <string.h>
-
 #include "binding/answers.h"
 #include "binding/args.h"
+#include "binding/commandline.h"
 #include "binding/dialogue.h"
 #include "binding/readahead.h"
 #include "binding/readaheadturn.h"
 
 /* --- one command -------------------------------------------------------- */
-
-#define PLAIN_OCTETS 64 /* the longest verb, two numbers, and spaces */
-
-/* Adds " number" to a line, for an argument that is a number and nothing else;
-   the digits are %s's.  False if it is not. */
-static bool
-add_number(char *line, size_t *length, PyObject *argument)
-{
-    char digits[PLAIN_OCTETS];
-    size_t count = 0;
-    int overflow = 0;
-    long number = PyLong_CheckExact(argument)
-                      ? PyLong_AsLongAndOverflow(argument, &overflow)
-                      : -1;
-
-    if (number < 0 || overflow != 0) {
-        return false;
-    }
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    line[(*length)++] = ' ';
-    while (count > 0) {
-        line[(*length)++] = digits[--count];
-    }
-    return true;
-}
-
-PyObject *
-commands_line(enum pop_verb verb, PyObject *first, PyObject *second)
-{
-    const char *name = pop_command(verb)->name;
-    char line[PLAIN_OCTETS];
-    size_t length = strlen(name);
-
-    memcpy(line, name, length);
-    if ((first == NULL || add_number(line, &length, first)) &&
-        (second == NULL || add_number(line, &length, second))) {
-        return PyUnicode_FromStringAndSize(line, (Py_ssize_t)length);
-    }
-    return second == NULL
-               ? PyUnicode_FromFormat("%s %S", name, first)
-               : PyUnicode_FromFormat("%s %S %S", name, first, second);
-}
-
-/* 'VERB %s' % argument, with what % makes of tuples and mappings. */
-static PyObject *
-format_argument(enum pop_verb verb, PyObject *argument)
-{
-    PyObject *format;
-    PyObject *line;
-
-    if (PyUnicode_CheckExact(argument) || PyLong_CheckExact(argument)) {
-        return commands_line(verb, argument, NULL);
-    }
-    format = PyUnicode_FromFormat("%s %%s", pop_command(verb)->name);
-    if (format == NULL) {
-        return NULL;
-    }
-    line = PyUnicode_Format(format, argument);
-    Py_DECREF(format);
-    return line;
-}
 
 /* Sends a command; `argument` may be NULL.  The verb table says whether the
    reply has lines. */
@@ -85,11 +20,11 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
     PyObject *result;
 
     if (argument == NULL) {
-        line = commands_line(verb, NULL, NULL);
+        line = commandline_make(verb, NULL, NULL);
     }
     else {
         multiline = command->multiline_with_argument;
-        line = format_argument(verb, argument);
+        line = commandline_format(verb, argument);
     }
     if (line == NULL) {
         return NULL;
@@ -338,7 +273,7 @@ pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    line = commands_line(POP_VERB_TOP, values[0], values[1]);
+    line = commandline_make(POP_VERB_TOP, values[0], values[1]);
     if (line == NULL) {
         return NULL;
     }

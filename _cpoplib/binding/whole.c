@@ -1,7 +1,7 @@
 #include "binding/whole.h"
 
 #include "binding/args.h"
-#include "binding/commands.h"
+#include "binding/commandline.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
@@ -121,7 +121,7 @@ fetch_bytes(POP3Object *self, PyObject *line)
 static PyObject *
 ask_bytes(POP3Object *self, PyObject *which)
 {
-    return fetch_bytes(self, commands_line(POP_VERB_RETR, which, NULL));
+    return fetch_bytes(self, commandline_make(POP_VERB_RETR, which, NULL));
 }
 
 PyDoc_STRVAR(retr_bytes_doc,
@@ -173,7 +173,7 @@ pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     return fetch_bytes(POP3(op),
-                       commands_line(POP_VERB_TOP, values[0], values[1]));
+                       commandline_make(POP_VERB_TOP, values[0], values[1]));
 }
 
 PyDoc_STRVAR(retr_into_doc,
@@ -207,7 +207,7 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         sink_file_init(&file, self->state, values[1]) < 0) {
         return NULL;
     }
-    line = commands_line(POP_VERB_RETR, values[0], NULL);
+    line = commandline_make(POP_VERB_RETR, values[0], NULL);
     if (line != NULL && exchange(self, line, &file.sink) == 0) {
         octets = PyLong_FromSize_t(file.octets);
     }

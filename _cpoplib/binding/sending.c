@@ -293,8 +293,11 @@ sending_is_plain(POP3Object *self)
     PyObject *encoding;
     int plain;
 
-    if (on != 0) {
-        return on < 0 ? -1 : 0;
+    if (on < 0 || log_begin(self) < 0) {
+        return -1;
+    }
+    if (on > 0 || self->is_logged) {
+        return 0;
     }
     encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
     if (encoding == NULL) {

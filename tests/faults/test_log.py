@@ -52,6 +52,7 @@ def test_whole_messages_and_many(caplog):
     with play(
         S("+OK ready"),
         *(C("RETR 1"), S("+OK whole", "x", ".")),
+        *(C("LIST 1"), C("LIST 2"), S("+OK 1 3", "+OK 2 3")),
         *(C("DELE 1"), C("DELE 2"), S("+OK one", "-ERR two")),
         *(C("RETR 3"), C("RETR 4"), S("+OK three", "x", ".", "+OK four", ".")),
     ) as server:
@@ -63,6 +64,7 @@ def test_whole_messages_and_many(caplog):
     assert caplog.messages == [
         "S: +OK ready",
         *("C: RETR 1", "S: +OK whole"),
+        *("C: LIST 1", "C: LIST 2", "S: +OK 1 3", "S: +OK 2 3"),
         *("C: DELE 1", "C: DELE 2", "S: +OK one", "S: -ERR two"),
         *("C: RETR 3", "C: RETR 4", "S: +OK three", "S: +OK four"),
     ]

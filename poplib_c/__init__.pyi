@@ -4,7 +4,7 @@ import socket as socket
 import ssl as ssl
 import sys as sys
 from builtins import list as _list  # POP3 has a method of that name.
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, Protocol, TypeVar, final, overload
 
@@ -32,6 +32,15 @@ _N = TypeVar("_N", int, str)
 _T = TypeVar("_T")
 _Pipelining: TypeAlias = Literal["auto"] | bool
 
+# Challenge to response; None cancels.
+_AuthObject: TypeAlias = Callable[[bytes], bytes | str | None]
+
+class _Mechanism(Protocol):
+    @property
+    def name(self) -> str: ...
+    def initial_response(self) -> bytes | None: ...
+    def __call__(self, challenge: bytes, /) -> bytes | None: ...
+
 class _Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
@@ -39,7 +48,13 @@ class _Many(Iterator[tuple[_N, _T]]):
     def __next__(self) -> tuple[_N, _T]: ...
     def close(self) -> None: ...
 
-class error_proto(Exception): ...
+class error_proto(Exception):
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def temporary(self) -> bool: ...
+    @property
+    def response(self) -> bytes | None: ...
 
 @disjoint_base
 class POP3:
@@ -61,6 +76,7 @@ class POP3:
         max_line: int | None = 16777216,
         max_size: int | None = None,
         pipelining: _Pipelining = "auto",
+        read_ahead: int = ...,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -76,6 +92,7 @@ class POP3:
         max_line: int | None = ...,
         max_size: int | None = ...,
         pipelining: _Pipelining = ...,
+        read_ahead: int = ...,
     ) -> None: ...
     def getwelcome(self) -> bytes: ...
     def set_debuglevel(self, level: int) -> None: ...
@@ -99,7 +116,7 @@ class POP3:
     def noop(self) -> bytes: ...
     def rset(self) -> bytes: ...
     def quit(self) -> bytes: ...
-    # RFC 2449, 2595, 6856
+    # RFC 2449, 2595, 5034, 6856
     def capa(self) -> dict[str, _list[str]]: ...
     def stls(
         self,
@@ -109,7 +126,37 @@ class POP3:
         certfile: StrOrBytesPath | None = None,
         verify: bool | StrOrBytesPath | None = None,
     ) -> bytes: ...
+    @overload
+    def auth(self, mechanism: _Mechanism) -> bytes: ...
+    @overload
+    def auth(
+        self,
+        mechanism: str,
+        authobject: _AuthObject | None = None,
+        initial_response: bytes | str | None = None,
+    ) -> bytes: ...
     def utf8(self) -> bytes: ...
+    @overload
+    def lang(self, tag: None = None) -> _Reply: ...
+    @overload
+    def lang(self, tag: str) -> bytes: ...
+    # By the best means there are
+    def login(
+        self,
+        user: str,
+        password: str,
+        *,
+        mechanisms: Iterable[str] | None = None,
+        allow_insecure: bool = False,
+    ) -> bytes: ...
+    def login_oauth2(
+        self,
+        user: str,
+        token: str | Callable[[], str],
+        *,
+        mechanisms: Iterable[str] | None = None,
+        allow_insecure: bool = False,
+    ) -> bytes: ...
     # Whole messages
     def sizes(self) -> dict[int, int]: ...
     def uids(self) -> dict[int, bytes]: ...
@@ -235,6 +282,7 @@ class POP3_SSL(POP3):
         max_line: int | None = 16777216,
         max_size: int | None = None,
         pipelining: _Pipelining = "auto",
+        read_ahead: int = ...,
     ) -> None: ...
     # Takes whatever poplib's takes, and refuses it.
     def stls(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import sys
 
-from _cpoplib import _set_read_ahead
+from _cpoplib import _set_read_ahead  # type: ignore[attr-defined]
 
 _NAMES = ("POP3", "POP3_SSL", "error_proto")
 

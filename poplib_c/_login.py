@@ -193,8 +193,10 @@ def _has_message_id(client: POP3) -> bool:
 
 
 def _has_scramp() -> bool:
+    from poplib_c import _scram
+
     try:
-        import scramp  # noqa: F401
+        _scram.require()
     except ImportError:
         return False
     return True
@@ -219,9 +221,10 @@ def _is_private(sock: Any) -> bool:
 
 def _is_encrypted(sock: Any) -> bool:
     """Whether *sock* is known to be in TLS; verified or not, as the program has chosen."""
+    if isinstance(sock, TLSSocket):
+        return sock.version() is not None
     ssl = sys.modules.get("ssl")
-    kinds: tuple[type, ...] = (TLSSocket,) if ssl is None else (TLSSocket, ssl.SSLSocket)
-    return isinstance(sock, kinds) and sock.version() is not None
+    return ssl is not None and isinstance(sock, ssl.SSLSocket) and sock.version() is not None
 
 
 def _is_local(sock: Any) -> bool:

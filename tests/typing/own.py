@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import poplib_c
-from poplib_c import POP3, POP3_SSL
+from poplib_c import POP3, POP3_SSL, sasl
 from poplib_c.testing import POP3Server
 
 Reply = tuple[bytes, list[bytes], int]
@@ -44,6 +44,22 @@ def many(client: POP3) -> None:
     for _, status in client.dele_many({1: b"uid"}):
         assert_type(status, bytes)
     client.retr_many(()).close()
+
+
+def authenticate(client: POP3) -> None:
+    assert_type(client.auth("PLAIN", lambda challenge: None, b""), bytes)
+    assert_type(client.auth(sasl.Plain("alice", "secret")), bytes)
+    assert_type(client.auth(sasl.OAuthBearer("alice", lambda: "token", host="localhost")), bytes)
+    assert_type(client.login("alice", "secret", mechanisms=["PLAIN"]), bytes)
+    assert_type(client.login_oauth2("alice", lambda: "token"), bytes)
+    assert_type(client.lang(), Reply)
+    assert_type(client.lang("de"), bytes)
+
+
+def refused(exc: poplib_c.error_proto) -> bool:
+    assert_type(exc.code, "str | None")
+    assert_type(exc.response, "bytes | None")
+    return exc.temporary
 
 
 def tls(client: POP3_SSL) -> None:

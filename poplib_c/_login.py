@@ -83,7 +83,7 @@ def login(
     would be a second guess at the password, or what an attacker wants.
     """
     names = _chosen(mechanisms, MEANS)
-    if not isinstance(user, str) or secret.kind is not str:
+    if not isinstance(user, str) or not issubclass(secret.kind, str):
         raise TypeError("user and password must be str")
     capabilities = _capabilities(client)
     may_show = allow_insecure or _is_private(client.sock)
@@ -116,9 +116,9 @@ def login_oauth2(
 ) -> bytes:
     """Send the token; if it is refused, and there is a callable to ask for another, that once."""
     names = _chosen(mechanisms, MEANS_OAUTH2)
+    capabilities = _capabilities(client)
     if not (allow_insecure or _is_private(client.sock)):
         raise error_proto(_insecure("the token"))
-    capabilities = _capabilities(client)
     if capabilities is None:
         names = names[-1:]
     names = [name for name in names if _is_listed(name, capabilities)]
@@ -183,7 +183,8 @@ def _has_message_id(client: POP3) -> bool:
     A server that sends something else may be computing the password from digests of chosen texts
     (CVE-2007-1558).
     """
-    match = client.timestamp.match(client.welcome)
+    welcome = getattr(client, "welcome", None)
+    match = client.timestamp.match(welcome) if isinstance(welcome, bytes) else None
     if match is None:
         return False
     stamp = match.group(1)[1:-1]
@@ -260,10 +261,10 @@ def _why(withheld: Sequence[str], capabilities: _Capabilities | None) -> str:
         return _insecure(f"the password to {', '.join(withheld)}")
     if capabilities is None:
         return "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP"
-    offered = ", ".join(capabilities.get("SASL", [])) or "none"
+    listed = ", ".join(capabilities.get("SASL", [])) or "no mechanism of SASL"
     return (
-        f"-ERR no means to log in that both sides have: the server's mechanisms are {offered}; "
-        "SCRAM needs the library scramp, others a token or mechanisms=None"
+        f"-ERR no means to log in that both sides have: the server lists {listed} "
+        "(SCRAM needs the library scramp)"
     )
 
 

@@ -129,12 +129,14 @@ log_command(POP3Object *self, PyObject *line)
     int failed = 0;
 
     self->is_logged = logger != NULL;
-    if (logger == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
+    if (logger != NULL) {
+        failed = tell(logger, "C: %s", shown_command(self, line));
+        Py_DECREF(logger);
     }
-    failed = tell(logger, "C: %s", shown_command(self, line));
+    else if (PyErr_Occurred()) {
+        failed = -1;
+    }
     self->is_challenged = false;
-    Py_DECREF(logger);
     return failed;
 }
 
@@ -144,10 +146,11 @@ log_status(POP3Object *self, PyObject *line)
     PyObject *logger = self->state->logger;
     int failed;
 
+    /* Somebody may turn the log on before the answer is sent. */
+    self->is_challenged = mask_is_challenge(line);
     if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
         return 0;
     }
-    self->is_challenged = mask_is_challenge(line);
     Py_INCREF(logger);
     failed = tell(logger, "S: %s", printable(mask_status(line)));
     Py_DECREF(logger);

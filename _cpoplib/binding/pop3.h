@@ -54,7 +54,7 @@ typedef struct {
     size_t reply_limit;            /* octets of the lines that are awaited */
     enum pop3_sasl sasl;
     bool is_logged;           /* since the last command; see log.h */
-    bool is_challenged;       /* as far as that knows */
+    bool is_challenged;       /* by the last status line */
     PyObject *foreign_file;   /* the .file, not a Reader, that */
     struct step foreign_step; /*   this is about */
 } POP3Object;

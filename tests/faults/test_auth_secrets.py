@@ -8,10 +8,11 @@ import pytest
 from scripted import C, S
 from secret import SECRET, places_of_secret
 
-from poplib_c import error_proto
+from poplib_c import POP3, error_proto
+from poplib_c.testing import POP3Server
 
 from .auth import b64, talk
-from .support import WAYS
+from .support import TIMEOUT, WAYS
 
 EXCHANGE = [
     C(f"AUTH X-TEST {b64(b'first ' + SECRET.encode())}"),
@@ -116,6 +117,48 @@ def test_audit_events_have_the_lines_as_they_are_sent():
     finally:
         wanted.clear()
     assert events == [b"AUTH X", b"c2VjcmV0"]
+
+
+@pytest.mark.parametrize("means", ["SCRAM-SHA-256", "CRAM-MD5", "APOP", "PLAIN", "LOGIN", "USER"])
+@pytest.mark.parametrize("password", [SECRET, "wrong horse"])
+def test_the_log_of_a_login(caplog, means, password):
+    caplog.set_level(logging.DEBUG, "poplib_c")
+    mechanisms = [means] if means not in ("APOP", "USER") else []
+    with POP3Server([], users={"alice": password}, mechanisms=mechanisms) as server:
+        client = POP3(*server.address, timeout=TIMEOUT)
+        try:
+            client.login("alice", SECRET, mechanisms=[means])
+        except error_proto as error:
+            check(error)
+        client.quit()
+        said = [word for line in server.commands for word in line.decode().split()]
+    public = {
+        "CAPA",
+        "AUTH",
+        "APOP",
+        "USER",
+        "PASS",
+        "QUIT",
+        "alice",
+        *client.login.__doc__.split("'"),
+    }
+    secrets = {word for word in said if word not in public} | {SECRET}
+    assert {word for word in secrets if word in caplog.text} == set()
+    assert f"C: {server.commands[1].decode().split()[0]}" in caplog.text
+
+
+def test_the_log_of_a_token(caplog):
+    caplog.set_level(logging.DEBUG, "poplib_c")
+    with POP3Server([], tokens={"alice": SECRET}) as server:
+        for length in (1, 200):
+            server.tokens["alice"] = length * SECRET
+            client = POP3(*server.address, timeout=TIMEOUT)
+            client.login_oauth2("alice", length * SECRET)
+            client.quit()
+        tokens = [line.split()[-1].decode() for line in server.commands if len(line) > 30]
+    assert len(tokens) == 2
+    assert {word for word in (*tokens, SECRET) if word in caplog.text} == set()
+    assert "C: AUTH OAUTHBEARER ***" in caplog.text
 
 
 # --- exceptions -----------------------------------------------------------------------------

@@ -122,6 +122,16 @@ def test_an_exchange_by_hand(caplog, cls):
     ]
 
 
+def test_an_exchange_by_hand_that_is_logged_from_its_middle_on(caplog):
+    with play(S("+OK ready"), C("AUTH X"), S("+"), C("c2VjcmV0"), S("+OK")) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        client._shortcmd("AUTH X")
+        caplog.set_level(logging.DEBUG, LOGGER)
+        client._shortcmd("c2VjcmV0")
+        client.close()
+    assert caplog.messages == ["C: ***", "S: +OK"]
+
+
 def test_two_commands_in_one_line(caplog):
     caplog.set_level(logging.DEBUG, LOGGER)
     with play(S("+OK ready"), C("USER a"), C("PASS secret"), S("+OK")) as server:

@@ -171,7 +171,7 @@ def test_what_the_server_does_not_list_is_left_out():
 @pytest.mark.parametrize(
     "mechanisms, text",
     [
-        (["CRAM-MD5"], "the server's mechanisms are PLAIN"),
+        (["CRAM-MD5"], "the server lists PLAIN"),
         ([], "no means"),
         (["APOP"], "no means"),
     ],
@@ -205,6 +205,28 @@ def test_wrong_options(options, error, text):
 def test_names_and_passwords_are_str(arguments):
     with talk() as client, pytest.raises(TypeError, match="must be str"):
         client.login(*arguments)
+
+
+def test_strings_of_other_classes():
+    class Password(str):
+        pass
+
+    with talk(*capa("SASL PLAIN"), C(PLAIN), S("+OK in")) as client:
+        assert client.login(Password("alice"), Password(SECRET)) == b"+OK in"
+
+
+def test_a_connection_without_a_greeting():
+    with talk(*capa("SASL PLAIN"), C(PLAIN), S("+OK in")) as client:
+        del client.welcome
+        assert login(client) == b"+OK in"
+
+
+def test_after_close():
+    with talk(in_step=False) as client:
+        client.close()
+        for function in (client.login, client.login_oauth2):
+            with pytest.raises(AttributeError, match="the connection is closed"):
+                function("alice", SECRET)
 
 
 @pytest.mark.parametrize("arguments", [(), ("alice",), ("alice", "x", ["PLAIN"])])

@@ -327,7 +327,10 @@ def _audit(event, arguments):
         _current.audited(event, arguments)
 
 
-sys.addaudithook(_audit)
+@functools.lru_cache(None)
+def _listen():
+    """For good: from here on, the process has an audit hook."""
+    sys.addaudithook(_audit)
 
 
 class _NotedAttribute:
@@ -380,6 +383,7 @@ def play(module, example, contexts=None, watched=False):
     so only poplib, which reads no other way, is played like this.
     """
     global _current
+    _listen()
     _current = run = _Run(example, contexts)
     stdout, maxline = sys.stdout, module._MAXLINE
     sys.stdout, module._MAXLINE = run.observer, MAXLINE

@@ -335,6 +335,14 @@ def test_handler_that_uses_the_connection(wired):
 
 MESSAGES = [stored(number, 10 * number) for number in range(1, 8)]
 NUMBERS = st.lists(st.integers(1, 9), max_size=9)
+#: Class, pipelining, read_ahead; the first one is serial.
+WAYS = [
+    (POP3, False, 0),
+    (POP3, True, 0),
+    (POP3, "auto", 3),
+    (POP3, True, 3),
+    (ByMethods, True, 2),
+]
 START = st.tuples(
     st.sampled_from(["retr_many", "top_many"]),
     NUMBERS,
@@ -346,7 +354,7 @@ CALL = st.one_of(
     st.tuples(st.just("start"), START),
     st.tuples(st.just("next"), st.integers(0, 3)),
     st.tuples(st.just("drop"), st.integers(0, 3)),
-    st.tuples(st.sampled_from(["retr_bytes", "list", "uidl"]), st.integers(1, 9)),
+    st.tuples(st.sampled_from(["retr", "retr_bytes", "list", "uidl"]), st.integers(1, 9)),
     st.tuples(st.sampled_from(["noop", "stat", "sizes"]), st.none()),
 )
 
@@ -384,12 +392,13 @@ def run(client, calls):
 def test_same_as_serially(calls):
     results = []
     with POP3Server(MESSAGES) as server:
-        for cls, pipelining in ((POP3, False), (POP3, True), (POP3, "auto"), (ByMethods, True)):
-            client = login(cls(*server.address, timeout=TIMEOUT, pipelining=pipelining))
+        for cls, pipelining, read_ahead in WAYS:
+            options = {"pipelining": pipelining, "read_ahead": read_ahead}
+            client = login(cls(*server.address, timeout=TIMEOUT, **options))
             results.append(run(client, calls))
             assert client.noop() == b"+OK nothing done"
             client.close()
-    assert results[1:] == 3 * results[:1]
+    assert results[1:] == (len(WAYS) - 1) * results[:1]
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))

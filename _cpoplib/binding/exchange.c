@@ -93,6 +93,7 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
     enum exchange_end end = EXCHANGE_ANNOUNCED;
 
     client->phase = self->phase;
+    client->is_challenged = false;
     client->reply_limit = replies_limit(line);
     if (getline_plain_limits(client, &limits)) {
         end = stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
@@ -136,6 +137,10 @@ exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
     if (end == EXCHANGE_DONE) {
         end = send_and_read(self, client, line);
         reader_leave(self->reader);
+    }
+    /* Not logged now, but perhaps from the next command on. */
+    if (end == EXCHANGE_DONE && log_status(client, self->reply.response) < 0) {
+        end = EXCHANGE_FAILED;
     }
     return end;
 }

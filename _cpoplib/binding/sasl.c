@@ -3,6 +3,7 @@
 #include "binding/args.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
+#include "binding/lifecycle.h"
 #include "binding/replies.h"
 #include "binding/saslline.h"
 #include "core/command.h"
@@ -272,22 +273,14 @@ take_turn(struct sasl *self, PyObject **reply)
     return *reply == NULL ? -1 : 0;
 }
 
-/* +OK: the mechanism may know better. */
+/* object.success(), if it has that. */
 static int
-check_success(struct sasl *self)
+call_success(struct module_state *state, PyObject *object)
 {
-    struct module_state *state = self->client->state;
-    PyObject *method = NULL;
+    PyObject *method;
     PyObject *result;
 
-    if (self->first != NULL) {
-        errors_raise_proto(state, "the server said +OK before the initial "
-                                  "response");
-        return -1;
-    }
-    if (self->mechanism != Py_None &&
-        PyObject_GetOptionalAttr(self->mechanism, state->name.success,
-                                 &method) < 0) {
+    if (PyObject_GetOptionalAttr(object, state->name.success, &method) < 0) {
         return -1;
     }
     if (method == NULL) {
@@ -297,6 +290,31 @@ check_success(struct sasl *self)
     Py_DECREF(method);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+/* +OK: the mechanism, given as the one or the other, may know better.  Then
+   the server is not who it says, and the connection is closed. */
+static int
+check_success(struct sasl *self)
+{
+    struct module_state *state = self->client->state;
+    int failed = 0;
+
+    if (self->first != NULL) {
+        errors_raise_proto(state, "the server said +OK before the initial "
+                                  "response");
+        failed = -1;
+    }
+    if (failed == 0) {
+        failed = call_success(state, self->respond);
+    }
+    if (failed == 0 && self->mechanism != self->respond) {
+        failed = call_success(state, self->mechanism);
+    }
+    if (failed < 0) {
+        lifecycle_give_up(self->client);
+    }
+    return failed;
 }
 
 static PyObject *
@@ -359,7 +377,8 @@ PyDoc_STRVAR(auth_doc,
 "\n"
 "Returns the response, bytes.  error_proto for the server's refusal, and for\n"
 "what is no challenge; ValueError, before anything is sent, for a name that\n"
-"is none, or for str beyond ASCII.");
+"is none, or for str beyond ASCII.  What success() of either object raises\n"
+"after +OK closes the connection.");
 
 static PyObject *
 pop3_auth(PyObject *op, PyObject *const *args, Py_ssize_t nargs,

@@ -1,5 +1,6 @@
 """What the tests of faults share."""
 
+import ast
 import contextlib
 import os
 import socket
@@ -224,3 +225,26 @@ def run_program(program, *arguments, status=0, timeout=30.0):
     )
     assert ended.returncode == status, ended.stderr
     return ended.stdout, ended.stderr
+
+
+AUDITED = """
+import sys
+from poplib_c import POP3
+
+events = []
+
+
+def hook(event, arguments):
+    if event == "poplib.putline":
+        events.append(arguments[1])
+
+
+sys.addaudithook(hook)
+port = int(sys.argv[1])
+"""
+
+
+def audited_lines(program, port):
+    """A program's lines, by audit event: the hook stays until the process ends."""
+    output, _ = run_program(AUDITED + textwrap.dedent(program) + "print(events)\n", port)
+    return ast.literal_eval(output)

@@ -2,17 +2,16 @@
 
 import base64
 import logging
-import sys
 
 import pytest
-from scripted import C, S
+from scripted import C, S, play
 from secret import SECRET, places_of_secret
 
 from poplib_c import POP3, error_proto
 from poplib_c.testing import POP3Server
 
 from .auth import b64, talk
-from .support import TIMEOUT, WAYS
+from .support import TIMEOUT, WAYS, audited_lines
 
 EXCHANGE = [
     C(f"AUTH X-TEST {b64(b'first ' + SECRET.encode())}"),
@@ -103,19 +102,15 @@ def test_an_exchange_that_is_logged_from_its_middle_on(caplog):
 @pytest.mark.row("The auth method")
 def test_audit_events_have_the_lines_as_they_are_sent():
     """As those of PASS have: an audit hook is to see what goes out."""
-    events = []
-    wanted = [True]
-
-    def hook(event, arguments):
-        if wanted and event == "poplib.putline":
-            events.append(arguments[1])
-
-    sys.addaudithook(hook)
-    try:
-        with talk(C("AUTH X"), S("+ "), C("c2VjcmV0"), S("+OK"), in_step=False) as client:
+    with play(S("+OK ready"), C("AUTH X"), S("+ "), C("c2VjcmV0"), S("+OK")) as server:
+        events = audited_lines(
+            """
+            client = POP3("127.0.0.1", port, timeout=5)
             client.auth("X", lambda challenge: "secret")
-    finally:
-        wanted.clear()
+            client.close()
+            """,
+            server.port,
+        )
     assert events == [b"AUTH X", b"c2VjcmV0"]
 
 

@@ -26,7 +26,16 @@ from .ahead import (
     stat,
     tuples,
 )
-from .support import TIMEOUT, ByCommands, ByFile, ByLines, ByMethods, ByPutline, Lines
+from .support import (
+    TIMEOUT,
+    ByCommands,
+    ByFile,
+    ByLines,
+    ByMethods,
+    ByPutline,
+    Lines,
+    audited_lines,
+)
 
 # --- what is asked for, and when ------------------------------------------------------------
 
@@ -139,22 +148,18 @@ def test_what_is_printed_later(capsys):
 
 
 def test_audit_events_are_those_of_the_loop():
-    events = []
-
-    def hook(name, arguments):
-        if name == "poplib.putline" and arguments[0] in known:
-            events.append(arguments[1])
-
-    known = []
-    sys.addaudithook(hook)
     with Lines(lambda line: b"+OK\r\n" + b".\r\n" * line.startswith(b"RETR")) as server:
-        client = POP3(*server.address, timeout=TIMEOUT, pipelining=True, read_ahead=5)
-        client.pass_("b")
-        known.append(client)
-        for number in (1, "2", 3):
-            client.retr(number)
-        known.clear()
-        client.close()
+        events = audited_lines(
+            """
+            client = POP3("127.0.0.1", port, timeout=5, pipelining=True, read_ahead=5)
+            client.pass_("b")
+            events.clear()
+            for number in (1, "2", 3):
+                client.retr(number)
+            client.close()
+            """,
+            server.address[1],
+        )
     assert events == [b"RETR 1", b"RETR 2", b"RETR 3"]
     assert len(server.received) > 4
 

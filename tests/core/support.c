@@ -11,19 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/mem.h"
-
-static size_t live_blocks;
-static bool failing;
-static bool has_failed;
-static size_t until_failure;
-
 int
 support_setup(void **state)
 {
     (void)state;
-    live_blocks = 0;
-    failing = false;
+    support_reset_memory();
     return 0;
 }
 
@@ -31,62 +23,10 @@ int
 support_teardown(void **state)
 {
     (void)state;
-    if (live_blocks != 0) {
-        print_error("%zu blocks have not been freed\n", live_blocks);
+    if (support_live_blocks() != 0) {
+        print_error("%zu blocks have not been freed\n", support_live_blocks());
     }
-    return live_blocks == 0 ? 0 : -1;
-}
-
-void
-support_fail_allocation(size_t index)
-{
-    failing = true;
-    has_failed = false;
-    until_failure = index;
-}
-
-bool
-support_stop_failing(void)
-{
-    failing = false;
-    return has_failed;
-}
-
-static bool
-must_fail(void)
-{
-    if (!failing || has_failed) {
-        return false;
-    }
-    has_failed = until_failure == 0;
-    until_failure--;
-    return has_failed;
-}
-
-void *
-pop_test_malloc(size_t size)
-{
-    return pop_test_realloc(NULL, size);
-}
-
-void *
-pop_test_realloc(void *block, size_t size)
-{
-    void *moved = must_fail() ? NULL : realloc(block, size);
-
-    if (block == NULL && moved != NULL) {
-        live_blocks++;
-    }
-    return moved;
-}
-
-void
-pop_test_free(void *block)
-{
-    if (block != NULL) {
-        live_blocks--;
-    }
-    free(block);
+    return support_live_blocks() == 0 ? 0 : -1;
 }
 
 struct support_page

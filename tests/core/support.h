@@ -1,5 +1,5 @@
-/* What the unit tests of core/ share: cmocka, an allocator that fails on
-   demand, input at the end of a page, sockets, signals and threads. */
+/* What the unit tests of core/ share: cmocka, its memory, input at the end of
+   a page, sockets, signals and threads. */
 
 #ifndef POP_TEST_SUPPORT_H
 #define POP_TEST_SUPPORT_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "core/transport.h"
+#include "support_memory.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -27,12 +28,6 @@
 
 int support_setup(void **state);
 int support_teardown(void **state);
-
-/* The allocation with this index, counted from now on, fails. */
-void support_fail_allocation(size_t index);
-
-/* From now on all succeed; true if one has failed since. */
-bool support_stop_failing(void);
 
 /* A copy of some bytes that ends where an unreadable page begins. */
 struct support_page {

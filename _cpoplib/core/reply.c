@@ -192,7 +192,10 @@ add_octets(struct pop_reply *reply, struct pop_batch *batch, size_t offset,
     }
 }
 
-/* Adds a line, or the first part of one that is longer than what is there. */
+/* Adds a line, or the first part of one that is longer than what is there.
+   Of a long one nobody knows, before its end has come, whether a CR at the
+   front is the rest of the line end before it.  It never is, so that what is
+   given out does not depend on how it came. */
 static void
 add_line(struct pop_reply *reply, const char *bytes, size_t octets,
          bool is_whole, struct pop_batch *batch)
@@ -208,8 +211,11 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
             batch->scanned += octets;
             return;
         }
-        before = text.offset - start; /* the CR of a server that ends lines
-                                         in LF CR */
+        if (octets <= LONG_LINE) {
+            before = text.offset - start; /* the CR of a server that ends
+                                             lines in LF CR */
+        }
+        text.offset = start + before;
     }
     if (pop_scan_unstuff(bytes, &text)) {
         add_octets(reply, batch, start, before);

@@ -162,6 +162,42 @@ test_long_lines(void **state)
     free(bytes);
 }
 
+/* "\r..xxx\n" of so many octets, and the end; how many are given out. */
+static size_t
+read_after_lone_cr(size_t octets, size_t step)
+{
+    size_t length = octets + 2;
+    char *bytes = malloc(length);
+    struct received received;
+
+    assert_non_null(bytes);
+    memset(bytes, 'x', length);
+    memcpy(bytes, "\r..", 3);
+    memcpy(bytes + octets - 1, "\n.\n", 3);
+    read_octets(bytes, length, step, step, 2, &received);
+    assert_int_equal(received.status, POP_OK);
+    assert_int_equal(received.consumed, length);
+    free(received.octets);
+    free(bytes);
+    return received.length;
+}
+
+/* The CR may end the line before it, and then a dot was added; but that is
+   known only where the end of the line is there with its beginning. */
+static void
+test_long_lines_do_not_depend_on_the_pieces(void **state)
+{
+    static const size_t steps[] = {1000, 65536, 65537, 400000};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT_OF(steps); i++) {
+        assert_int_equal(read_after_lone_cr(65536, steps[i]), 65535);
+        assert_int_equal(read_after_lone_cr(65537, steps[i]), 65537);
+        assert_int_equal(read_after_lone_cr(70000, steps[i]), 70000);
+    }
+}
+
 /* Lines in a row are one span. */
 static void
 test_spans_are_few(void **state)
@@ -191,6 +227,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_all_short_inputs),
         UNIT_TEST(test_long_lines),
+        UNIT_TEST(test_long_lines_do_not_depend_on_the_pieces),
         UNIT_TEST(test_spans_are_few),
     };
 

@@ -1,0 +1,94 @@
+"""Builds C programs of the tests with the sanitizers, and runs them."""
+
+import concurrent.futures
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent
+SOURCES = TESTS.parent / "_cpoplib"
+
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+CFLAGS = [
+    *["-std=c11", "-D_DEFAULT_SOURCE", "-DPOP_TEST_ALLOCATOR", "-pthread"],
+    *["-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-omit-frame-pointer", *SANITIZE],
+]
+
+COMPILE_TIMEOUT = 120
+RUN_TIMEOUT = 50
+
+
+def clean_environment():
+    """The environment without the sanitizer that this interpreter may be running under."""
+    environment = dict(os.environ)
+    environment.pop("LD_PRELOAD", None)
+    # Faults are reported by the sanitizer, not by cmocka's own signal handlers.
+    environment["ASAN_OPTIONS"] = "detect_leaks=1:handle_segv=2:detect_stack_use_after_return=1"
+    environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    return environment
+
+
+def run(command, timeout=RUN_TIMEOUT, environment=None):
+    return subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment or clean_environment(),
+        timeout=timeout,
+    )
+
+
+def run_or_fail(command, timeout=RUN_TIMEOUT, environment=None):
+    result = run(command, timeout, environment)
+    if result.returncode != 0:
+        pytest.fail(result.stdout, pytrace=False)
+
+
+def find_compiler(unavailable, directory):
+    """The command of a compiler that has the sanitizers."""
+    command = shlex.split(os.environ.get("CC", ""))
+    found = [name for name in command[:1] or ["cc", "gcc"] if shutil.which(name)]
+    if not found:
+        unavailable("no C compiler: install gcc, or set CC")
+    command = command or found[:1]
+    source = directory / "probe.c"
+    source.write_text("int main(void) { return 0; }\n")
+    result = run([*command, *SANITIZE, source, "-o", directory / "probe"], COMPILE_TIMEOUT)
+    if result.returncode != 0:
+        unavailable(
+            f"{command[0]} lacks the sanitizers: install libasan and libubsan (gcc), "
+            f"or libclang-rt-dev or compiler-rt (clang)\n{result.stdout}"
+        )
+    return command
+
+
+class Builder:
+    """Compiles sources at once, in the background; a program waits for what it needs."""
+
+    def __init__(self, compiler, directory, sources, cflags=(), libraries=()):
+        self.command = [*compiler, *CFLAGS]
+        self.directory = directory
+        self.cflags = ["-I", SOURCES, *cflags]
+        self.libraries = libraries
+        pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        self.objects = {source: pool.submit(self.compile, source) for source in sources}
+        pool.shutdown(wait=False)
+
+    def compile(self, source):
+        output = self.directory / f"{source.parent.name}-{source.stem}.o"
+        run_or_fail([*self.command, *self.cflags, "-c", source, "-o", output], COMPILE_TIMEOUT)
+        return output
+
+    def link(self, name, sources):
+        """The path of a program of these sources."""
+        output = self.directory / name
+        objects = [self.objects[source].result() for source in sources]
+        run_or_fail([*self.command, *objects, *self.libraries, "-o", output], COMPILE_TIMEOUT)
+        return output

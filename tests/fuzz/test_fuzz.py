@@ -1,0 +1,41 @@
+"""The fuzz targets on the inputs that are kept here.
+
+Those in corpus/ are where libFuzzer begins, those in regressions/ have failed once. They run
+without it, so that any compiler will do.
+"""
+
+import cbuild
+import pytest
+
+HERE = cbuild.TESTS / "fuzz"
+NAMES = ["buffer", "command", "deadline", "link", "pipeline", "reply", "scan"]
+CORE = [cbuild.SOURCES / "core" / f"{name}.c" for name in NAMES]
+MEMORY = cbuild.TESTS / "core" / "support_memory.c"
+TARGETS = sorted(HERE.glob("fuzz_*.c"))
+SHARED = sorted(set(HERE.glob("*.c")) - set(TARGETS))
+
+
+def name_of(target):
+    return target.stem.partition("_")[2]
+
+
+@pytest.fixture(scope="module")
+def builder(unavailable, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("fuzz")
+    compiler = cbuild.find_compiler(unavailable, directory)
+    sources = [*CORE, *SHARED, *TARGETS, MEMORY]
+    return cbuild.Builder(compiler, directory, sources, ["-I", HERE, "-I", MEMORY.parent])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=name_of)
+def test_inputs_that_are_kept(builder, target):
+    name = name_of(target)
+    inputs = [*HERE.glob(f"corpus/{name}/*"), *HERE.glob(f"regressions/{name}/*")]
+    assert inputs
+    program = builder.link(name, [target, *SHARED, MEMORY, *CORE])
+    cbuild.run_or_fail([program, *sorted(inputs)])
+
+
+def test_inputs_have_a_target():
+    folders = [path.name for path in HERE.glob("[cr]*/*") if path.is_dir()]
+    assert not {*folders} - {name_of(target) for target in TARGETS}

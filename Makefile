@@ -1,9 +1,10 @@
 # Development; bare `make` lists the targets. What they make is in .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS EXAMPLES SEED
+export PYTHON PYTHONS EXAMPLES SEED FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance programs bench bench-regress docs lint sanitize clean
+.PHONY: help demo test test-all conformance programs bench bench-regress docs lint sanitize fuzz \
+	clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -42,6 +43,10 @@ lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 
 sanitize: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/sanitize $(PYTEST_ARGS)
+
+fuzz: ## random input to core/, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
+	@tools/system-packages fuzz
+	@tools/fuzz
 
 clean: ## remove everything that was made here
 	rm -rf .venv build dist *.egg-info _cpoplib.*.so .hypothesis .pytest_cache .ruff_cache

@@ -1,7 +1,7 @@
-"""The fuzz targets on the inputs that are kept here.
+"""The fuzz targets: on the inputs that are kept here, and with libFuzzer for ten seconds each.
 
-Those in corpus/ are where libFuzzer begins, those in regressions/ have failed once. They run
-without it, so that any compiler will do.
+The inputs in corpus/ are where libFuzzer begins, those in regressions/ have failed once. They run
+without it, so that any compiler will do; tools/fuzz is the other part.
 """
 
 import cbuild
@@ -13,6 +13,8 @@ CORE = [cbuild.SOURCES / "core" / f"{name}.c" for name in NAMES]
 MEMORY = cbuild.TESTS / "core" / "support_memory.c"
 TARGETS = sorted(HERE.glob("fuzz_*.c"))
 SHARED = sorted(set(HERE.glob("*.c")) - set(TARGETS))
+
+SECONDS = 10
 
 
 def name_of(target):
@@ -39,3 +41,15 @@ def test_inputs_that_are_kept(builder, target):
 def test_inputs_have_a_target():
     folders = [path.name for path in HERE.glob("[cr]*/*") if path.is_dir()]
     assert not {*folders} - {name_of(target) for target in TARGETS}
+
+
+@pytest.mark.timeout(600)
+def test_ten_seconds_of_each(unavailable):
+    """Once for each state of the sources; ``make fuzz`` may have done it already."""
+    tool = cbuild.TESTS.parent / "tools" / "fuzz"
+    if cbuild.run([tool, "--check"]).returncode != 0:
+        unavailable("clang's libFuzzer is missing: install clang and libclang-rt-dev (Debian)")
+    environment = cbuild.clean_environment()
+    environment.pop("FUZZ_TARGETS", None)
+    environment["FUZZ_SECONDS"] = str(SECONDS)
+    cbuild.run_or_fail([tool, "--once"], 500, environment)

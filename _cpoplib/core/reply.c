@@ -230,13 +230,13 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
 
 /* Octets of the whole lines at the front that are given out as they are: one
    that begins with a dot ends the run, and so does one that is a server's who
-   ends lines in LF CR. */
+   ends lines in LF CR; and one that goes over `limit` does so behind it. */
 static size_t
-plain_octets(const char *bytes, size_t length)
+plain_octets(const char *bytes, size_t length, size_t limit)
 {
     size_t done = 0;
 
-    while (done < length && bytes[done] != '.' &&
+    while (done < length && done <= limit && bytes[done] != '.' &&
            (bytes[done] != '\r' ||
             (length - done > 1 && bytes[done + 1] == '\n'))) {
         const char *lf = memchr(bytes + done, '\n', length - done);
@@ -261,7 +261,8 @@ scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
         enum pop_status status = POP_OK;
 
         if (!reply->in_line && reply->searched == 0) {
-            octets = plain_octets(bytes + batch->scanned, left);
+            octets = plain_octets(bytes + batch->scanned, left,
+                                  reply->size_limit - reply->octets);
         }
         if (octets > 0) {
             add_octets(reply, batch, batch->scanned, octets);

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 
@@ -111,6 +112,17 @@ def extension():
     )
 
 
+def at_once(compile_in_turn):
+    """A compiler's compile() for as many sources at a time as there are processors."""
+
+    def compile_all(sources, *args, **options):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = pool.map(lambda each: compile_in_turn([each], *args, **options), sources)
+            return [path for paths in objects for path in paths]
+
+    return compile_all
+
+
 class BuildExt(build_ext):
     def finalize_options(self):
         super().finalize_options()
@@ -127,6 +139,7 @@ class BuildExt(build_ext):
             if not self.compiles(source, ext):
                 cc = self.compiler.compiler_so[0]
                 raise SystemExit("error: " + complaint.format(cc=cc))
+        self.compiler.compile = at_once(self.compiler.compile)
         super().build_extension(ext)
 
     def compiles(self, source, ext):

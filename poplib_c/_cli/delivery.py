@@ -1,0 +1,225 @@
+"""Where messages go: a Maildir, an mbox file, or a directory with a file for each.
+
+A message is whole and on disk when deliver() returns, or it is not there at all. A *ticket* names
+its place before it has it, so that a run which was killed can be told from one that had delivered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from io import FileIO
+from typing import Protocol
+
+from poplib_c._cli.failures import DeliveryFailure, Status, usage
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+_numbers = itertools.count(1)
+
+
+class Output:
+    """An unbuffered file that takes a message; with *unix*, lines end with LF alone.
+
+    octets: how many have come.
+    """
+
+    def __init__(self, file: FileIO, path: str, unix: bool) -> None:
+        self.octets = 0
+        self._file = file
+        self._path = path
+        self._unix = unix
+        self._held = b""  # a CR that may be the first half of a line's end
+
+    def write(self, data: bytes) -> int:
+        self.octets += len(data)
+        with disk(self._path):
+            write_all(self._file, self._converted(data) if self._unix else data)
+        return len(data)
+
+    def _converted(self, data: bytes) -> bytes:
+        data = self._held + data
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        return (data[:-1] if self._held else data).replace(b"\r\n", b"\n")
+
+    def finish(self) -> None:
+        """Write what was held back."""
+        with disk(self._path):
+            write_all(self._file, self._held)
+
+
+Write = Callable[[Output], object]
+
+
+class Box(Protocol):
+    """A destination. deliver() raises DeliveryFailure, and what *write* raises."""
+
+    kind: str
+    path: str
+
+    def ticket(self) -> str:
+        """Return the name of the next message's place."""
+
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
+        """Let *write* write a message, put it into its place, and return how many octets came.
+
+        again: a run that was killed may have got as far as that with this very ticket.
+        """
+
+    def is_delivered(self, ticket: str) -> bool:
+        """Whether that place is taken, as far as it can be told without the message."""
+
+    def discard(self, ticket: str) -> None:
+        """Remove what is left of a message that did not get to its place."""
+
+
+class Files:
+    """A file for each message: written beside its place under another name, then linked."""
+
+    kind = ""
+    _unix = False
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        with disk(path):
+            self._prepare()
+        with contextlib.suppress(OSError):
+            sync_directory(os.path.dirname(self.path))
+
+    def _prepare(self) -> None:
+        raise NotImplementedError
+
+    def ticket(self) -> str:
+        raise NotImplementedError
+
+    def _names(self, ticket: str) -> tuple[str, str]:
+        """Return the paths of the file while it is written, and of its place."""
+        raise NotImplementedError
+
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
+        temporary, place = self._names(ticket)
+        with disk(temporary):
+            file = FileIO(temporary, "x", opener=_private)
+        try:
+            with file:
+                output = Output(file, temporary, self._unix)
+                write(output)
+                output.finish()
+                with disk(temporary):
+                    os.fsync(file.fileno())
+            with disk(place):
+                _move(temporary, place)
+        finally:
+            self.discard(ticket)
+        with disk(place):
+            sync_directory(os.path.dirname(place))
+        return output.octets
+
+    def is_delivered(self, ticket: str) -> bool:
+        return os.path.exists(self._names(ticket)[1])
+
+    def discard(self, ticket: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._names(ticket)[0])
+
+
+class Maildir(Files):
+    """A Maildir: lines end with LF, as other programs write them."""
+
+    kind = "maildir"
+    _unix = True
+    _PARTS = ("tmp", "new", "cur")
+
+    def _prepare(self) -> None:
+        there = os.listdir(self.path) if os.path.isdir(self.path) else []
+        # Some of the three are enough: another run may be making them.
+        if there and not set(there) & set(self._PARTS):
+            raise usage(f"{self.path} is no Maildir: it has files, but not tmp, new and cur")
+        for part in self._PARTS:
+            os.makedirs(os.path.join(self.path, part), mode=0o700, exist_ok=True)
+        sync_directory(self.path)
+
+    def ticket(self) -> str:
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
+        return f"{seconds}.M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers)}.{host}"
+
+    def _names(self, ticket: str) -> tuple[str, str]:
+        return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
+
+    def is_delivered(self, ticket: str) -> bool:
+        """A mail reader may have moved it to cur/ meanwhile, with flags behind its name."""
+        if super().is_delivered(ticket):
+            return True
+        seen = os.listdir(os.path.join(self.path, "cur"))
+        return any(name.partition(":")[0] == ticket for name in seen)
+
+
+class Eml(Files):
+    """A directory of .eml files, octet for octet what the server sent."""
+
+    kind = "eml"
+
+    def _prepare(self) -> None:
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+
+    def ticket(self) -> str:
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        return f"{now}-{os.getpid()}-{next(_numbers):06}.eml"
+
+    def _names(self, ticket: str) -> tuple[str, str]:
+        return os.path.join(self.path, f".{ticket}.part"), os.path.join(self.path, ticket)
+
+
+def _move(temporary: str, place: str) -> None:
+    """Give a file its place, if nothing is there; *temporary* may be left."""
+    try:
+        os.link(temporary, place)
+    except OSError as error:
+        # Some file systems have no links; names are not used twice there either.
+        if error.errno not in _NO_LINKS or os.path.exists(place):
+            raise
+        os.rename(temporary, place)
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write all of it: without a buffer, which would be written once more after a failure."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def sync_directory(path: str) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextlib.contextmanager
+def disk(path: str) -> Iterator[None]:
+    """Turn OSError into DeliveryFailure; a full disk is temporary."""
+    try:
+        yield
+    except OSError as error:
+        status = Status.TEMPORARY if error.errno in _NO_ROOM else Status.PARTIAL
+        what = "no room for it" if error.errno in _NO_ROOM else "it can't be written"
+        raise DeliveryFailure(f"{what}: {path}: {error.strerror}", status) from None
+
+
+def open_box(kind: str, path: str) -> Box:
+    """Return the destination of that kind, made if it is not there."""
+    from poplib_c._cli.mbox import Mbox
+
+    kinds: dict[str, Callable[[str], Box]] = {"maildir": Maildir, "eml": Eml, "mbox": Mbox}
+    return kinds[kind](path)

@@ -1,0 +1,92 @@
+"""What can go wrong, in one line each, and the exit status that it leads to."""
+
+from __future__ import annotations
+
+import enum
+import unicodedata
+
+from poplib_c import error_proto
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NOT_SUPPORTED = "-ERR STLS not supported by server"
+
+
+class Status(enum.IntEnum):
+    """The exit status; of several mailboxes the highest counts."""
+
+    DONE = 0
+    PARTIAL = 1
+    USAGE = 2
+    TEMPORARY = 75
+    AUTHENTICATION = 77
+
+
+class Failure(Exception):
+    """Something that can't be done: the text says what and, if it can, what to do."""
+
+    def __init__(self, text: str, status: Status = Status.PARTIAL) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class DeliveryFailure(Failure):
+    """A message can't be written where it is to go; it stays on the server."""
+
+
+def usage(text: str) -> Failure:
+    return Failure(text, Status.USAGE)
+
+
+def failure(error: Exception) -> Failure:
+    """Return what a connection or a file raised as a Failure."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, error_proto):
+        return _protocol(error)
+    if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
+        return Failure(
+            f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
+            "'check' shows it, --cafile and --fingerprint say what to trust"
+        )
+    if isinstance(error, OSError):
+        return Failure(reason(error), Status.TEMPORARY)
+    return Failure(reason(error))
+
+
+def _protocol(error: error_proto) -> Failure:
+    if error.args[0] == _NOT_SUPPORTED:
+        return Failure(
+            "the server has no STLS, so nothing secret was sent: use pop3s://, "
+            "or --insecure to do without encryption"
+        )
+    # What the client found and no limit explains is a broken connection.
+    ended = isinstance(error.args[0], str) and not is_too_large(error)
+    temporary = error.temporary or ended
+    return Failure(reason(error), Status.TEMPORARY if temporary else Status.PARTIAL)
+
+
+def is_too_large(error: error_proto) -> bool:
+    return str(error.args[0]).startswith("reply larger than ")
+
+
+def reason(error: Exception) -> str:
+    """Return an exception's text for people."""
+    if isinstance(error, error_proto):
+        said = error.args[0]
+        if said == "-ERR EOF":
+            return "the server ended the connection"
+        if isinstance(said, bytes):
+            return printable(said.decode("utf-8", "replace"))
+        return printable(str(said).removeprefix("-ERR "))
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def printable(text: str) -> str:
+    """Return *text* in one line, harmless to a terminal: what is no visible character is U+FFFD.
+
+    White space becomes single spaces.
+    """
+    return "".join(
+        "\ufffd" if unicodedata.category(character) in _INVISIBLE else character
+        for character in " ".join(text.split())
+    )

@@ -1,0 +1,135 @@
+"""An mbox file: messages are appended under a lock, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from io import BufferedReader, FileIO
+
+from poplib_c._cli.delivery import Output, Write, disk, sync_directory, write_all
+
+_BLOCK = 1 << 20
+_locks: dict[str, threading.Lock] = {}
+_locks_lock = threading.Lock()
+
+
+class Mbox:
+    """An mbox file of the kind mboxrd: a line that begins with ``From ``, or with that behind some
+    ``>``, gets one more ``>``; lines end with LF.
+
+    A ticket is the size of the file at the time, and the line that is to separate the message.
+    """
+
+    kind = "mbox"
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path)
+        with disk(path), self._locked():
+            pass
+
+    def ticket(self) -> str:
+        with disk(self.path):
+            size = os.stat(self.path).st_size
+        return f"{size} From MAILER-DAEMON {time.asctime(time.gmtime())}"
+
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
+        size, _, separator = ticket.partition(" ")
+        with contextlib.ExitStack() as opened:
+            with disk(self.path):
+                spool, quoted = (opened.enter_context(self._scratch()) for _ in range(2))
+            output = Output(spool, self.path, unix=True)
+            write(output)
+            output.finish()
+            with disk(self.path):
+                _quote(spool, separator.encode("ascii"), quoted)
+                with self._locked() as file:
+                    if not (again and _take_up(file, int(size), quoted)):
+                        _append(file, quoted)
+        return output.octets
+
+    def _scratch(self) -> FileIO:
+        return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(self.path))
+
+    def is_delivered(self, ticket: str) -> bool:
+        """Only deliver() can tell, which has the message to compare with."""
+        return False
+
+    def discard(self, ticket: str) -> None:
+        pass
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[FileIO]:
+        """Open the file and lock it, against other threads and other programs."""
+        with _locks_lock:
+            lock = _locks.setdefault(self.path, threading.Lock())
+        with lock:
+            is_new = not os.path.exists(self.path)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with FileIO(descriptor, "r+") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+                if is_new:
+                    sync_directory(os.path.dirname(self.path))
+                yield file
+
+
+def _quote(message: FileIO, separator: bytes, quoted: FileIO) -> None:
+    """Write *message* as it is in an mbox, from the separating line to the blank one."""
+    message.seek(0)
+    write_all(quoted, separator + b"\n")
+    last = b""
+    with BufferedReader(message) as lines:
+        while block := lines.readlines(_BLOCK):
+            write_all(quoted, b"".join(map(_quoted, block)))
+            last = block[-1]
+    write_all(quoted, b"\n" if not last or last.endswith(b"\n") else b"\n\n")
+
+
+def _quoted(line: bytes) -> bytes:
+    return b">" + line if line.lstrip(b">").startswith(b"From ") else line
+
+
+def _append(file: FileIO, quoted: FileIO) -> None:
+    """Append to the file and have it on disk; if that fails, the file is as it was."""
+    end = file.seek(0, os.SEEK_END)
+    try:
+        write_all(file, _gap(file, end))
+        quoted.seek(0)
+        while block := quoted.read(_BLOCK):
+            write_all(file, block)
+        os.fsync(file.fileno())
+    except BaseException:
+        file.truncate(end)
+        raise
+
+
+def _gap(file: FileIO, end: int) -> bytes:
+    """What is missing of a blank line at the end of the file, where it is left."""
+    last = os.pread(file.fileno(), min(end, 2), max(end - 2, 0))
+    return b"" if not last or last == b"\n\n" else b"\n" if last.endswith(b"\n") else b"\n\n"
+
+
+def _take_up(file: FileIO, size: int, quoted: FileIO) -> bool:
+    """Look whether a run that was killed had appended the message; remove a torn part of it.
+
+    Nothing but the beginning of this very message is ever cut off, at the end of the file.
+    """
+    file.seek(size)
+    found = file.read()
+    quoted.seek(0)
+    wanted = quoted.read()
+    separator = wanted[: wanted.index(b"\n") + 1]
+    start = len(found) - len(found.lstrip(b"\n"))
+    while start >= 0:
+        part = found[start : start + len(wanted)]
+        if part == wanted:
+            return True
+        if part and start + len(part) == len(found) and wanted.startswith(part):
+            file.truncate(size + start)
+            return False
+        start = found.find(separator, start + 1)
+    return False

@@ -1,0 +1,60 @@
+"""What is to be done with each message of a mailbox."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from poplib_c._cli.state import Delivered
+
+
+class Plan(NamedTuple):
+    """Message numbers, in their order."""
+
+    fetch: list[int]
+    delete: list[int]  # delivered by an earlier run, still there
+    known: list[int]  # delivered by an earlier run, and kept
+    large: list[int]
+
+
+class Wanted(NamedTuple):
+    """The options that a plan depends on."""
+
+    delete: bool
+    since_last: bool
+    max_size: int | None
+
+
+def make(
+    sizes: Mapping[int, int],
+    uids: Mapping[int, bytes],
+    delivered: Mapping[bytes, Delivered],
+    wanted: Wanted,
+) -> Plan:
+    """Decide about each message of *sizes*, so that none is lost, whatever its uid is worth."""
+    copies = collections.Counter(uids.values())
+    plan = Plan([], [], [], [])
+    for number, size in sizes.items():
+        uid = uids.get(number, b"")
+        record = delivered.get(uid)
+        if record is not None and _is_known(record, size, copies[uid], wanted):
+            (plan.delete if wanted.delete else plan.known).append(number)
+        elif wanted.max_size is not None and size > wanted.max_size:
+            plan.large.append(number)
+        else:
+            plan.fetch.append(number)
+    return plan
+
+
+def _is_known(record: Delivered, size: int, copies: int, wanted: Wanted) -> bool:
+    """Whether the message was delivered; to delete it unseen, nothing may speak against that.
+
+    Some servers give one uid to several messages (RFC 1939 has them differ), and some use a uid
+    again. If in doubt, the message is fetched once more.
+    """
+    if not (wanted.since_last or (wanted.delete and record.deleting)):
+        return False
+    if wanted.delete:
+        return record.copies == copies == 1 and record.size == size
+    return record.copies == copies

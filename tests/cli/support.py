@@ -1,0 +1,101 @@
+"""The command line as users run it, and what it has delivered."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TIMEOUT = 30
+PROGRAM = [sys.executable, "-m", "poplib_c"]
+
+
+class User:
+    """Somebody with a home directory of their own, and a password in the environment."""
+
+    def __init__(self, home, password="secret"):
+        self.home = home
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("POPLIB_C", "XDG_"))},
+            "HOME": str(home),
+            "PYTHONIOENCODING": "utf-8",
+            "COLUMNS": "120",
+        }
+        if password is not None:
+            self.environment["POPLIB_C_PASSWORD"] = password
+
+    def command(self, *arguments):
+        return [*PROGRAM, *map(str, arguments)]
+
+    def run(self, *arguments, **options):
+        """Run a command to its end; stdout and stderr are text."""
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT,
+            check=False,
+            **options,
+        )
+
+    def start(self, *arguments, **options):
+        """A command that runs; a context manager, by which it is killed."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        return _Running(
+            self.command(*arguments),
+            env=self.environment,
+            encoding="utf-8",
+            **{**streams, "stderr": subprocess.PIPE, **options},
+        )
+
+    def fetch(self, *arguments, **options):
+        return self.run("fetch", *arguments, **options)
+
+    @property
+    def maildir(self):
+        return self.home / "Mail"
+
+
+class _Running(subprocess.Popen):
+    def __exit__(self, *exc_info):
+        self.kill()
+        super().__exit__(*exc_info)
+
+
+def url(server, user="alice", scheme="pop3"):
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"{scheme}://{user}@{host}:{server.port}"
+
+
+def ok(finished):
+    """What a command printed that did all it had to, and said nothing of errors."""
+    assert (finished.returncode, finished.stderr) == (0, "")
+    return finished.stdout
+
+
+def failed(finished, status):
+    """What a command said that failed, without the program's name: one line, no traceback."""
+    assert finished.returncode == status, finished
+    *warnings, told = finished.stderr.splitlines()
+    assert not warnings
+    assert told.startswith("python -m poplib_c")
+    return told.partition(": ")[2]
+
+
+def delivered(maildir):
+    """The messages in a Maildir, in the order of their delivery; nothing is left in tmp/."""
+    assert [*(Path(maildir) / "tmp").iterdir()] == []
+    return [path.read_bytes() for path in in_order(Path(maildir) / "new")]
+
+
+def in_order(directory):
+    def key(path):
+        return path.name.partition("Q")[0], int(path.name.partition("Q")[2].partition(".")[0])
+
+    return sorted(directory.iterdir(), key=key)
+
+
+def numbered(count, size=0):
+    """Messages that differ, with LF line ends."""
+    return [b"Subject: %d\n\n%s\n" % (number, b"x" * size) for number in range(count)]

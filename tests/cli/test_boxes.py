@@ -1,0 +1,166 @@
+"""Where messages go, and what is remembered of them: whole or not at all, whatever fails."""
+
+import errno
+import mailbox
+
+import pytest
+
+from poplib_c._cli import planning
+from poplib_c._cli.delivery import open_box
+from poplib_c._cli.failures import DeliveryFailure
+from poplib_c._cli.state import Delivered, InFlight, State
+
+from .support import delivered
+
+WHOLE = b"Subject: x\n\nbody\n"
+
+
+def write(output):
+    output.write(b"Subject: x\r")
+    output.write(b"\n\r\nbody\r\n")
+
+
+def fail(output):
+    output.write(b"Subject: half")
+    raise ConnectionResetError
+
+
+@pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
+def test_a_message_that_does_not_come_to_its_end(tmp_path, kind):
+    box = open_box(kind, str(tmp_path / "box"))
+    with pytest.raises(ConnectionResetError):
+        box.deliver(box.ticket(), fail)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == []
+
+
+def test_a_file_that_is_there_is_not_replaced(tmp_path):
+    box = open_box("eml", str(tmp_path))
+    ticket = box.ticket()
+    (tmp_path / ticket).write_bytes(b"mine")
+    with pytest.raises(DeliveryFailure):
+        box.deliver(ticket, write)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+
+
+def test_a_file_system_without_links(tmp_path, monkeypatch):
+    def link(*_):
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr("os.link", link)
+    box = open_box("maildir", str(tmp_path / "Mail"))
+    box.deliver(box.ticket(), write)
+    assert delivered(box.path) == [WHOLE]
+
+
+@pytest.mark.parametrize("place", ["new/{}", "cur/{}:2,S", "cur/{}"])
+def test_a_maildir_knows_what_was_delivered(tmp_path, place):
+    box = open_box("maildir", str(tmp_path))
+    ticket = box.ticket()
+    assert not box.is_delivered(ticket)
+    (tmp_path / place.format(ticket)).touch()
+    assert box.is_delivered(ticket)
+
+
+@pytest.mark.parametrize("before", [b"", b"From a b\n\nx\n", b"no end"])
+@pytest.mark.parametrize("behind", [b"", b"\nFrom other Thu\n\nmail\n\n"])
+def test_an_mbox_finds_what_it_had_appended(tmp_path, before, behind):
+    """Cut at every octet; whole, or with another's mail behind it."""
+    path = tmp_path / "mbox"
+    path.write_bytes(before)
+    box = open_box("mbox", str(path))
+    ticket = box.ticket()
+    box.deliver(ticket, write)
+    whole = path.read_bytes()
+    for end in range(len(before), len(whole) + 1):
+        path.write_bytes(whole[:end] + (behind if end == len(whole) else b""))
+        box.deliver(ticket, write, again=True)
+        assert path.read_bytes().replace(b"\n\n", b"\n") == (
+            whole + (behind if end == len(whole) else b"")
+        ).replace(b"\n\n", b"\n")
+
+
+def test_an_mbox_cuts_nothing_of_others(tmp_path):
+    path = tmp_path / "mbox"
+    box = open_box("mbox", str(path))
+    ticket = box.ticket()
+    box.deliver(ticket, write)
+    torn = path.read_bytes()[:-4] + b"From other Thu\n\nmail\n\n"
+    path.write_bytes(torn)
+    box.deliver(ticket, write, again=True)
+    assert path.read_bytes().startswith(torn)
+    assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+def test_the_state_is_synced(tmp_path):
+    with State(str(tmp_path / "state"), "a") as state:
+        assert state._database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert state._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_is_recorded(tmp_path):
+    path = str(tmp_path / "state")
+    first, second = (InFlight(uid, 5, True, "maildir:/m", uid.decode()) for uid in (b"1", b"2"))
+    with State(path, "alice") as state:
+        assert (state.delivered(), state.in_flight()) == ({}, None)
+        state.begin(first)
+        assert state.in_flight() == first
+        state.add(first, second)
+    with State(path, "alice") as state, State(path, "bob") as other:
+        assert state.delivered() == {b"1": Delivered(5, 1, True)}
+        assert state.in_flight() == second
+        assert (other.delivered(), other.in_flight()) == ({}, None)
+        state.add(first)
+        assert state.delivered() == {b"1": Delivered(5, 2, True)}
+        assert state.in_flight() is None
+        state.forget([b"1", b"3"])
+        assert state.delivered() == {}
+
+
+KEPT, MARKED, TWICE = Delivered(5, 1, False), Delivered(5, 1, True), Delivered(5, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("record", "copies", "delete", "since_last", "is_known"),
+    [
+        (None, 1, True, True, False),
+        (KEPT, 1, False, False, False),
+        (KEPT, 1, False, True, True),
+        (KEPT, 1, True, False, False),
+        (KEPT, 1, True, True, True),
+        (MARKED, 1, True, False, True),
+        (MARKED, 1, False, False, False),
+        # Several of one uid: known together, and never deleted unseen.
+        (KEPT, 2, False, True, False),
+        (TWICE, 2, False, True, True),
+        (TWICE, 1, False, True, False),
+        (TWICE, 2, True, True, False),
+        (MARKED, 2, True, True, False),
+        # Another message by its size: deleted only after it was fetched.
+        (Delivered(6, 1, True), 1, True, True, False),
+        (Delivered(6, 1, False), 1, False, True, True),
+    ],
+)
+def test_plan(record, copies, delete, since_last, is_known):
+    numbers = range(1, copies + 1)
+    delivered_before = {} if record is None else {b"uid": record}
+    plan = planning.make(
+        dict.fromkeys(numbers, 5),
+        dict.fromkeys(numbers, b"uid"),
+        delivered_before,
+        planning.Wanted(delete, since_last, None),
+    )
+    known = plan.delete if delete else plan.known
+    assert known == ([*numbers] if is_known else [])
+    assert plan.fetch == ([] if is_known else [*numbers])
+
+
+def test_plan_of_large_messages():
+    plan = planning.make({1: 5, 2: 6}, {}, {}, planning.Wanted(True, False, 5))
+    assert plan == planning.Plan([1], [], [], [2])
+
+
+def test_an_mbox_is_read_by_others(tmp_path):
+    box = open_box("mbox", str(tmp_path / "mbox"))
+    box.deliver(box.ticket(), write)
+    (found,) = mailbox.mbox(box.path)
+    assert (found["Subject"], found.get_payload()) == ("x", "body\n")

@@ -1,4 +1,4 @@
-"""The command line: ``python -m poplib_c``."""
+"""The command line: ``python -m poplib_c``, and the script ``poplib-c``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,30 @@ import re
 import sys
 from typing import Any, Callable
 
-from poplib_c import POP3, POP3_PORT, _demo, error_proto
+from poplib_c import POP3, POP3_PORT, error_proto
 
 _USAGE = """\
-usage: python -m poplib_c demo
-       python -m poplib_c run [--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]
-       python -m poplib_c HOST[:PORT] USER PASSWORD
+usage: {0} fetch [OPTION ...] URL ...
+       {0} check [OPTION ...] URL
+       {0} list [OPTION ...] URL
+       {0} demo
+       {0} run [--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]
+       {0} HOST[:PORT] USER PASSWORD
 
+A URL is pop3s://USER@HOST[:PORT], or pop3:// for STLS.
+
+fetch     fetch mailboxes into a Maildir, an mbox file or a directory
+check     tell what a server is and can do
+list      list the messages of a mailbox
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
 run       run an unmodified program, as python would, with poplib_c in the place of poplib;
           with --read-ahead, N messages are asked for ahead of a loop over retr()
 HOST ...  print the welcome and every message; without encryption, nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
+
+'{0} fetch --help' tells more, so do 'check --help' and 'list --help'; --version the version.
 """
+_COMMANDS = ("fetch", "check", "list", "--version")
 _TIMEOUT = 60
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _MOST_READ_AHEAD = 65535
@@ -39,15 +50,33 @@ def main(arguments: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help"):
-        _write(_USAGE.rstrip())
+        _write(_usage().rstrip())
         return 0
+    if arguments[0] in _COMMANDS:
+        from poplib_c import _cli
+
+        return _cli.main(arguments, _program(), _write)
     if arguments == ["demo"]:
         return _failures_told("demo", demo)
     place = _host_and_port(arguments[0])
     if len(arguments) != 3 or place is None:
-        print(_USAGE, end="", file=sys.stderr)
+        print(_usage(), end="", file=sys.stderr)
         return 2
     return _failures_told(arguments[0], fetch, *place, *arguments[1:])
+
+
+def script() -> int:
+    """The script ``poplib-c``."""
+    return main(sys.argv[1:])
+
+
+def _program() -> str:
+    name = os.path.basename(sys.argv[0])
+    return "python -m poplib_c" if name in ("__main__.py", "-c") else name
+
+
+def _usage() -> str:
+    return _USAGE.format(_program())
 
 
 def _run_program(arguments: list[str]) -> int:
@@ -58,7 +87,7 @@ def _run_program(arguments: list[str]) -> int:
         or arguments == ["-m"]
         or (arguments[0] != "-m" and arguments[0][0:1] == "-")
     ):
-        print(_USAGE, end="", file=sys.stderr)
+        print(_usage(), end="", file=sys.stderr)
         return 2
     from poplib_c import _run
 
@@ -80,6 +109,8 @@ def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
 
 def demo() -> int:
     """Print the report of the demonstration."""
+    from poplib_c import _demo
+
     report, differences = _demo.run()
     _write(*report)
     for difference in differences:

@@ -197,7 +197,7 @@ def test_a_name_with_control_characters(server):
 def test_help(arguments):
     finished = run(*arguments)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert finished.stdout.startswith("usage: python -m poplib_c demo\n")
+    assert finished.stdout.startswith("usage: python -m poplib_c fetch [OPTION ...] URL ...\n")
     assert "HOST[:PORT] USER PASSWORD" in finished.stdout
 
 
@@ -222,7 +222,7 @@ def test_help(arguments):
 def test_wrong_usage(arguments):
     finished = run(*arguments)
     assert (finished.returncode, finished.stdout) == (2, "")
-    assert finished.stderr.startswith("usage: python -m poplib_c demo\n")
+    assert finished.stderr.startswith("usage: python -m poplib_c fetch [OPTION ...] URL ...\n")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Whose mailbox, and where: URLs."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from poplib_c import POP3_PORT, POP3_SSL_PORT
+from poplib_c._cli.failures import printable, usage
+
+_SCHEMES = {"pop3s": True, "pops": True, "pop3": False, "pop": False}
+_URL = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^][:/?#@]+)(?::([0-9]*))?/?"
+)
+_FORM = "write pop3s://USER@HOST[:PORT]"
+
+
+class Account(NamedTuple):
+    """tls: from the first octet on; else by STLS. user: empty if none was given."""
+
+    tls: bool
+    host: str
+    port: int
+    user: str
+
+    def __str__(self) -> str:
+        default = POP3_SSL_PORT if self.tls else POP3_PORT
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == default else f":{self.port}"
+        return printable(f"{self.user}@{host}{port}" if self.user else f"{host}{port}")
+
+    @property
+    def url(self) -> str:
+        return f"{'pop3s' if self.tls else 'pop3'}://{self}"
+
+
+def parse(url: str) -> Account:
+    """Take a URL apart. Failure: it is none, or has a password in it, which is not repeated."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        # What is no URL may still have a password in it.
+        shown = printable(url) if "@" not in url else "what was given"
+        raise usage(f"{shown} is not the URL of a mailbox: {_FORM}")
+    scheme, user, host, port = match.groups()
+    if scheme.lower() not in _SCHEMES:
+        raise usage(f"{scheme}:// is not for mailboxes: {_FORM}, or pop3:// for STLS")
+    if user and ":" in user:
+        raise usage(
+            "a password in a URL can be read by everybody on this machine: leave it out; "
+            "it is asked for, or comes from --password-command, netrc or POPLIB_C_PASSWORD"
+        )
+    tls = _SCHEMES[scheme.lower()]
+    number = int(port) if port else (POP3_SSL_PORT if tls else POP3_PORT)
+    if not 0 < number < 65536:
+        raise usage(f"{port} is not a port: it is a number from 1 to 65535")
+    name = unquote(user or "")
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        raise usage("the user name has control characters")
+    return Account(tls, host.strip("[]"), number, name)

@@ -1,0 +1,197 @@
+"""What a server is and can do, as facts and as a report."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import ssl
+from typing import Any
+
+from poplib_c import POP3, _certificate, error_proto
+from poplib_c._cli.account import Account
+from poplib_c._cli.connection import connect, digest
+from poplib_c._cli.credentials import Credentials, authenticate
+from poplib_c._cli.failures import Failure, Status, failure, printable
+
+_AHEAD = 4  # commands that are sent ahead of their replies
+_PATIENCE = 10.0  # seconds for those replies
+_STATES = ("before_tls", "after_tls", "after_login")
+
+
+class Report:
+    """facts can be JSON; status is that of the command."""
+
+    def __init__(self, account: Account) -> None:
+        self.status = Status.DONE
+        self.refused = False  # the certificate, so that there is no login
+        self.facts: dict[str, Any] = {
+            "url": account.url,
+            "greeting": None,
+            "capabilities": dict.fromkeys(_STATES),
+            "tls": None,
+            "certificate": None,
+            "login": None,
+            "pipelining": {"announced": False, "works": None},
+        }
+
+    def fail(self, error: Failure) -> str:
+        self.status = max(self.status, error.status)
+        return str(error)
+
+    def text(self) -> str:
+        rows = [*self._rows()]
+        width = max(len(name) for name, _ in rows) + 2
+        return "\n".join(f"{name + ':':<{width}}{value}" for name, value in rows)
+
+    def _rows(self) -> Any:
+        facts = self.facts
+        yield "Server", facts["url"]
+        yield "Greeting", facts["greeting"]
+        tls = facts["tls"]
+        if tls is None:
+            yield "TLS", "none: the connection is not encrypted"
+        else:
+            yield "TLS", f"{tls['version']}, {tls['cipher']}, {tls['begun']}"
+            yield "Verified", "yes" if tls["verified"] else f"NO: {tls['error']}"
+            yield from self._certificate_rows(facts["certificate"])
+        for state, names in facts["capabilities"].items():
+            if names is not None:
+                told = ", ".join(" ".join([name, *given]) for name, given in names.items())
+                yield f"Capabilities {state.replace('_', ' ')}", told or "none"
+        yield "Login", facts["login"] or "not tried"
+        pipelining = facts["pipelining"]
+        works = {True: ", and works", False: ", but does NOT work", None: ""}[pipelining["works"]]
+        yield "Pipelining", ("announced" if pipelining["announced"] else "not announced") + works
+
+    def _certificate_rows(self, certificate: dict[str, Any]) -> Any:
+        yield "Certificate", certificate["subject"] or "without a subject"
+        yield "Issuer", certificate["issuer"]
+        yield "Names", ", ".join(certificate["names"]) or "none"
+        days = certificate["days_left"]
+        left = f"{days} days left" if days >= 0 else "EXPIRED"
+        yield "Valid", f"{certificate['not_before']} to {certificate['not_after']} ({left})"
+        yield "Fingerprint", certificate["fingerprint"]
+
+
+def check(
+    account: Account, options: argparse.Namespace, credentials: Credentials | None
+) -> Report:
+    """Ask the server. What refuses the certificate or the login is in the report; others raise."""
+    report = Report(account)
+    with contextlib.closing(_connected(account, options, report)) as client:
+        facts = report.facts
+        facts["greeting"] = _text(client.getwelcome())
+        encrypted = account.tls or not options.insecure
+        now = _capabilities(client)
+        facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
+        if credentials is not None and not report.refused:
+            now = _login(client, account, options, credentials, report) or now
+        _try_pipelining(client, now or {}, facts["pipelining"])
+    return report
+
+
+def _connected(account: Account, options: argparse.Namespace, report: Report) -> POP3:
+    """Connect; if the certificate is refused, once more to look at it, and not to log in."""
+
+    def look(client: POP3) -> None:
+        report.facts["capabilities"]["before_tls"] = _capabilities(client)
+
+    error = None
+    try:
+        client = connect(account, options, look)
+    except (Failure, ssl.SSLCertVerificationError) as refused:
+        report.refused = True
+        error = report.fail(failure(refused))
+        unverified = {"no_verify": True, "cafile": None, "fingerprint": None}
+        client = connect(account, argparse.Namespace(**{**vars(options), **unverified}), look)
+    if account.tls or not options.insecure:
+        if error is None and options.no_verify:
+            error = "--no-verify"
+        _describe(client.sock, account, error, report.facts)
+    return client
+
+
+def _describe(sock: Any, account: Account, error: str | None, facts: dict[str, Any]) -> None:
+    name, _, bits = sock.cipher()
+    facts["tls"] = {
+        "version": sock.version(),
+        "cipher": name,
+        "bits": bits,
+        "begun": "from the first octet on" if account.tls else "by STLS",
+        "verified": error is None,
+        "error": error,
+    }
+    der = sock.getpeercert(True)
+    certificate = _certificate.decode(der)
+    until = ssl.cert_time_to_seconds(certificate["notAfter"])
+    now = datetime.datetime.now().timestamp()
+    facts["certificate"] = {
+        "subject": _name(certificate["subject"]),
+        "issuer": _name(certificate["issuer"]),
+        "names": [printable(name) for _, name in certificate.get("subjectAltName", ())],
+        "not_before": _date(certificate["notBefore"]),
+        "not_after": _date(certificate["notAfter"]),
+        "days_left": int((until - now) // 86400),
+        "fingerprint": f"sha256:{digest(der)}",
+    }
+
+
+def _name(parts: Any) -> str:
+    return printable(", ".join(f"{key}={value}" for part in parts for key, value in part))
+
+
+def _date(text: str) -> str:
+    seconds = ssl.cert_time_to_seconds(text)
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
+def _capabilities(client: POP3) -> dict[str, list[str]] | None:
+    try:
+        found = client.capa()
+    except error_proto as error:
+        if error.response is None and error.args[0] != "-ERR CAPA not supported by server":
+            raise
+        return None
+    return {printable(name): [printable(given) for given in all] for name, all in found.items()}
+
+
+def _login(
+    client: POP3,
+    account: Account,
+    options: argparse.Namespace,
+    credentials: Credentials,
+    report: Report,
+) -> dict[str, list[str]] | None:
+    try:
+        authenticate(client, account, credentials, options)
+    except Failure as error:
+        report.facts["login"] = report.fail(error)
+        return None
+    report.facts["login"] = "done"
+    found = report.facts["capabilities"]["after_login"] = _capabilities(client)
+    return found
+
+
+def _try_pipelining(
+    client: POP3, capabilities: dict[str, Any], pipelining: dict[str, Any]
+) -> None:
+    """Send some commands that are allowed in every state, then read their replies."""
+    pipelining["announced"] = "PIPELINING" in capabilities
+    if pipelining["announced"]:
+        by_hand: Any = client
+        client.sock.settimeout(_PATIENCE)
+        try:
+            for _ in range(_AHEAD):
+                by_hand._putcmd("CAPA")
+            replies = [by_hand._getlongresp()[1] for _ in range(_AHEAD)]
+        except (error_proto, OSError):
+            pipelining["works"] = False
+            return
+        pipelining["works"] = replies.count(replies[0]) == _AHEAD
+    with contextlib.suppress(error_proto, OSError):
+        client.quit()
+
+
+def _text(line: bytes) -> str:
+    return printable(line.decode("utf-8", "replace"))

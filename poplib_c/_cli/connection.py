@@ -1,0 +1,91 @@
+"""Connections as the options want them: encrypted, and to nobody else."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from collections.abc import Callable
+
+from poplib_c import POP3, POP3_SSL
+from poplib_c._cli.account import Account
+from poplib_c._cli.failures import Failure, usage
+
+_FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
+
+
+def fingerprint(text: str) -> str:
+    """Return the 64 digits of ``sha256:HEX``, whose octets may have colons between them."""
+    match = _FINGERPRINT.fullmatch(text)
+    if match is None:
+        raise ValueError("a fingerprint is sha256: and 64 hexadecimal digits")
+    return match[1].replace(":", "").lower()
+
+
+def digest(certificate: bytes) -> str:
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def check_policy(account: Account, options: argparse.Namespace) -> None:
+    """Failure: options that contradict each other or the URL."""
+    if options.insecure and account.tls:
+        raise usage(
+            "--insecure is for pop3:// alone; if the certificate can't be verified, "
+            "use --fingerprint or --cafile"
+        )
+    if options.no_verify and (options.cafile or options.fingerprint):
+        raise usage("--no-verify contradicts --cafile and --fingerprint: leave it out")
+
+
+def warning(account: Account, options: argparse.Namespace) -> str | None:
+    """Return what the options give up, in one line."""
+    if options.insecure:
+        return "--insecure: whoever is on the way can read the password and the mail"
+    if options.no_verify:
+        return (
+            "--no-verify: nobody knows who the server is; whoever is on the way can pretend to be "
+            "it, and get the password and the mail"
+        )
+    return None
+
+
+def connect(
+    account: Account,
+    options: argparse.Namespace,
+    before_tls: Callable[[POP3], None] = lambda client: None,
+) -> POP3:
+    """Connect, up to the end of the TLS handshake; the server is the one that was asked for.
+
+    before_tls: called with the connection before STLS. Raises OSError, error_proto, and Failure
+    for another fingerprint.
+    """
+    where = account.host, account.port
+    client: POP3
+    if account.tls:
+        client = POP3_SSL(*where, timeout=options.timeout, verify=_verify(options))
+    else:
+        client = POP3(*where, timeout=options.timeout)
+    try:
+        if not account.tls and not options.insecure:
+            before_tls(client)
+            client.stls(verify=_verify(options))
+        if options.fingerprint and not options.insecure:
+            _compare(digest(client.sock.getpeercert(True)), options.fingerprint)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _verify(options: argparse.Namespace) -> bool | str:
+    if options.cafile:
+        return str(options.cafile)
+    return not (options.no_verify or options.fingerprint)
+
+
+def _compare(found: str, wanted: str) -> None:
+    if found != wanted:
+        raise Failure(
+            f"the server's certificate is not the one of --fingerprint, and nothing secret was "
+            f"sent: it has sha256:{found}"
+        )

@@ -1,0 +1,311 @@
+"""One mailbox: its messages delivered, recorded and, if that is wanted, deleted, in this order."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from poplib_c import POP3, error_proto
+from poplib_c._cli import planning
+from poplib_c._cli.connection import connect
+from poplib_c._cli.credentials import Credentials, authenticate
+from poplib_c._cli.delivery import Box, Output, Write, open_box
+from poplib_c._cli.failures import (
+    DeliveryFailure,
+    Failure,
+    failure,
+    is_too_large,
+    printable,
+    reason,
+)
+from poplib_c._cli.job import Job, Outcome, Stop, messages
+from poplib_c._cli.progress import Bar, Progress
+from poplib_c._cli.state import InFlight, State
+
+# Messages up to this size are asked for ahead of one another and held in memory, one at a time.
+_SMALL = 1 << 18
+_WINDOW = 64
+
+
+def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) -> Outcome:
+    """Fetch a mailbox; what goes wrong is told, and is in the outcome."""
+    outcome = Outcome(str(job.account))
+    bar = progress.bar(outcome.label)
+    try:
+        with contextlib.ExitStack() as opened:
+            opened.callback(bar.close)
+            box = open_box(*job.destination)
+            state = None
+            if job.options.since_last or job.options.delete:
+                state = opened.enter_context(State(job.options.state, _key(job)))
+            client = opened.enter_context(stop.closing(connect(job.account, job.options)))
+            authenticate(client, job.account, credentials, job.options)
+            _Session(job.options, client, box, state, outcome, bar, progress, stop).run()
+    except (Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error) as error:
+        if isinstance(error, AttributeError) and not stop.aborted:
+            raise  # It is what a command on a connection raises that abort() has closed.
+        told = Failure("interrupted") if stop.aborted else failure(error)
+        outcome.status = max(outcome.status, told.status)
+        progress.error(outcome.label, str(told))
+    return outcome
+
+
+def _key(job: Job) -> str:
+    """What the state is kept by: the mailbox, and whether whole messages are meant."""
+    account = job.account
+    part = "" if job.options.headers is None else "#headers"
+    return f"{account.user}@{account.host}:{account.port}{part}"
+
+
+class _Watched:
+    """An Output whose octets are shown as they come."""
+
+    def __init__(self, output: Output, bar: Bar) -> None:
+        self._output = output
+        self._bar = bar
+
+    def write(self, data: bytes) -> int:
+        self._bar.advance(len(data))
+        return self._output.write(data)
+
+
+class _Session:
+    """From the login to QUIT."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        client: POP3,
+        box: Box,
+        state: State | None,
+        outcome: Outcome,
+        bar: Bar,
+        progress: Progress,
+        stop: Stop,
+    ) -> None:
+        self._options = options
+        self._client = client
+        self._box = box
+        self._state = state
+        self._outcome = outcome
+        self._bar = bar
+        self._progress = progress
+        self._stop = stop
+        self._sizes: dict[int, int] = {}
+        self._uids: dict[int, bytes] = {}
+        self._deleting: set[int] = set()  # delivered, and DELE is sent or about to be
+        self._order: dict[int, int] = {}  # of each number that is fetched the next one
+        self._begun: tuple[int, InFlight] | None = None
+        self._again: InFlight | None = None
+
+    def run(self) -> None:
+        self._sizes = self._client.sizes()
+        self._uids = self._listed_uids()
+        if self._state is not None:
+            self._recover(self._state)
+        plan = self._plan()
+        self._outcome.known = len(plan.known)
+        for number in plan.large:
+            self._leave(number, f"{self._sizes[number]} octets are more than --max-size")
+        self._client.set_options(max_size=self._options.max_size)
+        try:
+            self._delete(plan.delete)
+            self._fetch(self._in_flight_first(plan.fetch))
+        except DeliveryFailure as error:
+            self._fail(error)
+        self._quit()
+
+    # What is there, and what is to be done
+
+    def _listed_uids(self) -> dict[int, bytes]:
+        if self._state is None:
+            return {}
+        try:
+            return self._client.uids()
+        except error_proto as error:
+            if not isinstance(error.args[0], bytes):
+                raise
+        if self._options.since_last:
+            raise Failure("the server has no unique ids (UIDL), which --since-last goes by")
+        self._state = None
+        return {}
+
+    def _recover(self, state: State) -> None:
+        """Find out about the message that a killed run was about to deliver."""
+        entry = state.in_flight()
+        if entry is None:
+            return
+        kind, _, path = entry.destination.partition(":")
+        here = path == self._box.path and kind == self._box.kind
+        try:
+            box = self._box if here else open_box(kind, path)
+        except Failure:  # A place that is gone: nothing can be found out.
+            state.end()
+            return
+        box.discard(entry.ticket)
+        if box.is_delivered(entry.ticket):
+            state.add(entry)
+        elif here and entry.uid in self._uids.values():
+            self._again = entry
+        else:
+            state.end()
+
+    def _plan(self) -> planning.Plan:
+        options = self._options
+        delivered = {} if self._state is None else self._state.delivered()
+        wanted = planning.Wanted(options.delete, options.since_last, options.max_size)
+        plan = planning.make(self._sizes, self._uids, delivered, wanted)
+        if self._state is not None:
+            again = {self._uids.get(number) for number in plan.fetch}
+            there = set(self._uids.values()) - again
+            self._state.forget(uid for uid in delivered if uid not in there)
+        return plan
+
+    def _in_flight_first(self, numbers: list[int]) -> list[int]:
+        again = self._again
+        if again is not None:
+            numbers = sorted(numbers, key=lambda number: self._uids.get(number) != again.uid)
+        return numbers
+
+    # Fetching
+
+    def _fetch(self, numbers: list[int]) -> None:
+        self._order = dict(zip(numbers, numbers[1:]))
+        self._bar.start(len(numbers), sum(self._sizes[number] for number in numbers))
+        done = self._outcome.fetched + self._outcome.left
+        for large, group in itertools.groupby(numbers, key=self._is_large):
+            if large:
+                self._fetch_large(group)
+            else:
+                self._fetch_small(group)
+        missing = len(numbers) - (self._outcome.fetched + self._outcome.left - done)
+        if missing:
+            self._fail(Failure(f"interrupted: {messages(missing)} not fetched"))
+            self._outcome.left += missing
+
+    def _is_large(self, number: int) -> bool:
+        return self._options.headers is None and self._sizes[number] > _SMALL
+
+    def _fetch_large(self, numbers: Iterator[int]) -> None:
+        """One by one, each in blocks, for messages of any size."""
+        for number in numbers:
+            if self._stop.requested:
+                return
+            try:
+                self._deliver(number, self._into(number))
+            except error_proto as error:
+                self._refused(number, error)
+                continue
+            if self._options.delete:
+                self._delete([number])
+
+    def _into(self, number: int) -> Write:
+        return lambda output: self._client.retr_into(number, _Watched(output, self._bar))
+
+    def _fetch_small(self, numbers: Iterator[int]) -> None:
+        """Asked for ahead of one another; each is marked when the loop comes back, so recorded."""
+        for number, message in self._asked_for(_until(self._stop, numbers)):
+            if isinstance(message, error_proto):
+                self._refused(number, message)
+                continue
+            self._deliver(number, _writer(message))
+            self._bar.advance(len(message))
+            if self._options.delete:
+                self._deleting.add(number)
+            if self._stop.requested:
+                if self._options.delete:
+                    self._delete([number])
+                return
+
+    def _asked_for(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
+        if self._options.headers is not None:
+            howmuch = self._options.headers
+            return self._client.top_many(numbers, howmuch, window=_WINDOW, errors="return")
+        return self._client.retr_many(
+            numbers, window=_WINDOW, delete=self._options.delete, errors="return"
+        )
+
+    def _deliver(self, number: int, write: Write) -> None:
+        """Deliver a message and record that: from here on it may be deleted on the server."""
+        entry = self._begin(number)
+        octets = self._box.deliver(entry.ticket, write, again=entry is self._again)
+        following = self._order.get(number)
+        self._begun = self._again = None
+        if self._state is not None and entry.uid:
+            if following is not None and self._uids.get(following):
+                self._begun = following, self._entry(following)
+            self._state.add(entry, self._begun and self._begun[1])
+        self._outcome.fetched += 1
+        self._outcome.octets += octets
+        self._bar.message()
+
+    def _begin(self, number: int) -> InFlight:
+        """Have it recorded where this message is going to be."""
+        if self._begun is not None and self._begun[0] == number:
+            return self._begun[1]
+        entry = self._entry(number)
+        if self._state is not None and entry.uid:
+            self._state.begin(entry)
+        return entry
+
+    def _entry(self, number: int) -> InFlight:
+        uid = self._uids.get(number, b"")
+        if self._again is not None and self._again.uid == uid:
+            return self._again
+        destination = f"{self._box.kind}:{self._box.path}"
+        deleting = self._options.delete
+        return InFlight(uid, self._sizes[number], deleting, destination, self._box.ticket())
+
+    # What went wrong with a message
+
+    def _refused(self, number: int, error: error_proto) -> None:
+        """The server refused a message or, if it has been delivered, its deletion."""
+        if not isinstance(error.args[0], bytes) and not is_too_large(error):
+            raise error
+        if number in self._deleting:
+            self._deleting.discard(number)
+            self._fail(Failure(f"{self._name(number)} is not deleted: {reason(error)}"))
+        else:
+            self._leave(number, reason(error))
+
+    def _leave(self, number: int, why: str) -> None:
+        self._outcome.left += 1
+        self._fail(Failure(f"{self._name(number)} is left on the server: {why}"))
+
+    def _name(self, number: int) -> str:
+        uid = self._uids.get(number)
+        told = f" (uid {printable(uid.decode('ascii', 'replace'))})" if uid else ""
+        return f"message {number}{told}"
+
+    def _fail(self, error: Failure) -> None:
+        self._outcome.status = max(self._outcome.status, error.status)
+        self._progress.error(self._outcome.label, str(error))
+
+    # Deleting
+
+    def _delete(self, numbers: list[int]) -> None:
+        """Mark messages that are safe on disk as deleted."""
+        self._deleting.update(numbers)
+        for number, response in self._client.dele_many(numbers, errors="return"):
+            if isinstance(response, error_proto):
+                self._refused(number, response)
+
+    def _quit(self) -> None:
+        """Commit the deletions; those of a lost connection are made good by the next run."""
+        self._client.quit()
+        self._outcome.deleted = len(self._deleting)
+        if self._state is not None:
+            uids = (self._uids.get(number) for number in self._deleting)
+            self._state.forget(uid for uid in uids if uid)
+
+
+def _writer(message: bytes) -> Write:
+    return lambda output: output.write(message)
+
+
+def _until(stop: Stop, numbers: Iterator[int]) -> Iterator[int]:
+    return itertools.takewhile(lambda _: not stop.requested, numbers)

@@ -1,0 +1,81 @@
+"""A mailbox to fetch, what was done with it, and how that is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from poplib_c import POP3
+from poplib_c._cli.account import Account
+from poplib_c._cli.failures import Failure, Status
+from poplib_c._cli.progress import size
+
+
+class Job(NamedTuple):
+    """A mailbox to fetch; destination: kind and path."""
+
+    account: Account
+    options: argparse.Namespace
+    destination: tuple[str, str]
+
+
+class Outcome:
+    """What was done with a mailbox: fetched, deleted, known from earlier runs, and octets fetched.
+
+    left: how many messages should have been fetched, and were not.
+    """
+
+    def __init__(self, label: str, status: Status = Status.DONE) -> None:
+        self.label = label
+        self.status = status
+        self.fetched = self.octets = self.deleted = self.known = self.left = 0
+
+    def __str__(self) -> str:
+        parts = [f"{messages(self.fetched)} fetched ({size(self.octets)})"]
+        for count, what in ((self.deleted, "deleted"), (self.known, "fetched before")):
+            if count:
+                parts.append(f"{count} {what}")
+        if self.left:
+            parts.append(f"{self.left} left on the server")
+        return f"{self.label}: {', '.join(parts)}"
+
+
+def messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+class Stop:
+    """Ends work that other threads do: after the message in flight, or at once."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._clients: set[POP3] = set()
+        self.aborted = False
+
+    @property
+    def requested(self) -> bool:
+        return self._requested.is_set()
+
+    def request(self) -> None:
+        self._requested.set()
+
+    def abort(self) -> None:
+        """Close the connections, without QUIT: no deletion is committed."""
+        self.aborted = True
+        self._requested.set()
+        for client in tuple(self._clients):
+            client.close()
+
+    @contextlib.contextmanager
+    def closing(self, client: POP3) -> Iterator[POP3]:
+        self._clients.add(client)
+        try:
+            if self.aborted:
+                raise Failure("interrupted")
+            yield client
+        finally:
+            self._clients.discard(client)
+            client.close()

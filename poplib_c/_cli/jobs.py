@@ -1,0 +1,188 @@
+"""The mailboxes of one run: from URLs and an accounts file, a thread for so many at a time."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from poplib_c._cli import arguments, connection, progress, state
+from poplib_c._cli.account import parse
+from poplib_c._cli.credentials import Credentials, obtain
+from poplib_c._cli.failures import Failure, Status, reason, usage
+from poplib_c._cli.fetching import fetch
+from poplib_c._cli.job import Job, Outcome, Stop
+
+_KINDS = ("maildir", "mbox", "eml")
+_FLAGS = ("delete", "since_last", "insecure", "no_verify")
+_NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
+
+
+def run(options: argparse.Namespace, program: str) -> Status:
+    """Fetch them all; the result is the worst of theirs. Failure: wrong usage, nothing is done."""
+    jobs = [_job(url, options) for url in options.urls]
+    if options.accounts:
+        jobs += _from_file(options.accounts, options)
+    if not jobs:
+        raise usage("no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE")
+    shown = progress.start(program, options.quiet)
+    for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
+        if told:
+            shown.error("warning", told)
+    ready, outcomes = _with_credentials(jobs, shown)
+    stop = Stop()
+    with _signals(stop), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
+        outcomes += [future.result() for future in futures]
+    if len(jobs) > 1:
+        shown.result(_total(outcomes))
+    return max(outcome.status for outcome in outcomes)
+
+
+def _with_credentials(
+    jobs: list[Job], shown: progress.Progress
+) -> tuple[list[tuple[Job, Credentials]], list[Outcome]]:
+    """Find all passwords first: they may have to be asked for, one after the other.
+
+    Returns the jobs that can begin, and the outcomes of the others.
+    """
+    ready, outcomes = [], []
+    for job in jobs:
+        try:
+            ready.append((job, obtain(job.account, job.options)))
+        except Failure as error:
+            shown.error(str(job.account), str(error))
+            outcomes.append(Outcome(str(job.account), error.status))
+    return ready, outcomes
+
+
+def _fetch_one(
+    job: Job, credentials: Credentials, shown: progress.Progress, stop: Stop
+) -> Outcome:
+    if stop.requested:
+        outcome = Outcome(str(job.account), Status.PARTIAL)
+        shown.error(outcome.label, "interrupted: nothing was done")
+    else:
+        outcome = fetch(job, credentials, shown, stop)
+        shown.result(str(outcome))
+    return outcome
+
+
+def _total(outcomes: list[Outcome]) -> str:
+    whole = Outcome(f"{len(outcomes)} mailboxes")
+    for outcome in outcomes:
+        for name in ("fetched", "octets", "deleted", "known", "left"):
+            setattr(whole, name, getattr(whole, name) + getattr(outcome, name))
+    failed = sum(outcome.status is not Status.DONE for outcome in outcomes)
+    return f"{whole}; {failed or 'none'} failed"
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the run in order, the second at once; a third kills."""
+    numbers = signal.SIGINT, signal.SIGTERM
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.requested:
+            for each in numbers:
+                signal.signal(each, signal.SIG_DFL)
+            stop.abort()
+        stop.request()
+
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        # What runs in the background of a shell is not meant by Ctrl-C.
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+
+
+# Mailboxes and their options
+
+
+def _job(url: str, options: argparse.Namespace) -> Job:
+    account = parse(url)
+    if not account.user:
+        raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
+    places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
+    if len(places) != 1:
+        raise usage("say where the messages are to go: one of --maildir, --mbox, --eml")
+    if options.headers is not None and options.delete:
+        raise usage("--headers contradicts --delete, which would delete what was not fetched")
+    connection.check_policy(account, options)
+    if options.state is None:
+        options.state = state.default_path()
+    return Job(account, options, places[0])
+
+
+def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
+    tables = _read(path).get("account")
+    if not isinstance(tables, list) or not tables:
+        raise usage(f"{path}: there is no [[account]] in it")
+    jobs = []
+    for number, table in enumerate(tables, 1):
+        try:
+            jobs.append(_from_table(table, options, os.path.dirname(os.path.abspath(path))))
+        except Failure as error:
+            raise usage(f"{path}: account {number}: {error}") from None
+    return jobs
+
+
+def _read(path: str) -> dict[str, Any]:
+    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+    try:
+        toml = importlib.import_module(name)
+    except ImportError:
+        raise usage("--accounts needs tomli on this Python: install poplib-c[cli]") from None
+    try:
+        with open(path, "rb") as file:
+            loaded: dict[str, Any] = toml.load(file)
+            return loaded
+    except OSError as error:
+        raise usage(f"{path}: {reason(error)}") from None
+    except ValueError as error:
+        raise usage(f"{path} is not TOML: {error}") from None
+
+
+def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
+    if not isinstance(table, dict) or not isinstance(table.get("url"), str):
+        raise usage('it has no url = "pop3s://USER@HOST"')
+    given = argparse.Namespace(**vars(options))
+    if any(kind in table for kind in _KINDS):
+        for kind in _KINDS:
+            setattr(given, kind, None)
+    if "password-command" in table or "oauth2-token-command" in table:
+        given.password_command = given.oauth2_token_command = None
+    for key, value in table.items():
+        if key != "url":
+            name = key.replace("-", "_")
+            if not hasattr(given, name) or name in _NOT_PER_ACCOUNT or "_" in key:
+                raise usage(f"{key} is no option of a mailbox")
+            setattr(given, name, _value(key, value, directory))
+    return _job(table["url"], given)
+
+
+def _value(key: str, value: Any, directory: str) -> Any:
+    """Check an option by the parser that reads it on the command line."""
+    name = key.replace("-", "_")
+    if name in _FLAGS:
+        if not isinstance(value, bool):
+            raise usage(f"{key} is true or false")
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise usage(f"{key} is a text or a number")
+    parsed = getattr(arguments.option(f"--{key}", str(value)), name)
+    return (
+        os.path.join(directory, os.path.expanduser(parsed)) if key in arguments.PATHS else parsed
+    )

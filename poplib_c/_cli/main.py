@@ -1,0 +1,58 @@
+"""Where the commands begin: arguments in, exit status out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+
+from poplib_c import error_proto
+from poplib_c._cli import arguments
+from poplib_c._cli.account import parse
+from poplib_c._cli.failures import Failure, Status, failure, usage
+
+
+def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
+    """Run ``fetch``, ``check`` or ``list`` and return the exit status."""
+    options = arguments.parser(program).parse_args(argv)
+    command = f"{program} {options.command}"
+    try:
+        if options.command == "fetch":
+            from poplib_c._cli import jobs
+
+            return jobs.run(options, program)
+        return _ask(options, program, write)
+    except (Failure, error_proto, OSError, ValueError, sqlite3.Error) as error:
+        told = failure(error)
+        print(f"{command}: {told}", file=sys.stderr)
+        return told.status
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        return Status.PARTIAL
+
+
+def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
+    from poplib_c._cli import checking, connection, credentials, listing
+
+    account = parse(options.url)
+    connection.check_policy(account, options)
+    warning = connection.warning(account, options)
+    if warning:
+        print(f"{program}: warning: {warning}", file=sys.stderr)
+    if options.command == "check":
+        known = credentials.obtain(account, options) if account.user else None
+        report = checking.check(account, options, known)
+        write(json.dumps(report.facts, indent=2) if options.json else report.text())
+        return report.status
+    if not account.user:
+        raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
+    known = credentials.obtain(account, options)
+    with contextlib.closing(connection.connect(account, options)) as client:
+        credentials.authenticate(client, account, known, options)
+        for line in listing.show(client, options):
+            write(line)
+        client.quit()
+    return Status.DONE

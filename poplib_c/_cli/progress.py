@@ -1,0 +1,176 @@
+"""What is seen of work while it goes on: bars on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import time
+from typing import Any, Protocol
+
+_INTERVAL = 10.0  # seconds between two lines of one mailbox
+_UNITS = ("octets", "kB", "MB", "GB", "TB")
+
+
+class Bar(Protocol):
+    """The progress of one mailbox."""
+
+    def start(self, messages: int, octets: int) -> None:
+        """So much is to come; the octets are a hint."""
+
+    def advance(self, octets: int) -> None: ...
+
+    def message(self) -> None:
+        """One more message is done."""
+
+    def close(self) -> None: ...
+
+
+class Progress:
+    """Shows nothing; where errors and results are written, whatever is shown beside them."""
+
+    def __init__(self, program: str, quiet: bool) -> None:
+        self._program = program
+        self._quiet = quiet
+        self._lock = threading.Lock()
+
+    def bar(self, label: str) -> Bar:
+        return _Nothing()
+
+    def error(self, label: str, text: str) -> None:
+        self._line(f"{self._program}: {label}: {text}", sys.stderr)
+
+    def result(self, line: str) -> None:
+        if not self._quiet:
+            self._line(line, sys.stdout)
+
+    def _line(self, line: str, file: Any) -> None:
+        with self._lock:
+            _print(line, file)
+
+
+class Lines(Progress):
+    def bar(self, label: str) -> Bar:
+        return _Line(label, self)
+
+
+class Bars(Progress):
+    def __init__(self, program: str, quiet: bool, tqdm: Any) -> None:
+        super().__init__(program, quiet)
+        self._tqdm = tqdm
+
+    def bar(self, label: str) -> Bar:
+        return _Bar(label, self._tqdm)
+
+    def _line(self, line: str, file: Any) -> None:
+        """Above the bars; they are gone from the terminal for as long."""
+        with self._tqdm.external_write_mode(file=file):
+            _print(line, file)
+
+
+def _print(line: str, file: Any) -> None:
+    try:
+        print(line, file=file, flush=True)
+    except BrokenPipeError:
+        # Nobody reads it: the work goes on, and what comes later is not written either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
+def start(program: str, quiet: bool) -> Progress:
+    """Return how to show progress: by what standard error is, and whether tqdm is installed."""
+    if quiet:
+        return Progress(program, quiet)
+    if sys.stderr.isatty():
+        try:
+            return Bars(program, quiet, importlib.import_module("tqdm").tqdm)
+        except ImportError:
+            return Lines(program, quiet)
+    return Lines(program, quiet)
+
+
+class _Nothing:
+    def start(self, messages: int, octets: int) -> None:
+        pass
+
+    def advance(self, octets: int) -> None:
+        pass
+
+    def message(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar(_Nothing):
+    def __init__(self, label: str, tqdm: Any) -> None:
+        self._label = label
+        self._tqdm = tqdm
+        self._bar: Any = None
+        self._messages = self._done = 0
+
+    def start(self, messages: int, octets: int) -> None:
+        self._messages = messages
+        self._bar = self._tqdm(
+            desc=self._label,
+            total=octets,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            dynamic_ncols=True,
+            file=sys.stderr,
+            postfix=f"0/{messages} messages",
+        )
+
+    def advance(self, octets: int) -> None:
+        self._bar.update(octets)
+
+    def message(self) -> None:
+        self._done += 1
+        self._bar.set_postfix_str(f"{self._done}/{self._messages} messages", refresh=False)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _Line(_Nothing):
+    def __init__(self, label: str, progress: Progress) -> None:
+        self._label = label
+        self._progress = progress
+        self._messages = self._octets = self._total = self._done = 0
+        self._began = self._told = 0.0
+
+    def start(self, messages: int, octets: int) -> None:
+        self._messages, self._total = messages, octets
+        self._began = self._told = time.monotonic()
+
+    def advance(self, octets: int) -> None:
+        self._octets += octets
+        now = time.monotonic()
+        if now - self._told >= _INTERVAL:
+            self._told = now
+            self._tell(now - self._began)
+
+    def message(self) -> None:
+        self._done += 1
+
+    def _tell(self, elapsed: float) -> None:
+        rate = self._octets / elapsed
+        left = max(self._total - self._octets, 0) / rate if rate else 0
+        self._progress.error(
+            self._label,
+            f"{self._done} of {self._messages} messages, {size(self._octets)} of "
+            f"{size(self._total)}, {size(int(rate))}/s, {left // 60:.0f}:{left % 60:02.0f} left",
+        )
+
+
+def size(octets: int) -> str:
+    """Return a number of octets as people write it: ``1.5 MB``."""
+    number = float(octets)
+    for unit in _UNITS:
+        if number < 1000 or unit == _UNITS[-1]:
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "octets" or number >= 100 else f"{number:.1f} {unit}"

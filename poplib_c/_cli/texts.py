@@ -1,0 +1,105 @@
+"""What --help and the man page say beside the options."""
+
+DESCRIPTION = """\
+A client for mailboxes on POP3 servers: fetches the mail, tells what a server
+can do, and lists what is there. Connections are encrypted and certificates are
+verified unless options say otherwise.
+
+A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] speaks TLS from
+the first octet on (port 995), pop3://USER@HOST[:PORT] begins TLS by STLS (port
+110) and goes no further if the server has no STLS. pops:// and pop:// are the
+same two. An @ in USER may stay, other characters may be written as %HH.
+"""
+PASSWORDS = """\
+passwords:
+  Of the password sources the first that has one counts: the command of
+  --password-command; the variable POPLIB_C_PASSWORD; the entry of HOST in
+  ~/.netrc, if it has no login or that of USER (one entry for a host; the file
+  must be readable for its owner alone); a prompt. A password is never an
+  argument, where others on the machine could read it.
+"""
+STATUS = """\
+exit status:
+  0   everything was done
+  1   a part was not: messages were left on the server, the run was interrupted,
+      or a certificate or a file is refused
+  2   wrong usage, nothing was done
+  75  it may work later: no connection, a mailbox in use, no room on the disk
+  77  the login is refused, or there is no password
+  Of several mailboxes the highest counts.
+"""
+FETCH_DESCRIPTION = """\
+Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
+a directory with a file for each. Nothing is deleted on the server unless
+--delete says so, and then only what was delivered: a message is written,
+synced to the disk and recorded before it is marked as deleted, and the server
+deletes it when the session ends in order. A run that is killed at any instant
+loses nothing, and what it had delivered is not fetched again.
+
+The first Ctrl-C (or SIGTERM) ends the run after the message that is being
+fetched; what was delivered until then is deleted on the server, if --delete
+says so. The second closes the connections at once, so that nothing is deleted;
+the next run with --delete makes up for that without fetching again. Either way
+the exit status is 1.
+"""
+FETCH_EPILOG = """\
+examples:
+  The new messages of a mailbox, which stay on the server:
+    {prog} --since-last --maildir ~/Mail pop3s://alice@pop.example.org
+  All messages, away from the server:
+    {prog} --delete --mbox inbox pop3s://alice@example.org@pop.example.org
+  From cron, with a password manager:
+    {prog} --quiet --delete --since-last --maildir ~/Mail \\
+        --password-command 'pass show mail' pop3s://alice@pop.example.org
+  Many mailboxes, eight at a time:
+    {prog} --jobs 8 --accounts accounts.toml
+
+accounts file:
+  TOML, with a table for each mailbox. Its keys are url and the options of this
+  command by their long names, which count before those of the command line;
+  relative paths are relative to the file:
+
+    [[account]]
+    url = "pop3s://alice@pop.example.org"
+    maildir = "Mail/alice"
+    password-command = "pass show mail/alice"
+    delete = true
+    since-last = true
+
+{passwords}
+{status}
+files:
+  ~/.local/state/poplib_c/state.sqlite3
+      What was delivered, by the unique ids of the servers; below
+      $XDG_STATE_HOME if that is set. It grows with what is kept on the
+      servers, not with what was ever fetched.
+  ~/.netrc
+      Passwords.
+
+environment:
+  POPLIB_C_PASSWORD, XDG_STATE_HOME, HOME; SSL_CERT_FILE and SSL_CERT_DIR for
+  trusted certificates
+"""
+CHECK_DESCRIPTION = """\
+Tells what a server is: its greeting, what it can do before and after TLS and
+the login, the version of TLS and the cipher, its certificate and until when it
+is valid, and whether commands can be sent ahead of replies (pipelining), which
+is tried out. Without USER in the URL there is no login.
+"""
+LIST_DESCRIPTION = """\
+Lists a mailbox: number, size and unique id of each message, and its date,
+sender and subject. Only headers are fetched, and nothing is changed, though
+some servers count that as having read a message.
+"""
+EPILOG = """\
+examples:
+  {prog} pop3s://alice@pop.example.org
+  {prog} --json pop3://alice@pop.example.org
+
+{passwords}
+{status}"""
+
+URL = (
+    "a mailbox: pop3s://USER@HOST[:PORT] for TLS from the first octet on, pop3:// for STLS; "
+    "never with a password"
+)

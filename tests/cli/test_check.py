@@ -1,0 +1,126 @@
+"""What a server is, as a report and as JSON."""
+
+import json
+import re
+
+import pytest
+from certificates import HOSTS, PAST
+from scripted import Anything, C, S, play
+
+from poplib_c._cli import checking
+from poplib_c._cli.account import parse
+
+from .support import ok, url
+from .test_connections import context, nothing_secret_was_sent, pin
+
+RESTS = {"tls": "pop3s", "stls": "pop3"}
+
+
+@pytest.fixture
+def certificate(authority):
+    return authority.issue(*HOSTS)
+
+
+@pytest.mark.parametrize("kind", RESTS)
+def test_report(user, serve, authority, certificate, kind):
+    server = serve([b"\n"] * 3, **{kind: context(certificate)})
+    place = url(server, scheme=RESTS[kind])
+    report = ok(user.run("check", "--cafile", authority.ca_file, place))
+    rows = dict(re.split(r": +", line, maxsplit=1) for line in report.splitlines())
+    begun = "by STLS" if kind == "stls" else "from the first octet on"
+    assert rows["Server"] == place
+    assert rows["Greeting"].startswith("+OK POP3 server ready <")
+    assert re.fullmatch(rf"TLSv1\.3, TLS_[A-Z0-9_]+, {begun}", rows["TLS"])
+    assert rows["Verified"] == "yes"
+    assert rows["Issuer"].startswith("organizationName=trustme")
+    assert rows["Names"] == "localhost, 127.0.0.1, 0:0:0:0:0:0:0:1"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d to \d{4}-\d\d-\d\d \(\d+ days left\)", rows["Valid"])
+    assert rows["Fingerprint"] == pin(certificate)
+    assert ("Capabilities before tls" in rows) == (kind == "stls")
+    assert "PIPELINING" in rows["Capabilities after tls"]
+    assert "PIPELINING" in rows["Capabilities after login"]
+    assert rows["Login"] == "done"
+    assert rows["Pipelining"] == "announced, and works"
+    assert len(server.messages) == 3
+
+
+def test_json(user, serve, authority, certificate):
+    server = serve(stls=context(certificate))
+    facts = json.loads(ok(user.run("check", "--json", "--cafile", authority.ca_file, url(server))))
+    assert facts["tls"]["verified"] is True
+    assert facts["tls"]["version"] == "TLSv1.3"
+    assert facts["capabilities"]["before_tls"]["STLS"] == []
+    assert "STLS" not in facts["capabilities"]["after_tls"]
+    assert facts["certificate"]["fingerprint"] == pin(certificate)
+    assert facts["certificate"]["days_left"] > 0
+    assert facts["pipelining"] == {"announced": True, "works": True}
+    assert facts["login"] == "done"
+
+
+def test_without_a_user_there_is_no_login(user, serve, authority, certificate):
+    server = serve(tls=context(certificate))
+    user.environment.pop("POPLIB_C_PASSWORD")
+    place = url(server, scheme="pop3s").replace("alice@", "")
+    report = ok(user.run("check", "--cafile", authority.ca_file, place))
+    assert re.search(r"^Login: +not tried$", report, re.MULTILINE)
+    assert nothing_secret_was_sent(server)
+
+
+@pytest.mark.parametrize("kind", RESTS)
+def test_a_certificate_that_is_refused_is_shown(user, serve, authority, kind):
+    server = serve(**{kind: context(authority.issue(*HOSTS, not_after=PAST))})
+    place = url(server, scheme=RESTS[kind])
+    ended = user.run("check", "--cafile", authority.ca_file, place)
+    assert ended.returncode == 1
+    assert re.search(r"^Verified: +NO: the server's certificate is refused: ", ended.stdout, re.M)
+    assert re.search(r"^Valid: .* to 2001-01-01 \(EXPIRED\)$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^Login: +not tried$", ended.stdout, re.MULTILINE)
+    assert nothing_secret_was_sent(server)
+
+
+def test_another_certificate_than_the_pinned_one(user, serve, authority, certificate):
+    server = serve(tls=context(certificate))
+    other = pin(authority.issue(*HOSTS))
+    place = url(server, scheme="pop3s")
+    ended = user.run("check", "--fingerprint", other, place)
+    assert ended.returncode == 1
+    assert f"it has {pin(certificate)}" in ended.stdout
+    assert nothing_secret_was_sent(server)
+
+
+def test_a_certificate_that_nobody_verifies(user, serve, certificate):
+    place = url(serve(tls=context(certificate)), scheme="pop3s")
+    report = user.run("check", "--no-verify", place).stdout
+    assert "\nVerified:                 NO: --no-verify\n" in report
+    assert "\nLogin:                    done\n" in report
+
+
+def test_without_encryption(user, server):
+    ended = user.run("check", "--insecure", url(server))
+    assert ended.returncode == 0
+    assert "TLS:                      none: the connection is not encrypted\n" in ended.stdout
+    assert "Capabilities before tls:  TOP, " in ended.stdout
+
+
+def options(**changed):
+    given = {"insecure": True, "timeout": 5.0, "fingerprint": None, "cafile": None}
+    return type("Options", (), {**given, "no_verify": False, **changed})()
+
+
+def test_pipelining_that_does_not_work(monkeypatch):
+    """Only the first of several commands is answered."""
+    monkeypatch.setattr(checking, "_PATIENCE", 0.3)
+    capabilities = S("+OK", "PIPELINING", ".")
+    asked = [C("CAPA"), capabilities, C("CAPA"), capabilities, Anything()]
+    with play(S("+OK hi"), *asked) as server:
+        report = checking.check(parse(f"pop3://127.0.0.1:{server.port}"), options(), None)
+    assert report.facts["pipelining"] == {"announced": True, "works": False}
+    assert report.text().endswith("announced, but does NOT work")
+
+
+def test_a_server_without_capa():
+    with play(S("+OK \x1b]0;hi"), C("CAPA"), S("-ERR no"), C("QUIT"), S("+OK")) as server:
+        report = checking.check(parse(f"pop3://127.0.0.1:{server.port}"), options(), None)
+    assert report.facts["greeting"] == "+OK \ufffd]0;hi"
+    assert report.facts["capabilities"]["before_tls"] is None
+    assert report.text().endswith("Pipelining: not announced")

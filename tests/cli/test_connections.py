@@ -1,0 +1,150 @@
+"""Who the server is, and whether anybody else can read: nothing secret is sent before that."""
+
+import hashlib
+import ssl
+
+import pytest
+from certificates import HOSTS, PAST, WRONG_HOST
+from scripted import C, S, play
+
+from poplib_c.testing import POP3Server
+
+from .support import failed, ok, url
+
+SCHEMES = {"pop3s": "tls", "pops": "tls", "pop3": "stls", "pop": "stls"}
+
+
+def context(certificate):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificate.file, certificate.key_file)
+    return made
+
+
+@pytest.fixture(scope="module")
+def certificates(authority):
+    return {
+        "good": authority.issue(*HOSTS),
+        "expired": authority.issue(*HOSTS, not_after=PAST),
+        "wrong": authority.issue(WRONG_HOST),
+    }
+
+
+@pytest.fixture
+def secure(serve, certificates):
+    """secure(scheme, name): a server with one message and that certificate, and its URL."""
+
+    def secure(scheme="pop3s", name="good"):
+        kind = {SCHEMES[scheme]: context(certificates[name])}
+        server = serve([b"Subject: s\n\n"], **kind)
+        return server, url(server, scheme=scheme)
+
+    return secure
+
+
+def pin(certificate):
+    with open(certificate.file, encoding="ascii") as file:
+        pem = file.read().partition("-----END CERTIFICATE-----\n")
+    der = ssl.PEM_cert_to_DER_cert(pem[0] + pem[1])
+    return "sha256:" + hashlib.sha256(der).hexdigest()
+
+
+def nothing_secret_was_sent(server):
+    return not any(
+        line.startswith((b"USER", b"PASS", b"AUTH", b"APOP")) for line in server.commands
+    )
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_verified(user, secure, authority, scheme):
+    _, place = secure(scheme)
+    arguments = ["--maildir", user.maildir, place]
+    ok(user.fetch("--cafile", authority.ca_file, *arguments))
+    user.environment["SSL_CERT_FILE"] = authority.ca_file
+    ok(user.fetch(*arguments))
+
+
+@pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
+@pytest.mark.parametrize(
+    ("name", "trusted", "why"),
+    [
+        ("good", False, "unable to get local issuer certificate"),
+        ("expired", True, "certificate has expired"),
+        ("wrong", True, "IP address mismatch"),
+    ],
+)
+def test_refused_certificates(user, secure, authority, scheme, name, trusted, why):
+    server, place = secure(scheme, name)
+    trust = ["--cafile", authority.ca_file] if trusted else []
+    told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 1)
+    assert "the server's certificate is refused: " in told
+    assert why in told
+    assert nothing_secret_was_sent(server)
+
+
+@pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
+def test_pinned(user, secure, certificates, authority, scheme):
+    """Even an expired one of somebody else's; with --cafile both must hold."""
+    server, place = secure(scheme, "expired")
+    into = ["--maildir", user.maildir, place]
+    ok(user.fetch("--fingerprint", pin(certificates["expired"]), *into))
+    colons = ":".join(pin(certificates["expired"])[7:][n : n + 2] for n in range(0, 64, 2))
+    ok(user.fetch("--fingerprint", f"SHA256:{colons.upper()}", *into))
+    server.commands.clear()
+    told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 1)
+    assert "is not the one of --fingerprint, and nothing secret was sent: it has sha256:" in told
+    assert nothing_secret_was_sent(server)
+    both = ["--fingerprint", pin(certificates["expired"]), "--cafile", authority.ca_file]
+    assert "certificate has expired" in failed(user.fetch(*both, *into), 1)
+
+
+@pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
+def test_not_verified(user, secure, scheme):
+    _, place = secure(scheme, "expired")
+    ended = user.fetch("--no-verify", "--maildir", user.maildir, place)
+    assert ended.returncode == 0
+    assert ended.stderr == (
+        "python -m poplib_c: warning: --no-verify: nobody knows who the server is; whoever is on "
+        "the way can pretend to be it, and get the password and the mail\n"
+    )
+
+
+@pytest.mark.row("Encryption")
+def test_no_stls(user, server):
+    told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+    assert (
+        "the server has no STLS, so nothing secret was sent: use pop3s://, or --insecure" in told
+    )
+    assert nothing_secret_was_sent(server)
+
+
+@pytest.mark.row("Encryption")
+def test_stls_that_was_taken_out_on_the_way(user):
+    with play(S("+OK"), C("CAPA"), S("+OK", "TOP", "."), timeout=10) as server:
+        told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+    assert "the server has no STLS" in told
+
+
+def test_no_such_file_of_certificates(user, secure):
+    told = failed(
+        user.fetch("--cafile", user.home / "ca", "--maildir", user.maildir, secure()[1]), 75
+    )
+    assert told.endswith(": No such file or directory")
+
+
+@pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
+def test_no_tls_at_the_other_end(user, scheme):
+    with POP3Server() as server:
+        arguments = ["--maildir", user.maildir, f"pop3s://alice@127.0.0.1:{server.port}"]
+        told = failed(user.fetch(*arguments), 75)
+    assert "Traceback" not in told
+
+
+def test_ipv6(user, serve):
+    server = serve([b"Subject: s\n\n"], host="::1")
+    assert user.fetch("--insecure", "--maildir", user.maildir, url(server)).returncode == 0
+
+
+def test_nobody_there(user, server):
+    server.stop()
+    told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 75)
+    assert told.endswith(": Connection refused")

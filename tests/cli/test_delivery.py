@@ -1,0 +1,109 @@
+"""Where messages go: whole or not at all, whatever fails."""
+
+import resource
+
+import pytest
+from wire import logged_in
+
+from poplib_c._cli.delivery import open_box
+from poplib_c._cli.state import InFlight, State
+
+from .support import delivered, numbered, url
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+
+@pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
+def test_no_room_left(user, serve, kind):
+    """Files that may not grow: what was not delivered stays, the rest is deleted."""
+    messages = numbered(8, size=90_000) if kind == "mbox" else numbered(3, size=200_000)
+    messages[2:2] = numbered(1, size=400_000) if kind != "mbox" else []
+    server = serve(messages)
+    place = user.home / kind
+    arguments = ["--insecure", "--delete", f"--{kind}", place, url(server)]
+    ended = user.fetch(*arguments, preexec_fn=limited)
+    assert ended.returncode == 75
+    told = ended.stderr.splitlines()[-1]
+    assert "no room for it: " in told and told.endswith(": File too large")
+    left = 5 if kind == "mbox" else 2
+    assert len(server.messages) == left
+    assert f"{len(messages) - left} deleted" in ended.stdout
+    ended = user.fetch(*arguments)
+    assert (ended.returncode, server.messages) == (0, [])
+    if kind == "maildir":
+        assert sorted(delivered(place)) == sorted(messages)
+    elif kind == "mbox":
+        assert place.read_bytes().count(b"\nSubject: ") == 8
+    else:
+        assert len([*place.iterdir()]) == 4
+
+
+def test_a_directory_that_is_no_maildir(tmp_path, user, server):
+    (tmp_path / "Mail").mkdir()
+    (tmp_path / "Mail" / "letter").touch()
+    ended = user.fetch("--insecure", "--maildir", tmp_path / "Mail", url(server))
+    assert ended.returncode == 2
+    assert "is no Maildir: it has files, but not tmp, new and cur" in ended.stderr
+    assert server.commands == []
+
+
+def test_a_place_that_cannot_be_written(user, server):
+    ended = user.fetch("--insecure", "--mbox", user.home, url(server))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].endswith(": Is a directory")
+
+
+# After a kill
+
+
+def test_two_runs_do_not_share_a_mailbox(user, server):
+    path = str(user.home / "state")
+    arguments = ["--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)]
+    with State(path, f"alice@127.0.0.1:{server.port}"):
+        ended = user.fetch(*arguments)
+        assert ended.returncode == 75
+        assert ended.stderr.endswith(": another run is fetching this mailbox\n")
+        assert server.commands == []
+    assert user.fetch(*arguments).returncode == 0
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
+    server = serve(numbered(1))
+    path = str(user.home / "state")
+    box = open_box("maildir", str(user.maildir))
+    ticket = box.ticket()
+    with logged_in(server) as client:
+        uid = client.uidl(1).split()[2]
+        client.quit()
+    with State(path, f"alice@127.0.0.1:{server.port}") as state:
+        state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+    (user.maildir / ("new" if there else "tmp") / ticket).write_bytes(numbered(1)[0])
+    ended = user.fetch(
+        "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
+    )
+    assert f"{'0 messages' if there else '1 message'} fetched" in ended.stdout
+    assert (delivered(user.maildir), server.messages) == (numbered(1), [])
+
+
+def test_a_killed_run_into_a_place_that_is_gone(user, serve):
+    server = serve(numbered(1))
+    path = str(user.home / "state")
+    with State(path, f"alice@127.0.0.1:{server.port}") as state:
+        state.begin(InFlight(b"a", 16, True, f"maildir:{path}/in/a/file", "ticket"))
+    arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
+    assert user.fetch(*arguments).returncode == 0
+    assert delivered(user.maildir) == numbered(1)
+
+
+def test_a_state_that_is_no_database(user, server):
+    (user.home / "state").write_text("something else" * 100)
+    ended = user.fetch(
+        *("--insecure", "--delete", "--state", user.home / "state"),
+        *("--maildir", user.maildir, url(server)),
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("can't be used: file is not a database\n")
+    assert server.commands == []

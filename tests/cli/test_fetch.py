@@ -1,0 +1,311 @@
+"""Fetching one mailbox: what arrives, what is deleted, what is known the next time."""
+
+import mailbox
+import sqlite3
+
+import pytest
+from scripted import C, Close, S, play
+from wire import logged_in
+
+from .support import delivered, failed, numbered, ok, url
+
+WARNING = "warning: --insecure: whoever is on the way can read the password and the mail"
+GREETED = [S("+OK ready"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK")]
+LOGGED_IN = [*GREETED, C("PASS secret"), S("+OK")]
+
+
+@pytest.fixture
+def fetch(user):
+    """Runs fetch from a server without TLS; the warning about that is taken away."""
+
+    def fetch(server, *arguments):
+        ended = user.fetch("--insecure", *arguments, url(server))
+        first, _, ended.stderr = ended.stderr.partition("\n")
+        assert first == f"python -m poplib_c: {WARNING}"
+        return ended
+
+    return fetch
+
+
+@pytest.fixture
+def new(fetch, user):
+    """fetch(), into a Maildir."""
+    return lambda server, *arguments: fetch(server, "--maildir", user.maildir, *arguments)
+
+
+def test_into_a_maildir(new, user, server):
+    assert ok(new(server)) == (f"alice@127.0.0.1:{server.port}: 3 messages fetched (48 octets)\n")
+    assert delivered(user.maildir) == numbered(3)
+    assert [mail["Subject"] for mail in mailbox.Maildir(user.maildir)] != []
+    assert len(server.messages) == 3
+    assert not any(command.startswith((b"DELE", b"UIDL")) for command in server.commands)
+
+
+def test_into_files(fetch, user, server):
+    ok(fetch(server, "--eml", user.home / "mail"))
+    files = sorted((user.home / "mail").iterdir())
+    assert [file.read_bytes() for file in files] == server.messages
+    assert all(file.suffix == ".eml" and file.stat().st_mode & 0o77 == 0 for file in files)
+
+
+def test_into_an_mbox(fetch, user, serve):
+    messages = [b"Subject: 1\n\nFrom here\n>From there\nnot From\n", b"Subject: 2\n\nno end"]
+    path = user.home / "mbox"
+    path.write_bytes(b"From a@b Thu Jan  1 00:00:00 1970\nSubject: 0\n\nno blank line")
+    ok(fetch(serve(messages), "--mbox", path))
+    assert [mail["Subject"] for mail in mailbox.mbox(path)] == ["0", "1", "2"]
+    lines = path.read_bytes().split(b"\n")
+    assert lines[6:11] == [b"Subject: 1", b"", b">From here", b">>From there", b"not From"]
+    assert lines[-3:] == [b"no end", b"", b""]
+
+
+@pytest.mark.parametrize("size", [300_000, 3_000_000])
+@pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
+def test_large_messages(fetch, user, serve, kind, size):
+    """Those that are written as they come, between small ones."""
+    large = b"Subject: large\n\n" + b"A line of \r text, and\xff\n" * (size // 22)
+    server = serve([*numbered(2), large, b"Subject: last\n\n"])
+    place = user.home / kind
+    ok(fetch(server, f"--{kind}", place, "--delete"))
+    if kind == "mbox":
+        box = mailbox.mbox(place)
+        assert [box.get_bytes(key) for key in box.iterkeys()][2] == large
+    else:
+        files = sorted((place / "new" if kind == "maildir" else place).iterdir())
+        found = [file.read_bytes().replace(b"\r\n", b"\n") for file in files]
+        assert sorted(found) == sorted([*numbered(2), large, b"Subject: last\n\n"])
+    assert server.messages == []
+
+
+def test_delete(new, user, server):
+    assert ok(new(server, "--delete")).endswith("(48 octets), 3 deleted\n")
+    assert (delivered(user.maildir), server.messages) == (numbered(3), [])
+
+
+def test_keep_is_the_default(new, server):
+    ok(new(server, "--keep"))
+    ok(new(server))
+    assert len(server.messages) == 3
+
+
+def test_since_last(new, user, serve):
+    server = serve(numbered(3))
+    ok(new(server, "--since-last"))
+    assert ok(new(server, "--since-last")).endswith(
+        ": 0 messages fetched (0 octets), 3 fetched before\n"
+    )
+    server = serve(numbered(5), port=_stopped(server))
+    assert ok(new(server, "--since-last")).endswith("(32 octets), 3 fetched before\n")
+    assert sorted(delivered(user.maildir)) == sorted(numbered(5))
+
+
+def _stopped(server):
+    server.stop()
+    return server.port
+
+
+def test_since_last_and_delete_deletes_what_was_kept(new, server):
+    ok(new(server, "--since-last"))
+    server.commands.clear()
+    assert ok(new(server, "--since-last", "--delete")).endswith("(0 octets), 3 deleted\n")
+    assert server.messages == []
+    assert not any(command.startswith(b"RETR") for command in server.commands)
+
+
+def test_delete_alone_fetches_all_that_was_kept(new, user, server):
+    ok(new(server, "--since-last"))
+    ok(new(server, "--delete"))
+    assert len(delivered(user.maildir)) == 6
+
+
+def test_the_state_may_be_elsewhere(new, user, server):
+    ok(new(server, "--since-last", "--state", user.home / "a" / "one"))
+    assert ": 3 messages" in ok(new(server, "--since-last", "--state", user.home / "two"))
+    assert (user.home / "a" / "one").exists()
+    assert not (user.home / ".local").exists()
+
+
+def test_where_the_state_is(new, user, server):
+    ok(new(server, "--since-last"))
+    path = user.home / ".local" / "state" / "poplib_c"
+    assert (path / "state.sqlite3").exists()
+    user.environment["XDG_STATE_HOME"] = str(user.home / "xdg")
+    assert "3 messages" in ok(new(server, "--since-last"))
+    assert (user.home / "xdg" / "poplib_c" / "state.sqlite3").exists()
+
+
+def test_what_is_gone_from_the_server_is_forgotten(new, user, serve):
+    server = serve(numbered(3))
+    ok(new(server, "--since-last"))
+    with logged_in(server) as client:
+        client.dele(1)
+        client.quit()
+    ok(new(server, "--since-last"))
+    ok(new(server, "--since-last", "--delete"))
+    database = sqlite3.connect(user.home / ".local/state/poplib_c/state.sqlite3")
+    assert database.execute("SELECT count(*) FROM delivered").fetchone() == (0,)
+    database.close()
+
+
+def test_max_size(new, user, serve):
+    server = serve([b"Subject: s\n\n", *numbered(1, size=2000)])
+    told = failed(new(server, "--delete", "--max-size", "1k"), 1)
+    assert "message 2 (uid " in told and "is left on the server: " in told
+    assert told.endswith("2016 octets are more than --max-size")
+    assert len(server.messages) == 1
+    ok(new(server, "--delete", "--max-size", "2016"))
+
+
+def test_a_size_that_was_a_lie(new, user):
+    """LIST is a hint; what is larger in fact is left as well."""
+    with play(
+        *LOGGED_IN,
+        C("LIST"),
+        S("+OK", "1 10", "."),
+        C("RETR 1"),
+        S("+OK", "x" * 2000, "."),
+        C("QUIT"),
+        S("+OK"),
+    ) as server:
+        told = failed(new(server, "--max-size", "1000"), 1)
+    assert told.endswith("message 1 is left on the server: reply larger than 1000 octets")
+    assert delivered(user.maildir) == []
+
+
+def test_headers(new, user, serve):
+    server = serve([b"Subject: 1\nTo: me\n\none\ntwo\nthree\n"])
+    ok(new(server, "--headers", "1", "--since-last"))
+    assert delivered(user.maildir) == [b"Subject: 1\nTo: me\n\none\n"]
+    # Those are not the messages: they are still to be fetched.
+    assert "1 message fetched" in ok(new(server, "--since-last"))
+
+
+@pytest.mark.row("Repeated unique ids")
+def test_uids_that_are_repeated(new, user):
+    """Some servers give equal headers one uid: both messages are fetched, and then known."""
+    listed = [C("LIST"), S("+OK", "1 6", "2 6", "."), C("UIDL"), S("+OK", "1 same", "2 same", ".")]
+    fetched = [C("CAPA"), S("-ERR no"), C("RETR 1"), S("+OK", "\r\n1", "."), C("RETR 2")]
+    fetched += [S("+OK", "\r\n2", ".")]
+    steps = [*LOGGED_IN, *listed, *fetched, C("QUIT"), S("+OK")]
+    with play(*steps) as server:
+        ok(new(server, "--since-last"))
+    assert sorted(delivered(user.maildir)) == [b"\n1\n", b"\n2\n"]
+
+
+@pytest.mark.row("No unique ids")
+def test_no_unique_ids(new, user):
+    listed = [*LOGGED_IN, C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("-ERR what?")]
+    with play(*listed) as server:
+        told = failed(new(server, "--since-last"), 1)
+    assert told.endswith("the server has no unique ids (UIDL), which --since-last goes by")
+    ended = [C("RETR 1"), S("+OK", "1", "."), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    with play(*listed, *ended) as server:
+        assert "1 deleted" in ok(new(server, "--delete"))
+    assert delivered(user.maildir) == [b"1\n"]
+
+
+def test_a_message_that_the_server_refuses(new, user):
+    listed = [C("LIST"), S("+OK", "1 3", "2 3", "."), C("CAPA"), S("-ERR no")]
+    replies = [C("RETR 1"), S("-ERR it is \x1b[31mlost"), C("RETR 2"), S("+OK", "2", ".")]
+    with play(*LOGGED_IN, *listed, *replies, C("QUIT"), S("+OK")) as server:
+        told = failed(new(server), 1)
+    assert told.endswith("message 1 is left on the server: -ERR it is \ufffd[31mlost")
+    assert delivered(user.maildir) == [b"2\n"]
+
+
+def test_a_deletion_that_the_server_refuses(new):
+    listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", "1 a", ".")]
+    replies = [C("RETR 1"), S("+OK", "1", "."), C("DELE 1"), S("-ERR read-only")]
+    with play(*LOGGED_IN, *listed, *replies, C("QUIT"), S("+OK")) as server:
+        ended = new(server, "--delete")
+    assert failed(ended, 1).endswith("message 1 (uid a) is not deleted: -ERR read-only")
+    assert "deleted" not in ended.stdout
+
+
+class OnDisk:
+    """A step of a script: by then these messages are delivered and recorded."""
+
+    def __init__(self, user, *messages):
+        self.user = user
+        self.messages = messages
+
+    def play(self, peer):
+        assert sorted(delivered(self.user.maildir)) == sorted(self.messages)
+        database = sqlite3.connect(self.user.home / ".local/state/poplib_c/state.sqlite3")
+        rows = database.execute("SELECT uid FROM delivered ORDER BY uid").fetchall()
+        database.close()
+        assert len(rows) == len(self.messages)
+
+
+@pytest.mark.row("Deletions at any disconnect", "Deletions that were not committed")
+def test_what_is_deleted_is_on_disk_before(new, user):
+    """Some servers delete at any disconnect: so nothing is marked that is not safe."""
+    listed = [C("LIST"), S("+OK", "1 3", "2 3", "."), C("UIDL"), S("+OK", "1 a", "2 b", ".")]
+    one = [C("CAPA"), S("-ERR no"), C("RETR 1"), S("+OK", "1", "."), C("DELE 1")]
+    two = [S("+OK"), C("RETR 2"), S("+OK", "2", "."), C("DELE 2"), OnDisk(user, b"1\n", b"2\n")]
+    with play(
+        *LOGGED_IN, *listed, *one, OnDisk(user, b"1\n"), *two, S("+OK"), C("QUIT"), Close()
+    ) as server:
+        assert failed(new(server, "--delete"), 75).endswith(": the server ended the connection")
+
+
+@pytest.mark.row("Deletions that were not committed")
+def test_deletions_that_were_not_committed(new, user):
+    """The connection ends before QUIT: the next run deletes, and fetches nothing."""
+    listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", "1 a", ".")]
+    deleted = [C("DELE 1"), S("+OK"), C("QUIT")]
+    port = 0
+    with play(*LOGGED_IN, *listed, C("RETR 1"), S("+OK", "1", "."), *deleted, Close()) as server:
+        port = server.port
+        ended = new(server, "--delete")
+    assert failed(ended, 75).endswith(": the server ended the connection")
+    assert delivered(user.maildir) == [b"1\n"]
+    _as_if_from(user, port)
+    with play(*LOGGED_IN, *listed, *deleted, S("+OK")) as server:
+        _as_if_from(user, server.port)
+        assert ok(new(server, "--delete")).endswith("0 messages fetched (0 octets), 1 deleted\n")
+    assert delivered(user.maildir) == [b"1\n"]
+
+
+def test_a_uid_that_is_another_message_by_now(new, user):
+    """It is fetched, not deleted unseen."""
+    listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", "1 a", ".")]
+    deleted = [C("DELE 1"), S("+OK"), C("QUIT")]
+    with play(*LOGGED_IN, *listed, C("RETR 1"), S("+OK", "1", "."), *deleted, Close()) as server:
+        failed(new(server, "--delete"), 75)
+    listed[1] = S("+OK", "1 4", ".")
+    with play(*LOGGED_IN, *listed, C("RETR 1"), S("+OK", "22", "."), *deleted, S("+OK")) as server:
+        _as_if_from(user, server.port)
+        assert "1 message fetched" in ok(new(server, "--delete"))
+    assert sorted(delivered(user.maildir)) == [b"1\n", b"22\n"]
+
+
+def _as_if_from(user, port):
+    """Let the state be of a server at this port."""
+    database = sqlite3.connect(user.home / ".local/state/poplib_c/state.sqlite3")
+    with database:
+        database.execute("UPDATE delivered SET account = ?", [f"alice@127.0.0.1:{port}"])
+    database.close()
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_the_server_is_gone_in_mid_message(new, user, size):
+    listed = [C("LIST"), S("+OK", f"1 {size}", "."), C("RETR 1"), S("+OK", "half of"), Close()]
+    with play(*LOGGED_IN, *listed) as server:
+        told = failed(new(server), 75)
+    assert told.endswith(": the server ended the connection")
+    assert delivered(user.maildir) == []
+
+
+def test_a_server_that_says_nothing(new):
+    with play(*LOGGED_IN, C("LIST")) as server:
+        assert failed(new(server, "--timeout", "0.2"), 75).endswith(": timed out")
+
+
+def test_quiet(new, server):
+    assert ok(new(server, "--quiet")) == ""
+
+
+def test_an_empty_mailbox(new, user, serve):
+    assert ": 0 messages fetched (0 octets)\n" in ok(new(serve()))
+    assert delivered(user.maildir) == []

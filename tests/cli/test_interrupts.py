@@ -1,0 +1,105 @@
+"""Ctrl-C and SIGTERM: the message in flight is finished; the second time all ends at once."""
+
+import os
+import pty
+import signal
+import subprocess
+import threading
+
+import pytest
+from scripted import Await, C, Raw, S, play
+
+from .support import TIMEOUT, delivered, url
+
+GREETED = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
+LISTED = [S("+OK"), C("LIST"), S("+OK", "1 9", "2 9", "."), C("UIDL"), S("+OK", "1 a", "2 b", ".")]
+FIRST_HALF = [C("CAPA"), S("-ERR no"), C("RETR 1"), Raw(b"+OK\r\nhalf")]
+
+
+class Told(threading.Event):
+    """A step of a script, which tells that the script has come so far."""
+
+    def play(self, peer):
+        self.set()
+
+
+@pytest.fixture
+def begin(user):
+    """Starts a fetch that deletes, and sends a signal when the script has come to *reached*."""
+
+    def begin(server, reached, number, *more):
+        process = user.start(
+            *("fetch", "--insecure", "--delete", "--since-last", "--maildir", user.maildir),
+            *(url(server), *more),
+        )
+        assert reached.wait(TIMEOUT)
+        process.send_signal(number)
+        return process
+
+    return begin
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
+    reached, goes_on = Told(), threading.Event()
+    rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
+    with play(*steps) as server, begin(server, reached, number) as process:
+        goes_on.set()
+        output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].endswith(": interrupted: 1 message not fetched")
+    assert output.endswith(": 1 message fetched (15 octets), 1 deleted, 1 left on the server\n")
+    assert delivered(user.maildir) == [b"half and half\n"]
+
+
+def test_the_second_time_nothing_is_committed(begin, user):
+    reached = Told()
+    steps = [*GREETED, *LISTED, *FIRST_HALF, reached]
+    with play(*steps) as server, begin(server, reached, signal.SIGINT) as process:
+        # Until the first is handled, a second one would be the same.
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+        output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode in (1, -signal.SIGINT)
+    assert "Traceback" not in errors
+    if process.returncode == 1:
+        assert errors.splitlines()[-1].endswith(": interrupted")
+        assert "0 messages fetched" in output
+        assert delivered(user.maildir) == []
+    assert b"QUIT" not in server.wire
+
+
+def test_mailboxes_that_had_not_begun(begin, user, server):
+    reached, goes_on = Told(), threading.Event()
+    rest = [Raw(b"\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
+    with play(*steps) as slow, begin(slow, reached, signal.SIGINT, url(server)) as process:
+        goes_on.set()
+        errors = process.communicate(timeout=TIMEOUT)[1]
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].endswith(": interrupted: nothing was done")
+    assert len(server.messages) == 3
+
+
+@pytest.mark.parametrize("command", ["list", "fetch --maildir m"])
+def test_at_the_prompt(user, server, command):
+    user.environment.pop("POPLIB_C_PASSWORD")
+    ours, terminal = pty.openpty()
+    with user.start(
+        *command.split(), "--insecure", url(server), stdin=terminal, start_new_session=True
+    ) as process:
+        said = ""
+        while "Password of" not in said:
+            said += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=TIMEOUT)[1]
+    os.close(ours)
+    os.close(terminal)
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert errors.endswith(": interrupted\n")

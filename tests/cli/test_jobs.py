@@ -1,0 +1,123 @@
+"""Many mailboxes in one run."""
+
+import sys
+
+import pytest
+
+from poplib_c.__main__ import main
+
+from .support import delivered, numbered, url
+
+INSECURE = "python -m poplib_c: warning: --insecure: "
+
+
+@pytest.fixture
+def accounts(user):
+    def accounts(text):
+        path = user.home / "accounts.toml"
+        path.write_text(text)
+        return "--accounts", path
+
+    return accounts
+
+
+def table(server, user, *more):
+    return "\n".join([f'[[account]]\nurl = "{url(server, user)}"', *more, ""])
+
+
+def test_fifty_mailboxes(user, serve, accounts):
+    """Two of them fail: one is not there, one refuses the password."""
+    servers = [serve([b"Subject: %d\n\n" % n], users={"u": "secret"}) for n in range(48)]
+    servers += [serve(users={"u": "other"}), serve()]
+    servers[-1].stop()
+    tables = "".join(table(server, "u", "insecure = true") for server in servers)
+    ended = user.fetch(
+        *("--jobs", "8", "--delete", "--since-last", "--maildir", user.maildir),
+        *accounts(tables),
+    )
+    assert ended.returncode == 77
+    assert sorted(delivered(user.maildir)) == sorted(b"Subject: %d\n\n" % n for n in range(48))
+    assert all(server.messages == [] for server in servers)
+    *each, total = ended.stdout.splitlines()
+    assert len(each) == 50
+    assert total.startswith("50 mailboxes: 48 messages fetched (")
+    assert total.endswith(", 48 deleted; 2 failed")
+    warning, *errors = sorted(ended.stderr.splitlines())[::-1]
+    assert warning.startswith(INSECURE)
+    assert sorted(line.partition(": ")[2].partition(": ")[2] for line in errors) == [
+        "Connection refused",
+        "the login is refused: -ERR [AUTH] invalid credentials",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["mbox", "maildir"])
+def test_several_urls_into_one_place(user, serve, kind):
+    servers = [serve(numbered(20, size=1000)) for _ in range(3)]
+    arguments = ["--insecure", "--jobs", "3", f"--{kind}", user.home / kind]
+    ended = user.fetch(*arguments, *map(url, servers))
+    assert ended.returncode == 0
+    if kind == "mbox":
+        assert (user.home / kind).read_bytes().count(b"\n\nFrom ") == 59
+    else:
+        assert sorted(delivered(user.home / kind)) == sorted(numbered(20, size=1000) * 3)
+
+
+def test_options_of_an_account_count_first(user, serve, accounts):
+    servers = [serve(numbered(1), users={"a": "one"}), serve(numbered(1), users={"b": "two"})]
+    text = table(servers[0], "a", "insecure = true", 'password-command = "echo one"')
+    text += table(
+        *(servers[1], "b", "insecure = true", "delete = true", 'eml = "here/b"'),
+        *('password-command = "cat two"', "timeout = 5", 'max-size = "1k"'),
+    )
+    (user.home / "two").write_text("two\n")
+    ended = user.fetch("--maildir", user.maildir, *accounts(text), cwd=user.home)
+    assert ended.returncode == 0
+    assert len(delivered(user.maildir)) == len([*(user.home / "here" / "b").iterdir()]) == 1
+    assert (len(servers[0].messages), len(servers[1].messages)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[account", "is not TOML: "),
+        ("", "there is no [[account]] in it"),
+        ("account = 1", "there is no [[account]] in it"),
+        ("[[account]]", 'account 1: it has no url = "pop3s://USER@HOST"'),
+        ('[[account]]\nurl = "host"', "account 1: host is not the URL of a mailbox: "),
+        ('[[account]]\nurl = "pop3s://u@h"\ndelte = true', "delte is no option of a mailbox"),
+        ('[[account]]\nurl = "pop3s://u@h"\njobs = 3', "jobs is no option of a mailbox"),
+        ('[[account]]\nurl = "pop3s://u@h"\ndelete = 1', "delete is true or false"),
+        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml is a text or a number"),
+        ('[[account]]\nurl = "pop3s://u@h"\nmax-size = "x"', "'x' is not a size: write 500000"),
+        ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "say where the messages"),
+        ('[[account]]\nurl = "pop3s://u:p@h"', "a password in a URL can be read by everybody"),
+    ],
+)
+def test_mistakes_in_the_file(accounts, text, told, capsys):
+    path = accounts(text)
+    assert main(["fetch", "--maildir", "m", *map(str, path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f": {path[1]}" in said and told in said
+
+
+def test_without_what_reads_toml(accounts, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    assert main(["fetch", "--maildir", "m", *map(str, accounts(""))]) == 2
+    assert capsys.readouterr().err.endswith(": install poplib-c[cli]\n")
+
+
+def test_no_such_file(user):
+    ended = user.fetch("--maildir", "m", "--accounts", user.home / "none")
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("none: No such file or directory\n")
+
+
+def test_a_password_that_is_missing_stops_nobody_else(user, serve, accounts):
+    server = serve(numbered(1))
+    text = table(server, "bob", "insecure = true", 'password-command = "false"')
+    text += table(server, "alice", "insecure = true")
+    ended = user.fetch("--maildir", user.maildir, *accounts(text))
+    assert ended.returncode == 77
+    assert ended.stdout.splitlines()[-1].endswith("1 message fetched (16 octets); 1 failed")

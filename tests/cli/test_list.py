@@ -1,0 +1,69 @@
+"""What is in a mailbox, as a table and as JSON."""
+
+import json
+
+import pytest
+from scripted import C, S, play
+
+from .support import url
+
+MAIL = [
+    b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
+    b"Subject: =?utf-8?b?UHLDvGY=?=\n bericht\n\nbody\n",
+    b"Subject: \xe6\x97\xa5 raw\n\n",
+    "Subject: 日本語の件名はここで切られます、きっと、必ず\nDate: some day\n\n".encode(),
+    b"From: \x1b[2Jevil\x07 \xc2\x9b31m\nSubject: =?utf-8?b?G1sySuKArg==?= =?x-none?q?a?=\n\n",
+    b"\n",
+]
+
+
+@pytest.fixture
+def listed(user):
+    def listed(server, *options):
+        return user.run("list", "--insecure", *options, url(server))
+
+    return listed
+
+
+def test_table(listed, serve):
+    server = serve(MAIL)
+    ended = listed(server)
+    assert ended.returncode == 0
+    headings, *rows, total = ended.stdout.splitlines()
+    assert headings.split() == ["#", "octets", "unique-id", "date", "from", "subject"]
+    assert rows[0].split()[0] == "1" and "  Zoë <zoe@example.org>     " in rows[0]
+    assert "2026-11-26 15:12" in rows[0] and rows[0].endswith("Prüf bericht")
+    start = headings.index("subject")
+    assert rows[1][start:] == "日 raw"
+    assert rows[2][start:] == "日本語の件名はここで切られます..."  # 33 columns
+    assert rows[4].split()[3:] == ["-", "-", "-"]
+    assert total == f"5 messages, {sum(map(len, server.messages))} octets"
+    assert all(character.isprintable() for row in rows for character in row)
+    assert not any(command.startswith((b"RETR", b"DELE")) for command in server.commands)
+
+
+def test_json(listed, serve):
+    server = serve(MAIL)
+    first, second, _, evil, empty = json.loads(listed(server, "--json").stdout)
+    assert first == {
+        "number": 1,
+        "size": len(server.messages[0]),
+        "uid": first["uid"],
+        "date": "2026-11-26T15:12:10+01:00",
+        "from": "Zoë <zoe@example.org>",
+        "subject": "Prüf bericht",
+    }
+    assert second["subject"] == "日 raw"
+    assert "\x1b" not in evil["from"] + evil["subject"]
+    assert "\u202e" not in evil["subject"]
+    assert (empty["date"], empty["from"], empty["subject"]) == (None, None, None)
+
+
+def test_what_the_server_does_not_tell(listed):
+    steps = [S("+OK"), C("CAPA"), S("-ERR"), C("USER alice"), S("+OK"), C("PASS secret"), S("+OK")]
+    steps += [C("LIST"), S("+OK", "1 5", "."), C("UIDL"), S("-ERR no"), C("TOP 1 0")]
+    for options in ([], ["--json"]):
+        with play(*steps, S("-ERR no TOP"), C("QUIT"), S("+OK")) as server:
+            ended = listed(server, *options)
+        assert ended.returncode == 0
+        assert "-ERR no TOP" in ended.stdout

@@ -1,0 +1,162 @@
+"""Passwords and tokens: from where, and what a refusal is."""
+
+import base64
+import os
+import pty
+
+import pytest
+from scripted import C, S, play
+
+from .support import TIMEOUT, User, url
+
+
+@pytest.fixture
+def nobody(tmp_path):
+    """A user without a password."""
+    return User(tmp_path, password=None)
+
+
+def last_line(ended):
+    return ended.stderr.splitlines()[-1].partition(": ")[2]
+
+
+def listed(user, server, *options):
+    return user.run("list", "--insecure", *options, url(server))
+
+
+def netrc(user, text, mode=0o600):
+    path = user.home / ".netrc"
+    path.write_text(text)
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize("command", ["echo secret", "echo secret; echo more", "printf secret"])
+def test_from_a_command(nobody, server, command):
+    assert listed(nobody, server, "--password-command", command).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("echo secret; exit 3", "the command of --password-command failed with status 3"),
+        ("true", "the command of --password-command printed nothing"),
+        ("printf '\\377\\n'", "what the command of --password-command printed is not UTF-8"),
+    ],
+)
+def test_commands_that_fail(nobody, server, command, told):
+    ended = listed(nobody, server, "--password-command", command)
+    assert (ended.returncode, last_line(ended)) == (77, told)
+    assert server.commands == []
+
+
+def test_from_the_environment(nobody, server):
+    nobody.environment["POPLIB_C_PASSWORD"] = "secret"
+    assert listed(nobody, server).returncode == 0
+
+
+@pytest.mark.parametrize("login", ["login alice", ""])
+def test_from_netrc(nobody, server, login):
+    netrc(nobody, f"machine 127.0.0.1 {login} password secret\n")
+    assert listed(nobody, server).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        ("machine 127.0.0.1 login alice password secret\n", 0o644, "permissive"),
+        ("machine 127.0.0.1 login bob password secret\n", 0o600, "no password: give "),
+        ("machine example.org login alice password secret\n", 0o600, "no password: give "),
+        ("machines\n", 0o600, "bad toplevel token"),
+    ],
+)
+def test_netrc_that_does_not_help(nobody, server, text, mode, told):
+    netrc(nobody, text, mode)
+    ended = listed(nobody, server)
+    assert ended.returncode == 77
+    assert told in last_line(ended)
+    assert "secret" not in ended.stderr
+
+
+def test_the_first_source_counts(nobody, server):
+    netrc(nobody, "machine 127.0.0.1 login alice password wrong\n")
+    nobody.environment["POPLIB_C_PASSWORD"] = "wrong, too"
+    assert listed(nobody, server, "--password-command", "echo secret").returncode == 0
+    nobody.environment["POPLIB_C_PASSWORD"] = "secret"
+    assert listed(nobody, server).returncode == 0
+
+
+def test_from_a_prompt(nobody, server):
+    command, terminal = pty.openpty()
+    try:
+        with nobody.start(
+            *("list", "--insecure", url(server)), stdin=terminal, start_new_session=True
+        ) as process:
+            prompt = process.stderr.read(len("Password of "))
+            while "Password of" not in prompt:
+                prompt += process.stderr.read(1)
+            os.write(command, b"secret\n")
+            output, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0
+        assert "3 messages" in output
+        assert "secret" not in output + errors
+    finally:
+        os.close(command)
+        os.close(terminal)
+
+
+@pytest.mark.parametrize("command", ["fetch", "list", "check"])
+def test_wrong_password(user, server, command):
+    user.environment["POPLIB_C_PASSWORD"] = "wrong"
+    into = ["--maildir", user.maildir] if command == "fetch" else []
+    ended = user.run(command, "--insecure", *into, url(server))
+    assert ended.returncode == 77
+    assert "the login is refused: -ERR [AUTH] invalid " in ended.stderr + ended.stdout
+    assert "wrong" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ("-ERR [IN-USE] locked", 75),
+        ("-ERR [LOGIN-DELAY] wait", 75),
+        ("-ERR [SYS/TEMP] later", 75),
+        ("-ERR [AUTH] no", 77),
+        ("-ERR no", 77),
+    ],
+)
+def test_refusals(user, reply, status):
+    greeted = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
+    with play(*greeted, S(reply)) as server:
+        ended = listed(user, server)
+    assert (ended.returncode, last_line(ended)) == (status, f"the login is refused: {reply}")
+
+
+def test_a_token(nobody, serve):
+    """The server has no OAuth: that is said, and the token is not sent as a password."""
+    server = serve()
+    ended = listed(nobody, server, "--oauth2-token-command", "echo token")
+    assert ended.returncode == 77
+    assert not any(b"token" in command for command in server.commands)
+
+
+def test_a_token_that_is_refused_is_renewed_once(nobody):
+    command = f"echo x >> {nobody.home}/runs; echo token$(grep -c x {nobody.home}/runs)"
+    first, second = (_xoauth2(f"token{number}") for number in (1, 2))
+    listed_ones = [C("LIST"), S("+OK", "."), C("UIDL"), S("+OK", "."), C("QUIT"), S("+OK")]
+    steps = [S("+OK"), C("CAPA"), S("+OK", "SASL XOAUTH2", "."), C(f"AUTH XOAUTH2 {first}")]
+    steps += [S("-ERR [AUTH] expired"), C(f"AUTH XOAUTH2 {second}"), S("+OK")]
+    with play(*steps, *listed_ones) as server:
+        ended = listed(nobody, server, "--oauth2-token-command", command)
+    assert ended.returncode == 0
+
+
+def _xoauth2(token):
+    return base64.b64encode(f"user=alice\1auth=Bearer {token}\1\1".encode()).decode()
+
+
+def test_a_user_with_an_at_sign(nobody, serve):
+    server = serve([], users={"alice@example.org": "secret", "a/b": "secret"})
+    nobody.environment["POPLIB_C_PASSWORD"] = "secret"
+    for name in ("alice@example.org", "alice%40example.org", "a%2Fb"):
+        place = f"pop3://{name}@127.0.0.1:{server.port}"
+        assert nobody.run("list", "--insecure", place).returncode == 0

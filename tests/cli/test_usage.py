@@ -1,0 +1,126 @@
+"""Help, and mistakes: each is named, in one line, and nothing is done."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from poplib_c.__main__ import main
+from poplib_c._cli import arguments
+
+URL = "pop3s://alice@example.org"
+INTO = ["--maildir", "m"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["fetch"], "no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE"),
+        (["fetch", URL], "say where the messages are to go: one of --maildir, --mbox, --eml"),
+        (["fetch", *INTO, "example.org"], "example.org is not the URL of a mailbox: write pop3s:"),
+        (["fetch", *INTO, "imap://a@b"], "imap:// is not for mailboxes: write pop3s://USER@HOST"),
+        (["fetch", *INTO, "pop3s://example.org"], "pop3s://example.org has no user: write"),
+        (["fetch", *INTO, "pop3s://a:x9@b"], "a password in a URL can be read by everybody on"),
+        (["fetch", *INTO, "pop3s://a@b:0"], "0 is not a port: it is a number from 1 to 65535"),
+        (["fetch", *INTO, "pop3s://a@b/INBOX"], "what was given is not the URL of a mailbox"),
+        (["fetch", *INTO, "pop3s://a%0a@b"], "the user name has control characters"),
+        (["fetch", *INTO, "--insecure", URL], "--insecure is for pop3:// alone; if the certif"),
+        (["fetch", *INTO, "--no-verify", "--cafile", "c", URL], "--no-verify contradicts --caf"),
+        (["fetch", *INTO, "--headers", "1", "--delete", URL], "--headers contradicts --delete"),
+        (["check", "--insecure", URL], "--insecure is for pop3:// alone"),
+        (["list", "pop3s://b"], "pop3s://b has no user: write pop3s://USER@HOST[:PORT]"),
+    ],
+)
+def test_mistakes(given, told, capsys):
+    assert main(given) == 2
+    output, errors = capsys.readouterr()
+    assert (output, errors.count("\n")) == ("", 1)
+    assert errors.partition(": ")[2].startswith(told)
+    assert "x9" not in errors
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["fetch", *INTO, "--mbox", "m", URL], "argument --mbox: not allowed with argument --ma"),
+        (["fetch", *INTO, "--keep", "--delete", URL], "--delete: not allowed with argument --k"),
+        (["fetch", *INTO, "--max-size", "10x", URL], "'10x' is not a size: write 500000, 500k"),
+        (["fetch", *INTO, "--max-size", "0", URL], "'0' is not a size"),
+        (["fetch", *INTO, "--headers", "-1", URL], "'-1' is not a number of lines"),
+        (["fetch", *INTO, "--jobs", "0", URL], "'0' is not a number from 1 on"),
+        (["fetch", *INTO, "--timeout", "soon", URL], "'soon' is not a number of seconds"),
+        (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
+        (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
+        (["fetch", "--delet", *INTO, URL], "unrecognized arguments: --delet"),
+        (["check"], "the following arguments are required: URL"),
+        (["list", URL, "more"], "unrecognized arguments: more"),
+    ],
+)
+def test_mistakes_that_the_parser_finds(given, told, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2
+    output, errors = capsys.readouterr()
+    mistake, hint = errors.splitlines()
+    assert (output, told in mistake) == ("", True), mistake
+    assert hint.startswith("Try '") and hint.endswith(" --help'.")
+
+
+@pytest.mark.parametrize("command", ["fetch", "check", "list"])
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for part in ("examples:", "passwords:", "exit status:", "connection:", "login:"):
+        assert f"\n{part}\n" in told
+    assert max(map(len, told.partition("\n\n")[2].splitlines())) <= 80
+
+
+def test_every_option_is_explained():
+    for command in _commands().values():
+        assert all(action.help for action in command._actions)
+
+
+def _commands():
+    (choices,) = (action.choices for action in arguments.parser()._actions if action.choices)
+    return choices
+
+
+@pytest.mark.row("Script")
+def test_the_script_and_its_version():
+    script = Path(sys.executable).with_name("poplib-c")
+    told = subprocess.run(
+        [str(script), "--version"], stdout=subprocess.PIPE, check=True, text=True, timeout=30
+    ).stdout
+    assert told == f"poplib-c {version('poplib_c')}\n"
+    told = subprocess.run(
+        [str(script), "list", "pop3s://b"], stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    assert (told.returncode, told.stderr[:16]) == (2, "poplib-c list: p")
+
+
+@pytest.mark.row("Words of the command line")
+@pytest.mark.parametrize("word", ["fetch", "check", "list"])
+def test_a_host_that_is_called_like_a_command(word, capsys, monkeypatch):
+    """It is written with its port."""
+    asked = []
+
+    def connect(*where, **_):
+        asked.append(where)
+        raise OSError("not there")
+
+    monkeypatch.setattr("poplib_c.__main__.POP3", connect)
+    assert main([f"{word}:110", "alice", "secret"]) == 1
+    assert asked == [(word, 110)]
+    with pytest.raises(SystemExit):
+        main([word, "--help"])
+
+
+def test_the_help_of_all_names_the_commands(capsys):
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert [*_commands()] == re.findall(r"^(?:usage:|      ) .*? (\w+) \[OPTION", told, re.M)

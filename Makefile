@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance programs bench bench-regress docs lint sanitize fuzz \
-	clean
+.PHONY: help demo test test-all conformance soak programs bench bench-regress docs man lint \
+	sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -23,6 +23,16 @@ test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 pyt
 conformance: ## poplib_c beside poplib with random servers (EXAMPLES=200000 SEED=1)
 	@tools/system-packages build test
 	@tools/conformance $(PYTEST_ARGS)
+
+soak: ## kill fetches of 500 messages at random instants (SOAK=500 SEED=1)
+	@tools/system-packages build test
+	@venv=$$(tools/venv test) && SOAK=$${SOAK:-500} $$venv/bin/pytest -q tests/cli/test_killing.py
+
+man: ## the manual page of the command line, build/poplib-c.1
+	@tools/system-packages build test
+	@venv=$$(tools/venv test) && $$venv/bin/argparse-manpage --module poplib_c._cli.arguments \
+	    --function parser --prog poplib-c --project-name poplib_c --manual-title "User commands" \
+	    --description "fetch mail from POP3 servers" --output build/poplib-c.1
 
 programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
 	@tools/programs $(PYTEST_ARGS)

@@ -85,6 +85,18 @@ def test_every_option_is_explained():
         assert all(action.help for action in command._actions)
 
 
+def test_the_manual_page(tmp_path):
+    page = tmp_path / "poplib-c.1"
+    made_from = ["--module", "poplib_c._cli.arguments", "--function", "parser"]
+    program = Path(sys.executable).with_name("argparse-manpage")
+    names = ["--prog", "poplib-c", "--project-name", "poplib_c", "--output", str(page)]
+    subprocess.run([str(program), *made_from, *names], check=True, timeout=30)
+    text = page.read_text().replace("\\-", "-")
+    options = {name for command in _commands().values() for name in command._option_string_actions}
+    assert {name for name in options if name not in text} <= {"-h", "--help"}
+    assert "EXIT STATUS" in text.upper() and "A run that is killed at any instant" in text
+
+
 def _commands():
     (choices,) = (action.choices for action in arguments.parser()._actions if action.choices)
     return choices

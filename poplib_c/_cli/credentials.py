@@ -19,9 +19,9 @@ _VARIABLE = "POPLIB_C_PASSWORD"
 
 
 class Credentials(NamedTuple):
-    """A password, or what returns a token, new at each call."""
+    """What returns a token, new at each call; a password where that is None."""
 
-    password: str | None
+    password: str
     token: Callable[[], str] | None = None
 
 
@@ -29,7 +29,7 @@ def obtain(account: Account, options: argparse.Namespace) -> Credentials:
     """Find the password; prompt for it if nothing else has it. Failure: there is none."""
     command = options.oauth2_token_command
     if command:
-        return Credentials(None, lambda: first_line(command, "--oauth2-token-command"))
+        return Credentials("", lambda: first_line(command, "--oauth2-token-command"))
     if options.password_command:
         return Credentials(first_line(options.password_command, "--password-command"))
     password = os.environ.get(_VARIABLE) or _from_netrc(account) or _prompt(account)

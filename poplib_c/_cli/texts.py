@@ -47,7 +47,7 @@ examples:
   The new messages of a mailbox, which stay on the server:
     {prog} --since-last --maildir ~/Mail pop3s://alice@pop.example.org
   All messages, away from the server:
-    {prog} --delete --mbox inbox pop3s://alice@example.org@pop.example.org
+    {prog} --delete --mbox inbox pop3s://bob@example.org@pop.example.org
   From cron, with a password manager:
     {prog} --quiet --delete --since-last --maildir ~/Mail \\
         --password-command 'pass show mail' pop3s://alice@pop.example.org

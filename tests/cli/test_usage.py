@@ -70,7 +70,8 @@ def test_mistakes_that_the_parser_finds(given, told, capsys):
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_help(command, capsys):
+def test_help(command, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["poplib-c"])
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0

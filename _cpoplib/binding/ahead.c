@@ -325,13 +325,17 @@ tell_failure(ReaderObject *reader)
     return -1;
 }
 
-/* One reply, which there is in the pipeline. */
+/* One reply; or none, where what was called on the way into the Reader has
+   received all there were. */
 static int
 receive(const struct reception *in)
 {
     ReaderObject *reader = in->reader;
     PyObject *value;
 
+    if (pop_pipeline_next(&reader->pipeline) == NULL) {
+        return 0;
+    }
     if (check_was_queued(reader) < 0) {
         return -1;
     }

@@ -27,7 +27,8 @@ int ahead_push(ReaderObject *reader);
 /* Receives the next reply, sending on meanwhile, and those behind it that have
    arrived with it, and tells their owners.  -1 and an exception: one was not
    received, and the stream is no longer in step; or there was none to come,
-   which is a SystemError. */
+   which is a SystemError.  A command that Python code on the way has given may
+   have received them first. */
 int ahead_receive(POP3Object *self, ReaderObject *reader);
 
 /* Receives all replies that are to come. */

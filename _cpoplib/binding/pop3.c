@@ -232,11 +232,16 @@ pop3_check_rest(POP3Object *self)
     return check(self, self->phase == PHASE_REST);
 }
 
+bool
+pop3_is_idle(const POP3Object *self)
+{
+    return self->phase == PHASE_REST && self->sasl != SASL_CHALLENGED;
+}
+
 int
 pop3_check_idle(POP3Object *self)
 {
-    return check(self,
-                 self->phase == PHASE_REST && self->sasl != SASL_CHALLENGED);
+    return check(self, pop3_is_idle(self));
 }
 
 /* --- type --------------------------------------------------------------- */

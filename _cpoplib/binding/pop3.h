@@ -90,8 +90,11 @@ void pop3_unlock(POP3Object *self);
 /* -1 and RuntimeError in the midst of another command of this thread's. */
 int pop3_check_rest(POP3Object *self);
 
-/* The same, also while the server waits for an answer to its challenge: no
-   command can begin. */
+/* Whether a command can begin: neither in the midst of another one, nor while
+   the server waits for an answer to its challenge. */
+bool pop3_is_idle(const POP3Object *self);
+
+/* -1 and RuntimeError if none can. */
 int pop3_check_idle(POP3Object *self);
 
 /* What is known of the stream behind `file`, which .file is. */

@@ -294,7 +294,7 @@ fetch_locked(POP3Object *client, PyObject *which, enum pop_reply_form form,
     if (pop3_lock(client) < 0) {
         return -1;
     }
-    if (client->phase == PHASE_REST) {
+    if (pop3_is_idle(client)) {
         found = fetch(client, which, form, value);
     }
     pop3_unlock(client);

@@ -6,6 +6,7 @@ from scripted import play
 import poplib_c
 
 from .ahead import DONE, OF_THREE, logged_in, pairs, replies, retr, tuples
+from .support import run_program
 
 
 class Limit:
@@ -46,3 +47,37 @@ def test_what_gives_the_limit_receives_the_replies(limit, read):
         read(client)
         assert limit.function is None
         client.close()
+
+
+def test_audit_hook_of_an_answer_asks_for_a_message():
+    """What would be read ahead would be the answer to the challenge."""
+    run_program("""
+    import socket, sys
+    from poplib_c import POP3
+
+    here, there = socket.socketpair()
+    there.settimeout(5)
+
+    class Client(POP3):
+        def _create_socket(self, timeout):
+            return here
+
+    there.sendall(b"+OK ready\\r\\n")
+    client = Client("host", timeout=5, pipelining=True, read_ahead=2)
+    refused = []
+
+    def hook(event, arguments):
+        if event != "poplib.putline":
+            return
+        if arguments[1] == b"YQ==":
+            try:
+                client.retr(1)
+            except RuntimeError as error:
+                refused.append(str(error))
+        there.sendall(b"+ \\r\\n" if arguments[1] == b"AUTH X" else b"+OK\\r\\n")
+
+    sys.addaudithook(hook)
+    assert client.auth("X", lambda challenge: b"a") == b"+OK"
+    assert there.recv(100) == b"AUTH X\\r\\nYQ==\\r\\n"
+    assert len(refused) == 1 and "reentrant call inside" in refused[0]
+    """)

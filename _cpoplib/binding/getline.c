@@ -4,6 +4,7 @@
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/lines.h"
+#include "binding/mask.h"
 #include "binding/trace.h"
 #include "core/command.h"
 
@@ -203,6 +204,9 @@ getline_own(POP3Object *self)
     if (raw == NULL) {
         Py_DECREF(file);
         return NULL;
+    }
+    if (self->phase != PHASE_LINES) {
+        self->is_challenged = mask_is_challenge(raw);
     }
     if (self->phase == PHASE_STATUS) {
         self->phase = PHASE_REST;

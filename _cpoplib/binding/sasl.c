@@ -317,15 +317,30 @@ check_success(struct sasl *self)
     return failed;
 }
 
+/* The command itself.  What comes between a challenge and us, of a logger or of
+   an overridden method, leaves the server waiting for the answer. */
+static PyObject *
+send_command(struct sasl *self, PyObject *line)
+{
+    POP3Object *client = self->client;
+    PyObject *reply;
+
+    client->sasl = SASL_COMMAND;
+    client->is_challenged = false;
+    reply = dialogue_shortcmd(client, line);
+    if (reply == NULL && client->is_challenged) {
+        replies_abandon(client, "an authentication was abandoned half-way");
+    }
+    return reply;
+}
+
 static PyObject *
 converse(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
     enum pop3_sasl before = client->sasl;
-    PyObject *reply;
+    PyObject *reply = send_command(self, line);
 
-    client->sasl = SASL_COMMAND;
-    reply = dialogue_shortcmd(client, line);
     client->sasl = SASL_CHALLENGED;
     while (reply != NULL && saslline_classify(reply) != SASLLINE_SUCCESS) {
         if (take_turn(self, &reply) < 0) {

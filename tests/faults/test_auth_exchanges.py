@@ -1,6 +1,8 @@
 """auth() is cancelled, and what else goes on during an exchange: other commands, hooks."""
 
 import io
+import logging
+import sys
 import threading
 
 import pytest
@@ -263,6 +265,63 @@ def test_a_method_that_raises_in_the_exchange():
             client.auth("X", bytes)
         with pytest.raises(error_proto, match=ABANDONED):
             client.noop()
+
+
+class Break(Exception):
+    pass
+
+
+def by_method(client, monkeypatch):
+    def getresp():
+        raise Break(POP3._getresp(client))
+
+    monkeypatch.setattr(client, "_getresp", getresp, raising=False)
+
+
+def by_log(client, monkeypatch):
+    def debug(template, line):
+        if line.startswith("+ "):
+            raise Break(line)
+
+    logger = logging.getLogger("poplib_c")
+    monkeypatch.setattr(logger, "isEnabledFor", lambda level: True)
+    monkeypatch.setattr(logger, "debug", debug)
+
+
+def by_print(word):
+    def spoil(client, monkeypatch):
+        class Output(io.StringIO):
+            def write(self, text):
+                if text == word:
+                    raise Break(text)
+
+        client.set_debuglevel(2)
+        monkeypatch.setattr(sys, "stdout", Output())
+
+    return spoil
+
+
+@pytest.mark.parametrize("spoil", [by_method, by_log, by_print("*get*"), by_print("*resp*")])
+def test_what_raises_behind_the_first_challenge(monkeypatch, spoil):
+    """The next command would be the answer to it."""
+    with talk(C("AUTH X"), S("+ "), in_step=False) as client:
+        with monkeypatch.context() as patch:
+            spoil(client, patch)
+            with pytest.raises(Break):
+                client.auth("X", bytes)
+        client.set_debuglevel(0)
+        with pytest.raises(error_proto, match=ABANDONED):
+            client.noop()
+
+
+def test_what_raises_behind_a_refusal(monkeypatch):
+    """That has ended the exchange."""
+    with talk(C("AUTH X"), S("-ERR")) as client:
+        with monkeypatch.context() as patch:
+            by_print("*resp*")(client, patch)
+            with pytest.raises(Break):
+                client.auth("X", bytes)
+        client.set_debuglevel(0)
 
 
 def test_a_reply_that_is_not_bytes():

@@ -405,8 +405,12 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     if (pop3_lock(self) < 0) {
         return NULL;
     }
-    /* What is read by hand comes behind the replies to what was sent ahead. */
-    if (self->phase != PHASE_REST || ahead_receive_pending(self) == 0) {
+    /* Nothing is to come while an answer is thought of.  What is read by hand
+       comes behind the replies to what was sent ahead. */
+    if (self->phase == PHASE_CHALLENGE) {
+        (void)pop3_check_rest(self);
+    }
+    else if (self->phase != PHASE_REST || ahead_receive_pending(self) == 0) {
         result = function(self);
     }
     pop3_unlock(self);

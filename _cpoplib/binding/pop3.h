@@ -11,7 +11,8 @@
    same thread tries in its midst. */
 enum pop3_phase {
     PHASE_REST,      /* between two commands */
-    PHASE_SENDING,   /* a line goes out, by a method of the socket's */
+    PHASE_SENDING,   /* a line goes out, by a method of the socket's; or
+                        some, ahead of their replies */
     PHASE_CHALLENGE, /* the answer to a challenge is being thought of */
     PHASE_STATUS,    /* a reply of one line is to come */
     PHASE_REPLY,     /* a reply with lines is to come */

@@ -84,9 +84,28 @@ find_reader(POP3Object *client, enum pop_reply_form form, long long number,
     return on;
 }
 
+/* A command was queued.  What was held, and even where it comes from, may have
+   been dropped before: the wait for the Reader runs signal handlers, and other
+   threads. */
+static int
+note_queued(struct readahead *self, ReaderObject *reader, PyObject *key)
+{
+    if (self->reader != reader) {
+        ahead_disown(reader, &self->owner);
+        return 0;
+    }
+    if (slots_reserve(&self->slots) < 0) {
+        readahead_forget(self);
+        self->dropped++;
+        return -1;
+    }
+    slots_add(&self->slots, key, false);
+    return 0;
+}
+
 /* Queues a command that is announced when the program asks for the message. */
 static int
-add(struct readahead *self, long long number)
+add(struct readahead *self, ReaderObject *reader, long long number)
 {
     PyObject *key = PyLong_FromLongLong(number);
     char text[LINE_OCTETS];
@@ -96,10 +115,10 @@ add(struct readahead *self, long long number)
     (void)snprintf(text, sizeof(text), "RETR %lld", number);
     line = PyBytes_FromString(text);
     if (key != NULL && line != NULL && slots_reserve(&self->slots) == 0) {
-        failed = reader_queue(self->reader, line, self->form, &self->owner);
+        failed = reader_queue(reader, line, self->form, &self->owner);
     }
     if (failed == 0) {
-        slots_add(&self->slots, key, false);
+        failed = note_queued(self, reader, key);
     }
     Py_XDECREF(key);
     Py_XDECREF(line);
@@ -109,7 +128,7 @@ add(struct readahead *self, long long number)
 /* Asks for the messages behind `number`, which is held, once half of those are
    there no more. */
 static int
-add_next(POP3Object *client, long long number)
+add_next(POP3Object *client, ReaderObject *reader, long long number)
 {
     struct readahead *self = client->readahead;
     long long next = readahead_first(self) + (long long)self->slots.count;
@@ -118,13 +137,12 @@ add_next(POP3Object *client, long long number)
     if (next - number - 1 > (long long)(client->read_ahead / 2)) {
         return 0;
     }
-    for (; next <= last && pipelining_has_room(self->reader, LINE_OCTETS);
-         next++) {
-        if (add(self, next) < 0) {
+    for (; next <= last && pipelining_has_room(reader, LINE_OCTETS); next++) {
+        if (add(self, reader, next) < 0) {
             return -1;
         }
     }
-    return ahead_push(self->reader);
+    return ahead_push(reader);
 }
 
 static bool
@@ -199,11 +217,11 @@ ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (!readahead_holds(self, number)) {
         readahead_forget(self);
         self->form = form;
-        if (add(self, number) < 0) {
+        if (add(self, reader, number) < 0) {
             return -1;
         }
     }
-    return goes_on ? add_next(client, number) : ahead_push(reader);
+    return goes_on ? add_next(client, reader, number) : ahead_push(reader);
 }
 
 /* The value or the exception of the first slot: 1 or -1. */
@@ -232,7 +250,9 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (announce(client, which) < 0) {
         return -1;
     }
+    client->phase = PHASE_SENDING;
     failed = ask_ahead(client, reader, form, number, goes_on);
+    client->phase = PHASE_REST;
     if (failed == 0) {
         failed = receive(client, number);
     }

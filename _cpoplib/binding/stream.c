@@ -98,6 +98,12 @@ stream_enter_at_rest(ReaderObject *reader)
             reader->state, "the reply to an earlier command was not read",
             NULL);
     }
+    else if (reader->pipeline.count > 0) {
+        /* By a signal handler, while the Reader was waited for. */
+        errors_raise_out_of_step(
+            reader->state, "the reply to an earlier command is still to come",
+            NULL);
+    }
     else if (pop_link_has_unread(&reader->link)) {
         raise_unread(reader);
     }

@@ -7,7 +7,7 @@
 
 /* --- the logger --------------------------------------------------------- */
 
-/* logging.getLogger("poplib_c"), from this very module; borrowed.  NULL
+/* logging.getLogger("poplib_c"), from this very module: a new reference.  NULL
    without an exception if that is still being imported. */
 static PyObject *
 get_logger(struct module_state *state, PyObject *logging)
@@ -15,7 +15,7 @@ get_logger(struct module_state *state, PyObject *logging)
     PyObject *logger;
 
     if (state->logging == logging) {
-        return state->logger;
+        return Py_XNewRef(state->logger);
     }
     logger = PyObject_CallMethod(logging, "getLogger", "O",
                                  state->name.package);
@@ -25,7 +25,7 @@ get_logger(struct module_state *state, PyObject *logging)
         }
         return NULL;
     }
-    Py_XSETREF(state->logger, logger);
+    Py_XSETREF(state->logger, Py_NewRef(logger));
     Py_XSETREF(state->logging, Py_NewRef(logging));
     return logger;
 }
@@ -35,8 +35,10 @@ get_logger(struct module_state *state, PyObject *logging)
 static PyObject *
 wanted_logger(struct module_state *state)
 {
-    PyObject *logging = PyDict_GetItemWithError(state->modules,
-                                                state->name.logging);
+    PyObject *logging = state->modules == NULL
+                            ? NULL
+                            : PyDict_GetItemWithError(state->modules,
+                                                      state->name.logging);
     PyObject *logger;
     PyObject *level;
     PyObject *enabled = NULL;
@@ -46,7 +48,7 @@ wanted_logger(struct module_state *state)
         return NULL;
     }
     Py_INCREF(logging);
-    logger = Py_XNewRef(get_logger(state, logging));
+    logger = get_logger(state, logging);
     Py_DECREF(logging);
     level = logger == NULL ? NULL : PyLong_FromLong(LEVEL_DEBUG);
     if (level != NULL) {

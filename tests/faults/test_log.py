@@ -229,3 +229,43 @@ def test_logging_is_not_imported_but_noticed():
         """
     )
     assert output.splitlines() == ["DEBUG:poplib_c:C: NOOP", "DEBUG:poplib_c:S: +OK"]
+
+
+def test_a_logger_that_is_replaced_while_it_is_looked_for():
+    """By what the end of the one before does; each logging module makes a new one here."""
+    run_program(
+        """
+        import io, sys
+        from poplib_c import POP3
+
+        class Socket:
+            def sendall(self, data):
+                pass
+
+        class Logger:
+            def __init__(self, use=None):
+                self.use = use
+
+            def isEnabledFor(self, level):
+                return False
+
+            def __del__(self):
+                if self.use is not None:
+                    self.use()
+
+        class Logging:
+            def __init__(self, use=None):
+                self.use = use
+
+            def getLogger(self, name):
+                return Logger(self.use)
+
+        client = POP3.__new__(POP3)
+        client.sock, client.file, client._debugging = Socket(), io.BytesIO(9 * b"+OK\\n"), 0
+        sys.modules["logging"] = Logging(client.noop)
+        client.noop()
+        sys.modules["logging"] = Logging()
+        client.noop()
+        assert client.file.tell() == 3 * len(b"+OK\\n")
+        """
+    )

@@ -192,18 +192,18 @@ readahead_note_messages(POP3Object *client, PyObject *messages)
 
 /* --- the end ------------------------------------------------------------- */
 
-void
+int
 readahead_quit(POP3Object *client)
 {
     struct readahead *self = client->readahead;
 
     if (self->reader == NULL) {
-        return;
+        return 0;
     }
     if (pop3_lock(client) < 0) {
-        PyErr_Clear();
-        return;
+        return -1;
     }
     readahead_clear(self);
     pop3_unlock(client);
+    return 0;
 }

@@ -65,7 +65,7 @@ void readahead_note_messages(POP3Object *client, PyObject *messages);
 void readahead_drop(POP3Object *client);
 
 /* The session ends: what is on its way is dropped as it comes, if it is not
-   too large.  No exception is left. */
-void readahead_quit(POP3Object *client);
+   too large.  0, or -1 and an exception: the connection can't be had. */
+int readahead_quit(POP3Object *client);
 
 #endif

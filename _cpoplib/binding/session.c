@@ -46,7 +46,7 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
     PyObject *line;
-    PyObject *response;
+    PyObject *response = NULL;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
@@ -55,8 +55,9 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    readahead_quit(self);
-    response = dialogue_shortcmd(self, line);
+    if (readahead_quit(self) == 0) {
+        response = dialogue_shortcmd(self, line);
+    }
     Py_DECREF(line);
     if (response == NULL) {
         close_after_failure(self);

@@ -1,6 +1,7 @@
 """What goes wrong with messages that were read ahead, and how it ends."""
 
 import gc
+import signal
 import socket
 import threading
 import weakref
@@ -26,7 +27,7 @@ from .ahead import (
     stat,
     tuples,
 )
-from .support import TIMEOUT, Endless
+from .support import SHORT, TIMEOUT, Call, Endless
 
 # --- errors ---------------------------------------------------------------------------------
 
@@ -178,6 +179,44 @@ def test_quit_drops_what_is_on_its_way(cls):
         client = logged_in(server, cls)
         client.retr(1)
         assert client.quit() == b"+OK bye"
+
+
+class Tell:
+    """A step of a script: the test learns that the server has come so far."""
+
+    def __init__(self, event):
+        self.event = event
+
+    def play(self, peer):
+        self.event.set()
+
+
+def test_quit_that_is_interrupted_while_another_thread_has_the_connection():
+    """Once, which is enough; and what was read ahead makes no difference."""
+    waiting, done = threading.Event(), threading.Event()
+    handled = []
+
+    def interrupt(*details):
+        handled.append(details)
+        if len(handled) == 1:
+            raise KeyError("interrupted")
+
+    steps = [*retr(1, 2, 3), *replies(1, 2, 3), C("NOOP"), Tell(waiting), Await(done)]
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with play(*LOGIN, *steps) as server:
+            client = logged_in(server)
+            assert client.retr(1) == tuples(1)[0]
+            noop = Call(client.noop)
+            assert waiting.wait(TIMEOUT)
+            signal.setitimer(signal.ITIMER_REAL, SHORT)
+            with pytest.raises(KeyError):
+                client.quit()
+            assert client.sock is None
+            assert isinstance(noop.end(), ConnectionAbortedError)
+            done.set()
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_quit_does_not_drop_for_ever():

@@ -323,7 +323,7 @@ check_end(ManyObject *self)
         failed = stream_check_at_rest(reader);
     }
     Py_XDECREF(reader);
-    return failed;
+    return failed ? -1 : 0;
 }
 
 static unsigned int

@@ -384,11 +384,10 @@ trace_kept_status(POP3Object *self, PyObject *line, int failed)
     PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
 
     if (trace_status(self, line) < 0) {
-        Py_XDECREF(pending);
         failed = -1;
     }
-    else if (pending != NULL) {
-        PyErr_SetRaisedException(pending);
+    if (pending != NULL) {
+        errors_raise_again(pending);
     }
     Py_DECREF(line);
     return failed;

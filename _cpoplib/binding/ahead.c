@@ -8,6 +8,7 @@
 #include "binding/sending.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
+#include "core/scan.h"
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -79,8 +80,15 @@ finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
     return Py_NewRef(Py_None);
 }
 
-/* What is neither +OK nor -ERR is a refusal for poplib.  Among replies to
-   several commands it is rather a line of another one's. */
+static bool
+begins_with(PyObject *response, const char *text)
+{
+    return pop_scan_begins_with(PyBytes_AS_STRING(response),
+                                (size_t)PyBytes_GET_SIZE(response), text);
+}
+
+/* What is not +OK is a refusal for poplib.  Among replies to several commands
+   it is rather a line of another one's, unless it is -ERR. */
 static void
 refuse(const struct reception *in, PyObject *response)
 {
@@ -88,12 +96,21 @@ refuse(const struct reception *in, PyObject *response)
                               "several commands";
     ReaderObject *reader = in->reader;
 
-    if (reader->pipeline.sent < 2 || PyBytes_AS_STRING(response)[0] == '-') {
+    if (reader->pipeline.sent < 2 || begins_with(response, "-ERR")) {
         errors_raise_response(in->self->state, response);
         return;
     }
     errors_raise_out_of_step(reader->state, why, response);
     step_leave(&reader->step, why);
+}
+
+/* Whether lines come behind this status line.  To some servers "+ERR" is a
+   refusal: what was read behind it is then the next one's reply. */
+static bool
+has_lines(const struct reception *in, const struct stream_reply *reply)
+{
+    return reply->is_positive && (in->reader->pipeline.sent < 2 ||
+                                  begins_with(reply->response, "+OK"));
 }
 
 static void
@@ -112,7 +129,7 @@ read_lines(const struct reception *in, void *sink, finish_value finish)
 
     if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0) {
         keep_status(in, reply.response);
-        if (reply.is_positive) {
+        if (has_lines(in, &reply)) {
             value = finish(sink, &reply);
         }
         else {

@@ -8,7 +8,7 @@ from scripted import C, Close, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .ahead import ANNOUNCED, by_either, proved
+from .ahead import ANNOUNCED, by_either, proved, retr
 from .support import TIMEOUT, Lines
 from .whole import greeted
 
@@ -170,6 +170,8 @@ def test_overridden_capa():
         client.close()
 
 
+METHODS = ["retr_many", "dele_many"]
+
 # --- broken ones ----------------------------------------------------------------------------
 
 
@@ -222,8 +224,13 @@ def test_one_reply_twice(cls):
             client.quit()
 
 
-@pytest.mark.parametrize("method", ["retr_many", "dele_many"])
-@pytest.mark.parametrize("line", ["Subject: x", ".", "", "OK"])
+@pytest.mark.parametrize(
+    "method, line",
+    [
+        *[(method, line) for method in METHODS for line in ("Subject: x", ".", "", "OK", "-- ")],
+        *[("retr_many", line) for line in ("+ERR no", "+", "+1")],
+    ],
+)
 def test_lines_that_are_no_replies(method, line):
     """They are not given out as refusals, and what follows is not given out at all."""
     verb = method[:4].upper()
@@ -235,6 +242,22 @@ def test_lines_that_are_no_replies(method, line):
         assert next(iterator)[1].args == (b"-ERR no",)
         with pytest.raises(error_proto, match="neither"):
             next(iterator)
+        with pytest.raises(error_proto, match="out of step"):
+            client.quit()
+
+
+@pytest.mark.row("An error with a plus")
+@by_either
+def test_refusal_with_a_plus_takes_no_other_message(cls):
+    """What comes behind it is the next one's, and nothing is deleted."""
+    said = S("+OK", "1", ".", "+ERR no such message", "+OK", "3", ".")
+    with play(S("+OK ready"), *proved(1, 2, 3), *retr(1, 2, 3), said) as server:
+        client = greeted(server, cls, pipelining=True)
+        iterator = client.retr_many([1, 2, 3], delete=True)
+        assert next(iterator) == MESSAGES[0]
+        with pytest.raises(error_proto, match="neither"):
+            next(iterator)
+        assert list(iterator) == []
         with pytest.raises(error_proto, match="out of step"):
             client.quit()
 

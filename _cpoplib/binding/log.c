@@ -138,7 +138,8 @@ log_command(POP3Object *self, PyObject *line)
     else if (PyErr_Occurred()) {
         failed = -1;
     }
-    self->is_challenged = false;
+    /* Until a status line is seen, which may be read by hand. */
+    self->is_challenged = self->is_challenged || mask_is_auth(line);
     return failed;
 }
 

@@ -1,6 +1,7 @@
 #include "binding/mask.h"
 
 #include "core/command.h"
+#include "core/scan.h"
 
 #define MASK "***"
 
@@ -71,6 +72,24 @@ mask_command(PyObject *line, bool response)
         masked = PyUnicode_FromString(MASK);
     }
     return masked;
+}
+
+bool
+mask_is_auth(PyObject *line)
+{
+    const char *bytes;
+    size_t length;
+
+    if (!PyBytes_Check(line)) {
+        return false;
+    }
+    bytes = PyBytes_AS_STRING(line);
+    length = (size_t)PyBytes_GET_SIZE(line);
+    while (length > 0 && bytes[0] == ' ') {
+        bytes++;
+        length--;
+    }
+    return pop_scan_begins_with(bytes, length, "AUTH ");
 }
 
 /* Octets without the line end. */

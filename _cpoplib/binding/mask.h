@@ -13,6 +13,9 @@
    cancels.  A new reference, or NULL. */
 PyObject *mask_command(PyObject *line, bool response);
 
+/* Whether a command line begins an exchange of AUTH. */
+bool mask_is_auth(PyObject *line);
+
 /* A line of the server's, bytes with or without its line end, with "***" for a
    challenge. */
 PyObject *mask_status(PyObject *line);

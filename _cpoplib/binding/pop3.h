@@ -55,7 +55,8 @@ typedef struct {
     size_t reply_limit;            /* octets of the lines that are awaited */
     enum pop3_sasl sasl;
     bool is_logged;           /* since the last command; see log.h */
-    bool is_challenged;       /* by the last status line */
+    bool is_challenged;       /* by the last status line, or perhaps by what
+                                 AUTH was answered with */
     PyObject *foreign_file;   /* the .file, not a Reader, that */
     struct step foreign_step; /*   this is about */
 } POP3Object;

@@ -348,6 +348,7 @@ converse(struct sasl *self, PyObject *line)
         }
     }
     client->sasl = before;
+    client->is_challenged = false;
     if (reply != NULL && check_success(self) < 0) {
         Py_CLEAR(reply);
     }

@@ -122,6 +122,31 @@ def test_an_exchange_by_hand(caplog, cls):
     ]
 
 
+def test_an_exchange_whose_challenges_are_read_from_the_file(caplog):
+    """No status line was seen, so any line may be an answer; until one is."""
+    caplog.set_level(logging.DEBUG, LOGGER)
+    with play(
+        S("+OK ready"),
+        *(C("AUTH LOGIN"), S("+ VXNlcjo="), C("YWxpY2U="), S("+ UGFzczo=")),
+        *(C("c2VjcmV0"), S("+OK"), C("NOOP"), S("+OK")),
+    ) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        for line, read in (
+            ("AUTH LOGIN", client.file.readline),
+            ("YWxpY2U=", client._getline),
+            ("c2VjcmV0", client._getresp),
+        ):
+            client._putcmd(line)
+            read()
+        client.noop()
+        client.close()
+    assert caplog.messages[1:] == [
+        *("C: AUTH LOGIN", "C: ***"),
+        *("C: ***", "S: +OK"),
+        *("C: NOOP", "S: +OK"),
+    ]
+
+
 def test_an_exchange_by_hand_that_is_logged_from_its_middle_on(caplog):
     with play(S("+OK ready"), C("AUTH X"), S("+"), C("c2VjcmV0"), S("+OK")) as server:
         client = POP3(server.host, server.port, timeout=TIMEOUT)

@@ -33,6 +33,7 @@ _SHOWING = frozenset({"PLAIN", "LOGIN", "USER"})
 _CONTROLS = frozenset([*range(32), 127])
 _NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_COMMAND = 255
+_LONGEST_LIST = 500
 
 _Capabilities = dict[str, list[str]]
 
@@ -261,11 +262,18 @@ def _why(withheld: Sequence[str], capabilities: _Capabilities | None) -> str:
         return _insecure(f"the password to {', '.join(withheld)}")
     if capabilities is None:
         return "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP"
-    listed = ", ".join(capabilities.get("SASL", [])) or "no mechanism of SASL"
+    listed = ", ".join(map(_shown, capabilities.get("SASL", []))) or "no mechanism of SASL"
+    if len(listed) > _LONGEST_LIST:
+        listed = listed[:_LONGEST_LIST] + "..."
     return (
         f"-ERR no means to log in that both sides have: the server lists {listed} "
         "(SCRAM needs the library scramp)"
     )
+
+
+def _shown(name: str) -> str:
+    """Return what a server calls a mechanism so that a terminal can be shown it."""
+    return name if name.isascii() and name.isprintable() else ascii(name)
 
 
 # --- one attempt ------------------------------------------------------------------------

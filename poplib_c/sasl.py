@@ -75,7 +75,9 @@ class OAuthError(SASLError):
     """
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}: {value}" for name, value in self.args[0].items())
+        text = ", ".join(f"{name}: {value}" for name, value in self.args[0].items())
+        # A server's text is not to be a terminal's commands.
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _fault(what: str, value: object, forbidden: frozenset[int]) -> Exception | None:

@@ -283,6 +283,11 @@ def test_the_error_as_an_exception():
     assert pickle.loads(pickle.dumps(error)).args == (BAD_TOKEN,)
 
 
+def test_the_error_is_shown_as_text():
+    error = sasl.OAuthError({"status": "\x1b[2J\ud800\n", "scope": "\u00fc"})
+    assert str(error) == "status: \\x1b[2J\\ud800\\n, scope: \u00fc"
+
+
 # Secrets
 
 

@@ -181,6 +181,20 @@ def test_nothing_is_left(mechanisms, text):
         login(client, mechanisms=mechanisms)
 
 
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        (b"SASL \x1b[2J GSSAPI", "lists '\\x1b[2J', GSSAPI (SCRAM"),
+        (b"SASL \xff\0", "lists '\\udcff\\x00' (SCRAM"),
+        (b"SASL " + 1000 * b"X", f"lists {500 * 'X'}... (SCRAM"),
+    ],
+)
+def test_what_the_server_lists_is_shown_as_text(line, shown):
+    with talk(*capa(line)) as client, pytest.raises(error_proto) as caught:
+        login(client)
+    assert shown in str(caught.value)
+
+
 def test_nothing_is_left_without_capabilities():
     with talk(C("CAPA"), S("-ERR")) as client, pytest.raises(error_proto, match="has no CAPA"):
         login(client, mechanisms=["PLAIN"])

@@ -101,7 +101,7 @@ refuse(const struct reception *in, PyObject *response)
         return;
     }
     errors_raise_out_of_step(reader->state, why, response);
-    step_leave(&reader->step, why);
+    step_mix_up(&reader->step, why);
 }
 
 /* Whether lines come behind this status line.  To some servers "+ERR" is a
@@ -269,7 +269,7 @@ raise_early(ReaderObject *reader)
     PyObject *pending = PyErr_GetRaisedException();
     struct errors_handling before;
 
-    step_leave(&reader->step, why);
+    step_mix_up(&reader->step, why);
     if (pending == NULL) {
         errors_raise_out_of_step(reader->state, why, NULL);
     }

@@ -169,6 +169,15 @@ receive(POP3Object *client, long long number)
     return 0;
 }
 
+/* Whether the first slot is the message's, although the pending exception came
+   of what is behind it. */
+static bool
+is_sure(const struct readahead *self, long long number)
+{
+    return is_ready(self, number) && !self->reader->step.mixed_up &&
+           PyErr_ExceptionMatches(PyExc_Exception);
+}
+
 /* The pending exception is that of the first message that is not there, when
    the program asks for it; behind that, nothing is to come. */
 static void
@@ -259,7 +268,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (failed == 0) {
         return is_ready(self, number) ? give(self, value) : 0;
     }
-    if (is_ready(self, number) && PyErr_ExceptionMatches(PyExc_Exception)) {
+    if (is_sure(self, number)) {
         postpone(self);
         return give(self, value);
     }
@@ -293,8 +302,13 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
         return 0;
     }
     found = find_reader(client, form, number, &reader);
+    /* Nothing that is held is sure to be what it seems. */
+    if (found > 0 && reader->step.mixed_up) {
+        found = step_check(reader->state, &reader->step);
+    }
     if (found <= 0) {
         readahead_forget(self);
+        Py_XDECREF(reader);
         return found;
     }
     found = fetch_by(client, reader, form, which, number, goes_on, value);

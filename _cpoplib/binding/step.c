@@ -8,6 +8,7 @@ step_reset(struct step *step)
     step->state = STEP_IN;
     step->why = NULL;
     step->broken = 0;
+    step->mixed_up = false;
 }
 
 void
@@ -17,6 +18,13 @@ step_leave(struct step *step, const char *why)
         step->state = STEP_OUT;
         step->why = why;
     }
+}
+
+void
+step_mix_up(struct step *step, const char *why)
+{
+    step_leave(step, why);
+    step->mixed_up = true;
 }
 
 void

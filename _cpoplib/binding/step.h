@@ -19,12 +19,15 @@ struct step {
     const char *why; /* STEP_OUT: what happened, static text */
     int broken;      /* errno, once a method of the socket has said that the
                         connection broke: nothing is sent any more; or 0 */
+    bool mixed_up;   /* replies may have been to other commands than they
+                        were taken for */
 };
 
 void step_reset(struct step *step);
 
 /* These keep what was found first, but for the end of the stream. */
 void step_leave(struct step *step, const char *why);
+void step_mix_up(struct step *step, const char *why);
 void step_time_out(struct step *step);
 void step_end(struct step *step);
 

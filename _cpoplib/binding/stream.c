@@ -83,7 +83,7 @@ raise_unread(ReaderObject *reader)
         return;
     }
     errors_raise_out_of_step(reader->state, why, line);
-    step_leave(&reader->step, why);
+    step_mix_up(&reader->step, why);
     Py_DECREF(line);
 }
 

@@ -124,6 +124,23 @@ def test_more_replies_than_commands():
         client.close()
 
 
+@by_either
+@pytest.mark.parametrize("line", ["Subject: x", "+ERR no", "-- "])
+def test_messages_in_front_of_what_is_no_reply(cls, line):
+    """They may be each other's: a program that can't know is not given them."""
+    went_on = threading.Event()
+    said = [*replies(1), Await(went_on), S("+OK", "1", ".", line, "+OK", "2", ".")]
+    with play(*LOGIN, *stat(4), *retr(1, 2, 3, 4), *said) as server:
+        client = logged_in(server, cls, count=4, read_ahead=3)
+        assert client.retr(1) == tuples(1)[0]
+        went_on.set()
+        with pytest.raises(error_proto, match="neither"):
+            client.noop()
+        for call in (lambda: client.retr(2), lambda: client.dele(2), client.quit):
+            with pytest.raises(error_proto, match="out of step"):
+                call()
+
+
 # --- servers --------------------------------------------------------------------------------
 
 

@@ -90,22 +90,26 @@ def login(
     may_show = allow_insecure or _is_private(client.sock)
     withheld = []
     refusal = None
-    for name in names:
-        if not _is_possible(client, name, capabilities):
-            continue
-        if name in _SHOWING and not may_show:
-            withheld.append(name)
-            continue
-        attempt = _Attempt(client, name)
-        try:
-            return attempt.run(user, secret)
-        except error_proto as exc:
-            if attempt.is_over(exc):
-                raise
-            refusal = exc
-    if refusal is not None and not withheld:
-        raise refusal
-    raise error_proto(_why(withheld, capabilities)) from refusal
+    try:
+        for name in names:
+            if not _is_possible(client, name, capabilities):
+                continue
+            if name in _SHOWING and not may_show:
+                withheld.append(name)
+                continue
+            attempt = _Attempt(client, name)
+            try:
+                return attempt.run(user, secret)
+            except error_proto as exc:
+                if attempt.is_over(exc):
+                    raise
+                refusal = exc
+        if refusal is not None and not withheld:
+            raise refusal
+        raise error_proto(_why(withheld, capabilities)) from refusal
+    finally:
+        # Its traceback has this frame: a circle that would keep the client.
+        del refusal
 
 
 def login_oauth2(
@@ -401,6 +405,9 @@ def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
             raise
         # The server has closed the connection on the first form.
         raise refusal from exc
+    finally:
+        # As in login().
+        del refusal
 
 
 def _fits_command(mechanism: _Mechanism) -> bool:

@@ -2,12 +2,14 @@
 
 import base64
 import contextlib
+import gc
 import socket
+import weakref
 
 from scripted import C, S, play
 from secret import SECRET
 
-from poplib_c import POP3
+from poplib_c import POP3, error_proto
 
 from .support import TIMEOUT, ByMethods
 
@@ -51,6 +53,22 @@ def talk(*steps, cls=POP3, in_step=True):
         yield client
         if in_step:
             assert client.noop() == b"+OK still here"
+
+
+def outlives(function, *steps):
+    """Whether a client outlives its last name when function(client) has played the steps."""
+    with play(S("+OK ready"), *steps) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        gc.disable()
+        try:
+            with contextlib.suppress(error_proto):
+                function(client)
+            client.close()
+            reference = weakref.ref(client)
+            del client
+            return reference() is not None
+        finally:
+            gc.enable()
 
 
 PLAIN = "AUTH PLAIN " + b64(b"\0alice\0" + SECRET.encode())

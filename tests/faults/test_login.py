@@ -12,7 +12,7 @@ from secret import SECRET, places_of_secret
 from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c.testing import POP3Server
 
-from .auth import PLAIN, Remote, b64, capa, login, talk, used
+from .auth import PLAIN, Remote, b64, capa, login, outlives, talk, used
 from .support import TIMEOUT
 
 CRAM = C("AUTH CRAM-MD5"), S("+ " + b64(b"<1@h>"))
@@ -268,6 +268,17 @@ def test_a_refused_user_without_a_code_neither():
     ):
         login(client)
     assert caught.value.args == (b"-ERR never heard of",)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [*capa("SASL CRAM-MD5"), C("AUTH CRAM-MD5"), S("-ERR what?")],
+        [*capa("SASL CRAM-MD5 PLAIN"), C("AUTH CRAM-MD5"), S("-ERR what?"), C(PLAIN), S("+OK in")],
+    ],
+)
+def test_a_refusal_does_not_keep_the_client(steps):
+    assert not outlives(login, *steps)
 
 
 def test_what_is_left_would_show_the_password():

@@ -11,7 +11,7 @@ from secret import SECRET, places_of_secret
 from poplib_c import POP3, POP3_SSL, error_proto, sasl
 from poplib_c.testing import POP3Server
 
-from .auth import Remote, b64, capa, talk
+from .auth import Remote, b64, capa, outlives, talk
 from .support import TIMEOUT
 
 TOKEN = "token"
@@ -100,6 +100,11 @@ def test_a_long_token_takes_two_lines():
 def test_a_server_that_wants_two_lines(refusal):
     with talk(*XOAUTH2, one_line(), S(refusal), *two_lines(), S("+OK in")) as client:
         assert login(client) == b"+OK in"
+
+
+@pytest.mark.parametrize("answer", ["+OK in", "-ERR no"])
+def test_the_first_refusal_does_not_keep_the_client(answer):
+    assert not outlives(login, *XOAUTH2, one_line(), S("-ERR"), *two_lines(), S(answer))
 
 
 def test_a_server_that_wants_two_lines_and_closes():

@@ -106,7 +106,7 @@ def login(
                 refusal = exc
         if refusal is not None and not withheld:
             raise refusal
-        raise error_proto(_why(withheld, capabilities)) from refusal
+        raise error_proto(_why(withheld, capabilities, names)) from refusal
     finally:
         # Its traceback has this frame: a circle that would keep the client.
         del refusal
@@ -125,16 +125,16 @@ def login_oauth2(
     if not (allow_insecure or _is_private(client.sock)):
         raise error_proto(_insecure("the token"))
     if capabilities is None:
-        names = names[-1:]
-    names = [name for name in names if _is_listed(name, capabilities)]
-    if not names:
-        raise error_proto(_why([], capabilities))
+        names = names[:1] if mechanisms is not None else ["XOAUTH2"]
+    name = next((name for name in names if _is_listed(name, capabilities)), None)
+    if name is None:
+        raise error_proto(_why([], capabilities, names))
     try:
-        return _send_token(client, names[0], user, secret)
+        return _send_token(client, name, user, secret)
     except error_proto as exc:
         if not secret.renewable or not _is_about_token(exc):
             raise
-    return _send_token(client, names[0], user, secret)
+    return _send_token(client, name, user, secret)
 
 
 # --- what is possible -------------------------------------------------------------------
@@ -260,19 +260,25 @@ def _insecure(what: str) -> str:
     )
 
 
-def _why(withheld: Sequence[str], capabilities: _Capabilities | None) -> str:
-    """Say why nothing is left to try, and what can be done."""
+def _why(withheld: Sequence[str], capabilities: _Capabilities | None, names: Sequence[str]) -> str:
+    """Say why nothing is left to try of *names*, and what can be done."""
     if withheld:
         return _insecure(f"the password to {', '.join(withheld)}")
     if capabilities is None:
-        return "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP"
-    listed = ", ".join(map(_shown, capabilities.get("SASL", []))) or "no mechanism of SASL"
-    if len(listed) > _LONGEST_LIST:
-        listed = listed[:_LONGEST_LIST] + "..."
-    return (
-        f"-ERR no means to log in that both sides have: the server lists {listed} "
-        "(SCRAM needs the library scramp)"
-    )
+        return (
+            "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP; "
+            "auth() asks for neither"
+        )
+    listed = [name.upper() for name in capabilities.get("SASL", [])]
+    shown = ", ".join(map(_shown, listed)) or "no mechanism of SASL"
+    if len(shown) > _LONGEST_LIST:
+        shown = shown[:_LONGEST_LIST] + "..."
+    text = f"-ERR no means to log in that both sides have: the server lists {shown}"
+    if len(names) < len(MEANS):
+        text += f"; looked for {', '.join(names) or 'none'}"
+    if any(name.startswith("SCRAM-") and name in names for name in listed) and not _has_scramp():
+        text += " (SCRAM needs the library scramp: pip install poplib-c[scram])"
+    return text
 
 
 def _shown(name: str) -> str:

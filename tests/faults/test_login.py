@@ -171,13 +171,22 @@ def test_what_the_server_does_not_list_is_left_out():
 @pytest.mark.parametrize(
     "mechanisms, text",
     [
-        (["CRAM-MD5"], "the server lists PLAIN"),
-        ([], "no means"),
-        (["APOP"], "no means"),
+        (None, "the server lists GSSAPI$"),
+        (["CRAM-MD5"], "the server lists GSSAPI; looked for CRAM-MD5$"),
+        ([], "looked for none$"),
+        (["APOP"], "looked for APOP$"),
     ],
 )
 def test_nothing_is_left(mechanisms, text):
-    with talk(*capa("SASL PLAIN")) as client, pytest.raises(error_proto, match=text):
+    with talk(*capa("SASL GSSAPI")) as client, pytest.raises(error_proto, match=text):
+        login(client, mechanisms=mechanisms)
+
+
+@pytest.mark.parametrize("mechanisms", [None, ["SCRAM-SHA-256"]])
+def test_nothing_is_left_without_scramp(monkeypatch, mechanisms):
+    monkeypatch.setitem(sys.modules, "scramp", None)
+    steps = capa("SASL SCRAM-SHA-256")
+    with talk(*steps) as client, pytest.raises(error_proto, match="library scramp: pip install"):
         login(client, mechanisms=mechanisms)
 
 

@@ -76,18 +76,36 @@ set_first(struct sasl *self, PyObject *given)
     return first == NULL ? -1 : 0;
 }
 
+/* The name of what is no str: its attribute.  A class has one too, but what it
+   makes is meant. */
+static PyObject *
+name_of(struct sasl *self, PyObject *object)
+{
+    PyObject *name = NULL;
+
+    if (!PyType_Check(object) &&
+        PyObject_GetOptionalAttr(
+            object, self->client->state->name.mechanism_name, &name) < 0) {
+        return NULL;
+    }
+    if (name == NULL) {
+        PyErr_Format(PyExc_TypeError,
+                     "mechanism must be a str or an object of poplib_c.sasl, "
+                     "not %.100s",
+                     Py_TYPE(object)->tp_name);
+    }
+    return name;
+}
+
 /* `given`: the mechanism, the authobject and the initial response, None for
    what is not given. */
 static int
 begin(struct sasl *self, PyObject *const *given)
 {
-    struct module_state *state = self->client->state;
     bool is_name = PyUnicode_Check(given[0]);
 
     self->mechanism = Py_NewRef(is_name ? Py_None : given[0]);
-    self->name = is_name
-                     ? Py_NewRef(given[0])
-                     : PyObject_GetAttr(given[0], state->name.mechanism_name);
+    self->name = is_name ? Py_NewRef(given[0]) : name_of(self, given[0]);
     self->respond = Py_NewRef(given[1] == Py_None ? self->mechanism
                                                   : given[1]);
     if (self->name == NULL || saslline_check_name(self->name) < 0 ||

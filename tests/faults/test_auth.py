@@ -6,7 +6,7 @@ import pytest
 from scripted import Await, C, Close, S
 
 import poplib_c
-from poplib_c import error_proto
+from poplib_c import error_proto, sasl
 
 from .auth import Mechanism, b64, talk
 from .support import SHORT, WAYS
@@ -134,7 +134,7 @@ def test_a_name_is_a_word(name):
         (("PLAIN", b"no callable"), TypeError),
         (("PLAIN", None, 1), TypeError),
         (("PLAIN", None, "\xe9"), ValueError),
-        ((b"PLAIN", bytes), AttributeError),
+        ((b"PLAIN", bytes), TypeError),
         ((Mechanism(b"PLAIN"),), TypeError),
         ((Mechanism(first=7),), TypeError),
     ],
@@ -142,6 +142,23 @@ def test_a_name_is_a_word(name):
 def test_arguments(arguments, error):
     with talk() as client, pytest.raises(error):
         client.auth(*arguments)
+
+
+@pytest.mark.parametrize(
+    "mechanism, kind", [(("alice", "secret"), "tuple"), (sasl.Plain, "type"), (None, "NoneType")]
+)
+def test_what_is_no_mechanism(mechanism, kind):
+    text = f"must be a str or an object of poplib_c.sasl, not {kind}$"
+    with talk() as client, pytest.raises(TypeError, match=text):
+        client.auth(mechanism)
+
+
+def test_a_name_that_raises():
+    class Raises(Mechanism):
+        name = property(lambda self: 1 / 0, lambda self, name: None)
+
+    with talk() as client, pytest.raises(ZeroDivisionError):
+        client.auth(Raises())
 
 
 def test_an_initial_response_that_raises():

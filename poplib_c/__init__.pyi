@@ -126,12 +126,9 @@ class POP3:
         certfile: StrOrBytesPath | None = None,
         verify: bool | StrOrBytesPath | None = None,
     ) -> bytes: ...
-    @overload
-    def auth(self, mechanism: _Mechanism) -> bytes: ...
-    @overload
     def auth(
         self,
-        mechanism: str,
+        mechanism: str | _Mechanism,
         authobject: _AuthObject | None = None,
         initial_response: bytes | str | None = None,
     ) -> bytes: ...

@@ -49,6 +49,7 @@ def many(client: POP3) -> None:
 def authenticate(client: POP3) -> None:
     assert_type(client.auth("PLAIN", lambda challenge: None, b""), bytes)
     assert_type(client.auth(sasl.Plain("alice", "secret")), bytes)
+    assert_type(client.auth(sasl.Plain("alice", "secret"), initial_response=b""), bytes)
     assert_type(client.auth(sasl.OAuthBearer("alice", lambda: "token", host="localhost")), bytes)
     assert_type(client.login("alice", "secret", mechanisms=["PLAIN"]), bytes)
     assert_type(client.login_oauth2("alice", lambda: "token"), bytes)

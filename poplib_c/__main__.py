@@ -25,7 +25,7 @@ check     tell what a server is and can do
 list      list the messages of a mailbox
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
 run       run an unmodified program, as python would, with poplib_c in the place of poplib;
-          with --read-ahead, N messages are asked for ahead of a loop over retr()
+          with --read-ahead, N messages, 0 to 65535, are asked for ahead of a loop over retr()
 HOST ...  print the welcome and every message; without encryption, nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
 

@@ -45,7 +45,8 @@ def install(*, read_ahead: int | None = None) -> None:
 def uninstall() -> None:
     """Undo install(): ``import poplib`` gives the standard library's module again.
 
-    What was imported meanwhile stays poplib_c's. Nothing happens without an install() before.
+    What was imported meanwhile stays poplib_c's; connections made from here on have no read_ahead
+    but their own. Nothing happens without an install() before.
     """
     global _undo
     with _lock:

@@ -400,6 +400,17 @@ def test_the_map_names_every_file():
     assert not missing
 
 
+def test_lines_of_the_manual_are_short():
+    pages = [*(ROOT / "docs").glob("*.rst"), *ROOT.glob("*.rst")]
+    long = {
+        f"{page.name}:{number}"
+        for page in pages
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        if len(line) > 110
+    }
+    assert len(pages) > 10 and not long
+
+
 def test_the_extension_exports_its_init_function_alone(unavailable):
     import _cpoplib
 

@@ -22,15 +22,17 @@ autodoc_member_order = "bysource"
 
 
 def link_pages(app, doctree, docname):
-    """Make links to other pages' files, as the repository has them, links in the manual."""
+    """Make links to files of the repository links in the manual."""
     for node in doctree.findall(nodes.reference):
-        page = re.fullmatch(r"(?:\.\./)?(?:docs/)?([\w-]+)\.rst", node.get("refuri", ""))
-        if page is None:
+        file = re.fullmatch(r"(?!\w+:)(?:.*/)?([\w.-]+)\.(?:rst|md)", node.get("refuri", ""))
+        if file is None:
             continue
-        if page[1] not in app.env.found_docs:
-            logging.getLogger(__name__).warning("no page %s", page[0], location=node)
+        if file[1] in app.env.found_docs:
+            node["refuri"] = app.builder.get_relative_uri(docname, file[1])
+        elif nodes.make_id(file[1]) in doctree.ids:  # included in this page, behind a target
+            node["refuri"] = "#" + nodes.make_id(file[1])
         else:
-            node["refuri"] = app.builder.get_relative_uri(docname, page[1])
+            logging.getLogger(__name__).warning("no page %s", file[0], location=node)
 
 
 def setup(app):

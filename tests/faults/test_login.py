@@ -193,15 +193,15 @@ def test_nothing_is_left_without_scramp(monkeypatch, mechanisms):
 @pytest.mark.parametrize(
     "line, shown",
     [
-        (b"SASL \x1b[2J GSSAPI", "lists '\\x1b[2J', GSSAPI (SCRAM"),
-        (b"SASL \xff\0", "lists '\\udcff\\x00' (SCRAM"),
-        (b"SASL " + 1000 * b"X", f"lists {500 * 'X'}... (SCRAM"),
+        (b"SASL \x1b[2J GSSAPI", "lists '\\x1b[2J', GSSAPI"),
+        (b"SASL \xff\0", "lists '\\udcff\\x00'"),
+        (b"SASL " + 1000 * b"X", f"lists {500 * 'X'}..."),
     ],
 )
 def test_what_the_server_lists_is_shown_as_text(line, shown):
     with talk(*capa(line)) as client, pytest.raises(error_proto) as caught:
         login(client)
-    assert shown in str(caught.value)
+    assert str(caught.value).endswith(shown)
 
 
 def test_nothing_is_left_without_capabilities():

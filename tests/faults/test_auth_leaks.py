@@ -103,7 +103,7 @@ def logged():
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 def test_again_and_again(path):
     with logged():
-        run(greeted(path), socket.socket, ROUNDS // 10)
+        run(greeted(path), socket.socket, ROUNDS // 2)
         before = usage()
         run(greeted(path), socket.socket, ROUNDS // 2)
         check_same(before, usage())

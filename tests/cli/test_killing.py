@@ -11,8 +11,8 @@ import pytest
 
 from .support import TIMEOUT, delivered, numbered, url
 
-COUNT = int(os.environ.get("SOAK", "25"))
-SEED = int(os.environ.get("SEED", "1"))
+COUNT = int(os.environ.get("SOAK") or 25)
+SEED = int(os.environ.get("SEED") or 1)
 MOST_KILLS = max(5, COUNT // 5)
 SIZE = 2000
 MESSAGES = numbered(COUNT, size=SIZE)

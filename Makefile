@@ -45,7 +45,7 @@ bench-regress: ## instructions of core/, now and at the last commit (BENCH_ARGS=
 	@tools/system-packages build regress
 	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
 
-docs: ## the manual as HTML, in build/docs/
+docs: ## the manual as HTML, in build/docs/, and the example with a cluster
 	@tools/docs
 
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols

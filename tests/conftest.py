@@ -23,6 +23,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[REAL_SERVERS] = []
     config.addinivalue_line("markers", "row(name, ...): tests rows of docs/compatibility.rst")
+    config.addinivalue_line("markers", "cluster: needs dask.distributed; make docs runs it")
     try:
         import poplib_c  # noqa: F401
     except ImportError as exc:

@@ -1,0 +1,41 @@
+"""Put what is new into a Maildir; nothing is deleted on the server.
+
+usage: python new_mail.py HOST[:PORT] USER MAILDIR
+
+What was fetched is known by the server's unique ids, in MAILDIR.sqlite; so have a Maildir for each
+mailbox. An id is recorded when its message is on the disk: if the program is killed in between, a
+message comes twice, and none is lost.
+The password is asked for, or taken from the environment variable POP3_PASSWORD.
+"""
+
+import getpass
+import mailbox
+import os
+import sqlite3
+import sys
+from contextlib import closing
+
+from poplib_c import POP3_SSL
+
+
+def main(server: str, user: str, path: str) -> None:
+    host, _, port = server.partition(":")
+    maildir = mailbox.Maildir(path)
+    with closing(sqlite3.connect(path.rstrip("/") + ".sqlite")) as database:
+        database.execute("CREATE TABLE IF NOT EXISTS seen (uid BLOB PRIMARY KEY)")
+        seen = {uid for (uid,) in database.execute("SELECT uid FROM seen")}
+        with POP3_SSL(host, int(port or 995), verify=True) as client:
+            client.login(user, os.environ.get("POP3_PASSWORD") or getpass.getpass())
+            uids = client.uids()
+            new = [number for number, uid in uids.items() if uid not in seen]
+            for number, message in client.retr_many(new):
+                maildir.add(message)
+                with database:
+                    database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uids[number],))
+    print(f"{len(new)} new of {len(uids)} messages")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

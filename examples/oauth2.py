@@ -1,0 +1,44 @@
+"""Print sizes and unique ids of a mailbox, with an access token of OAuth 2.0.
+
+usage: python oauth2.py HOST[:PORT] USER COMMAND [ARGUMENT...]
+
+COMMAND prints a token. It is run when a token is needed, and once more if the server says that the
+token is bad; then POP3_TOKEN_REFUSED=1 is in its environment, so that it can get another one than
+that in its cache. docs/oauth2.rst has callables for Gmail and Microsoft 365.
+"""
+
+import os
+import subprocess
+import sys
+
+from poplib_c import POP3_SSL
+
+
+class Token:
+    """A callable that returns what a command prints."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._environment = dict(os.environ)
+
+    def __call__(self) -> str:
+        ended = subprocess.run(
+            self._command, env=self._environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+        self._environment["POP3_TOKEN_REFUSED"] = "1"
+        return ended.stdout.strip()
+
+
+def main(server: str, user: str, *command: str) -> None:
+    host, _, port = server.partition(":")
+    with POP3_SSL(host, int(port or 995), verify=True) as client:
+        client.login_oauth2(user, Token(list(command)))
+        uids = client.uids()
+        for number, size in client.sizes().items():
+            print(number, size, uids[number].decode())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,11 +1,12 @@
 """The examples of the manual do what it says."""
 
 import doctest
-import pathlib
+import re
+import subprocess
+import sys
 
 import pytest
-
-DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
+from manual import DOCS, blocks_of_code
 
 
 def pages():
@@ -20,3 +21,19 @@ def test_there_are_examples():
 def test_examples(path):
     failed, run = doctest.testfile(str(path), module_relative=False)
     assert run and not failed
+
+
+@pytest.mark.parametrize("module, tests", [("pytest", 6), ("unittest", 1)])
+def test_the_tests_of_the_page_on_testing(module, tests, tmp_path):
+    for block in blocks_of_code("howto-testing.rst"):
+        (tmp_path / block.partition("\n")[0][2:]).write_text(block)
+    ended = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=50,
+    )
+    assert re.search(rf"\b{tests} (passed|tests?)\b", ended.stdout), ended.stdout
+    assert ended.returncode == 0

@@ -72,7 +72,7 @@ class Box(Protocol):
         """
 
     def is_delivered(self, ticket: str) -> bool:
-        """Whether that place is taken, as far as it can be told without the message."""
+        """Whether that place is taken, and on disk, as far as it can be told without the message."""
 
     def discard(self, ticket: str) -> None:
         """Remove what is left of a message that did not get to its place."""
@@ -121,7 +121,8 @@ class Files:
         return output.octets
 
     def is_delivered(self, ticket: str) -> bool:
-        return os.path.exists(self._names(ticket)[1])
+        place = self._names(ticket)[1]
+        return os.path.exists(place) and _synced(os.path.dirname(place))
 
     def discard(self, ticket: str) -> None:
         with contextlib.suppress(OSError):
@@ -156,8 +157,9 @@ class Maildir(Files):
         """A mail reader may have moved it to cur/ meanwhile, with flags behind its name."""
         if super().is_delivered(ticket):
             return True
-        seen = os.listdir(os.path.join(self.path, "cur"))
-        return any(name.partition(":")[0] == ticket for name in seen)
+        seen = os.path.join(self.path, "cur")
+        names = (name.partition(":")[0] for name in os.listdir(seen))
+        return ticket in names and _synced(seen)
 
 
 class Eml(Files):
@@ -204,6 +206,13 @@ def sync_directory(path: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _synced(directory: str) -> bool:
+    """Sync it: a run that was killed may have been about to."""
+    with disk(directory):
+        sync_directory(directory)
+    return True
 
 
 @contextlib.contextmanager

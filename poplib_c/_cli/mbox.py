@@ -29,6 +29,7 @@ class Mbox:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
+        self._named: tuple[int, int] | None = None
         with disk(path), self._locked():
             pass
 
@@ -68,13 +69,31 @@ class Mbox:
         with _locks_lock:
             lock = _locks.setdefault(self.path, threading.Lock())
         with lock:
-            is_new = not os.path.exists(self.path)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with FileIO(descriptor, "r+") as file:
-                fcntl.lockf(file, fcntl.LOCK_EX)
-                if is_new:
-                    sync_directory(os.path.dirname(self.path))
-                yield file
+            is_locked = False
+            while not is_locked:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                with FileIO(descriptor, "r+") as file:
+                    fcntl.lockf(file, fcntl.LOCK_EX)
+                    is_locked = self._is_in_place(file)
+                    if is_locked:
+                        yield file
+
+    def _is_in_place(self, file: FileIO) -> bool:
+        """Whether who had the lock before has not put another file into its place.
+
+        What is new in the place, whoever has put it there, has its name on disk from here on.
+        """
+        found = os.fstat(file.fileno())
+        try:
+            if not os.path.samestat(found, os.stat(self.path)):
+                return False
+        except FileNotFoundError:
+            return False
+        identity = found.st_dev, found.st_ino
+        if identity != self._named:
+            sync_directory(os.path.dirname(self.path))
+            self._named = identity
+        return True
 
 
 def _quote(message: FileIO, separator: bytes, quoted: FileIO) -> None:
@@ -127,6 +146,7 @@ def _take_up(file: FileIO, size: int, quoted: FileIO) -> bool:
     while start >= 0:
         part = found[start : start + len(wanted)]
         if part == wanted:
+            os.fsync(file.fileno())
             return True
         if part and start + len(part) == len(found) and wanted.startswith(part):
             file.truncate(size + start)

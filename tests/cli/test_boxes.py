@@ -1,7 +1,11 @@
 """Where messages go, and what is remembered of them: whole or not at all, whatever fails."""
 
 import errno
+import fcntl
 import mailbox
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -89,6 +93,82 @@ def test_an_mbox_cuts_nothing_of_others(tmp_path):
     box.deliver(ticket, write, again=True)
     assert path.read_bytes().startswith(torn)
     assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+REWRITES = """
+import fcntl, os, sys
+path = sys.argv[1]
+with open(path, "r+b") as old:
+    fcntl.lockf(old, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.readline()
+    with open(path + ".new", "wb") as new:
+        new.write(b"From a b\\n\\nkept\\n\\n")
+    os.rename(path + ".new", path)
+"""
+
+
+def test_an_mbox_that_is_replaced_while_its_lock_is_waited_for(tmp_path, monkeypatch):
+    """Mail programs rewrite it beside its place: what goes into the old file would be lost."""
+    box = open_box("mbox", str(tmp_path / "mbox"))
+    with subprocess.Popen(
+        [sys.executable, "-c", REWRITES, box.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"locked\n"
+        lockf = fcntl.lockf
+
+        def go_on_and_wait(*arguments):
+            if not other.stdin.closed:
+                other.stdin.close()
+            lockf(*arguments)
+
+        monkeypatch.setattr("fcntl.lockf", go_on_and_wait)
+        box.deliver(box.ticket(), write)
+    found = (tmp_path / "mbox").read_bytes()
+    assert found.startswith(b"From a b\n\nkept\n\nFrom ")
+    assert found.endswith(WHOLE + b"\n")
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The files and directories that fsync() was called for."""
+    found = []
+    fsync = os.fsync
+
+    def noted(descriptor):
+        found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", noted)
+    return found
+
+
+def test_an_mbox_is_synced_when_a_killed_run_may_not_have(tmp_path, synced):
+    """What is found there may be in memory alone, and so may the file's name."""
+    path = str(tmp_path / "mbox")
+    box = open_box("mbox", path)
+    ticket = box.ticket()
+    box.deliver(ticket, write)
+    synced.clear()
+    open_box("mbox", path).deliver(ticket, write, again=True)
+    assert synced == [str(tmp_path), path]
+
+
+@pytest.mark.parametrize(("kind", "parts"), [("maildir", ["new", "cur"]), ("eml", [""])])
+def test_a_place_is_synced_when_a_killed_run_may_not_have(tmp_path, synced, kind, parts):
+    box = open_box(kind, str(tmp_path / "box"))
+    ticket = box.ticket()
+    box.deliver(ticket, write)
+    synced.clear()
+    assert box.is_delivered(ticket)
+    assert synced == [os.path.join(box.path, part).rstrip("/") for part in parts[:1]]
+    for part in parts[1:]:
+        os.rename(os.path.join(box.path, parts[0], ticket), os.path.join(box.path, part, ticket))
+        synced.clear()
+        assert box.is_delivered(ticket)
+        assert synced == [os.path.join(box.path, part)]
 
 
 def test_the_state_is_synced(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import itertools
 import sqlite3
@@ -97,6 +98,7 @@ class _Session:
         self._stop = stop
         self._sizes: dict[int, int] = {}
         self._uids: dict[int, bytes] = {}
+        self._copies: collections.Counter[bytes] = collections.Counter()
         self._deleting: set[int] = set()  # delivered, and DELE is sent or about to be
         self._order: dict[int, int] = {}  # of each number that is fetched the next one
         self._begun: tuple[int, InFlight] | None = None
@@ -105,6 +107,7 @@ class _Session:
     def run(self) -> None:
         self._sizes = self._client.sizes()
         self._uids = self._listed_uids()
+        self._copies = collections.Counter(self._uids.values())
         if self._state is not None:
             self._recover(self._state)
         plan = self._plan()
@@ -149,8 +152,8 @@ class _Session:
         box.discard(entry.ticket)
         if box.is_delivered(entry.ticket):
             state.add(entry)
-        elif here and entry.uid in self._uids.values():
-            self._again = entry
+        elif here and self._copies[entry.uid]:
+            self._again = entry if self._copies[entry.uid] == 1 else entry._replace(size=None)
         else:
             state.end()
 
@@ -257,8 +260,9 @@ class _Session:
         if self._again is not None and self._again.uid == uid:
             return self._again
         destination = f"{self._box.kind}:{self._box.path}"
-        deleting = self._options.delete
-        return InFlight(uid, self._sizes[number], deleting, destination, self._box.ticket())
+        # Of messages that share a uid the next run can't tell which was delivered: it fetches them.
+        size = self._sizes[number] if self._copies[uid] == 1 else None
+        return InFlight(uid, size, self._options.delete, destination, self._box.ticket())
 
     # What went wrong with a message
 

@@ -21,7 +21,7 @@ _TABLES = """
     CREATE TABLE IF NOT EXISTS delivered (
         account TEXT NOT NULL,
         uid BLOB NOT NULL,
-        size INTEGER,                  -- what LIST said
+        size INTEGER,                  -- what LIST said; NULL: never to be deleted unseen
         copies INTEGER NOT NULL,       -- how many messages of this uid
         deleting INTEGER NOT NULL,     -- DELE was or is to be sent
         PRIMARY KEY (account, uid)

@@ -192,6 +192,21 @@ def test_uids_that_are_repeated(new, user):
     assert sorted(delivered(user.maildir)) == [b"\n1\n", b"\n2\n"]
 
 
+@pytest.mark.row("Repeated unique ids")
+def test_repeated_uids_when_only_one_was_deleted(new, user):
+    """The second message must not be taken for the first, of the same size."""
+    listed = [C("LIST"), S("+OK", "1 6", "2 6", "."), C("UIDL"), S("+OK", "1 same", "2 same", ".")]
+    first = [C("CAPA"), S("-ERR no"), C("RETR 1"), S("+OK", "\r\n1", "."), C("DELE 1"), S("+OK")]
+    with play(*LOGGED_IN, *listed, *first, C("RETR 2"), Close()) as server:
+        failed(new(server, "--delete", "--since-last"), 75)
+    listed = [C("LIST"), S("+OK", "1 6", "."), C("UIDL"), S("+OK", "1 same", ".")]
+    second = [C("RETR 1"), S("+OK", "\r\n2", "."), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    with play(*LOGGED_IN, *listed, *second) as server:
+        _as_if_from(user, server.port)
+        assert "1 message fetched" in ok(new(server, "--delete", "--since-last"))
+    assert sorted(delivered(user.maildir)) == [b"\n1\n", b"\n2\n"]
+
+
 @pytest.mark.row("No unique ids")
 def test_no_unique_ids(new, user):
     listed = [*LOGGED_IN, C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("-ERR what?")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import socket
@@ -21,12 +22,13 @@ from poplib_c._cli.failures import DeliveryFailure, Status, usage
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _numbers = itertools.count(1)
+_BEGINNING = 1 << 16  # octets, by which messages are told apart
 
 
 class Output:
     """An unbuffered file that takes a message; with *unix*, lines end with LF alone.
 
-    octets: how many have come.
+    octets: how many have come. headers: what digest() makes of the message.
     """
 
     def __init__(self, file: FileIO, path: str, unix: bool) -> None:
@@ -34,13 +36,20 @@ class Output:
         self._file = file
         self._path = path
         self._unix = unix
+        self._beginning = b""
         self._held = b""  # a CR that may be the first half of a line's end
 
     def write(self, data: bytes) -> int:
         self.octets += len(data)
+        if len(self._beginning) < _BEGINNING:
+            self._beginning += data[: _BEGINNING - len(self._beginning)]
         with disk(self._path):
             write_all(self._file, self._converted(data) if self._unix else data)
         return len(data)
+
+    @property
+    def headers(self) -> bytes:
+        return digest(self._beginning)
 
     def _converted(self, data: bytes) -> bytes:
         data = self._held + data
@@ -56,6 +65,12 @@ class Output:
 Write = Callable[[Output], object]
 
 
+def digest(message: bytes) -> bytes:
+    """Return a digest of a message's headers; the message may have been cut off behind them."""
+    lines = b"\n" + message[:_BEGINNING].replace(b"\r\n", b"\n")
+    return hashlib.sha256(lines.partition(b"\n\n")[0].rstrip(b"\n")).digest()
+
+
 class Box(Protocol):
     """A destination. deliver() raises DeliveryFailure, and what *write* raises."""
 
@@ -65,14 +80,17 @@ class Box(Protocol):
     def ticket(self) -> str:
         """Return the name of the next message's place."""
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
-        """Let *write* write a message, put it into its place, and return how many octets came.
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
+        """Let *write* write a message, put it into its place, and return what it was written to.
 
         again: a run that was killed may have got as far as that with this very ticket.
         """
 
-    def is_delivered(self, ticket: str) -> bool:
-        """Whether that place is taken, and on disk, as far as it can be told without the message."""
+    def beginning(self, ticket: str) -> bytes | None:
+        """Return the beginning of the message in that place, which is on disk by then.
+
+        None: there is none, as far as it can be told without the message.
+        """
 
     def discard(self, ticket: str) -> None:
         """Remove what is left of a message that did not get to its place."""
@@ -101,7 +119,7 @@ class Files:
         """Return the paths of the file while it is written, and of its place."""
         raise NotImplementedError
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
         temporary, place = self._names(ticket)
         with disk(temporary):
             file = FileIO(temporary, "x", opener=_private)
@@ -118,11 +136,21 @@ class Files:
             self.discard(ticket)
         with disk(place):
             sync_directory(os.path.dirname(place))
-        return output.octets
+        return output
 
-    def is_delivered(self, ticket: str) -> bool:
+    def beginning(self, ticket: str) -> bytes | None:
+        place = self._find(ticket)
+        if place is None:
+            return None
+        with disk(place):
+            # A run that was killed may have been about to.
+            sync_directory(os.path.dirname(place))
+            with open(place, "rb") as file:
+                return file.read(_BEGINNING)
+
+    def _find(self, ticket: str) -> str | None:
         place = self._names(ticket)[1]
-        return os.path.exists(place) and _synced(os.path.dirname(place))
+        return place if os.path.exists(place) else None
 
     def discard(self, ticket: str) -> None:
         with contextlib.suppress(OSError):
@@ -153,13 +181,12 @@ class Maildir(Files):
     def _names(self, ticket: str) -> tuple[str, str]:
         return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
 
-    def is_delivered(self, ticket: str) -> bool:
+    def _find(self, ticket: str) -> str | None:
         """A mail reader may have moved it to cur/ meanwhile, with flags behind its name."""
-        if super().is_delivered(ticket):
-            return True
         seen = os.path.join(self.path, "cur")
-        names = (name.partition(":")[0] for name in os.listdir(seen))
-        return ticket in names and _synced(seen)
+        names = (name for name in os.listdir(seen) if name.partition(":")[0] == ticket)
+        moved = next(names, None)
+        return super()._find(ticket) if moved is None else os.path.join(seen, moved)
 
 
 class Eml(Files):
@@ -206,13 +233,6 @@ def sync_directory(path: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-def _synced(directory: str) -> bool:
-    """Sync it: a run that was killed may have been about to."""
-    with disk(directory):
-        sync_directory(directory)
-    return True
 
 
 @contextlib.contextmanager

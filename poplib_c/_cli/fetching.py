@@ -7,14 +7,14 @@ import collections
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli import planning
 from poplib_c._cli.connection import connect
 from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.delivery import Box, Output, Write, open_box
+from poplib_c._cli.delivery import Box, Output, Write, digest, open_box
 from poplib_c._cli.failures import (
     DeliveryFailure,
     Failure,
@@ -25,7 +25,7 @@ from poplib_c._cli.failures import (
 )
 from poplib_c._cli.job import Job, Outcome, Stop, messages
 from poplib_c._cli.progress import Bar, Progress
-from poplib_c._cli.state import InFlight, State
+from poplib_c._cli.state import Delivered, InFlight, State
 
 # Messages up to this size are asked for ahead of one another and held in memory, one at a time.
 _SMALL = 1 << 18
@@ -110,11 +110,11 @@ class _Session:
         self._copies = collections.Counter(self._uids.values())
         if self._state is not None:
             self._recover(self._state)
+        self._client.set_options(max_size=self._options.max_size)
         plan = self._plan()
         self._outcome.known = len(plan.known)
         for number in plan.large:
             self._leave(number, f"{self._sizes[number]} octets are more than --max-size")
-        self._client.set_options(max_size=self._options.max_size)
         try:
             self._delete(plan.delete)
             self._fetch(self._in_flight_first(plan.fetch))
@@ -150,8 +150,9 @@ class _Session:
             state.end()
             return
         box.discard(entry.ticket)
-        if box.is_delivered(entry.ticket):
-            state.add(entry)
+        beginning = box.beginning(entry.ticket)
+        if beginning is not None:
+            state.add(entry, digest(beginning))
         elif here and self._copies[entry.uid]:
             self._again = entry if self._copies[entry.uid] == 1 else entry._replace(size=None)
         else:
@@ -162,11 +163,30 @@ class _Session:
         delivered = {} if self._state is None else self._state.delivered()
         wanted = planning.Wanted(options.delete, options.since_last, options.max_size)
         plan = planning.make(self._sizes, self._uids, delivered, wanted)
+        plan = self._doubted(plan, delivered)
         if self._state is not None:
             again = {self._uids.get(number) for number in plan.fetch}
             there = set(self._uids.values()) - again
             self._state.forget(uid for uid in delivered if uid not in there)
         return plan
+
+    def _doubted(
+        self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]
+    ) -> planning.Plan:
+        """Let those be fetched that have other headers than what was delivered: a uid may be
+        another message's by now, even of the same size.
+        """
+        doubtful = set()
+        for number, headers in self._client.top_many(plan.delete, 0, errors="return"):
+            if isinstance(headers, error_proto):
+                self._check_refused(headers)
+                doubtful.add(number)
+            elif digest(headers) != delivered[self._uids[number]].headers:
+                doubtful.add(number)
+        return plan._replace(
+            fetch=sorted(doubtful.union(plan.fetch)),
+            delete=[number for number in plan.delete if number not in doubtful],
+        )
 
     def _in_flight_first(self, numbers: list[int]) -> list[int]:
         again = self._again
@@ -235,15 +255,15 @@ class _Session:
     def _deliver(self, number: int, write: Write) -> None:
         """Deliver a message and record that: from here on it may be deleted on the server."""
         entry = self._begin(number)
-        octets = self._box.deliver(entry.ticket, write, again=entry is self._again)
+        output = self._box.deliver(entry.ticket, write, again=entry is self._again)
         following = self._order.get(number)
         self._begun = self._again = None
         if self._state is not None and entry.uid:
             if following is not None and self._uids.get(following):
                 self._begun = following, self._entry(following)
-            self._state.add(entry, self._begun and self._begun[1])
+            self._state.add(entry, output.headers, self._begun and self._begun[1])
         self._outcome.fetched += 1
-        self._outcome.octets += octets
+        self._outcome.octets += output.octets
         self._bar.message()
 
     def _begin(self, number: int) -> InFlight:
@@ -268,13 +288,17 @@ class _Session:
 
     def _refused(self, number: int, error: error_proto) -> None:
         """The server refused a message or, if it has been delivered, its deletion."""
-        if not isinstance(error.args[0], bytes) and not is_too_large(error):
-            raise error
+        self._check_refused(error)
         if number in self._deleting:
             self._deleting.discard(number)
             self._fail(Failure(f"{self._name(number)} is not deleted: {reason(error)}"))
         else:
             self._leave(number, reason(error))
+
+    def _check_refused(self, error: error_proto) -> None:
+        """Raise what is not about one message alone."""
+        if not isinstance(error.args[0], bytes) and not is_too_large(error):
+            raise error
 
     def _leave(self, number: int, why: str) -> None:
         self._outcome.left += 1

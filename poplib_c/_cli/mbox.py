@@ -38,7 +38,7 @@ class Mbox:
             size = os.stat(self.path).st_size
         return f"{size} From MAILER-DAEMON {time.asctime(time.gmtime())}"
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> int:
+    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
         size, _, separator = ticket.partition(" ")
         with contextlib.ExitStack() as opened:
             with disk(self.path):
@@ -51,14 +51,14 @@ class Mbox:
                 with self._locked() as file:
                     if not (again and _take_up(file, int(size), quoted)):
                         _append(file, quoted)
-        return output.octets
+        return output
 
     def _scratch(self) -> FileIO:
         return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(self.path))
 
-    def is_delivered(self, ticket: str) -> bool:
+    def beginning(self, ticket: str) -> bytes | None:
         """Only deliver() can tell, which has the message to compare with."""
-        return False
+        return None
 
     def discard(self, ticket: str) -> None:
         pass

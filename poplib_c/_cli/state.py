@@ -24,6 +24,7 @@ _TABLES = """
         size INTEGER,                  -- what LIST said; NULL: never to be deleted unseen
         copies INTEGER NOT NULL,       -- how many messages of this uid
         deleting INTEGER NOT NULL,     -- DELE was or is to be sent
+        headers BLOB NOT NULL,         -- a digest
         PRIMARY KEY (account, uid)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS in_flight (
@@ -42,6 +43,7 @@ class Delivered(NamedTuple):
     size: int | None
     copies: int
     deleting: bool
+    headers: bytes
 
 
 class InFlight(NamedTuple):
@@ -87,9 +89,13 @@ class State:
 
     def delivered(self) -> dict[bytes, Delivered]:
         rows = self._database.execute(
-            "SELECT uid, size, copies, deleting FROM delivered WHERE account = ?", [self._account]
+            "SELECT uid, size, copies, deleting, headers FROM delivered WHERE account = ?",
+            [self._account],
         )
-        return {uid: Delivered(size, copies, bool(gone)) for uid, size, copies, gone in rows}
+        return {
+            uid: Delivered(size, copies, bool(gone), headers)
+            for uid, size, copies, gone, headers in rows
+        }
 
     def in_flight(self) -> InFlight | None:
         """Return what a run that did not end was about to deliver."""
@@ -104,14 +110,19 @@ class State:
         with self._transaction():
             self._begin(message)
 
-    def add(self, message: InFlight, following: InFlight | None = None) -> None:
-        """Record that *message* was delivered and, at the same time, that *following* will be."""
+    def add(
+        self, message: InFlight, headers: bytes, following: InFlight | None = None
+    ) -> None:
+        """Record that *message* was delivered and, at the same time, that *following* will be.
+
+        headers: what delivery.digest() makes of the message.
+        """
         with self._transaction():
             self._database.execute(
-                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?) ON CONFLICT (account, uid) DO "
+                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (account, uid) DO "
                 "UPDATE SET size = excluded.size, copies = copies + 1, "
-                "deleting = excluded.deleting",
-                [self._account, message.uid, message.size, message.deleting],
+                "deleting = excluded.deleting, headers = excluded.headers",
+                [self._account, message.uid, message.size, message.deleting, headers],
             )
             self._end()
             if following is not None:

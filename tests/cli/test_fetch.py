@@ -266,7 +266,7 @@ def test_what_is_deleted_is_on_disk_before(new, user):
 
 @pytest.mark.row("Deletions that were not committed")
 def test_deletions_that_were_not_committed(new, user):
-    """The connection ends before QUIT: the next run deletes, and fetches nothing."""
+    """The connection ends before QUIT: the next run deletes, and fetches nothing but headers."""
     listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", "1 a", ".")]
     deleted = [C("DELE 1"), S("+OK"), C("QUIT")]
     port = 0
@@ -276,7 +276,8 @@ def test_deletions_that_were_not_committed(new, user):
     assert failed(ended, 75).endswith(": the server ended the connection")
     assert delivered(user.maildir) == [b"1\n"]
     _as_if_from(user, port)
-    with play(*LOGGED_IN, *listed, *deleted, S("+OK")) as server:
+    headers = [C("TOP 1 0"), S("+OK", "1", ".")]
+    with play(*LOGGED_IN, *listed, *headers, *deleted, S("+OK")) as server:
         _as_if_from(user, server.port)
         assert ok(new(server, "--delete")).endswith("0 messages fetched (0 octets), 1 deleted\n")
     assert delivered(user.maildir) == [b"1\n"]
@@ -293,6 +294,22 @@ def test_a_uid_that_is_another_message_by_now(new, user):
         _as_if_from(user, server.port)
         assert "1 message fetched" in ok(new(server, "--delete"))
     assert sorted(delivered(user.maildir)) == [b"1\n", b"22\n"]
+
+
+@pytest.mark.row("Unique ids that are used again")
+@pytest.mark.parametrize("reply", [("+OK", "b:", "", "."), ("-ERR what is TOP?",)])
+def test_a_uid_that_is_another_message_of_the_same_size_by_now(new, user, reply):
+    """It is fetched too; so is what nobody can tell apart, on a server without TOP."""
+    listed = [C("LIST"), S("+OK", "1 9", "."), C("UIDL"), S("+OK", "1 7", ".")]
+    deleted = [C("DELE 1"), S("+OK"), C("QUIT")]
+    first = [C("RETR 1"), S("+OK", "a:", "", "1", "."), *deleted, Close()]
+    with play(*LOGGED_IN, *listed, *first) as server:
+        failed(new(server, "--delete", "--since-last"), 75)
+    second = [C("TOP 1 0"), S(*reply), C("RETR 1"), S("+OK", "b:", "", "1", ".")]
+    with play(*LOGGED_IN, *listed, *second, *deleted, S("+OK")) as server:
+        _as_if_from(user, server.port)
+        assert ok(new(server, "--delete", "--since-last")).endswith("(9 octets), 1 deleted\n")
+    assert sorted(delivered(user.maildir)) == [b"a:\n\n1\n", b"b:\n\n1\n"]
 
 
 def _as_if_from(user, port):

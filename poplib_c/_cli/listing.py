@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import email.errors
 import email.parser
 import json
 import shutil
@@ -18,6 +19,7 @@ from poplib_c._cli.failures import printable, reason
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
+_MOST_COMBINED = 4  # characters for each column of a terminal
 _parse = email.parser.HeaderParser().parsestr
 
 
@@ -61,7 +63,7 @@ def _text(value: Any) -> str | None:
         return None
     try:
         return printable(str(make_header(decode_header(value))))
-    except (ValueError, LookupError):  # a wrong charset, or wrong base64
+    except (ValueError, LookupError, email.errors.HeaderParseError):  # a wrong charset or base64
         return printable(str(value))
 
 
@@ -107,6 +109,7 @@ def _row(cells: tuple[str, ...], subject: int) -> str:
 
 def _fitted(text: str, width: int) -> str:
     """Cut or fill *text* to so many columns of a terminal."""
+    text = text[: _MOST_COMBINED * width]
     columns = [_columns(character) for character in text]
     if sum(columns) > width:
         kept, used = 0, 3

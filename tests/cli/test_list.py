@@ -67,3 +67,14 @@ def test_what_the_server_does_not_tell(listed):
             ended = listed(server, *options)
         assert ended.returncode == 0
         assert "-ERR no TOP" in ended.stdout
+
+
+def test_headers_that_are_meant_to_harm(listed, serve):
+    """Base64 that is none, and more combining characters than a terminal can take."""
+    wrong = b"Subject: =?utf-8?b?a?=\nDate: Mon, 99 Foo 99999 99:99:99 +9999\n\n"
+    server = serve([wrong, "Subject: a{}\n\n".format("\u0301" * 5000).encode()])
+    ended = listed(server)
+    assert ended.returncode == 0
+    first, second = ended.stdout.splitlines()[1:3]
+    assert first.endswith("=?utf-8?b?a?=")
+    assert len(second) < 1000

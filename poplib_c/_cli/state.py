@@ -160,7 +160,7 @@ class State:
 
 
 def _open(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+    database = sqlite3.connect(os.path.abspath(path), timeout=_BUSY, isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

@@ -98,6 +98,16 @@ def test_a_killed_run_into_a_place_that_is_gone(user, serve):
     assert delivered(user.maildir) == numbered(1)
 
 
+def test_names_that_a_database_would_not_take_for_files(user, server):
+    """sqlite3 has databases that are gone at the end of the program."""
+    into = "--insecure", "--since-last", "--maildir", user.maildir
+    assert user.fetch(*into, "--state", ":memory:", url(server), cwd=user.home).returncode == 0
+    assert (user.home / ":memory:").exists()
+    ended = user.fetch(*into, "--state", "", url(server), cwd=user.home)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("can't be used: unable to open database file\n")
+
+
 def test_a_state_that_is_no_database(user, server):
     (user.home / "state").write_text("something else" * 100)
     ended = user.fetch(

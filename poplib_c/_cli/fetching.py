@@ -27,8 +27,11 @@ from poplib_c._cli.job import Job, Outcome, Stop, messages
 from poplib_c._cli.progress import Bar, Progress
 from poplib_c._cli.state import Delivered, InFlight, State
 
-# Messages up to this size are asked for ahead of one another and held in memory, one at a time.
+# Messages up to this size are asked for ahead of one another and held in memory, one at a time; the
+# server may have told less, and up to the second is held as well. If it sends more than that and what
+# a connection drops (16 MiB), the run ends.
 _SMALL = 1 << 18
+_MOST_IN_MEMORY = 1 << 26
 _WINDOW = 64
 
 
@@ -231,8 +234,17 @@ class _Session:
 
     def _fetch_small(self, numbers: Iterator[int]) -> None:
         """Asked for ahead of one another; each is marked when the loop comes back, so recorded."""
+        limit = self._options.max_size
+        held = min(limit or _MOST_IN_MEMORY, _MOST_IN_MEMORY)
+        larger = []
+        self._client.set_options(max_size=held)
         for number, message in self._asked_for(_until(self._stop, numbers)):
             if isinstance(message, error_proto):
+                if is_too_large(message) and held != limit and self._options.headers is None:
+                    # Larger than the server said: it comes again, behind the others.
+                    self._order.pop(number, None)
+                    larger.append(number)
+                    continue
                 self._refused(number, message)
                 continue
             self._deliver(number, _writer(message))
@@ -242,7 +254,9 @@ class _Session:
             if self._stop.requested:
                 if self._options.delete:
                     self._delete([number])
-                return
+                break
+        self._client.set_options(max_size=limit)
+        self._fetch_large(iter(larger))
 
     def _asked_for(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         if self._options.headers is not None:

@@ -7,6 +7,8 @@ import pytest
 from scripted import C, Close, S, play
 from wire import logged_in
 
+from poplib_c.__main__ import main
+
 from .support import delivered, failed, numbered, ok, url
 
 WARNING = "warning: --insecure: whoever is on the way can read the password and the mail"
@@ -170,6 +172,21 @@ def test_a_size_that_was_a_lie(new, user):
         told = failed(new(server, "--max-size", "1000"), 1)
     assert told.endswith("message 1 is left on the server: reply larger than 1000 octets")
     assert delivered(user.maildir) == []
+
+
+def test_a_size_that_was_a_lie_takes_no_memory(user, monkeypatch, capsys):
+    """What is larger in fact than may be held is asked for again, to be written as it comes."""
+    monkeypatch.setattr("poplib_c._cli.fetching._MOST_IN_MEMORY", 1000)
+    monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
+    listed = [C("LIST"), S("+OK", "1 10", "2 3", "."), C("UIDL"), S("+OK", "1 a", "2 b", ".")]
+    large = [C("RETR 1"), S("+OK", "x" * 2000, ".")]
+    small = [C("CAPA"), S("-ERR no"), *large, C("RETR 2"), S("+OK", "2", "."), C("DELE 2")]
+    ended = [S("+OK"), *large, C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    into = ["--maildir", str(user.maildir), "--state", str(user.home / "state")]
+    with play(*LOGGED_IN, *listed, *small, *ended) as server:
+        assert main(["fetch", "--insecure", "--delete", *into, url(server)]) == 0
+    assert "2 messages fetched (2.0 kB), 2 deleted" in capsys.readouterr().out
+    assert delivered(user.maildir) == [b"2\n", b"x" * 2000 + b"\n"]
 
 
 def test_headers(new, user, serve):

@@ -176,7 +176,8 @@ class Maildir(Files):
     def ticket(self) -> str:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
-        return f"{seconds}.M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers)}.{host}"
+        ours = f"M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers)}R{os.urandom(4).hex()}"
+        return f"{seconds}.{ours}.{host}"
 
     def _names(self, ticket: str) -> tuple[str, str]:
         return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
@@ -199,7 +200,7 @@ class Eml(Files):
 
     def ticket(self) -> str:
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        return f"{now}-{os.getpid()}-{next(_numbers):06}.eml"
+        return f"{now}-{os.getpid()}-{next(_numbers):06}-{os.urandom(4).hex()}.eml"
 
     def _names(self, ticket: str) -> tuple[str, str]:
         return os.path.join(self.path, f".{ticket}.part"), os.path.join(self.path, ticket)

@@ -91,7 +91,7 @@ def delivered(maildir):
 
 def in_order(directory):
     def key(path):
-        return path.name.partition("Q")[0], int(path.name.partition("Q")[2].partition(".")[0])
+        return path.name.partition("Q")[0], int(path.name.partition("Q")[2].partition("R")[0])
 
     return sorted(directory.iterdir(), key=key)
 

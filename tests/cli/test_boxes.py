@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import mailbox
 import os
 import subprocess
@@ -35,6 +36,19 @@ def test_a_message_that_does_not_come_to_its_end(tmp_path, kind):
     with pytest.raises(ConnectionResetError):
         box.deliver(box.ticket(), fail)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == []
+
+
+@pytest.mark.parametrize("kind", ["maildir", "eml"])
+def test_names_are_not_used_twice(tmp_path, monkeypatch, kind):
+    """Not by programs in containers either, which may have the same number at the same time."""
+    box = open_box(kind, str(tmp_path / "box"))
+    monkeypatch.setattr("time.time_ns", lambda: 10**18)
+    monkeypatch.setattr("time.gmtime", lambda: (2026, 11, 26, 12, 0, 0, 3, 330, 0))
+    tickets = set()
+    for _ in range(2):
+        monkeypatch.setattr("poplib_c._cli.delivery._numbers", itertools.count(1))
+        tickets.add(box.ticket())
+    assert len(tickets) == 2
 
 
 def test_a_file_that_is_there_is_not_replaced(tmp_path):

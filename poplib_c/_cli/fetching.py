@@ -33,6 +33,7 @@ from poplib_c._cli.state import Delivered, InFlight, State
 _SMALL = 1 << 18
 _MOST_IN_MEMORY = 1 << 26
 _WINDOW = 64
+_UID_WIDTH = 70  # RFC 1939, section 7
 
 
 def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) -> Outcome:
@@ -320,8 +321,10 @@ class _Session:
 
     def _name(self, number: int) -> str:
         uid = self._uids.get(number)
-        told = f" (uid {printable(uid.decode('ascii', 'replace'))})" if uid else ""
-        return f"message {number}{told}"
+        if not uid:
+            return f"message {number}"
+        told = printable(uid[:_UID_WIDTH].decode("ascii", "replace"))
+        return f"message {number} (uid {told}{'...' if len(uid) > _UID_WIDTH else ''})"
 
     def _fail(self, error: Failure) -> None:
         self._outcome.status = max(self._outcome.status, error.status)

@@ -245,6 +245,14 @@ def test_a_message_that_the_server_refuses(new, user):
     assert delivered(user.maildir) == [b"2\n"]
 
 
+def test_a_uid_is_told_as_far_as_it_may_be_long(new):
+    """RFC 1939, section 7: 70 characters."""
+    listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", f"1 {'u' * 10000}", ".")]
+    with play(*LOGGED_IN, *listed, C("RETR 1"), S("-ERR no"), C("QUIT"), S("+OK")) as server:
+        told = failed(new(server, "--since-last"), 1)
+    assert told.endswith(f"message 1 (uid {'u' * 70}...) is left on the server: -ERR no")
+
+
 def test_a_deletion_that_the_server_refuses(new):
     listed = [C("LIST"), S("+OK", "1 3", "."), C("UIDL"), S("+OK", "1 a", ".")]
     replies = [C("RETR 1"), S("+OK", "1", "."), C("DELE 1"), S("-ERR read-only")]

@@ -48,6 +48,11 @@ def failure(error: Exception) -> Failure:
             f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
             "'check' shows it, --cafile and --fingerprint say what to trust"
         )
+    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
+        return Failure(
+            "the server speaks no TLS on this port: is it pop3://, which begins it?",
+            Status.TEMPORARY,
+        )
     if isinstance(error, OSError):
         return Failure(reason(error), Status.TEMPORARY)
     return Failure(reason(error))

@@ -124,6 +124,13 @@ def test_stls_that_was_taken_out_on_the_way(user):
     assert "the server has no STLS" in told
 
 
+@pytest.mark.parametrize("command", ["fetch", "check", "list"])
+def test_a_port_without_tls(user, server, command):
+    into = ["--maildir", user.maildir] if command == "fetch" else []
+    told = failed(user.run(command, *into, url(server, scheme="pop3s")), 75)
+    assert told.endswith("the server speaks no TLS on this port: is it pop3://, which begins it?")
+
+
 def test_no_such_file_of_certificates(user, secure):
     told = failed(
         user.fetch("--cafile", user.home / "ca", "--maildir", user.maildir, secure()[1]), 75

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from types import FrameType
@@ -147,6 +148,10 @@ def _read(path: str) -> dict[str, Any]:
         raise usage("--accounts needs tomli on this Python: install poplib-c[cli]") from None
     try:
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+                raise usage(
+                    f"{path}: everybody can write into it, and so have commands run: chmod o-w"
+                )
             loaded: dict[str, Any] = toml.load(file)
             return loaded
     except OSError as error:

@@ -57,7 +57,7 @@ examples:
 accounts file:
   TOML, with a table for each mailbox. Its keys are url and the options of this
   command by their long names, which count before those of the command line;
-  relative paths are relative to the file:
+  relative paths are relative to the file, which not everybody may write into:
 
     [[account]]
     url = "pop3s://alice@pop.example.org"

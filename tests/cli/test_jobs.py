@@ -108,6 +108,18 @@ def test_without_what_reads_toml(accounts, capsys, monkeypatch):
     assert capsys.readouterr().err.endswith(": install poplib-c[cli]\n")
 
 
+def test_a_file_that_others_can_write(user, accounts, server):
+    """It has commands, which would be run as its user's."""
+    option, path = accounts(table(server, "alice", f'password-command = "touch {user.home}/run"'))
+    path.chmod(0o646)
+    ended = user.fetch("--maildir", user.maildir, option, path)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(
+        f"{path}: everybody can write into it, and so have commands run: chmod o-w\n"
+    )
+    assert not (user.home / "run").exists()
+
+
 def test_no_such_file(user):
     ended = user.fetch("--maildir", "m", "--accounts", user.home / "none")
     assert ended.returncode == 2

@@ -12,10 +12,11 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from poplib_c._cli.failures import Failure, Status
+from poplib_c._cli.failures import Failure, Status, reason
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS delivered (
@@ -36,6 +37,7 @@ _TABLES = """
         ticket TEXT NOT NULL
     ) WITHOUT ROWID;
 """
+_creating = threading.Lock()
 _BUSY = 60  # seconds that other runs may keep the database
 
 
@@ -74,7 +76,7 @@ class State:
                 opened.callback(os.close, self._lock)
                 self._database = _open(path)
             except (OSError, sqlite3.Error) as error:
-                raise Failure(f"the state in {path} can't be used: {error}") from None
+                raise Failure(f"the state in {path} can't be used: {reason(error)}") from None
             opened.pop_all()
 
     def close(self) -> None:
@@ -160,7 +162,9 @@ class State:
 
 
 def _open(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(os.path.abspath(path), timeout=_BUSY, isolation_level=None)
+    path = os.path.abspath(path)
+    _create(path)
+    database = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
@@ -169,6 +173,17 @@ def _open(path: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _create(path: str) -> None:
+    """Make the file, if it is missing, for its owner alone.
+
+    What others could write into it would have messages deleted that nobody has fetched. To close a
+    database that another thread has open would end that one's locks: so no file is opened
+    here that is there, and none is there for others until it is closed.
+    """
+    with _creating, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _lock(path: str, account: str) -> int:

@@ -131,6 +131,7 @@ def test_where_the_state_is(new, user, server):
     ok(new(server, "--since-last"))
     path = user.home / ".local" / "state" / "poplib_c"
     assert (path / "state.sqlite3").exists()
+    assert all(file.stat().st_mode & 0o77 == 0 for file in [path, *path.iterdir()])
     user.environment["XDG_STATE_HOME"] = str(user.home / "xdg")
     assert "3 messages" in ok(new(server, "--since-last"))
     assert (user.home / "xdg" / "poplib_c" / "state.sqlite3").exists()

@@ -33,6 +33,8 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
             "--insecure is for pop3:// alone; if the certificate can't be verified, "
             "use --fingerprint or --cafile"
         )
+    if options.insecure and options.fingerprint:
+        raise usage("--insecure contradicts --fingerprint: without TLS there is no certificate")
     if options.no_verify and (options.cafile or options.fingerprint):
         raise usage("--no-verify contradicts --cafile and --fingerprint: leave it out")
 
@@ -69,7 +71,7 @@ def connect(
         if not account.tls and not options.insecure:
             before_tls(client)
             client.stls(verify=_verify(options))
-        if options.fingerprint and not options.insecure:
+        if options.fingerprint:
             _compare(digest(client.sock.getpeercert(True)), options.fingerprint)
     except BaseException:
         client.close()

@@ -131,6 +131,14 @@ def test_a_port_without_tls(user, server, command):
     assert told.endswith("the server speaks no TLS on this port: is it pop3://, which begins it?")
 
 
+def test_no_certificate_without_encryption(user, server, certificates):
+    """A certificate that is asked for by name is not left unseen."""
+    pinned = "--insecure", "--fingerprint", pin(certificates["good"])
+    told = failed(user.fetch(*pinned, "--maildir", user.maildir, url(server)), 2)
+    assert told == "--insecure contradicts --fingerprint: without TLS there is no certificate"
+    assert server.commands == []
+
+
 def test_no_such_file_of_certificates(user, secure):
     told = failed(
         user.fetch("--cafile", user.home / "ca", "--maildir", user.maildir, secure()[1]), 75

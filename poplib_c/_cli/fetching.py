@@ -27,10 +27,10 @@ from poplib_c._cli.job import Job, Outcome, Stop, messages
 from poplib_c._cli.progress import Bar, Progress
 from poplib_c._cli.state import Delivered, InFlight, State
 
-# Messages up to this size are asked for ahead of one another and held in memory, one at a time; the
-# server may have told less, and up to the second is held as well. If it sends more than that and what
-# a connection drops (16 MiB), the run ends.
+# Messages up to this size are asked for ahead of one another and held in memory, one at a time.
 _SMALL = 1 << 18
+# So much is held if the server has told less. If it sends more than that and what a connection
+# drops (16 MiB), the run ends.
 _MOST_IN_MEMORY = 1 << 26
 _WINDOW = 64
 _UID_WIDTH = 70  # RFC 1939, section 7
@@ -174,9 +174,7 @@ class _Session:
             self._state.forget(uid for uid in delivered if uid not in there)
         return plan
 
-    def _doubted(
-        self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]
-    ) -> planning.Plan:
+    def _doubted(self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]) -> planning.Plan:
         """Let those be fetched that have other headers than what was delivered: a uid may be
         another message's by now, even of the same size.
         """
@@ -295,7 +293,7 @@ class _Session:
         if self._again is not None and self._again.uid == uid:
             return self._again
         destination = f"{self._box.kind}:{self._box.path}"
-        # Of messages that share a uid the next run can't tell which was delivered: it fetches them.
+        # Of messages that share a uid the next run can't tell which was delivered.
         size = self._sizes[number] if self._copies[uid] == 1 else None
         return InFlight(uid, size, self._options.delete, destination, self._box.ticket())
 

@@ -112,9 +112,7 @@ class State:
         with self._transaction():
             self._begin(message)
 
-    def add(
-        self, message: InFlight, headers: bytes, following: InFlight | None = None
-    ) -> None:
+    def add(self, message: InFlight, headers: bytes, following: InFlight | None = None) -> None:
         """Record that *message* was delivered and, at the same time, that *following* will be.
 
         headers: what delivery.digest() makes of the message.

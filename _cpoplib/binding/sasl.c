@@ -335,8 +335,8 @@ check_success(struct sasl *self)
     return failed;
 }
 
-/* The command itself.  What comes between a challenge and us, of a logger or
-   of an overridden method, leaves the server waiting for the answer. */
+/* The command itself.  What a logger or an overridden method raises behind a
+   challenge leaves the server waiting for the answer. */
 static PyObject *
 send_command(struct sasl *self, PyObject *line)
 {

@@ -1,11 +1,13 @@
 """Builds C programs of the tests with the sanitizers, and runs them."""
 
 import concurrent.futures
+import hashlib
 import os
 import pathlib
 import shlex
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -70,25 +72,45 @@ def find_compiler(unavailable, directory):
 
 
 class Builder:
-    """Compiles sources at once, in the background; a program waits for what it needs."""
+    """Compiles sources at once, in the background; a program waits for what it needs.
 
-    def __init__(self, compiler, directory, sources, cflags=(), libraries=()):
+    What is made is kept in build/, for the tests on other interpreters.
+    """
+
+    def __init__(self, compiler, sources, cflags=(), libraries=()):
         self.command = [*compiler, *CFLAGS]
-        self.directory = directory
         self.cflags = ["-I", SOURCES, *cflags]
         self.libraries = libraries
+        self.directory = TESTS.parent / "build" / "cbuild" / self.state(compiler)
+        self.directory.mkdir(parents=True, exist_ok=True)
         pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
         self.objects = {source: pool.submit(self.compile, source) for source in sources}
         pool.shutdown(wait=False)
 
-    def compile(self, source):
-        output = self.directory / f"{source.parent.name}-{source.stem}.o"
-        run_or_fail([*self.command, *self.cflags, "-c", source, "-o", output], COMPILE_TIMEOUT)
+    def state(self, compiler):
+        """A name for all that the results depend on."""
+        digest = hashlib.sha256(run([*compiler, "--version"]).stdout.encode())
+        digest.update(repr([self.command, self.cflags, self.libraries]).encode())
+        for folder in (SOURCES / "core", TESTS / "core", TESTS / "fuzz"):
+            for path in sorted(folder.glob("*.[ch]")):
+                digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def make(self, name, *arguments):
+        """The path of what the compiler makes of the arguments, unless it is there."""
+        output = self.directory / name
+        if not output.exists():
+            # Another run may be at it, too.
+            with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+                made = pathlib.Path(directory, name)
+                run_or_fail([*self.command, *arguments, "-o", made], COMPILE_TIMEOUT)
+                made.replace(output)
         return output
+
+    def compile(self, source):
+        return self.make(f"{source.parent.name}-{source.stem}.o", *self.cflags, "-c", source)
 
     def link(self, name, sources):
         """The path of a program of these sources."""
-        output = self.directory / name
         objects = [self.objects[source].result() for source in sources]
-        run_or_fail([*self.command, *objects, *self.libraries, "-o", output], COMPILE_TIMEOUT)
-        return output
+        return self.make(name, *objects, *self.libraries)

@@ -36,7 +36,7 @@ def builder(unavailable, tmp_path_factory):
     compiler = cbuild.find_compiler(unavailable, directory)
     cflags, libraries = find_libraries(unavailable)
     sources = [*CORE, *SHARED, *PROGRAMS]
-    return cbuild.Builder(compiler, directory, sources, ["-I", HERE, *cflags], libraries)
+    return cbuild.Builder(compiler, sources, ["-I", HERE, *cflags], libraries)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)

@@ -26,7 +26,7 @@ def builder(unavailable, tmp_path_factory):
     directory = tmp_path_factory.mktemp("fuzz")
     compiler = cbuild.find_compiler(unavailable, directory)
     sources = [*CORE, *SHARED, *TARGETS, MEMORY]
-    return cbuild.Builder(compiler, directory, sources, ["-I", HERE, "-I", MEMORY.parent])
+    return cbuild.Builder(compiler, sources, ["-I", HERE, "-I", MEMORY.parent])
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=name_of)

@@ -174,7 +174,17 @@ class Plain(_ClientFirst):
         return b"\0".join(map(_octets, (self._authzid, self.user, self._password)))
 
 
-class Login(_Mechanism):
+class _ByPassword(_Mechanism):
+    """A mechanism that has no more than a user and a password."""
+
+    def __init__(self, user: _Text, password: _Text) -> None:
+        self.user = user
+        self._password = password
+        del password
+        self._check("user", "_password")
+
+
+class Login(_ByPassword):
     """LOGIN: user and password as answers to two prompts; of no RFC, for servers without PLAIN.
 
     The first challenge is answered with the user's name and the second with the password,
@@ -182,12 +192,6 @@ class Login(_Mechanism):
     """
 
     name = "LOGIN"
-
-    def __init__(self, user: _Text, password: _Text) -> None:
-        self.user = user
-        self._password = password
-        del password
-        self._check("user", "_password")
 
     def __call__(self, challenge: bytes) -> bytes | None:
         """Return the user's name, then the password, then None."""
@@ -197,7 +201,7 @@ class Login(_Mechanism):
         return _octets(self.user if turn == 1 else self._password)
 
 
-class CramMD5(_Mechanism):
+class CramMD5(_ByPassword):
     """CRAM-MD5 (RFC 2195): the password is not sent, but can be guessed from what is.
 
     It works where MD5 is barred from security uses (FIPS), with every hashlib from Python 3.9 on.
@@ -205,12 +209,6 @@ class CramMD5(_Mechanism):
     """
 
     name = "CRAM-MD5"
-
-    def __init__(self, user: _Text, password: _Text) -> None:
-        self.user = user
-        self._password = password
-        del password
-        self._check("user", "_password")
 
     def __call__(self, challenge: bytes) -> bytes | None:
         """Return the user's name and the digest; None for a challenge that is empty or not the

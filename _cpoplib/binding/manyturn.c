@@ -189,7 +189,10 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
                                      : ahead_receive_all(self->client, reader);
     }
     plain = sending_is_plain(self->client);
-    while (plain >= 0 && asked < PyList_GET_SIZE(self->pulled) &&
+    if (plain < 0) {
+        return -1;
+    }
+    while (asked < PyList_GET_SIZE(self->pulled) &&
            pipelining_has_room(reader, octets)) {
         PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, asked));
         int done = plain > 0 ? ask_plainly(self, reader, number) : 0;
@@ -202,9 +205,6 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
             return -1;
         }
         asked++;
-    }
-    if (plain < 0) {
-        return -1;
     }
     if (PyList_SetSlice(self->pulled, 0, asked, NULL) < 0) {
         return -1;

@@ -1,7 +1,6 @@
 #include "binding/pipelining.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "binding/ahead.h"
 #include "binding/errors.h"
@@ -388,7 +387,7 @@ pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
         return;
     }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (strncasecmp(text, verbs[i], strlen(verbs[i])) == 0) {
+        if (pop_scan_begins_with(text, strlen(text), verbs[i])) {
             readahead_note_login(self);
             if (reader != NULL) {
                 reader->ability = READER_UNASKED;

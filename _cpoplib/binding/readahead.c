@@ -1,7 +1,6 @@
 #include "binding/readahead.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "binding/ahead.h"
 #include "core/scan.h"
@@ -118,7 +117,7 @@ readahead_holds(const struct readahead *self, long long number)
 static bool
 begins_with(const char *line, const char *verb)
 {
-    return strncasecmp(line, verb, strlen(verb)) == 0;
+    return pop_scan_begins_with(line, strlen(line), verb);
 }
 
 /* The number behind the verb, which is followed by one blank; -1. */

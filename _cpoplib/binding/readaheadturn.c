@@ -11,15 +11,6 @@
 /* Of a command line. */
 #define LINE_OCTETS 30
 
-static void
-drop_first(struct readahead *self)
-{
-    struct slot first = slots_take(&self->slots);
-
-    Py_DECREF(first.number);
-    Py_DECREF(first.value);
-}
-
 static long long
 last_to_ask_for(const POP3Object *client, long long number)
 {
@@ -160,7 +151,7 @@ receive(POP3Object *client, long long number)
 
     while (readahead_holds(self, number) && !is_ready(self, number)) {
         if (self->slots.ready > 0) {
-            drop_first(self);
+            slots_drop(&self->slots);
         }
         else if (ahead_receive(client, self->reader) < 0) {
             return -1;

@@ -140,6 +140,15 @@ slots_take(struct slots *slots)
     return first;
 }
 
+void
+slots_drop(struct slots *slots)
+{
+    struct slot first = slots_take(slots);
+
+    Py_DECREF(first.number);
+    Py_DECREF(first.value);
+}
+
 const struct slot *
 slots_first(const struct slots *slots)
 {
@@ -151,14 +160,11 @@ slots_find_result(struct slots *slots)
 {
     while (slots->ready > 0) {
         const struct slot *first = slots_first(slots);
-        struct slot done;
 
         if (!first->is_deletion || first->failed) {
             return true;
         }
-        done = slots_take(slots);
-        Py_DECREF(done.number);
-        Py_DECREF(done.value);
+        slots_drop(slots);
     }
     return false;
 }

@@ -49,6 +49,9 @@ void slots_answer_last(struct slots *slots, PyObject *value, bool failed);
 /* Takes the first one, which is answered; its references are the caller's. */
 struct slot slots_take(struct slots *slots);
 
+/* Takes the first one, which is answered, and forgets it. */
+void slots_drop(struct slots *slots);
+
 /* Whether the first one is answered and of interest; deletions that were not
    refused are taken away until then. */
 bool slots_find_result(struct slots *slots);

@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import pytest
+from faults.support import run_program
 from secret import SECRET, places_of_secret
 
 from poplib_c import _scram, error_proto, sasl
@@ -357,13 +358,7 @@ def test_scramp_is_imported_when_it_is_used():
         sasl.ScramSHA1("u", "p")
         print(before, "scramp" in sys.modules)
     """
-    output = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=30,
-        text=True,
-    ).stdout
+    output, _ = run_program(program)
     assert output == "False True\n"
 
 

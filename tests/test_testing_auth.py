@@ -2,13 +2,12 @@
 
 import base64
 import ssl
-import subprocess
 import sys
-import textwrap
 
 import certificates
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from faults.support import run_program
 from wire import ALICE, FIRST, Wire, over_tls
 
 from poplib_c import POP3_SSL, _scram, sasl
@@ -109,13 +108,7 @@ def test_scramp_is_not_imported_without_need():
         with POP3Server(users={"alice": "secret"}, tokens={}):
             print(*{"scramp", "ssl"} & {*sys.modules})
     """
-    output = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=30,
-        text=True,
-    ).stdout
+    output, _ = run_program(program)
     assert output == "\n"
 
 

@@ -1,7 +1,6 @@
 """Connections over TLS that break, at every record; poplib is asked the same."""
 
 import contextlib
-import os
 import poplib
 import socket
 import ssl
@@ -235,7 +234,8 @@ def test_no_server():
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"\0", b"+OK ready\r\n", b"\x16\3\3\0\x10" + 16 * b"x", os.urandom(4096)]
+    "answer",
+    [b"", b"\0", b"+OK ready\r\n", b"\x16\3\3\0\x10" + 16 * b"x", bytes(range(255, -1, -1)) * 16],
 )
 def test_server_that_has_no_tls(answer):
     """It says something, or nothing, and closes its side."""
@@ -253,7 +253,11 @@ class Hello:
     def play(self, peer):
         with contextlib.suppress(OSError):
             peer.connection.recv(65536)
+        # What was not read makes the client's close() a reset, after which there is no side to
+        # close, and still something to take.
+        with contextlib.suppress(OSError):
             peer.connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
             while peer.connection.recv(65536):
                 pass
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 from collections.abc import Callable
 
 from poplib_c import POP3, POP3_SSL
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, usage
+from poplib_c._cli.failures import Failure, reason, usage
 
 _FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
@@ -37,6 +38,11 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
         raise usage("--insecure contradicts --fingerprint: without TLS there is no certificate")
     if options.no_verify and (options.cafile or options.fingerprint):
         raise usage("--no-verify contradicts --cafile and --fingerprint: leave it out")
+    if options.cafile:
+        try:
+            os.stat(options.cafile)
+        except OSError as error:
+            raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
 
 
 def warning(account: Account, options: argparse.Namespace) -> str | None:

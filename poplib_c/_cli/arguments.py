@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os.path
 from typing import Any, Callable
 
 from poplib_c._cli import texts
@@ -64,10 +65,17 @@ def _command(
 def _fetch(command: argparse.ArgumentParser) -> None:
     command.add_argument("urls", metavar="URL", nargs="*", help=texts.URL)
     places = command.add_argument_group("where to").add_mutually_exclusive_group()
-    places.add_argument("--maildir", metavar="DIR", help="into this Maildir, made if missing")
-    places.add_argument("--mbox", metavar="FILE", help="to the end of this mbox file (mboxrd)")
     places.add_argument(
-        "--eml", metavar="DIR", help="into files in this directory, octet for octet as sent"
+        "--maildir", metavar="DIR", type=_path, help="into this Maildir, made if missing"
+    )
+    places.add_argument(
+        "--mbox", metavar="FILE", type=_path, help="to the end of this mbox file (mboxrd)"
+    )
+    places.add_argument(
+        "--eml",
+        metavar="DIR",
+        type=_path,
+        help="into files in this directory, octet for octet as sent",
     )
     which = command.add_argument_group("which messages, and what becomes of them")
     ends = which.add_mutually_exclusive_group()
@@ -99,7 +107,9 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         type=_number,
         help="only the headers and the first N lines of each; not with --delete",
     )
-    which.add_argument("--state", metavar="FILE", help="what was delivered before; see files")
+    which.add_argument(
+        "--state", metavar="FILE", type=_path, help="what was delivered before; see files"
+    )
     many = command.add_argument_group("many mailboxes")
     many.add_argument("--accounts", metavar="FILE", help="mailboxes and their options; see below")
     many.add_argument(
@@ -116,6 +126,7 @@ def _connections(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cafile",
         metavar="PATH",
+        type=_path,
         help="trust the certificates in this PEM file, or directory of hashed ones, "
         "instead of the system's",
     )
@@ -154,6 +165,10 @@ def _logins(command: argparse.ArgumentParser) -> None:
         help="the first line that this prints is an OAuth 2.0 access token; it is run once more "
         "if the server refuses the token",
     )
+
+
+# The shell leaves the ~ of --maildir=~/Mail as it is.
+_path = os.path.expanduser
 
 
 class _Version(argparse.Action):

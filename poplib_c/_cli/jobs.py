@@ -188,6 +188,4 @@ def _value(key: str, value: Any, directory: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise usage(f"{key} is a text or a number")
     parsed = getattr(arguments.option(f"--{key}", str(value)), name)
-    return (
-        os.path.join(directory, os.path.expanduser(parsed)) if key in arguments.PATHS else parsed
-    )
+    return os.path.join(directory, parsed) if key in arguments.PATHS else parsed

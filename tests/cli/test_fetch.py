@@ -43,6 +43,13 @@ def test_into_a_maildir(new, user, server):
     assert not any(command.startswith((b"DELE", b"UIDL")) for command in server.commands)
 
 
+def test_home_directory(fetch, user, server):
+    """The shell leaves the ~ of an option that is written with "=" as it is."""
+    ok(fetch(server, "--maildir=~/Mail", "--since-last", "--state=~/here"))
+    assert delivered(user.maildir) == numbered(3)
+    assert (user.home / "here").exists()
+
+
 def test_into_files(fetch, user, server):
     ok(fetch(server, "--eml", user.home / "mail"))
     files = sorted((user.home / "mail").iterdir())

@@ -5,6 +5,7 @@ from scripted import C, S
 
 from poplib_c import POP3
 
+from . import support
 from .support import TIMEOUT, ByMethods
 from .whole import message
 
@@ -12,7 +13,7 @@ by_either = pytest.mark.parametrize("cls", [POP3, ByMethods])
 
 
 def greeted(server, cls=POP3, timeout=TIMEOUT, pipelining=True, **options):
-    return cls(server.host, server.port, timeout, pipelining=pipelining, **options)
+    return support.greeted(server, cls, timeout, pipelining=pipelining, **options)
 
 
 def retr(*numbers):
@@ -53,12 +54,13 @@ def answered(line):
 LOGIN = [S("+OK ready"), C("PASS b"), S("+OK")]
 
 
-def logged_in(server, cls=POP3, read_ahead=2, count=None, **options):
+def logged_in(server, cls=POP3, read_ahead=2, count=None, timeout=TIMEOUT, **options):
     options = {"pipelining": True, **options}
     client = greeted(server, cls, read_ahead=read_ahead, **options)
     client.pass_("b")
     if count is not None:
         assert client.stat() == (count, 999)
+    client.sock.settimeout(timeout)
     return client
 
 

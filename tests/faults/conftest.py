@@ -16,11 +16,10 @@ from .tls import KINDS, tls_pair, tls_socket
 @pytest.fixture(autouse=True)
 def no_descriptor_left(request):
     """Fails a test that leaves a descriptor open, or one too many closed."""
-    failures = request.session.testsfailed
     before = open_descriptors()
     yield
-    if request.session.testsfailed > failures:
-        return  # The traceback keeps the test's objects alive.
+    if request.session.testsfailed:
+        return  # Tracebacks keep objects of failed tests alive, for some time.
     if open_descriptors() != before:
         gc.collect()
     assert open_descriptors() == before

@@ -73,6 +73,13 @@ class ByStatus(POP3):
         return super()._getresp()
 
 
+def greeted(server, cls=POP3, timeout=TIMEOUT, **options):
+    """A client; ``timeout`` counts from here on, so that it may be short."""
+    client = cls(server.host, server.port, TIMEOUT, **options)
+    client.sock.settimeout(timeout)
+    return client
+
+
 class OwnSocket(socket.socket):
     """A socket whose methods are its own, as those of green threads are."""
 

@@ -7,8 +7,8 @@ from scripted import C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import ByFile, ByLines, ByMethods, ByStatus, Endless, run_program
-from .whole import LARGE, Failure, Writer, by_any, fail, greeted, message
+from .support import ByFile, ByLines, ByMethods, ByStatus, Endless, greeted, run_program
+from .whole import LARGE, Failure, Writer, by_any, fail, message
 
 by_lines_too = pytest.mark.parametrize("cls", [POP3, ByMethods])
 

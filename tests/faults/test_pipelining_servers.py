@@ -9,8 +9,7 @@ from scripted import C, Close, Pause, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import ANNOUNCED, by_either, proved, retr
-from .support import TIMEOUT, Lines
-from .whole import greeted
+from .support import TIMEOUT, Lines, greeted
 
 PROOF = [C("LIST 1"), C("LIST 2")]
 PROVED = [*PROOF, S("+OK 1 10", "+OK 2 20")]
@@ -281,7 +280,8 @@ def test_input_buffer_that_overflows(buffer):
         return b"+OK %s 10\r\n" % number + lines.get(verb, b"")
 
     with Forgetful(answer) as server:
-        client = POP3(*server.address, timeout=0.3)
+        client = POP3(*server.address, timeout=TIMEOUT)
+        client.sock.settimeout(0.3)
         with pytest.raises(socket.timeout, match=r"\d+ of 64 commands sent ahead"):
             next(client.retr_many(range(1, 200), window=64))
         client.close()

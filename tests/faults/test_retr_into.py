@@ -14,8 +14,9 @@ from .support import (
     TIMEOUT,
     Call,
     Endless,
+    greeted,
 )
-from .whole import LARGE, Failure, Writer, fail, greeted, message
+from .whole import LARGE, Failure, Writer, fail, message
 
 
 @pytest.mark.parametrize("buffering", [0, -1])

@@ -5,7 +5,7 @@ from scripted import C, Close, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .whole import greeted
+from .support import greeted
 
 # --- with -----------------------------------------------------------------------------------
 

@@ -13,7 +13,18 @@ from scripted import Await, C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import SHORT, TIMEOUT, WAYS, ByMethods, Call, Endless, OwnSocket, lasts, run_program
+from .support import (
+    SHORT,
+    TIMEOUT,
+    WAYS,
+    ByMethods,
+    Call,
+    Endless,
+    OwnSocket,
+    greeted,
+    lasts,
+    run_program,
+)
 
 every_way = pytest.mark.parametrize("way", WAYS)
 
@@ -74,7 +85,7 @@ def check_out_of_step(client):
 def test_time_left_after_handlers_that_return(way, part):
     handled = []
     with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
-        client = way(server.host, server.port, 0.3)
+        client = greeted(server, way, 0.3)
         signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
         with signals, lasts(0.28, 1.5), pytest.raises(socket.timeout):
             client.retr(1)

@@ -12,7 +12,7 @@ from scripted import Await, C, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import SHORT, TIMEOUT, WAYS, Call, lasts
+from .support import SHORT, TIMEOUT, WAYS, Call, greeted, lasts
 
 every_way = pytest.mark.parametrize("way", WAYS)
 
@@ -63,7 +63,7 @@ def check_timed_out(client):
 @pytest.mark.parametrize("name, arguments, wire", COMMANDS)
 def test_silence_after_each_command(name, arguments, wire):
     with play(S("+OK <1896.697170952@dbc.mtview.ca.us>"), C(wire)) as server:
-        client = POP3(server.host, server.port, SHORT)
+        client = greeted(server, timeout=SHORT)
         with times_out():
             getattr(client, name)(*arguments)
         check_timed_out(client)
@@ -71,7 +71,7 @@ def test_silence_after_each_command(name, arguments, wire):
 
 def test_silence_after_quit():
     with play(S("+OK ready"), C("QUIT")) as server:
-        client = POP3(server.host, server.port, SHORT)
+        client = greeted(server, timeout=SHORT)
         sock = client.sock
         with times_out():
             client.quit()
@@ -84,7 +84,7 @@ def test_silence_after_quit():
 @pytest.mark.parametrize("part", ["", "+", "+OK\r", "+OK\r\n", "+OK\r\na\r\n", "+OK\r\na\r\n.\r"])
 def test_silence_in_a_reply(way, part):
     with play(S("+OK ready"), C("RETR 1"), Raw(part.encode())) as server:
-        client = way(server.host, server.port, SHORT)
+        client = greeted(server, way, SHORT)
         with times_out():
             client.retr(1)
         check_timed_out(client)
@@ -94,7 +94,7 @@ def test_silence_in_a_reply(way, part):
 def test_a_reply_that_comes_too_late(way):
     """It is nobody's: neither the next command's answer nor an error of its own."""
     with play(S("+OK ready"), C("NOOP"), Pause(2 * SHORT), S("+OK late")) as server:
-        client = way(server.host, server.port, SHORT)
+        client = greeted(server, way, SHORT)
         with times_out():
             client.noop()
         assert wait_readable(client)
@@ -105,10 +105,10 @@ def test_a_reply_that_comes_too_late(way):
 @pytest.mark.parametrize("reply", [b"+OK abcd\r\n", b"+OK\r\na\r\n.\r\n"])
 def test_one_octet_at_a_time(way, reply):
     """Each is in time, the whole is not."""
-    steps = [step for octet in reply for step in (Pause(0.03), Raw(bytes([octet])))]
+    steps = [step for octet in reply for step in (Pause(0.05), Raw(bytes([octet])))]
     with play(S("+OK ready"), C("RETR 1"), *steps) as server:
-        client = way(server.host, server.port, 0.15)
-        with lasts(0.24):
+        client = greeted(server, way, 0.4)
+        with lasts(0.45):
             if reply.endswith(b".\r\n"):
                 assert client.retr(1) == (b"+OK", [b"a"], 3)
             else:
@@ -120,7 +120,7 @@ def test_one_octet_at_a_time(way, reply):
 def test_timeout_changed_between_commands(way):
     steps = (C("A"), Pause(3 * SHORT), S("+OK a"), C("B"), Pause(3 * SHORT), S("+OK b"), C("C"))
     with play(S("+OK ready"), *steps) as server:
-        client = way(server.host, server.port, SHORT)
+        client = greeted(server, way, SHORT)
         client.sock.settimeout(TIMEOUT)
         assert client._shortcmd("A") == b"+OK a"
         client.sock.settimeout(None)

@@ -10,8 +10,8 @@ from scripted import EACH, C, Close, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByFile, ByLines, ByStatus, Lines
-from .whole import by_any, greeted, message
+from .support import TIMEOUT, ByFile, ByLines, ByStatus, Lines, greeted
+from .whole import by_any, message
 
 # Each kind of line end, dots, and octets of any value.
 SENT = b"a\r\n..b\r\n.c\r\n\r\n...\n\rd\r\r\ne\n\0\x80\xff\r\n..\r\n"

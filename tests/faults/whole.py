@@ -5,17 +5,13 @@ from scripted import Raw
 
 from poplib_c import POP3
 
-from .support import TIMEOUT, ByLines, ByMethods, ByStatus
+from .support import ByLines, ByMethods, ByStatus
 
 by_any = pytest.mark.parametrize("cls", [POP3, ByMethods, ByLines, ByStatus])
 
 
 def message(data, status=b"+OK"):
     return Raw(status + b"\r\n" + data + b".\r\n")
-
-
-def greeted(server, cls=POP3, timeout=TIMEOUT, **options):
-    return cls(server.host, server.port, timeout, **options)
 
 
 LARGE = b"".join(b"%07d\r\n" % number for number in range(200_000))

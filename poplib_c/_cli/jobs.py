@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
             shown.error("warning", told)
     ready, outcomes = _with_credentials(jobs, shown)
     stop = Stop()
-    with _signals(stop), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with _signals(stop, shown), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
         outcomes += [future.result() for future in futures]
     if len(jobs) > 1:
@@ -86,7 +86,7 @@ def _total(outcomes: list[Outcome]) -> str:
 
 
 @contextlib.contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
+def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
     """The first SIGINT or SIGTERM ends the run in order, the second at once; a third kills."""
     numbers = signal.SIGINT, signal.SIGTERM
 
@@ -95,6 +95,8 @@ def _signals(stop: Stop) -> Iterator[None]:
             for each in numbers:
                 signal.signal(each, signal.SIG_DFL)
             stop.abort()
+        else:
+            shown.from_handler("ending after the message that is being fetched; again: at once")
         stop.request()
 
     before = {number: signal.getsignal(number) for number in numbers}

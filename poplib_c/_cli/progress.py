@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -40,6 +41,13 @@ class Progress:
 
     def error(self, label: str, text: str) -> None:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
+
+    def from_handler(self, text: str) -> None:
+        """Tell something in a signal handler, which may have interrupted whoever has the lock."""
+        if not self._quiet:
+            above = "\n" if sys.stderr.isatty() else ""  # Behind a bar, and the ^C.
+            with contextlib.suppress(OSError):
+                os.write(sys.stderr.fileno(), f"{above}{self._program}: {text}\n".encode())
 
     def result(self, line: str) -> None:
         if not self._quiet:

@@ -1,7 +1,6 @@
 #include "binding/io.h"
 
 #include <assert.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "core/deadline.h"
@@ -17,16 +16,25 @@
    child does not have. */
 struct io_wait {
     pid_t process;
-    unsigned long thread;
+    uint64_t thread;
     const struct io_lock *lock;
     struct io_wait *next;
 };
+
+/* Unlike PyThread_get_thread_ident(), no thread's after a fork that was
+   another's before. */
+static uint64_t
+this_thread(void)
+{
+    return PyThreadState_GetID(PyThreadState_Get());
+}
 
 int
 io_lock_init(struct io_lock *lock, struct io_wait **waits)
 {
     lock->waits = waits;
     lock->owner = 0;
+    lock->process = 0;
     lock->depth = 0;
     lock->handle = PyThread_allocate_lock();
     if (lock->handle == NULL) {
@@ -45,6 +53,14 @@ io_lock_destroy(struct io_lock *lock)
     }
 }
 
+static void
+begin_to_own(struct io_lock *lock)
+{
+    lock->owner = this_thread();
+    lock->process = getpid();
+    lock->depth = 1;
+}
+
 bool
 io_lock_try(struct io_lock *lock)
 {
@@ -55,14 +71,13 @@ io_lock_try(struct io_lock *lock)
     if (!PyThread_acquire_lock(lock->handle, NOWAIT_LOCK)) {
         return false;
     }
-    lock->owner = PyThread_get_thread_ident();
-    lock->depth = 1;
+    begin_to_own(lock);
     return true;
 }
 
 /* What the thread waits for at the moment; NULL if it does not. */
 static const struct io_lock *
-awaited_by(const struct io_lock *lock, unsigned long thread)
+awaited_by(const struct io_lock *lock, uint64_t thread)
 {
     const struct io_wait *wait = *lock->waits;
     pid_t process = getpid();
@@ -130,7 +145,7 @@ wait_a_while(struct io_lock *lock, struct pop_deadline *deadline,
         return -1;
     }
     wait->process = getpid();
-    wait->thread = PyThread_get_thread_ident();
+    wait->thread = this_thread();
     wait->lock = lock;
     wait->next = *lock->waits;
     *lock->waits = wait;
@@ -182,11 +197,17 @@ io_lock_acquire(struct io_lock *lock)
     if (io_lock_try(lock)) {
         return 0;
     }
+    /* Also if it is nobody's yet: taken, but not noted, as the fork came. */
+    if (lock->process != getpid()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection was in use by another thread when "
+                        "this process was forked");
+        return -1;
+    }
     if (wait_for_lock(lock) < 0) {
         return -1;
     }
-    lock->owner = PyThread_get_thread_ident();
-    lock->depth = 1;
+    begin_to_own(lock);
     return 0;
 }
 
@@ -203,13 +224,20 @@ io_lock_release(struct io_lock *lock)
 bool
 io_lock_is_mine(const struct io_lock *lock)
 {
-    return lock->depth > 0 && lock->owner == PyThread_get_thread_ident();
+    return lock->depth > 0 && lock->owner == this_thread();
+}
+
+bool
+io_lock_is_abandoned(const struct io_lock *lock)
+{
+    return lock->depth > 0 && lock->process != getpid() &&
+           !io_lock_is_mine(lock);
 }
 
 bool
 io_lock_is_held(const struct io_lock *lock)
 {
-    return lock->depth > 0;
+    return lock->depth > 0 && !io_lock_is_abandoned(lock);
 }
 
 /* --- operations ---------------------------------------------------------- */

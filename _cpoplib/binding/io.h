@@ -4,6 +4,8 @@
 #define BINDING_IO_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "binding/pycompat.h"
 #include "core/link.h"
@@ -14,7 +16,8 @@ struct io_wait;
    the GIL held. */
 struct io_lock {
     PyThread_type_lock handle;
-    unsigned long owner; /* a thread; meaningful while depth > 0 */
+    uint64_t owner; /* a thread; meaningful while depth > 0 */
+    pid_t process;  /* where it was taken last */
     unsigned int depth;
     struct io_wait **waits; /* of all threads that wait for such locks */
 };
@@ -30,8 +33,9 @@ bool io_lock_try(struct io_lock *lock);
 
 /* Waits for the lock, with the GIL released and signal handlers run.  -1 and
    an exception, and the lock is not held: a handler raised; RuntimeError if
-   the wait would have no end, because the owner waits for this thread, or the
-   interpreter is exiting and the owner runs no more. */
+   the wait would have no end, because the owner waits for this thread, the
+   interpreter is exiting and the owner runs no more, or the lock is
+   abandoned. */
 int io_lock_acquire(struct io_lock *lock);
 
 void io_lock_release(struct io_lock *lock);
@@ -39,8 +43,12 @@ void io_lock_release(struct io_lock *lock);
 /* Held by the calling thread. */
 bool io_lock_is_mine(const struct io_lock *lock);
 
-/* Held by any thread. */
+/* Held by any thread that will release it. */
 bool io_lock_is_held(const struct io_lock *lock);
+
+/* Held by a thread that a fork did not take along.  What it had in hand may
+   be in any state. */
+bool io_lock_is_abandoned(const struct io_lock *lock);
 
 /* pop_link_flush, pop_link_exchange, pop_link_fill or pop_link_pump. */
 typedef enum pop_status (*io_operation)(struct pop_link *link,

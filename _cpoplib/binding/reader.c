@@ -97,10 +97,12 @@ reader_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    destroy_transport(self->direct);
-    destroy_transport(self->pysock);
-    pop_link_release(&self->link);
-    pop_pipeline_release(&self->pipeline);
+    if (!io_lock_is_abandoned(&self->lock)) {
+        destroy_transport(self->direct);
+        destroy_transport(self->pysock);
+        pop_link_release(&self->link);
+        pop_pipeline_release(&self->pipeline);
+    }
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
     Py_XDECREF(self->module);

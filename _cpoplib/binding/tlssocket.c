@@ -79,7 +79,7 @@ tlssocket_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    if (self->transport != NULL) {
+    if (self->transport != NULL && !io_lock_is_abandoned(&self->lock)) {
         self->transport->ops->destroy(self->transport);
     }
     io_lock_destroy(&self->lock);

@@ -159,3 +159,42 @@ log_status(POP3Object *self, PyObject *line)
     Py_DECREF(logger);
     return failed;
 }
+
+/* --- who uses the connection to write the log ---------------------------- */
+
+/* poplib_c._log.is_inside_handler(logger): 1, 0 or -1. */
+static int
+is_inside_handler(PyObject *logger)
+{
+    PyObject *function = module_imported("poplib_c._log", "is_inside_handler");
+    PyObject *result;
+    int is;
+
+    if (function == NULL) {
+        return -1;
+    }
+    result = PyObject_CallOneArg(function, logger);
+    Py_DECREF(function);
+    is = result == NULL ? -1 : PyObject_IsTrue(result);
+    Py_XDECREF(result);
+    return is;
+}
+
+int
+log_check_outside(POP3Object *self)
+{
+    PyObject *logger = wanted_logger(self->state);
+    int inside;
+
+    if (logger == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    inside = is_inside_handler(logger);
+    Py_DECREF(logger);
+    if (inside > 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection is in use by a thread that may wait "
+                        "for this one's logging handler");
+    }
+    return inside == 0 ? 0 : -1;
+}

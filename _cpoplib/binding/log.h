@@ -16,4 +16,8 @@ int log_command(POP3Object *self, PyObject *line);
 /* A status line that was received; `line` may be any object. */
 int log_status(POP3Object *self, PyObject *line);
 
+/* Before another thread's command is waited for, which may wait for a handler
+   of the log: -1 and RuntimeError if this thread is inside one of them. */
+int log_check_outside(POP3Object *self);
+
 #endif

@@ -8,6 +8,7 @@
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
 #include "binding/listings.h"
+#include "binding/log.h"
 #include "binding/login.h"
 #include "binding/options.h"
 #include "binding/readahead.h"
@@ -208,7 +209,10 @@ pop3_lock(POP3Object *self)
     if (io_lock_try(&self->lock)) {
         return 0;
     }
-    return check_outside(self) < 0 ? -1 : io_lock_acquire(&self->lock);
+    if (check_outside(self) < 0 || log_check_outside(self) < 0) {
+        return -1;
+    }
+    return io_lock_acquire(&self->lock);
 }
 
 void

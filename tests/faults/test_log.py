@@ -1,13 +1,14 @@
 """The logger poplib_c: every command and status line, and nothing that is secret."""
 
 import logging
+import threading
 
 import pytest
 from scripted import C, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, WAYS, run_program
+from .support import TIMEOUT, WAYS, Call, run_program
 
 LOGGER = "poplib_c"
 
@@ -294,3 +295,48 @@ def test_a_logger_that_is_replaced_while_it_is_looked_for():
         assert client.file.tell() == 3 * len(b"+OK\\n")
         """
     )
+
+
+class _Asking(logging.Handler):
+    """Asks the server something for each record of another logger."""
+
+    def __init__(self, client):
+        super().__init__()
+        self.client = client
+        self.entered = threading.Event()
+        self.waited_for = threading.Event()
+        self.outcome = None
+
+    def emit(self, record):
+        if record.name == LOGGER:
+            return
+        self.entered.set()
+        assert self.waited_for.wait(TIMEOUT)
+        try:
+            self.outcome = self.client.noop()
+        except RuntimeError as error:
+            self.outcome = error
+
+
+def test_a_handler_that_uses_the_connection_of_another_thread(caplog):
+    """The other one, in a command, waits for the handler, which must not wait for that."""
+    other_logger = logging.getLogger("other")
+    caplog.set_level(logging.DEBUG)
+    with play(S("+OK ready"), C("RSET"), S("+OK"), C("NOOP"), S("+OK done")) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        handler = _Asking(client)
+        logging.getLogger().addHandler(handler)
+        try:
+            logging_call = Call(other_logger.debug, "a record")
+            assert handler.entered.wait(TIMEOUT)
+            command = Call(client.rset)
+            assert command.is_blocked()
+            handler.waited_for.set()
+            assert logging_call.end() is None
+            assert command.end() == b"+OK"
+            assert "logging handler" in str(handler.outcome)
+            other_logger.debug("a record while nobody has the connection")
+            assert handler.outcome == b"+OK done"
+        finally:
+            logging.getLogger().removeHandler(handler)
+        client.close()

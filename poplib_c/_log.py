@@ -1,0 +1,20 @@
+"""Whether a thread is inside what writes the log, which is asked where it would wait."""
+
+from __future__ import annotations
+
+import logging
+
+
+def is_inside_handler(logger: logging.Logger) -> bool:
+    """Return whether this thread has the lock of a handler that the logger's records go to.
+
+    Who logs meanwhile waits for it.
+    """
+    at: logging.Logger | None = logger
+    while at is not None:
+        for handler in at.handlers:
+            is_owned = getattr(handler.lock, "_is_owned", None)
+            if is_owned is not None and is_owned():
+                return True
+        at = at.parent if at.propagate else None
+    return False

@@ -3,11 +3,11 @@
 import threading
 
 import pytest
-from scripted import Await, C, S, play
+from scripted import Await, C, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, WAYS, Call, Lines
+from .support import TIMEOUT, WAYS, Call, Lines, run_program
 
 THREADS = 8
 COMMANDS = 40
@@ -158,3 +158,27 @@ def test_the_turn_belongs_to_its_thread_through_hooks():
         calls = [Call(client._shortcmd, f"ECHO {n}") for n in range(THREADS)]
         assert [call.end() for call in calls] == [b"+OK %d" % n for n in range(THREADS)]
         client.quit()
+
+
+EXIT = """
+    import sys, threading
+    import poplib_c
+
+    client = poplib_c.POP3("127.0.0.1", int(sys.argv[1]), eval(sys.argv[2]))
+
+    def fetch():
+        print(client.retr(1)[1])
+        client.close()
+
+    threading.Thread(target=fetch).start()
+    print("leaves", flush=True)
+"""
+
+
+@pytest.mark.parametrize("timeout", [TIMEOUT, None])
+def test_exit_waits_for_a_thread_that_is_no_daemon(timeout):
+    """As for any thread: the main one has ended, and the command goes on."""
+    steps = (C("RETR 1"), S("+OK", "a"), Pause(0.3), S("b", "."))
+    with play(S("+OK ready"), *steps) as server:
+        output, errors = run_program(EXIT, server.port, timeout, timeout=20)
+    assert (output, errors) == ("leaves\n[b'a', b'b']\n", "")

@@ -24,9 +24,10 @@ conformance: ## poplib_c beside poplib with random servers (EXAMPLES=200000 SEED
 	@tools/system-packages build test
 	@tools/conformance $(PYTEST_ARGS)
 
-soak: ## kill fetches of 500 messages at random instants (SOAK=500 SEED=1)
+soak: ## random sessions over a failing network, killed fetches (SOAK_SECONDS=60 SOAK=500 SEED=1)
 	@tools/system-packages build test
-	@venv=$$(tools/venv test) && SOAK=$${SOAK:-500} $$venv/bin/pytest -q tests/cli/test_killing.py
+	@venv=$$(tools/venv test) && export SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK=$${SOAK:-500} && \
+	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py $(PYTEST_ARGS)
 
 man: ## the manual page of the command line, build/poplib-c.1
 	@tools/system-packages build test

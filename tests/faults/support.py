@@ -217,15 +217,19 @@ def lasts(least, most=3.0):
     assert least <= time.monotonic() - start < most
 
 
-def run_program(program, *arguments, status=0, timeout=30.0):
-    """Runs a program that may import what this process imports; its two outputs."""
+def environment():
+    """That of a program that may import what this process imports."""
     places = {Path(_cpoplib.__file__).parent, Path(poplib_c.__file__).parents[1]}
     places.add(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+
+
+def run_program(program, *arguments, status=0, timeout=30.0):
+    """Runs a program that may import what this process imports; its two outputs."""
     options = ["-X", "dev"] if sys.flags.dev_mode else []
     ended = subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(program), *map(str, arguments)],
-        env=environment,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=timeout,

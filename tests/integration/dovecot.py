@@ -122,6 +122,15 @@ class Dovecot:
         """What a client has to trust, in PEM."""
         return self.tls.certificate.ca_file
 
+    def sessions(self):
+        """The processes that serve sessions, or have done so; none where there is no /proc."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # "pid (name) state parent ..." (proc_pid_stat(5)).
+                pid, name, _, parent = stat.read_text().split()[:4]
+                if name == "(pop3)" and int(parent) == self._process.pid:
+                    yield int(pid)
+
     def mailbox(self, contents, user=None, password=PASSWORD, **settings):
         """Make a user whose message n is contents[n - 1], byte for byte the file in its Maildir.
 

@@ -1,7 +1,7 @@
 # Development; bare `make` lists the targets. What they make is in .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS EXAMPLES SEED FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
+export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
 .PHONY: help demo test test-all conformance soak programs bench bench-regress docs man lint \
 	sanitize fuzz clean
@@ -52,7 +52,7 @@ docs: ## the manual as HTML, in build/docs/, and the example with a cluster
 lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 	@tools/lint
 
-sanitize: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: ## the tests under ASan and UBSan, or those with threads under TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
 
 fuzz: ## random input to core/, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")

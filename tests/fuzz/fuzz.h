@@ -80,6 +80,9 @@ void fuzz_plan_begin(const struct fuzz_plan *plan, struct pop_reply *reply);
 /* A line is given out in pieces (POP_OCTETS) where it has more. */
 #define FUZZ_LONG_LINE ((size_t)64 * 1024)
 
+/* So far back the end of a reply is looked for. */
+#define FUZZ_FAR_BACK ((size_t)64 * 1024)
+
 /* What was read. */
 struct fuzz_reading {
     char *text; /* the caller's: 2 * FUZZ_MOST_OCTETS; a LF follows each text,
@@ -130,6 +133,11 @@ void fuzz_reading_feed(struct fuzz_reading *reading,
 void fuzz_reading_compare(const struct fuzz_plan *plan,
                           const struct fuzz_feeding *feeding,
                           const char *bytes, size_t length);
+
+/* Checks what is said of replies that have come before they are read: whether
+   one is whole, and how much comes behind the last one with lines. */
+void fuzz_reading_check_whole(enum pop_reply_form form, const char *bytes,
+                              size_t length);
 
 /* Checks that a reading is the expected one. */
 void fuzz_reading_check(const struct fuzz_reading *reading,

@@ -53,11 +53,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned flags = fuzz_take(&input);
     struct fuzz_plan plan = fuzz_take_plan(&input, flags);
     struct fuzz_feeding feeding = {{pattern, unit}, 2, flags >> 3 & 1};
+    size_t length;
 
     plan.status_limit = in_kib(plan.status_limit);
     plan.line_limit = in_kib(plan.line_limit);
     plan.size_limit = in_kib(plan.size_limit);
-    fuzz_reading_compare(&plan, &feeding, bytes, expand(&input, bytes));
+    length = expand(&input, bytes);
+    fuzz_reading_compare(&plan, &feeding, bytes, length);
+    fuzz_reading_check_whole(plan.form, bytes, length);
     fuzz_end();
     return 0;
 }

@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (input.length <= FUZZ_MOST_OCTETS) {
         fuzz_reading_compare(&plan, &feeding, input.bytes, input.length);
+        fuzz_reading_check_whole(plan.form, input.bytes, input.length);
     }
     fuzz_end();
     return 0;

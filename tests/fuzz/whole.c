@@ -1,0 +1,55 @@
+/* Replies that may have come as a whole, before any of them is read. */
+
+#include <string.h>
+
+#include "fuzz.h"
+
+/* Whether the reference reads a reply to its end, which has no limits. */
+static bool
+is_read_to_its_end(enum pop_reply_form form, const char *bytes, size_t length)
+{
+    static char text[2 * FUZZ_MOST_OCTETS];
+    const struct fuzz_plan plan = {.form = form,
+                                   .status_limit = POP_NO_LIMIT,
+                                   .line_limit = POP_NO_LIMIT,
+                                   .size_limit = POP_NO_LIMIT};
+    struct fuzz_reading reading;
+
+    fuzz_reading_begin(&reading, text);
+    fuzz_reading_expect(&reading, &plan, bytes, length);
+    return reading.is_done;
+}
+
+/* Octets behind the last end of a reply, or all of them. */
+static size_t
+count_behind_end(const char *bytes, size_t length)
+{
+    size_t i = length > FUZZ_FAR_BACK ? length - FUZZ_FAR_BACK : 0;
+    size_t behind = length;
+
+    for (; i + 4 <= length; i++) {
+        if (bytes[i] == '\n' && memcmp(bytes + i, "\n.\r\n", 4) == 0) {
+            behind = length - i - 4;
+        }
+    }
+    return behind;
+}
+
+void
+fuzz_reading_check_whole(enum pop_reply_form form, const char *bytes,
+                         size_t length)
+{
+    size_t behind = pop_reply_behind_end(bytes, length);
+    size_t start = 0;
+
+    FUZZ_CHECK(pop_reply_is_whole(form, bytes, length) ==
+               is_read_to_its_end(form, bytes, length));
+    FUZZ_CHECK(behind == count_behind_end(bytes, length));
+    while (start < length - behind) {
+        const char *lf = memchr(bytes + start, '\n', length - start);
+
+        FUZZ_CHECK(pop_reply_is_whole(form, bytes + start, length - start));
+        FUZZ_CHECK(lf != NULL);
+        start = (size_t)(lf - bytes) + 1;
+    }
+}

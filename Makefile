@@ -3,7 +3,7 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak programs bench bench-regress docs man lint \
+.PHONY: help demo test test-all conformance soak hostile programs bench bench-regress docs man lint \
 	sanitize fuzz clean
 
 help:
@@ -28,6 +28,11 @@ soak: ## random sessions over a failing network, killed fetches (SOAK_SECONDS=60
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && export SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK=$${SOAK:-500} && \
 	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py $(PYTEST_ARGS)
+
+hostile: ## replies of ten million lines, and what memory they take (HOSTILE=10000000)
+	@tools/system-packages build test
+	@venv=$$(tools/venv test) && HOSTILE=$${HOSTILE:-10000000} \
+	    $$venv/bin/pytest -q tests/faults/test_hostile.py
 
 man: ## the manual page of the command line, build/poplib-c.1
 	@tools/system-packages build test

@@ -411,6 +411,13 @@ def test_lines_of_the_manual_are_short():
     assert len(pages) > 10 and not long
 
 
+def test_tests_that_the_manual_names_exist():
+    page = (ROOT / "docs" / "reliability.rst").read_text("utf-8")
+    named = set(re.findall(r"``(test_\w+)``", page))
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    assert named and not named - set(re.findall(r"^def (test_\w+)\(", "\n".join(texts), re.M))
+
+
 def test_the_extension_exports_its_init_function_alone(unavailable):
     import _cpoplib
 

@@ -1,7 +1,6 @@
 """Reading and writing by hand: through .file, through .sock, through what was put there."""
 
 import io
-import os
 import select
 import socket
 
@@ -10,7 +9,7 @@ from scripted import C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByFile, OwnSocket, run_program
+from .support import TIMEOUT, ByFile, OwnSocket, measures_memory, run_program
 
 NOTHING = [
     lambda file: file.read(0),
@@ -210,7 +209,7 @@ RESIDENT = """
 """
 
 
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="keeps what was freed")
+@measures_memory
 def test_memory_after_long_lines():
     """It is given back, whoever has read or written them."""
     steps = (Raw(2**26 * b"x" + b"\r\n"), C(2**26 * b"X"), S("+OK"))

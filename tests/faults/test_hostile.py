@@ -11,7 +11,7 @@ from scripted import Anything, C, HalfClose, Raw, S, play
 from poplib_c import error_proto
 
 from .ahead import LOGIN, by_either, greeted, logged_in, replies, retr
-from .support import WAYS, Endless, run_program
+from .support import WAYS, Endless, measures_memory, run_program
 
 #: Lines, and rows; ``make hostile`` has more.
 LINES = int(os.environ.get("HOSTILE", 200_000))
@@ -68,6 +68,7 @@ COMMANDS = {
 }
 
 
+@measures_memory
 @pytest.mark.parametrize("name", ["retr", "retr_bytes", "retr_many", "sizes"])
 def test_memory_for_an_endless_reply_with_max_size(name):
     """The shortest lines there are, which take the most memory for their octets."""
@@ -80,6 +81,7 @@ def test_memory_for_an_endless_reply_with_max_size(name):
     assert octets < 20 * most + 2**21
 
 
+@measures_memory
 @pytest.mark.parametrize("name", ["retr", "retr_bytes"])
 def test_endless_reply_without_max_size(name):
     """Nothing but memory bounds it: MemoryError, and the connection is of no use any more."""
@@ -96,6 +98,7 @@ def test_endless_reply_without_max_size(name):
 EACH = {"retr": 64, "retr_bytes": 8, "sizes": 160, "uids": 200}
 
 
+@measures_memory
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", EACH)
 def test_memory_for_each_of_many_lines(name):

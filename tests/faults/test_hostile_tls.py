@@ -10,7 +10,7 @@ import pytest
 from poplib_c import POP3_SSL
 
 from .records import Records, make_context, plain
-from .support import GREETING, TIMEOUT, Call, lasts, run_program
+from .support import GREETING, TIMEOUT, Call, lasts, measures_memory, run_program
 
 LIMIT = 0.5
 
@@ -106,6 +106,7 @@ MEMORY = """
 """
 
 
+@measures_memory
 def test_memory_for_a_flood_of_tickets(flooding):
     """20 MB of them; those before are not kept."""
 

@@ -60,8 +60,8 @@ lint: ## compiler warnings by gcc and clang, formatting, exported symbols
 sanitize: ## the tests under ASan and UBSan, or those with threads under TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
 
-fuzz: ## random input to core/, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
-	@tools/system-packages fuzz
+fuzz: ## random input, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
+	@tools/system-packages build fuzz
 	@tools/fuzz
 
 clean: ## remove everything that was made here

@@ -21,13 +21,13 @@ MAP = ROOT / "_cpoplib" / "README.rst"
 # From the ground up: a file of core/ includes only what comes before it here.
 CORE = [
     *["status.h", "mem.h", "base64.h", "buffer.h", "scan.h", "reply.h", "command.h", "pipeline.h"],
-    *["deadline.h", "wait.h", "output.h", "tls_error.h", "tls_bio.h", "tls_config.h"],
+    *["limit.h", "deadline.h", "wait.h", "output.h", "tls_error.h", "tls_bio.h", "tls_config.h"],
     *["tls_verify.h", "tls_peer.h", "transport.h", "link.h"],
 ]
 SANS_IO = {"base64", "buffer", "scan", "reply", "command", "pipeline"}
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
-    *["core/" + name for name in CORE[: CORE.index("deadline.h")]],
+    *["core/" + name for name in CORE[: CORE.index("limit.h")]],
 }
 MUTABLE_IN_CPYTHON = {
     *["PyMethodDef", "PyGetSetDef", "PyMemberDef", "PyType_Slot", "PyType_Spec"],

@@ -434,6 +434,7 @@ errors_raise(struct module_state *state, enum pop_status status,
         errors_raise_proto(state, "-ERR EOF");
         break;
     case POP_TIMEOUT:
+    case POP_DEADLINE:
         raise_timeout(state,
                       error->text[0] == '\0' ? "timed out" : error->text);
         break;

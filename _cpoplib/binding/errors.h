@@ -78,8 +78,9 @@ void errors_raise_again(PyObject *pending);
 
 /* The exception for any status but POP_OK; for POP_HOST there is one already.
    POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT
-   is socket.timeout (TimeoutError from 3.10 on); what is about TLS is
-   ssl.SSLError or one of its subclasses, as the ssl module raises them.
+   and POP_DEADLINE are socket.timeout (TimeoutError from 3.10 on); what is
+   about TLS is ssl.SSLError or one of its subclasses, as the ssl module raises
+   them.
    `error` may be NULL for a status that has no details. */
 void errors_raise(struct module_state *state, enum pop_status status,
                   const struct pop_error *error);

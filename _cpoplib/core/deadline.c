@@ -1,20 +1,8 @@
 #include "core/deadline.h"
 
 #include <limits.h>
-#include <time.h>
 
-#define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
-
-static int64_t
-monotonic_ns(void)
-{
-    struct timespec now;
-
-    /* Cannot fail: the clock is one that POSIX systems of our kind have. */
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 void
 pop_deadline_set(struct pop_deadline *deadline, int64_t timeout)
@@ -22,20 +10,25 @@ pop_deadline_set(struct pop_deadline *deadline, int64_t timeout)
     deadline->timeout = timeout;
     deadline->at = 0;
     deadline->armed = false;
+    deadline->limit.at = POP_LIMIT_NONE;
+    deadline->limit.allowed = 0;
 }
 
+/* Until the timeout or the limit, whatever comes first. */
 static int64_t
 remaining_ns(struct pop_deadline *deadline)
 {
-    int64_t now = monotonic_ns();
+    int64_t now = pop_limit_now();
+    int64_t at = deadline->limit.at;
 
-    if (!deadline->armed) {
+    if (!deadline->armed && deadline->timeout >= 0) {
         deadline->armed = true;
-        deadline->at = deadline->timeout > INT64_MAX - now
-                           ? INT64_MAX
-                           : now + deadline->timeout;
+        deadline->at = pop_limit_add(now, deadline->timeout);
     }
-    return deadline->at - now;
+    if (deadline->armed && deadline->at < at) {
+        at = deadline->at;
+    }
+    return at - now;
 }
 
 int
@@ -43,11 +36,11 @@ pop_deadline_poll_ms(struct pop_deadline *deadline)
 {
     int64_t left;
 
-    if (deadline->timeout < 0) {
-        return -1;
-    }
     if (deadline->timeout == POP_WAIT_NEVER) {
         return 0;
+    }
+    if (deadline->timeout < 0 && deadline->limit.at == POP_LIMIT_NONE) {
+        return -1;
     }
     left = remaining_ns(deadline);
     if (left <= 0) {

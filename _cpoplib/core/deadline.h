@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/limit.h"
+
 #define POP_WAIT_FOREVER INT64_C(-1)
 #define POP_WAIT_NEVER INT64_C(0)
 
@@ -13,15 +15,18 @@ struct pop_deadline {
     int64_t timeout; /* nanoseconds, POP_WAIT_FOREVER or POP_WAIT_NEVER */
     int64_t at;      /* monotonic nanoseconds; meaningful once armed */
     bool armed;
+    struct pop_limit limit; /* counts beside the timeout, unless that is
+                               POP_WAIT_NEVER */
 };
 
 /* The clock is not read before the first wait: an operation that need not
-   wait pays nothing for its deadline. */
+   wait pays nothing for its deadline.  There is no limit beside it then. */
 void pop_deadline_set(struct pop_deadline *deadline, int64_t timeout);
 
 /* What poll() takes as its timeout: milliseconds left, rounded up so that
    poll() never returns early into a busy loop; 0 when the time is over;
-   -1 for POP_WAIT_FOREVER.  The first call starts the clock. */
+   -1 for POP_WAIT_FOREVER without a limit.  The first call starts the
+   clock. */
 int pop_deadline_poll_ms(struct pop_deadline *deadline);
 
 #endif

@@ -13,6 +13,7 @@ pop_link_init(struct pop_link *link)
 {
     link->transport = NULL;
     link->timeout = POP_WAIT_FOREVER;
+    pop_limit_clear(&link->limit);
     pop_deadline_set(&link->deadline, POP_WAIT_FOREVER);
     link->resuming = false;
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
@@ -50,6 +51,7 @@ start_waiting(struct pop_link *link)
 {
     if (!link->resuming) {
         pop_deadline_set(&link->deadline, link->timeout);
+        link->deadline.limit = link->limit;
     }
     link->resuming = false;
 }
@@ -61,6 +63,18 @@ stop_waiting(struct pop_link *link, enum pop_status status)
     return status;
 }
 
+/* A peer that lets nobody wait, in either direction, must not lock out the
+   limit. */
+static enum pop_status
+check_limit(const struct pop_link *link, struct pop_error *error)
+{
+    if (link->limit.at == POP_LIMIT_NONE ||
+        !pop_limit_has_passed(&link->limit)) {
+        return POP_OK;
+    }
+    return pop_limit_end(&link->limit, error);
+}
+
 enum pop_status
 pop_link_flush(struct pop_link *link, struct pop_error *error)
 {
@@ -68,9 +82,12 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
 
     start_waiting(link);
     while (pop_buffer_length(&link->out) > 0) {
-        enum pop_status status;
+        enum pop_status status = check_limit(link, error);
         size_t sent;
 
+        if (status != POP_OK) {
+            return stop_waiting(link, status);
+        }
         status = transport->ops->send(transport, pop_buffer_bytes(&link->out),
                                       pop_buffer_length(&link->out), &sent,
                                       &link->deadline, error);
@@ -202,6 +219,9 @@ receive_sending(struct pop_link *link, struct pop_error *error)
             transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
             status == POP_WANT_WRITE || sending != POP_WANT_READ,
             &link->deadline, error);
+        if (status == POP_OK) {
+            status = check_limit(link, error);
+        }
         if (status != POP_OK) {
             return status;
         }
@@ -212,8 +232,11 @@ receive_sending(struct pop_link *link, struct pop_error *error)
 enum pop_status
 pop_link_fill(struct pop_link *link, struct pop_error *error)
 {
-    enum pop_status status;
+    enum pop_status status = check_limit(link, error);
 
+    if (status != POP_OK) {
+        return stop_waiting(link, status);
+    }
     if (is_cramped(link)) {
         status = pop_buffer_reserve(&link->in, link->chunk);
         if (status != POP_OK) {

@@ -17,6 +17,7 @@ struct pop_link {
     struct pop_transport *transport; /* not owned; set before each operation */
     int64_t timeout;                 /* of each recv and send: see deadline.h;
                                         set before each operation */
+    struct pop_limit limit;          /* of everything; likewise */
     struct pop_deadline deadline;    /* of the one that was interrupted */
     bool resuming;                   /* go on with that deadline; to be
                                         cleared where POP_INTERRUPTED is not
@@ -38,9 +39,10 @@ void pop_link_release(struct pop_link *link);
 /* Wakes a thread that is blocked in this link. */
 void pop_link_interrupt(struct pop_link *link);
 
-/* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_INTERRUPTED (call again;
-   also after each part, so that signal handlers run), and the other results of
-   pop_transport_ops.send; what was not sent stays in link->out. */
+/* Sends all of link->out.  POP_OK, POP_TIMEOUT, POP_DEADLINE (also before a
+   part is sent), POP_INTERRUPTED (call again; also after each part, so that
+   signal handlers run), and the other results of pop_transport_ops.send; what
+   was not sent stays in link->out. */
 enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
 
 /* Sends what can be sent of link->out without waiting, where the transport
@@ -58,6 +60,7 @@ bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
 
 /* Receives once, behind the unread bytes of link->in.  While it waits, what is
    in link->out is sent; if that fails, what can be received comes first.
+   Nothing is received once the limit has passed: POP_DEADLINE.
    The results of pop_transport_ops.recv and send, POP_NO_MEMORY,
    POP_TOO_LONG. */
 enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);

@@ -18,8 +18,9 @@ struct pop_transport;
 struct pop_transport_ops {
     /* Waits until there is at least one byte, and stores what is there, at
        most `room` bytes.  POP_OK (*received > 0), POP_EOF, POP_TIMEOUT,
-       POP_INTERRUPTED (call again with the same deadline), POP_SYSTEM,
-       POP_TLS, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY, POP_HOST. */
+       POP_DEADLINE, POP_INTERRUPTED (call again with the same deadline),
+       POP_SYSTEM, POP_TLS, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY,
+       POP_HOST. */
     enum pop_status (*recv)(struct pop_transport *transport, char *space,
                             size_t room, size_t *received,
                             struct pop_deadline *deadline,
@@ -42,8 +43,9 @@ struct pop_transport_ops {
 
     /* Waits until something can be received or, each as asked for, sent; to
        be called when recv and send have failed because they must not wait.
-       POP_OK also if that is only likely, POP_TIMEOUT, POP_INTERRUPTED,
-       POP_SYSTEM.  NULL where recv and send wait whatever the deadline. */
+       POP_OK also if that is only likely, POP_TIMEOUT, POP_DEADLINE,
+       POP_INTERRUPTED, POP_SYSTEM.  NULL where recv and send wait whatever the
+       deadline. */
     enum pop_status (*wait)(struct pop_transport *transport, bool receivable,
                             bool sendable, struct pop_deadline *deadline,
                             struct pop_error *error);
@@ -68,8 +70,9 @@ struct pop_transport {
 struct pop_transport *pop_transport_fd_new(void);
 
 /* The descriptor, and whether it is in blocking mode (a socket with no
-   timeout): then recv and send block in the system call, where SO_RCVTIMEO
-   and SO_SNDTIMEO count, and give POP_TIMEOUT when those have passed. */
+   timeout): then, if the deadline has no limit, recv and send block in the
+   system call, where SO_RCVTIMEO and SO_SNDTIMEO count, and give POP_TIMEOUT
+   when those have passed. */
 void pop_transport_fd_set(struct pop_transport *transport, int fd,
                           bool blocking);
 
@@ -90,9 +93,9 @@ enum pop_status pop_transport_tls_new(struct ssl_ctx_st *config,
 void pop_transport_tls_set(struct pop_transport *transport, int fd);
 
 /* The handshake, before anything is received or sent.  POP_OK, POP_TIMEOUT,
-   POP_INTERRUPTED (call again with the same deadline), POP_SYSTEM, POP_TLS
-   (error->verify is set if the certificate was refused), POP_TLS_EOF,
-   POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY. */
+   POP_DEADLINE, POP_INTERRUPTED (call again with the same deadline),
+   POP_SYSTEM, POP_TLS (error->verify is set if the certificate was refused),
+   POP_TLS_EOF, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY. */
 enum pop_status pop_transport_tls_handshake(struct pop_transport *transport,
                                             struct pop_deadline *deadline,
                                             struct pop_error *error);

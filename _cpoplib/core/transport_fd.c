@@ -16,11 +16,12 @@ struct transport_fd {
                       already, so receive before waiting */
 };
 
-/* A plain system call waits, and for long enough. */
+/* A plain system call waits, and not too long. */
 static bool
 blocks(const struct transport_fd *self, const struct pop_deadline *deadline)
 {
-    return self->blocking && deadline->timeout == POP_WAIT_FOREVER;
+    return self->blocking && deadline->timeout == POP_WAIT_FOREVER &&
+           deadline->limit.at == POP_LIMIT_NONE;
 }
 
 /* What a failed system call means: POP_NEED_INPUT if it would have blocked

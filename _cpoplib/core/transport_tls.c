@@ -136,12 +136,15 @@ wait_for(struct transport_tls *self, short events, const char *text,
     return status == POP_TIMEOUT ? time_out(text, error) : status;
 }
 
-/* A peer that never pauses must lock out neither the deadline nor signal
-   handlers. */
+/* A peer that never pauses must lock out neither the deadline, nor its limit,
+   nor signal handlers. */
 static enum pop_status
 pause_for(const char *text, struct pop_deadline *deadline,
           struct pop_error *error)
 {
+    if (pop_limit_has_passed(&deadline->limit)) {
+        return pop_limit_end(&deadline->limit, error);
+    }
     if (deadline->timeout > 0 && pop_deadline_poll_ms(deadline) == 0) {
         return time_out(text, error);
     }

@@ -17,6 +17,9 @@ pop_wait_for(int fd, short events, struct pop_deadline *deadline,
         error->sys = EBADF;
         return POP_SYSTEM;
     }
+    if (pop_limit_has_passed(&deadline->limit)) {
+        return pop_limit_end(&deadline->limit, error);
+    }
     do {
         milliseconds = pop_deadline_poll_ms(deadline);
         ready = poll(&descriptor, 1, milliseconds);
@@ -26,7 +29,9 @@ pop_wait_for(int fd, short events, struct pop_deadline *deadline,
         return POP_OK;
     }
     if (ready == 0) {
-        return POP_TIMEOUT;
+        return pop_limit_has_passed(&deadline->limit)
+                   ? pop_limit_end(&deadline->limit, error)
+                   : POP_TIMEOUT;
     }
     error->sys = errno;
     return error->sys == EINTR ? POP_INTERRUPTED : POP_SYSTEM;

@@ -9,8 +9,8 @@
 #include "core/status.h"
 
 /* Waits for `events` of poll().  POP_OK also when the peer is gone: the
-   system call that follows tells.  POP_TIMEOUT, POP_INTERRUPTED, POP_SYSTEM
-   (EBADF for a negative descriptor). */
+   system call that follows tells.  POP_TIMEOUT, POP_DEADLINE, POP_INTERRUPTED,
+   POP_SYSTEM (EBADF for a negative descriptor). */
 enum pop_status pop_wait_for(int fd, short events,
                              struct pop_deadline *deadline,
                              struct pop_error *error);

@@ -1,7 +1,9 @@
 #include "core/deadline.h"
 
 #include <limits.h>
+#include <poll.h>
 
+#include "core/wait.h"
 #include "support.h"
 
 static int
@@ -91,6 +93,124 @@ test_waiting_what_it_says_ends_it(void **state)
     }
 }
 
+/* --- a limit ------------------------------------------------------------ */
+
+static void
+test_no_limit(void **state)
+{
+    struct pop_limit limit;
+
+    (void)state;
+    pop_limit_clear(&limit);
+    assert_false(pop_limit_has_passed(&limit));
+    assert_int_equal(pop_limit_left(&limit), INT64_MAX);
+    pop_limit_start(&limit, INT64_MAX);
+    assert_int_equal(limit.at, POP_LIMIT_NONE);
+}
+
+static void
+test_a_limit_passes(void **state)
+{
+    struct pop_limit limit;
+
+    (void)state;
+    pop_limit_start(&limit, 20 * NS_PER_MS);
+    assert_false(pop_limit_has_passed(&limit));
+    assert_in_range(pop_limit_left(&limit), 1, 20 * NS_PER_MS);
+    support_sleep_ms(21);
+    assert_true(pop_limit_has_passed(&limit));
+    assert_int_equal(pop_limit_left(&limit), 0);
+}
+
+static void
+test_what_a_limit_tells(void **state)
+{
+    const struct {
+        int64_t allowed;
+        const char *text;
+    } cases[] = {
+        {30000 * NS_PER_MS, "the deadline of 30 s has passed: go"},
+        {200 * NS_PER_MS + 1, "the deadline of 0.2 s has passed: go"},
+        {INT64_C(86400000) * NS_PER_MS,
+         "the deadline of 86400 s has passed: go"},
+    };
+    struct pop_error error = {0};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT_OF(cases); i++) {
+        struct pop_limit limit = {.allowed = cases[i].allowed};
+
+        assert_int_equal(pop_limit_tell(&limit, "go", &error), POP_DEADLINE);
+        assert_string_equal(error.text, cases[i].text);
+    }
+}
+
+/* The timeout counts if it is over first, the limit if that is; and neither
+   where nothing may wait. */
+static void
+test_the_earlier_one_counts(void **state)
+{
+    struct pop_deadline deadline;
+    struct pop_limit limit;
+
+    (void)state;
+    pop_limit_start(&limit, 5000 * NS_PER_MS);
+    pop_deadline_set(&deadline, POP_WAIT_FOREVER);
+    deadline.limit = limit;
+    assert_in_range(pop_deadline_poll_ms(&deadline), 4000, 5000);
+    pop_deadline_set(&deadline, INT64_MAX);
+    deadline.limit = limit;
+    assert_in_range(pop_deadline_poll_ms(&deadline), 4000, 5000);
+    pop_deadline_set(&deadline, 100 * NS_PER_MS);
+    deadline.limit = limit;
+    assert_in_range(pop_deadline_poll_ms(&deadline), 1, 100);
+    pop_deadline_set(&deadline, POP_WAIT_NEVER);
+    deadline.limit = limit;
+    assert_int_equal(pop_deadline_poll_ms(&deadline), 0);
+}
+
+static enum pop_status
+wait_within(int fd, short events, int64_t timeout, int64_t allowed)
+{
+    struct pop_deadline deadline;
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    pop_deadline_set(&deadline, timeout);
+    pop_limit_start(&deadline.limit, allowed);
+    status = pop_wait_for(fd, events, &deadline, &error);
+    assert_int_equal(status == POP_DEADLINE, error.text[0] != '\0');
+    return status;
+}
+
+static void
+test_a_wait_ends_with_the_limit(void **state)
+{
+    int64_t start = support_monotonic_ms();
+    int fds[2];
+
+    (void)state;
+    support_socketpair(fds);
+    assert_int_equal(
+        wait_within(fds[0], POLLIN, POP_WAIT_FOREVER, 30 * NS_PER_MS),
+        POP_DEADLINE);
+    assert_in_range(support_monotonic_ms() - start, 29, 5000);
+    assert_int_equal(
+        wait_within(fds[0], POLLIN, 5000 * NS_PER_MS, 30 * NS_PER_MS),
+        POP_DEADLINE);
+    assert_int_equal(
+        wait_within(fds[0], POLLIN, 20 * NS_PER_MS, 5000 * NS_PER_MS),
+        POP_TIMEOUT);
+    assert_int_equal(
+        wait_within(fds[0], POLLOUT, POP_WAIT_FOREVER, 5000 * NS_PER_MS),
+        POP_OK);
+    /* Also where nothing has to be waited for. */
+    assert_int_equal(wait_within(fds[0], POLLOUT, POP_WAIT_FOREVER, 0),
+                     POP_DEADLINE);
+    support_close_pair(fds);
+}
+
 int
 main(void)
 {
@@ -101,6 +221,11 @@ main(void)
         UNIT_TEST(test_clock_starts_at_the_first_wait),
         UNIT_TEST(test_time_runs_out_once),
         UNIT_TEST(test_waiting_what_it_says_ends_it),
+        UNIT_TEST(test_no_limit),
+        UNIT_TEST(test_a_limit_passes),
+        UNIT_TEST(test_what_a_limit_tells),
+        UNIT_TEST(test_the_earlier_one_counts),
+        UNIT_TEST(test_a_wait_ends_with_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

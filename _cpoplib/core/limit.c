@@ -1,0 +1,70 @@
+#include "core/limit.h"
+
+#include <stdio.h>
+#include <time.h>
+
+int64_t
+pop_limit_now(void)
+{
+    struct timespec now;
+
+    /* Cannot fail: the clock is one that POSIX systems of our kind have. */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * POP_NS_PER_SECOND + now.tv_nsec;
+}
+
+int64_t
+pop_limit_add(int64_t at, int64_t duration)
+{
+    return duration > INT64_MAX - at ? INT64_MAX : at + duration;
+}
+
+void
+pop_limit_clear(struct pop_limit *limit)
+{
+    limit->at = POP_LIMIT_NONE;
+    limit->allowed = 0;
+}
+
+void
+pop_limit_start(struct pop_limit *limit, int64_t allowed)
+{
+    limit->at = pop_limit_add(pop_limit_now(), allowed);
+    limit->allowed = allowed;
+}
+
+bool
+pop_limit_has_passed(const struct pop_limit *limit)
+{
+    return limit->at != POP_LIMIT_NONE && pop_limit_now() >= limit->at;
+}
+
+int64_t
+pop_limit_left(const struct pop_limit *limit)
+{
+    int64_t left = limit->at;
+
+    if (left != POP_LIMIT_NONE) {
+        left -= pop_limit_now();
+    }
+    return left > 0 ? left : 0;
+}
+
+enum pop_status
+pop_limit_tell(const struct pop_limit *limit, const char *advice,
+               struct pop_error *error)
+{
+    (void)snprintf(error->text, sizeof(error->text),
+                   "the deadline of %.6g s has passed: %s",
+                   (double)limit->allowed / POP_NS_PER_SECOND, advice);
+    return POP_DEADLINE;
+}
+
+enum pop_status
+pop_limit_end(const struct pop_limit *limit, struct pop_error *error)
+{
+    return pop_limit_tell(limit,
+                          "close() this connection; for a server that is only "
+                          "slow set a later one",
+                          error);
+}

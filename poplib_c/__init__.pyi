@@ -48,6 +48,16 @@ class _Many(Iterator[tuple[_N, _T]]):
     def __next__(self) -> tuple[_N, _T]: ...
     def close(self) -> None: ...
 
+class _Deadline:
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        type: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
 class error_proto(Exception):
     @property
     def code(self) -> str | None: ...
@@ -77,6 +87,7 @@ class POP3:
         max_size: int | None = None,
         pipelining: _Pipelining = "auto",
         read_ahead: int = ...,
+        deadline: float | None = None,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -94,6 +105,7 @@ class POP3:
         pipelining: _Pipelining = ...,
         read_ahead: int = ...,
     ) -> None: ...
+    def deadline(self, seconds: float | None) -> _Deadline: ...
     def getwelcome(self) -> bytes: ...
     def set_debuglevel(self, level: int) -> None: ...
     # RFC 1939; numbers are Any as in typeshed, for subclasses that narrow them
@@ -280,6 +292,7 @@ class POP3_SSL(POP3):
         max_size: int | None = None,
         pipelining: _Pipelining = "auto",
         read_ahead: int = ...,
+        deadline: float | None = None,
     ) -> None: ...
     # Takes whatever poplib's takes, and refuses it.
     def stls(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -233,7 +233,8 @@ static void
 explain(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->pipeline;
-    bool late = errors_is_socket_timeout(reader->state);
+    bool late = errors_is_socket_timeout(reader->state) &&
+                !pop_limit_has_passed(&reader->link.limit);
     bool ended = reader->step.state == STEP_ENDED &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
     struct errors_handling before;

@@ -2,6 +2,7 @@
 
 #include "binding/ahead.h"
 #include "binding/args.h"
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/exchange.h"
 #include "binding/hooks.h"
@@ -39,7 +40,7 @@ check_at_rest(POP3Object *self, ReaderObject *source, ReaderObject **reader)
     int failed = 0;
 
     *reader = NULL;
-    if (pop3_check_rest(self) < 0) {
+    if (pop3_check_rest(self) < 0 || deadline_check(self) < 0) {
         return -1;
     }
     *reader = source == NULL ? sending_reader(self, &failed)

@@ -1,5 +1,6 @@
 #include "binding/exchange.h"
 
+#include "binding/deadline.h"
 #include "binding/getline.h"
 #include "binding/log.h"
 #include "binding/readahead.h"
@@ -125,7 +126,7 @@ exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
         return EXCHANGE_UNTOUCHED;
     }
     Py_INCREF(self->reader);
-    if (stream_enter_at_rest(self->reader) < 0) {
+    if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
         return EXCHANGE_FAILED;
     }
     if (encode(self, client->state, line) < 0) {

@@ -1,6 +1,7 @@
 #include "binding/getline.h"
 
 #include "binding/args.h"
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/lines.h"
@@ -79,6 +80,31 @@ call_readline(POP3Object *self, PyObject *file, Py_ssize_t size)
     return line;
 }
 
+/* The same within the deadline, as far as .sock is what the file reads from:
+   each of its receives may take what is left when the line begins. */
+static PyObject *
+readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
+{
+    struct pysocket_hold hold;
+    PyObject *sock;
+    PyObject *line = NULL;
+
+    if (deadline_check_reading(self) < 0 ||
+        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return NULL;
+    }
+    if (sock == NULL) {
+        return call_readline(self, file, size);
+    }
+    if (deadline_hold(self, sock, &hold) == 0) {
+        line = call_readline(self, file, size);
+        deadline_let_go(self, sock, &hold);
+    }
+    Py_DECREF(sock);
+    return line;
+}
+
 /* What a line, or NULL, that a foreign .file has returned means for its
    stream. */
 static int
@@ -121,7 +147,7 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     if (limit < (size_t)PY_SSIZE_T_MAX) {
         size = (Py_ssize_t)limit + 1;
     }
-    line = call_readline(self, file, size);
+    line = readline_in_time(self, file, size);
     /* It may have put another file in its own place. */
     step = pop3_known_step(self, file);
     if (step == NULL) {

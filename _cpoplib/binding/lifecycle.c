@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "binding/args.h"
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/log.h"
 #include "binding/options.h"
@@ -58,7 +59,8 @@ static int
 adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
 {
     struct module_state *state = self->state;
-    PyObject *file = reader_adopt(state, sock, made);
+    PyObject *file = reader_adopt(state, sock, made, &self->deadlines->limit,
+                                  self->deadlines_owner);
     int failed = -1;
 
     if (file != NULL) {
@@ -218,7 +220,8 @@ lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 PyDoc_STRVAR(init_doc,
-"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE ")\n"
+"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
 "--\n"
 "\n"
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
@@ -229,9 +232,9 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 {
     static const struct args_signature signature = {
         .method = "POP3.__init__",
-        .names = {"host", "port", "timeout", OPTIONS_NAMES},
+        .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
         .required = 1,
-        .keyword_only = OPTIONS_COUNT,
+        .keyword_only = OPTIONS_COUNT + 1,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
@@ -240,10 +243,40 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     if (options_set(self, values + 3) < 0 ||
+        deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
         lifecycle_connect(self, values[0], values[1], values[2]) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
+}
+
+/* socket.create_connection(address, timeout), and with a deadline no longer
+   than that leaves for all addresses. */
+static PyObject *
+connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
+                PyObject *timeout)
+{
+    const struct pop_limit *limit = &self->deadlines->limit;
+    PyObject *within;
+    PyObject *sock;
+
+    if (limit->at == POP_LIMIT_NONE) {
+        return PyObject_CallMethodObjArgs(socket,
+                                          self->state->name.create_connection,
+                                          address, timeout, NULL);
+    }
+    within = module_imported("poplib_c._connect", "within");
+    if (within == NULL) {
+        return NULL;
+    }
+    sock = PyObject_CallFunction(
+        within, "dOOO", (double)pop_limit_left(limit) / POP_NS_PER_SECOND,
+        socket, address, timeout);
+    Py_DECREF(within);
+    if (sock == NULL) {
+        deadline_explain(self);
+    }
+    return sock;
 }
 
 /* socket.create_connection((self.host, self.port), timeout), looked up
@@ -269,8 +302,7 @@ create_connection(POP3Object *self, PyObject *timeout)
         address = PyTuple_Pack(2, host, port);
     }
     if (address != NULL) {
-        sock = PyObject_CallMethodObjArgs(
-            module, state->name.create_connection, address, timeout, NULL);
+        sock = connect_in_time(self, module, address, timeout);
     }
     Py_XDECREF(address);
     Py_XDECREF(port);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "binding/deadline.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/pipelining.h"
@@ -343,7 +344,8 @@ turn(ManyObject *self)
     int on = 0;
     int failed = 0;
 
-    if (pop3_check_idle(self->client) < 0) {
+    if (pop3_check_idle(self->client) < 0 ||
+        deadline_check(self->client) < 0) {
         return -1;
     }
     if (self->due != NULL || PyList_GET_SIZE(self->pulled) > 0) {

@@ -1,5 +1,6 @@
 #include "binding/module.h"
 
+#include "binding/deadline.h"
 #include "binding/errorproto.h"
 #include "binding/lazy.h"
 #include "binding/many.h"
@@ -197,6 +198,10 @@ init_types(struct module_state *state, PyObject *module)
     if (state->many_type == NULL) {
         return -1;
     }
+    state->deadline_type = deadline_new_type(module);
+    if (state->deadline_type == NULL) {
+        return -1;
+    }
     state->pop3_type = pop3_new_type(state, module);
     if (state->pop3_type == NULL) {
         return -1;
@@ -249,6 +254,7 @@ module_exec(PyObject *module)
     X(reader_type)                                                            \
     X(tlssocket_type)                                                         \
     X(many_type)                                                              \
+    X(deadline_type)                                                          \
     X(lazy_type)                                                              \
     X(timestamp_pattern)                                                      \
     X(own_recv_into)                                                          \

@@ -55,6 +55,7 @@ enum hook {
     X(readline, "readline")                                                   \
     X(recv_into, "recv_into")                                                 \
     X(sendall, "sendall")                                                     \
+    X(settimeout, "settimeout")                                               \
     X(shutdown, "shutdown")                                                   \
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
@@ -93,6 +94,7 @@ struct module_state {
     PyTypeObject *tlssocket_type;
     PyTypeObject *lazy_type;
     PyTypeObject *many_type;
+    PyTypeObject *deadline_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */
     PyObject *timestamp_pattern;     /* NULL until first asked for */

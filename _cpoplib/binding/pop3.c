@@ -3,6 +3,7 @@
 #include "binding/auth.h"
 #include "binding/bulk.h"
 #include "binding/commands.h"
+#include "binding/deadline.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/lazy.h"
@@ -44,7 +45,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     options_init(self);
     step_reset(&self->foreign_step);
     self->readahead = readahead_new();
-    if (self->readahead == NULL ||
+    if (self->readahead == NULL || deadlines_init(self) < 0 ||
         io_lock_init(&self->lock, &state->waits) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -92,6 +93,7 @@ pop3_dealloc(PyObject *op)
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
     readahead_free(self->readahead);
+    deadlines_release(self);
     io_lock_destroy(&self->lock);
     Py_XDECREF(self->module);
     type->tp_free(op);
@@ -263,7 +265,8 @@ static PyMemberDef pop3_members[] = {
 };
 
 PyDoc_STRVAR(pop3_doc,
-"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE ")\n"
+"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
 "--\n"
 "\n"
 "A connection to a POP3 server (RFC 1939).\n"
@@ -277,6 +280,11 @@ PyDoc_STRVAR(pop3_doc,
 "whole one, or None; pipelining: 'auto', True or False; read_ahead: 0 to\n"
 "65535 messages, left out for what install() has set, or 0; see\n"
 "set_options().\n"
+"deadline: seconds that the whole session may take, from here on, however\n"
+"often the server sends something; or None.  Connecting to all addresses,\n"
+"the TLS handshake, the greeting and all commands count; what waits when\n"
+"it passes raises TimeoutError, and so does each later command, which\n"
+"sends nothing; see deadline().\n"
 "\n"
 "Raises error_proto for a greeting that is not positive or none at all,\n"
 "OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
@@ -386,10 +394,10 @@ PyTypeObject *
 pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
-        lifecycle_methods, options_methods,  replies_methods, dialogue_methods,
-        commands_methods,  listings_methods, whole_methods,   bulk_methods,
-        session_methods,   auth_methods,     sasl_methods,    login_methods,
-        stls_methods,
+        lifecycle_methods, options_methods,  deadline_methods, replies_methods,
+        dialogue_methods,  commands_methods, listings_methods, whole_methods,
+        bulk_methods,      session_methods,  auth_methods,     sasl_methods,
+        login_methods,     stls_methods,
     };
     PyTypeObject *type;
     size_t i;

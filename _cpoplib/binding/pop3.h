@@ -33,6 +33,7 @@ enum pop3_pipelining {
     PIPELINING_NEVER
 };
 
+struct deadlines;
 struct readahead;
 
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
@@ -49,6 +50,8 @@ typedef struct {
     enum pop3_pipelining pipelining;
     size_t read_ahead;             /* messages */
     struct readahead *readahead;   /* never NULL; see readahead.h */
+    struct deadlines *deadlines;   /* never NULL; see deadline.h */
+    PyObject *deadlines_owner;     /* frees them */
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */

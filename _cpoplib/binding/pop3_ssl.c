@@ -1,6 +1,7 @@
 #include "binding/pop3_ssl.h"
 
 #include "binding/args.h"
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/lazy.h"
 #include "binding/lifecycle.h"
@@ -247,8 +248,10 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
     if (default_port == NULL) {
         return -1;
     }
+    self->deadlines->is_begun = true;
     failed = call_base(self, host, port == NULL ? default_port : port,
                        timeout);
+    self->deadlines->is_begun = false;
     Py_DECREF(default_port);
     set_config(self, NULL);
     return failed;
@@ -256,7 +259,8 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
 
 PyDoc_STRVAR(init_doc,
 "__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE ")\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
 "--\n"
 "\n"
 "Connect to host, speak TLS and read the server's greeting.");
@@ -268,9 +272,9 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     static const struct args_signature signature = {
         .method = "POP3_SSL.__init__",
         .names = {"host", "port", "keyfile", "certfile", "timeout", "context",
-                  "verify", OPTIONS_NAMES},
+                  "verify", OPTIONS_NAMES, "deadline"},
         .required = 1,
-        .keyword_only = 1 + OPTIONS_COUNT,
+        .keyword_only = 1 + OPTIONS_COUNT + 1,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
@@ -285,6 +289,7 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     options.verify = tlsstart_given(values[6]);
     if (options_set(self, values + 7) < 0 || tlsstart_check(&options) < 0 ||
         set_options(self, &options) < 0 ||
+        deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {
         return NULL;
     }
@@ -381,13 +386,14 @@ static PyMethodDef pop3_ssl_methods[] = {
 
 PyDoc_STRVAR(pop3_ssl_doc,
 "POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE ")\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
 "--\n"
 "\n"
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
-"host, port, timeout, max_line, max_size, pipelining, read_ahead: as for\n"
-"POP3.\n"
+"host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"
+"as for POP3.\n"
 "keyfile, certfile: paths of PEM files, the client's key and certificate\n"
 "chain; a key that is encrypted is refused.\n"
 "context: an ssl.SSLContext that makes the TLS socket; excludes keyfile,\n"

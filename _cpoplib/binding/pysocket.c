@@ -5,7 +5,6 @@
 #include "binding/errors.h"
 #include "core/deadline.h"
 
-#define NS_PER_SECOND 1e9
 #define LONGEST_SECONDS 9e9
 
 /* --- whose methods ------------------------------------------------------ */
@@ -115,9 +114,8 @@ pysocket_fileno(struct module_state *state, PyObject *sock, int *fd)
     return *fd < 0 ? -1 : 0;
 }
 
-/* Rounded up, so that a timeout is never shorter than it was asked for. */
-static int64_t
-nanoseconds(double seconds)
+int64_t
+pysocket_nanoseconds(double seconds)
 {
     if (!(seconds > 0.0)) {
         return POP_WAIT_NEVER;
@@ -125,7 +123,7 @@ nanoseconds(double seconds)
     if (seconds > LONGEST_SECONDS) {
         return INT64_MAX;
     }
-    return (int64_t)(seconds * NS_PER_SECOND) + 1;
+    return (int64_t)(seconds * POP_NS_PER_SECOND) + 1;
 }
 
 int
@@ -148,8 +146,123 @@ pysocket_timeout(struct module_state *state, PyObject *sock, int64_t *timeout)
     if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    *timeout = nanoseconds(seconds);
+    *timeout = pysocket_nanoseconds(seconds);
     return 0;
+}
+
+/* --- a shorter timeout -------------------------------------------------- */
+
+/* sock.settimeout(timeout) */
+static int
+set_timeout(struct module_state *state, PyObject *sock, PyObject *timeout)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodObjArgs(sock, state->name.settimeout, timeout,
+                                        NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Whether the object has what timeouts are asked and set with: 1, 0 or -1. */
+static int
+has_timeout(struct module_state *state, PyObject *sock)
+{
+    PyObject *method;
+    int has = PyObject_GetOptionalAttr(sock, state->name.gettimeout, &method);
+
+    Py_XDECREF(method);
+    if (has <= 0) {
+        return has;
+    }
+    has = PyObject_GetOptionalAttr(sock, state->name.settimeout, &method);
+    Py_XDECREF(method);
+    return has;
+}
+
+/* sock.settimeout(left), and what it then says it is. */
+static int
+shorten(struct module_state *state, PyObject *sock, int64_t left,
+        struct pysocket_hold *hold)
+{
+    PyObject *timeout = PyFloat_FromDouble((double)left / POP_NS_PER_SECOND);
+    int failed;
+
+    if (timeout == NULL) {
+        return -1;
+    }
+    failed = set_timeout(state, sock, timeout);
+    Py_DECREF(timeout);
+    if (failed == 0) {
+        hold->held = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    }
+    return hold->held == NULL ? -1 : 0;
+}
+
+int
+pysocket_hold(struct module_state *state, PyObject *sock,
+              const struct pop_limit *limit, struct pysocket_hold *hold)
+{
+    int64_t left = pop_limit_left(limit);
+    int64_t own;
+    int has;
+
+    hold->own = NULL;
+    hold->held = NULL;
+    if (limit->at == POP_LIMIT_NONE) {
+        return 0;
+    }
+    has = has_timeout(state, sock);
+    if (has <= 0) {
+        return has;
+    }
+    if (pysocket_timeout(state, sock, &own) < 0) {
+        return -1;
+    }
+    if (own == POP_WAIT_NEVER || (own != POP_WAIT_FOREVER && own <= left)) {
+        return 0;
+    }
+    hold->own = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    if (hold->own == NULL) {
+        return -1;
+    }
+    /* 0 would be not to wait at all. */
+    if (shorten(state, sock, left > 0 ? left : 1, hold) < 0) {
+        pysocket_let_go(state, sock, hold);
+        return -1;
+    }
+    return 0;
+}
+
+/* sock.settimeout(own), if it has the timeout that it was given still. */
+static int
+lengthen(struct module_state *state, PyObject *sock,
+         const struct pysocket_hold *hold)
+{
+    PyObject *now = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    int is;
+
+    if (now == NULL) {
+        return -1;
+    }
+    is = PyObject_RichCompareBool(now, hold->held, Py_EQ);
+    Py_DECREF(now);
+    return is > 0 ? set_timeout(state, sock, hold->own) : is;
+}
+
+void
+pysocket_let_go(struct module_state *state, PyObject *sock,
+                struct pysocket_hold *hold)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    /* A socket that was closed meanwhile waits for nothing. */
+    if (hold->held != NULL && lengthen(state, sock, hold) < 0) {
+        PyErr_Clear();
+    }
+    Py_CLEAR(hold->own);
+    Py_CLEAR(hold->held);
+    PyErr_SetRaisedException(pending);
 }
 
 /* --- taking the descriptor ---------------------------------------------- */

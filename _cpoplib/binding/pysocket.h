@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "binding/module.h"
+#include "core/limit.h"
 
 /* sock.fileno(); -1 and OSError (EBADF) if it is closed. */
 int pysocket_fileno(struct module_state *state, PyObject *sock, int *fd);
@@ -15,6 +16,28 @@ int pysocket_fileno(struct module_state *state, PyObject *sock, int *fd);
 /* sock.gettimeout(), for a deadline: see deadline.h. */
 int pysocket_timeout(struct module_state *state, PyObject *sock,
                      int64_t *timeout);
+
+/* Rounded up, so that a time is never shorter than it was asked for; too many
+   seconds are INT64_MAX, and what is not above 0 is POP_WAIT_NEVER. */
+int64_t pysocket_nanoseconds(double seconds);
+
+/* A timeout that was shortened. */
+struct pysocket_hold {
+    PyObject *own;  /* what it was; NULL: it was not shortened */
+    PyObject *held; /* what it is now */
+};
+
+/* While a method of the socket's is called, its timeout is no longer than what
+   the limit leaves.  Nothing is done to a socket that never waits, or that has
+   no gettimeout() and settimeout(): only its own timeouts end what it does.
+   -1 and an exception. */
+int pysocket_hold(struct module_state *state, PyObject *sock,
+                  const struct pop_limit *limit, struct pysocket_hold *hold);
+
+/* The socket has its own timeout again, unless somebody has changed it
+   meanwhile.  A pending exception stays. */
+void pysocket_let_go(struct module_state *state, PyObject *sock,
+                     struct pysocket_hold *hold);
 
 /* 1 if sock.name, looked up by type->tp_getattro == getattro, is `own` of its
    type; else 0, or -1. */

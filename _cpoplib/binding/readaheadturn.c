@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "binding/deadline.h"
 #include "binding/dialogue.h"
 #include "binding/pipelining.h"
 #include "binding/readahead.h"
@@ -320,7 +321,8 @@ fetch_locked(POP3Object *client, PyObject *which, enum pop_reply_form form,
         return -1;
     }
     if (pop3_is_idle(client)) {
-        found = fetch(client, which, form, value);
+        found = deadline_check(client) < 0 ? -1
+                                           : fetch(client, which, form, value);
     }
     pop3_unlock(client);
     return found;

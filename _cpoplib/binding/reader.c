@@ -17,7 +17,8 @@ reader_check(struct module_state *state, PyObject *object)
 /* --- life cycle --------------------------------------------------------- */
 
 static ReaderObject *
-reader_new(struct module_state *state, PyObject *sock, PyObject *file)
+reader_new(struct module_state *state, PyObject *sock, PyObject *file,
+           const struct pop_limit *limit, PyObject *limit_owner)
 {
     ReaderObject *self = PyObject_GC_New(ReaderObject, state->reader_type);
 
@@ -31,6 +32,8 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file)
     self->file = Py_NewRef(file);
     self->lock.handle = NULL;
     pop_link_init(&self->link);
+    self->limit = limit;
+    self->limit_owner = Py_NewRef(limit_owner);
     self->direct = pop_transport_fd_new();
     self->pysock = NULL;
     self->half_duplex = false;
@@ -105,6 +108,7 @@ reader_dealloc(PyObject *op)
     }
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
+    Py_DECREF(self->limit_owner);
     Py_XDECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
@@ -141,7 +145,8 @@ is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 }
 
 PyObject *
-reader_adopt(struct module_state *state, PyObject *sock, PyObject *file)
+reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
+             const struct pop_limit *limit, PyObject *limit_owner)
 {
     PyObject *raw;
     int ours = is_exactly(file, "_io", "BufferedReader");
@@ -158,7 +163,7 @@ reader_adopt(struct module_state *state, PyObject *sock, PyObject *file)
     if (ours <= 0) {
         return ours < 0 ? NULL : Py_NewRef(file);
     }
-    return (PyObject *)reader_new(state, sock, file);
+    return (PyObject *)reader_new(state, sock, file, limit, limit_owner);
 }
 
 static PyObject *

@@ -39,6 +39,9 @@ typedef struct {
     bool closed;
     unsigned long closer; /* the thread that closed it */
     bool file_closed;     /* after closed: by the last user */
+    /* Of all that it does, as it is now; and what frees that. */
+    const struct pop_limit *limit;
+    PyObject *limit_owner;
 } ReaderObject;
 
 /* A new type poplib_c.Reader, or NULL. */
@@ -46,9 +49,11 @@ PyTypeObject *reader_new_type(PyObject *module);
 
 /* What .file is to be for `file`, which sock.makefile("rb") has returned: a
    new Reader if that is exactly a BufferedReader over a SocketIO over that
-   same socket, else `file` itself.  A new reference, or NULL. */
+   same socket, else `file` itself.  `limit` counts for all that the Reader
+   does, and is freed by its owner.  A new reference, or NULL. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
-                       PyObject *file);
+                       PyObject *file, const struct pop_limit *limit,
+                       PyObject *limit_owner);
 
 bool reader_check(struct module_state *state, PyObject *object);
 

@@ -104,6 +104,7 @@ reader_enter(ReaderObject *self)
         return -1;
     }
     self->half_duplex = pop_link_is_half_duplex(&self->link);
+    self->link.limit = *self->limit;
     return 0;
 }
 
@@ -339,6 +340,7 @@ reader_fail(ReaderObject *self, enum pop_status status,
         reader_end(self);
         break;
     case POP_TIMEOUT:
+    case POP_DEADLINE:
         step_time_out(&self->step);
         break;
     case POP_TOO_LONG:

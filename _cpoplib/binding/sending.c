@@ -1,6 +1,7 @@
 #include "binding/sending.h"
 
 #include "binding/ahead.h"
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/log.h"
@@ -71,15 +72,21 @@ static PyObject *
 call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
 {
     PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
+    struct pysocket_hold hold;
     PyObject *result;
 
     if (sendall == NULL) {
+        return NULL;
+    }
+    if (deadline_hold(self, sock, &hold) < 0) {
+        Py_DECREF(sendall);
         return NULL;
     }
     self->phase = PHASE_SENDING;
     result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
     self->phase = PHASE_REST;
     Py_DECREF(sendall);
+    deadline_let_go(self, sock, &hold);
     return result;
 }
 
@@ -187,8 +194,9 @@ announce(POP3Object *self, PyObject *line)
 PyObject *
 sending_putline_own(POP3Object *self, PyObject *line)
 {
-    if (pop3_check_rest(self) < 0 || ahead_receive_pending(self) < 0 ||
-        announce(self, line) < 0 || sending_send_line(self, line) < 0) {
+    if (pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
+        ahead_receive_pending(self) < 0 || announce(self, line) < 0 ||
+        sending_send_line(self, line) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

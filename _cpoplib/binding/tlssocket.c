@@ -148,7 +148,8 @@ keep_answers(TLSSocketObject *self)
 }
 
 static int
-begin(TLSSocketObject *self, const char *host, struct ssl_ctx_st *config)
+begin(TLSSocketObject *self, const char *host, struct ssl_ctx_st *config,
+      const struct pop_limit *limit)
 {
     struct pop_error error = {0};
     enum pop_status status;
@@ -165,6 +166,7 @@ begin(TLSSocketObject *self, const char *host, struct ssl_ctx_st *config)
     }
     handshake.transport = self->transport;
     pop_deadline_set(&handshake.deadline, timeout);
+    handshake.deadline.limit = *limit;
     status = io_call(shake_hands, &handshake, &error);
     tlssocket_leave(self);
     if (status != POP_OK) {
@@ -191,12 +193,12 @@ take_socket(TLSSocketObject *self)
 PyObject *
 tlssocket_wrap(struct module_state *state, PyObject *sock,
                PyObject *server_hostname, const char *host,
-               struct ssl_ctx_st *config)
+               struct ssl_ctx_st *config, const struct pop_limit *limit)
 {
     TLSSocketObject *self = tlssocket_new(state, sock, server_hostname);
 
     if (self != NULL &&
-        (begin(self, host, config) < 0 || take_socket(self) < 0)) {
+        (begin(self, host, config, limit) < 0 || take_socket(self) < 0)) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;

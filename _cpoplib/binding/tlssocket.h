@@ -42,11 +42,13 @@ PyTypeObject *tlssocket_new_type(struct module_state *state, PyObject *module);
 
 /* A TLSSocket with the descriptor of `sock`, whose pysocket_is_direct() holds,
    after a handshake with `host` (see pop_tls_config_session()) within the
-   socket's timeout; `sock` is detached, as the ssl module does it.  NULL and
-   an exception; `sock` is then as it was, apart from what was said. */
+   socket's timeout and the limit; `sock` is detached, as the ssl module does
+   it.  NULL and an exception; `sock` is then as it was, apart from what was
+   said. */
 PyObject *tlssocket_wrap(struct module_state *state, PyObject *sock,
                          PyObject *server_hostname, const char *host,
-                         struct ssl_ctx_st *config);
+                         struct ssl_ctx_st *config,
+                         const struct pop_limit *limit);
 
 /* Whether `sock` is a TLSSocket whose session may be used instead of its
    methods.  1, 0 or -1. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binding/deadline.h"
 #include "binding/errors.h"
 #include "binding/pysocket.h"
 #include "binding/tlscontext.h"
@@ -178,10 +179,11 @@ decode_host(PyObject *encoded)
 }
 
 static PyObject *
-wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
+wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
               const struct tlsstart_options *options,
               struct ssl_ctx_st *config)
 {
+    struct module_state *state = self->state;
     PyObject *encoded = encode_host(host);
     PyObject *hostname = encoded == NULL ? NULL : decode_host(encoded);
     struct ssl_ctx_st *own = NULL;
@@ -193,7 +195,7 @@ wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
     }
     if (hostname != NULL && config != NULL) {
         wrapped = tlssocket_wrap(state, sock, hostname, text_of(encoded),
-                                 config);
+                                 config, &self->deadlines->limit);
     }
     pop_tls_config_free(own);
     Py_XDECREF(hostname);
@@ -205,7 +207,7 @@ wrap_natively(struct module_state *state, PyObject *sock, PyObject *host,
 
 /* context.wrap_socket(sock, server_hostname=host) */
 static PyObject *
-wrap_by_context(PyObject *context, PyObject *sock, PyObject *host)
+wrap_in_context(PyObject *context, PyObject *sock, PyObject *host)
 {
     PyObject *wrap = PyObject_GetAttrString(context, "wrap_socket");
     PyObject *args = PyTuple_Pack(1, sock);
@@ -219,6 +221,22 @@ wrap_by_context(PyObject *context, PyObject *sock, PyObject *host)
     Py_XDECREF(wrap);
     Py_XDECREF(args);
     Py_XDECREF(keywords);
+    return wrapped;
+}
+
+/* The same within the deadline: what is made has the timeout of `sock`. */
+static PyObject *
+wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
+                PyObject *host)
+{
+    struct pysocket_hold hold;
+    PyObject *wrapped;
+
+    if (deadline_hold(self, sock, &hold) < 0) {
+        return NULL;
+    }
+    wrapped = wrap_in_context(context, sock, host);
+    deadline_let_go(self, wrapped == NULL ? sock : wrapped, &hold);
     return wrapped;
 }
 
@@ -318,16 +336,16 @@ is_native(struct module_state *state, PyObject *sock,
 }
 
 static PyObject *
-wrap_by_new_context(struct module_state *state, PyObject *sock, PyObject *host,
+wrap_by_new_context(POP3Object *self, PyObject *sock, PyObject *host,
                     const struct tlsstart_options *options)
 {
-    PyObject *context = tlscontext_new(state, options);
+    PyObject *context = tlscontext_new(self->state, options);
     PyObject *wrapped;
 
     if (context == NULL) {
         return NULL;
     }
-    wrapped = wrap_by_context(context, sock, host);
+    wrapped = wrap_by_context(self, context, sock, host);
     Py_DECREF(context);
     return wrapped;
 }
@@ -346,16 +364,16 @@ tlsstart_wrap(POP3Object *self, PyObject *sock,
         return NULL;
     }
     if (options->context != NULL) {
-        wrapped = wrap_by_context(options->context, sock, host);
+        wrapped = wrap_by_context(self, options->context, sock, host);
         Py_DECREF(host);
         return wrapped;
     }
     native = is_native(state, sock, options);
     if (native > 0) {
-        wrapped = wrap_natively(state, sock, host, options, config);
+        wrapped = wrap_natively(self, sock, host, options, config);
     }
     else if (native == 0) {
-        wrapped = wrap_by_new_context(state, sock, host, options);
+        wrapped = wrap_by_new_context(self, sock, host, options);
     }
     Py_DECREF(host);
     return wrapped;

@@ -3,11 +3,16 @@
 #include <string.h>
 
 #include "binding/errors.h"
+#include "binding/pysocket.h"
 
 /* Received into a bytearray of its own and copied once: a method written in
    Python may keep a view of what it is given for ever, and a view of the
    link's buffer would then reach into freed memory. */
 #define STAGING_OCTETS ((Py_ssize_t)64 * 1024)
+
+/* With a limit, so much is given to one sendall(): a socket may send it in
+   pieces, and have its whole timeout for each. */
+#define HELD_OCTETS ((size_t)16 * 1024)
 
 struct pysock {
     struct pop_transport base;
@@ -64,13 +69,27 @@ done:
     return n;
 }
 
+/* A method was ended by an exception. */
+static enum pop_status
+failure(const struct pysock *self, const struct pop_deadline *deadline,
+        struct pop_error *error)
+{
+    if (pop_limit_has_passed(&deadline->limit) &&
+        errors_is_socket_timeout(self->state)) {
+        PyErr_Clear();
+        return pop_limit_end(&deadline->limit, error);
+    }
+    return POP_HOST;
+}
+
 static enum pop_status
 pysock_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_deadline *Py_UNUSED(deadline),
-            struct pop_error *Py_UNUSED(error))
+            size_t *received, struct pop_deadline *deadline,
+            struct pop_error *error)
 {
     struct pysock *self = (struct pysock *)transport;
     Py_ssize_t limit = PyByteArray_GET_SIZE(self->staging);
+    struct pysocket_hold hold;
     Py_ssize_t n;
 
     *received = 0;
@@ -81,9 +100,13 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     if (room < (size_t)limit) {
         limit = (Py_ssize_t)room;
     }
-    n = recv_into_staging(self, limit);
-    if (n < 0) {
+    if (pysocket_hold(self->state, self->sock, &deadline->limit, &hold) < 0) {
         return POP_HOST;
+    }
+    n = recv_into_staging(self, limit);
+    pysocket_let_go(self->state, self->sock, &hold);
+    if (n < 0) {
+        return failure(self, deadline, error);
     }
     if (n == 0) {
         return POP_EOF;
@@ -93,30 +116,46 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     return POP_OK;
 }
 
-static enum pop_status
-pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_deadline *Py_UNUSED(deadline),
-            struct pop_error *Py_UNUSED(error))
+/* sock.sendall(data) */
+static int
+send_all(const struct pysock *self, PyObject *data)
 {
-    struct pysock *self = (struct pysock *)transport;
-    PyObject *data;
     PyObject *result;
 
-    /* How much a failed sendall() has sent is not known: all or part. */
-    *sent = length;
-    data = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
-    if (data == NULL) {
-        *sent = 0;
-        return POP_HOST;
-    }
     result = PyObject_CallMethodObjArgs(self->sock, self->state->name.sendall,
                                         data, NULL);
-    Py_DECREF(data);
-    if (result == NULL) {
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static enum pop_status
+pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
+            size_t *sent, struct pop_deadline *deadline,
+            struct pop_error *error)
+{
+    struct pysock *self = (struct pysock *)transport;
+    struct pysocket_hold hold;
+    PyObject *data;
+    int failed;
+
+    *sent = 0;
+    if (deadline->limit.at != POP_LIMIT_NONE && length > HELD_OCTETS) {
+        length = HELD_OCTETS;
+    }
+    data = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
+    if (data == NULL) {
         return POP_HOST;
     }
-    Py_DECREF(result);
-    return POP_OK;
+    if (pysocket_hold(self->state, self->sock, &deadline->limit, &hold) < 0) {
+        Py_DECREF(data);
+        return POP_HOST;
+    }
+    /* How much a failed sendall() has sent is not known: all or part. */
+    *sent = length;
+    failed = send_all(self, data);
+    Py_DECREF(data);
+    pysocket_let_go(self->state, self->sock, &hold);
+    return failed < 0 ? failure(self, deadline, error) : POP_OK;
 }
 
 static bool

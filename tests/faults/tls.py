@@ -95,7 +95,7 @@ def wait_readable(sock, seconds=TIMEOUT):
 
 
 @contextlib.contextmanager
-def greeted(context, module=poplib_c, timeout=TIMEOUT, relay=None, **options):
+def greeted(context, /, module=poplib_c, timeout=TIMEOUT, relay=None, **options):
     """A greeted client and the server's end, with a relay between them if one is given."""
 
     def make(address):

@@ -17,8 +17,10 @@ def connect(ca: pathlib.Path) -> POP3:
     with POP3("localhost", timeout=None, max_line=None, max_size=1 << 20) as client:
         assert_type(client, POP3)
         client.set_options(pipelining=True, max_size=None)
-        client.stls(verify=ca)
-    return POP3_SSL("localhost", verify=True, pipelining="auto")
+        with client.deadline(30):
+            client.stls(verify=ca)
+        client.deadline(None)
+    return POP3_SSL("localhost", verify=True, pipelining="auto", deadline=60.5)
 
 
 def whole(client: POP3) -> None:

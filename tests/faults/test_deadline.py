@@ -167,9 +167,10 @@ def test_greeting(cls, steps):
         client_of(server, cls, deadline=ALLOWED)
 
 
+@pytest.mark.row("A message whose end never comes")
 @pytest.mark.parametrize("cls", WAYS)
 @pytest.mark.parametrize(
-    "timeout, first", [(PATIENT, b""), (None, b"+OK\r\na\r\n")], ids=["status", "lines"]
+    "timeout, first", [(PATIENT, b""), (None, b"+OK\r\nthe end\r\n.")], ids=["status", "lines"]
 )
 def test_silence(cls, timeout, first):
     with play(S("+OK ready"), C("RETR 1"), Whole(b"", first)) as server:
@@ -205,6 +206,7 @@ def test_one_line_at_a_time():
         check_cut(client)
 
 
+@pytest.mark.row("Endless replies")
 @pytest.mark.parametrize("cls", [POP3, ByMethods, ByLines, ByFile])
 def test_a_server_that_never_pauses(cls):
     """Nothing ever waits; the socket module's own file gives nothing back within a line."""

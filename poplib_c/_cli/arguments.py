@@ -150,6 +150,12 @@ def _connections(command: argparse.ArgumentParser) -> None:
         default=60.0,
         help="wait so long for the server each time (60)",
     )
+    group.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=_seconds,
+        help="end a session with the server after so long, however much it has said (never)",
+    )
 
 
 def _logins(command: argparse.ArgumentParser) -> None:

@@ -69,10 +69,11 @@ def connect(
     """
     where = account.host, account.port
     client: POP3
+    times = {"timeout": options.timeout, "deadline": options.deadline}
     if account.tls:
-        client = POP3_SSL(*where, timeout=options.timeout, verify=_verify(options))
+        client = POP3_SSL(*where, verify=_verify(options), **times)
     else:
-        client = POP3(*where, timeout=options.timeout)
+        client = POP3(*where, **times)
     try:
         if not account.tls and not options.insecure:
             before_tls(client)

@@ -103,7 +103,13 @@ def test_without_encryption(user, server):
 
 
 def options(**changed):
-    given = {"insecure": True, "timeout": 5.0, "fingerprint": None, "cafile": None}
+    given = {
+        "insecure": True,
+        "timeout": 5.0,
+        "deadline": None,
+        "fingerprint": None,
+        "cafile": None,
+    }
     return type("Options", (), {**given, "no_verify": False, **changed})()
 
 

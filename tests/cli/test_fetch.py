@@ -4,6 +4,7 @@ import mailbox
 import sqlite3
 
 import pytest
+from faults.deadline import Drip
 from scripted import C, Close, S, play
 from wire import logged_in
 
@@ -365,6 +366,12 @@ def test_the_server_is_gone_in_mid_message(new, user, size):
 def test_a_server_that_says_nothing(new):
     with play(*LOGGED_IN, C("LIST")) as server:
         assert failed(new(server, "--timeout", "0.2"), 75).endswith(": timed out")
+
+
+def test_a_server_that_goes_on_for_ever(new):
+    with play(*LOGGED_IN, C("LIST"), Drip(b"1 100\r\n", b"+OK\r\n")) as server:
+        told = failed(new(server, "--deadline", "0.5"), 75)
+    assert ": the deadline of 0.5 s has passed: " in told
 
 
 def test_quiet(new, server):

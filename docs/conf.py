@@ -1,16 +1,15 @@
 """Sphinx's configuration: ``make docs`` makes build/docs/ from the pages here."""
 
-import pathlib
 import re
 
 from docutils import nodes
 from sphinx.util import logging
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from poplib_c import __version__
 
 project = "poplib_c"
 copyright = "the poplib_c authors"
-release = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+release = __version__
 extensions = ["sphinx.ext.autodoc"]
 exclude_patterns = ["performance/*"]
 nitpicky = True

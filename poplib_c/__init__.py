@@ -5,11 +5,12 @@
 gives the classes, methods and results of the library manual's poplib page.
 
 install() puts it in the place of poplib in the whole process, uninstall() undoes that. A TLSSocket
-is the .sock that POP3_SSL and stls() make, a Reader the .file of a connection. A POP3 server for
-tests is in poplib_c.testing.
+is the .sock that POP3_SSL and stls() make, a Reader the .file of a connection. OPENSSL_VERSION
+names the OpenSSL that is loaded for TLS. A POP3 server for tests is in poplib_c.testing.
 """
 
 try:
+    from _cpoplib import OPENSSL_VERSION as OPENSSL_VERSION
     from _cpoplib import POP3, POP3_SSL, error_proto
     from _cpoplib import Reader as Reader
     from _cpoplib import TLSSocket as TLSSocket
@@ -23,6 +24,7 @@ from poplib_c._install import install as install
 from poplib_c._install import uninstall as uninstall
 
 __all__ = ["POP3", "POP3_SSL", "error_proto"]
+__version__ = "1.0.0"
 
 #: Whether POP3_SSL exists.
 HAVE_SSL = True

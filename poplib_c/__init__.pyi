@@ -16,6 +16,9 @@ from poplib_c._install import uninstall as uninstall
 
 __all__ = ["POP3", "POP3_SSL", "error_proto"]
 
+__version__: Final[str]
+
+OPENSSL_VERSION: Final[str]
 HAVE_SSL: Final = True
 POP3_PORT: Final = 110
 POP3_SSL_PORT: Final = 995

@@ -33,10 +33,11 @@ def pytest_configure(config):
 def pytest_report_header(config):
     import _cpoplib
 
-    lines = [f"interpreter: {sys.executable}", f"extension: {_cpoplib.__file__}"]
-    openssl = getattr(_cpoplib, "OPENSSL_VERSION", None)
-    if openssl is not None:
-        lines.append(f"OpenSSL: {openssl}")
+    lines = [
+        f"interpreter: {sys.executable}",
+        f"extension: {_cpoplib.__file__}",
+        f"OpenSSL: {_cpoplib.OPENSSL_VERSION}",
+    ]
     try:
         server = str(dovecot_server.find())
     except dovecot_server.NotInstalled as exc:

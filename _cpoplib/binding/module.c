@@ -238,7 +238,8 @@ module_exec(PyObject *module)
             return -1;
         }
     }
-    return 0;
+    return PyModule_AddStringConstant(module, "OPENSSL_VERSION",
+                                      pop_tls_config_library());
 }
 
 /* The objects that may be part of a cycle: names and bytes refer to

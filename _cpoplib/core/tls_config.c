@@ -17,6 +17,12 @@
 
 #define LONGEST_HOST 255
 
+const char *
+pop_tls_config_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
 /* --- files -------------------------------------------------------------- */
 
 /* Why OpenSSL has not read `path`: it can't be opened, or `what` is wrong. */

@@ -22,6 +22,10 @@ struct pop_tls_options {
     const char *keyfile;  /* its key, PEM; NULL: in certfile as well */
 };
 
+/* The name, version and date of the OpenSSL that was loaded, which need not be
+   the one that was compiled with. */
+const char *pop_tls_config_library(void);
+
 /* TLS 1.2 at the least; TLS 1.3 where OpenSSL has it.  POP_NO_MEMORY,
    POP_SYSTEM for a file that can't be read, POP_TLS for one that is not what
    it should be.  A key that is encrypted asks nobody: POP_TLS. */

@@ -29,7 +29,9 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    top.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version, and OpenSSL's"
+    )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _fetch(
         _command(commands, "fetch", "fetch mailboxes", texts.FETCH_DESCRIPTION, texts.FETCH_EPILOG)
@@ -178,12 +180,12 @@ _path = os.path.expanduser
 
 
 class _Version(argparse.Action):
-    """Looks the version up when it is asked for."""
+    """Tells the versions of poplib_c and of the OpenSSL that it has loaded."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
+        from poplib_c import OPENSSL_VERSION, __version__
 
-        print(f"poplib-c {version('poplib_c')}")
+        print(f"poplib-c {__version__} ({OPENSSL_VERSION})")
         parser.exit()
 
 

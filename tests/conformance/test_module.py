@@ -5,8 +5,11 @@ import re
 import socket
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
+
+import poplib_c
 
 
 @pytest.mark.row("Names")
@@ -82,3 +85,8 @@ def test_import_brings_no_ssl(pop, ours):
     code = f"import sys, {pop.__name__}; print('ssl' in sys.modules)"
     output = subprocess.check_output([sys.executable, "-c", code], timeout=30, text=True)
     assert output.strip() == str(not ours)
+
+
+def test_the_openssl_that_is_loaded_and_our_own_version():
+    assert re.match(r"(Open|Libre)SSL \d+\.\d", poplib_c.OPENSSL_VERSION)
+    assert poplib_c.__version__ == metadata.version("poplib_c")

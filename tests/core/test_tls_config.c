@@ -19,6 +19,15 @@ configure(const struct pop_tls_options *options, struct pop_error *error)
     return status;
 }
 
+/* --- the library -------------------------------------------------------- */
+
+static void
+test_the_library_tells_its_version(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(pop_tls_config_library(), "SSL "));
+}
+
 /* --- versions ----------------------------------------------------------- */
 
 static void
@@ -419,6 +428,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_the_library_tells_its_version),
         UNIT_TEST(test_the_best_version_is_spoken),
         UNIT_TEST(test_a_server_without_tls_1_2_refuses_us),
         UNIT_TEST(test_a_server_that_says_tls_1_1_is_refused),

@@ -34,11 +34,9 @@ hostile: ## replies of ten million lines, and what memory they take (HOSTILE=100
 	@venv=$$(tools/venv test) && HOSTILE=$${HOSTILE:-10000000} \
 	    $$venv/bin/pytest -q tests/faults/test_hostile.py
 
-man: ## the manual page of the command line, build/poplib-c.1
-	@tools/system-packages build test
-	@venv=$$(tools/venv test) && $$venv/bin/argparse-manpage --module poplib_c._cli.arguments \
-	    --function parser --prog poplib-c --project-name poplib_c --manual-title "User commands" \
-	    --description "fetch mail from POP3 servers" --output build/poplib-c.1
+man: ## write the page of the command line, docs/poplib-c.1 and .rst, from its --help
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 
 programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
 	@tools/programs $(PYTEST_ARGS)

@@ -1,6 +1,7 @@
 """Help, and mistakes: each is named, in one line, and nothing is done."""
 
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import version
@@ -85,3 +86,62 @@ def test_help(command, capsys, monkeypatch):
 def test_every_option_is_explained():
     for command in _commands().values():
         assert all(action.help for action in command._actions)
+
+
+def test_the_manual_page(tmp_path):
+    page = tmp_path / "poplib-c.1"
+    made_from = ["--module", "poplib_c._cli.arguments", "--function", "parser"]
+    program = Path(sys.executable).with_name("argparse-manpage")
+    names = ["--prog", "poplib-c", "--project-name", "poplib_c", "--output", str(page)]
+    subprocess.run([str(program), *made_from, *names], check=True, timeout=30)
+    text = page.read_text().replace("\\-", "-")
+    options = {name for command in _commands().values() for name in command._option_string_actions}
+    assert {name for name in options if name not in text} <= {"-h", "--help"}
+    assert "EXIT STATUS" in text.upper() and "A run that is killed at any instant" in text
+
+
+def _commands():
+    (choices,) = (action.choices for action in arguments.parser()._actions if action.choices)
+    return choices
+
+
+@pytest.mark.row("Script")
+def test_the_script_and_its_version():
+    script = Path(sys.executable).with_name("poplib-c")
+    told = subprocess.run(
+        [str(script), "--version"], stdout=subprocess.PIPE, check=True, text=True, timeout=30
+    ).stdout
+    assert told == f"poplib-c {version('poplib_c')} ({poplib_c.OPENSSL_VERSION})\n"
+    told = subprocess.run(
+        [str(script), "list", "pop3s://b"], stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    assert (told.returncode, told.stderr[:16]) == (2, "poplib-c list: p")
+
+
+@pytest.mark.row("Words of the command line")
+@pytest.mark.parametrize("word", ["fetch", "check", "list"])
+def test_a_host_that_is_called_like_a_command(word, capsys, monkeypatch):
+    """It is written with its port."""
+    asked = []
+
+    def connect(*where, **_):
+        asked.append(where)
+        raise OSError("not there")
+
+    monkeypatch.setattr("poplib_c.__main__.POP3", connect)
+    assert main([f"{word}:110", "alice", "secret"]) == 1
+    assert asked == [(word, 110)]
+    with pytest.raises(SystemExit):
+        main([word, "--help"])
+
+
+def test_the_help_of_all_names_the_commands(capsys):
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert [*_commands()] == re.findall(r"^(?:usage:|      ) .*? (\w+) \[OPTION", told, re.M)
+
+
+def test_the_manual_page_says_what_help_says():
+    root = Path(__file__).resolve().parents[2]
+    for name, text in runpy.run_path(str(root / "tools" / "manpage.py"))["pages"]().items():
+        assert (root / "docs" / name).read_text() == text, "make man"

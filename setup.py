@@ -3,6 +3,7 @@
 Read from the environment, beside CC, CFLAGS and LDFLAGS:
 
 OPENSSL_DIR                            where OpenSSL's include/ and lib/ are
+POPLIB_C_STATIC_OPENSSL=1              take its static libraries, for wheels
 POPLIB_C_DEBUG=1                       no optimisation, full debug information, assertions
 POPLIB_C_SANITIZE=address,undefined    instrument with these sanitizers
 POPLIB_C_WERROR=1                      compiler warnings are errors
@@ -47,9 +48,35 @@ PROBES = [
 ]
 
 
+WINDOWS = (
+    "poplib_c can't be built on Windows: it calls POSIX's sockets, poll() and signals. Use "
+    'poplib, which has the same classes and methods; "try: import poplib_c as poplib" with '
+    '"except ImportError: import poplib" takes whichever is there'
+)
+
+
+def static_openssl(root):
+    """Extension() arguments for an OpenSSL inside the extension, which nobody else gets to see."""
+    archives = [glob(f"{root}/lib*/lib{name}.a")[:1] for name in ("ssl", "crypto")]
+    if not (root and all(archives)):
+        raise SystemExit(f"error: OPENSSL_DIR={root}: there are no static libraries in its lib/")
+    if sys.platform == "darwin":
+        hidden = ["-Wl,-exported_symbol,_PyInit__cpoplib"]
+    else:
+        hidden = ["-Wl,--exclude-libs,ALL", "-pthread", "-ldl"]
+    return {
+        "include_dirs": [os.path.join(root, "include")],
+        "define_macros": [("POP_OWN_OPENSSL", None)],
+        "extra_objects": [path for paths in archives for path in paths],
+        "extra_link_args": hidden,
+    }
+
+
 def openssl_options():
     """Extension() arguments that find OpenSSL: OPENSSL_DIR, else pkg-config, else the defaults."""
-    root = os.environ.get("OPENSSL_DIR")
+    root = os.environ.get("OPENSSL_DIR", "")
+    if os.environ.get("POPLIB_C_STATIC_OPENSSL") == "1":
+        return static_openssl(root)
     if root:
         if not os.path.exists(os.path.join(root, "include", "openssl", "ssl.h")):
             raise SystemExit(f"error: OPENSSL_DIR={root}: there is no include/openssl/ssl.h below")
@@ -95,21 +122,24 @@ def compiler_options():
         # Python's own flags declare signed overflow defined, and it would go unseen.
         compile_args += [*instrument, "-fno-wrapv", "-U_FORTIFY_SOURCE"]
         link_args += instrument
-    return {"extra_compile_args": compile_args, "extra_link_args": link_args}
+    return compile_args, link_args
 
 
 def extension():
     options = openssl_options()
-    options["include_dirs"].insert(0, "_cpoplib")
-    return Extension(
+    compile_args, link_args = compiler_options()
+    extension = Extension(
         "_cpoplib",
         sources=sorted(glob("_cpoplib/core/*.c") + glob("_cpoplib/binding/*.c")),
-        # The POSIX functions, which -std=c11 hides where Python.h does not ask for them.
-        define_macros=[("_DEFAULT_SOURCE", None)],
         depends=sorted(glob("_cpoplib/core/*.h") + glob("_cpoplib/binding/*.h")),
+        extra_compile_args=compile_args,
         **options,
-        **compiler_options(),
     )
+    extension.include_dirs.insert(0, "_cpoplib")
+    # The POSIX functions, which -std=c11 hides where Python.h does not ask for them.
+    extension.define_macros.append(("_DEFAULT_SOURCE", None))
+    extension.extra_link_args += link_args
+    return extension
 
 
 def at_once(compile_in_turn):
@@ -131,7 +161,7 @@ class BuildExt(build_ext):
 
     def run(self):
         if sys.platform == "win32":
-            raise SystemExit("error: poplib_c is written for POSIX systems; Windows is not one")
+            raise SystemExit(f"error: {WINDOWS}")
         super().run()
 
     def build_extension(self, ext):

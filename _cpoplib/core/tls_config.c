@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/tls_error.h"
+#include "core/tls_trust.h"
 
 /* As many octets as one receive may bring: several records at a time. */
 #define READ_AHEAD_OCTETS ((size_t)64 * 1024)
@@ -122,9 +123,7 @@ trust(SSL_CTX *config, const char *ca, struct pop_error *error)
     int ok;
 
     if (ca == NULL) {
-        return SSL_CTX_set_default_verify_paths(config) == 1
-                   ? POP_OK
-                   : pop_tls_error_take(error);
+        return pop_tls_trust_system(config, error);
     }
     is_directory = stat(ca, &info) == 0 && S_ISDIR(info.st_mode);
     ok = SSL_CTX_load_verify_locations(config, is_directory ? NULL : ca,

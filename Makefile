@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile programs bench bench-regress docs man lint \
-	sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile programs bench bench-regress dist docs man \
+	lint sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -48,6 +48,9 @@ bench: ## measure beside poplib (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 bench-regress: ## instructions of core/, now and at the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress
 	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
+
+dist: ## the source distribution and a wheel, in dist/, checked and tried
+	@tools/dist
 
 docs: ## the manual as HTML, in build/docs/, and the example with a cluster
 	@tools/docs

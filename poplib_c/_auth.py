@@ -237,7 +237,7 @@ def _scram_server(
             raise Refusal("[AUTH] channel binding is missing")
         data = channel.binding(header[1])
         if data is None:
-            raise Refusal("[AUTH] no such channel binding")
+            raise Refusal("no such channel binding")
         binding = header[1], data
     elif header[1]:
         raise Refusal("[AUTH] channel binding is for another mechanism")

@@ -92,7 +92,7 @@ def login(
     refusal = None
     try:
         for name in names:
-            if not _is_possible(client, name, capabilities):
+            if not _is_possible(client, name, capabilities, mechanisms is not None):
                 continue
             if name in _SHOWING and not may_show:
                 withheld.append(name)
@@ -169,7 +169,9 @@ def _is_listed(name: str, capabilities: _Capabilities | None) -> bool:
     return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
 
 
-def _is_possible(client: POP3, name: str, capabilities: _Capabilities | None) -> bool:
+def _is_possible(
+    client: POP3, name: str, capabilities: _Capabilities | None, is_wanted: bool
+) -> bool:
     if name == "APOP":
         return _has_message_id(client)
     if name == "USER":
@@ -178,7 +180,7 @@ def _is_possible(client: POP3, name: str, capabilities: _Capabilities | None) ->
     if capabilities is None or not _is_listed(name, capabilities):
         return False
     if name.endswith("-PLUS"):
-        return _has_scramp() and _can_bind(client.sock)
+        return _has_scramp() and _can_bind(client.sock, is_wanted)
     return _has_scramp() if name.startswith("SCRAM-") else True
 
 
@@ -208,14 +210,19 @@ def _has_scramp() -> bool:
     return True
 
 
-def _can_bind(sock: Any) -> bool:
+def _can_bind(sock: Any, is_wanted: bool) -> bool:
+    """Whether *sock* has what servers want to be bound to, or anything if that is wanted.
+
+    With TLS 1.3 they want ``tls-exporter`` (RFC 9266, section 3), which the ssl module does not
+    have. Dovecot 2.4.1 closes the connection at the sight of anything else.
+    """
     from poplib_c import _scram
 
     try:
-        _scram.channel_binding(sock)
+        kind, _ = _scram.channel_binding(sock)
     except Exception:
         return False
-    return True
+    return is_wanted or kind != _scram.END_POINT
 
 
 # --- who can listen ---------------------------------------------------------------------

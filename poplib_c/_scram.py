@@ -2,13 +2,16 @@
 
 Versions differ in what they check and escape, and the newest do not run on the oldest Pythons; so
 what matters is done here: names are escaped once, and the server's first message is looked at
-before scramp works on it. Nothing here raises while a password is in a local variable.
+before scramp works on it. It has no channel binding ``tls-exporter`` (RFC 9266), so with that the
+proofs are made here, too. Nothing here raises while a password is in a local variable.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
+import hmac
 import importlib
 import re
 import secrets
@@ -22,6 +25,10 @@ _REFUSED = re.compile(r"e=[^,]+(,.*)?", re.DOTALL)
 # RFC 7677, section 4, has the least; the most is a limit for what a server may have the client do.
 _LEAST_ITERATIONS = 4096
 _MOST_ITERATIONS = 1_000_000
+
+# Channel bindings: RFC 9266; RFC 5929, section 4.
+EXPORTER = "tls-exporter"
+END_POINT = "tls-server-end-point"
 
 # The kinds of signatures that are of a hash; Ed25519 is not one of them.
 _HASHED = {"rsassa_pkcs1v15", "rsassa_pss", "dsa", "ecdsa"}
@@ -73,8 +80,10 @@ class Client:
     def begin(self, mechanism: Any) -> str | None:
         """Make the first message of *mechanism*'s user and password, or return what is wrong."""
         scramp = require()
+        is_exported = self._channel is not None and self._channel[0] == EXPORTER
+        make: Any = _ExporterClient if is_exported else scramp.ScramClient
         try:
-            self._client = scramp.ScramClient(
+            self._client = make(
                 [self._mechanism],
                 _prepared(_text(mechanism.user)),
                 _text(mechanism._password),
@@ -153,21 +162,85 @@ def _prepared(user: str) -> str:
     return escape(require().core.saslprep(user))
 
 
-def channel_binding(sock: Any) -> tuple[str, bytes]:
-    """Return name and octets of what binds to *sock*'s TLS session; ValueError: nothing does."""
-    version = sock.version()
-    name = "tls-server-end-point" if version == "TLSv1.3" else "tls-unique"
-    data = _end_point(sock) if version == "TLSv1.3" else sock.get_channel_binding(name)
-    if not data:
-        raise ValueError("there is no TLS session that SCRAM can be bound to")
-    return name, data
+class _ExporterClient:
+    """Like scramp.ScramClient, whose bare message it has, bound by ``tls-exporter``."""
+
+    def __init__(
+        self,
+        mechanisms: list[str],
+        user: str,
+        password: str,
+        channel_binding: tuple[str, bytes],
+        c_nonce: str,
+    ) -> None:
+        (mechanism,) = mechanisms
+        unbound = mechanism[: -len("-PLUS")]
+        kind, data = channel_binding
+        self._header = f"p={kind},,"
+        self._channel = base64.b64encode(self._header.encode() + data).decode()
+        self._digest = unbound[len("SCRAM-") :].replace("-", "").lower()
+        client = require().ScramClient([unbound], user, password, c_nonce=c_nonce)
+        first: str = client.get_client_first()
+        self._bare = first[len("n,,") :]
+        self._password: str = require().core.saslprep(password)
+        self._server_first = ""
+        self._signature = b""
+
+    def get_client_first(self) -> str:
+        return self._header + self._bare
+
+    def set_server_first(self, message: str) -> None:
+        self._server_first = message
+
+    def get_client_final(self) -> str:
+        """RFC 5802, section 3."""
+        parts = _FIRST.fullmatch(self._server_first)
+        assert parts is not None
+        unproved = f"c={self._channel},r={parts[1]}"
+        message = f"{self._bare},{self._server_first},{unproved}".encode()
+        salt = base64.b64decode(parts[2], validate=True)
+        password = self._password.encode()
+        salted = hashlib.pbkdf2_hmac(self._digest, password, salt, int(parts[3]))
+        key = self._hmac(salted, b"Client Key")
+        proof = self._hmac(hashlib.new(self._digest, key).digest(), message)
+        self._signature = self._hmac(self._hmac(salted, b"Server Key"), message)
+        proved = bytes(a ^ b for a, b in zip(key, proof))
+        return f"{unproved},p={base64.b64encode(proved).decode()}"
+
+    def set_server_final(self, message: str) -> None:
+        signature = base64.b64decode(message[len("v=") :], validate=True)
+        if not hmac.compare_digest(signature, self._signature):
+            raise ValueError("wrong signature")
+
+    def _hmac(self, key: bytes, message: bytes) -> bytes:
+        return hmac.digest(key, message, self._digest)
 
 
-def _end_point(sock: Any) -> bytes | None:
+def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
+    """Return name and octets of what binds to *sock*'s TLS session; ValueError: nothing does.
+
+    Unless a *kind* is given, that is what the version of TLS has (RFC 9266, section 3); or, as the
+    ssl module has nothing for TLS 1.3, the hash of the server's certificate.
+    """
+    if kind is not None:
+        kinds: tuple[str, ...] = (kind,)
+    elif sock.version() == "TLSv1.3":
+        kinds = (EXPORTER, END_POINT)
+    else:
+        kinds = ("tls-unique",)
+    for name in kinds:
+        data = _binding(sock, name)
+        if data:
+            return name, data
+    by = "" if kind is None else f" by {kind!r}"
+    raise ValueError(f"there is no TLS session that SCRAM can be bound to{by}")
+
+
+def _binding(sock: Any, kind: str) -> bytes | None:
     try:
-        data: bytes | None = sock.get_channel_binding("tls-server-end-point")
+        data: bytes | None = sock.get_channel_binding(kind)
     except ValueError:  # The ssl module has no such kind.
-        der = sock.getpeercert(binary_form=True)
+        der = sock.getpeercert(binary_form=True) if kind == END_POINT else None
         data = None if der is None else certificate_hash(der)
     return data
 

@@ -438,14 +438,18 @@ class ScramSHA256(ScramSHA1):
 class ScramSHA1Plus(_Scram):
     """SCRAM-SHA-1-PLUS: SCRAM bound to the TLS session, so that nobody can relay it.
 
-    *sock* is the connection's ``.sock``, a TLSSocket or an ssl.SSLSocket. The binding is
-    ``tls-unique`` before TLS 1.3 and ``tls-server-end-point`` (RFC 5929) with it; scramp has no
-    ``tls-exporter`` (RFC 9266). ValueError: *sock* has no TLS.
+    *sock* is the connection's ``.sock``, a TLSSocket or an ssl.SSLSocket. *binding* is what to
+    bind to: ``tls-unique``, ``tls-server-end-point`` (RFC 5929) or ``tls-exporter`` (RFC 9266).
+    None means the first before TLS 1.3 and the last with it, and ``tls-server-end-point`` with
+    TLS 1.3 of the ssl module, which has no other. ValueError: *sock* has no TLS; or, from
+    initial_response(), no such binding.
     """
 
     name = "SCRAM-SHA-1-PLUS"
 
-    def __init__(self, user: _Text, password: _Text, sock: Any) -> None:
+    def __init__(
+        self, user: _Text, password: _Text, sock: Any, *, binding: str | None = None
+    ) -> None:
         try:
             super().__init__(user, password)
         finally:
@@ -453,9 +457,10 @@ class ScramSHA1Plus(_Scram):
         if not hasattr(sock, "get_channel_binding"):
             raise ValueError(f"{self.name} needs a socket with TLS")
         self._sock = sock
+        self._kind = binding
 
     def _binding(self) -> tuple[str, bytes]:
-        return _scram.channel_binding(self._sock)
+        return _scram.channel_binding(self._sock, self._kind)
 
 
 class ScramSHA256Plus(ScramSHA1Plus):

@@ -78,9 +78,10 @@ class POP3Server:
     *mechanisms* names what the AUTH command knows: ``PLAIN``, ``LOGIN``, ``CRAM-MD5``,
     ``XOAUTH2``, ``OAUTHBEARER``, ``EXTERNAL`` (by the client's certificate, which *tls* or *stls*
     has to verify), ``ANONYMOUS``, ``SCRAM-SHA-1``, ``SCRAM-SHA-256``, and these two with
-    ``-PLUS``, which are offered over TLS. SCRAM needs *users* and the library scramp. None means
-    the first three, and if there are *tokens* the two after them. Passwords are compared as
-    octets.
+    ``-PLUS``, which are offered over TLS and bound to it by ``tls-unique``, before TLS 1.3, or by
+    ``tls-server-end-point``; the ssl module has no ``tls-exporter``. SCRAM needs *users* and the
+    library scramp. None means the first three, and if there are *tokens* the two after them.
+    Passwords are compared as octets.
 
     *two_step*, if true, refuses an AUTH command that has an initial response and closes the
     connection, as Microsoft 365 does: the client has to wait for the challenge.

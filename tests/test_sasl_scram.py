@@ -6,6 +6,7 @@ import hashlib
 import pickle
 
 import pytest
+import scramp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -221,6 +222,52 @@ def test_a_refusal_is_acknowledged(example, refusal):
 
 
 # What it is bound to
+
+
+class Exporting:
+    """A socket's part that SCRAM-PLUS asks: a session of TLS 1.3."""
+
+    def version(self):
+        return "TLSv1.3"
+
+    def get_channel_binding(self, kind):
+        assert kind in ("tls-exporter", "tls-unique")
+        return b"exported"
+
+
+@pytest.mark.parametrize("make", [sasl.ScramSHA1Plus, sasl.ScramSHA256Plus])
+@pytest.mark.parametrize(("user", "password"), [("user", "pencil"), ("a=b,c", "p\u00e4\u00a0,=")])
+def test_what_is_bound_by_tls_exporter(monkeypatch, make, user, password):
+    """The proofs are made here; under a name that it knows, scramp has the same."""
+    mechanism = make(user, password, Exporting())
+    assert mechanism.initial_response().startswith(b"p=tls-exporter,,n=")
+    monkeypatch.setattr(_scram, "EXPORTER", "tls-unique")
+    scram = scramp.ScramMechanism(make.name)
+    keys = scram.make_auth_info(password)
+    for shown in (password, "wrong"):
+        mechanism = make(user, shown, Exporting())
+        server = scram.make_server(lambda _: keys, channel_binding=("tls-unique", b"exported"))
+        server.set_client_first(mechanism.initial_response().decode())
+        answer = mechanism(server.get_server_first().encode()).decode()
+        if shown == "wrong":
+            with pytest.raises(scramp.ScramException):
+                server.set_client_final(answer)
+        else:
+            server.set_client_final(answer)
+            assert mechanism(server.get_server_final().encode()) == b""
+            mechanism.success()
+
+
+@pytest.mark.parametrize("final", [b"v=AAAA", b"v=A", b"v==", b"v="])
+def test_wrong_messages_where_the_proofs_are_made_here(final):
+    mechanism = sasl.ScramSHA256Plus("user", SECRET, Exporting())
+    first = b"r=%bx,s=%b,i=4096"
+    for salt in (b"c2FsdA==", b"c2FsdA", b"=="):
+        nonce = mechanism.initial_response().rpartition(b"r=")[2]
+        with pytest.raises(sasl.SASLError) as caught:
+            mechanism(first % (nonce, salt))
+            mechanism(final)
+        assert not places_of_secret(caught.value)
 
 
 def certificate(key, algorithm):

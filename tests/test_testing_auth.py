@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from faults.support import run_program
 from wire import ALICE, FIRST, Wire, over_tls
 
-from poplib_c import POP3_SSL, _scram, sasl
+from poplib_c import POP3_SSL, _scram, error_proto, sasl
 from poplib_c.testing import POP3Server
 
 # In the server's threads an exception is printed, not raised.
@@ -224,6 +224,9 @@ def test_external(ca):
 PLUS = pytest.mark.parametrize("make", [sasl.ScramSHA1Plus, sasl.ScramSHA256Plus])
 VERSIONS = pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 
+# That says nothing about the password: there is no [AUTH].
+NO_BINDING = b"-ERR no such channel binding\r\n"
+
 
 def contexts(ca, version):
     """A server's and a client's, for one version of TLS."""
@@ -261,21 +264,41 @@ def test_a_relay(ca, make, version):
         assert wire.authenticate(mechanism).startswith(b"-ERR [AUTH]")
 
 
+@PLUS
+def test_a_binding_that_is_asked_for(ca, make):
+    of_server, _ = contexts(ca, "TLSv1_3")
+    with POP3Server(users=USERS, mechanisms=ALL[-2:], tls=of_server) as server:
+        client = POP3_SSL(*server.address, timeout=10)
+        try:
+            with pytest.raises(error_proto, match="no such channel binding") as caught:
+                client.auth(make("alice", "secret", client.sock))
+            assert caught.value.code is None
+            for kind in ("tls-unique", "x"):
+                with pytest.raises(ValueError, match=f"no TLS session .* by '{kind}'"):
+                    client.auth(make("alice", "secret", client.sock, binding=kind))
+            client.auth(make("alice", "secret", client.sock, binding="tls-server-end-point"))
+        finally:
+            client.close()
+
+
 @VERSIONS
 def test_the_bindings_of_both_kinds_of_socket(ca, version):
     """The C extension finds the end point's hash by OpenSSL."""
     of_server, of_client = contexts(ca, version)
-    name = "tls-server-end-point" if version == "TLSv1_3" else "tls-unique"
+    end_point = "tls-server-end-point"
+    expected = ["tls-exporter", end_point] if version == "TLSv1_3" else ["tls-unique"] * 2
     with POP3Server(users=USERS, mechanisms=ALL[-2:], tls=of_server) as server:
         client = POP3_SSL(*server.address, timeout=10)
         theirs = POP3_SSL(*server.address, timeout=10, context=of_client)
         try:
-            for sock in (client.sock, theirs.sock):
+            for sock, name in zip((client.sock, theirs.sock), expected):
                 kind, data = _scram.channel_binding(sock)
                 assert kind == name
                 assert data
-                if version == "TLSv1_3":
-                    assert data == client.sock.get_channel_binding(name)
+                if name != end_point:
+                    assert data == sock.get_channel_binding(name)
+                bound = end_point, client.sock.get_channel_binding(end_point)
+                assert _scram.channel_binding(sock, end_point) == bound
         finally:
             client.close()
             theirs.close()
@@ -288,12 +311,12 @@ def test_wrong_bindings(server_context, client_context):
         for mechanism, header in (
             (b"SCRAM-SHA-1-PLUS", b"n"),
             (b"SCRAM-SHA-1-PLUS", b"y"),
-            (b"SCRAM-SHA-1-PLUS", b"p=tls-exporter"),
-            (b"SCRAM-SHA-1-PLUS", b"p=x"),
             (b"SCRAM-SHA-1", b"p=tls-server-end-point"),
         ):
             command = b"AUTH %b %b" % (mechanism, b64(header + nothing))
             assert wire.ask(command).startswith(b"-ERR [AUTH]"), header
+        for header in (b"p=tls-exporter", b"p=x"):
+            assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + b64(header + nothing)) == NO_BINDING
 
 
 def test_a_server_that_shows_its_certificate_to_few(ca):
@@ -305,7 +328,7 @@ def test_a_server_that_shows_its_certificate_to_few(ca):
     server = POP3Server(users=ALICE, mechanisms=ALL[-2:], tls=of_server)
     with server, Wire(server, of_client) as wire:
         message = b64(b"p=tls-server-end-point,,n=alice,r=nonce")
-        assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message).startswith(b"-ERR [AUTH]")
+        assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message) == NO_BINDING
         assert wire.ask(b"CAPA").startswith(b"+OK")
 
 
@@ -319,7 +342,7 @@ def test_a_server_whose_certificate_has_no_hash():
         server = POP3Server(users=ALICE, mechanisms=ALL[-2:], tls=context)
         with server, Wire(server, of_client) as wire:
             message = b64(b"p=tls-server-end-point,,n=alice,r=nonce")
-            assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message).startswith(b"-ERR [AUTH]")
+            assert wire.ask(b"AUTH SCRAM-SHA-1-PLUS " + message) == NO_BINDING
             assert wire.ask(b"CAPA").startswith(b"+OK")
 
 

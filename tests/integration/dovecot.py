@@ -19,8 +19,8 @@ from . import dovecot_config
 PACKAGES = "dovecot-core dovecot-pop3d"
 PASSWORD = "secret"
 
-#: What a proxy says (HAProxy's protocol): the client's address and the server's.
-REMOTE = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 110\r\n"
+#: A client that comes from there, to 127.0.0.1, is not on the server's machine in Dovecot's eyes.
+AFAR = "127.0.0.2"
 
 
 class NotInstalled(Exception):
@@ -81,6 +81,7 @@ class Dovecot:
 
     def __init__(self, installation, tls=None):
         self.installation = installation
+        self.syntax = dovecot_config.syntax_of(installation.version)
         self.tls = tls
         self.hosts = _loopback_addresses()
         self.port = self.tls_port = None
@@ -112,12 +113,6 @@ class Dovecot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
-    def proxied_port(self):
-        """Where a client sends REMOTE first, and is somewhere else from then on."""
-        assert self.tls.for_passwords
-        return self.tls_port
-
-    @property
     def ca_file(self):
         """What a client has to trust, in PEM."""
         return self.tls.certificate.ca_file
@@ -130,6 +125,11 @@ class Dovecot:
                 pid, name, _, parent = stat.read_text().split()[:4]
                 if name == "(pop3)" and int(parent) == self._process.pid:
                     yield int(pid)
+
+    def offered(self, encrypted):
+        """The mechanisms of SASL that CAPA lists, with TLS or without."""
+        bound = self.syntax.bound_mechanisms if encrypted else ()
+        return {*dovecot_config.MECHANISMS, *bound} - {"APOP"}
 
     def mailbox(self, contents, user=None, password=PASSWORD, **settings):
         """Make a user whose message n is contents[n - 1], byte for byte the file in its Maildir.
@@ -172,7 +172,7 @@ class Dovecot:
     def _launch(self):
         configuration = dovecot_config.write(
             self.directory,
-            self.installation.version,
+            self.syntax,
             self.tls,
             user=self._user,
             group=self._group,

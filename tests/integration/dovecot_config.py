@@ -15,14 +15,13 @@ class TLS(NamedTuple):
     client_ca_file: Optional[str] = None
     # The user is whom that certificate is for, its common name, and EXTERNAL needs no more.
     names_user: bool = False
-    # Without TLS no password is taken. Where client and server have one address, Dovecot makes an
-    # exception; so there is no POP3S, but a plain port that believes a proxy what addresses are.
+    # Without TLS no password is taken, unless client and server have one address.
     for_passwords: bool = False
     # Without gaps, the lowest first.
     versions: tuple = ("TLSv1.2", "TLSv1.3")
 
 
-#: What Dovecot's AUTH knows, here.
+#: What Dovecot's AUTH knows, here, in every version.
 MECHANISMS = (
     *("PLAIN", "LOGIN", "APOP", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"),
     *("OAUTHBEARER", "XOAUTH2", "EXTERNAL", "ANONYMOUS"),
@@ -36,8 +35,12 @@ ANONYMOUS = "anonymous"
 
 
 class Syntax(NamedTuple):
-    """The parts of dovecot.conf that are written in another way in another version."""
+    """What another version has in another way."""
 
+    #: These are bound to a session of TLS, without which they are not offered.
+    bound_mechanisms: tuple
+    # The parts of dovecot.conf.
+    first: str
     plain: str
     tls: str
     client_certificates: str
@@ -81,6 +84,8 @@ auth_failure_delay = 0
 """
 
 SYNTAX_2_3 = Syntax(
+    bound_mechanisms=(),
+    first="",
     plain="""
 service pop3-login {{
   chroot =
@@ -141,17 +146,15 @@ passdb {{
 """,
     for_passwords="""
 disable_plaintext_auth = yes
-haproxy_trusted_networks = 127.0.0.1
-service pop3-login {{
-  inet_listener pop3s {{
-    ssl = no
-    haproxy = yes
-  }}
-}}
 """,
 )
 
 SYNTAX_2_4 = Syntax(
+    bound_mechanisms=("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"),
+    first="""\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+""",
     plain="""
 service pop3-login {{
   chroot =
@@ -232,21 +235,8 @@ passdb static {{
 """,
     for_passwords="""
 auth_allow_cleartext = no
-haproxy_trusted_networks = 127.0.0.1
-service pop3-login {{
-  inet_listener pop3s {{
-    ssl = no
-    haproxy = yes
-  }}
-}}
 """,
 )
-
-# Must come first, and 2.3 knows neither.
-VERSION_2_4 = """\
-dovecot_config_version = 2.4.0
-dovecot_storage_version = 2.4.0
-"""
 
 # Only 2.3 reads it.
 OAUTH2 = """\
@@ -271,17 +261,20 @@ MaxProtocol = {highest}
 """
 
 
-def write(directory, version, tls, **values):
+def syntax_of(version):
+    """The Syntax of that version of Dovecot."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return SYNTAX_2_3 if numbers < (2, 4) else SYNTAX_2_4
+
+
+def write(directory, syntax, tls, **values):
     """Write dovecot.conf and what it refers to into directory; return its path.
 
-    version is Dovecot's; values are what COMMON and Syntax.plain name.
+    values are what COMMON and Syntax.plain name.
     """
-    values.update(directory=directory, mechanisms=" ".join(MECHANISMS).lower())
-    if _numbers(version) < (2, 4):
-        syntax, parts = SYNTAX_2_3, [COMMON]
-    else:
-        syntax, parts = SYNTAX_2_4, [VERSION_2_4, COMMON]
-    parts.append(syntax.plain)
+    mechanisms = MECHANISMS + syntax.bound_mechanisms
+    values.update(directory=directory, mechanisms=" ".join(mechanisms).lower())
+    parts = [syntax.first, COMMON, syntax.plain]
     if tls is None:
         parts.append(NO_TLS)
     else:
@@ -302,7 +295,3 @@ def write(directory, version, tls, **values):
     path = directory / "dovecot.conf"
     path.write_text("".join(parts).format_map(values), encoding="ascii")
     return path
-
-
-def _numbers(version):
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -15,8 +15,14 @@ pop_tls_error_clear(void)
 enum pop_status
 pop_tls_error_take(struct pop_error *error)
 {
-    error->tls = ERR_peek_last_error();
-    ERR_clear_error();
+    unsigned long code;
+
+    error->tls = 0;
+    while ((code = ERR_get_error()) != 0) {
+        if (error->tls == 0 || ERR_GET_LIB(code) != ERR_LIB_SYS) {
+            error->tls = code;
+        }
+    }
     if (ERR_GET_REASON(error->tls) == ERR_R_MALLOC_FAILURE) {
         return POP_NO_MEMORY;
     }

@@ -11,8 +11,10 @@
    this thread's queue is nobody's. */
 void pop_tls_error_clear(void);
 
-/* Takes the newest error of this thread's queue; right behind the call that
-   failed.  Always POP_TLS, or POP_NO_MEMORY if that is what happened. */
+/* Takes the newest error of this thread's queue, a system call's only if there
+   is no other: since 3.5 the last may be that an alert could not be sent.
+   Right behind the call that failed.  Always POP_TLS, or POP_NO_MEMORY if that
+   is what happened. */
 enum pop_status pop_tls_error_take(struct pop_error *error);
 
 /* What the ssl module calls the library: "SSL", "X509"; NULL if unknown. */

@@ -61,10 +61,11 @@ static enum pop_status
 classify(struct transport_tls *self, int result, short *events,
          struct pop_error *error)
 {
+    int kind = SSL_get_error(self->ssl, result);
     enum pop_status status;
 
     *error = no_details;
-    switch (SSL_get_error(self->ssl, result)) {
+    switch (kind) {
     case SSL_ERROR_WANT_READ:
         *events = POLLIN;
         return POP_NEED_INPUT;
@@ -80,6 +81,10 @@ classify(struct transport_tls *self, int result, short *events,
     if (self->socket.eof) {
         *error = no_details;
         return POP_EOF;
+    }
+    /* OpenSSL 3.5 queues a system call's failure too, with a stale errno. */
+    if (kind == SSL_ERROR_SYSCALL && self->socket.sys != 0) {
+        *error = no_details;
     }
     if (error->tls != 0) {
         return status;

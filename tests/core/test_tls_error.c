@@ -35,6 +35,22 @@ test_the_newest_error_is_taken_with_all_others(void **state)
 }
 
 static void
+test_a_system_error_is_taken_last(void **state)
+{
+    struct pop_error error;
+
+    (void)state;
+    fail_with(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER);
+    fail_with(ERR_LIB_SYS, EPIPE);
+    assert_int_equal(pop_tls_error_take(&error), POP_TLS);
+    assert_int_equal(ERR_GET_LIB(error.tls), ERR_LIB_SSL);
+    assert_int_equal(ERR_peek_error(), 0);
+    fail_with(ERR_LIB_SYS, EPIPE);
+    assert_int_equal(pop_tls_error_take(&error), POP_TLS);
+    assert_int_equal(ERR_GET_LIB(error.tls), ERR_LIB_SYS);
+}
+
+static void
 test_no_error_is_tls_all_the_same(void **state)
 {
     struct pop_error error = {.tls = 1};
@@ -200,6 +216,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_the_newest_error_is_taken_with_all_others),
+        UNIT_TEST(test_a_system_error_is_taken_last),
         UNIT_TEST(test_no_error_is_tls_all_the_same),
         UNIT_TEST(test_out_of_memory),
         UNIT_TEST(test_the_queue_is_cleared),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/link.h"
+#include "core/tls_error.h"
 #include "tls_fixture.h"
 
 /* --- the handshake ------------------------------------------------------ */
@@ -345,6 +346,7 @@ test_a_refused_certificate_is_no_broken_pipe(void **state)
     assert_int_equal(shutdown(self.fds[1], SHUT_RDWR), 0);
     assert_int_equal(tls_handshake(&self), POP_TLS);
     assert_true(self.error.verify != 0);
+    assert_string_equal(pop_tls_error_library(self.error.tls), "SSL");
     close_tls(&self);
 }
 

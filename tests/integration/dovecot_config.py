@@ -7,6 +7,10 @@ from typing import NamedTuple, Optional
 from certificates import Certificate
 
 
+#: Of TLS.
+VERSIONS = ("TLSv1.2", "TLSv1.3")
+
+
 class TLS(NamedTuple):
     """What a server does on its TLS port and after STLS."""
 
@@ -17,8 +21,7 @@ class TLS(NamedTuple):
     names_user: bool = False
     # Without TLS no password is taken, unless client and server have one address.
     for_passwords: bool = False
-    # Without gaps, the lowest first.
-    versions: tuple = ("TLSv1.2", "TLSv1.3")
+    versions: tuple = VERSIONS
 
 
 #: What Dovecot's AUTH knows, here, in every version.
@@ -127,7 +130,7 @@ userdb {{
 ssl = yes
 ssl_cert = <{certificate.file}
 ssl_key = <{certificate.key_file}
-ssl_min_protocol = {lowest}
+ssl_min_protocol = TLSv1.2
 import_environment = $import_environment OPENSSL_CONF={directory}/openssl.cnf
 """,
     client_certificates="""
@@ -213,7 +216,7 @@ userdb passwd-file {{
 ssl = yes
 ssl_server_cert_file = {certificate.file}
 ssl_server_key_file = {certificate.key_file}
-ssl_min_protocol = {lowest}
+ssl_min_protocol = TLSv1.2
 import_environment {{
   OPENSSL_CONF = {directory}/openssl.cnf
 }}
@@ -249,7 +252,7 @@ NO_TLS = """
 ssl = no
 """
 
-# Dovecot has no setting for the highest version.
+# Dovecot has no setting for the highest version, and 2.3.13 does not know TLS 1.3 as the lowest.
 OPENSSL = """\
 openssl_conf = settings
 [settings]
@@ -257,7 +260,7 @@ ssl_conf = ssl
 [ssl]
 system_default = versions
 [versions]
-MaxProtocol = {highest}
+Protocol = {protocols}
 """
 
 
@@ -278,7 +281,8 @@ def write(directory, syntax, tls, **values):
     if tls is None:
         parts.append(NO_TLS)
     else:
-        values.update(tls._asdict(), lowest=tls.versions[0], highest=tls.versions[-1])
+        without = (f"-{version}" for version in VERSIONS if version not in tls.versions)
+        values.update(tls._asdict(), protocols=",".join(["ALL", *without]))
         parts.append(syntax.tls)
         if tls.client_ca_file is not None:
             parts.append(syntax.client_certificates)

@@ -134,9 +134,10 @@ def test_cram_md5_where_md5_is_barred(tmp_path, unavailable):
             hmac.new(b"key", b"", "md5")
             hashlib.md5(b"")
         except ValueError:
-            print(sasl.CramMD5("tim", "tanstaaftanstaaf")({RFC2195!r}))
+            print("barred")
         else:
             print("MD5 works,", ssl.OPENSSL_VERSION)
+        print(sasl.CramMD5("tim", "tanstaaftanstaaf")({RFC2195!r}))
     """
     output = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
@@ -146,9 +147,12 @@ def test_cram_md5_where_md5_is_barred(tmp_path, unavailable):
         timeout=30,
         text=True,
     ).stdout
-    if "OpenSSL 1" in output:
-        unavailable(f"MD5 cannot be barred: {output}")
-    assert output == f"{RFC2195_RESPONSE!r}\n"
+    state, response = output.splitlines()
+    if "OpenSSL 1" in state:
+        unavailable(f"MD5 cannot be barred: {state}")
+    # Where OpenSSL refuses it, Python 3.14 has one of its own, for HMAC too.
+    assert state == "barred" or sys.version_info >= (3, 14)
+    assert response == repr(RFC2195_RESPONSE)
 
 
 # What cannot be sent

@@ -17,23 +17,39 @@ is_zero(PyObject *level)
            PyLong_AsLongAndOverflow(level, &overflow) == 0;
 }
 
-/* .file, borrowed, if that is a Reader and it can be done so. */
+static bool
+is_ready(struct module_state *state, const struct hooks_view *view)
+{
+    ReaderObject *reader = (ReaderObject *)view->file;
+
+    return is_zero(view->debugging) && reader_check(state, view->file) &&
+           !reader->closed && reader->sock == view->sock &&
+           reader->pipeline.count == 0;
+}
+
+/* .file, a new reference, if that is a Reader and it can be done so. */
 static ReaderObject *
 look(const struct exchange *self, POP3Object *client)
 {
     struct hooks_view view;
-    ReaderObject *reader;
+    ReaderObject *reader = NULL;
 
-    if (!hooks_are_plain(client, self->hooks, &view) ||
-        !is_zero(view.debugging) || !reader_check(client->state, view.file)) {
-        return NULL;
-    }
-    reader = (ReaderObject *)view.file;
-    if (reader->closed || reader->sock != view.sock ||
-        reader->pipeline.count > 0) {
-        return NULL;
+    if (hooks_are_plain(client, self->hooks, &view)) {
+        if (is_ready(client->state, &view)) {
+            reader = (ReaderObject *)Py_NewRef(view.file);
+        }
+        hooks_release(&view);
     }
     return reader;
+}
+
+static bool
+looks_the_same(const struct exchange *self, POP3Object *client)
+{
+    ReaderObject *reader = look(self, client);
+
+    Py_XDECREF(reader);
+    return reader == self->reader;
 }
 
 /* --- the audit event ---------------------------------------------------- */
@@ -71,7 +87,7 @@ announce(const struct exchange *self, POP3Object *client)
     if (failed < 0) {
         return EXCHANGE_FAILED;
     }
-    if (look(self, client) != self->reader) {
+    if (!looks_the_same(self, client)) {
         return EXCHANGE_ANNOUNCED;
     }
     return reader_enter(self->reader) < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
@@ -125,7 +141,6 @@ exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
     if (self->reader == NULL) {
         return EXCHANGE_UNTOUCHED;
     }
-    Py_INCREF(self->reader);
     if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
         return EXCHANGE_FAILED;
     }

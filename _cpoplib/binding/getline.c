@@ -54,13 +54,17 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
     PyObject *value = module_package_global(self->state,
                                             self->state->name.maxline);
 
-    if (value == NULL || !PyLong_CheckExact(value) ||
-        args_octets(value, &limits->status) < 0) {
-        PyErr_Clear();
-        return false;
+    bool found = value != NULL && PyLong_CheckExact(value) &&
+                 args_octets(value, &limits->status) == 0;
+
+    Py_XDECREF(value);
+    if (found) {
+        fill_limits(self, limits);
     }
-    fill_limits(self, limits);
-    return true;
+    else {
+        PyErr_Clear();
+    }
+    return found;
 }
 
 /* --- _getline ----------------------------------------------------------- */

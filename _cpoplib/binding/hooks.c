@@ -80,9 +80,10 @@ is_harmless(struct module_state *state, PyObject *key)
     return harmless;
 }
 
+/* With the dict's own lock. */
 static bool
-instance_is_plain(struct module_state *state, PyObject *dict,
-                  struct hooks_view *view)
+dict_is_plain(struct module_state *state, PyObject *dict,
+              struct hooks_view *view)
 {
     Py_ssize_t position = 0;
     PyObject *key;
@@ -105,17 +106,43 @@ instance_is_plain(struct module_state *state, PyObject *dict,
     return view->sock != NULL && view->file != NULL && view->debugging != NULL;
 }
 
+static bool
+instance_is_plain(POP3Object *self, struct hooks_view *view)
+{
+    struct hooks_view seen = {NULL, NULL, NULL};
+    PyObject *dict = pop3_get_dict(self);
+    bool plain = false;
+
+    if (dict != NULL) {
+        Py_BEGIN_CRITICAL_SECTION(dict);
+        plain = dict_is_plain(self->state, dict, &seen);
+        if (plain) {
+            view->sock = Py_NewRef(seen.sock);
+            view->file = Py_NewRef(seen.file);
+            view->debugging = Py_NewRef(seen.debugging);
+        }
+        Py_END_CRITICAL_SECTION();
+        Py_DECREF(dict);
+    }
+    return plain;
+}
+
 bool
 hooks_are_plain(POP3Object *self, hook_set hooks, struct hooks_view *view)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    view->sock = NULL;
-    view->file = NULL;
-    view->debugging = NULL;
     return type->tp_getattro == PyObject_GenericGetAttr &&
-           self->dict != NULL && class_is_plain(self->state, type, hooks) &&
-           instance_is_plain(self->state, self->dict, view);
+           class_is_plain(self->state, type, hooks) &&
+           instance_is_plain(self, view);
+}
+
+void
+hooks_release(struct hooks_view *view)
+{
+    Py_DECREF(view->sock);
+    Py_DECREF(view->file);
+    Py_DECREF(view->debugging);
 }
 
 /* --- called ------------------------------------------------------------- */

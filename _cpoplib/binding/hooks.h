@@ -15,7 +15,7 @@ typedef unsigned int hook_set;
    instance.  0 if it is, -1 and an exception. */
 int hook_is_own(POP3Object *self, enum hook hook);
 
-/* What is seen of an instance at a glance: its attributes, borrowed. */
+/* What is seen of an instance at a glance: its attributes. */
 struct hooks_view {
     PyObject *sock;
     PyObject *file;
@@ -26,9 +26,11 @@ struct hooks_view {
    hook_is_own() holds for each hook of a set, that .encoding is POP3's, and
    that looking for .sock, .file and ._debugging finds what is in the
    __dict__.  Runs no Python code, raises nothing; where it says no, each is to
-   be asked for by itself. */
+   be asked for by itself, and there is no view. */
 bool hooks_are_plain(POP3Object *self, hook_set hooks,
                      struct hooks_view *view);
+
+void hooks_release(struct hooks_view *view);
 
 /* self._hook() or self._hook(argument), whatever it is. */
 PyObject *hook_call(POP3Object *self, enum hook hook, PyObject *argument);

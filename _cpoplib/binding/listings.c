@@ -115,7 +115,11 @@ parse(PyObject *lines, listing_value value_of)
         return NULL;
     }
     for (i = 0; i < PyList_GET_SIZE(lines); i++) {
-        if (add_line(dict, PyList_GET_ITEM(lines, i), value_of) < 0) {
+        PyObject *line = PyList_GetItemRef(lines, i);
+        int failed = line == NULL ? -1 : add_line(dict, line, value_of);
+
+        Py_XDECREF(line);
+        if (failed < 0) {
             Py_DECREF(dict);
             return NULL;
         }

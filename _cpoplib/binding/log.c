@@ -35,21 +35,19 @@ get_logger(struct module_state *state, PyObject *logging)
 static PyObject *
 wanted_logger(struct module_state *state)
 {
-    PyObject *logging = state->modules == NULL
-                            ? NULL
-                            : PyDict_GetItemWithError(state->modules,
-                                                      state->name.logging);
-    PyObject *logger;
+    PyObject *logging = NULL;
+    PyObject *logger = NULL;
     PyObject *level;
     PyObject *enabled = NULL;
     int is = 0;
 
-    if (logging == NULL || logging == Py_None) {
-        return NULL;
+    if (state->modules != NULL) {
+        (void)PyDict_GetItemRef(state->modules, state->name.logging, &logging);
     }
-    Py_INCREF(logging);
-    logger = get_logger(state, logging);
-    Py_DECREF(logging);
+    if (logging != NULL && logging != Py_None) {
+        logger = get_logger(state, logging);
+    }
+    Py_XDECREF(logging);
     level = logger == NULL ? NULL : PyLong_FromLong(LEVEL_DEBUG);
     if (level != NULL) {
         enabled = PyObject_CallMethodObjArgs(

@@ -27,18 +27,16 @@ get_package(struct module_state *state)
 {
     PyObject *package = NULL;
 
-    if (state->modules != NULL) {
-        package = PyDict_GetItemWithError(state->modules, state->name.package);
-        if (package == NULL && PyErr_Occurred()) {
-            return NULL;
-        }
+    if (state->modules != NULL &&
+        PyDict_GetItemRef(state->modules, state->name.package, &package) < 0) {
+        return NULL;
     }
     /* At exit, sys.modules is emptied before the last objects go. */
     if (package == NULL || package == Py_None) {
+        Py_XDECREF(package);
         return state->package != NULL ? Py_NewRef(state->package)
                                       : PyImport_Import(state->name.package);
     }
-    Py_INCREF(package);
     if (package != state->package) {
         Py_XSETREF(state->package, Py_NewRef(package));
     }
@@ -62,18 +60,17 @@ module_package_attribute(struct module_state *state, PyObject *name)
 PyObject *
 module_package_global(struct module_state *state, PyObject *name)
 {
-    PyObject *package = state->modules == NULL
-                            ? NULL
-                            : PyDict_GetItemWithError(state->modules,
-                                                      state->name.package);
+    PyObject *package = NULL;
     PyObject *value = NULL;
 
+    if (state->modules != NULL) {
+        (void)PyDict_GetItemRef(state->modules, state->name.package, &package);
+    }
     if (package != NULL && PyModule_CheckExact(package)) {
-        value = PyDict_GetItemWithError(PyModule_GetDict(package), name);
+        (void)PyDict_GetItemRef(PyModule_GetDict(package), name, &value);
     }
-    if (value == NULL) {
-        PyErr_Clear();
-    }
+    Py_XDECREF(package);
+    PyErr_Clear();
     return value;
 }
 

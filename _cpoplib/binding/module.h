@@ -125,9 +125,9 @@ struct module_state *module_state_of_type(PyTypeObject *type);
    sys.modules has under that name or, while the interpreter exits, had. */
 PyObject *module_package_attribute(struct module_state *state, PyObject *name);
 
-/* A global of the package as it is in the package's __dict__, borrowed, for
-   the next few instructions: NULL, and no exception, where looking for it may
-   run Python code. */
+/* A global of the package as it is in the package's __dict__: a new reference,
+   or NULL without an exception, also where looking for it may run Python
+   code. */
 PyObject *module_package_global(struct module_state *state, PyObject *name);
 
 /* from module import name; a new reference, or NULL. */

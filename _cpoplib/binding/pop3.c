@@ -102,11 +102,23 @@ pop3_dealloc(PyObject *op)
 
 /* --- attributes --------------------------------------------------------- */
 
+PyObject *
+pop3_get_dict(POP3Object *self)
+{
+    PyObject *dict;
+
+    /* Assigning to __dict__ takes the object's own lock. */
+    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    dict = Py_XNewRef(self->dict);
+    Py_END_CRITICAL_SECTION();
+    return dict;
+}
+
 int
 pop3_dict_has(POP3Object *self, PyObject *name)
 {
     /* Comparing with its keys may run Python code, which may replace it. */
-    PyObject *dict = Py_XNewRef(self->dict);
+    PyObject *dict = pop3_get_dict(self);
     int has = 0;
 
     if (dict != NULL) {

@@ -69,6 +69,9 @@ typedef struct {
 /* A new type poplib_c.POP3, or NULL.  Fills state->own_hook. */
 PyTypeObject *pop3_new_type(struct module_state *state, PyObject *module);
 
+/* The instance's __dict__, a new reference; NULL if it has none yet. */
+PyObject *pop3_get_dict(POP3Object *self);
+
 /* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
 int pop3_dict_has(POP3Object *self, PyObject *name);
 

@@ -133,7 +133,7 @@ static int
 forget_context(POP3Object *self)
 {
     PyObject *name = self->state->name.context;
-    PyObject *dict = Py_XNewRef(self->dict);
+    PyObject *dict = pop3_get_dict(self);
     int has = pop3_dict_has(self, name);
 
     if (has > 0) {

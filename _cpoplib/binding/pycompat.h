@@ -116,6 +116,27 @@ PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **value)
     return 0;
 }
 
+/* 1 and the value, 0 and NULL if there is no such key, -1 and an exception. */
+static inline int
+PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **value)
+{
+    *value = Py_XNewRef(PyDict_GetItemWithError(dict, key));
+    if (*value != NULL) {
+        return 1;
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static inline PyObject *
+PyList_GetItemRef(PyObject *list, Py_ssize_t index)
+{
+    return Py_XNewRef(PyList_GetItem(list, index));
+}
+
+/* There is a GIL. */
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+
 #endif
 
 /* What a class has under that name, found as its instances find it: not bound,

@@ -281,33 +281,41 @@ get_root(void)
 }
 
 /* socket.socket as it was when `sock` was made, whatever has that name by now:
-   the class next to the root.  Borrowed. */
+   the class next to the root.  A new reference, or NULL. */
 static PyTypeObject *
 plain_type(PyObject *sock, PyTypeObject *root)
 {
-    PyObject *mro = Py_TYPE(sock)->tp_mro;
+    PyObject *mro = PyObject_GetAttrString((PyObject *)Py_TYPE(sock),
+                                           "__mro__");
+    PyObject *type = (PyObject *)root;
     Py_ssize_t i;
 
-    for (i = 1; i < PyTuple_GET_SIZE(mro); i++) {
-        if (PyTuple_GET_ITEM(mro, i) == (PyObject *)root) {
-            return (PyTypeObject *)PyTuple_GET_ITEM(mro, i - 1);
-        }
-    }
-    return root;
-}
-
-/* A socket without a descriptor. */
-static PyObject *
-new_socket(PyTypeObject *type)
-{
-    PyObject *nothing = PyTuple_New(0);
-    PyObject *sock;
-
-    if (nothing == NULL) {
+    if (mro == NULL) {
         return NULL;
     }
-    sock = type->tp_new(type, nothing, NULL);
-    Py_DECREF(nothing);
+    for (i = 1; i < PyTuple_GET_SIZE(mro); i++) {
+        if (PyTuple_GET_ITEM(mro, i) == (PyObject *)root) {
+            type = PyTuple_GET_ITEM(mro, i - 1);
+        }
+    }
+    Py_INCREF(type);
+    Py_DECREF(mro);
+    return (PyTypeObject *)type;
+}
+
+/* A socket like this one, without a descriptor. */
+static PyObject *
+new_socket(PyObject *like, PyTypeObject *root)
+{
+    PyTypeObject *type = plain_type(like, root);
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *sock = NULL;
+
+    if (type != NULL && nothing != NULL) {
+        sock = type->tp_new(type, nothing, NULL);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(nothing);
     return sock;
 }
 
@@ -389,7 +397,7 @@ pysocket_take(struct module_state *state, PyObject *sock)
     if (root == NULL) {
         return NULL;
     }
-    taken = new_socket(plain_type(sock, root));
+    taken = new_socket(sock, root);
     if (taken != NULL &&
         (pysocket_fileno(state, sock, &fd) < 0 ||
          share_descriptor(sock, taken, fd) < 0 ||

@@ -298,14 +298,19 @@ static int
 wants_key_log(void)
 {
     const char *path = getenv("SSLKEYLOGFILE");
-    PyObject *flags = PySys_GetObject("flags");
+    PyObject *flags;
     PyObject *ignored;
     int truth;
 
-    if (path == NULL || path[0] == '\0' || flags == NULL) {
+    if (path == NULL || path[0] == '\0') {
         return 0;
     }
+    flags = module_imported("sys", "flags");
+    if (flags == NULL) {
+        return -1;
+    }
     ignored = PyObject_GetAttrString(flags, "ignore_environment");
+    Py_DECREF(flags);
     if (ignored == NULL) {
         return -1;
     }

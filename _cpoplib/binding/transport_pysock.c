@@ -82,6 +82,28 @@ failure(const struct pysock *self, const struct pop_deadline *deadline,
     return POP_HOST;
 }
 
+/* Exported meanwhile: recv_into() may have left it to another thread, which
+   could make it smaller. */
+static int
+copy_staging(struct pysock *self, char *space, Py_ssize_t octets)
+{
+    Py_buffer view;
+    int failed = -1;
+
+    if (PyObject_GetBuffer(self->staging, &view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    if (octets > view.len) {
+        errors_raise_bad_length(octets, view.len);
+    }
+    else {
+        memcpy(space, view.buf, (size_t)octets);
+        failed = 0;
+    }
+    PyBuffer_Release(&view);
+    return failed;
+}
+
 static enum pop_status
 pysock_recv(struct pop_transport *transport, char *space, size_t room,
             size_t *received, struct pop_deadline *deadline,
@@ -111,7 +133,9 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     if (n == 0) {
         return POP_EOF;
     }
-    memcpy(space, PyByteArray_AS_STRING(self->staging), (size_t)n);
+    if (copy_staging(self, space, n) < 0) {
+        return POP_HOST;
+    }
     *received = (size_t)n;
     return POP_OK;
 }

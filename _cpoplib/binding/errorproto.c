@@ -19,25 +19,32 @@ PyDoc_STRVAR(error_proto_doc,
 "temporary: whether that code says that it may work later: 'IN-USE',\n"
 "'LOGIN-DELAY', 'SYS/TEMP'.");
 
-/* What the server said, as a new reference; NULL without an exception if it
-   is the client that found it, or if there is no instance. */
-static PyObject *
-server_line(PyObject *instance)
+/* *line is what the server said, as a new reference; NULL if it is the client
+   that found it, if there is no instance, or if its `args` can't be told, for
+   whatever reason but want of memory. */
+static int
+get_server_line(PyObject *instance, PyObject **line)
 {
     PyObject *args;
-    PyObject *line = NULL;
 
+    *line = NULL;
     if (instance == NULL) {
-        return NULL;
+        return 0;
     }
     args = PyObject_GetAttrString(instance, "args");
-    if (args != NULL && PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 &&
-        PyBytes_Check(PyTuple_GET_ITEM(args, 0))) {
-        line = Py_NewRef(PyTuple_GET_ITEM(args, 0));
+    if (args == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
     }
-    PyErr_Clear();
-    Py_XDECREF(args);
-    return line;
+    if (PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 &&
+        PyBytes_Check(PyTuple_GET_ITEM(args, 0))) {
+        *line = Py_NewRef(PyTuple_GET_ITEM(args, 0));
+    }
+    Py_DECREF(args);
+    return 0;
 }
 
 /* The code, in upper case and with a NUL behind it; NULL if there is none. */
@@ -66,9 +73,27 @@ static PyObject *
 get_response(struct module_state *Py_UNUSED(state), PyObject *instance,
              PyTypeObject *Py_UNUSED(owner))
 {
-    PyObject *line = server_line(instance);
+    PyObject *line;
 
+    if (get_server_line(instance, &line) < 0) {
+        return NULL;
+    }
     return line == NULL ? Py_NewRef(Py_None) : line;
+}
+
+/* 1 if what the server said has a code; 0 if not; -1. */
+static int
+get_code_of(PyObject *instance, char *code, size_t room)
+{
+    PyObject *line;
+    int found;
+
+    if (get_server_line(instance, &line) < 0) {
+        return -1;
+    }
+    found = line != NULL && find_code(line, code, room) != NULL;
+    Py_XDECREF(line);
+    return found;
 }
 
 static PyObject *
@@ -76,10 +101,11 @@ get_code(struct module_state *Py_UNUSED(state), PyObject *instance,
          PyTypeObject *Py_UNUSED(owner))
 {
     char code[CODE_ROOM];
-    PyObject *line = server_line(instance);
-    bool found = line != NULL && find_code(line, code, sizeof(code)) != NULL;
+    int found = get_code_of(instance, code, sizeof(code));
 
-    Py_XDECREF(line);
+    if (found < 0) {
+        return NULL;
+    }
     return found ? PyUnicode_FromString(code) : Py_NewRef(Py_None);
 }
 
@@ -102,12 +128,9 @@ get_temporary(struct module_state *Py_UNUSED(state), PyObject *instance,
               PyTypeObject *Py_UNUSED(owner))
 {
     char code[CODE_ROOM];
-    PyObject *line = server_line(instance);
-    bool is = line != NULL && find_code(line, code, sizeof(code)) != NULL &&
-              is_temporary(code);
+    int found = get_code_of(instance, code, sizeof(code));
 
-    Py_XDECREF(line);
-    return PyBool_FromLong(is);
+    return found < 0 ? NULL : PyBool_FromLong(found && is_temporary(code));
 }
 
 PyObject *

@@ -109,3 +109,16 @@ def test_args_that_are_no_tuple_are_no_trouble():
 def test_a_code_may_be_too_long():
     assert error_proto(b"-ERR [" + 2047 * b"x" + b"]").code == 2047 * "X"
     assert error_proto(b"-ERR [" + 2048 * b"x" + b"]").code is None
+
+
+@pytest.mark.parametrize("name", ["code", "temporary", "response"])
+def test_no_memory_is_not_the_same_as_no_code(name):
+    """It is raised."""
+
+    class Failing(error_proto):
+        @property
+        def args(self):
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        getattr(Failing(b"-ERR [AUTH] wrong"), name)

@@ -107,8 +107,12 @@ class Client:
             return _MALFORMED
         try:
             return self._step(message)
+        except MemoryError:
+            pass
         except Exception as exc:
             return f"{_MALFORMED}: {exc}"
+        # Another one, as the traceback of the first has the password in its frames.
+        raise MemoryError
 
     def _take_first(self, message: str) -> str | None:
         if _REFUSED.fullmatch(message):
@@ -133,6 +137,8 @@ class Client:
             return _MALFORMED
         try:
             self._client.set_server_final(message)
+        except MemoryError:
+            raise
         except Exception:
             return "the server does not know the password: its signature is wrong"
         self.verified = True

@@ -307,3 +307,20 @@ def test_the_error():
     assert isinstance(error, error_proto)
     assert type(pickle.loads(pickle.dumps(error))) is sasl.SASLError
     assert str(error) == "malformed"
+
+
+@pytest.mark.parametrize("name", ["set_server_first", "set_server_final"])
+def test_no_memory_is_no_fault_of_the_server(example, monkeypatch, name):
+    """MemoryError, without what would keep the password: the frames of the library."""
+
+    def fail(client, message):
+        raise MemoryError
+
+    monkeypatch.setattr(f"scramp.ScramClient.{name}", fail)
+    mechanism = example.make("user", SECRET)
+    mechanism.initial_response()
+    with pytest.raises(MemoryError) as caught:
+        mechanism(example.server_first)
+        mechanism(example.server_final)
+    assert caught.value.__context__ is None
+    assert not places_of_secret(caught.value)

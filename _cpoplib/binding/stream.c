@@ -77,8 +77,14 @@ static void
 raise_unread(ReaderObject *reader)
 {
     static const char why[] = "the server sent a reply that nobody asked for";
-    PyObject *line = unread_line(&reader->link);
+    PyObject *line;
 
+    if (!pop_link_had_unread(&reader->link, reader->link.received)) {
+        /* What there is may be no reply at all, but a record of TLS. */
+        PyErr_NoMemory();
+        return;
+    }
+    line = unread_line(&reader->link);
     if (line == NULL) {
         return;
     }

@@ -71,7 +71,8 @@ bool pop_link_had_unread(const struct pop_link *link, size_t received);
 
 /* Whether there are unread bytes, received or ready to be received; those
    that are ready are received.  A lone CR does not count: it is the rest of a
-   line that a server ended in LF CR.  Never waits, never fails. */
+   line that a server ended in LF CR.  Never waits.  True although none were
+   received: there was no memory for them. */
 bool pop_link_has_unread(struct pop_link *link);
 
 /* Starts reading a reply; the parameters are pop_reply_begin()'s.

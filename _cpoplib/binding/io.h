@@ -4,10 +4,11 @@
 #define BINDING_IO_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 #include "binding/pycompat.h"
+
+#include <sys/types.h>
+
 #include "core/link.h"
 
 struct io_wait;

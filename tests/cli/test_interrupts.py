@@ -17,9 +17,7 @@ LISTED = [S("+OK"), C("LIST"), S("+OK", "1 9", "2 9", "."), C("UIDL"), S("+OK", 
 FIRST_HALF = [C("CAPA"), S("-ERR no"), C("RETR 1"), Raw(b"+OK\r\nhalf")]
 
 
-ENDING = (
-    "python -m poplib_c: ending after the message that is being fetched; again: at once\n"
-)
+ENDING = "python -m poplib_c: ending after the message that is being fetched; again: at once\n"
 
 
 class Told(threading.Event):

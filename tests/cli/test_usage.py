@@ -88,16 +88,15 @@ def test_every_option_is_explained():
         assert all(action.help for action in command._actions)
 
 
-def test_the_manual_page(tmp_path):
-    page = tmp_path / "poplib-c.1"
-    made_from = ["--module", "poplib_c._cli.arguments", "--function", "parser"]
-    program = Path(sys.executable).with_name("argparse-manpage")
-    names = ["--prog", "poplib-c", "--project-name", "poplib_c", "--output", str(page)]
-    subprocess.run([str(program), *made_from, *names], check=True, timeout=30)
-    text = page.read_text().replace("\\-", "-")
+def test_the_manual_page_says_what_help_says():
+    root = Path(__file__).resolve().parents[2]
+    pages = runpy.run_path(str(root / "tools" / "manpage.py"))["pages"]()
+    for name, text in pages.items():
+        assert (root / "docs" / name).read_text() == text, "make man"
+    text = pages["poplib-c.1"].replace("\\-", "-")
     options = {name for command in _commands().values() for name in command._option_string_actions}
-    assert {name for name in options if name not in text} <= {"-h", "--help"}
-    assert "EXIT STATUS" in text.upper() and "A run that is killed at any instant" in text
+    assert {name for name in options if name not in text} == set()
+    assert "EXIT STATUS" in text and "A run that is killed at any" in " ".join(text.split())
 
 
 def _commands():
@@ -139,9 +138,3 @@ def test_the_help_of_all_names_the_commands(capsys):
     assert main(["--help"]) == 0
     told = capsys.readouterr().out
     assert [*_commands()] == re.findall(r"^(?:usage:|      ) .*? (\w+) \[OPTION", told, re.M)
-
-
-def test_the_manual_page_says_what_help_says():
-    root = Path(__file__).resolve().parents[2]
-    for name, text in runpy.run_path(str(root / "tools" / "manpage.py"))["pages"]().items():
-        assert (root / "docs" / name).read_text() == text, "make man"

@@ -6,7 +6,6 @@ from typing import NamedTuple, Optional
 
 from certificates import Certificate
 
-
 #: Of TLS.
 VERSIONS = ("TLSv1.2", "TLSv1.3")
 

@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile programs bench bench-regress dist docs man \
-	lint sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks programs bench bench-regress dist docs \
+	man lint sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -28,6 +28,10 @@ soak: ## random sessions over a failing network, killed fetches (SOAK_SECONDS=60
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && export SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK=$${SOAK:-500} && \
 	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py $(PYTEST_ARGS)
+
+leaks: ## everything that can fail fails again and again, and nothing is kept (LEAKS=20)
+	@tools/system-packages build test
+	@venv=$$(tools/venv test) && LEAKS=$${LEAKS:-20} $$venv/bin/pytest -q -s tests/faults/test_walks.py
 
 hostile: ## replies of ten million lines, and what memory they take (HOSTILE=10000000)
 	@tools/system-packages build test

@@ -71,6 +71,23 @@ def find_compiler(unavailable, directory):
     return command
 
 
+def build_library(unavailable, source):
+    """The path of a library of one source, to be preloaded; without the sanitizers."""
+    command = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    if shutil.which(command[0]) is None:
+        unavailable("no C compiler: install gcc, or set CC")
+    command += ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC"]
+    digest = hashlib.sha256(repr(command).encode() + source.read_bytes()).hexdigest()[:16]
+    output = TESTS.parent / "build" / "cbuild" / f"{source.stem}-{digest}.so"
+    if not output.exists():
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent) as directory:
+            made = pathlib.Path(directory, output.name)
+            run_or_fail([*command, source, "-o", made, "-ldl"], COMPILE_TIMEOUT)
+            made.replace(output)
+    return output
+
+
 class Builder:
     """Compiles sources at once, in the background; a program waits for what it needs.
 

@@ -230,12 +230,26 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
-def run_program(program, *arguments, status=0, timeout=30.0):
-    """Runs a program that may import what this process imports; its two outputs."""
+def _preloading(library):
+    """The same, with a library in front of a sanitizer's."""
+    libraries = [str(library), *os.environ.get("LD_PRELOAD", "").split()]
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return {
+        **environment(),
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0",
+    }
+
+
+def run_program(program, *arguments, status=0, timeout=30.0, preload=None):
+    """Runs a program that may import what this process imports; its two outputs.
+
+    preload: a library for LD_PRELOAD.
+    """
     options = ["-X", "dev"] if sys.flags.dev_mode else []
     ended = subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(program), *map(str, arguments)],
-        env=environment(),
+        env=environment() if preload is None else _preloading(preload),
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -91,13 +91,14 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
     numbers = signal.SIGINT, signal.SIGTERM
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.requested:
-            for each in numbers:
-                signal.signal(each, signal.SIG_DFL)
-            stop.abort()
-        else:
+        again = stop.requested
+        stop.request()  # What is told may be answered by the next one.
+        if not again:
             shown.from_handler("ending after the message that is being fetched; again: at once")
-        stop.request()
+            return
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+        stop.abort()
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:

@@ -113,6 +113,7 @@ def oauth_error():
 
 NOTHING = {
     "POP3.__init__ POP3._create_socket": lambda servers: welcome(servers.connect()),
+    "POP3.__init__ deadline": lambda servers: welcome(servers.connect(deadline=60)),
     "POP3.__init__ refused": lambda servers: refused(TypeError, POP3, HOST, hots=1),
     "POP3.__enter__ POP3.__exit__": with_statement,
     "POP3.__signature__": lambda servers: POP3.__signature__ is not None,
@@ -121,6 +122,7 @@ NOTHING = {
     "POP3._getresp by hand": by_hand,
     "POP3_SSL.__init__ POP3_SSL._create_socket": lambda servers: welcome(servers.connect_tls()),
     "POP3_SSL.__init__ verify": lambda servers: welcome(servers.connect_tls(verify=servers.ca)),
+    "POP3_SSL.__init__ deadline": lambda servers: welcome(servers.connect_tls(deadline=60)),
     "POP3_SSL.__init__ certfile": with_certificate,
     "install uninstall": installed,
     "error_proto.code error_proto.temporary error_proto.response": lambda servers: [
@@ -199,6 +201,11 @@ def ahead(client):
     return replies
 
 
+def in_time(client):
+    with client.deadline(60):
+        return client.noop()
+
+
 def into_memory(client):
     file = io.BytesIO()
     return client.retr_into(3, file), file.getvalue()
@@ -267,6 +274,7 @@ TRANSACTION = {
     "POP3.set_debuglevel": shown,
     "POP3.set_options": limited,
     "POP3.set_options read_ahead": ahead,
+    "POP3.deadline": in_time,
     "POP3._shortcmd": lambda client: client._shortcmd("NOOP"),
     "POP3._longcmd": lambda client: client._longcmd("UIDL"),
     "POP3._putcmd POP3._getresp POP3._putline POP3._getlongresp": put_and_got,

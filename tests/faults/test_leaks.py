@@ -11,7 +11,7 @@ from poplib_c import POP3, error_proto
 
 from .support import GREETING, ByLines, OwnSocket, connect, open_descriptors
 
-ROUNDS = 1000
+ROUNDS = 500
 
 #: AddressSanitizer keeps what was freed, to catch its use.
 MEMORY_IS_REUSED = "libasan" not in os.environ.get("LD_PRELOAD", "")
@@ -260,7 +260,7 @@ def usage():
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("path", [*PATHS, left_in_a_cycle], ids=lambda path: path.__name__)
 def test_failing_again_and_again(path):
-    run(path, socket.socket, ROUNDS // 10)
+    run(path, socket.socket, ROUNDS // 5)
     before = usage()
     run(path, socket.socket, ROUNDS)
     check_same(before, usage())
@@ -268,7 +268,7 @@ def test_failing_again_and_again(path):
 
 def test_failing_socket_again_and_again():
     path = greeted(failing_socket)
-    run(path, Failing, ROUNDS // 10)
+    run(path, Failing, ROUNDS // 5)
     before = usage()
     run(path, Failing, ROUNDS)
     check_same(before, usage())

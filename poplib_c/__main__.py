@@ -26,7 +26,7 @@ list      list the messages of a mailbox
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
 run       run an unmodified program, as python would, with poplib_c in the place of poplib;
           with --read-ahead, N messages, 0 to 65535, are asked for ahead of a loop over retr()
-HOST ...  print the welcome and every message; without encryption, nothing is deleted
+HOST ...  print the welcome and every message; not encrypted, and nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
 
 '{0} fetch --help' tells more, so do 'check --help' and 'list --help'; --version the version.

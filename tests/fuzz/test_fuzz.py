@@ -8,7 +8,7 @@ import cbuild
 import pytest
 
 HERE = cbuild.TESTS / "fuzz"
-NAMES = ["buffer", "command", "deadline", "link", "pipeline", "reply", "scan"]
+NAMES = ["buffer", "command", "deadline", "limit", "link", "pipeline", "reply", "scan"]
 CORE = [cbuild.SOURCES / "core" / f"{name}.c" for name in NAMES]
 MEMORY = cbuild.TESTS / "core" / "support_memory.c"
 TARGETS = sorted(HERE.glob("fuzz_*.c"))

@@ -274,7 +274,7 @@ TRANSACTION = {
     "POP3.set_debuglevel": shown,
     "POP3.set_options": limited,
     "POP3.set_options read_ahead": ahead,
-    "POP3.deadline": in_time,
+    "POP3.deadline Deadline.__enter__ Deadline.__exit__": in_time,
     "POP3._shortcmd": lambda client: client._shortcmd("NOOP"),
     "POP3._longcmd": lambda client: client._longcmd("UIDL"),
     "POP3._putcmd POP3._getresp POP3._putline POP3._getlongresp": put_and_got,
@@ -439,12 +439,17 @@ TLS = {
 }
 
 
+#: What copyreg leaves on a class.
+COPIED = "__slotnames__"
+
+
 def public_names():
     """What the tables have to cover; private methods of POP3 are its hooks."""
-    many = type(POP3.__new__(POP3).retr_many([]))
+    client = POP3.__new__(POP3)
+    many, deadline = type(client.retr_many([])), type(client.deadline(1))
     names = {"install", "uninstall", *(f"sasl.{name}" for name in sasl.__all__)}
-    for cls in (POP3, TLSSocket, Reader, many):
-        own = {name for name in dir(cls) if not hasattr(object, name)}
+    for cls in (POP3, TLSSocket, Reader, many, deadline):
+        own = {name for name in dir(cls) if not hasattr(object, name)} - {COPIED}
         names |= {f"{cls.__name__}.{name}" for name in own | {"__init__"} & vars(cls).keys()}
     names |= {f"error_proto.{name}" for name in vars(error_proto) if not name.startswith("__")}
     names |= {f"POP3_SSL.{name}" for name in vars(POP3_SSL) if not hasattr(object, name)}

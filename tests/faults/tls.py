@@ -112,6 +112,17 @@ def greeted(context, /, module=poplib_c, timeout=TIMEOUT, relay=None, **options)
                 client.close()
 
 
+def has_ended(there):
+    """Whether nothing was sent by a client that has gone without close_notify.
+
+    OpenSSL 3.5 tells of the alert for that, which can't be sent any more.
+    """
+    try:
+        return there.recv(100) == b""
+    except BrokenPipeError:
+        return True
+
+
 def settle(here, there):
     """Receives what comes behind a handshake, and an octet: nothing is left unread."""
     there.sendall(b"!")

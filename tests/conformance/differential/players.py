@@ -53,9 +53,12 @@ class _Kernel:
             self.mine.close()
 
     def heard(self):
-        """What the client has sent since the last call."""
+        """What the client has sent since the last call.
+
+        At its end OpenSSL 3.5 may have an alert to send, which is a broken pipe.
+        """
         parts = [b""]
-        with contextlib.suppress(BlockingIOError, ssl.SSLError):
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ssl.SSLError):
             while self.mine.fileno() >= 0 and self._receive(parts):
                 pass
         return b"".join(parts)

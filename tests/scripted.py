@@ -280,14 +280,15 @@ class _Peer:
         self._take(b"")
 
     def read_line(self, step):
-        while b"\n" not in self._unread:
+        searched = 0
+        while (end := self._unread.find(b"\n", searched) + 1) == 0:
+            searched = len(self._unread)
             try:
                 received = self._receive()
             except _Gone:
                 raise Unplayed(f"the client left before {step!r}") from None
             if not received:
                 raise Unplayed(f"the client sent nothing for {self.timeout} s: {step!r}")
-        end = self._unread.index(b"\n") + 1
         line = bytes(self._unread[:end])
         del self._unread[:end]
         return line

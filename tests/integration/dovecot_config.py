@@ -151,6 +151,13 @@ disable_plaintext_auth = yes
 """,
 )
 
+# Where a passdb wants no delay, the auth process of 2.3.13 crashes (signal 11) once it has refused
+# an APOP, and that of 2.3.19 does not. There is a new one five seconds later; pop3-login then ends
+# the connection at a second APOP, or refuses a PASS that is right.
+SYNTAX_2_3_13 = SYNTAX_2_3._replace(
+    plain=SYNTAX_2_3.plain.replace("  override_fields = nodelay=y\n", "")
+)
+
 SYNTAX_2_4 = Syntax(
     bound_mechanisms=("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"),
     first="""\
@@ -265,7 +272,9 @@ Protocol = {protocols}
 
 def syntax_of(version):
     """The Syntax of that version of Dovecot."""
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers < (2, 3, 19):
+        return SYNTAX_2_3_13
     return SYNTAX_2_3 if numbers < (2, 4) else SYNTAX_2_4
 
 

@@ -95,7 +95,7 @@ poplib_c.POP3.__signature__, poplib_c.POP3.timestamp
 client = poplib_c.POP3.__new__(poplib_c.POP3)
 client.itself = client
 '''
-for _ in range(20):
+for _ in range(10):
     execute(CODE, other=id(poplib_c.POP3))
 assert poplib_c.POP3.encoding == "UTF-8"
 """

@@ -249,18 +249,33 @@ PyDoc_STRVAR(enter_doc,
 "\n"
 "The seconds count from here on.  RuntimeError while it is entered.");
 
-static PyObject *
-deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+static int
+check_enter(const DeadlineObject *self)
 {
-    DeadlineObject *self = DEADLINE(op);
-    struct deadlines *deadlines = self->client->deadlines;
-
+    if (self->client == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection of this deadline is no more");
+        return -1;
+    }
     if (self->is_entered) {
         PyErr_SetString(PyExc_RuntimeError,
                         "this deadline was entered already; call deadline() "
                         "for each block");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    DeadlineObject *self = DEADLINE(op);
+    struct deadlines *deadlines;
+
+    if (check_enter(self) < 0) {
         return NULL;
     }
+    deadlines = self->client->deadlines;
     pop_limit_start(&self->block.limit, self->allowed);
     self->block.next = deadlines->blocks;
     deadlines->blocks = &self->block;

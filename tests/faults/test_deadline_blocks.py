@@ -180,6 +180,43 @@ def test_a_connection_in_a_cycle_with_its_block():
         assert reference() is None
 
 
+class Revenant:
+    """Made while a cycle is finalized, it dies while that is broken."""
+
+    def __init__(self, cycle):
+        self.cycle = weakref.ref(cycle)
+
+    def __del__(self):
+        cycle = self.cycle()
+        if cycle is not None:  # Python 3.14 clears that reference, too.
+            with contextlib.suppress(RuntimeError), cycle.block:
+                pass
+            cycle.block.__exit__(None, None, None)
+
+
+class Cycle:
+    def __init__(self, block, held):
+        self.block = block
+        self.held = held
+        self.itself = self
+
+    def __del__(self):
+        self.held.append(Revenant(self))
+
+
+def test_a_block_that_is_entered_while_its_cycle_is_broken():
+    client = POP3.__new__(POP3)
+    block = client.deadline(PATIENT)
+    held = []
+    held.append(held)
+    client.block = block
+    client.cycle = Cycle(block, held)
+    reference = weakref.ref(client.cycle)
+    del client, block, held
+    gc.collect()
+    assert reference() is None
+
+
 def test_a_block_is_made_by_its_connection():
     client = POP3.__new__(POP3)
     block = client.deadline(PATIENT)

@@ -4,7 +4,7 @@ import logging
 import threading
 
 import pytest
-from scripted import C, S, play
+from scripted import Await, C, S, play
 
 from poplib_c import POP3, error_proto
 
@@ -340,3 +340,36 @@ def test_a_handler_that_uses_the_connection_of_another_thread(caplog):
         finally:
             logging.getLogger().removeHandler(handler)
         client.close()
+
+
+class _Recording:
+    """Not a logging.Handler, but what a logger needs of one."""
+
+    level = 0
+
+    def __init__(self):
+        self.messages = []
+
+    def handle(self, record):
+        self.messages.append(record.getMessage())
+
+
+def test_a_handler_without_a_lock(caplog):
+    """It is nobody's to wait for."""
+    caplog.set_level(logging.DEBUG, LOGGER)
+    answer = threading.Event()
+    steps = (C("RSET"), Await(answer), S("+OK"), C("NOOP"), S("+OK done"))
+    with play(S("+OK ready"), *steps) as server:
+        client = POP3(server.host, server.port, timeout=TIMEOUT)
+        handler = _Recording()
+        logging.getLogger(LOGGER).addHandler(handler)
+        try:
+            first, second = Call(client.rset), Call(client.noop)
+            assert second.is_blocked()
+            answer.set()
+            assert first.end() == b"+OK"
+            assert second.end() == b"+OK done"
+        finally:
+            logging.getLogger(LOGGER).removeHandler(handler)
+        client.close()
+    assert len(handler.messages) == 4

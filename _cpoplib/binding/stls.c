@@ -1,6 +1,7 @@
 #include "binding/stls.h"
 
 #include "binding/args.h"
+#include "binding/deadline.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/lifecycle.h"
@@ -173,7 +174,8 @@ run(POP3Object *self, const struct tlsstart_options *options,
 {
     PyObject *response;
 
-    if (check_possible(self) < 0 || check_offered(self) < 0) {
+    if (check_possible(self) < 0 || check_offered(self) < 0 ||
+        deadline_check(self) < 0) {
         return NULL;
     }
     response = ask(self);

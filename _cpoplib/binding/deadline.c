@@ -175,13 +175,15 @@ deadline_hold(POP3Object *self, PyObject *sock, struct pysocket_hold *hold)
     return pysocket_hold(self->state, sock, &self->deadlines->limit, hold);
 }
 
-void
+int
 deadline_let_go(POP3Object *self, PyObject *sock, struct pysocket_hold *hold)
 {
-    pysocket_let_go(self->state, sock, hold);
+    int failed = pysocket_let_go(self->state, sock, hold);
+
     if (PyErr_Occurred()) {
         deadline_explain(self);
     }
+    return failed;
 }
 
 /* --- a block ------------------------------------------------------------ */

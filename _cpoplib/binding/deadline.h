@@ -47,9 +47,9 @@ void deadline_explain(POP3Object *self);
 int deadline_hold(POP3Object *self, PyObject *sock,
                   struct pysocket_hold *hold);
 
-/* Afterwards, with deadline_explain(). */
-void deadline_let_go(POP3Object *self, PyObject *sock,
-                     struct pysocket_hold *hold);
+/* Afterwards, with deadline_explain(): pysocket_let_go(). */
+int deadline_let_go(POP3Object *self, PyObject *sock,
+                    struct pysocket_hold *hold);
 
 /* A new type poplib_c.Deadline, or NULL. */
 PyTypeObject *deadline_new_type(PyObject *module);

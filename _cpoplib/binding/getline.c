@@ -53,7 +53,6 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
 {
     PyObject *value = module_package_global(self->state,
                                             self->state->name.maxline);
-
     bool found = value != NULL && PyLong_CheckExact(value) &&
                  args_octets(value, &limits->status) == 0;
 
@@ -69,19 +68,10 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
 
 /* --- _getline ----------------------------------------------------------- */
 
-/* file.readline(size), in whose midst no other command may be sent. */
 static PyObject *
-call_readline(POP3Object *self, PyObject *file, Py_ssize_t size)
+call_readline(PyObject *file, Py_ssize_t size)
 {
-    enum pop3_phase before = self->phase;
-    PyObject *line;
-
-    if (before == PHASE_REST) {
-        self->phase = PHASE_STATUS;
-    }
-    line = PyObject_CallMethod(file, "readline", "n", size);
-    self->phase = before;
-    return line;
+    return PyObject_CallMethod(file, "readline", "n", size);
 }
 
 /* The same within the deadline, as far as .sock is what the file reads from:
@@ -99,13 +89,32 @@ readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
         return NULL;
     }
     if (sock == NULL) {
-        return call_readline(self, file, size);
+        return call_readline(file, size);
     }
     if (deadline_hold(self, sock, &hold) == 0) {
-        line = call_readline(self, file, size);
-        deadline_let_go(self, sock, &hold);
+        line = call_readline(file, size);
+        if (deadline_let_go(self, sock, &hold) < 0) {
+            Py_CLEAR(line);
+        }
     }
     Py_DECREF(sock);
+    return line;
+}
+
+/* file.readline(size), in whose midst no other command may be sent. */
+static PyObject *
+read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *line;
+
+    if (before == PHASE_REST) {
+        self->phase = PHASE_STATUS;
+    }
+    line = self->deadlines->limit.at == POP_LIMIT_NONE
+               ? call_readline(file, size)
+               : readline_in_time(self, file, size);
+    self->phase = before;
     return line;
 }
 
@@ -151,7 +160,7 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     if (limit < (size_t)PY_SSIZE_T_MAX) {
         size = (Py_ssize_t)limit + 1;
     }
-    line = readline_in_time(self, file, size);
+    line = read_alone(self, file, size);
     /* It may have put another file in its own place. */
     step = pop3_known_step(self, file);
     if (step == NULL) {

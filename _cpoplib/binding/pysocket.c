@@ -228,20 +228,25 @@ pysocket_hold(struct module_state *state, PyObject *sock,
     }
     /* 0 would be not to wait at all. */
     if (shorten(state, sock, left > 0 ? left : 1, hold) < 0) {
-        pysocket_let_go(state, sock, hold);
+        (void)pysocket_let_go(state, sock, hold);
         return -1;
     }
     return 0;
 }
 
-/* sock.settimeout(own), if it has the timeout that it was given still. */
+/* sock.settimeout(own), if it has the timeout that it was given still, as far
+   as that is known. */
 static int
 lengthen(struct module_state *state, PyObject *sock,
          const struct pysocket_hold *hold)
 {
-    PyObject *now = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    PyObject *now;
     int is;
 
+    if (hold->held == NULL) {
+        return set_timeout(state, sock, hold->own);
+    }
+    now = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
     if (now == NULL) {
         return -1;
     }
@@ -250,19 +255,29 @@ lengthen(struct module_state *state, PyObject *sock,
     return is > 0 ? set_timeout(state, sock, hold->own) : is;
 }
 
-void
+int
 pysocket_let_go(struct module_state *state, PyObject *sock,
                 struct pysocket_hold *hold)
 {
     PyObject *pending = PyErr_GetRaisedException();
+    int failed = 0;
 
     /* A socket that was closed meanwhile waits for nothing. */
-    if (hold->held != NULL && lengthen(state, sock, hold) < 0) {
-        PyErr_Clear();
+    if (hold->own != NULL && lengthen(state, sock, hold) < 0) {
+        if (pending == NULL && PyErr_ExceptionMatches(PyExc_Exception) &&
+            !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            PyErr_Clear();
+        }
+        else {
+            failed = -1;
+        }
     }
     Py_CLEAR(hold->own);
     Py_CLEAR(hold->held);
-    PyErr_SetRaisedException(pending);
+    if (pending != NULL) {
+        errors_raise_again(pending);
+    }
+    return failed;
 }
 
 /* --- taking the descriptor ---------------------------------------------- */

@@ -35,9 +35,11 @@ int pysocket_hold(struct module_state *state, PyObject *sock,
                   const struct pop_limit *limit, struct pysocket_hold *hold);
 
 /* The socket has its own timeout again, unless somebody has changed it
-   meanwhile.  A pending exception stays. */
-void pysocket_let_go(struct module_state *state, PyObject *sock,
-                     struct pysocket_hold *hold);
+   meanwhile, or it can't be told.  A pending exception stays unless what is
+   raised now, by a signal handler, is no Exception.  -1 and such an exception,
+   MemoryError or, perhaps, the pending one. */
+int pysocket_let_go(struct module_state *state, PyObject *sock,
+                    struct pysocket_hold *hold);
 
 /* 1 if sock.name, looked up by type->tp_getattro == getattro, is `own` of its
    type; else 0, or -1. */

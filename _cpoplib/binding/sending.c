@@ -67,26 +67,38 @@ sending_is_in_step(POP3Object *self)
 
 /* --- _putline ----------------------------------------------------------- */
 
+/* sendall(data) within the deadline. */
+static PyObject *
+send_in_time(POP3Object *self, PyObject *sock, PyObject *sendall,
+             PyObject *data)
+{
+    struct pysocket_hold hold;
+    PyObject *result;
+
+    if (deadline_hold(self, sock, &hold) < 0) {
+        return NULL;
+    }
+    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+    if (deadline_let_go(self, sock, &hold) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
 /* sock.sendall(data), in whose midst no other command may be sent. */
 static PyObject *
 call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
 {
     PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
-    struct pysocket_hold hold;
     PyObject *result;
 
     if (sendall == NULL) {
         return NULL;
     }
-    if (deadline_hold(self, sock, &hold) < 0) {
-        Py_DECREF(sendall);
-        return NULL;
-    }
     self->phase = PHASE_SENDING;
-    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+    result = send_in_time(self, sock, sendall, data);
     self->phase = PHASE_REST;
     Py_DECREF(sendall);
-    deadline_let_go(self, sock, &hold);
     return result;
 }
 
@@ -115,7 +127,8 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (sending_check_step(self, step_check_send) < 0) {
+    if (sending_check_step(self, step_check_send) < 0 ||
+        deadline_check(self) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);

@@ -5,6 +5,7 @@
 
 #include "binding/deadline.h"
 #include "binding/errors.h"
+#include "binding/lifecycle.h"
 #include "binding/pysocket.h"
 #include "binding/tlscontext.h"
 #include "binding/tlssocket.h"
@@ -236,7 +237,11 @@ wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
         return NULL;
     }
     wrapped = wrap_in_context(context, sock, host);
-    deadline_let_go(self, wrapped == NULL ? sock : wrapped, &hold);
+    if (deadline_let_go(self, wrapped == NULL ? sock : wrapped, &hold) < 0 &&
+        wrapped != NULL) {
+        lifecycle_discard(self->state, wrapped);
+        Py_CLEAR(wrapped);
+    }
     return wrapped;
 }
 

@@ -126,8 +126,7 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
         return POP_HOST;
     }
     n = recv_into_staging(self, limit);
-    pysocket_let_go(self->state, self->sock, &hold);
-    if (n < 0) {
+    if (pysocket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
         return failure(self, deadline, error);
     }
     if (n == 0) {
@@ -178,7 +177,9 @@ pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
     *sent = length;
     failed = send_all(self, data);
     Py_DECREF(data);
-    pysocket_let_go(self->state, self->sock, &hold);
+    if (pysocket_let_go(self->state, self->sock, &hold) < 0) {
+        failed = -1;
+    }
     return failed < 0 ? failure(self, deadline, error) : POP_OK;
 }
 

@@ -32,6 +32,7 @@ from .support import (
     ByMethods,
     Call,
     Endless,
+    Lines,
     OwnSocket,
     lasts,
 )
@@ -154,6 +155,27 @@ def test_create_connection_in_the_place_of_the_socket_modules(monkeypatch, timeo
         assert client.sock.gettimeout() == timeout
         client.close()
     assert 0 < asked[0] <= min(timeout or TIMEOUT, TIMEOUT)
+
+
+def test_create_connection_that_sets_a_timeout_of_its_own(monkeypatch):
+    def create(address, timeout):
+        sock = socket.socket()
+        sock.settimeout(PATIENT / 4)
+        sock.connect(address)
+        return sock
+
+    monkeypatch.setattr(poplib_c.socket, "create_connection", create)
+    with play(S("+OK ready")) as server:
+        client = client_of(server, deadline=TIMEOUT)
+        assert client.sock.gettimeout() == PATIENT / 4
+        client.close()
+
+
+def test_create_connection_without_any_time_left(monkeypatch):
+    """It is not called: a timeout of 0 is not to wait, and fails otherwise."""
+    monkeypatch.setattr(poplib_c.socket, "create_connection", lambda *arguments: 1 / 0)
+    with pytest.raises(socket.timeout, match="the deadline of 2e-09 s has passed"):
+        POP3("mail.example.org", 1, PATIENT, deadline=1e-9)
 
 
 # --- greeting and replies --------------------------------------------------------------------
@@ -380,6 +402,113 @@ def test_a_timeout_of_its_own(wired):
         assert caught.value.args == ("timed out",)
 
 
+class Meddling(OwnSocket):
+    """Its settimeout() does what ``meddle`` says, too."""
+
+    meddle = None
+
+    def settimeout(self, timeout):
+        super().settimeout(timeout)
+        if self.meddle is not None:
+            self.meddle(timeout)
+
+
+class ByMeddling(ByMethods):
+    sock_class = Meddling
+
+
+class ByFileOfMeddling(ByFile, ByMeddling):
+    pass
+
+
+meddling = pytest.mark.parametrize("cls", [ByMeddling, ByFileOfMeddling])
+
+
+@contextlib.contextmanager
+def meddled(cls, meddle, timeout=PATIENT):
+    """A connection in a block, whose server answers with what it was told."""
+    with Lines(lambda line: b"+OK " + line + b"\r\n") as server:
+        client = cls(*server.address, timeout)
+        with contextlib.closing(client), client.deadline(TIMEOUT):
+            client.sock.meddle = meddle
+            yield client
+
+
+@meddling
+def test_a_command_while_the_timeout_is_set(cls):
+    """It is refused, for the reply that comes next is another's."""
+    outcomes = []
+
+    def meddle(timeout):
+        try:
+            outcomes.append(client._shortcmd("STAT"))
+        except RuntimeError as error:
+            outcomes.append(str(error)[:9])
+
+    with meddled(cls, meddle) as client:
+        assert client.noop() == b"+OK NOOP"
+    assert outcomes == 4 * ["reentrant"]
+
+
+@meddling
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupt_while_the_timeout_is_restored(cls, error):
+    """As a signal handler raises it."""
+
+    def meddle(timeout):
+        if timeout == PATIENT:
+            raise error
+
+    with meddled(cls, meddle) as client, pytest.raises(error):
+        client.noop()
+
+
+@meddling
+def test_an_error_while_the_timeout_is_restored(cls):
+    """The socket may have been closed."""
+
+    def meddle(timeout):
+        if timeout == PATIENT:
+            raise OSError
+
+    with meddled(cls, meddle) as client:
+        assert client.noop() == b"+OK NOOP"
+
+
+@meddling
+def test_a_timeout_that_can_not_be_asked_for_once(cls):
+    def meddle(timeout):
+        client.sock.meddle = None
+        client.sock.gettimeout = fail
+
+    def fail():
+        del client.sock.gettimeout
+        raise LookupError
+
+    with meddled(cls, meddle) as client:
+        with pytest.raises(LookupError):
+            client.noop()
+        assert client.sock.gettimeout() == PATIENT
+
+
+def test_without_a_deadline_no_more_is_asked_for(wired):
+    """Than poplib does, of a file that is the user's."""
+    asked = []
+
+    class Noting(POP3):
+        def __getattribute__(self, name):
+            asked.append(name)
+            return super().__getattribute__(name)
+
+    client, peer = wired(cls=Noting)
+    client.file = client.sock.makefile("rb")
+    peer.sendall(b"+OK\r\n")
+    asked.clear()
+    assert client._getresp() == b"+OK"
+    assert "file" in asked
+    assert "sock" not in asked
+
+
 # --- behind it ----------------------------------------------------------------------------------
 
 
@@ -437,6 +566,39 @@ def test_with_statement(wired):
         raise LookupError
     assert client.sock is None
     assert peer.recv(100) == b""
+
+
+def test_a_line_whose_announcement_takes_too_long(monkeypatch, wired):
+    """It is not sent."""
+    client, peer = wired(sock_class=OwnSocket)
+    client.file = client.sock.makefile("rb")
+    client.set_debuglevel(2)
+    slow = {"*put*": 2 * SHORT}
+    monkeypatch.setattr("builtins.print", lambda what, *rest: time.sleep(slow.get(what, 0)))
+    with passes(SHORT, begun=False), client.deadline(SHORT):
+        client.noop()
+    monkeypatch.undo()
+    peer.sendall(b"+OK\r\n")
+    assert client.noop() == b"+OK"
+    assert peer.recv(100) == b"NOOP\r\n"
+
+
+def test_stls_behind_its_capa():
+    """Nothing was said of TLS: the connection goes on as it is."""
+
+    class Slow(POP3):
+        def capa(self):
+            capabilities = super().capa()
+            time.sleep(2 * SHORT)
+            return capabilities
+
+    steps = (C("CAPA"), S("+OK", "STLS", "."), C("NOOP"), S("+OK done"))
+    with play(S("+OK ready"), *steps) as server:
+        client = client_of(server, Slow)
+        with passes(SHORT, begun=False), client.deadline(SHORT):
+            client.stls()
+        assert client.noop() == b"+OK done"
+        client.close()
 
 
 def test_hooks_before_a_command(wired):

@@ -67,6 +67,21 @@ def test_handshake_of_stls(context, step, timeout):
         assert client.sock is client.file is None
 
 
+def test_an_interrupt_behind_a_handshake(server_context):
+    """As a signal handler raises it while the timeout is restored: the socket is closed."""
+
+    class Interrupted(ssl.SSLSocket):
+        def settimeout(self, timeout):
+            super().settimeout(timeout)
+            if timeout == PATIENT:
+                raise KeyboardInterrupt
+
+    context = unverified()
+    context.sslsocket_class = Interrupted
+    with play(StartTLS(server_context), Anything()) as server, pytest.raises(KeyboardInterrupt):
+        POP3_SSL(server.host, server.port, timeout=PATIENT, context=context, deadline=PATIENT / 2)
+
+
 @contexts
 def test_timeout_behind_a_handshake(server_context, context):
     with play(StartTLS(server_context), S("+OK ready")) as server:

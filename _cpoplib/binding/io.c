@@ -1,7 +1,6 @@
 #include "binding/io.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 #include "core/deadline.h"
 
@@ -15,7 +14,7 @@
    thread ends with the interpreter.  A fork copies those of threads that the
    child does not have. */
 struct io_wait {
-    pid_t process;
+    unsigned int forks;
     uint64_t thread;
     const struct io_lock *lock;
     struct io_wait *next;
@@ -29,12 +28,19 @@ this_thread(void)
     return PyThreadState_GetID(PyThreadState_Get());
 }
 
-int
-io_lock_init(struct io_lock *lock, struct io_wait **waits)
+void
+io_note_fork(struct io_locks *all)
 {
-    lock->waits = waits;
+    all->forks++;
+    all->forker = this_thread();
+}
+
+int
+io_lock_init(struct io_lock *lock, struct io_locks *all)
+{
+    lock->all = all;
     lock->owner = 0;
-    lock->process = 0;
+    lock->forks = all->forks;
     lock->depth = 0;
     lock->handle = PyThread_allocate_lock();
     if (lock->handle == NULL) {
@@ -57,7 +63,7 @@ static void
 begin_to_own(struct io_lock *lock)
 {
     lock->owner = this_thread();
-    lock->process = getpid();
+    lock->forks = lock->all->forks;
     lock->depth = 1;
 }
 
@@ -79,11 +85,10 @@ io_lock_try(struct io_lock *lock)
 static const struct io_lock *
 awaited_by(const struct io_lock *lock, uint64_t thread)
 {
-    const struct io_wait *wait = *lock->waits;
-    pid_t process = getpid();
+    const struct io_wait *wait = lock->all->waits;
 
     while (wait != NULL &&
-           (wait->thread != thread || wait->process != process)) {
+           (wait->thread != thread || wait->forks != lock->all->forks)) {
         wait = wait->next;
     }
     return wait == NULL ? NULL : wait->lock;
@@ -123,7 +128,7 @@ wait_nogil(struct io_lock *lock, struct pop_deadline *deadline)
 static void
 end_wait(struct io_lock *lock, struct io_wait *wait)
 {
-    struct io_wait **link = lock->waits;
+    struct io_wait **link = &lock->all->waits;
 
     while (*link != wait) {
         link = &(*link)->next;
@@ -144,11 +149,11 @@ wait_a_while(struct io_lock *lock, struct pop_deadline *deadline,
         PyErr_NoMemory();
         return -1;
     }
-    wait->process = getpid();
+    wait->forks = lock->all->forks;
     wait->thread = this_thread();
     wait->lock = lock;
-    wait->next = *lock->waits;
-    *lock->waits = wait;
+    wait->next = lock->all->waits;
+    lock->all->waits = wait;
     *status = wait_nogil(lock, deadline);
     end_wait(lock, wait);
     return 0;
@@ -191,14 +196,22 @@ wait_for_lock(struct io_lock *lock)
     }
 }
 
+/* By a thread that a fork did not take along; also if it is nobody's yet:
+   taken, but not noted, as the fork came. */
+static bool
+is_lost(const struct io_lock *lock)
+{
+    return lock->forks != lock->all->forks &&
+           (lock->depth == 0 || lock->owner != lock->all->forker);
+}
+
 int
 io_lock_acquire(struct io_lock *lock)
 {
     if (io_lock_try(lock)) {
         return 0;
     }
-    /* Also if it is nobody's yet: taken, but not noted, as the fork came. */
-    if (lock->process != getpid()) {
+    if (is_lost(lock)) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the connection was in use by another thread when "
                         "this process was forked");
@@ -217,6 +230,7 @@ io_lock_release(struct io_lock *lock)
     assert(io_lock_is_mine(lock));
     lock->depth--;
     if (lock->depth == 0) {
+        lock->forks = lock->all->forks;
         PyThread_release_lock(lock->handle);
     }
 }
@@ -230,8 +244,7 @@ io_lock_is_mine(const struct io_lock *lock)
 bool
 io_lock_is_abandoned(const struct io_lock *lock)
 {
-    return lock->depth > 0 && lock->process != getpid() &&
-           !io_lock_is_mine(lock);
+    return lock->depth > 0 && is_lost(lock);
 }
 
 bool

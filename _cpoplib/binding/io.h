@@ -7,25 +7,33 @@
 
 #include "binding/pycompat.h"
 
-#include <sys/types.h>
-
 #include "core/link.h"
 
 struct io_wait;
+
+/* What all locks of one module have in common. */
+struct io_locks {
+    struct io_wait *waits; /* of all threads that wait for them */
+    unsigned int forks;    /* that this process has behind it */
+    uint64_t forker;       /* the only thread that came through the last one */
+};
 
 /* A lock that its owner may take again.  Fields are read and written with
    the GIL held. */
 struct io_lock {
     PyThread_type_lock handle;
-    uint64_t owner; /* a thread; meaningful while depth > 0 */
-    pid_t process;  /* where it was taken last */
+    uint64_t owner;     /* a thread; meaningful while depth > 0 */
+    unsigned int forks; /* when it was taken or released last */
     unsigned int depth;
-    struct io_wait **waits; /* of all threads that wait for such locks */
+    struct io_locks *all;
 };
 
-/* `waits` is where all locks of one module note who waits for which.  0, or
-   -1 and MemoryError. */
-int io_lock_init(struct io_lock *lock, struct io_wait **waits);
+/* In the child, by the thread that has forked, before any lock is asked
+   for. */
+void io_note_fork(struct io_locks *all);
+
+/* 0, or -1 and MemoryError. */
+int io_lock_init(struct io_lock *lock, struct io_locks *all);
 
 void io_lock_destroy(struct io_lock *lock);
 

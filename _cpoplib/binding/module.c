@@ -207,6 +207,63 @@ init_types(struct module_state *state, PyObject *module)
     return state->pop3_ssl_type == NULL ? -1 : 0;
 }
 
+/* In the child of a fork. */
+static PyObject *
+note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *module = PyObject_CallNoArgs(reference);
+
+    if (module == NULL) {
+        return NULL;
+    }
+    if (module != Py_None) {
+        struct module_state *state = PyModule_GetState(module);
+
+        io_note_fork(&state->locks);
+    }
+    Py_DECREF(module);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef note_fork_function = {"_note_fork", note_fork, METH_NOARGS,
+                                         NULL};
+
+/* os.register_at_fork(after_in_child=...), which nothing takes back: the
+   module may go before the interpreter does. */
+static int
+hear_of_forks(PyObject *module)
+{
+    PyObject *reference = PyWeakref_NewRef(module, NULL);
+    PyObject *function = NULL;
+    PyObject *register_at_fork = NULL;
+    PyObject *nothing = NULL;
+    PyObject *how = NULL;
+    PyObject *result = NULL;
+
+    if (reference != NULL) {
+        function = PyCFunction_New(&note_fork_function, reference);
+    }
+    if (function != NULL) {
+        register_at_fork = module_imported("os", "register_at_fork");
+    }
+    if (register_at_fork != NULL) {
+        nothing = PyTuple_New(0);
+    }
+    if (nothing != NULL) {
+        how = Py_BuildValue("{sO}", "after_in_child", function);
+    }
+    if (how != NULL) {
+        result = PyObject_Call(register_at_fork, nothing, how);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(how);
+    Py_XDECREF(nothing);
+    Py_XDECREF(register_at_fork);
+    Py_XDECREF(function);
+    Py_XDECREF(reference);
+    return result == NULL ? -1 : 0;
+}
+
 static int
 module_exec(PyObject *module)
 {
@@ -216,7 +273,7 @@ module_exec(PyObject *module)
     state->module = module;
     state->modules = Py_NewRef(PyImport_GetModuleDict());
     if (init_names(state) < 0 || init_bytes(state) < 0 ||
-        init_types(state, module) < 0) {
+        init_types(state, module) < 0 || hear_of_forks(module) < 0) {
         return -1;
     }
     const struct {

@@ -3,6 +3,7 @@
 #ifndef BINDING_MODULE_H
 #define BINDING_MODULE_H
 
+#include "binding/io.h"
 #include "binding/pycompat.h"
 
 /* The private methods of poplib that may be overridden, in call order. */
@@ -74,18 +75,17 @@ struct state_names {
 #undef X
 };
 
-struct io_wait;
 struct ssl_ctx_st;
 
 struct module_state {
-    PyObject *module;      /* whose state this is */
-    struct io_wait *waits; /* see io.h */
-    PyObject *modules;     /* sys.modules; kept, for at exit the interpreter
+    PyObject *module; /* whose state this is */
+    struct io_locks locks;
+    PyObject *modules; /* sys.modules; kept, for at exit the interpreter
                               has none any more, and dies if it is asked */
-    PyObject *package;     /* as last seen in sys.modules; or NULL */
-    size_t read_ahead;     /* the default of that option */
-    PyObject *logging;     /* the module that `logger` is of; NULL until the
-                              first command after it was imported */
+    PyObject *package; /* as last seen in sys.modules; or NULL */
+    size_t read_ahead; /* the default of that option */
+    PyObject *logging; /* the module that `logger` is of; NULL until the
+                          first command after it was imported */
     PyObject *logger;
     PyObject *error_proto;
     PyTypeObject *pop3_type;

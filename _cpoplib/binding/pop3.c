@@ -46,7 +46,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     step_reset(&self->foreign_step);
     self->readahead = readahead_new();
     if (self->readahead == NULL || deadlines_init(self) < 0 ||
-        io_lock_init(&self->lock, &state->waits) < 0) {
+        io_lock_init(&self->lock, &state->locks) < 0) {
         Py_DECREF(self);
         return NULL;
     }

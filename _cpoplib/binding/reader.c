@@ -51,7 +51,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
         Py_DECREF(self);
         return NULL;
     }
-    if (io_lock_init(&self->lock, &state->waits) < 0) {
+    if (io_lock_init(&self->lock, &state->locks) < 0) {
         Py_DECREF(self);
         return NULL;
     }

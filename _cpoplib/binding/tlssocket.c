@@ -39,7 +39,7 @@ tlssocket_new(struct module_state *state, PyObject *sock,
     self->server_hostname = Py_NewRef(server_hostname);
     self->certificate = Py_NewRef(Py_None);
     self->version = "in its handshake";
-    if (io_lock_init(&self->lock, &state->waits) < 0) {
+    if (io_lock_init(&self->lock, &state->locks) < 0) {
         Py_DECREF(self);
         return NULL;
     }

@@ -99,3 +99,33 @@ def test_in_a_hook():
         client = Forking(server.host, server.port, TIMEOUT)
         assert client.noop() == b"+OK done"
         client.close()
+
+
+def test_threads_behind_a_hook_that_forks():
+    """The thread that has forked goes on with its command in the child, and others wait for it."""
+
+    class Forking(POP3):
+        child = None
+
+        def _putcmd(self, line):
+            if line == "NOOP":
+                self.child = os.fork()
+                if self.child == 0:
+                    self.waiting = Call(self.rset)
+                    assert self.waiting.is_blocked()
+                else:
+                    assert wait_for(self.child) == 0
+            super()._putcmd(line)
+
+    steps = (C("NOOP"), S("+OK child"), C("RSET"), S("+OK reset"), C("NOOP"), S("+OK done"))
+    with play(S("+OK ready"), *steps) as server:
+        client = Forking(server.host, server.port, TIMEOUT)
+        response = None
+        try:
+            response = client.noop()
+        finally:
+            if client.child == 0:
+                fine = response == b"+OK child" and client.waiting.end() == b"+OK reset"
+                os._exit(0 if fine else 1)
+        assert response == b"+OK done"
+        client.close()

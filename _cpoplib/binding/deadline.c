@@ -125,10 +125,7 @@ raise_too_late(POP3Object *self)
     struct pop_error error = {0};
     enum pop_status status;
 
-    status = pop_limit_tell(&self->deadlines->limit,
-                            "nothing was sent; set a later one, or close() "
-                            "this connection",
-                            &error);
+    status = pop_limit_refuse(&self->deadlines->limit, &error);
     errors_raise(self->state, status, &error);
 }
 

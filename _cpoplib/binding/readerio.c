@@ -383,7 +383,10 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
         return;
     }
     status = without_waiting(self, status, error);
-    if (!untouched && status == POP_HOST) {
+    if (untouched && status == POP_DEADLINE) {
+        status = pop_limit_refuse(&self->link.limit, error);
+    }
+    else if (!untouched && status == POP_HOST) {
         step_note_unsent(&self->step);
     }
     else if (!untouched) {

@@ -50,9 +50,10 @@ pop_limit_left(const struct pop_limit *limit)
     return left > 0 ? left : 0;
 }
 
-enum pop_status
-pop_limit_tell(const struct pop_limit *limit, const char *advice,
-               struct pop_error *error)
+/* What has passed and, `advice`, what is to be done. */
+static enum pop_status
+tell(const struct pop_limit *limit, const char *advice,
+     struct pop_error *error)
 {
     (void)snprintf(error->text, sizeof(error->text),
                    "the deadline of %.6g s has passed: %s",
@@ -61,10 +62,19 @@ pop_limit_tell(const struct pop_limit *limit, const char *advice,
 }
 
 enum pop_status
+pop_limit_refuse(const struct pop_limit *limit, struct pop_error *error)
+{
+    return tell(limit,
+                "nothing was sent; set a later one, or close() this "
+                "connection",
+                error);
+}
+
+enum pop_status
 pop_limit_end(const struct pop_limit *limit, struct pop_error *error)
 {
-    return pop_limit_tell(limit,
-                          "close() this connection; for a server that is only "
-                          "slow set a later one",
-                          error);
+    return tell(limit,
+                "close() this connection; for a server that is only slow set "
+                "a later one",
+                error);
 }

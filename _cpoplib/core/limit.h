@@ -35,12 +35,12 @@ bool pop_limit_has_passed(const struct pop_limit *limit);
 /* Nanoseconds until then; 0 if it has passed, INT64_MAX if there is none. */
 int64_t pop_limit_left(const struct pop_limit *limit);
 
-/* POP_DEADLINE, and in error->text what has passed and, `advice`, what is to
-   be done. */
-enum pop_status pop_limit_tell(const struct pop_limit *limit,
-                               const char *advice, struct pop_error *error);
+/* POP_DEADLINE, and in error->text what has passed and what is to be done
+   about a command that is not sent. */
+enum pop_status pop_limit_refuse(const struct pop_limit *limit,
+                                 struct pop_error *error);
 
-/* The same of an operation that it has ended. */
+/* The same about an operation that it has ended. */
 enum pop_status pop_limit_end(const struct pop_limit *limit,
                               struct pop_error *error);
 

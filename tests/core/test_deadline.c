@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 
 #include "core/wait.h"
 #include "support.h"
@@ -129,10 +130,10 @@ test_what_a_limit_tells(void **state)
         int64_t allowed;
         const char *text;
     } cases[] = {
-        {30000 * NS_PER_MS, "the deadline of 30 s has passed: go"},
-        {200 * NS_PER_MS + 1, "the deadline of 0.2 s has passed: go"},
+        {30000 * NS_PER_MS, "the deadline of 30 s has passed: "},
+        {200 * NS_PER_MS + 1, "the deadline of 0.2 s has passed: "},
         {INT64_C(86400000) * NS_PER_MS,
-         "the deadline of 86400 s has passed: go"},
+         "the deadline of 86400 s has passed: "},
     };
     struct pop_error error = {0};
     size_t i;
@@ -141,8 +142,12 @@ test_what_a_limit_tells(void **state)
     for (i = 0; i < COUNT_OF(cases); i++) {
         struct pop_limit limit = {.allowed = cases[i].allowed};
 
-        assert_int_equal(pop_limit_tell(&limit, "go", &error), POP_DEADLINE);
-        assert_string_equal(error.text, cases[i].text);
+        assert_int_equal(pop_limit_end(&limit, &error), POP_DEADLINE);
+        assert_memory_equal(error.text, cases[i].text, strlen(cases[i].text));
+        assert_non_null(strstr(error.text, ": close() this connection; "));
+        assert_int_equal(pop_limit_refuse(&limit, &error), POP_DEADLINE);
+        assert_memory_equal(error.text, cases[i].text, strlen(cases[i].text));
+        assert_non_null(strstr(error.text, ": nothing was sent; "));
     }
 }
 

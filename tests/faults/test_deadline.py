@@ -30,6 +30,7 @@ from .support import (
     ByFile,
     ByLines,
     ByMethods,
+    Call,
     Endless,
     OwnSocket,
     lasts,
@@ -330,7 +331,7 @@ class Held(OwnSocket):
 def test_a_server_that_reads_little_at_a_time(wired, kind, timeout):
     client, peer = wired(timeout=timeout, sock_class=kind)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with trickling(peer), held(client):
+    with trickling(peer), held(client, 3 * ALLOWED):
         client._putline(LONG_LINE)
     assert client.sock.gettimeout() == timeout
     check_cut(client)
@@ -340,7 +341,7 @@ def test_a_server_that_reads_little_at_a_time(wired, kind, timeout):
 def test_a_server_that_reads_nothing(wired, kind):
     client, _ = wired(timeout=PATIENT, sock_class=kind)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with held(client):
+    with held(client, 3 * ALLOWED):
         client._putline(LONG_LINE)
     check_cut(client)
 
@@ -404,19 +405,22 @@ def test_with_statement(wired):
     assert peer.recv(100) == b""
 
 
-def test_a_line_whose_announcement_takes_too_long(monkeypatch, wired):
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_line_whose_announcement_takes_too_long(monkeypatch, wired, adopted):
     """It is not sent."""
-    client, peer = wired(sock_class=OwnSocket)
-    client.file = client.sock.makefile("rb")
+    client, peer = wired()
+    if not adopted:
+        client.file = client.sock.makefile("rb")
     client.set_debuglevel(2)
     slow = {"*put*": 2 * SHORT}
     monkeypatch.setattr("builtins.print", lambda what, *rest: time.sleep(slow.get(what, 0)))
     with passes(SHORT, begun=False), client.deadline(SHORT):
         client.noop()
     monkeypatch.undo()
-    peer.sendall(b"+OK\r\n")
-    assert client.noop() == b"+OK"
+    call = Call(client.noop)
     assert peer.recv(100) == b"NOOP\r\n"
+    peer.sendall(b"+OK\r\n")
+    assert call.end() == b"+OK"
 
 
 def test_stls_behind_its_capa():

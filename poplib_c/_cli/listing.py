@@ -20,6 +20,7 @@ from poplib_c._cli.failures import printable, reason
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
 _MOST_COMBINED = 4  # characters for each column of a terminal
+_MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of their number
 _parse = email.parser.HeaderParser().parsestr
 
 
@@ -58,9 +59,11 @@ def _fields(message: Message) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """Decode a header (RFC 2047); what can't be decoded stays as it came."""
+    """Decode a header (RFC 2047); what can't be decoded, or is very long, stays as it came."""
     if value is None:
         return None
+    if len(value) > _MOST_DECODED:
+        return printable(str(value))
     try:
         return printable(str(make_header(decode_header(value))))
     except (ValueError, LookupError, email.errors.HeaderParseError):  # a wrong charset or base64

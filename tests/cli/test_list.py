@@ -78,3 +78,13 @@ def test_headers_that_are_meant_to_harm(listed, serve):
     first, second = ended.stdout.splitlines()[1:3]
     assert first.endswith("=?utf-8?b?a?=")
     assert len(second) < 1000
+
+
+def test_a_header_that_would_take_hours(listed, serve):
+    """Anybody can send one; up to 4 KiB are decoded, and what is longer is shown as it came."""
+    longest = 4096 // 16 * "=?utf-8?q?abcd?="
+    unending = (1 << 15) * "=?a?b?c "
+    texts = (longest, longest + "=", unending)
+    server = serve([f"Subject: {text}\n\n".encode() for text in texts])
+    shown = [message["subject"] for message in json.loads(listed(server, "--json").stdout)]
+    assert shown == [256 * "abcd", longest + "=", unending.strip()]

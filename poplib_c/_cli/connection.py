@@ -12,6 +12,9 @@ from poplib_c import POP3, POP3_SSL
 from poplib_c._cli.account import Account
 from poplib_c._cli.failures import Failure, reason, usage
 
+#: Octets of a reply that is held in memory: what a server may have a run take of it.
+MOST_IN_MEMORY = 1 << 26
+
 _FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
@@ -64,16 +67,20 @@ def connect(
 ) -> POP3:
     """Connect, up to the end of the TLS handshake; the server is the one that was asked for.
 
-    before_tls: called with the connection before STLS. Raises OSError, error_proto, and Failure
-    for another fingerprint.
+    before_tls: called with the connection before STLS. Replies may have MOST_IN_MEMORY octets.
+    Raises OSError, error_proto, and Failure for another fingerprint.
     """
     where = account.host, account.port
     client: POP3
-    times = {"timeout": options.timeout, "deadline": options.deadline}
+    limits = {
+        "timeout": options.timeout,
+        "deadline": options.deadline,
+        "max_size": MOST_IN_MEMORY,
+    }
     if account.tls:
-        client = POP3_SSL(*where, verify=_verify(options), **times)
+        client = POP3_SSL(*where, verify=_verify(options), **limits)
     else:
-        client = POP3(*where, **times)
+        client = POP3(*where, **limits)
     try:
         if not account.tls and not options.insecure:
             before_tls(client)

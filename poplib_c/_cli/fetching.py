@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from poplib_c import POP3, error_proto
-from poplib_c._cli import planning
-from poplib_c._cli.connection import connect
+from poplib_c._cli import connection, planning
 from poplib_c._cli.credentials import Credentials, authenticate
 from poplib_c._cli.delivery import Box, Output, Write, digest, open_box
 from poplib_c._cli.failures import (
@@ -29,9 +28,6 @@ from poplib_c._cli.state import Delivered, InFlight, State
 
 # Messages up to this size are asked for ahead of one another and held in memory, one at a time.
 _SMALL = 1 << 18
-# So much is held if the server has told less. If it sends more than that and what a connection
-# drops (16 MiB), the run ends.
-_MOST_IN_MEMORY = 1 << 26
 _WINDOW = 64
 _UID_WIDTH = 70  # RFC 1939, section 7
 
@@ -47,7 +43,8 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
             state = None
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
-            client = opened.enter_context(stop.closing(connect(job.account, job.options)))
+            connected = connection.connect(job.account, job.options)
+            client = opened.enter_context(stop.closing(connected))
             authenticate(client, job.account, credentials, job.options)
             _Session(job.options, client, box, state, outcome, bar, progress, stop).run()
     except (Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error) as error:
@@ -114,7 +111,6 @@ class _Session:
         self._copies = collections.Counter(self._uids.values())
         if self._state is not None:
             self._recover(self._state)
-        self._client.set_options(max_size=self._options.max_size)
         plan = self._plan()
         self._outcome.known = len(plan.known)
         for number in plan.large:
@@ -200,6 +196,7 @@ class _Session:
 
     def _fetch(self, numbers: list[int]) -> None:
         self._order = dict(zip(numbers, numbers[1:]))
+        self._client.set_options(max_size=self._options.max_size)
         self._bar.start(len(numbers), sum(self._sizes[number] for number in numbers))
         done = self._outcome.fetched + self._outcome.left
         for large, group in itertools.groupby(numbers, key=self._is_large):
@@ -234,7 +231,9 @@ class _Session:
     def _fetch_small(self, numbers: Iterator[int]) -> None:
         """Asked for ahead of one another; each is marked when the loop comes back, so recorded."""
         limit = self._options.max_size
-        held = min(limit or _MOST_IN_MEMORY, _MOST_IN_MEMORY)
+        # If a server that has told less sends more than that, and than what a connection drops
+        # (16 MiB), the run ends.
+        held = min(limit or connection.MOST_IN_MEMORY, connection.MOST_IN_MEMORY)
         larger = []
         self._client.set_options(max_size=held)
         for number, message in self._asked_for(_until(self._stop, numbers)):

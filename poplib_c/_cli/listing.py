@@ -20,6 +20,7 @@ from poplib_c._cli.failures import printable, reason
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
 _MOST_COMBINED = 4  # characters for each column of a terminal
+_MOST_OF_HEADERS = 1 << 20  # octets
 _MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of their number
 _parse = email.parser.HeaderParser().parsestr
 
@@ -27,6 +28,7 @@ _parse = email.parser.HeaderParser().parsestr
 def messages(client: POP3) -> Iterator[dict[str, Any]]:
     """Yield what is known of each message; error: why its headers are not."""
     sizes, uids = client.sizes(), _uids(client)
+    client.set_options(max_size=_MOST_OF_HEADERS)
     for number, headers in client.top_many(sizes, 0, errors="return"):
         uid = uids.get(number)
         known: dict[str, Any] = {

@@ -185,7 +185,7 @@ def test_a_size_that_was_a_lie(new, user):
 
 def test_a_size_that_was_a_lie_takes_no_memory(user, monkeypatch, capsys):
     """What is larger in fact than may be held is asked for again, to be written as it comes."""
-    monkeypatch.setattr("poplib_c._cli.fetching._MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr("poplib_c._cli.connection.MOST_IN_MEMORY", 1000)
     monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
     listed = [C("LIST"), S("+OK", "1 10", "2 3", "."), C("UIDL"), S("+OK", "1 a", "2 b", ".")]
     large = [C("RETR 1"), S("+OK", "x" * 2000, ".")]
@@ -196,6 +196,21 @@ def test_a_size_that_was_a_lie_takes_no_memory(user, monkeypatch, capsys):
         assert main(["fetch", "--insecure", "--delete", *into, url(server)]) == 0
     assert "2 messages fetched (2.0 kB), 2 deleted" in capsys.readouterr().out
     assert delivered(user.maildir) == [b"2\n", b"x" * 2000 + b"\n"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("command", ["fetch", "list"])
+def test_a_listing_without_end_takes_no_memory(user, monkeypatch, capsys, command, number):
+    """Whatever the server says is limited, also what is listed before anything is fetched."""
+    monkeypatch.setattr("poplib_c._cli.connection.MOST_IN_MEMORY", 1000)
+    monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
+    listings = [[C(line), S("+OK", *(number * ["1 100"]), ".")] for line in ("LIST", "UIDL")]
+    listings[number - 1][1] = S("+OK", *(200 * ["1 100"]), ".")
+    into = ["--since-last", "--maildir", str(user.maildir), "--state", str(user.home / "state")]
+    with play(*LOGGED_IN, *listings[0], *(number - 1) * listings[1]) as server:
+        options = into if command == "fetch" else []
+        assert main([command, "--insecure", *options, url(server)]) == 1
+    assert capsys.readouterr().err.endswith(": reply larger than 1000 octets\n")
 
 
 def test_headers(new, user, serve):

@@ -88,3 +88,11 @@ def test_a_header_that_would_take_hours(listed, serve):
     server = serve([f"Subject: {text}\n\n".encode() for text in texts])
     shown = [message["subject"] for message in json.loads(listed(server, "--json").stdout)]
     assert shown == [256 * "abcd", longest + "=", unending.strip()]
+
+
+def test_headers_without_end(listed, serve):
+    """A message's are limited to 1 MiB, and the others are listed."""
+    server = serve([b"".join(b"X-%d: x\n" % i for i in range(1 << 17)), b"Subject: a\n\n"])
+    messages = json.loads(listed(server, "--json").stdout)
+    assert messages[0]["error"] == "reply larger than 1048576 octets"
+    assert messages[1]["subject"] == "a"

@@ -108,11 +108,13 @@ class Client:
         try:
             return self._step(message)
         except MemoryError:
-            pass
+            interruption: BaseException = MemoryError()
         except Exception as exc:
             return f"{_MALFORMED}: {exc}"
-        # Another one, as the traceback of the first has the password in its frames.
-        raise MemoryError
+        except BaseException as exc:  # A signal handler's: a server can have this take a second.
+            interruption = exc
+        # Not with the first traceback, whose frames have the password.
+        raise interruption.with_traceback(None)
 
     def _take_first(self, message: str) -> str | None:
         if _REFUSED.fullmatch(message):

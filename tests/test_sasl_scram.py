@@ -324,3 +324,17 @@ def test_no_memory_is_no_fault_of_the_server(example, monkeypatch, name):
         mechanism(example.server_final)
     assert caught.value.__context__ is None
     assert not places_of_secret(caught.value)
+
+
+def test_a_signal_while_a_proof_is_made(monkeypatch):
+    """A server may have that take a second; what ends it keeps no password."""
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    mechanism = sasl.ScramSHA256Plus("user", SECRET, Exporting())
+    nonce = mechanism.initial_response().rpartition(b"r=")[2]
+    monkeypatch.setattr("hashlib.pbkdf2_hmac", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        mechanism(b"r=%bx,s=QSXCR+Q6sek8bf92,i=1000000" % nonce)
+    assert not places_of_secret(caught.value)

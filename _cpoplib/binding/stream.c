@@ -77,8 +77,15 @@ static void
 raise_unread(ReaderObject *reader)
 {
     static const char why[] = "the server sent a reply that nobody asked for";
+    static const char flood[] = "the server sent more than it may while "
+                                "nobody asked for anything";
     PyObject *line;
 
+    if (reader->link.flooded) {
+        errors_raise_out_of_step(reader->state, flood, NULL);
+        step_mix_up(&reader->step, flood);
+        return;
+    }
     if (!pop_link_had_unread(&reader->link, reader->link.received)) {
         /* What there is may be no reply at all, but a record of TLS. */
         PyErr_NoMemory();

@@ -6,6 +6,7 @@
 #define LARGEST_CHUNK ((size_t)64 * 1024)
 #define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
 #define RECEIVES_PER_TURN 16
+#define TURNS_PER_LOOK 4
 #define BATCH_SPANS 2048
 
 void
@@ -19,6 +20,7 @@ pop_link_init(struct pop_link *link)
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
     link->received = 0;
+    link->flooded = false;
     link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
     link->is_sent = false;
@@ -280,7 +282,9 @@ pop_link_has_unread(struct pop_link *link)
 {
     struct pop_transport *transport = link->transport;
     int64_t timeout = link->timeout;
+    int turns = 0;
 
+    link->flooded = false;
     while (is_at_rest(link) && transport->ops->readable(transport)) {
         struct pop_error ignored;
         enum pop_status status;
@@ -289,8 +293,15 @@ pop_link_has_unread(struct pop_link *link)
         status = pop_link_fill(link, &ignored);
         link->timeout = timeout;
         link->resuming = false;
-        if (status != POP_OK) {
+        if (status == POP_INTERRUPTED) {
+            turns++;
+            link->flooded = turns == TURNS_PER_LOOK;
+        }
+        else if (status != POP_OK) {
             return status == POP_NO_MEMORY;
+        }
+        if (link->flooded) {
+            return true;
         }
     }
     return !is_at_rest(link);

@@ -25,6 +25,7 @@ struct pop_link {
     struct pop_buffer in;
     struct pop_buffer out;
     size_t received; /* octets, ever; it may wrap around */
+    bool flooded;    /* pop_link_has_unread() has given up looking */
     size_t chunk;    /* room wanted for the next recv */
     struct pop_reply reply;
     bool is_sent; /* the command that it answers; see pop_link_exchange() */
@@ -72,7 +73,8 @@ bool pop_link_had_unread(const struct pop_link *link, size_t received);
 /* Whether there are unread bytes, received or ready to be received; those
    that are ready are received.  A lone CR does not count: it is the rest of a
    line that a server ended in LF CR.  Never waits.  True although none were
-   received: there was no memory for them. */
+   received: there was no memory for them, or, if link->flooded says so, too
+   much else was in front of whatever comes: records of TLS without data. */
 bool pop_link_has_unread(struct pop_link *link);
 
 /* Starts reading a reply; the parameters are pop_reply_begin()'s.

@@ -267,7 +267,9 @@ test_a_lone_cr_is_no_unread_byte(void **state)
 static void
 test_looking_for_unread_bytes_leaves_no_trace(void **state)
 {
-    static const enum pop_status outcomes[] = {POP_SYSTEM, POP_INTERRUPTED};
+    static const enum pop_status outcomes[] = {
+        POP_SYSTEM,      POP_TIMEOUT,     POP_INTERRUPTED,
+        POP_INTERRUPTED, POP_INTERRUPTED, POP_INTERRUPTED};
     struct script script;
     struct pop_link link;
     struct pop_error error;
@@ -279,6 +281,10 @@ test_looking_for_unread_bytes_leaves_no_trace(void **state)
     assert_false(pop_link_has_unread(&link));
     assert_true(script.deadline.timeout == POP_WAIT_NEVER);
     assert_false(pop_link_has_unread(&link));
+    assert_false(link.flooded);
+    /* Behind so much of what is no octet there may be some. */
+    assert_true(pop_link_has_unread(&link));
+    assert_true(link.flooded);
     link.timeout = 10000 * NS_PER_MS;
     assert_int_equal(pop_link_fill(&link, &error), POP_OK);
     assert_true(script.deadline.timeout == link.timeout);

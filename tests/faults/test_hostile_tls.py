@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from poplib_c import POP3_SSL
+from poplib_c import POP3_SSL, error_proto
 
 from .records import Records, make_context, plain
 from .support import GREETING, TIMEOUT, Call, lasts, measures_memory, run_program
@@ -86,6 +86,34 @@ def test_burst_of_records_before_a_reply(flooding, kind):
         client = POP3_SSL("127.0.0.1", port, timeout=TIMEOUT)
         assert client.noop() == b"+OK %d" % few
         assert client.noop() == b"+OK %d" % (many if kind in TAKEN else few)
+        client.close()
+
+
+@pytest.mark.parametrize("count", [400, 2000])
+def test_reply_behind_a_burst_of_tickets(flooding, count):
+    """Sent before its command, it is not taken for that one's: the command is not sent."""
+    sent = threading.Event()
+
+    def serve(records, send, hear):
+        hear()
+        # The more has come, the more the client's system takes unasked.
+        send(records.data(b"+OK\r\n") + b"".join(records.data(16000 * b"x") for _ in range(1000)))
+        send(records.data(b"\r\n.\r\n"))
+        hear()
+        done = records.data(b"+OK done\r\n")
+        tickets = b"".join(records.ticket() for _ in range(count))
+        send(done + tickets + records.data(b"+OK early\r\n"))
+        sent.set()
+        assert b"NOOP" not in hear()
+
+    with flooding(serve) as port:
+        client = POP3_SSL("127.0.0.1", port, timeout=TIMEOUT)
+        assert len(client.retr_bytes(1)) > 10_000_000
+        assert client.noop() == b"+OK done"
+        assert sent.wait(TIMEOUT)
+        for _ in range(2):
+            with pytest.raises(error_proto, match="out of step: the server sent "):
+                client.noop()
         client.close()
 
 

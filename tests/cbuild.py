@@ -71,12 +71,12 @@ def find_compiler(unavailable, directory):
     return command
 
 
-def build_library(unavailable, source):
+def build_library(unavailable, source, *flags):
     """The path of a library of one source, to be preloaded; without the sanitizers."""
     command = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(command[0]) is None:
         unavailable("no C compiler: install gcc, or set CC")
-    command += ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC"]
+    command += ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC", *flags]
     digest = hashlib.sha256(repr(command).encode() + source.read_bytes()).hexdigest()[:16]
     output = TESTS.parent / "build" / "cbuild" / f"{source.stem}-{digest}.so"
     if not output.exists():

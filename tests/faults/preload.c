@@ -1,5 +1,6 @@
 /* Preloaded into a client: what the extension module asks of the system fails
-   when the test says so.  The calls of anybody else are passed on. */
+   when the test says so.  The calls of anybody else are passed on.  A
+   sanitizer has allocation functions of its own, which no others go before. */
 
 #define _GNU_SOURCE
 
@@ -41,7 +42,6 @@ struct plan {
 static struct plan plan;
 static uintptr_t module_start;
 static uintptr_t module_end;
-static void *blocks[MOST_BLOCKS]; /* that the module has allocated */
 static long live_blocks;
 
 static bool
@@ -103,30 +103,6 @@ faults_live_blocks(void)
     return live_blocks;
 }
 
-static void
-note_block(void *block)
-{
-    if (live_blocks == MOST_BLOCKS) {
-        abort();
-    }
-    blocks[live_blocks++] = block;
-}
-
-/* Whoever frees it: the interpreter's functions may be called by a jump. */
-static bool
-forget_block(const void *block)
-{
-    long i;
-
-    for (i = live_blocks - 1; i >= 0; i--) {
-        if (blocks[i] == block) {
-            blocks[i] = blocks[--live_blocks];
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool
 must_fail(enum function function, void *caller)
 {
@@ -157,6 +133,34 @@ static void *
 real(const char *name)
 {
     return dlsym(RTLD_NEXT, name);
+}
+
+#ifndef SANITIZED
+
+static void *blocks[MOST_BLOCKS]; /* that the module has allocated */
+
+static void
+note_block(void *block)
+{
+    if (live_blocks == MOST_BLOCKS) {
+        abort();
+    }
+    blocks[live_blocks++] = block;
+}
+
+/* Whoever frees it: the interpreter's functions may be called by a jump. */
+static bool
+forget_block(const void *block)
+{
+    long i;
+
+    for (i = live_blocks - 1; i >= 0; i--) {
+        if (blocks[i] == block) {
+            blocks[i] = blocks[--live_blocks];
+            return true;
+        }
+    }
+    return false;
 }
 
 static void *
@@ -202,6 +206,8 @@ free(void *block)
     (void)forget_block(block);
     next(block);
 }
+
+#endif
 
 ssize_t
 recv(int fd, void *space, size_t room, int flags)

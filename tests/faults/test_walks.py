@@ -15,7 +15,7 @@ import pytest
 from poplib_c.testing import POP3Server
 
 from .calls import MECHANISMS, MESSAGES, PASSWORD, TABLES, TOKEN, USER, covered_names, public_names
-from .support import run_program
+from .support import measures_memory, run_program
 
 WALK = """
     import sys
@@ -25,6 +25,10 @@ WALK = """
 
 #: How often each failure comes; 0: once, and what is kept is not counted.
 REPEATS = int(os.environ.get("LEAKS", "0"))
+
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+
+allocates = pytest.mark.skipif(SANITIZED, reason="has allocation functions of its own")
 
 LONG = pytest.mark.timeout(3600 if REPEATS else 60)
 
@@ -48,7 +52,8 @@ def places(authority, server_context):
 
 @pytest.fixture(scope="module")
 def preload(unavailable):
-    return cbuild.build_library(unavailable, pathlib.Path(__file__).with_name("preload.c"))
+    flags = ["-DSANITIZED"] if SANITIZED else []
+    return cbuild.build_library(unavailable, pathlib.Path(__file__).with_name("preload.c"), *flags)
 
 
 def walk(how, places, states, repeats=REPEATS, preload=None):
@@ -77,6 +82,7 @@ def test_each_allocation_of_python_fails_in_turn(places, unavailable):
 
 
 @LONG
+@allocates
 def test_each_allocation_of_the_extension_fails_in_turn(places, preload):
     failed = walk("module", places, TABLES, preload=preload)
     assert failed["nothing"] > 10 and failed["authorization"] > 10
@@ -91,7 +97,7 @@ def test_each_call_to_the_system_fails_in_turn(places, preload):
 
 
 @LONG
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="keeps what was freed")
+@measures_memory
 def test_many_commands_and_connections(places):
     """Descriptors, threads and memory stay as they were."""
     counts = (100_000, 5_000) if REPEATS else (1_000, 50)
@@ -134,6 +140,7 @@ NO_REPLY = """
 """
 
 
+@allocates
 def test_no_memory_to_see_whether_there_is_a_reply(preload):
     """A CR is none, nor is what TLS sends; without memory for it nobody says that it is one."""
     output, _ = run_program(NO_REPLY, preload=preload)

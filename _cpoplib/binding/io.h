@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "binding/pycompat.h"
-
 #include "core/link.h"
 
 struct io_wait;

@@ -12,7 +12,7 @@ def is_inside_handler(logger: logging.Logger) -> bool:
     """
     at: logging.Logger | None = logger
     while at is not None:
-        for handler in at.handlers:
+        for handler in getattr(at, "handlers", ()):
             is_owned = getattr(getattr(handler, "lock", None), "_is_owned", None)
             if is_owned is not None and is_owned():
                 return True

@@ -30,16 +30,13 @@ get_logger(struct module_state *state, PyObject *logging)
     return logger;
 }
 
-/* The logger, as a new reference, if it takes debug messages; NULL, perhaps
-   with an exception. */
+/* The logger, as a new reference, if logging was imported; NULL, perhaps with
+   an exception. */
 static PyObject *
-wanted_logger(struct module_state *state)
+known_logger(struct module_state *state)
 {
     PyObject *logging = NULL;
     PyObject *logger = NULL;
-    PyObject *level;
-    PyObject *enabled = NULL;
-    int is = 0;
 
     if (state->modules != NULL) {
         (void)PyDict_GetItemRef(state->modules, state->name.logging, &logging);
@@ -48,6 +45,18 @@ wanted_logger(struct module_state *state)
         logger = get_logger(state, logging);
     }
     Py_XDECREF(logging);
+    return logger;
+}
+
+/* The same if it takes debug messages. */
+static PyObject *
+wanted_logger(struct module_state *state)
+{
+    PyObject *logger = known_logger(state);
+    PyObject *level;
+    PyObject *enabled = NULL;
+    int is = 0;
+
     level = logger == NULL ? NULL : PyLong_FromLong(LEVEL_DEBUG);
     if (level != NULL) {
         enabled = PyObject_CallMethodObjArgs(
@@ -181,7 +190,9 @@ is_inside_handler(PyObject *logger)
 int
 log_check_outside(POP3Object *self)
 {
-    PyObject *logger = wanted_logger(self->state);
+    /* Enabled or not, which is about this thread: there are versions of
+       logging that disable all loggers for one inside a handler. */
+    PyObject *logger = known_logger(self->state);
     int inside;
 
     if (logger == NULL) {

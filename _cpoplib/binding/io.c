@@ -244,7 +244,7 @@ io_lock_is_mine(const struct io_lock *lock)
 bool
 io_lock_is_abandoned(const struct io_lock *lock)
 {
-    return lock->depth > 0 && is_lost(lock);
+    return lock->handle != NULL && lock->depth > 0 && is_lost(lock);
 }
 
 bool

@@ -6,21 +6,20 @@ It prints how much more of everything there is after them than after a tenth of 
 """
 
 import gc
-import os
 import sys
 import threading
 
 from .calls import PASSWORD, USER, Servers
+from .memory import resident
+from .support import open_descriptors
 
 
 def usage():
     gc.collect()
-    with open("/proc/self/statm") as statm:
-        pages = int(statm.read().split()[1])
     return {
-        "descriptors": len(os.listdir("/dev/fd")),
+        "descriptors": open_descriptors(),
         "threads": threading.active_count(),
-        "KiB": pages * os.sysconf("SC_PAGE_SIZE") // 1024,
+        "KiB": resident() // 1024,
     }
 
 

@@ -17,12 +17,9 @@ from .support import WAYS, Endless, measures_memory, run_program
 LINES = int(os.environ.get("HOSTILE", 200_000))
 
 PROGRAM = """
-    import re, resource, sys
+    import resource, sys
+    from faults.memory import peak
     from poplib_c import POP3, error_proto
-
-    def peak():
-        with open("/proc/self/status") as status:
-            return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
 
     def ask(name):
         if name.endswith("_many"):

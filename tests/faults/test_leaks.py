@@ -9,6 +9,7 @@ import pytest
 
 from poplib_c import POP3, error_proto
 
+from .memory import resident
 from .support import GREETING, ByLines, OwnSocket, connect, open_descriptors
 
 ROUNDS = 500
@@ -245,11 +246,6 @@ def left_in_a_cycle(here, there):
     client = connect(here)
     client.itself = client
     here.close()
-
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def usage():

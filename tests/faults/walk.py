@@ -12,7 +12,6 @@ import contextlib
 import ctypes
 import errno
 import gc
-import os
 import socket
 import ssl
 import sys
@@ -21,6 +20,7 @@ import poplib_c
 from poplib_c import POP3, error_proto
 
 from .calls import PASSWORD, TABLES, USER, Servers
+from .support import open_descriptors
 
 #: Lines, and all that may answer them; the answers are no other command's.
 UNKNOWN = b"-ERR unknown command"
@@ -309,8 +309,7 @@ class Walk:
         self.drop()
         gc.collect()
         sys._clear_type_cache()  # It keeps the names of attributes.
-        descriptors = len(os.listdir("/dev/fd"))
-        return descriptors, new_objects(), self.failures.live_blocks(), COUNT()
+        return open_descriptors(), new_objects(), self.failures.live_blocks(), COUNT()
 
     def run(self, repeats):
         """All calls of the table."""

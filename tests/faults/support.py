@@ -21,9 +21,9 @@ TIMEOUT = 5.0
 SHORT = 0.05
 GREETING = b"+OK ready\r\n"
 
-measures_memory = pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="keeps what was freed"
-)
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+
+measures_memory = pytest.mark.skipif(SANITIZED, reason="keeps what was freed")
 
 
 def open_descriptors():
@@ -213,6 +213,20 @@ class Lines:
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(TIMEOUT)
+
+
+@contextlib.contextmanager
+def full_server():
+    """The address of a server that has no room for one more connection."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
 
 
 @contextlib.contextmanager

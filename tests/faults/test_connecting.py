@@ -9,7 +9,7 @@ from scripted import Close, Raw, Reset, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import Endless, lasts, open_descriptors
+from .support import Endless, full_server, lasts, open_descriptors
 
 pytestmark = pytest.mark.usefixtures("no_resource_warning")
 
@@ -48,16 +48,8 @@ def test_name_that_cannot_be_encoded(host):
 
 
 def test_timeout_while_connecting():
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        with lasts(0.15), fails(socket.timeout) as caught:
-            POP3("127.0.0.1", listener.getsockname()[1], 0.2)
+    with full_server() as (host, port), lasts(0.15), fails(socket.timeout) as caught:
+        POP3(host, port, 0.2)
     assert caught.value.args == ("timed out",)
 
 

@@ -33,6 +33,7 @@ from .support import (
     Call,
     Endless,
     OwnSocket,
+    full_server,
     lasts,
 )
 
@@ -56,15 +57,8 @@ def held(client, seconds=ALLOWED, **how):
 @pytest.fixture
 def full():
     """The address of a server that has no room for one more connection."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()
+    with full_server() as address:
+        yield address
 
 
 def many_addresses(monkeypatch, address, count, seconds=0.0):

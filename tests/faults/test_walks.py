@@ -15,7 +15,7 @@ import pytest
 from poplib_c.testing import POP3Server
 
 from .calls import MECHANISMS, MESSAGES, PASSWORD, TABLES, TOKEN, USER, covered_names, public_names
-from .support import measures_memory, run_program
+from .support import SANITIZED, measures_memory, run_program
 
 WALK = """
     import sys
@@ -25,8 +25,6 @@ WALK = """
 
 #: How often each failure comes; 0: once, and what is kept is not counted.
 REPEATS = int(os.environ.get("LEAKS", "0"))
-
-SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 
 allocates = pytest.mark.skipif(SANITIZED, reason="has allocation functions of its own")
 

@@ -66,3 +66,22 @@ assert_received(const struct fixture *self, const char *text)
     assert_int_equal(self->done, strlen(text));
     assert_memory_equal(self->space, text, strlen(text));
 }
+
+void
+open_link(int fds[2], struct pop_link *link, bool blocking, int64_t timeout)
+{
+    support_socketpair(fds);
+    pop_link_init(link);
+    link->transport = pop_transport_fd_new();
+    assert_non_null(link->transport);
+    link->timeout = timeout;
+    pop_transport_fd_set(link->transport, fds[0], blocking);
+}
+
+void
+close_link(int fds[2], struct pop_link *link)
+{
+    link->transport->ops->destroy(link->transport);
+    pop_link_release(link);
+    support_close_pair(fds);
+}

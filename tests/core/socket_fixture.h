@@ -1,9 +1,9 @@
-/* A transport on one of two connected sockets. */
+/* A transport, or a link, on one of two connected sockets. */
 
 #ifndef POP_TEST_SOCKET_FIXTURE_H
 #define POP_TEST_SOCKET_FIXTURE_H
 
-#include "core/transport.h"
+#include "core/link.h"
 
 struct fixture {
     int fds[2];
@@ -35,5 +35,10 @@ struct mode {
 };
 
 extern const struct mode modes[3];
+
+/* A link on one of two connected sockets. */
+void open_link(int fds[2], struct pop_link *link, bool blocking,
+               int64_t timeout);
+void close_link(int fds[2], struct pop_link *link);
 
 #endif

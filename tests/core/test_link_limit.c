@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "script.h"
+#include "socket_fixture.h"
 #include "support.h"
 
 /* An endless reply, of which `step` octets can be received at a time. */
@@ -116,33 +117,11 @@ test_a_slow_reader_is_held_by_it(void **state)
 
 /* --- over a socket ------------------------------------------------------ */
 
-static const struct {
-    bool blocking;
-    int64_t timeout;
-} modes[] = {
-    {true, POP_WAIT_FOREVER},
-    {false, POP_WAIT_FOREVER},
-    {false, 10000 * NS_PER_MS},
-};
-
 static void
-open_socket(int fds[2], struct pop_link *link, size_t mode)
+open_limited(int fds[2], struct pop_link *link, const struct mode *mode)
 {
-    support_socketpair(fds);
-    pop_link_init(link);
-    link->transport = pop_transport_fd_new();
-    assert_non_null(link->transport);
-    link->timeout = modes[mode].timeout;
-    pop_transport_fd_set(link->transport, fds[0], modes[mode].blocking);
+    open_link(fds, link, mode->blocking, mode->timeout);
     pop_limit_start(&link->limit, 30 * NS_PER_MS);
-}
-
-static void
-close_socket(int fds[2], struct pop_link *link)
-{
-    link->transport->ops->destroy(link->transport);
-    pop_link_release(link);
-    support_close_pair(fds);
 }
 
 static void
@@ -157,11 +136,11 @@ test_receiving_ends_with_it(void **state)
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
         int64_t start = support_monotonic_ms();
 
-        open_socket(fds, &link, mode);
+        open_limited(fds, &link, &modes[mode]);
         assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
         assert_int_equal(pump_to_the_end(&link, &error), POP_DEADLINE);
         assert_in_range(support_monotonic_ms() - start, 29, 5000);
-        close_socket(fds, &link);
+        close_link(fds, &link);
     }
 }
 
@@ -174,12 +153,12 @@ test_sending_ends_with_it(void **state)
 
     (void)state;
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
-        open_socket(fds, &link, mode);
+        open_limited(fds, &link, &modes[mode]);
         support_fill_send_buffer(fds[0]);
         assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
         assert_int_equal(flush(&link), POP_DEADLINE);
         assert_true(pop_link_is_unsent(&link, 6));
-        close_socket(fds, &link);
+        close_link(fds, &link);
     }
 }
 
@@ -194,12 +173,12 @@ test_receiving_while_sending_ends_with_it(void **state)
 
     (void)state;
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
-        open_socket(fds, &link, mode);
+        open_limited(fds, &link, &modes[mode]);
         support_fill_send_buffer(fds[0]);
         assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
         assert_int_equal(pop_link_fill(&link, &error), POP_DEADLINE);
         assert_int_equal(pop_buffer_length(&link.out), 6);
-        close_socket(fds, &link);
+        close_link(fds, &link);
     }
 }
 

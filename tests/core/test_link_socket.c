@@ -3,29 +3,10 @@
 #include <stdlib.h>
 
 #include "script.h"
+#include "socket_fixture.h"
 #include "support.h"
 
 #define MIB ((size_t)1024 * 1024)
-
-/* A link on one of two connected sockets. */
-static void
-open_socket(int fds[2], struct pop_link *link, int64_t timeout)
-{
-    support_socketpair(fds);
-    pop_link_init(link);
-    link->transport = pop_transport_fd_new();
-    assert_non_null(link->transport);
-    link->timeout = timeout;
-    pop_transport_fd_set(link->transport, fds[0], false);
-}
-
-static void
-close_socket(int fds[2], struct pop_link *link)
-{
-    link->transport->ops->destroy(link->transport);
-    pop_link_release(link);
-    support_close_pair(fds);
-}
 
 static void
 test_reply_over_a_socket(void **state)
@@ -37,7 +18,7 @@ test_reply_over_a_socket(void **state)
     int fds[2];
 
     (void)state;
-    open_socket(fds, &link, 10000 * NS_PER_MS);
+    open_link(fds, &link, false, 10000 * NS_PER_MS);
     task = (struct support_task){.fd = fds[1],
                                  .bytes = bytes,
                                  .length = 8 * MIB,
@@ -49,7 +30,7 @@ test_reply_over_a_socket(void **state)
     assert_int_equal(totals.status, POP_OK);
     assert_int_equal(totals.text + totals.lines + 2, 8 * MIB);
     assert_true(totals.capacity < MIB);
-    close_socket(fds, &link);
+    close_link(fds, &link);
     free(bytes);
 }
 
@@ -64,7 +45,7 @@ test_flush_over_a_socket(void **state)
 
     (void)state;
     assert_non_null(received);
-    open_socket(fds, &link, 30 * NS_PER_MS);
+    open_link(fds, &link, false, 30 * NS_PER_MS);
     support_shrink_send_buffer(fds[0]);
     assert_int_equal(pop_buffer_append(&link.out, bytes, MIB), POP_OK);
     /* Nobody reads yet. */
@@ -80,7 +61,7 @@ test_flush_over_a_socket(void **state)
     support_join(&task);
     assert_int_equal(task.done, MIB);
     assert_memory_equal(received, bytes, MIB);
-    close_socket(fds, &link);
+    close_link(fds, &link);
     free(received);
     free(bytes);
 }
@@ -95,7 +76,7 @@ test_signals_do_not_move_the_deadline(void **state)
     enum pop_status status;
 
     (void)state;
-    open_socket(fds, &link, 40 * NS_PER_MS);
+    open_link(fds, &link, false, 40 * NS_PER_MS);
     assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
     support_start_signals(5);
     do {
@@ -105,7 +86,7 @@ test_signals_do_not_move_the_deadline(void **state)
     assert_int_equal(status, POP_TIMEOUT);
     assert_true(interruptions > 0);
     assert_true(support_monotonic_ms() - start >= 39);
-    close_socket(fds, &link);
+    close_link(fds, &link);
 }
 
 static void
@@ -122,13 +103,13 @@ test_interrupt_wakes_a_blocked_pump(void **state)
     int fds[2];
 
     (void)state;
-    open_socket(fds, &link, 10000 * NS_PER_MS);
+    open_link(fds, &link, false, 10000 * NS_PER_MS);
     assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
     task.context = &link;
     support_start(&task);
     assert_int_equal(pump(&link), POP_EOF);
     support_join(&task);
-    close_socket(fds, &link);
+    close_link(fds, &link);
 }
 
 int

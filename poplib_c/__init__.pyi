@@ -68,6 +68,7 @@ class error_proto(Exception):
     def temporary(self) -> bool: ...
     @property
     def response(self) -> bytes | None: ...
+    number: int | None
 
 @disjoint_base
 class POP3:

@@ -4,11 +4,23 @@
 
 #include "binding/errors.h"
 #include "binding/getline.h"
+#include "binding/held.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/sinks.h"
 #include "binding/trace.h"
 #include "core/scan.h"
+
+void
+ahead_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+{
+    if (owner == NULL) {
+        Py_DECREF(value);
+    }
+    else {
+        owner->answer(owner, value, failed);
+    }
+}
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -54,7 +66,7 @@ struct reception {
     POP3Object *self;
     ReaderObject *reader;
     struct stream_limits limits;
-    PyObject **status_line; /* a new reference to it; NULL: nobody asks */
+    PyObject *status_lines; /* a list of them; NULL: nobody asks */
 };
 
 /* The value of a reply whose status line is positive: a new reference. */
@@ -113,12 +125,19 @@ has_lines(const struct reception *in, const struct stream_reply *reply)
                                   begins_with(reply->response, "+OK"));
 }
 
-static void
+static int
 keep_status(const struct reception *in, PyObject *response)
 {
-    if (in->status_line != NULL) {
-        Py_XSETREF(*in->status_line, Py_NewRef(response));
-    }
+    return in->status_lines == NULL
+               ? 0
+               : PyList_Append(in->status_lines, response);
+}
+
+/* After the last of the replies that are to come, nothing is. */
+static enum pop_end_rule
+end_rule(const ReaderObject *reader)
+{
+    return reader->pipeline.count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET;
 }
 
 static PyObject *
@@ -127,9 +146,12 @@ read_lines(const struct reception *in, void *sink, finish_value finish)
     struct stream_reply reply = {NULL, false, 0};
     PyObject *value = NULL;
 
+    ((struct stream_sink *)sink)->rule = end_rule(in->reader);
     if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0) {
-        keep_status(in, reply.response);
-        if (has_lines(in, &reply)) {
+        if (keep_status(in, reply.response) < 0) {
+            /* An exception is pending. */
+        }
+        else if (has_lines(in, &reply)) {
             value = finish(sink, &reply);
         }
         else {
@@ -143,10 +165,11 @@ read_lines(const struct reception *in, void *sink, finish_value finish)
 static PyObject *
 read_status(const struct reception *in)
 {
-    PyObject *response = stream_status_inside(in->reader, in->limits.status);
+    PyObject *response = stream_status_inside(in->reader, in->limits.status,
+                                              end_rule(in->reader));
 
-    if (response != NULL) {
-        keep_status(in, response);
+    if (response != NULL && keep_status(in, response) < 0) {
+        Py_CLEAR(response);
     }
     if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
                              PyBytes_AS_STRING(response)[0] != '+')) {
@@ -319,12 +342,21 @@ tell_owner(ReaderObject *reader, PyObject *value, bool failed)
 {
     struct ahead_owner *owner = pop_pipeline_pop(&reader->pipeline);
 
-    if (owner == NULL) {
-        Py_DECREF(value);
+    if (reader->held != NULL) {
+        held_add(reader, owner, value, failed);
     }
     else {
-        owner->answer(owner, value, failed);
+        ahead_answer(owner, value, failed);
     }
+}
+
+/* Whether the reply that was read, before others that are to come, has an
+   uncertain end. */
+static bool
+is_uncertain(const ReaderObject *reader)
+{
+    return reader->pipeline.count > 1 && reader->held == NULL &&
+           !reader->link.reply.is_certain;
 }
 
 /* The reply was received, and no value has come of it: its owner is told of
@@ -343,17 +375,12 @@ tell_failure(ReaderObject *reader)
     return -1;
 }
 
-/* One reply; or none, where what was called on the way into the Reader has
-   received all there were. */
 static int
-receive(const struct reception *in)
+receive_next(const struct reception *in)
 {
     ReaderObject *reader = in->reader;
     PyObject *value;
 
-    if (pop_pipeline_next(&reader->pipeline) == NULL) {
-        return 0;
-    }
     if (check_was_queued(reader) < 0) {
         return -1;
     }
@@ -367,11 +394,41 @@ receive(const struct reception *in)
         Py_XDECREF(value);
         return -1;
     }
+    if (is_uncertain(reader)) {
+        PyObject *pending = PyErr_GetRaisedException();
+
+        if (held_begin(reader) < 0) {
+            Py_XDECREF(pending);
+            Py_XDECREF(value);
+            return -1;
+        }
+        PyErr_SetRaisedException(pending);
+    }
     if (value == NULL) {
         return tell_failure(reader);
     }
     tell_owner(reader, value, false);
     return 0;
+}
+
+/* One reply, and those after it whose answers have to be held; or none, where
+   what was called on the way into the Reader has received all there were. */
+static int
+receive(const struct reception *in)
+{
+    ReaderObject *reader = in->reader;
+    int failed = 0;
+
+    do {
+        if (reader->pipeline.count == 0) {
+            break;
+        }
+        failed = receive_next(in);
+    } while (failed == 0 && reader->held != NULL);
+    if (reader->held != NULL) {
+        held_end(reader, failed == 0);
+    }
+    return failed;
 }
 
 /* Whether the next reply has arrived whole.  *behind is what there is behind
@@ -394,20 +451,23 @@ has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
     return length > *behind || pop_reply_is_whole(next->form, bytes, length);
 }
 
-/* Prints the status line that was received, and logs it, with the Reader left:
-   that may be Python code.  Takes the reference. */
+/* Prints the status lines that were received, and logs them, with the Reader
+   left: that may be Python code. */
 static int
-trace_kept_status(POP3Object *self, PyObject *line, int failed)
+trace_kept_status(POP3Object *self, PyObject *lines, int failed)
 {
     PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
+    Py_ssize_t i;
 
-    if (trace_status(self, line) < 0) {
-        failed = -1;
+    for (i = 0; i < PyList_GET_SIZE(lines); i++) {
+        if (trace_status(self, PyList_GET_ITEM(lines, i)) < 0) {
+            failed = -1;
+            break;
+        }
     }
     if (pending != NULL) {
         errors_raise_again(pending);
     }
-    Py_DECREF(line);
     return failed;
 }
 
@@ -416,7 +476,6 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     int verbose = trace_is_verbose(self);
-    PyObject *line = NULL;
     size_t received;
     size_t behind = 0;
     int failed;
@@ -429,16 +488,23 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
         reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    in.status_line = verbose > 0 || self->is_logged ? &line : NULL;
+    if (verbose > 0 || self->is_logged) {
+        in.status_lines = PyList_New(0);
+        if (in.status_lines == NULL) {
+            reader_leave(reader);
+            return -1;
+        }
+    }
     self->phase = PHASE_REPLY;
     received = reader->link.received - 1;
     do {
         failed = receive(&in);
-    } while (failed == 0 && line == NULL &&
+    } while (failed == 0 && in.status_lines == NULL &&
              has_arrived(reader, &received, &behind));
     reader_leave(reader);
-    if (line != NULL) {
-        failed = trace_kept_status(self, line, failed);
+    if (in.status_lines != NULL) {
+        failed = trace_kept_status(self, in.status_lines, failed);
+        Py_DECREF(in.status_lines);
     }
     self->phase = PHASE_REST;
     return failed;
@@ -472,4 +538,5 @@ void
 ahead_disown(ReaderObject *reader, const struct ahead_owner *owner)
 {
     pop_pipeline_disown(&reader->pipeline, owner);
+    held_disown(reader, owner);
 }

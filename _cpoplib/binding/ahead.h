@@ -14,6 +14,9 @@ struct ahead_owner {
     void (*answer)(struct ahead_owner *owner, PyObject *value, bool failed);
 };
 
+/* Tells the owner, or nobody if that is NULL; steals the reference. */
+void ahead_answer(struct ahead_owner *owner, PyObject *value, bool failed);
+
 /* Queues a command line (str) as _putcmd() does, with what that prints and
    raises.  The owner is borrowed until its answer, or ahead_disown().  The
    connection lock is held, here and below, and no command is in its midst.

@@ -95,9 +95,11 @@ by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     }
     self->phase = how->phase;
     self->reply_limit = replies_limit(line);
+    self->end_rule = how->sink == NULL ? POP_END_AT_ONCE : how->sink->rule;
     reply = how->get(self, how->context);
     self->phase = PHASE_REST;
     self->reply_limit = POP_NO_LIMIT;
+    self->end_rule = POP_END_AT_ONCE;
     if (reply == NULL) {
         dialogue_explain_failure(reader);
     }
@@ -293,7 +295,7 @@ longcmd_own(POP3Object *self, PyObject *line)
 }
 
 static PyObject *
-longcmd(POP3Object *self, PyObject *line)
+run_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule)
 {
     struct dialogue dialogue;
     struct sink_lines lines;
@@ -301,6 +303,7 @@ longcmd(POP3Object *self, PyObject *line)
     int own;
 
     long_dialogue_init(&dialogue, &lines);
+    lines.sink.rule = rule;
     if (exchange_at_once(self, line, &dialogue, HOOK_SET(HOOK_LONGCMD),
                          &result)) {
         Py_XDECREF(lines.list);
@@ -312,6 +315,18 @@ longcmd(POP3Object *self, PyObject *line)
     }
     return own ? command_by_steps(self, line, &dialogue, NULL)
                : hook_call(self, HOOK_LONGCMD, line);
+}
+
+static PyObject *
+longcmd(POP3Object *self, PyObject *line)
+{
+    return run_longcmd(self, line, POP_END_AT_ONCE);
+}
+
+static PyObject *
+longcmd_settled(POP3Object *self, PyObject *line)
+{
+    return run_longcmd(self, line, POP_END_IF_QUIET);
 }
 
 /* --- as one command ----------------------------------------------------- */
@@ -340,6 +355,12 @@ PyObject *
 dialogue_longcmd(POP3Object *self, PyObject *line)
 {
     return call_locked(self, line, longcmd);
+}
+
+PyObject *
+dialogue_longcmd_settled(POP3Object *self, PyObject *line)
+{
+    return call_locked(self, line, longcmd_settled);
 }
 
 /* --- what Python sees --------------------------------------------------- */

@@ -17,6 +17,10 @@ PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 /* self._longcmd(line), overridden or not, as one command. */
 PyObject *dialogue_longcmd(POP3Object *self, PyObject *line);
 
+/* The same for a reply that holds a message: an uncertain end is settled (see
+   POP_END_IF_QUIET). */
+PyObject *dialogue_longcmd_settled(POP3Object *self, PyObject *line);
+
 /* How a command's reply is read, and what it becomes. */
 struct dialogue {
     hook_set hooks;           /* through which poplib would send and read */

@@ -17,7 +17,10 @@ PyDoc_STRVAR(error_proto_doc,
 "without the brackets: 'AUTH', 'IN-USE', 'LOGIN-DELAY', 'SYS/TEMP',\n"
 "'SYS/PERM' or another; None without one.\n"
 "temporary: whether that code says that it may work later: 'IN-USE',\n"
-"'LOGIN-DELAY', 'SYS/TEMP'.");
+"'LOGIN-DELAY', 'SYS/TEMP'.\n"
+"number: the message whose end can't be told, since commands were sent ahead\n"
+"of its reply, int; else None.  The messages before it are right.  Fetch it\n"
+"alone, over a new connection, with pipelining=False.");
 
 /* *line is what the server said, as a new reference; NULL if it is the client
    that found it, if there is no instance, or if its `args` can't be told, for
@@ -145,7 +148,8 @@ errorproto_new_type(struct module_state *state)
     if (lazy_add(state, (PyTypeObject *)type, "code", get_code) < 0 ||
         lazy_add(state, (PyTypeObject *)type, "temporary", get_temporary) <
             0 ||
-        lazy_add(state, (PyTypeObject *)type, "response", get_response) < 0) {
+        lazy_add(state, (PyTypeObject *)type, "response", get_response) < 0 ||
+        PyObject_SetAttrString(type, "number", Py_None) < 0) {
         Py_CLEAR(type);
     }
     return type;

@@ -42,6 +42,31 @@ errors_raise_out_of_step(struct module_state *state, const char *why,
 }
 
 void
+errors_raise_uncertain(struct module_state *state, long long number)
+{
+    PyObject *key = number < 0 ? Py_NewRef(Py_None)
+                               : PyLong_FromLongLong(number);
+    PyObject *exception = NULL;
+
+    if (key != NULL) {
+        exception = PyObject_CallFunction(
+            state->error_proto, "N",
+            PyUnicode_FromFormat(
+                "-ERR out of step: a line of one dot may end message %S or be "
+                "a part of it, and other commands were sent ahead; close this "
+                "connection, make a new one, and fetch that message alone, "
+                "with pipelining=False",
+                key));
+    }
+    if (exception != NULL &&
+        PyObject_SetAttrString(exception, "number", key) == 0) {
+        PyErr_SetObject(state->error_proto, exception);
+    }
+    Py_XDECREF(exception);
+    Py_XDECREF(key);
+}
+
+void
 errors_raise_too_large(struct module_state *state, size_t limit)
 {
     PyErr_Format(state->error_proto, "reply larger than %zd octets",
@@ -473,6 +498,7 @@ errors_raise(struct module_state *state, enum pop_status status,
     case POP_OK:
     case POP_NEED_INPUT:
     case POP_INTERRUPTED:
+    case POP_UNASKED:
         PyErr_Format(PyExc_SystemError, "unexpected status %d", (int)status);
         break;
     }

@@ -18,6 +18,10 @@ void errors_raise_response(struct module_state *state, PyObject *response);
 void errors_raise_out_of_step(struct module_state *state, const char *why,
                               PyObject *detail);
 
+/* The end of a message can't be told, since other commands are under way:
+   error_proto whose attribute `number` is the message's. */
+void errors_raise_uncertain(struct module_state *state, long long number);
+
 /* The lines of a reply have more octets than are allowed. */
 void errors_raise_too_large(struct module_state *state, size_t limit);
 

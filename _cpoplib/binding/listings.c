@@ -158,7 +158,7 @@ ask(const char *method, const char *command, listing_value value_of,
     }
     line = PyUnicode_FromString(command);
     if (line != NULL) {
-        reply = dialogue_longcmd(POP3(op), line);
+        reply = dialogue_longcmd_settled(POP3(op), line);
     }
     if (reply != NULL) {
         lines = lines_of(reply);

@@ -367,8 +367,12 @@ pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
 bool
 pipelining_has_room(const ReaderObject *reader, size_t octets)
 {
-    return !reader->half_duplex || reader->pipeline.octets == 0 ||
-           reader->pipeline.octets + octets <= PIPELINING_HALF_DUPLEX_OCTETS;
+    if (reader->pipeline.count == 0) {
+        return true;
+    }
+    return !reader->link.ends.uncertain &&
+           (!reader->half_duplex ||
+            reader->pipeline.octets + octets <= PIPELINING_HALF_DUPLEX_OCTETS);
 }
 
 void

@@ -32,7 +32,8 @@ int pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
    certain. */
 long long pipelining_number(PyObject *object);
 
-/* Whether a command of so many octets may be queued. */
+/* Whether a command of so many octets may be queued.  One by one, once an
+   uncertain end was taken for one (see core/reply.h). */
 bool pipelining_has_room(const ReaderObject *reader, size_t octets);
 
 /* A command was sent through `reader`, which may be NULL: after logging in,

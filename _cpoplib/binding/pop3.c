@@ -42,6 +42,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->reply_limit = POP_NO_LIMIT;
+    self->end_rule = POP_END_AT_ONCE;
     options_init(self);
     step_reset(&self->foreign_step);
     self->readahead = readahead_new();

@@ -56,6 +56,7 @@ typedef struct {
     struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     enum pop3_phase phase;         /* of the lock's owner */
     size_t reply_limit;            /* octets of the lines that are awaited */
+    enum pop_end_rule end_rule;    /* of the reply that is awaited */
     enum pop3_sasl sasl;
     bool is_logged;           /* since the last command; see log.h */
     bool is_challenged;       /* by the last status line, or perhaps by what

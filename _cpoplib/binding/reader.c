@@ -42,6 +42,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->unanswered = 0;
     pop_pipeline_init(&self->pipeline);
     self->ability = READER_UNASKED;
+    self->held = NULL;
     self->closed = false;
     self->closer = 0;
     self->file_closed = false;

@@ -36,6 +36,7 @@ typedef struct {
     size_t unanswered;            /* commands sent whose reply was not read */
     struct pop_pipeline pipeline; /* those sent ahead; not among the above */
     enum reader_ability ability;  /* of the server's, for this */
+    struct held *held;            /* answers not told yet; see ahead.c */
     bool closed;
     unsigned long closer; /* the thread that closed it */
     bool file_closed;     /* after closed: by the last user */

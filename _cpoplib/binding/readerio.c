@@ -160,8 +160,15 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
     /* Room first: there is no way back from either queue. */
     status = pop_buffer_reserve(&self->link.out, length + 2);
     if (status == POP_OK) {
-        status = pop_pipeline_push(&self->pipeline, form, length + 2,
-                                   self->link.received, owner);
+        const struct pop_expected reply = {
+            .form = form,
+            .number = pop_command_number(PyBytes_AS_STRING(line), length),
+            .octets = length + 2,
+            .before = self->link.received,
+            .owner = owner,
+        };
+
+        status = pop_pipeline_push(&self->pipeline, &reply);
     }
     if (status == POP_OK) {
         status = pop_command_append(&self->link.out, PyBytes_AS_STRING(line),

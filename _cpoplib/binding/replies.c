@@ -305,6 +305,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
     PyObject *result = NULL;
 
     sink_lines_init(&lines);
+    lines.sink.rule = self->end_rule;
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }

@@ -9,13 +9,6 @@
 
 /* --- lines -------------------------------------------------------------- */
 
-/* Nothing is to be made ready. */
-static int
-no_begin(struct stream_sink *Py_UNUSED(sink), PyObject *Py_UNUSED(response))
-{
-    return 0;
-}
-
 /* The first batch, which often is all there is, makes the list. */
 static int
 lines_take(struct stream_sink *sink, const struct pop_link *link)
@@ -35,7 +28,7 @@ void
 sink_lines_init(struct sink_lines *self)
 {
     self->sink.form = POP_LINES;
-    self->sink.begin = no_begin;
+    self->sink.rule = POP_END_AT_ONCE;
     self->sink.take = lines_take;
     self->list = NULL;
 }
@@ -53,7 +46,7 @@ void
 sink_nothing_init(struct stream_sink *sink)
 {
     sink->form = POP_OCTETS;
-    sink->begin = no_begin;
+    sink->rule = POP_END_IF_QUIET;
     sink->take = nothing_take;
 }
 
@@ -92,36 +85,28 @@ copy_batch(const struct pop_link *link, char *space)
 /* Of what a server has only announced. */
 #define MOST_OCTETS ((size_t)64 * 1024 * 1024)
 
-/* The first number in the status line, "+OK 120 octets": what servers say of
-   the size, with or without line ends.  0 if there is none. */
+/* What the server has announced, if it is believed. */
 static size_t
-announced_octets(PyObject *response)
+announced_octets(const struct pop_reply *reply)
 {
-    const char *text = PyBytes_AS_STRING(response);
-    size_t octets = 0;
-
-    text += strcspn(text, "0123456789");
-    for (; *text >= '0' && *text <= '9' && octets < MOST_OCTETS; text++) {
-        octets = 10 * octets + (size_t)(*text - '0');
+    if (reply->announced < 0) {
+        return 0;
     }
-    return octets < MOST_OCTETS ? octets : MOST_OCTETS;
-}
-
-static int
-bytes_begin(struct stream_sink *sink, PyObject *response)
-{
-    ((struct sink_bytes *)sink)->announced = announced_octets(response);
-    return 0;
+    return reply->announced < (long long)MOST_OCTETS ? (size_t)reply->announced
+                                                     : MOST_OCTETS;
 }
 
 /* Room for the first octets: of a whole message no more than those. */
 static int
-bytes_allocate(struct sink_bytes *self, size_t octets, bool is_whole)
+bytes_allocate(struct sink_bytes *self, size_t octets,
+               const struct pop_reply *reply)
 {
     size_t room = octets;
 
-    if (!is_whole) {
-        room = self->announced > room ? self->announced : room;
+    if (reply->part != POP_REPLY_DONE) {
+        size_t announced = announced_octets(reply);
+
+        room = announced > room ? announced : room;
         room = room > FEWEST_OCTETS ? room : FEWEST_OCTETS;
     }
     self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
@@ -150,9 +135,8 @@ bytes_take(struct stream_sink *sink, const struct pop_link *link)
 {
     struct sink_bytes *self = (struct sink_bytes *)sink;
     size_t octets = batch_octets(&link->batch);
-    bool is_whole = link->reply.part == POP_REPLY_DONE;
 
-    if ((self->bytes == NULL ? bytes_allocate(self, octets, is_whole)
+    if ((self->bytes == NULL ? bytes_allocate(self, octets, &link->reply)
                              : bytes_reserve(self, octets)) < 0) {
         return -1;
     }
@@ -165,10 +149,9 @@ void
 sink_bytes_init(struct sink_bytes *self)
 {
     self->sink.form = POP_OCTETS;
-    self->sink.begin = bytes_begin;
+    self->sink.rule = POP_END_IF_QUIET;
     self->sink.take = bytes_take;
     self->bytes = NULL;
-    self->announced = 0;
     self->used = 0;
 }
 
@@ -396,7 +379,7 @@ sink_file_init(struct sink_file *self, struct module_state *state,
                PyObject *file)
 {
     self->sink.form = POP_OCTETS;
-    self->sink.begin = no_begin;
+    self->sink.rule = POP_END_IF_QUIET;
     self->sink.take = file_take;
     self->state = state;
     self->file = Py_NewRef(file);

@@ -19,8 +19,7 @@ void sink_nothing_init(struct stream_sink *sink);
 /* Octets in a bytes object, which is the caller's. */
 struct sink_bytes {
     struct stream_sink sink;
-    PyObject *bytes;  /* NULL before the first octet, or after a failure */
-    size_t announced; /* octets, by the server */
+    PyObject *bytes; /* NULL before the first octet, or after a failure */
     size_t used;
 };
 

@@ -28,6 +28,12 @@ step_mix_up(struct step *step, const char *why)
 }
 
 void
+step_forget_mix_up(struct step *step)
+{
+    step->mixed_up = false;
+}
+
+void
 step_time_out(struct step *step)
 {
     if (step->state == STEP_IN) {

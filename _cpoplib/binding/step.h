@@ -28,6 +28,9 @@ void step_reset(struct step *step);
 /* These keep what was found first, but for the end of the stream. */
 void step_leave(struct step *step, const char *why);
 void step_mix_up(struct step *step, const char *why);
+
+/* Nobody was told of the replies that may have been mixed up. */
+void step_forget_mix_up(struct step *step);
 void step_time_out(struct step *step);
 void step_end(struct step *step);
 

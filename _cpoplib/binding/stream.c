@@ -139,6 +139,19 @@ stream_check_at_rest(ReaderObject *reader)
 
 /* --- one line ----------------------------------------------------------- */
 
+/* Records what a failed read means for the stream, and raises. */
+static void
+fail(ReaderObject *reader, enum pop_status status, struct pop_error *error)
+{
+    if (status == POP_UNASKED) {
+        pop_link_take(&reader->link);
+        raise_unread(reader);
+    }
+    else {
+        reader_fail(reader, status, error);
+    }
+}
+
 /* Scans what is there, and receives only if that is not enough. */
 static enum pop_status
 pump(ReaderObject *reader, struct pop_error *error)
@@ -151,12 +164,27 @@ pump(ReaderObject *reader, struct pop_error *error)
     return status;
 }
 
+static const struct stream_sink one_line = {
+    .form = POP_NO_LINES,
+    .rule = POP_END_AT_ONCE,
+};
+
 static enum pop_status
-pump_status(ReaderObject *reader, enum pop_reply_form form,
-            size_t status_limit, size_t line_limit, struct pop_error *error)
+begin_reply(ReaderObject *reader, const struct stream_limits *limits,
+            const struct stream_sink *sink)
 {
-    enum pop_status status = pop_link_begin(&reader->link, form, status_limit,
-                                            line_limit);
+    enum pop_status status = pop_link_begin(&reader->link, sink->form,
+                                            limits->status, limits->line);
+
+    reader->link.end_rule = sink->rule;
+    return status;
+}
+
+static enum pop_status
+pump_status(ReaderObject *reader, const struct stream_limits *limits,
+            const struct stream_sink *sink, struct pop_error *error)
+{
+    enum pop_status status = begin_reply(reader, limits, sink);
 
     return status == POP_OK ? pump(reader, error) : status;
 }
@@ -178,6 +206,7 @@ raw_bytes(ReaderObject *reader, bool ended)
 PyObject *
 stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
 {
+    const struct stream_limits limits = {.status = limit};
     struct pop_error error = {0};
     enum pop_status status;
     PyObject *line = NULL;
@@ -185,7 +214,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
     if (reader_enter_in_step(reader) < 0) {
         return NULL;
     }
-    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
+    status = pump_status(reader, &limits, &one_line, &error);
     if (status == POP_EOF && !reader->closed) {
         line = raw_bytes(reader, true);
         reader_end(reader);
@@ -219,14 +248,16 @@ take_status(ReaderObject *reader)
 }
 
 PyObject *
-stream_status_inside(ReaderObject *reader, size_t limit)
+stream_status_inside(ReaderObject *reader, size_t limit,
+                     enum pop_end_rule rule)
 {
+    const struct stream_limits limits = {.status = limit};
+    const struct stream_sink line = {.form = POP_NO_LINES, .rule = rule};
     struct pop_error error = {0};
-    enum pop_status status;
+    enum pop_status status = pump_status(reader, &limits, &line, &error);
 
-    status = pump_status(reader, POP_NO_LINES, limit, 0, &error);
     if (status != POP_OK) {
-        reader_fail(reader, status, &error);
+        fail(reader, status, &error);
         return NULL;
     }
     return take_status(reader);
@@ -240,7 +271,7 @@ stream_status(ReaderObject *reader, size_t limit)
     if (reader_enter_in_step(reader) < 0) {
         return NULL;
     }
-    text = stream_status_inside(reader, limit);
+    text = stream_status_inside(reader, limit, POP_END_AT_ONCE);
     reader_leave(reader);
     return text;
 }
@@ -274,7 +305,7 @@ drop_lines(ReaderObject *reader)
         enum pop_status status = pump(reader, &error);
 
         if (status != POP_OK) {
-            reader_fail(reader, status, &error);
+            fail(reader, status, &error);
             return;
         }
         pop_link_take(link);
@@ -333,7 +364,7 @@ read_lines(ReaderObject *reader, struct stream_sink *sink)
             return -1;
         }
         if (status != POP_OK) {
-            reader_fail(reader, status, &error);
+            fail(reader, status, &error);
             return -1;
         }
         if (take_batch(reader, sink) < 0) {
@@ -354,7 +385,7 @@ read_whole(ReaderObject *reader, enum pop_status status,
            struct stream_sink *sink, struct stream_reply *reply)
 {
     if (status != POP_OK) {
-        reader_fail(reader, status, error);
+        fail(reader, status, error);
         return -1;
     }
     reply->response = take_status(reader);
@@ -364,9 +395,6 @@ read_whole(ReaderObject *reader, enum pop_status status,
     reply->is_positive = PyBytes_AS_STRING(reply->response)[0] == '+';
     if (is_done(reader)) {
         return 0;
-    }
-    if (sink->begin(sink, reply->response) < 0) {
-        return -1;
     }
     reader->link.reply.size_limit = limits->size;
     return read_lines(reader, sink);
@@ -399,8 +427,7 @@ stream_read_reply_inside(ReaderObject *reader,
                          struct stream_sink *sink, struct stream_reply *reply)
 {
     struct pop_error error = {0};
-    enum pop_status status = pump_status(reader, sink->form, limits->status,
-                                         limits->line, &error);
+    enum pop_status status = pump_status(reader, limits, sink, &error);
 
     return read_reply(reader, status, &error, limits, sink, reply);
 }
@@ -436,8 +463,7 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
     if (step_check_send(reader->state, &reader->step) < 0) {
         return -1;
     }
-    status = pop_link_begin(link, sink == NULL ? POP_NO_LINES : sink->form,
-                            limits->status, limits->line);
+    status = begin_reply(reader, limits, sink == NULL ? &one_line : sink);
     if (status == POP_OK) {
         status = pop_command_append(&link->out, line, length);
     }

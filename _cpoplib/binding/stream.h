@@ -18,9 +18,7 @@ struct stream_limits {
 /* What takes the lines of a reply as they arrive. */
 struct stream_sink {
     enum pop_reply_form form;
-    /* Lines will follow this status line, bytes.  0, or -1 and an exception.
-     */
-    int (*begin)(struct stream_sink *sink, PyObject *response);
+    enum pop_end_rule rule;
     /* The spans of the link's batch.  0, or -1 and an exception. */
     int (*take)(struct stream_sink *sink, const struct pop_link *link);
 };
@@ -53,7 +51,8 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
 PyObject *stream_status(ReaderObject *reader, size_t limit);
 
 /* The same for who is inside the Reader, which is in step. */
-PyObject *stream_status_inside(ReaderObject *reader, size_t limit);
+PyObject *stream_status_inside(ReaderObject *reader, size_t limit,
+                               enum pop_end_rule rule);
 
 /* A whole multi-line reply; the sink takes its lines.  0 and a new reference,
    or -1: error_proto also for a reply over its limits.  The rest of a reply

@@ -91,6 +91,15 @@ pop_command_shown(const char *line, size_t length)
     return end;
 }
 
+long long
+pop_command_number(const char *line, size_t length)
+{
+    size_t start = skip_words(line, 0, length, 1);
+    size_t digits;
+
+    return pop_scan_number(line + start, length - start, &digits);
+}
+
 enum pop_status
 pop_command_append(struct pop_buffer *out, const char *line, size_t length)
 {

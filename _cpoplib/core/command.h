@@ -58,6 +58,9 @@ enum pop_status pop_command_check(const char *line, size_t length);
    character on. */
 size_t pop_command_shown(const char *line, size_t length);
 
+/* The message number that follows the verb; -1 without one. */
+long long pop_command_number(const char *line, size_t length);
+
 /* Adds the line and CRLF to the bytes to be sent; all or nothing.
    POP_NO_MEMORY, POP_TOO_LONG. */
 enum pop_status pop_command_append(struct pop_buffer *out, const char *line,

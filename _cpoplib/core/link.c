@@ -9,6 +9,12 @@
 #define TURNS_PER_LOOK 4
 #define BATCH_SPANS 2048
 
+/* How long nothing is to follow an uncertain end: longer than a lost segment
+   takes to be sent again (200 ms and a round trip). */
+#define QUIET (POP_NS_PER_SECOND * 3 / 10)
+/* The same where the server has announced more octets than there are. */
+#define LONG_QUIET (POP_NS_PER_SECOND * 1)
+
 void
 pop_link_init(struct pop_link *link)
 {
@@ -23,6 +29,9 @@ pop_link_init(struct pop_link *link)
     link->flooded = false;
     link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
+    link->end_rule = POP_END_AT_ONCE;
+    link->ends.uncertain = false;
+    link->ends.doubtful = false;
     link->is_sent = false;
     link->batch.spans = NULL;
     link->batch.capacity = 0;
@@ -313,6 +322,7 @@ ready_batch(struct pop_link *link)
 {
     struct pop_batch *batch = &link->batch;
 
+    link->end_rule = POP_END_AT_ONCE;
     link->is_sent = false;
     batch->count = 0;
     batch->scanned = 0;
@@ -341,11 +351,125 @@ pop_link_begin_lines(struct pop_link *link, size_t line_limit)
     return ready_batch(link);
 }
 
-enum pop_status
-pop_link_scan(struct pop_link *link)
+static enum pop_status
+scan(struct pop_link *link)
 {
     return pop_reply_scan(&link->reply, pop_buffer_bytes(&link->in),
                           pop_buffer_length(&link->in), &link->batch);
+}
+
+/* Whether the reply that was scanned is over, for all that is known. */
+static bool
+is_over(const struct pop_link *link)
+{
+    return link->reply.part == POP_REPLY_DONE && link->reply.is_certain &&
+           (link->end_rule != POP_END_IF_QUIET || !link->ends.doubtful);
+}
+
+enum pop_status
+pop_link_scan(struct pop_link *link)
+{
+    enum pop_status status = scan(link);
+
+    return status == POP_OK && link->reply.part == POP_REPLY_DONE &&
+                   !is_over(link)
+               ? POP_NEED_INPUT
+               : status;
+}
+
+/* Whether something follows the batch.  A lone CR does not count: it is the
+   rest of a line that a server ended in LF CR. */
+static bool
+is_followed(const struct pop_link *link)
+{
+    size_t behind = pop_buffer_length(&link->in) - link->batch.scanned;
+
+    return behind > 1 ||
+           (behind == 1 &&
+            pop_buffer_bytes(&link->in)[link->batch.scanned] != '\r');
+}
+
+/* Whether the reply has just the octets that its status line announces.  After
+   a doubtful end that may be a line of a message. */
+static bool
+is_as_announced(const struct pop_link *link)
+{
+    const struct pop_reply *reply = &link->reply;
+
+    return !link->ends.doubtful && reply->announced >= 0 &&
+           (unsigned long long)reply->announced == reply->octets;
+}
+
+/* Receives what follows the reply.  POP_OK: something did.  POP_TIMEOUT:
+   nothing has, for so long.  Otherwise the results of pop_link_fill(). */
+static enum pop_status
+listen(struct pop_link *link, int64_t duration, struct pop_error *error)
+{
+    struct pop_limit limit = link->limit;
+    enum pop_status status = check_limit(link, error);
+
+    if (status != POP_OK) {
+        return status;
+    }
+    pop_limit_start(&link->limit, duration);
+    if (link->limit.at > limit.at) {
+        link->limit = limit;
+    }
+    status = pop_link_fill(link, error);
+    link->limit = limit;
+    if (status == POP_WANT_READ ||
+        (status == POP_DEADLINE && !pop_limit_has_passed(&link->limit))) {
+        status = POP_TIMEOUT;
+    }
+    return status;
+}
+
+/* Waits until something follows the reply: POP_OK; or nothing has for a while:
+   POP_TIMEOUT. */
+static enum pop_status
+wait_for_more(struct pop_link *link, struct pop_error *error)
+{
+    const struct pop_reply *reply = &link->reply;
+    bool is_short = reply->announced >= 0 &&
+                    (unsigned long long)reply->announced > reply->octets;
+    enum pop_status status = POP_OK;
+
+    while (status == POP_OK && !is_followed(link)) {
+        if (is_as_announced(link) &&
+            !link->transport->ops->readable(link->transport)) {
+            return POP_TIMEOUT;
+        }
+        status = listen(link, is_short ? LONG_QUIET : QUIET, error);
+    }
+    return status;
+}
+
+/* The reply has an end that is uncertain, or may be another's.  POP_OK: it is
+   over.  POP_NEED_INPUT: it goes on. */
+static enum pop_status
+settle(struct pop_link *link, struct pop_error *error)
+{
+    bool is_certain = link->reply.is_certain;
+    enum pop_status status = POP_TIMEOUT;
+
+    if (link->end_rule == POP_END_IF_QUIET) {
+        status = wait_for_more(link, error);
+    }
+    if (status == POP_OK && (is_certain || link->ends.doubtful)) {
+        return POP_UNASKED;
+    }
+    if (status == POP_OK) {
+        status = pop_reply_go_on(&link->reply, pop_buffer_bytes(&link->in),
+                                 &link->batch);
+        return status == POP_OK ? POP_NEED_INPUT : status;
+    }
+    if (status != POP_TIMEOUT) {
+        return status;
+    }
+    link->ends.uncertain |= !is_certain;
+    link->ends.doubtful = !is_certain && (link->end_rule == POP_END_AT_ONCE ||
+                                          !is_as_announced(link));
+    return POP_OK;
 }
 
 enum pop_status
@@ -355,8 +479,16 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
     int receives = 0;
 
     for (;;) {
-        enum pop_status status = pop_link_scan(link);
+        enum pop_status status = scan(link);
 
+        if (status == POP_OK && link->reply.part == POP_REPLY_DONE &&
+            !is_over(link)) {
+            status = settle(link, error);
+            if (status == POP_NEED_INPUT && receives < RECEIVES_PER_TURN) {
+                receives++;
+                continue;
+            }
+        }
         if (status != POP_NEED_INPUT) {
             return status;
         }

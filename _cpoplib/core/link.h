@@ -13,6 +13,20 @@
 #include "core/status.h"
 #include "core/transport.h"
 
+/* What is done at an uncertain end of a reply (see reply.h). */
+enum pop_end_rule {
+    POP_END_AT_ONCE, /* the reply is over, as it is for poplib */
+    POP_END_IF_QUIET /* it is over if nothing follows for a while: no command
+                        is under way but the one that it answers */
+};
+
+/* What is known of the ends of replies on a connection. */
+struct pop_ends {
+    bool uncertain; /* one was taken for the end of its reply */
+    bool doubtful;  /* and might have been a line of it, so that what follows
+                       may be the rest of it */
+};
+
 struct pop_link {
     struct pop_transport *transport; /* not owned; set before each operation */
     int64_t timeout;                 /* of each recv and send: see deadline.h;
@@ -28,6 +42,8 @@ struct pop_link {
     bool flooded;    /* pop_link_has_unread() has given up looking */
     size_t chunk;    /* room wanted for the next recv */
     struct pop_reply reply;
+    enum pop_end_rule end_rule; /* of that; set after it was begun */
+    struct pop_ends ends;
     bool is_sent; /* the command that it answers; see pop_link_exchange() */
     struct pop_batch batch;
 };
@@ -77,8 +93,8 @@ bool pop_link_had_unread(const struct pop_link *link, size_t received);
    much else was in front of whatever comes: records of TLS without data. */
 bool pop_link_has_unread(struct pop_link *link);
 
-/* Starts reading a reply; the parameters are pop_reply_begin()'s.
-   POP_NO_MEMORY. */
+/* Starts reading a reply; the parameters are pop_reply_begin()'s.  The rule is
+   POP_END_AT_ONCE.  POP_NO_MEMORY. */
 enum pop_status pop_link_begin(struct pop_link *link, enum pop_reply_form form,
                                size_t status_limit, size_t line_limit);
 
@@ -89,8 +105,18 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
    are enough.  POP_OK: take link->batch (its offsets are from the first
    unread byte), call pop_link_take(), and go on unless link->reply.part is
    POP_REPLY_DONE.  POP_INTERRUPTED: call again; also now and then while much
-   is received, so that signal handlers run.  Otherwise the results of
-   pop_link_fill() and pop_reply_scan(). */
+   is received, so that signal handlers run.  POP_UNASKED: see below. Otherwise
+   the results of pop_link_fill() and pop_reply_scan().
+
+   With POP_END_IF_QUIET, a reply that ends uncertainly goes on if anything
+   follows: no other command is under way, so whatever comes belongs to it.  If
+   nothing follows for a while, it is over.  The author of a message can choose
+   where such a line stands, but not that the server pauses there.  If the
+   network does, the end is false, and the rest of the message comes later.  So
+   the end is doubtful unless the status line announces as many octets, and
+   after a doubtful end nothing may follow the next reply either: POP_UNASKED
+   if it does.  For if the rest of the message was taken for that reply, the
+   true reply follows. */
 enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
 
 /* Sends a command and reads on: pop_link_flush(), and, once that is done,
@@ -99,7 +125,7 @@ enum pop_status pop_link_exchange(struct pop_link *link,
                                   struct pop_error *error);
 
 /* Looks at the unread bytes only: pop_link_pump() without receiving, with
-   POP_NEED_INPUT where it would receive. */
+   POP_NEED_INPUT where it would receive or wait. */
 enum pop_status pop_link_scan(struct pop_link *link);
 
 /* The batch has been used: forget it and the bytes it covers. */

@@ -57,11 +57,9 @@ grow(struct pop_pipeline *pipeline)
 }
 
 enum pop_status
-pop_pipeline_push(struct pop_pipeline *pipeline, enum pop_reply_form form,
-                  size_t octets, size_t before, void *owner)
+pop_pipeline_push(struct pop_pipeline *pipeline,
+                  const struct pop_expected *reply)
 {
-    struct pop_expected *last;
-
     if (pipeline->count == pipeline->capacity) {
         enum pop_status status = grow(pipeline);
 
@@ -72,13 +70,9 @@ pop_pipeline_push(struct pop_pipeline *pipeline, enum pop_reply_form form,
     if (pipeline->count == 0) {
         pipeline->sent = 0;
     }
-    last = entry(pipeline, pipeline->count);
-    last->form = form;
-    last->octets = octets;
-    last->before = before;
-    last->owner = owner;
+    *entry(pipeline, pipeline->count) = *reply;
     pipeline->count++;
-    pipeline->octets += octets;
+    pipeline->octets += reply->octets;
     pipeline->sent++;
     return POP_OK;
 }
@@ -87,6 +81,19 @@ const struct pop_expected *
 pop_pipeline_next(const struct pop_pipeline *pipeline)
 {
     return pipeline->count == 0 ? NULL : entry(pipeline, 0);
+}
+
+bool
+pop_pipeline_all_have_lines(const struct pop_pipeline *pipeline)
+{
+    size_t i;
+
+    for (i = 0; i < pipeline->count; i++) {
+        if (entry(pipeline, i)->form == POP_NO_LINES) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void

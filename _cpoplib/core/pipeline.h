@@ -12,9 +12,10 @@
 
 struct pop_expected {
     enum pop_reply_form form;
-    size_t octets; /* of the command, line end included */
-    size_t before; /* octets that had been received when it was queued */
-    void *owner;   /* who is told of the reply; NULL: nobody */
+    long long number; /* of the message that the command is about; -1 */
+    size_t octets;    /* of the command, line end included */
+    size_t before;    /* octets that had been received when it was queued */
+    void *owner;      /* who is told of the reply; NULL: nobody */
 };
 
 struct pop_pipeline {
@@ -34,13 +35,16 @@ void pop_pipeline_release(struct pop_pipeline *pipeline);
 
 /* A command was queued.  POP_NO_MEMORY, and nothing has changed. */
 enum pop_status pop_pipeline_push(struct pop_pipeline *pipeline,
-                                  enum pop_reply_form form, size_t octets,
-                                  size_t before, void *owner);
+                                  const struct pop_expected *reply);
 
 /* The reply that comes next; valid until the next push.  NULL if none is to
    come. */
 const struct pop_expected *
 pop_pipeline_next(const struct pop_pipeline *pipeline);
+
+/* Whether all the replies that are to come have lines, unless they are
+   refusals. */
+bool pop_pipeline_all_have_lines(const struct pop_pipeline *pipeline);
 
 /* A status line was read. */
 void pop_pipeline_begin(struct pop_pipeline *pipeline);

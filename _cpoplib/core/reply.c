@@ -15,6 +15,12 @@ pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
     reply->part = POP_REPLY_STATUS;
     reply->form = form;
     reply->in_line = false;
+    reply->in_cr = false;
+    reply->strict = true;
+    reply->after_crlf = true;
+    reply->is_certain = true;
+    reply->end_octets = 0;
+    reply->announced = -1;
     reply->status_limit = status_limit;
     reply->line_limit = line_limit;
     reply->size_limit = POP_NO_LIMIT;
@@ -90,15 +96,32 @@ pop_reply_behind_end(const char *bytes, size_t length)
     size_t least = length > FAR_BACK ? length - FAR_BACK : 0;
     size_t end;
 
-    for (end = length; end >= least + 4; end--) {
-        const char *last = bytes + end - 4;
-
-        if (last[3] == '\n' && last[2] == '\r' && last[1] == '.' &&
-            last[0] == '\n') {
+    for (end = length; end >= least + 5; end--) {
+        if (memcmp(bytes + end - 5, "\r\n.\r\n", 5) == 0) {
             return length - end;
         }
     }
     return length;
+}
+
+/* Whether these octets, which end in LF, end in CRLF. */
+static bool
+ends_in_crlf(const char *bytes, size_t octets)
+{
+    return octets >= 2 && bytes[octets - 2] == '\r';
+}
+
+static long long
+announced_number(const char *bytes, struct pop_span text)
+{
+    size_t end = text.offset + text.length;
+    size_t digits;
+
+    while (text.offset < end &&
+           (bytes[text.offset] < '0' || bytes[text.offset] > '9')) {
+        text.offset++;
+    }
+    return pop_scan_number(bytes + text.offset, end - text.offset, &digits);
 }
 
 static enum pop_status
@@ -123,11 +146,24 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
     if (reply->form != POP_NO_LINES && text.length > 0 &&
         bytes[text.offset] == '+') {
         reply->part = POP_REPLY_LINES;
+        reply->strict = ends_in_crlf(bytes, octets);
+        reply->after_crlf = reply->strict;
+        reply->announced = announced_number(bytes, text);
     }
     else {
         reply->part = POP_REPLY_DONE;
     }
     return POP_OK;
+}
+
+/* The line of these octets is the terminator. */
+static void
+end_at(struct pop_reply *reply, const char *line, size_t octets)
+{
+    reply->part = POP_REPLY_DONE;
+    reply->end_octets = octets;
+    reply->is_certain = !reply->strict ||
+                        (reply->after_crlf && octets == 3 && line[0] == '.');
 }
 
 /* A line over its limit may be one of a reply that has too many octets. */
@@ -160,9 +196,11 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
         text = pop_scan_strip(bytes, batch->scanned, octets);
         batch->scanned += octets;
         if (pop_scan_is_terminator(bytes, text)) {
-            reply->part = POP_REPLY_DONE;
+            end_at(reply, bytes + batch->scanned - octets, octets);
             return POP_OK;
         }
+        reply->after_crlf = ends_in_crlf(bytes + batch->scanned - octets,
+                                         octets);
         reply->octets += octets - pop_scan_unstuff(bytes, &text);
         if (reply->octets > reply->size_limit) {
             return POP_TOO_MUCH;
@@ -192,6 +230,19 @@ add_octets(struct pop_reply *reply, struct pop_batch *batch, size_t offset,
     }
 }
 
+/* How the octets that were added end: in a line end, or within a line. */
+static void
+note_line(struct pop_reply *reply, const char *bytes, size_t octets,
+          bool is_whole)
+{
+    if (is_whole) {
+        reply->after_crlf = ends_in_crlf(bytes, octets) ||
+                            (octets == 1 && reply->in_cr);
+    }
+    reply->in_cr = !is_whole && bytes[octets - 1] == '\r';
+    reply->in_line = !is_whole;
+}
+
 /* Adds a line, or the first part of one that is longer than what is there.
    Of a long one nobody knows, before its end has come, whether a CR at the
    front is the rest of the line end before it.  It never is, so that what is
@@ -207,7 +258,7 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
     if (is_whole) {
         text = pop_scan_strip(bytes, start, octets);
         if (pop_scan_is_terminator(bytes, text)) {
-            reply->part = POP_REPLY_DONE;
+            end_at(reply, bytes + start, octets);
             batch->scanned += octets;
             return;
         }
@@ -224,7 +275,7 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
     else {
         add_octets(reply, batch, start, octets);
     }
-    reply->in_line = !is_whole;
+    note_line(reply, bytes + start, octets, is_whole);
     batch->scanned += octets;
 }
 
@@ -266,6 +317,7 @@ scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
         }
         if (octets > 0) {
             add_octets(reply, batch, batch->scanned, octets);
+            note_line(reply, bytes + batch->scanned, octets, true);
             batch->scanned += octets;
             if (reply->octets > reply->size_limit) {
                 return POP_TOO_MUCH;
@@ -284,7 +336,7 @@ scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
         }
         if (reply->in_line) {
             add_octets(reply, batch, batch->scanned, octets);
-            reply->in_line = status == POP_NEED_INPUT;
+            note_line(reply, bytes + batch->scanned, octets, status == POP_OK);
             batch->scanned += octets;
         }
         else {
@@ -295,6 +347,27 @@ scan_octets(struct pop_reply *reply, const char *bytes, size_t length,
         }
     }
     return POP_OK;
+}
+
+enum pop_status
+pop_reply_go_on(struct pop_reply *reply, const char *bytes,
+                struct pop_batch *batch)
+{
+    size_t octets = reply->end_octets;
+    size_t start = batch->scanned - octets;
+
+    assert(reply->part == POP_REPLY_DONE && !reply->is_certain);
+    assert(batch->count < batch->capacity);
+    reply->part = POP_REPLY_LINES;
+    reply->after_crlf = ends_in_crlf(bytes + start, octets);
+    if (reply->form == POP_OCTETS) {
+        add_octets(reply, batch, start, octets);
+    }
+    else {
+        batch->spans[batch->count++] = pop_scan_strip(bytes, start, octets);
+        reply->octets += octets;
+    }
+    return reply->octets > reply->size_limit ? POP_TOO_MUCH : POP_OK;
 }
 
 enum pop_status

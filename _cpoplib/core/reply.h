@@ -1,5 +1,13 @@
 /* The sans-IO reply machine: a status line, or a status line and lines
-   (RFC 1939, section 3).  It can be restarted at any byte. */
+   (RFC 1939, section 3).  It can be restarted at any byte.
+
+   A reply with lines ends at a line of one dot.  The end is certain if it is
+   CRLF . CRLF, or if the server ends its own status line in another way: then
+   it stuffs the dots of all lines.  Any other end, such as LF . LF, is
+   uncertain if the status line ended in CRLF.  It is the server's if that
+   sends messages as they are stored, with LF.  It is the text of a message if
+   the server stuffs dots after CRLF only, and then the author of the message
+   has chosen what follows.  Only what follows tells one from the other. */
 
 #ifndef POP_REPLY_H
 #define POP_REPLY_H
@@ -29,6 +37,13 @@ struct pop_reply {
     enum pop_reply_part part;
     enum pop_reply_form form;
     bool in_line;        /* POP_OCTETS: the line that comes next has begun */
+    bool in_cr;          /* and what was given out of it ends in CR */
+    bool strict;         /* the status line ended in CRLF */
+    bool after_crlf;     /* so did the last line */
+    bool is_certain;     /* the end, once the part is POP_REPLY_DONE */
+    size_t end_octets;   /* of the line that is an uncertain end */
+    long long announced; /* the first number in the status line, which often is
+                            the octets of the lines; -1 without one */
     size_t status_limit; /* octets of the status line, line end included */
     size_t line_limit;   /* octets of each further line */
     size_t size_limit;   /* octets of them all; may be set until the first of
@@ -63,12 +78,18 @@ size_t pop_reply_line_limit(size_t line_limit, size_t size_limit);
    batch taken, the scan goes on, and needs no whole line. */
 void pop_reply_drop(struct pop_reply *reply);
 
+/* The end that was found, which is uncertain, was a line of the message: adds
+   it to the batch, which is not taken yet, and expects more lines.  POP_OK or
+   POP_TOO_MUCH. */
+enum pop_status pop_reply_go_on(struct pop_reply *reply, const char *bytes,
+                                struct pop_batch *batch);
+
 /* Whether these bytes begin with a whole reply, which a scan from its start
    would find without any more of them. */
 bool pop_reply_is_whole(enum pop_reply_form form, const char *bytes,
                         size_t length);
 
-/* How many of these bytes come behind the last one that ends a reply with
+/* How many of these bytes come after the last certain end of a reply with
    lines, as far as that is easily seen; all of them otherwise.  A reply that
    begins before those is whole. */
 size_t pop_reply_behind_end(const char *bytes, size_t length);

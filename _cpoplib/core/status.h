@@ -15,6 +15,7 @@ enum pop_status {
     POP_INTERRUPTED, /* EINTR: run signal handlers, then call again */
     POP_TOO_LONG,    /* a line over its limit, or a buffer over its cap */
     POP_TOO_MUCH,    /* the lines of a reply over their limit */
+    POP_UNASKED,     /* more came after a reply than was asked for */
     POP_CONTROL,     /* a control character in a command */
     POP_NO_MEMORY,
     POP_SYSTEM,     /* a system call failed: pop_error.sys; pop_error.text

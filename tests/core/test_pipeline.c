@@ -7,8 +7,10 @@ static int owners[3];
 static void
 push(struct pop_pipeline *pipeline, size_t octets, void *owner)
 {
-    assert_int_equal(pop_pipeline_push(pipeline, POP_OCTETS, octets, 0, owner),
-                     POP_OK);
+    const struct pop_expected reply = {
+        .form = POP_OCTETS, .octets = octets, .owner = owner};
+
+    assert_int_equal(pop_pipeline_push(pipeline, &reply), POP_OK);
 }
 
 static void *
@@ -99,8 +101,29 @@ test_disown(void **state)
 }
 
 static void
+test_replies_of_one_line_are_told_apart(void **state)
+{
+    const struct pop_expected line = {.form = POP_NO_LINES, .octets = 5};
+    struct pop_pipeline pipeline;
+
+    (void)state;
+    pop_pipeline_init(&pipeline);
+    push(&pipeline, 5, NULL);
+    assert_true(pop_pipeline_all_have_lines(&pipeline));
+    assert_int_equal(pop_pipeline_push(&pipeline, &line), POP_OK);
+    push(&pipeline, 5, NULL);
+    assert_false(pop_pipeline_all_have_lines(&pipeline));
+    (void)pop(&pipeline);
+    assert_false(pop_pipeline_all_have_lines(&pipeline));
+    (void)pop(&pipeline);
+    assert_true(pop_pipeline_all_have_lines(&pipeline));
+    pop_pipeline_release(&pipeline);
+}
+
+static void
 test_no_memory_changes_nothing(void **state)
 {
+    const struct pop_expected reply = {.form = POP_LINES, .octets = 5};
     struct pop_pipeline pipeline;
 
     (void)state;
@@ -110,7 +133,7 @@ test_no_memory_changes_nothing(void **state)
         enum pop_status status;
 
         support_fail_allocation(0);
-        status = pop_pipeline_push(&pipeline, POP_LINES, 5, 0, NULL);
+        status = pop_pipeline_push(&pipeline, &reply);
         if (support_stop_failing()) {
             assert_int_equal(status, POP_NO_MEMORY);
             assert_int_equal(pipeline.count, count);
@@ -135,6 +158,7 @@ main(void)
         UNIT_TEST(test_octets_and_commands_are_counted),
         UNIT_TEST(test_no_reply_begins_where_none_is_to_come),
         UNIT_TEST(test_disown),
+        UNIT_TEST(test_replies_of_one_line_are_told_apart),
         UNIT_TEST(test_no_memory_changes_nothing),
     };
 

@@ -448,8 +448,9 @@ test_what_is_behind_the_last_end(void **state)
         size_t behind;
     } cases[] = {
         {"", 0},
-        {"\n.\r", 3},
-        {"\n.\r\n", 0},
+        {"\r\n.\r", 4},
+        {"\r\n.\r\n", 0},
+        {"a\n.\r\n", 5},
         {"+OK\r\na\r\n.\r\n", 0},
         {"+OK\r\na\r\n.\r\n+OK\r\n..\r\n", 9},
         {"+OK\na\n.\n", 8},

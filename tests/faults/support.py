@@ -173,7 +173,8 @@ class Call(threading.Thread):
 
 
 class Lines:
-    """A server of any number of connections that answers each line by ``answer(line)``."""
+    """A server of any number of connections that answers each line by ``answer(line)``: octets,
+    or an iterable of pieces, each in a segment of its own."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -199,7 +200,9 @@ class Lines:
             connection.sendall(GREETING)
             for line in lines:
                 self.received.append(line)
-                connection.sendall(self.answer(line))
+                answer = self.answer(line)
+                for piece in [answer] if isinstance(answer, bytes) else answer:
+                    connection.sendall(piece)
 
     def __enter__(self):
         return self

@@ -192,6 +192,7 @@ queue(struct world *self, unsigned how, bool no_memory)
                                                 POP_OCTETS, POP_OCTETS};
     struct sent *command = &self->commands[self->queued];
     unsigned owner = how >> 2 & 3;
+    struct pop_expected reply = {0};
 
     command->form = forms[how & 3];
     command->owner = owner == 0 ? NULL : &self->owners[owner];
@@ -201,8 +202,11 @@ queue(struct world *self, unsigned how, bool no_memory)
     if (no_memory) {
         support_fail_allocation(0);
     }
-    if (pop_pipeline_push(&self->pipeline, command->form, command->octets,
-                          command->before, command->owner) != POP_OK) {
+    reply.form = command->form;
+    reply.octets = command->octets;
+    reply.before = command->before;
+    reply.owner = command->owner;
+    if (pop_pipeline_push(&self->pipeline, &reply) != POP_OK) {
         FUZZ_CHECK(support_stop_failing());
         return;
     }

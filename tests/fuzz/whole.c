@@ -27,9 +27,9 @@ count_behind_end(const char *bytes, size_t length)
     size_t i = length > FUZZ_FAR_BACK ? length - FUZZ_FAR_BACK : 0;
     size_t behind = length;
 
-    for (; i + 4 <= length; i++) {
-        if (bytes[i] == '\n' && memcmp(bytes + i, "\n.\r\n", 4) == 0) {
-            behind = length - i - 4;
+    for (; i + 5 <= length; i++) {
+        if (memcmp(bytes + i, "\r\n.\r\n", 5) == 0) {
+            behind = length - i - 5;
         }
     }
     return behind;

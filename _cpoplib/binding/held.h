@@ -1,0 +1,35 @@
+/* Answers that are held back, from the first message on whose end is uncertain
+   (see core/reply.h) although replies to other commands were to come.
+
+   If the server ends its messages so, there are as many replies as commands,
+   and nothing follows the last one.  If the line of one dot is a line of the
+   message, what follows it is taken for replies, and as many true ones are
+   left over: whatever reply is taken out of a message ends where the message
+   ends, at its CRLF . CRLF, so no true reply is ever a part of it.  That holds
+   while all commands are answered with lines.  So nobody is told of an answer
+   before all have come, and nothing has followed them. */
+
+#ifndef BINDING_HELD_H
+#define BINDING_HELD_H
+
+#include "binding/ahead.h"
+
+/* Holds the answers to all commands that are sent, from the reply that was
+   read on.  -1 and an exception, where that is no use: the stream is out of
+   step. */
+int held_begin(ReaderObject *reader);
+
+/* Holds the answer to the next one; the reference is stolen. */
+void held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
+              bool failed);
+
+/* All were received: tells their owners.  Or an exception is pending: drops
+   them.  An error_proto, which came of taking a message for replies, becomes
+   errors_raise_uncertain(); what the system or a signal handler has raised
+   stays. */
+void held_end(ReaderObject *reader, bool received);
+
+/* Nobody is told of this owner's answers any more. */
+void held_disown(ReaderObject *reader, const struct ahead_owner *owner);
+
+#endif

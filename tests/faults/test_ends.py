@@ -6,6 +6,7 @@ all of them.  The other stuffs dots after CRLF only: there a mail can hold a lin
 
 import io
 import re
+import ssl
 import time
 
 import pytest
@@ -16,7 +17,9 @@ from scripted import C, Close, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import by_either
-from .support import Lines, greeted
+from .support import Call, Lines, greeted
+from .tls import greeted as greeted_tls
+from .tls import make_context
 
 FORGERY = (
     b"Subject: 1\r\n\r\nfirst\n.\n+OK\nSubject: FORGED as number 2\n\npay\n.\n"
@@ -378,3 +381,26 @@ def test_a_long_line_whose_end_comes_in_pieces(name, length):
         messages, error = fetched(maildrop, POP3, AHEAD, name, pipelining=True)
         assert error is None and len(messages) == 2
         check_right(maildrop, messages)
+
+
+# --- over TLS -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"context": True}], ids=["ours", "context"])
+def test_ends_over_tls(ca, options):
+    if options:
+        options = {"context": ssl._create_unverified_context()}
+    with greeted_tls(make_context(ca), **options) as (client, there):
+        call = Call(client.retr_bytes, 1)
+        assert there.recv(99) == b"RETR 1\r\n"
+        there.sendall(b"+OK\r\na\n.\n")
+        there.sendall(b"+OK\r\n.\r\n")
+        assert call.end() == b"a\n.\n+OK\r\n"
+        call = Call(client.retr_bytes, 2)
+        assert there.recv(99) == b"RETR 2\r\n"
+        there.sendall(b"+OK\r\nb\n.\r\n")
+        assert call.end() == b"b\n"
+        call = Call(client.noop)
+        assert there.recv(99) == b"NOOP\r\n"
+        there.sendall(b"+OK\r\n")
+        assert call.end() == b"+OK"

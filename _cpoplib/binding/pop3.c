@@ -25,31 +25,43 @@
 
 /* --- object ------------------------------------------------------------- */
 
+/* All that can fail comes before the object is made: a subclass may have
+   __del__(), whose commands find an object that is whole. */
 static PyObject *
 pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
     struct module_state *state = module_state_of_type(type);
-    POP3Object *self;
+    struct readahead *readahead = NULL;
+    PyObject *deadlines = NULL;
+    POP3Object *self = NULL;
+    struct io_lock lock;
 
-    if (state == NULL) {
+    if (state == NULL || io_lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    self = (POP3Object *)type->tp_alloc(type, 0);
+    readahead = readahead_new();
+    if (readahead != NULL) {
+        deadlines = deadlines_new();
+    }
+    if (deadlines != NULL) {
+        self = (POP3Object *)type->tp_alloc(type, 0);
+    }
     if (self == NULL) {
+        Py_XDECREF(deadlines);
+        readahead_free(readahead);
+        io_lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
+    self->lock = lock;
+    self->readahead = readahead;
+    self->deadlines = deadlines_get(deadlines);
+    self->deadlines_owner = deadlines;
     self->reply_limit = POP_NO_LIMIT;
     options_init(self);
     step_reset(&self->foreign_step);
-    self->readahead = readahead_new();
-    if (self->readahead == NULL || deadlines_init(self) < 0 ||
-        io_lock_init(&self->lock, &state->locks) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return (PyObject *)self;
 }
 
@@ -74,9 +86,7 @@ pop3_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
-    if (self->readahead != NULL) {
-        readahead_clear(self->readahead);
-    }
+    readahead_clear(self->readahead);
     return 0;
 }
 
@@ -93,9 +103,9 @@ pop3_dealloc(PyObject *op)
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
     readahead_free(self->readahead);
-    deadlines_release(self);
+    Py_DECREF(self->deadlines_owner);
     io_lock_destroy(&self->lock);
-    Py_XDECREF(self->module);
+    Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }

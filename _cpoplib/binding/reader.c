@@ -16,13 +16,35 @@ reader_check(struct module_state *state, PyObject *object)
 
 /* --- life cycle --------------------------------------------------------- */
 
+static void
+destroy_transport(struct pop_transport *transport)
+{
+    if (transport != NULL) {
+        transport->ops->destroy(transport);
+    }
+}
+
 static ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
            const struct pop_limit *limit, PyObject *limit_owner)
 {
-    ReaderObject *self = PyObject_GC_New(ReaderObject, state->reader_type);
+    struct pop_transport *direct = NULL;
+    ReaderObject *self = NULL;
+    struct io_lock lock;
 
+    if (io_lock_init(&lock, &state->locks) < 0) {
+        return NULL;
+    }
+    direct = pop_transport_fd_new();
+    if (direct == NULL) {
+        PyErr_NoMemory();
+    }
+    else {
+        self = PyObject_GC_New(ReaderObject, state->reader_type);
+    }
     if (self == NULL) {
+        destroy_transport(direct);
+        io_lock_destroy(&lock);
         return NULL;
     }
     self->weakrefs = NULL;
@@ -30,11 +52,11 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->file = Py_NewRef(file);
-    self->lock.handle = NULL;
+    self->lock = lock;
     pop_link_init(&self->link);
     self->limit = limit;
     self->limit_owner = Py_NewRef(limit_owner);
-    self->direct = pop_transport_fd_new();
+    self->direct = direct;
     self->pysock = NULL;
     self->half_duplex = false;
     self->in_tls = false;
@@ -46,15 +68,6 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->closer = 0;
     self->file_closed = false;
     PyObject_GC_Track((PyObject *)self);
-    if (self->direct == NULL) {
-        PyErr_NoMemory();
-        Py_DECREF(self);
-        return NULL;
-    }
-    if (io_lock_init(&self->lock, &state->locks) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return self;
 }
 
@@ -83,14 +96,6 @@ reader_clear(PyObject *op)
 }
 
 static void
-destroy_transport(struct pop_transport *transport)
-{
-    if (transport != NULL) {
-        transport->ops->destroy(transport);
-    }
-}
-
-static void
 reader_dealloc(PyObject *op)
 {
     ReaderObject *self = READER(op);
@@ -109,7 +114,7 @@ reader_dealloc(PyObject *op)
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
     Py_DECREF(self->limit_owner);
-    Py_XDECREF(self->module);
+    Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }

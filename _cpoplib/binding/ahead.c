@@ -22,7 +22,7 @@ ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
     if (bytes == NULL) {
         return -1;
     }
-    failed = reader_queue(reader, bytes, form, owner);
+    failed = stream_queue(reader, bytes, form, owner);
     Py_DECREF(bytes);
     return failed;
 }

@@ -90,7 +90,8 @@ announce(const struct exchange *self, POP3Object *client)
     if (!looks_the_same(self, client)) {
         return EXCHANGE_ANNOUNCED;
     }
-    return reader_enter(self->reader) < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
+    return stream_enter_answered(self->reader) < 0 ? EXCHANGE_FAILED
+                                                   : EXCHANGE_DONE;
 }
 
 /* --- the exchange ------------------------------------------------------- */

@@ -116,7 +116,7 @@ ask_plainly(ManyObject *self, ReaderObject *reader, PyObject *number)
     }
     failed = slots_reserve(&self->slots) < 0 ||
              sending_announce_plain(self->client, bytes) < 0 ||
-             reader_queue(reader, bytes, reply_form(self, false),
+             stream_queue(reader, bytes, reply_form(self, false),
                           &self->owner) < 0;
     Py_DECREF(bytes);
     if (failed) {

@@ -57,6 +57,8 @@ typedef struct {
     enum pop3_phase phase;         /* of the lock's owner */
     size_t reply_limit;            /* octets of the lines that are awaited */
     enum pop3_sasl sasl;
+    bool needs_answers;       /* a command's line goes out: whatever is sent
+                                 meanwhile, all before it was answered */
     bool is_logged;           /* since the last command; see log.h */
     bool is_challenged;       /* by the last status line, or perhaps by what
                                  AUTH was answered with */

@@ -170,9 +170,12 @@ sending_send_line(POP3Object *self, PyObject *line)
     PyObject *sock = NULL;
     int result = -1;
 
-    /* An audit hook may have sent some lines ahead. */
+    /* An audit hook, a logging handler or what prints may have sent lines. */
     if (reader != NULL) {
         failed = ahead_receive_all(self, reader);
+    }
+    if (reader != NULL && !failed && self->needs_answers) {
+        failed = stream_check_answered(reader);
     }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");

@@ -24,7 +24,7 @@ destroy_transport(struct pop_transport *transport)
     }
 }
 
-static ReaderObject *
+ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
            const struct pop_limit *limit, PyObject *limit_owner)
 {

@@ -86,6 +86,21 @@ def by_hand(servers):
     return client._getresp()
 
 
+class Sent:
+    """A socket, as far as sending is concerned."""
+
+    def sendall(self, data):
+        pass
+
+
+def whole_by_hand(servers):
+    client = POP3.__new__(POP3)
+    client._debugging = 0
+    client.sock = Sent()
+    client.file = io.BytesIO(b"+OK\r\n..a\r\n.\r\n")
+    return client.retr_bytes(1)
+
+
 class Finalized(POP3):
     """Once more it is used for everything when it ends, also if there is no memory for it."""
 
@@ -153,6 +168,7 @@ NOTHING = {
     "POP3.timestamp": lambda servers: POP3.timestamp.pattern,
     "POP3.encoding": lambda servers: POP3.encoding,
     "POP3._getresp by hand": by_hand,
+    "POP3.retr_bytes by hand": whole_by_hand,
     "POP3.__new__ finalized": lambda servers: Finalized.__new__(Finalized) and None,
     "POP3_SSL.__init__ POP3_SSL._create_socket": lambda servers: welcome(servers.connect_tls()),
     "POP3_SSL.__init__ verify": lambda servers: welcome(servers.connect_tls(verify=servers.ca)),

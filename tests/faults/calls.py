@@ -16,6 +16,7 @@ import poplib_c
 from poplib_c import POP3, POP3_SSL, Reader, TLSSocket, error_proto, sasl
 
 from .support import TIMEOUT
+from .unconnected import by_hand, finalized, whole_by_hand
 
 HOST = "127.0.0.1"
 USER = "alice"
@@ -79,55 +80,6 @@ def told(error):
     return error.code, error.temporary, error.response
 
 
-def by_hand(servers):
-    client = POP3.__new__(POP3)
-    client._debugging = 0
-    client.file = io.BytesIO(b"+OK by hand\r\n")
-    return client._getresp()
-
-
-class Sent:
-    """A socket, as far as sending is concerned."""
-
-    def sendall(self, data):
-        pass
-
-
-def whole_by_hand(servers):
-    client = POP3.__new__(POP3)
-    client._debugging = 0
-    client.sock = Sent()
-    client.file = io.BytesIO(b"+OK\r\n..a\r\n.\r\n")
-    return client.retr_bytes(1)
-
-
-class Finalized(POP3):
-    """Once more it is used for everything when it ends, also if there is no memory for it."""
-
-    def __del__(self):
-        try:
-            for use in LAST_USES:
-                with contextlib.suppress(Exception):
-                    use(self)
-        except MemoryError:
-            pass
-
-
-LAST_USES = [
-    lambda client: client.noop(),
-    lambda client: client.retr(1),
-    lambda client: client.retr_bytes(1),
-    lambda client: list(client.dele_many([1])),
-    lambda client: client.stls(),
-    lambda client: client._getresp(),
-    lambda client: client.set_options(read_ahead=1, pipelining=True),
-    lambda client: client.deadline(60).__enter__(),
-    lambda client: client.quit(),
-    lambda client: client.close(),
-    lambda client: client.__init__(HOST, -1),
-]
-
-
 def exchange(mechanism, *challenges):
     return [mechanism.name, mechanism.initial_response(), *map(mechanism, challenges)]
 
@@ -169,7 +121,7 @@ NOTHING = {
     "POP3.encoding": lambda servers: POP3.encoding,
     "POP3._getresp by hand": by_hand,
     "POP3.retr_bytes by hand": whole_by_hand,
-    "POP3.__new__ finalized": lambda servers: Finalized.__new__(Finalized) and None,
+    "POP3.__new__ finalized": finalized,
     "POP3_SSL.__init__ POP3_SSL._create_socket": lambda servers: welcome(servers.connect_tls()),
     "POP3_SSL.__init__ verify": lambda servers: welcome(servers.connect_tls(verify=servers.ca)),
     "POP3_SSL.__init__ deadline": lambda servers: welcome(servers.connect_tls(deadline=60)),

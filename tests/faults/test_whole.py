@@ -10,7 +10,7 @@ from scripted import EACH, C, Close, Pause, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByFile, ByLines, ByStatus, Lines, greeted
+from .support import TIMEOUT, ByLines, ByStatus, Lines, greeted
 from .whole import by_any, message
 
 # Each kind of line end, dots, and octets of any value.

@@ -3,6 +3,7 @@
 #include "binding/deadline.h"
 #include "binding/getline.h"
 #include "binding/log.h"
+#include "binding/mask.h"
 #include "binding/readahead.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
@@ -100,7 +101,11 @@ static int
 encode(struct exchange *self, struct module_state *state, PyObject *line)
 {
     self->bytes = PyUnicode_AsUTF8String(line);
-    return self->bytes == NULL ? -1 : sending_check_line(state, self->bytes);
+    if (self->bytes == NULL) {
+        mask_unicode_error(line, MASK_NOT_SENT);
+        return -1;
+    }
+    return sending_check_line(state, self->bytes);
 }
 
 /* Entered. */

@@ -5,6 +5,7 @@
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/log.h"
+#include "binding/mask.h"
 #include "binding/readahead.h"
 #include "binding/stream.h"
 #include "binding/trace.h"
@@ -252,6 +253,9 @@ encode(POP3Object *self, PyObject *line)
                                              encoding, NULL);
     }
     Py_DECREF(encoding);
+    if (bytes == NULL) {
+        mask_unicode_error(line, MASK_NOT_SENT);
+    }
     return bytes;
 }
 

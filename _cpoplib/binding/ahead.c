@@ -163,8 +163,7 @@ explain_undropped(const struct reception *in)
 {
     if (in->reader->step.state == STEP_OUT &&
         in->reader->link.reply.part == POP_REPLY_LINES &&
-        PyErr_ExceptionMatches(in->reader->state->error_proto)) {
-        PyErr_Clear();
+        errors_clear(in->reader->state->error_proto) == 0) {
         errors_raise_proto(in->reader->state,
                            "a message that was asked for ahead, and that "
                            "nobody waits for any more, is too large to be "

@@ -81,9 +81,8 @@ void
 dialogue_explain_failure(const ReaderObject *reader)
 {
     if (reader != NULL && reader_was_taken_away(reader) &&
-        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
-         PyErr_ExceptionMatches(PyExc_ValueError))) {
-        PyErr_Clear();
+        (errors_clear(PyExc_AttributeError) == 0 ||
+         errors_clear(PyExc_ValueError) == 0)) {
         errors_raise_closed_meanwhile();
     }
 }

@@ -113,17 +113,21 @@ static enum exchange_end
 send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
 {
     struct stream_limits limits;
-    enum exchange_end end = EXCHANGE_ANNOUNCED;
+    enum exchange_end end = EXCHANGE_FAILED;
+    int plain;
 
     client->phase = self->phase;
     client->is_challenged = false;
     client->reply_limit = replies_limit(line);
-    if (getline_plain_limits(client, &limits)) {
-        end = stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
-                              (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
-                              self->sink, &self->reply) < 0
-                  ? EXCHANGE_FAILED
-                  : EXCHANGE_DONE;
+    plain = getline_plain_limits(client, &limits);
+    if (plain == 0) {
+        end = EXCHANGE_ANNOUNCED;
+    }
+    else if (plain > 0 &&
+             stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
+                             (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
+                             self->sink, &self->reply) == 0) {
+        end = EXCHANGE_DONE;
     }
     client->phase = PHASE_REST;
     client->reply_limit = POP_NO_LIMIT;

@@ -61,7 +61,6 @@ sending_is_in_step(POP3Object *self)
     struct step *step = get_step(self, &file, &failed);
     bool is = step != NULL && step->state == STEP_IN;
 
-    PyErr_Clear();
     Py_XDECREF(file);
     return is;
 }

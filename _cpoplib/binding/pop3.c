@@ -272,7 +272,28 @@ pop3_check_idle(POP3Object *self)
     return check(self, pop3_is_idle(self));
 }
 
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, what was read ahead and the deadlines included.");
+
+static PyObject *
+pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    const POP3Object *self = POP3(op);
+
+    return PyLong_FromSize_t(types_own_size(op) + sizeof(*self->deadlines) +
+                             sizeof(*self->readahead) +
+                             slots_size(&self->readahead->slots));
+}
+
 /* --- type --------------------------------------------------------------- */
+
+static PyMethodDef pop3_methods[] = {
+    {"__sizeof__", pop3_sizeof, METH_NOARGS, sizeof_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyGetSetDef pop3_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -280,9 +301,10 @@ static PyGetSetDef pop3_getset[] = {
 };
 
 static PyMemberDef pop3_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(POP3Object, dict), READONLY, NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(POP3Object, weakrefs),
-     READONLY, NULL},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(POP3Object, dict), Py_READONLY,
+     NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(POP3Object, weakrefs),
+     Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -315,10 +337,15 @@ DEADLINE_SIGNATURE ")\n"
 "Arguments of commands may be str, int or anything that '%s' formats.");
 
 static PyType_Slot pop3_slots[] = {
-    {Py_tp_doc, (void *)pop3_doc},   {Py_tp_new, pop3_new},
-    {Py_tp_traverse, pop3_traverse}, {Py_tp_clear, pop3_clear},
-    {Py_tp_dealloc, pop3_dealloc},   {Py_tp_getset, pop3_getset},
-    {Py_tp_members, pop3_members},   {0, NULL},
+    {Py_tp_doc, (void *)pop3_doc},
+    {Py_tp_new, pop3_new},
+    {Py_tp_traverse, pop3_traverse},
+    {Py_tp_clear, pop3_clear},
+    {Py_tp_dealloc, pop3_dealloc},
+    {Py_tp_getset, pop3_getset},
+    {Py_tp_members, pop3_members},
+    {Py_tp_methods, pop3_methods},
+    {0, NULL},
 };
 
 static PyType_Spec pop3_spec = {

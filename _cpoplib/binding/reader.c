@@ -4,6 +4,7 @@
 
 #include "binding/readerbytes.h"
 #include "binding/readerfile.h"
+#include "binding/transport_pysock.h"
 #include "binding/types.h"
 
 #define READER(op) ((ReaderObject *)(op))
@@ -119,6 +120,21 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
+size_t
+reader_size(const ReaderObject *self)
+{
+    const struct pop_link *link = &self->link;
+    size_t octets = types_own_size((PyObject *)self);
+
+    if (io_lock_is_held(&self->lock) && !io_lock_is_mine(&self->lock)) {
+        return octets;
+    }
+    octets += link->in.capacity + link->out.capacity;
+    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
+    return self->pysock == NULL ? octets : octets + pysock_size(self->pysock);
+}
+
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */
 static int
 is_exactly(PyObject *object, const char *module, const char *name)
@@ -179,8 +195,8 @@ reader_repr(PyObject *op)
 }
 
 static PyMemberDef reader_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(ReaderObject, weakrefs),
-     READONLY, NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ReaderObject, weakrefs),
+     Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -303,10 +303,9 @@ tlssocket_getattro(PyObject *op, PyObject *name)
     PyObject *value = PyObject_GenericGetAttr(op, name);
 
     if (value != NULL || is_special(name) ||
-        !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        errors_clear(PyExc_AttributeError) < 0) {
         return value;
     }
-    PyErr_Clear();
     return PyObject_GetAttr(self->sock, name);
 }
 
@@ -340,13 +339,14 @@ tlssocket_repr(PyObject *op)
 /* --- type --------------------------------------------------------------- */
 
 static PyMemberDef tlssocket_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(TLSSocketObject, dict), READONLY,
-     NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(TLSSocketObject, weakrefs),
-     READONLY, NULL},
-    {"server_hostname", T_OBJECT, offsetof(TLSSocketObject, server_hostname),
-     READONLY, "The name or address of the server, str."},
-    {"_io_refs", T_PYSSIZET, offsetof(TLSSocketObject, io_refs), 0, NULL},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, dict),
+     Py_READONLY, NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, weakrefs),
+     Py_READONLY, NULL},
+    {"server_hostname", Py_T_OBJECT_EX,
+     offsetof(TLSSocketObject, server_hostname), Py_READONLY,
+     "The name or address of the server, str."},
+    {"_io_refs", Py_T_PYSSIZET, offsetof(TLSSocketObject, io_refs), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -144,7 +144,7 @@ def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]
     """Return the names in the order to try them in; ValueError: not one of *known*."""
     if mechanisms is None:
         return [*known]
-    if isinstance(mechanisms, str):
+    if isinstance(mechanisms, (str, bytes)):
         raise TypeError("mechanisms must be an iterable of names, not a single one")
     names = [name.upper() for name in mechanisms]
     for name in names:

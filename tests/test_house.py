@@ -149,6 +149,30 @@ def interpreter_is_detached_in_io_only(source):
 
 
 @rule(
+    ("binding/pop3.c", "int\nf(void)\n{\n    return _PyType_Lookup(x, y) != NULL;\n}\n"),
+    ("binding/hooks.h", "#define GONE _Py_IsFinalizing\n"),
+    ("binding/reader.c", "#include <structmember.h>\n"),
+    ("binding/reader.c", "static const int kinds[] = {T_PYSSIZET, READONLY};\n"),
+)
+def private_api_is_in_pycompat_only(source):
+    if source.path != "binding/pycompat.h":
+        yield from (include for include in source.includes if include[1] == "structmember.h")
+        # The underscore of that one is its documented name.
+        yield from source.find(r"\b_Py(?!Bytes_Resize\b)\w+|\b(T_[A-Z]{3,}\w*|READONLY)\b")
+
+
+@rule(("binding/pop3.c", "int\nf(void)\n{\n    PyErr_Clear();\n    return 0;\n}\n"))
+def exceptions_are_cleared_by_type(source):
+    if source.path not in {"binding/errors.c", "binding/pycompat.h"}:
+        yield from source.find(r"\bPyErr_Clear\b")
+
+
+@rule(("binding/pop3.c", "int\nf(void)\n{\n    return g((char **)&span.text);\n}\n"))
+def pointers_to_pointers_are_not_cast(source):
+    yield from source.find(r"\((const )?(struct )?\w+ \*\*\)\s*[&\w]")
+
+
+@rule(
     ("binding/pop3.c", '#include "core/scan.c"\n'),
     ("binding/pop3.c", "#include <core/scan.c>\n"),
     ("binding/pop3.c", '#include "pop3.h"\n'),

@@ -34,7 +34,7 @@ ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
     if (bytes == NULL) {
         return -1;
     }
-    failed = reader_queue(reader, bytes, form, owner);
+    failed = stream_queue(reader, bytes, form, owner);
     Py_DECREF(bytes);
     return failed;
 }
@@ -186,8 +186,7 @@ explain_undropped(const struct reception *in)
 {
     if (in->reader->step.state == STEP_OUT &&
         in->reader->link.reply.part == POP_REPLY_LINES &&
-        PyErr_ExceptionMatches(in->reader->state->error_proto)) {
-        PyErr_Clear();
+        errors_clear(in->reader->state->error_proto) == 0) {
         errors_raise_proto(in->reader->state,
                            "a message that was asked for ahead, and that "
                            "nobody waits for any more, is too large to be "

@@ -6,6 +6,7 @@
 #include "binding/args.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
+#include "binding/mask.h"
 
 #define MD5_OCTETS 16
 
@@ -91,6 +92,9 @@ encode_password(POP3Object *self, PyObject *password)
     secret = PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, password,
                                           encoding, NULL);
     Py_DECREF(encoding);
+    if (secret == NULL) {
+        mask_unicode_error(Py_None, MASK_NOT_SENT);
+    }
     return secret;
 }
 

@@ -79,13 +79,30 @@ set_options(struct many_options *options, PyObject *const *values)
 
 /* --- methods ------------------------------------------------------------ */
 
+/* -1 and TypeError for text or octets: "12" means message 12, and iterating
+   over it would give 1 and 2. */
+static int
+check_numbers(PyObject *numbers)
+{
+    if (!PyUnicode_Check(numbers) && !PyBytes_Check(numbers) &&
+        !PyByteArray_Check(numbers) && !PyMemoryView_Check(numbers)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_TypeError,
+                 "numbers must be an iterable of message numbers, not %.100s; "
+                 "for one message, [number]",
+                 Py_TYPE(numbers)->tp_name);
+    return -1;
+}
+
 static PyObject *
 start(PyObject *op, PyObject *numbers, PyObject *suffix,
       PyObject *const *values, struct many_options *options)
 {
     PyObject *iterator = NULL;
 
-    if (suffix != NULL && set_options(options, values) == 0) {
+    if (suffix != NULL && check_numbers(numbers) == 0 &&
+        set_options(options, values) == 0) {
         options->suffix = suffix;
         iterator = many_new(POP3(op), numbers, options);
     }

@@ -12,31 +12,28 @@ free_deadlines(PyObject *owner)
     PyMem_Free(PyCapsule_GetPointer(owner, NULL));
 }
 
-int
-deadlines_init(POP3Object *self)
+PyObject *
+deadlines_new(void)
 {
     struct deadlines *deadlines = PyMem_Calloc(1, sizeof(*deadlines));
+    PyObject *owner;
 
     if (deadlines == NULL) {
-        PyErr_NoMemory();
-        return -1;
+        return PyErr_NoMemory();
     }
     pop_limit_clear(&deadlines->limit);
     pop_limit_clear(&deadlines->session);
-    self->deadlines_owner = PyCapsule_New(deadlines, NULL, free_deadlines);
-    if (self->deadlines_owner == NULL) {
+    owner = PyCapsule_New(deadlines, NULL, free_deadlines);
+    if (owner == NULL) {
         PyMem_Free(deadlines);
-        return -1;
     }
-    self->deadlines = deadlines;
-    return 0;
+    return owner;
 }
 
-void
-deadlines_release(POP3Object *self)
+struct deadlines *
+deadlines_get(PyObject *owner)
 {
-    self->deadlines = NULL;
-    Py_CLEAR(self->deadlines_owner);
+    return PyCapsule_GetPointer(owner, NULL);
 }
 
 /* An entry of the list, which is within the object that entered. */

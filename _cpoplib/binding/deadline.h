@@ -22,10 +22,11 @@ struct deadlines {
                       of POP3 */
 };
 
-/* self->deadlines, and its owner.  -1 and MemoryError. */
-int deadlines_init(POP3Object *self);
+/* What owns the deadlines of one connection, at first none; or NULL and
+   MemoryError. */
+PyObject *deadlines_new(void);
 
-void deadlines_release(POP3Object *self);
+struct deadlines *deadlines_get(PyObject *owner);
 
 /* The constructor's argument: the session begins now, and has so many seconds
    left.  NULL and None: no limit; NULL leaves what a subclass has begun.  -1

@@ -14,28 +14,36 @@
 
 /* --- _shortcmd and _longcmd --------------------------------------------- */
 
-/* The stream must be at rest, so that what comes next is the answer to what
-   is sent next.  Where replies are read by hooks, which this one is not if
-   `in_c`, only they know. */
+/* Whether the stream must be at rest, so that what comes next is the answer to
+   what is sent next: 1, 0 or -1.  Where replies are read by hooks, only they
+   know. */
 static int
-check_stream(POP3Object *self, ReaderObject *reader, bool in_c)
+must_rest(POP3Object *self, const ReaderObject *reader,
+          const struct dialogue *how)
 {
-    int own;
-
     if (reader == NULL) {
-        return sending_check_step(self, step_check);
+        return 0;
     }
-    own = in_c ? 1 : replies_are_own(self);
-    if (own > 0) {
+    return (how->hooks & REPLIES_HOOKS) == 0 ? 1 : replies_are_own(self);
+}
+
+static int
+check_stream(POP3Object *self, ReaderObject *reader,
+             const struct dialogue *how)
+{
+    int must = must_rest(self, reader, how);
+
+    if (must > 0) {
         return stream_check_at_rest(reader);
     }
-    return own < 0 ? -1 : step_check(self->state, &reader->step);
+    return must < 0 ? -1 : sending_check_step(self, step_check);
 }
 
 /* Nothing else is under way, once the replies to what was sent ahead are
    there: 0 and `source`, or .file if that is an open Reader. */
 static int
-check_at_rest(POP3Object *self, ReaderObject *source, ReaderObject **reader)
+check_at_rest(POP3Object *self, const struct dialogue *how,
+              ReaderObject *source, ReaderObject **reader)
 {
     int failed = 0;
 
@@ -48,7 +56,7 @@ check_at_rest(POP3Object *self, ReaderObject *source, ReaderObject **reader)
     if (*reader != NULL) {
         failed = ahead_receive_all(self, *reader);
     }
-    if (failed || check_stream(self, *reader, source != NULL) < 0) {
+    if (failed || check_stream(self, *reader, how) < 0) {
         Py_CLEAR(*reader);
         return -1;
     }
@@ -73,24 +81,40 @@ void
 dialogue_explain_failure(const ReaderObject *reader)
 {
     if (reader != NULL && reader_was_taken_away(reader) &&
-        (PyErr_ExceptionMatches(PyExc_AttributeError) ||
-         PyErr_ExceptionMatches(PyExc_ValueError))) {
-        PyErr_Clear();
+        (errors_clear(PyExc_AttributeError) == 0 ||
+         errors_clear(PyExc_ValueError) == 0)) {
         errors_raise_closed_meanwhile();
     }
 }
 
-/* What is left to do where the stream is at rest; `announced` is the line as
-   it is sent, if only that is left of sending it, or NULL. */
+/* Sends the line; `announced` is it as it is sent, if only that is left to do,
+   or NULL.  What runs before that may have used the connection. */
+static int
+send_line(POP3Object *self, PyObject *line, const struct dialogue *how,
+          ReaderObject *reader, PyObject *announced)
+{
+    bool before = self->needs_answers;
+    int must = must_rest(self, reader, how);
+    int failed;
+
+    if (must < 0) {
+        return -1;
+    }
+    self->needs_answers = must > 0;
+    failed = announced != NULL ? sending_send_line(self, announced)
+                               : sending_putcmd(self, line);
+    self->needs_answers = before;
+    return failed;
+}
+
+/* What is left to do where the stream is at rest. */
 static PyObject *
 by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
          ReaderObject *reader, PyObject *announced)
 {
     PyObject *reply;
-    int failed = announced != NULL ? sending_send_line(self, announced)
-                                   : sending_putcmd(self, line);
 
-    if (failed < 0) {
+    if (send_line(self, line, how, reader, announced) < 0) {
         return NULL;
     }
     self->phase = how->phase;
@@ -117,7 +141,7 @@ exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     ReaderObject *reader;
     PyObject *reply;
 
-    if (check_at_rest(self, source, &reader) < 0) {
+    if (check_at_rest(self, how, source, &reader) < 0) {
         return NULL;
     }
     reply = by_steps(self, line, how, reader, NULL);

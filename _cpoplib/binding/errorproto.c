@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "binding/errors.h"
 #include "binding/lazy.h"
 #include "core/scan.h"
 
@@ -23,8 +24,8 @@ PyDoc_STRVAR(error_proto_doc,
 "alone, over a new connection, with pipelining=False.");
 
 /* *line is what the server said, as a new reference; NULL if it is the client
-   that found it, if there is no instance, or if its `args` can't be told, for
-   whatever reason but want of memory. */
+   that found it, if there is no instance, or if a subclass has other `args`,
+   which may raise anything. */
 static int
 get_server_line(PyObject *instance, PyObject **line)
 {
@@ -36,11 +37,10 @@ get_server_line(PyObject *instance, PyObject **line)
     }
     args = PyObject_GetAttrString(instance, "args");
     if (args == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
-            return -1;
-        }
-        PyErr_Clear();
-        return 0;
+        return PyErr_ExceptionMatches(PyExc_MemoryError) ||
+                       PyErr_ExceptionMatches(PyExc_RecursionError)
+                   ? -1
+                   : errors_clear(PyExc_Exception);
     }
     if (PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 &&
         PyBytes_Check(PyTuple_GET_ITEM(args, 0))) {

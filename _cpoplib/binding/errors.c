@@ -5,6 +5,16 @@
 
 #include "core/tls_error.h"
 
+int
+errors_clear(PyObject *type)
+{
+    if (!PyErr_ExceptionMatches(type)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
 void
 errors_raise_proto(struct module_state *state, const char *text)
 {
@@ -183,7 +193,6 @@ is_of_ssl(struct module_state *state, PyObject *exception, const char *name)
         type = PyObject_GetAttrString(ssl, name);
     }
     is = type != NULL && PyErr_GivenExceptionMatches(exception, type);
-    PyErr_Clear();
     Py_XDECREF(type);
     Py_XDECREF(ssl);
     return is;
@@ -200,7 +209,7 @@ errors_is_would_block(struct module_state *state)
     }
     pending = PyErr_GetRaisedException();
     is = is_of_ssl(state, pending, "SSLWantReadError");
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
     return is;
 }
 
@@ -219,9 +228,8 @@ errors_pending_errno(PyObject *type)
     if (number != NULL && PyLong_Check(number)) {
         value = PyLong_AsLong(number);
     }
-    PyErr_Clear();
     Py_XDECREF(number);
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
     return value > 0 && value <= INT_MAX ? (int)value : 0;
 }
 
@@ -240,9 +248,8 @@ errors_is_refusal(struct module_state *state)
     if (args != NULL && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1) {
         is = PyBytes_Check(PyTuple_GET_ITEM(args, 0));
     }
-    PyErr_Clear();
     Py_XDECREF(args);
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
     return is;
 }
 
@@ -295,12 +302,11 @@ new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
     PyObject *type = module_imported("ssl", name);
     PyObject *exception;
 
-    if (type == NULL && PyErr_ExceptionMatches(PyExc_ImportError)) {
-        PyErr_Clear();
-        type = Py_NewRef(PyExc_OSError);
-    }
     if (type == NULL) {
-        return NULL;
+        if (errors_clear(PyExc_ImportError) < 0) {
+            return NULL;
+        }
+        type = Py_NewRef(PyExc_OSError);
     }
     exception = PyObject_CallFunction(type, "iO", (int)number, text);
     Py_DECREF(type);

@@ -35,6 +35,10 @@ void errors_raise_closed_meanwhile(void);
 /* An attribute of a connection that close() has taken away. */
 void errors_raise_closed(const char *missing);
 
+/* Clears the pending exception if it is of the type, or one of a tuple: 0.
+   Any other one stays: -1. */
+int errors_clear(PyObject *type);
+
 /* io.UnsupportedOperation(text). */
 void errors_raise_unsupported(const char *text);
 

@@ -3,6 +3,7 @@
 #include "binding/deadline.h"
 #include "binding/getline.h"
 #include "binding/log.h"
+#include "binding/mask.h"
 #include "binding/readahead.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
@@ -90,7 +91,8 @@ announce(const struct exchange *self, POP3Object *client)
     if (!looks_the_same(self, client)) {
         return EXCHANGE_ANNOUNCED;
     }
-    return reader_enter(self->reader) < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
+    return stream_enter_answered(self->reader) < 0 ? EXCHANGE_FAILED
+                                                   : EXCHANGE_DONE;
 }
 
 /* --- the exchange ------------------------------------------------------- */
@@ -99,7 +101,11 @@ static int
 encode(struct exchange *self, struct module_state *state, PyObject *line)
 {
     self->bytes = PyUnicode_AsUTF8String(line);
-    return self->bytes == NULL ? -1 : sending_check_line(state, self->bytes);
+    if (self->bytes == NULL) {
+        mask_unicode_error(line, MASK_NOT_SENT);
+        return -1;
+    }
+    return sending_check_line(state, self->bytes);
 }
 
 /* Entered. */
@@ -107,17 +113,21 @@ static enum exchange_end
 send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
 {
     struct stream_limits limits;
-    enum exchange_end end = EXCHANGE_ANNOUNCED;
+    enum exchange_end end = EXCHANGE_FAILED;
+    int plain;
 
     client->phase = self->phase;
     client->is_challenged = false;
     client->reply_limit = replies_limit(line);
-    if (getline_plain_limits(client, &limits)) {
-        end = stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
-                              (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
-                              self->sink, &self->reply) < 0
-                  ? EXCHANGE_FAILED
-                  : EXCHANGE_DONE;
+    plain = getline_plain_limits(client, &limits);
+    if (plain == 0) {
+        end = EXCHANGE_ANNOUNCED;
+    }
+    else if (plain > 0 &&
+             stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
+                             (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
+                             self->sink, &self->reply) == 0) {
+        end = EXCHANGE_DONE;
     }
     client->phase = PHASE_REST;
     client->reply_limit = POP_NO_LIMIT;

@@ -13,8 +13,8 @@ enum exchange_end {
     EXCHANGE_FAILED,    /* with an exception */
     EXCHANGE_DONE,      /* the reply was read */
     EXCHANGE_UNTOUCHED, /* it can't be done so, and nothing was done */
-    EXCHANGE_ANNOUNCED  /* an audit hook has changed that: the stream was at
-                           rest, the event is over, and nothing was sent */
+    EXCHANGE_ANNOUNCED  /* an audit hook has changed that: the event is over,
+                           and nothing was sent */
 };
 
 struct exchange {

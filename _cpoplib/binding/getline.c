@@ -48,20 +48,22 @@ getline_limits(POP3Object *self, struct stream_limits *limits)
     return 0;
 }
 
-bool
+int
 getline_plain_limits(POP3Object *self, struct stream_limits *limits)
 {
-    PyObject *value = module_package_global(self->state,
-                                            self->state->name.maxline);
-    bool found = value != NULL && PyLong_CheckExact(value) &&
-                 args_octets(value, &limits->status) == 0;
+    PyObject *value;
+    int found = module_package_global(self->state, self->state->name.maxline,
+                                      &value);
 
-    Py_XDECREF(value);
-    if (found) {
-        fill_limits(self, limits);
+    if (found > 0) {
+        found = PyLong_CheckExact(value);
     }
-    else {
-        PyErr_Clear();
+    if (found > 0 && args_octets(value, &limits->status) < 0) {
+        found = -1;
+    }
+    Py_XDECREF(value);
+    if (found > 0) {
+        fill_limits(self, limits);
     }
     return found;
 }

@@ -13,9 +13,9 @@ size_t getline_size_limit(const POP3Object *self);
    further lines max_line where that is larger. */
 int getline_limits(POP3Object *self, struct stream_limits *limits);
 
-/* The same where _MAXLINE is an int and nothing else: runs no Python code,
-   raises nothing; false where it can't tell. */
-bool getline_plain_limits(POP3Object *self, struct stream_limits *limits);
+/* The same where _MAXLINE is an int and nothing else, without Python code: 1;
+   0 where it can't tell so; -1 and an exception. */
+int getline_plain_limits(POP3Object *self, struct stream_limits *limits);
 
 /* POP3._getline(): (line, octets). */
 PyObject *getline_own(POP3Object *self);

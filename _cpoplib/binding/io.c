@@ -53,10 +53,7 @@ io_lock_init(struct io_lock *lock, struct io_locks *all)
 void
 io_lock_destroy(struct io_lock *lock)
 {
-    if (lock->handle != NULL) {
-        PyThread_free_lock(lock->handle);
-        lock->handle = NULL;
-    }
+    PyThread_free_lock(lock->handle);
 }
 
 static void
@@ -244,7 +241,7 @@ io_lock_is_mine(const struct io_lock *lock)
 bool
 io_lock_is_abandoned(const struct io_lock *lock)
 {
-    return lock->handle != NULL && lock->depth > 0 && is_lost(lock);
+    return lock->depth > 0 && is_lost(lock);
 }
 
 bool

@@ -55,8 +55,7 @@ bool io_lock_is_mine(const struct io_lock *lock);
 bool io_lock_is_held(const struct io_lock *lock);
 
 /* Held by a thread that a fork did not take along.  What it had in hand may
-   be in any state.  False for a lock that was never made, whose handle is
-   NULL. */
+   be in any state. */
 bool io_lock_is_abandoned(const struct io_lock *lock);
 
 /* pop_link_flush, pop_link_exchange, pop_link_fill or pop_link_pump. */

@@ -46,11 +46,8 @@ lifecycle_discard(struct module_state *state, PyObject *object)
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
 
-    if (result == NULL) {
-        PyErr_Clear();
-    }
     Py_XDECREF(result);
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
 }
 
 /* self.file = file, or our Reader in its place.  It is closed if that
@@ -141,11 +138,8 @@ lifecycle_give_up(POP3Object *self)
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *result = lifecycle_close(self);
 
-    if (result == NULL) {
-        PyErr_Clear();
-    }
     Py_XDECREF(result);
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
 }
 
 /* In poplib's order. */
@@ -393,10 +387,10 @@ shut_down(POP3Object *self, PyObject *sock)
     Py_DECREF(how);
     if (result == NULL) {
         /* The server has closed the connection first. */
-        if (errors_pending_errno(PyExc_OSError) != ENOTCONN) {
+        if (errors_pending_errno(PyExc_OSError) != ENOTCONN ||
+            errors_clear(PyExc_OSError) < 0) {
             return -1;
         }
-        PyErr_Clear();
     }
     Py_XDECREF(result);
     return 0;

@@ -22,10 +22,11 @@ PyObject *lifecycle_default_timeout(struct module_state *state);
    place.  -1 and an exception; the socket is closed then. */
 int lifecycle_use_socket(POP3Object *self, PyObject *sock);
 
-/* lifecycle_close() because of the pending exception, which stays. */
+/* lifecycle_close() because of the pending exception, which stays unless
+   closing raises a more urgent one, as errors_raise_again() has it. */
 void lifecycle_give_up(POP3Object *self);
 
-/* object.close() because of the pending exception, which stays. */
+/* object.close() because of the pending exception; likewise. */
 void lifecycle_discard(struct module_state *state, PyObject *object);
 
 extern PyMethodDef lifecycle_methods[];

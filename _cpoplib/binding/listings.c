@@ -80,13 +80,15 @@ add_line(PyObject *dict, PyObject *line, listing_value value_of)
 {
     struct rest rest;
     long long number;
+    char *text;
     PyObject *key;
     PyObject *value;
     int failed = -1;
 
-    if (PyBytes_AsStringAndSize(line, (char **)&rest.text, &rest.length) < 0) {
+    if (PyBytes_AsStringAndSize(line, &text, &rest.length) < 0) {
         return -1;
     }
+    rest.text = text;
     (void)skip_blanks(&rest);
     number = take_number(&rest);
     if (number < 0 || !skip_blanks(&rest)) {

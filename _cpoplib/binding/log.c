@@ -1,5 +1,6 @@
 #include "binding/log.h"
 
+#include "binding/errors.h"
 #include "binding/mask.h"
 
 /* logging.DEBUG, which is documented to be this. */
@@ -20,9 +21,7 @@ get_logger(struct module_state *state, PyObject *logging)
     logger = PyObject_CallMethod(logging, "getLogger", "O",
                                  state->name.package);
     if (logger == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            PyErr_Clear();
-        }
+        (void)errors_clear(PyExc_AttributeError);
         return NULL;
     }
     Py_XSETREF(state->logger, Py_NewRef(logger));

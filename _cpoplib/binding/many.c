@@ -286,10 +286,24 @@ many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, what was asked for included.");
+
+static PyObject *
+many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromSize_t(types_own_size(op) +
+                             slots_size(&MANY(op)->slots));
+}
+
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef many_methods[] = {
     {"close", many_close, METH_NOARGS, close_doc},
+    {"__sizeof__", many_sizeof, METH_NOARGS, sizeof_doc},
     {NULL, NULL, 0, NULL},
 };
 

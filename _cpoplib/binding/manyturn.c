@@ -15,7 +15,8 @@
 
 /* --- asking ------------------------------------------------------------- */
 
-/* Whether .file can't be read from any more, whatever the number. */
+/* Whether .file can't be read from any more, whatever the number; perhaps with
+   an exception. */
 static bool
 is_closed(POP3Object *client)
 {
@@ -23,7 +24,6 @@ is_closed(POP3Object *client)
     bool is = file == NULL || (reader_check(client->state, file) &&
                                ((ReaderObject *)file)->closed);
 
-    PyErr_Clear();
     Py_XDECREF(file);
     return is;
 }
@@ -46,7 +46,7 @@ is_about_number(ManyObject *self)
                                          self->client->state->error_proto)) {
         is = sending_is_in_step(self->client);
     }
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
     return is;
 }
 
@@ -116,7 +116,7 @@ ask_plainly(ManyObject *self, ReaderObject *reader, PyObject *number)
     }
     failed = slots_reserve(&self->slots) < 0 ||
              sending_announce_plain(self->client, bytes) < 0 ||
-             reader_queue(reader, bytes, reply_form(self, false),
+             stream_queue(reader, bytes, reply_form(self, false),
                           &self->owner) < 0;
     Py_DECREF(bytes);
     if (failed) {

@@ -1,5 +1,7 @@
 #include "binding/mask.h"
 
+#include <string.h>
+
 #include "core/command.h"
 #include "core/scan.h"
 
@@ -33,20 +35,26 @@ mask_bytes(PyObject *line, bool response)
 static PyObject *
 mask_text(PyObject *line, bool response)
 {
-    Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(line, &length);
+    PyObject *octets = PyUnicode_AsEncodedString(line, "utf-8",
+                                                 "surrogatepass");
     PyObject *front;
     PyObject *masked;
+    const char *text;
+    size_t length;
     size_t keep;
 
-    if (text == NULL) {
+    if (octets == NULL) {
         return NULL;
     }
-    keep = shown(text, (size_t)length, response);
-    if (keep == (size_t)length) {
+    text = PyBytes_AS_STRING(octets);
+    length = (size_t)PyBytes_GET_SIZE(octets);
+    keep = shown(text, length, response);
+    if (keep == length) {
+        Py_DECREF(octets);
         return Py_NewRef(line);
     }
-    front = PyUnicode_DecodeUTF8(text, (Py_ssize_t)keep, NULL);
+    front = PyUnicode_DecodeUTF8(text, (Py_ssize_t)keep, "surrogatepass");
+    Py_DECREF(octets);
     if (front == NULL) {
         return NULL;
     }
@@ -58,20 +66,58 @@ mask_text(PyObject *line, bool response)
 PyObject *
 mask_command(PyObject *line, bool response)
 {
-    PyObject *masked = NULL;
-
     if (PyBytes_Check(line)) {
         return mask_bytes(line, response);
     }
-    if (PyUnicode_Check(line)) {
-        masked = mask_text(line, response);
+    return PyUnicode_Check(line) ? mask_text(line, response)
+                                 : PyUnicode_FromString(MASK);
+}
+
+/* Raises what says of the masked text that it can't be encoded: by the codec
+   of the exception, which is still there. */
+static void
+raise_masked(PyObject *exception, PyObject *masked, const char *reason)
+{
+    Py_ssize_t length = PyUnicode_GET_LENGTH(masked);
+    PyObject *encoding;
+    PyObject *other = NULL;
+
+    encoding = PyErr_GivenExceptionMatches(exception, PyExc_UnicodeEncodeError)
+                   ? PyUnicodeEncodeError_GetEncoding(exception)
+                   : PyUnicode_FromString("unknown");
+    if (encoding != NULL) {
+        other = PyObject_CallFunction(
+            PyExc_UnicodeEncodeError, "OOnns", encoding, masked,
+            length - (Py_ssize_t)strlen(MASK), length, reason);
+        Py_DECREF(encoding);
     }
-    if (masked == NULL &&
-        (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_UnicodeError))) {
-        PyErr_Clear();
-        masked = PyUnicode_FromString(MASK);
+    if (other != NULL) {
+        PyErr_SetObject(PyExc_UnicodeEncodeError, other);
+        Py_DECREF(other);
     }
-    return masked;
+}
+
+void
+mask_unicode_error(PyObject *line, const char *reason)
+{
+    PyObject *pending;
+    PyObject *masked;
+
+    if (!PyErr_ExceptionMatches(PyExc_UnicodeError)) {
+        return;
+    }
+    pending = PyErr_GetRaisedException();
+    masked = mask_command(line, false);
+    if (masked == line) {
+        PyErr_SetRaisedException(pending);
+    }
+    else {
+        if (masked != NULL) {
+            raise_masked(pending, masked, reason);
+        }
+        Py_DECREF(pending);
+    }
+    Py_XDECREF(masked);
 }
 
 bool

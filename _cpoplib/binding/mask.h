@@ -24,4 +24,18 @@ PyObject *mask_status(PyObject *line);
    with a challenge. */
 bool mask_is_challenge(PyObject *line);
 
+/* Why a line can't be encoded: for mask_unicode_error(). */
+#define MASK_NOT_SENT                                                         \
+    "the secret, which is not shown, has characters that client.encoding "    \
+    "lacks; set that to 'UTF-8' and call utf8(); lone surrogates can't be "   \
+    "sent at all"
+#define MASK_NOT_PRINTED                                                      \
+    "the secret, which is not shown, has characters that the encoding of "    \
+    "the output lacks"
+
+/* A UnicodeError that is pending holds what was to be encoded: if a command
+   line has a secret, another one takes its place, which holds the line as
+   mask_command() shows it.  Any other object than bytes or str is a secret. */
+void mask_unicode_error(PyObject *line, const char *reason);
+
 #endif

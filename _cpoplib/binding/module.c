@@ -57,21 +57,25 @@ module_package_attribute(struct module_state *state, PyObject *name)
     return value;
 }
 
-PyObject *
-module_package_global(struct module_state *state, PyObject *name)
+int
+module_package_global(struct module_state *state, PyObject *name,
+                      PyObject **value)
 {
     PyObject *package = NULL;
-    PyObject *value = NULL;
+    int found = 0;
 
+    *value = NULL;
     if (state->modules != NULL) {
-        (void)PyDict_GetItemRef(state->modules, state->name.package, &package);
+        found = PyDict_GetItemRef(state->modules, state->name.package,
+                                  &package);
     }
-    if (package != NULL && PyModule_CheckExact(package)) {
-        (void)PyDict_GetItemRef(PyModule_GetDict(package), name, &value);
+    if (package != NULL) {
+        found = PyModule_CheckExact(package)
+                    ? PyDict_GetItemRef(PyModule_GetDict(package), name, value)
+                    : 0;
+        Py_DECREF(package);
     }
-    Py_XDECREF(package);
-    PyErr_Clear();
-    return value;
+    return found;
 }
 
 /* From a module that was imported before: NULL, and perhaps an exception, also

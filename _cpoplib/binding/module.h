@@ -125,10 +125,11 @@ struct module_state *module_state_of_type(PyTypeObject *type);
    sys.modules has under that name or, while the interpreter exits, had. */
 PyObject *module_package_attribute(struct module_state *state, PyObject *name);
 
-/* A global of the package as it is in the package's __dict__: a new reference,
-   or NULL without an exception, also where looking for it may run Python
-   code. */
-PyObject *module_package_global(struct module_state *state, PyObject *name);
+/* A global of the package as it is in the package's __dict__: 1 and a new
+   reference; 0 and NULL if it has none, or if looking for it is not that
+   simple; -1 and an exception. */
+int module_package_global(struct module_state *state, PyObject *name,
+                          PyObject **value);
 
 /* from module import name; a new reference, or NULL. */
 PyObject *module_imported(const char *module, const char *name);

@@ -63,12 +63,9 @@ is_announced(POP3Object *self, const ReaderObject *reader)
                                              self->state->name.capa);
     if (capabilities == NULL) {
         /* Without CAPA there are no capabilities. */
-        if (reader->step.state == STEP_IN &&
-            PyErr_ExceptionMatches(self->state->error_proto)) {
-            PyErr_Clear();
-            return 0;
-        }
-        return -1;
+        return reader->step.state == STEP_IN
+                   ? errors_clear(self->state->error_proto)
+                   : -1;
     }
     name = PyUnicode_FromString("PIPELINING");
     if (name != NULL) {
@@ -86,6 +83,7 @@ pipelining_number(PyObject *object)
 {
     const char *text;
     long long number;
+    size_t length;
     size_t digits;
 
     if (PyLong_CheckExact(object)) {
@@ -94,13 +92,13 @@ pipelining_number(PyObject *object)
         number = PyLong_AsLongLongAndOverflow(object, &overflow);
         return overflow == 0 && number > 0 ? number : -1;
     }
-    text = PyUnicode_CheckExact(object) ? PyUnicode_AsUTF8(object) : NULL;
-    if (text == NULL) {
-        PyErr_Clear();
+    if (!PyUnicode_CheckExact(object) || !PyUnicode_IS_ASCII(object)) {
         return -1;
     }
-    number = pop_scan_number(text, strlen(text), &digits);
-    return text[digits] == '\0' ? number : -1;
+    text = (const char *)PyUnicode_1BYTE_DATA(object);
+    length = (size_t)PyUnicode_GET_LENGTH(object);
+    number = pop_scan_number(text, length, &digits);
+    return digits == length ? number : -1;
 }
 
 /* The answers to LIST, each with an argument. */
@@ -375,23 +373,36 @@ pipelining_has_room(const ReaderObject *reader, size_t octets)
             reader->pipeline.octets + octets <= PIPELINING_HALF_DUPLEX_OCTETS);
 }
 
+/* Whether the line, str, begins with the verb and a blank. */
+static bool
+begins_with(PyObject *line, const char *verb)
+{
+    char text[8];
+    size_t length = (size_t)PyUnicode_GET_LENGTH(line);
+    size_t i;
+
+    if (length > sizeof(text)) {
+        length = sizeof(text);
+    }
+    for (i = 0; i < length; i++) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(line, (Py_ssize_t)i);
+
+        text[i] = c < 0x80 ? (char)c : '?';
+    }
+    return pop_scan_begins_with(text, length, verb);
+}
+
 void
 pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
-    const char *text;
     size_t i;
 
     if (!PyUnicode_Check(line)) {
         return;
     }
-    text = PyUnicode_AsUTF8(line);
-    if (text == NULL) {
-        PyErr_Clear();
-        return;
-    }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (pop_scan_begins_with(text, strlen(text), verbs[i])) {
+        if (begins_with(line, verbs[i])) {
             readahead_note_login(self);
             if (reader != NULL) {
                 reader->ability = READER_UNASKED;

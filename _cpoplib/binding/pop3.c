@@ -25,32 +25,44 @@
 
 /* --- object ------------------------------------------------------------- */
 
+/* All that can fail comes before the object is made: a subclass may have
+   __del__(), whose commands find an object that is whole. */
 static PyObject *
 pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
     struct module_state *state = module_state_of_type(type);
-    POP3Object *self;
+    struct readahead *readahead = NULL;
+    PyObject *deadlines = NULL;
+    POP3Object *self = NULL;
+    struct io_lock lock;
 
-    if (state == NULL) {
+    if (state == NULL || io_lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    self = (POP3Object *)type->tp_alloc(type, 0);
+    readahead = readahead_new();
+    if (readahead != NULL) {
+        deadlines = deadlines_new();
+    }
+    if (deadlines != NULL) {
+        self = (POP3Object *)type->tp_alloc(type, 0);
+    }
     if (self == NULL) {
+        Py_XDECREF(deadlines);
+        readahead_free(readahead);
+        io_lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
+    self->lock = lock;
+    self->readahead = readahead;
+    self->deadlines = deadlines_get(deadlines);
+    self->deadlines_owner = deadlines;
     self->reply_limit = POP_NO_LIMIT;
     self->end_rule = POP_END_AT_ONCE;
     options_init(self);
     step_reset(&self->foreign_step);
-    self->readahead = readahead_new();
-    if (self->readahead == NULL || deadlines_init(self) < 0 ||
-        io_lock_init(&self->lock, &state->locks) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return (PyObject *)self;
 }
 
@@ -75,9 +87,7 @@ pop3_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
-    if (self->readahead != NULL) {
-        readahead_clear(self->readahead);
-    }
+    readahead_clear(self->readahead);
     return 0;
 }
 
@@ -94,9 +104,9 @@ pop3_dealloc(PyObject *op)
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
     readahead_free(self->readahead);
-    deadlines_release(self);
+    Py_DECREF(self->deadlines_owner);
     io_lock_destroy(&self->lock);
-    Py_XDECREF(self->module);
+    Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -263,7 +273,28 @@ pop3_check_idle(POP3Object *self)
     return check(self, pop3_is_idle(self));
 }
 
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, what was read ahead and the deadlines included.");
+
+static PyObject *
+pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    const POP3Object *self = POP3(op);
+
+    return PyLong_FromSize_t(types_own_size(op) + sizeof(*self->deadlines) +
+                             sizeof(*self->readahead) +
+                             slots_size(&self->readahead->slots));
+}
+
 /* --- type --------------------------------------------------------------- */
+
+static PyMethodDef pop3_methods[] = {
+    {"__sizeof__", pop3_sizeof, METH_NOARGS, sizeof_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyGetSetDef pop3_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -271,9 +302,10 @@ static PyGetSetDef pop3_getset[] = {
 };
 
 static PyMemberDef pop3_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(POP3Object, dict), READONLY, NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(POP3Object, weakrefs),
-     READONLY, NULL},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(POP3Object, dict), Py_READONLY,
+     NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(POP3Object, weakrefs),
+     Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -306,10 +338,15 @@ DEADLINE_SIGNATURE ")\n"
 "Arguments of commands may be str, int or anything that '%s' formats.");
 
 static PyType_Slot pop3_slots[] = {
-    {Py_tp_doc, (void *)pop3_doc},   {Py_tp_new, pop3_new},
-    {Py_tp_traverse, pop3_traverse}, {Py_tp_clear, pop3_clear},
-    {Py_tp_dealloc, pop3_dealloc},   {Py_tp_getset, pop3_getset},
-    {Py_tp_members, pop3_members},   {0, NULL},
+    {Py_tp_doc, (void *)pop3_doc},
+    {Py_tp_new, pop3_new},
+    {Py_tp_traverse, pop3_traverse},
+    {Py_tp_clear, pop3_clear},
+    {Py_tp_dealloc, pop3_dealloc},
+    {Py_tp_getset, pop3_getset},
+    {Py_tp_members, pop3_members},
+    {Py_tp_methods, pop3_methods},
+    {0, NULL},
 };
 
 static PyType_Spec pop3_spec = {

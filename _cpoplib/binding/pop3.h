@@ -58,6 +58,8 @@ typedef struct {
     size_t reply_limit;            /* octets of the lines that are awaited */
     enum pop_end_rule end_rule;    /* of the reply that is awaited */
     enum pop3_sasl sasl;
+    bool needs_answers;       /* a command's line goes out: whatever is sent
+                                 meanwhile, all before it was answered */
     bool is_logged;           /* since the last command; see log.h */
     bool is_challenged;       /* by the last status line, or perhaps by what
                                  AUTH was answered with */

@@ -1,11 +1,18 @@
-/* The few shims that let one source compile for CPython 3.9 to 3.14. */
+/* The few shims that let one source compile for CPython 3.9 to 3.15.  What is
+   private to CPython is used here alone:
+
+   _PyType_Lookup       before 3.13: nothing public has replaced it;
+   _PyType_LookupRef    from 3.13 on, which 3.15 has still: likewise.  Where it
+                        is gone, PyType_GetDict() of each class of __mro__
+   does; _Py_IsFinalizing     before 3.13, which has Py_IsFinalizing();
+   structmember.h       before 3.12, where Python.h has it with Py_ names;
+   ht_module            before 3.11, which has PyType_GetModuleByDef(). */
 
 #ifndef BINDING_PYCOMPAT_H
 #define BINDING_PYCOMPAT_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <structmember.h>
 
 #if PY_VERSION_HEX < 0x030a0000
 
@@ -63,6 +70,12 @@ PyType_GetModuleByDef(PyTypeObject *type, PyModuleDef *def)
 #endif
 
 #if PY_VERSION_HEX < 0x030c0000
+
+#include <structmember.h>
+
+#define Py_T_OBJECT_EX T_OBJECT_EX
+#define Py_T_PYSSIZET T_PYSSIZET
+#define Py_READONLY READONLY
 
 /* The pending exception, normalised, which is cleared; NULL if none. */
 static inline PyObject *

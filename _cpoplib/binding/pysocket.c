@@ -104,11 +104,10 @@ pysocket_fileno(struct module_state *state, PyObject *sock, int *fd)
     }
     *fd = PyObject_AsFileDescriptor(result);
     Py_DECREF(result);
-    if (*fd < 0 && PyErr_ExceptionMatches(PyExc_ValueError)) {
+    if (*fd < 0 && errors_clear(PyExc_ValueError) == 0) {
         struct pop_error error = {.sys = EBADF};
 
         /* A closed socket says -1: poplib's recv() then fails like this. */
-        PyErr_Clear();
         errors_raise(state, POP_SYSTEM, &error);
     }
     return *fd < 0 ? -1 : 0;
@@ -264,13 +263,7 @@ pysocket_let_go(struct module_state *state, PyObject *sock,
 
     /* A socket that was closed meanwhile waits for nothing. */
     if (hold->own != NULL && lengthen(state, sock, hold) < 0) {
-        if (pending == NULL && PyErr_ExceptionMatches(PyExc_Exception) &&
-            !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-            PyErr_Clear();
-        }
-        else {
-            failed = -1;
-        }
+        failed = pending == NULL ? errors_clear(PyExc_OSError) : -1;
     }
     Py_CLEAR(hold->own);
     Py_CLEAR(hold->held);

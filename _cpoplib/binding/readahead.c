@@ -62,9 +62,6 @@ readahead_free(struct readahead *self)
 int
 readahead_traverse(const struct readahead *self, visitproc visit, void *arg)
 {
-    if (self == NULL) {
-        return 0;
-    }
     Py_VISIT(self->reader);
     return slots_traverse(&self->slots, visit, arg);
 }

@@ -107,7 +107,7 @@ add(struct readahead *self, ReaderObject *reader, long long number)
     (void)snprintf(text, sizeof(text), "RETR %lld", number);
     line = PyBytes_FromString(text);
     if (key != NULL && line != NULL && slots_reserve(&self->slots) == 0) {
-        failed = reader_queue(reader, line, self->form, &self->owner);
+        failed = stream_queue(reader, line, self->form, &self->owner);
     }
     if (failed == 0) {
         failed = note_queued(self, reader, key);

@@ -4,6 +4,7 @@
 
 #include "binding/readerbytes.h"
 #include "binding/readerfile.h"
+#include "binding/transport_pysock.h"
 #include "binding/types.h"
 
 #define READER(op) ((ReaderObject *)(op))
@@ -16,13 +17,35 @@ reader_check(struct module_state *state, PyObject *object)
 
 /* --- life cycle --------------------------------------------------------- */
 
-static ReaderObject *
+static void
+destroy_transport(struct pop_transport *transport)
+{
+    if (transport != NULL) {
+        transport->ops->destroy(transport);
+    }
+}
+
+ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
            const struct pop_limit *limit, PyObject *limit_owner)
 {
-    ReaderObject *self = PyObject_GC_New(ReaderObject, state->reader_type);
+    struct pop_transport *direct = NULL;
+    ReaderObject *self = NULL;
+    struct io_lock lock;
 
+    if (io_lock_init(&lock, &state->locks) < 0) {
+        return NULL;
+    }
+    direct = pop_transport_fd_new();
+    if (direct == NULL) {
+        PyErr_NoMemory();
+    }
+    else {
+        self = PyObject_GC_New(ReaderObject, state->reader_type);
+    }
     if (self == NULL) {
+        destroy_transport(direct);
+        io_lock_destroy(&lock);
         return NULL;
     }
     self->weakrefs = NULL;
@@ -30,11 +53,11 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->file = Py_NewRef(file);
-    self->lock.handle = NULL;
+    self->lock = lock;
     pop_link_init(&self->link);
     self->limit = limit;
     self->limit_owner = Py_NewRef(limit_owner);
-    self->direct = pop_transport_fd_new();
+    self->direct = direct;
     self->pysock = NULL;
     self->half_duplex = false;
     self->in_tls = false;
@@ -47,15 +70,6 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->closer = 0;
     self->file_closed = false;
     PyObject_GC_Track((PyObject *)self);
-    if (self->direct == NULL) {
-        PyErr_NoMemory();
-        Py_DECREF(self);
-        return NULL;
-    }
-    if (io_lock_init(&self->lock, &state->locks) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return self;
 }
 
@@ -84,14 +98,6 @@ reader_clear(PyObject *op)
 }
 
 static void
-destroy_transport(struct pop_transport *transport)
-{
-    if (transport != NULL) {
-        transport->ops->destroy(transport);
-    }
-}
-
-static void
 reader_dealloc(PyObject *op)
 {
     ReaderObject *self = READER(op);
@@ -110,9 +116,24 @@ reader_dealloc(PyObject *op)
     io_lock_destroy(&self->lock);
     (void)reader_clear(op);
     Py_DECREF(self->limit_owner);
-    Py_XDECREF(self->module);
+    Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
+}
+
+size_t
+reader_size(const ReaderObject *self)
+{
+    const struct pop_link *link = &self->link;
+    size_t octets = types_own_size((PyObject *)self);
+
+    if (io_lock_is_held(&self->lock) && !io_lock_is_mine(&self->lock)) {
+        return octets;
+    }
+    octets += link->in.capacity + link->out.capacity;
+    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
+    return self->pysock == NULL ? octets : octets + pysock_size(self->pysock);
 }
 
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */
@@ -175,8 +196,8 @@ reader_repr(PyObject *op)
 }
 
 static PyMemberDef reader_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(ReaderObject, weakrefs),
-     READONLY, NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ReaderObject, weakrefs),
+     Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -45,13 +45,21 @@ typedef struct {
     PyObject *limit_owner;
 } ReaderObject;
 
+/* Octets of memory, the buffers included unless another thread is inside. */
+size_t reader_size(const ReaderObject *self);
+
 /* A new type poplib_c.Reader, or NULL. */
 PyTypeObject *reader_new_type(PyObject *module);
 
+/* A Reader of what `sock` receives, which closes `file`.  `limit` counts for
+   all that it does, and is freed by its owner.  NULL and an exception. */
+ReaderObject *reader_new(struct module_state *state, PyObject *sock,
+                         PyObject *file, const struct pop_limit *limit,
+                         PyObject *limit_owner);
+
 /* What .file is to be for `file`, which sock.makefile("rb") has returned: a
    new Reader if that is exactly a BufferedReader over a SocketIO over that
-   same socket, else `file` itself.  `limit` counts for all that the Reader
-   does, and is freed by its owner.  A new reference, or NULL. */
+   same socket, else `file` itself.  A new reference, or NULL. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_limit *limit,
                        PyObject *limit_owner);

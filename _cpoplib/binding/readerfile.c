@@ -137,7 +137,20 @@ readerfile_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
     return PyUnicode_FromString("rb");
 }
 
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, its buffers included.");
+
+static PyObject *
+readerfile_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromSize_t(reader_size(READER(op)));
+}
+
 PyMethodDef readerfile_methods[] = {
+    {"__sizeof__", readerfile_sizeof, METH_NOARGS, sizeof_doc},
     {"close", readerfile_close, METH_NOARGS, close_doc},
     {"fileno", readerfile_fileno, METH_NOARGS, fileno_doc},
     {"readable", readerfile_readable, METH_NOARGS, readable_doc},

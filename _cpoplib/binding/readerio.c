@@ -255,7 +255,8 @@ reader_close(ReaderObject *self)
         if (self->link.transport != NULL) {
             pop_link_interrupt(&self->link);
         }
-        return 0;
+        /* By a method of the socket's, of what should not be lost. */
+        return PyErr_Occurred() ? -1 : 0;
     }
     return close_file(self);
 }

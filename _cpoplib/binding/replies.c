@@ -244,14 +244,11 @@ replies_abandon(POP3Object *self, const char *why)
     PyObject *file;
 
     file = PyObject_GetAttr((PyObject *)self, self->state->name.file);
-    if (file == NULL) {
-        PyErr_Clear();
-    }
-    else if (file != Py_None) {
+    if (file != NULL && file != Py_None) {
         step_leave(pop3_step_of(self, file), why);
     }
     Py_XDECREF(file);
-    PyErr_SetRaisedException(pending);
+    errors_raise_again(pending);
 }
 
 /* An exception between two lines of a reply. */

@@ -26,7 +26,8 @@ PyObject *replies_tuple(const struct stream_reply *reply, PyObject *lines);
 int replies_are_own(POP3Object *self);
 
 /* What is to come is nobody's: the stream that .file reads from is out of
-   step. A pending exception stays. */
+   step.  An exception is pending, and stays unless asking for .file raises a
+   more urgent one. */
 void replies_abandon(POP3Object *self, const char *why);
 
 extern PyMethodDef replies_methods[];

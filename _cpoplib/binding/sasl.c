@@ -261,12 +261,12 @@ cancel(struct sasl *self)
     PyObject *reply = line == NULL ? NULL : send_answer(self, line);
 
     if (reply != NULL) {
+        errors_raise_proto(self->client->state,
+                           "the server did not let AUTH be cancelled");
         if (saslline_classify(reply) != SASLLINE_SUCCESS) {
             replies_abandon(self->client,
                             "an authentication was abandoned half-way");
         }
-        errors_raise_proto(self->client->state,
-                           "the server did not let AUTH be cancelled");
         Py_DECREF(reply);
     }
     Py_XDECREF(line);

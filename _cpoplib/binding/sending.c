@@ -5,6 +5,7 @@
 #include "binding/errors.h"
 #include "binding/hooks.h"
 #include "binding/log.h"
+#include "binding/mask.h"
 #include "binding/readahead.h"
 #include "binding/stream.h"
 #include "binding/trace.h"
@@ -60,7 +61,6 @@ sending_is_in_step(POP3Object *self)
     struct step *step = get_step(self, &file, &failed);
     bool is = step != NULL && step->state == STEP_IN;
 
-    PyErr_Clear();
     Py_XDECREF(file);
     return is;
 }
@@ -170,9 +170,12 @@ sending_send_line(POP3Object *self, PyObject *line)
     PyObject *sock = NULL;
     int result = -1;
 
-    /* An audit hook may have sent some lines ahead. */
+    /* An audit hook, a logging handler or what prints may have sent lines. */
     if (reader != NULL) {
         failed = ahead_receive_all(self, reader);
+    }
+    if (reader != NULL && !failed && self->needs_answers) {
+        failed = stream_check_answered(reader);
     }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");
@@ -249,6 +252,9 @@ encode(POP3Object *self, PyObject *line)
                                              encoding, NULL);
     }
     Py_DECREF(encoding);
+    if (bytes == NULL) {
+        mask_unicode_error(line, MASK_NOT_SENT);
+    }
     return bytes;
 }
 

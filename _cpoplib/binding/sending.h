@@ -15,8 +15,8 @@ ReaderObject *sending_reader(POP3Object *self, int *failed);
 int sending_check_step(POP3Object *self, int (*check)(struct module_state *,
                                                       const struct step *));
 
-/* Whether the next bytes of that stream are the reply that is waited for.  No
-   exception is left. */
+/* Whether the next bytes of that stream are the reply that is waited for; not
+   if it can't be told, with an exception. */
 bool sending_is_in_step(POP3Object *self);
 
 /* -1 and ValueError for control characters in a line, bytes. */

@@ -2,6 +2,7 @@
 
 #include "binding/args.h"
 #include "binding/dialogue.h"
+#include "binding/errors.h"
 #include "binding/readahead.h"
 #include "core/command.h"
 
@@ -23,10 +24,8 @@ close_after_failure(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
 
-    if (call(self, self->state->name.close) < 0) {
-        PyErr_Clear();
-    }
-    PyErr_SetRaisedException(pending);
+    (void)call(self, self->state->name.close);
+    errors_raise_again(pending);
 }
 
 PyDoc_STRVAR(quit_doc,

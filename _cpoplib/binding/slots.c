@@ -33,6 +33,12 @@ slots_traverse(const struct slots *slots, visitproc visit, void *arg)
     return 0;
 }
 
+size_t
+slots_size(const struct slots *slots)
+{
+    return slots->capacity * sizeof(*slots->ring);
+}
+
 void
 slots_clear(struct slots *slots)
 {

@@ -28,6 +28,9 @@ void slots_init(struct slots *slots);
 
 int slots_traverse(const struct slots *slots, visitproc visit, void *arg);
 
+/* Octets of memory. */
+size_t slots_size(const struct slots *slots);
+
 /* Forgets them all, and frees the memory. */
 void slots_clear(struct slots *slots);
 

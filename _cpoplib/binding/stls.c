@@ -80,10 +80,9 @@ check_open(POP3Object *self, PyObject *file)
     if (!reader_check(self->state, file) || !((ReaderObject *)file)->closed) {
         return 0;
     }
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OSError)) {
+    if (PyErr_Occurred() && errors_clear(PyExc_OSError) < 0) {
         return -1;
     }
-    PyErr_Clear();
     errors_raise_closed_meanwhile();
     return -1;
 }

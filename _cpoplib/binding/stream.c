@@ -100,8 +100,8 @@ raise_unread(ReaderObject *reader)
     Py_DECREF(line);
 }
 
-int
-stream_enter_at_rest(ReaderObject *reader)
+static int
+enter(ReaderObject *reader, bool (*has_unread)(struct pop_link *))
 {
     if (reader_enter_in_step(reader) < 0) {
         return -1;
@@ -117,7 +117,7 @@ stream_enter_at_rest(ReaderObject *reader)
             reader->state, "the reply to an earlier command is still to come",
             NULL);
     }
-    else if (pop_link_has_unread(&reader->link)) {
+    else if (has_unread(&reader->link)) {
         raise_unread(reader);
     }
     else {
@@ -125,6 +125,35 @@ stream_enter_at_rest(ReaderObject *reader)
     }
     reader_leave(reader);
     return -1;
+}
+
+static bool
+has_received(struct pop_link *link)
+{
+    link->flooded = false;
+    return pop_link_had_unread(link, link->received);
+}
+
+int
+stream_enter_answered(ReaderObject *reader)
+{
+    return enter(reader, has_received);
+}
+
+int
+stream_check_answered(ReaderObject *reader)
+{
+    if (stream_enter_answered(reader) < 0) {
+        return -1;
+    }
+    reader_leave(reader);
+    return 0;
+}
+
+int
+stream_enter_at_rest(ReaderObject *reader)
+{
+    return enter(reader, pop_link_has_unread);
 }
 
 int
@@ -135,6 +164,16 @@ stream_check_at_rest(ReaderObject *reader)
     }
     reader_leave(reader);
     return 0;
+}
+
+int
+stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
+             void *owner)
+{
+    if (reader->pipeline.count == 0 && stream_check_answered(reader) < 0) {
+        return -1;
+    }
+    return reader_queue(reader, line, form, owner);
 }
 
 /* --- one line ----------------------------------------------------------- */

@@ -38,8 +38,22 @@ int stream_send(ReaderObject *reader, const char *line, size_t length);
    to the next one.  Also raises what step_check() does. */
 int stream_check_at_rest(ReaderObject *reader);
 
-/* The same, and the Reader is entered, unless it raises. */
+/* stream_check_at_rest(), and the Reader is entered, unless it raises. */
 int stream_enter_at_rest(ReaderObject *reader);
+
+/* stream_check_at_rest() without looking for more than was received: every
+   command that was sent from here has its answer, which was read whole.  That
+   is what code of the user's can change while a line is announced; it may also
+   stand for the server, and answer before the line is sent. */
+int stream_check_answered(ReaderObject *reader);
+
+/* stream_check_answered(), and the Reader is entered, unless it raises. */
+int stream_enter_answered(ReaderObject *reader);
+
+/* reader_queue(); where no reply is to come yet, stream_check_answered() has
+   to hold: -1 also with what that raises. */
+int stream_queue(ReaderObject *reader, PyObject *line,
+                 enum pop_reply_form form, void *owner);
 
 /* One line with its line end, of at most `limit` octets; less than a line,
    or b"", if the stream ends there.  `answers`: it is the answer to the

@@ -23,26 +23,31 @@ tlssocket_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     return NULL;
 }
 
+/* Takes the session, unless it fails. */
 static TLSSocketObject *
 tlssocket_new(struct module_state *state, PyObject *sock,
-              PyObject *server_hostname)
+              PyObject *server_hostname, struct pop_transport *session)
 {
     PyTypeObject *type = state->tlssocket_type;
-    TLSSocketObject *self = TLSSOCKET(type->tp_alloc(type, 0));
+    TLSSocketObject *self;
+    struct io_lock lock;
 
-    if (self == NULL) {
+    if (io_lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
+    self = TLSSOCKET(type->tp_alloc(type, 0));
+    if (self == NULL) {
+        io_lock_destroy(&lock);
+        return NULL;
+    }
+    self->lock = lock;
+    self->transport = session;
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->server_hostname = Py_NewRef(server_hostname);
     self->certificate = Py_NewRef(Py_None);
     self->version = "in its handshake";
-    if (io_lock_init(&self->lock, &state->locks) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return self;
 }
 
@@ -79,7 +84,7 @@ tlssocket_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    if (self->transport != NULL && !io_lock_is_abandoned(&self->lock)) {
+    if (!io_lock_is_abandoned(&self->lock)) {
         self->transport->ops->destroy(self->transport);
     }
     io_lock_destroy(&self->lock);
@@ -148,19 +153,13 @@ keep_answers(TLSSocketObject *self)
 }
 
 static int
-begin(TLSSocketObject *self, const char *host, struct ssl_ctx_st *config,
-      const struct pop_limit *limit)
+begin(TLSSocketObject *self, const struct pop_limit *limit)
 {
     struct pop_error error = {0};
     enum pop_status status;
     struct handshake handshake;
     int64_t timeout;
 
-    status = pop_transport_tls_new(config, host, &self->transport, &error);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
-        return -1;
-    }
     if (tlssocket_enter(self, &timeout) < 0) {
         return -1;
     }
@@ -195,10 +194,22 @@ tlssocket_wrap(struct module_state *state, PyObject *sock,
                PyObject *server_hostname, const char *host,
                struct ssl_ctx_st *config, const struct pop_limit *limit)
 {
-    TLSSocketObject *self = tlssocket_new(state, sock, server_hostname);
+    struct pop_error error = {0};
+    struct pop_transport *session;
+    TLSSocketObject *self;
+    enum pop_status status;
 
-    if (self != NULL &&
-        (begin(self, host, config, limit) < 0 || take_socket(self) < 0)) {
+    status = pop_transport_tls_new(config, host, &session, &error);
+    if (status != POP_OK) {
+        errors_raise(state, status, &error);
+        return NULL;
+    }
+    self = tlssocket_new(state, sock, server_hostname, session);
+    if (self == NULL) {
+        session->ops->destroy(session);
+        return NULL;
+    }
+    if (begin(self, limit) < 0 || take_socket(self) < 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -292,10 +303,9 @@ tlssocket_getattro(PyObject *op, PyObject *name)
     PyObject *value = PyObject_GenericGetAttr(op, name);
 
     if (value != NULL || is_special(name) ||
-        !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        errors_clear(PyExc_AttributeError) < 0) {
         return value;
     }
-    PyErr_Clear();
     return PyObject_GetAttr(self->sock, name);
 }
 
@@ -329,13 +339,14 @@ tlssocket_repr(PyObject *op)
 /* --- type --------------------------------------------------------------- */
 
 static PyMemberDef tlssocket_members[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(TLSSocketObject, dict), READONLY,
-     NULL},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(TLSSocketObject, weakrefs),
-     READONLY, NULL},
-    {"server_hostname", T_OBJECT, offsetof(TLSSocketObject, server_hostname),
-     READONLY, "The name or address of the server, str."},
-    {"_io_refs", T_PYSSIZET, offsetof(TLSSocketObject, io_refs), 0, NULL},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, dict),
+     Py_READONLY, NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, weakrefs),
+     Py_READONLY, NULL},
+    {"server_hostname", Py_T_OBJECT_EX,
+     offsetof(TLSSocketObject, server_hostname), Py_READONLY,
+     "The name or address of the server, str."},
+    {"_io_refs", Py_T_PYSSIZET, offsetof(TLSSocketObject, io_refs), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -4,6 +4,7 @@
 
 #include "binding/args.h"
 #include "binding/errors.h"
+#include "binding/types.h"
 #include "core/transport.h"
 
 /* --- certificate -------------------------------------------------------- */
@@ -241,7 +242,20 @@ tlssocket_closed(PyObject *op, void *Py_UNUSED(closure))
     return PyBool_FromLong(TLSSOCKET(op)->closed);
 }
 
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, without those that OpenSSL takes for the session.");
+
+static PyObject *
+tlssocket_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromSize_t(types_own_size(op) + pop_transport_tls_size());
+}
+
 PyMethodDef tlssocketinfo_methods[] = {
+    {"__sizeof__", tlssocket_sizeof, METH_NOARGS, sizeof_doc},
     ARGS_METHOD("getpeercert", tlssocket_getpeercert, getpeercert_doc),
     {"cipher", tlssocket_cipher, METH_NOARGS, cipher_doc},
     {"version", tlssocket_version, METH_NOARGS, version_doc},

@@ -91,7 +91,11 @@ trace_command(POP3Object *self, PyObject *line)
 {
     int on = trace_is_on(self);
 
-    return on > 0 ? print_made("*cmd*", shown_command(self, line)) : on;
+    if (on > 0 && print_made("*cmd*", shown_command(self, line)) < 0) {
+        mask_unicode_error(line, MASK_NOT_PRINTED);
+        on = -1;
+    }
+    return on < 0 ? -1 : 0;
 }
 
 int

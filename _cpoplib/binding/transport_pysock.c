@@ -75,8 +75,8 @@ failure(const struct pysock *self, const struct pop_deadline *deadline,
         struct pop_error *error)
 {
     if (pop_limit_has_passed(&deadline->limit) &&
-        errors_is_socket_timeout(self->state)) {
-        PyErr_Clear();
+        errors_is_socket_timeout(self->state) &&
+        errors_clear(PyExc_OSError) == 0) {
         return pop_limit_end(&deadline->limit, error);
     }
     return POP_HOST;
@@ -203,11 +203,9 @@ pysock_interrupt(struct pop_transport *transport)
 
     self->interrupted = true;
     result = PyObject_CallMethod(self->sock, "shutdown", "i", 2);
-    if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
-        PyErr_Clear();
-    }
-    else if (result == NULL) {
-        PyErr_WriteUnraisable(self->sock);
+    if (result == NULL && errors_clear(PyExc_OSError) < 0) {
+        /* No more is known of an object that has no such method. */
+        (void)errors_clear(PyExc_AttributeError);
     }
     Py_XDECREF(result);
 }
@@ -252,4 +250,12 @@ pysock_new(struct module_state *state, PyObject *sock)
     self->sock = sock;
     self->interrupted = false;
     return &self->base;
+}
+
+size_t
+pysock_size(const struct pop_transport *transport)
+{
+    const struct pysock *self = (const struct pysock *)transport;
+
+    return sizeof(*self) + (size_t)PyByteArray_GET_SIZE(self->staging);
 }

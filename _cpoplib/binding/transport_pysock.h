@@ -11,4 +11,7 @@
    NULL and an exception if out of memory. */
 struct pop_transport *pysock_new(struct module_state *state, PyObject *sock);
 
+/* Its octets of memory. */
+size_t pysock_size(const struct pop_transport *transport);
+
 #endif

@@ -28,3 +28,9 @@ types_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
                  type->tp_name);
     return NULL;
 }
+
+size_t
+types_own_size(PyObject *op)
+{
+    return (size_t)Py_TYPE(op)->tp_basicsize;
+}

@@ -10,6 +10,9 @@
    (*args, **kwargs).  -1 and an exception. */
 int types_add_methods(PyTypeObject *type, PyMethodDef *method);
 
+/* What object.__sizeof__() says. */
+size_t types_own_size(PyObject *op);
+
 /* tp_new of a type whose instances are made by C alone: TypeError. */
 PyObject *types_refuse_new(PyTypeObject *type, PyObject *args,
                            PyObject *kwargs);

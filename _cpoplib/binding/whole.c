@@ -2,6 +2,7 @@
 
 #include "binding/args.h"
 #include "binding/commandline.h"
+#include "binding/deadline.h"
 #include "binding/dialogue.h"
 #include "binding/errors.h"
 #include "binding/getline.h"
@@ -9,25 +10,84 @@
 #include "binding/sinks.h"
 #include "binding/trace.h"
 
-/* .file, through which the reply is read in C; a new reference, or NULL and
-   io.UnsupportedOperation if it is something of the user's: put there while
-   the command was sent, it has the reply unread. */
-static ReaderObject *
-get_reader(POP3Object *self)
-{
-    PyObject *file = pop3_get_file(self, "readline");
+/* --- one that is read from any file ------------------------------------- */
 
-    if (file != NULL && !reader_check(self->state, file)) {
-        if (self->phase != PHASE_REST) {
-            step_leave(pop3_step_of(self, file), "a reply was left unread");
-        }
-        errors_raise_unsupported("whole messages are read from the file that "
-                                 "the connection has made, .file is another "
-                                 "one");
-        Py_CLEAR(file);
+/* A Reader of the lines that another file gives, for one reply. */
+static ReaderObject *
+new_reader(POP3Object *self, PyObject *file)
+{
+    PyObject *type = module_imported("poplib_c._file", "Lines");
+    PyObject *sock = NULL;
+    PyObject *lines = NULL;
+    ReaderObject *reader = NULL;
+
+    if (type != NULL &&
+        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) >= 0) {
+        lines = PyObject_CallFunctionObjArgs(
+            type, file, sock == NULL ? Py_None : sock, NULL);
     }
-    return (ReaderObject *)file;
+    if (lines != NULL) {
+        reader = reader_new(self->state, lines, lines, &self->deadlines->limit,
+                            self->deadlines_owner);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(sock);
+    Py_XDECREF(lines);
+    return reader;
 }
+
+/* A file that was at its end gives nothing more, or had only paused: both are
+   what reading a line from it raises. */
+static int
+check_not_ended(POP3Object *self, PyObject *file)
+{
+    PyObject *line = NULL;
+
+    if (pop3_step_of(self, file)->state != STEP_ENDED) {
+        return 0;
+    }
+    line = getline_own(self);
+    if (line != NULL) {
+        Py_DECREF(line);
+        errors_raise_out_of_step(self->state,
+                                 "another file has taken the place of the one "
+                                 "that the reply was to come from",
+                                 NULL);
+    }
+    return -1;
+}
+
+/* stream_read_reply() of a file that is no Reader. */
+static int
+read_foreign(POP3Object *self, PyObject *file,
+             const struct stream_limits *limits, struct stream_sink *sink,
+             struct stream_reply *reply)
+{
+    ReaderObject *reader = NULL;
+    struct step *step;
+    int failed;
+
+    if (check_not_ended(self, file) == 0) {
+        reader = new_reader(self, file);
+    }
+    step = pop3_step_of(self, file);
+    if (reader == NULL) {
+        step_leave(step, "a reply was left unread");
+        return -1;
+    }
+    reader->step = *step;
+    failed = stream_read_reply(reader, limits, sink, reply);
+    /* The file may have put another one in its own place. */
+    step = pop3_known_step(self, file);
+    if (step != NULL) {
+        *step = reader->step;
+    }
+    Py_DECREF(reader);
+    return failed;
+}
+
+/* --- one ---------------------------------------------------------------- */
 
 /* What is read goes into the sink; the result is None. */
 static PyObject *
@@ -40,16 +100,18 @@ finish_message(const struct stream_reply *Py_UNUSED(reply),
 static PyObject *
 read_message(POP3Object *self, void *sink)
 {
-    ReaderObject *reader = get_reader(self);
+    PyObject *file = pop3_get_file(self, "readline");
     struct stream_limits limits;
     struct stream_reply reply = {NULL, false, 0};
     PyObject *result = NULL;
 
-    if (reader == NULL) {
+    if (file == NULL) {
         return NULL;
     }
     if (getline_limits(self, &limits) == 0 &&
-        stream_read_reply(reader, &limits, sink, &reply) == 0 &&
+        (reader_check(self->state, file)
+             ? stream_read_reply((ReaderObject *)file, &limits, sink, &reply)
+             : read_foreign(self, file, &limits, sink, &reply)) == 0 &&
         trace_status(self, reply.response) == 0) {
         if (reply.is_positive) {
             result = Py_NewRef(Py_None);
@@ -59,7 +121,7 @@ read_message(POP3Object *self, void *sink)
         }
     }
     Py_XDECREF(reply.response);
-    Py_DECREF(reader);
+    Py_DECREF(file);
     return result;
 }
 
@@ -75,15 +137,17 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         .get = read_message,
     };
     ReaderObject *reader;
+    PyObject *file;
     PyObject *result = NULL;
 
     if (pop3_lock(self) < 0) {
         return -1;
     }
-    reader = get_reader(self);
-    if (reader != NULL) {
+    file = pop3_get_file(self, "readline");
+    if (file != NULL) {
+        reader = reader_check(self->state, file) ? (ReaderObject *)file : NULL;
         result = dialogue_exchange(self, line, &dialogue, reader);
-        Py_DECREF(reader);
+        Py_DECREF(file);
     }
     pop3_unlock(self);
     Py_XDECREF(result);

@@ -110,6 +110,9 @@ enum pop_status pop_transport_tls_shutdown(struct pop_transport *transport,
    were received, but not decrypted, are decrypted for that. */
 size_t pop_transport_tls_pending(struct pop_transport *transport);
 
+/* Octets of memory of each, without OpenSSL's. */
+size_t pop_transport_tls_size(void);
+
 /* The session, for tls_peer.h; it stays the transport's. */
 struct ssl_st *pop_transport_tls_session(struct pop_transport *transport);
 

@@ -477,6 +477,12 @@ pop_transport_tls_pending(struct pop_transport *transport)
     return (size_t)SSL_pending(self->ssl);
 }
 
+size_t
+pop_transport_tls_size(void)
+{
+    return sizeof(struct transport_tls);
+}
+
 struct ssl_st *
 pop_transport_tls_session(struct pop_transport *transport)
 {

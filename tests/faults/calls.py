@@ -16,6 +16,7 @@ import poplib_c
 from poplib_c import POP3, POP3_SSL, Reader, TLSSocket, error_proto, sasl
 
 from .support import TIMEOUT
+from .unconnected import by_hand, finalized, whole_by_hand
 
 HOST = "127.0.0.1"
 USER = "alice"
@@ -79,13 +80,6 @@ def told(error):
     return error.code, error.temporary, error.response
 
 
-def by_hand(servers):
-    client = POP3.__new__(POP3)
-    client._debugging = 0
-    client.file = io.BytesIO(b"+OK by hand\r\n")
-    return client._getresp()
-
-
 def exchange(mechanism, *challenges):
     return [mechanism.name, mechanism.initial_response(), *map(mechanism, challenges)]
 
@@ -126,6 +120,8 @@ NOTHING = {
     "POP3.timestamp": lambda servers: POP3.timestamp.pattern,
     "POP3.encoding": lambda servers: POP3.encoding,
     "POP3._getresp by hand": by_hand,
+    "POP3.retr_bytes by hand": whole_by_hand,
+    "POP3.__new__ finalized": finalized,
     "POP3_SSL.__init__ POP3_SSL._create_socket": lambda servers: welcome(servers.connect_tls()),
     "POP3_SSL.__init__ verify": lambda servers: welcome(servers.connect_tls(verify=servers.ca)),
     "POP3_SSL.__init__ deadline": lambda servers: welcome(servers.connect_tls(deadline=60)),

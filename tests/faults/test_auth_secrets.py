@@ -1,7 +1,9 @@
 """What is said in auth(), login() and login_oauth2() is shown to nobody but the server."""
 
 import base64
+import io
 import logging
+import sys
 
 import pytest
 from scripted import C, S, play
@@ -207,3 +209,52 @@ def test_of_arguments(arguments):
 def test_of_answers(answer):
     with talk(C("AUTH X"), S("+ "), C("*"), S("-ERR")) as client:
         check(raised(client.auth, "X", lambda challenge: answer))
+
+
+#: What no password can be encoded in, and text for that.
+UNENCODABLE = [("UTF-8", "\ud800"), ("ascii", "\xe9"), ("latin-1", "\u20ac"), ("idna", 70 * "x")]
+
+
+@pytest.mark.parametrize("cls", WAYS)
+@pytest.mark.parametrize("encoding, text", UNENCODABLE)
+@pytest.mark.parametrize("password_first", [False, True])
+@pytest.mark.parametrize(
+    "login",
+    [
+        lambda client, password: client.pass_(password),
+        lambda client, password: client.apop("alice", password),
+        lambda client, password: client._shortcmd("pass " + password),
+        lambda client, password: client._putcmd("PASS " + password),
+    ],
+    ids=["pass_", "apop", "_shortcmd", "_putcmd"],
+)
+def test_of_passwords_that_cannot_be_encoded(cls, encoding, text, password_first, login):
+    """And nothing is sent."""
+    password = SECRET + text if password_first else text + SECRET
+    with talk(cls=cls) as client:
+        client.welcome = b"+OK <1@x>"
+        client.encoding = encoding
+        error = raised(login, client, password)
+        client.encoding = "UTF-8"
+    check(error)
+    assert isinstance(error, UnicodeEncodeError) and "set that to 'UTF-8'" in str(error)
+    assert text not in repr(error.args)
+    assert error.__context__ is error.__cause__ is None
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_of_passwords_that_cannot_be_printed(monkeypatch, level):
+    with talk() as client:
+        client.set_debuglevel(level)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+            error = raised(client.pass_, SECRET + "\xe9")
+        client.set_debuglevel(0)
+    check(error)
+    assert isinstance(error, UnicodeEncodeError) and "the encoding of the output" in str(error)
+    assert error.__context__ is error.__cause__ is None
+
+
+def test_what_is_no_secret_is_shown():
+    with talk() as client:
+        assert raised(client.user, "alice\ud800").object == "USER alice\ud800"

@@ -112,7 +112,7 @@ def test_a_command_while_the_timeout_is_set(cls):
 
 
 @meddling
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, RecursionError])
 def test_an_interrupt_while_the_timeout_is_restored(cls, error):
     """As a signal handler raises it."""
 

@@ -171,6 +171,50 @@ def test_audit_hook_that_uses_the_connection():
     """)
 
 
+#: What is sent ahead goes on behind a refusal; read ahead is what a loop will ask for next.
+CALLS = {
+    "one line": "client.noop()",
+    "lines": "client.retr(2)",
+    "octets": "client.retr_bytes(2)",
+    "deleted": "list(client.dele_many([2, 3]))",
+    "sent ahead": "list(client.retr_many([2, 3]))",
+    "sent ahead as lines": "list(client.retr_many(['2', '3'], lines=True))",
+    "read ahead": "client.set_options(read_ahead=2); client.retr(2)",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("turned_on", [False, True], ids=["at once", "by steps"])
+@pytest.mark.parametrize(
+    "line, read, answer",
+    [("STAT", "pass", b"+OK 2 320\r\n"), ("LIST", "client._getresp()", b"+OK\r\n1 2\r\n.\r\n")],
+    ids=["nothing", "status line"],
+)
+def test_audit_hook_that_does_not_read_all(call, turned_on, line, read, answer):
+    """What it has left is no command's answer: the command is not sent."""
+    check_audited(f"""
+    client.set_options(pipelining=True)
+    todo.append(answer(b"+OK\\r\\n."))
+    client.retr(1)
+
+    def interfere(*arguments):
+        there.sendall({answer!r})
+        client._putcmd({line!r})
+        {read}
+        if {turned_on}:
+            client._debugging = 0.0
+
+    todo.append(interfere)
+    try:
+        {call}
+    except error_proto as error:
+        assert "out of step" in error.args[0]
+    else:
+        raise AssertionError
+    assert there.recv(100) == b"RETR 1\\r\\n{line}\\r\\n"
+    """)
+
+
 def test_audit_hook_that_overrides_a_hook():
     check_audited("""
     def override(*arguments):

@@ -202,6 +202,16 @@ def test_wrong_arguments(arguments):
         client.close()
 
 
+@pytest.mark.parametrize("numbers", ["12", "", b"12", bytearray(b"12"), memoryview(b"12")])
+@pytest.mark.parametrize("name, more", [("retr_many", ()), ("top_many", (1,)), ("dele_many", ())])
+def test_text_and_octets_are_no_iterable_of_numbers(numbers, name, more):
+    with play(S("+OK ready")) as server:
+        client = greeted(server)
+        with pytest.raises(TypeError, match="must be an iterable of message numbers, not "):
+            getattr(client, name)(numbers, *more)
+        client.close()
+
+
 def test_iterators_are_made_by_connections():
     with play(S("+OK ready")) as server:
         client = greeted(server)

@@ -1,6 +1,7 @@
 """Commands in the midst of another one: from signal handlers, from what prints, from sockets."""
 
 import io
+import logging
 import signal
 import sys
 import threading
@@ -9,7 +10,7 @@ import time
 import pytest
 from scripted import Await, C, Pause, S, play
 
-from poplib_c import POP3
+from poplib_c import POP3, error_proto
 
 from .support import SHORT, TIMEOUT, WAYS, ByLines, ByStatus, Call, OwnSocket, run_program
 
@@ -58,6 +59,57 @@ def test_command_while_a_line_is_printed(monkeypatch, name, arguments):
             assert client.retr(1) == (b"+OK", [b"a", b"+b"], 7)
             assert sys.stdout.function is None
         client.set_debuglevel(0)
+        assert client.noop() == b"+OK done"
+        client.close()
+
+
+class Logged(logging.Handler):
+    """Calls a function once, when ``word`` is logged."""
+
+    def __init__(self, word, function):
+        super().__init__()
+        self.writer = Writer(word, function)
+
+    def emit(self, record):
+        self.writer.write(record.getMessage())
+
+
+class Encoded(POP3):
+    """Calls a function once, when a line is encoded."""
+
+    function = None
+
+    @property
+    def encoding(self):
+        function, self.function = self.function, None
+        if function is not None:
+            function()
+        return "UTF-8"
+
+
+@pytest.mark.parametrize("way", ["*cmd*", "*put*", "C: NOOP", "encoding"])
+def test_what_sees_a_line_sends_another_one_and_does_not_read(monkeypatch, way):
+    """The answer to that is not the first one's, which is not sent."""
+
+    def send():
+        client._putcmd("STAT")
+
+    steps = (C("STAT"), S("+OK 2 320"), C("NOOP"), S("+OK done"))
+    with play(S("+OK ready"), *steps) as server, monkeypatch.context() as patch:
+        cls = Encoded if way == "encoding" else POP3
+        client = cls(server.host, server.port, TIMEOUT)
+        if way == "encoding":
+            client.function = send
+        elif way == "C: NOOP":
+            logger = logging.getLogger("poplib_c")
+            patch.setattr(logger, "handlers", [Logged(way, send)])
+            patch.setattr(logger, "isEnabledFor", lambda level: True)
+        else:
+            client.set_debuglevel(2)
+            patch.setattr(sys, "stdout", Writer(way, send))
+        with pytest.raises(error_proto, match="the reply to an earlier command was not read"):
+            client.noop()
+        assert client._getresp() == b"+OK 2 320"
         assert client.noop() == b"+OK done"
         client.close()
 

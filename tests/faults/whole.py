@@ -3,11 +3,9 @@
 import pytest
 from scripted import Raw
 
-from poplib_c import POP3
+from .support import WAYS
 
-from .support import ByLines, ByMethods, ByStatus
-
-by_any = pytest.mark.parametrize("cls", [POP3, ByMethods, ByLines, ByStatus])
+by_any = pytest.mark.parametrize("cls", WAYS)
 
 
 def message(data, status=b"+OK"):

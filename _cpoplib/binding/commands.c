@@ -29,7 +29,7 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
     if (line == NULL) {
         return NULL;
     }
-    result = multiline ? dialogue_longcmd(self, line)
+    result = multiline ? dialogue_longcmd(self, line, NULL)
                        : dialogue_shortcmd(self, line);
     Py_DECREF(line);
     return result;
@@ -105,7 +105,11 @@ run_which(const char *method, enum pop_verb verb, PyObject *op,
                                           nargs, kwnames);
 
     if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
-        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(reply, 1));
+        PyObject *lines = PyTuple_GET_ITEM(reply, 1);
+
+        if (PyList_Check(lines)) {
+            readahead_note_messages(POP3(op), PyList_GET_SIZE(lines));
+        }
     }
     return reply;
 }
@@ -183,7 +187,11 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     numbers = answers_stat(POP3(op), response);
     Py_DECREF(response);
     if (numbers != NULL) {
-        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(numbers, 0));
+        int overflow;
+
+        readahead_note_messages(
+            POP3(op), PyLong_AsLongLongAndOverflow(
+                          PyTuple_GET_ITEM(numbers, 0), &overflow));
     }
     return numbers;
 }
@@ -277,7 +285,7 @@ pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    result = dialogue_longcmd(POP3(op), line);
+    result = dialogue_longcmd(POP3(op), line, NULL);
     Py_DECREF(line);
     return result;
 }

@@ -252,28 +252,37 @@ dialogue_respond(POP3Object *self, PyObject *line)
 
 /* --- a reply with lines ------------------------------------------------- */
 
+/* What takes the lines: a list, unless the caller has a sink. */
+struct long_reply {
+    struct sink_lines lines;
+    struct stream_sink *sink; /* the caller's, or NULL */
+};
+
 static PyObject *
 finish_long(const struct stream_reply *reply, void *context)
 {
-    struct sink_lines *lines = context;
+    const struct long_reply *self = context;
+    PyObject *lines = self->sink == NULL ? self->lines.list : Py_None;
 
-    return replies_tuple(reply, lines->list);
+    return replies_tuple(reply, lines);
 }
 
 static PyObject *
-get_long(POP3Object *self, void *Py_UNUSED(context))
+get_long(POP3Object *self, void *context)
 {
-    return replies_getlongresp(self);
+    return replies_getlongresp(self, ((struct long_reply *)context)->sink);
 }
 
 static void
-long_dialogue_init(struct dialogue *self, struct sink_lines *lines)
+long_dialogue_init(struct dialogue *self, struct long_reply *reply,
+                   struct stream_sink *sink)
 {
-    sink_lines_init(lines);
+    sink_lines_init(&reply->lines);
+    reply->sink = sink;
     self->hooks = DIALOGUE_HOOKS | REPLIES_HOOKS;
     self->phase = PHASE_REPLY;
-    self->sink = &lines->sink;
-    self->context = lines;
+    self->sink = sink == NULL ? &reply->lines.sink : sink;
+    self->context = reply;
     self->finish = finish_long;
     self->get = get_long;
 }
@@ -283,27 +292,27 @@ static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
     struct dialogue dialogue;
-    struct sink_lines lines;
+    struct long_reply reply;
     PyObject *result;
 
-    long_dialogue_init(&dialogue, &lines);
+    long_dialogue_init(&dialogue, &reply, NULL);
     result = dialogue_exchange(self, line, &dialogue, NULL);
-    Py_XDECREF(lines.list);
+    Py_XDECREF(reply.lines.list);
     return result;
 }
 
 static PyObject *
-longcmd(POP3Object *self, PyObject *line)
+longcmd(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
     struct dialogue dialogue;
-    struct sink_lines lines;
+    struct long_reply reply;
     PyObject *result;
     int own;
 
-    long_dialogue_init(&dialogue, &lines);
+    long_dialogue_init(&dialogue, &reply, sink);
     if (exchange_at_once(self, line, &dialogue, HOOK_SET(HOOK_LONGCMD),
                          &result)) {
-        Py_XDECREF(lines.list);
+        Py_XDECREF(reply.lines.list);
         return result;
     }
     own = hook_is_own(self, HOOK_LONGCMD);
@@ -337,9 +346,16 @@ dialogue_shortcmd(POP3Object *self, PyObject *line)
 }
 
 PyObject *
-dialogue_longcmd(POP3Object *self, PyObject *line)
+dialogue_longcmd(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
-    return call_locked(self, line, longcmd);
+    PyObject *result;
+
+    if (pop3_lock(self) < 0) {
+        return NULL;
+    }
+    result = longcmd(self, line, sink);
+    pop3_unlock(self);
+    return result;
 }
 
 /* --- what Python sees --------------------------------------------------- */

@@ -14,8 +14,11 @@
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 
-/* self._longcmd(line), overridden or not, as one command. */
-PyObject *dialogue_longcmd(POP3Object *self, PyObject *line);
+/* self._longcmd(line), overridden or not, as one command.  `sink`, unless
+   NULL, takes the lines of a reply that no overridden method reads: it has
+   begun then, and the tuple has None in their place. */
+PyObject *dialogue_longcmd(POP3Object *self, PyObject *line,
+                           struct stream_sink *sink);
 
 /* How a command's reply is read, and what it becomes. */
 struct dialogue {

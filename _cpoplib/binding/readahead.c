@@ -170,21 +170,12 @@ readahead_note_login(POP3Object *client)
 /* Messages that are marked as deleted are not counted any more, but keep the
    others' numbers: the largest count is the best one. */
 void
-readahead_note_messages(POP3Object *client, PyObject *messages)
+readahead_note_messages(POP3Object *client, long long messages)
 {
     struct readahead *self = client->readahead;
-    long long count = READAHEAD_UNKNOWN;
 
-    if (PyList_Check(messages)) {
-        count = PyList_GET_SIZE(messages);
-    }
-    else if (PyLong_Check(messages)) {
-        int overflow;
-
-        count = PyLong_AsLongLongAndOverflow(messages, &overflow);
-    }
-    if (count > self->messages) {
-        self->messages = count;
+    if (messages > self->messages) {
+        self->messages = messages;
     }
     self->logged_in = true;
 }

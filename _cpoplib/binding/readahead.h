@@ -56,9 +56,9 @@ void readahead_note_line(POP3Object *client, PyObject *line);
 /* A command was answered that the server allows after the login only. */
 void readahead_note_login(POP3Object *client);
 
-/* The maildrop has so many messages at least, says the server: int, or a list
-   with one item for each.  Any other object says nothing. */
-void readahead_note_messages(POP3Object *client, PyObject *messages);
+/* The maildrop has so many messages at least, says the server; a number below
+   0 says nothing. */
+void readahead_note_messages(POP3Object *client, long long messages);
 
 /* What was read ahead is dropped, for there are other limits, or nothing is to
    be read ahead any more. */

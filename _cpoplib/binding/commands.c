@@ -4,6 +4,8 @@
 #include "binding/args.h"
 #include "binding/commandline.h"
 #include "binding/dialogue.h"
+#include "binding/listings.h"
+#include "binding/pipelining.h"
 #include "binding/readahead.h"
 #include "binding/readaheadturn.h"
 
@@ -105,11 +107,7 @@ run_which(const char *method, enum pop_verb verb, PyObject *op,
                                           nargs, kwnames);
 
     if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
-        PyObject *lines = PyTuple_GET_ITEM(reply, 1);
-
-        if (PyList_Check(lines)) {
-            readahead_note_messages(POP3(op), PyList_GET_SIZE(lines));
-        }
+        listings_note(POP3(op), PyTuple_GET_ITEM(reply, 1));
     }
     return reply;
 }
@@ -187,11 +185,9 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     numbers = answers_stat(POP3(op), response);
     Py_DECREF(response);
     if (numbers != NULL) {
-        int overflow;
+        PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
-        readahead_note_messages(
-            POP3(op), PyLong_AsLongLongAndOverflow(
-                          PyTuple_GET_ITEM(numbers, 0), &overflow));
+        readahead_note_count(POP3(op), pipelining_number(count));
     }
     return numbers;
 }

@@ -120,7 +120,7 @@ exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     }
     reply = by_steps(self, line, how, reader, NULL);
     if (reply != NULL) {
-        pipelining_note(self, reader, line);
+        pipelining_note(reader, line);
     }
     Py_XDECREF(reader);
     return reply;
@@ -180,7 +180,7 @@ exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
         break;
     }
     if (*result != NULL) {
-        pipelining_note(self, exchange.reader, line);
+        pipelining_note(exchange.reader, line);
     }
     exchange_release(&exchange);
     return true;

@@ -52,8 +52,8 @@ take_number(struct rest *rest)
     return number;
 }
 
-/* The number of a row's message, which are numbered from 1 (RFC 1939, section
-   4); 0 if there is none. */
+/* The message number that a row begins with; 0 if there is none.  Numbers
+   begin at 1 (RFC 1939, section 4). */
 static long long
 take_message(struct rest *rest)
 {
@@ -94,12 +94,26 @@ uid_of(struct rest *rest)
                : PyBytes_FromStringAndSize(rest->text, rest->length);
 }
 
+void
+listings_note(POP3Object *client, PyObject *lines)
+{
+    Py_ssize_t count = PyList_Check(lines) ? PyList_GET_SIZE(lines) : 0;
+    PyObject *last = count == 0 ? NULL : PyList_GET_ITEM(lines, count - 1);
+
+    if (last != NULL && PyBytes_Check(last)) {
+        struct rest rest = {PyBytes_AS_STRING(last), PyBytes_GET_SIZE(last)};
+
+        readahead_note_listing(client, count, take_message(&rest));
+    }
+}
+
 /* A listing: its rows become items of the dict as they arrive. */
 struct rows {
     struct stream_sink sink;
     row_value value_of;
-    PyObject *dict;  /* NULL before the first row */
+    PyObject *dict;  /* NULL before the reply begins */
     long long count; /* of rows that name a message */
+    long long last;  /* what the last one names; 0 */
 };
 
 static int
@@ -114,6 +128,7 @@ add_row(struct rows *self, struct rest rest)
         return 0;
     }
     self->count++;
+    self->last = number;
     value = self->value_of(&rest);
     if (value == NULL) {
         return PyErr_Occurred() ? -1 : 0;
@@ -179,8 +194,8 @@ take_lines(struct rows *self, PyObject *lines)
     return 0;
 }
 
-/* A reply whose lines the sink was not given: whatever _longcmd() has
-   returned. */
+/* Takes the lines of what an overridden method has returned: the sink was not
+   given them. */
 static int
 take_reply(struct rows *self, PyObject *reply)
 {
@@ -222,7 +237,7 @@ ask(const char *method, const char *command, row_value value_of, PyObject *op,
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
     if (failed == 0) {
-        readahead_note_messages(POP3(op), rows.count);
+        readahead_note_listing(POP3(op), rows.count, rows.last);
     }
     else {
         Py_CLEAR(rows.dict);

@@ -5,7 +5,6 @@
 #include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
-#include "binding/readahead.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/stream.h"
@@ -92,7 +91,9 @@ pipelining_number(PyObject *object)
         int overflow;
 
         number = PyLong_AsLongLongAndOverflow(object, &overflow);
-        return overflow == 0 && number > 0 ? number : -1;
+        return overflow == 0 && number > 0 && number <= POP_NUMBER_MOST
+                   ? number
+                   : -1;
     }
     text = PyUnicode_CheckExact(object) ? PyUnicode_AsUTF8(object) : NULL;
     if (text == NULL) {
@@ -372,13 +373,13 @@ pipelining_has_room(const ReaderObject *reader, size_t octets)
 }
 
 void
-pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
+pipelining_note(ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
     const char *text;
     size_t i;
 
-    if (!PyUnicode_Check(line)) {
+    if (reader == NULL || !PyUnicode_Check(line)) {
         return;
     }
     text = PyUnicode_AsUTF8(line);
@@ -388,10 +389,7 @@ pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
     }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (pop_scan_begins_with(text, strlen(text), verbs[i])) {
-            readahead_note_login(self);
-            if (reader != NULL) {
-                reader->ability = READER_UNASKED;
-            }
+            reader->ability = READER_UNASKED;
         }
     }
 }

@@ -76,6 +76,7 @@ def retr(self, number):
 
 @call
 def retr_loop(self, number):
+    stat(self, number)
     for each in range(number, number + 3):
         self.long(lambda each=each: self.client.retr(each), b"RETR %d" % each)
 

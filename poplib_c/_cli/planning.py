@@ -56,5 +56,5 @@ def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) 
     if not (wanted.since_last or (wanted.delete and record.deleting)):
         return False
     if wanted.delete:
-        return record.copies == copies == 1 and record.size == size
+        return record.copies == copies == 1 and record.size == size is not None
     return record.copies == copies

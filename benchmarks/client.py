@@ -80,7 +80,7 @@ class Run:
         ours = self.workload.ours if self.name == "poplib_c" else ""
         call = self.caller(connection)
         if ours == "read_ahead":
-            connection.set_options(read_ahead=AHEAD)
+            self.read_ahead(connection)
 
         def one_by_one():
             for number in numbers:
@@ -92,6 +92,11 @@ class Run:
 
         return many if ours == "retr_many" else one_by_one
 
+    def read_ahead(self, connection):
+        """Which is done after the program has asked how many messages there are."""
+        connection.set_options(read_ahead=AHEAD)
+        connection.stat()
+
     def wholes(self, connection, numbers):
         """An iterator over the messages, as bytes, however they come."""
         ours = self.workload.ours if self.name == "poplib_c" else ""
@@ -100,7 +105,7 @@ class Run:
                 yield message
             return
         if ours == "read_ahead":
-            connection.set_options(read_ahead=AHEAD)
+            self.read_ahead(connection)
         for number in numbers:
             file = io.BytesIO()
             if ours == "retr_bytes":

@@ -27,12 +27,14 @@ def main(server: str, user: str, path: str) -> None:
         with POP3_SSL(host, int(port or 995), verify=True) as client:
             client.login(user, os.environ.get("POP3_PASSWORD") or getpass.getpass())
             uids = client.uids()
-            new = [number for number, uid in uids.items() if uid not in seen]
+            sizes = client.sizes()
+            new = [number for number in sizes if uids.get(number) not in seen]
             for number, message in client.retr_many(new):
                 maildir.add(message)
-                with database:
-                    database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uids[number],))
-    print(f"{len(new)} new of {len(uids)} messages")
+                if number in uids:  # Without an id, a message is new each time.
+                    with database:
+                        database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uids[number],))
+    print(f"{len(new)} new of {len(sizes)} messages")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main(server: str, user: str, *command: str) -> None:
         client.login_oauth2(user, Token(list(command)))
         uids = client.uids()
         for number, size in client.sizes().items():
-            print(number, size, uids[number].decode())
+            print(number, "?" if size is None else size, uids.get(number, b"-").decode())
 
 
 if __name__ == "__main__":

@@ -117,7 +117,8 @@ def test_read_ahead():
         def reads_ahead(**options):
             with POP3Server([b"1", b"2", b"3"]) as server:
                 client = poplib.POP3(*server.address, timeout=5, pipelining=True, **options)
-                client.user("alice"), client.pass_("secret"), client.retr(1), client.noop()
+                client.user("alice"), client.pass_("secret")
+                client.stat(), client.retr(1), client.noop()
                 client.close()
             return b"RETR 2" in server.commands
 

@@ -6,6 +6,8 @@
 /* Enough for a few round trips to do for hundreds of messages, and few enough
    to be kept in memory where another command has to wait for them. */
 #define DEFAULT_WINDOW 128
+/* As many numbers are taken at once, perhaps from an iterable without end. */
+#define LARGEST_WINDOW 65535
 
 /* --- options ------------------------------------------------------------ */
 
@@ -25,7 +27,7 @@ set_window(PyObject *value, size_t *window)
         PyErr_SetString(PyExc_ValueError, "window must be at least 1");
         return -1;
     }
-    *window = (size_t)number;
+    *window = number < LARGEST_WINDOW ? (size_t)number : LARGEST_WINDOW;
     return 0;
 }
 
@@ -121,7 +123,8 @@ PyDoc_STRVAR(retr_many_doc,
 "The messages are what retr_bytes() returns or, with lines, what retr()\n"
 "returns.  Commands are sent ahead of the replies to others (RFC 2449,\n"
 "section 6.6) where the option `pipelining` and the server allow it, up to\n"
-"`window` of them; numbers are taken from the iterable as far ahead.\n"
+"`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
+"ahead.\n"
 "A message that can't be retrieved raises error_proto when it is its turn,\n"
 "and next() goes on behind it; with errors='return' the exception is\n"
 "returned in the message's place.  Other exceptions end the iteration.\n"

@@ -4,6 +4,8 @@
 #include "binding/args.h"
 #include "binding/commandline.h"
 #include "binding/dialogue.h"
+#include "binding/listings.h"
+#include "binding/pipelining.h"
 #include "binding/readahead.h"
 #include "binding/readaheadturn.h"
 
@@ -29,7 +31,7 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
     if (line == NULL) {
         return NULL;
     }
-    result = multiline ? dialogue_longcmd(self, line)
+    result = multiline ? dialogue_longcmd(self, line, POP_END_AT_ONCE, NULL)
                        : dialogue_shortcmd(self, line);
     Py_DECREF(line);
     return result;
@@ -105,7 +107,7 @@ run_which(const char *method, enum pop_verb verb, PyObject *op,
                                           nargs, kwnames);
 
     if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
-        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(reply, 1));
+        listings_note(POP3(op), PyTuple_GET_ITEM(reply, 1));
     }
     return reply;
 }
@@ -183,7 +185,9 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     numbers = answers_stat(POP3(op), response);
     Py_DECREF(response);
     if (numbers != NULL) {
-        readahead_note_messages(POP3(op), PyTuple_GET_ITEM(numbers, 0));
+        PyObject *count = PyTuple_GET_ITEM(numbers, 0);
+
+        readahead_note_count(POP3(op), pipelining_number(count));
     }
     return numbers;
 }
@@ -277,7 +281,7 @@ pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    result = dialogue_longcmd(POP3(op), line);
+    result = dialogue_longcmd(POP3(op), line, POP_END_AT_ONCE, NULL);
     Py_DECREF(line);
     return result;
 }

@@ -146,7 +146,7 @@ exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     }
     reply = by_steps(self, line, how, reader, NULL);
     if (reply != NULL) {
-        pipelining_note(self, reader, line);
+        pipelining_note(reader, line);
     }
     Py_XDECREF(reader);
     return reply;
@@ -206,7 +206,7 @@ exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
         break;
     }
     if (*result != NULL) {
-        pipelining_note(self, exchange.reader, line);
+        pipelining_note(exchange.reader, line);
     }
     exchange_release(&exchange);
     return true;
@@ -278,28 +278,38 @@ dialogue_respond(POP3Object *self, PyObject *line)
 
 /* --- a reply with lines ------------------------------------------------- */
 
+/* What takes the lines: a list, unless the caller has a sink. */
+struct long_reply {
+    struct sink_lines lines;
+    struct stream_sink *sink; /* the caller's, or NULL */
+};
+
 static PyObject *
 finish_long(const struct stream_reply *reply, void *context)
 {
-    struct sink_lines *lines = context;
+    const struct long_reply *self = context;
+    PyObject *lines = self->sink == NULL ? self->lines.list : Py_None;
 
-    return replies_tuple(reply, lines->list);
+    return replies_tuple(reply, lines);
 }
 
 static PyObject *
-get_long(POP3Object *self, void *Py_UNUSED(context))
+get_long(POP3Object *self, void *context)
 {
-    return replies_getlongresp(self);
+    return replies_getlongresp(self, ((struct long_reply *)context)->sink);
 }
 
 static void
-long_dialogue_init(struct dialogue *self, struct sink_lines *lines)
+long_dialogue_init(struct dialogue *self, struct long_reply *reply,
+                   enum pop_end_rule rule, struct stream_sink *sink)
 {
-    sink_lines_init(lines);
+    sink_lines_init(&reply->lines);
+    reply->sink = sink;
     self->hooks = DIALOGUE_HOOKS | REPLIES_HOOKS;
     self->phase = PHASE_REPLY;
-    self->sink = &lines->sink;
-    self->context = lines;
+    self->sink = sink == NULL ? &reply->lines.sink : sink;
+    self->sink->rule = rule;
+    self->context = reply;
     self->finish = finish_long;
     self->get = get_long;
 }
@@ -309,28 +319,28 @@ static PyObject *
 longcmd_own(POP3Object *self, PyObject *line)
 {
     struct dialogue dialogue;
-    struct sink_lines lines;
+    struct long_reply reply;
     PyObject *result;
 
-    long_dialogue_init(&dialogue, &lines);
+    long_dialogue_init(&dialogue, &reply, POP_END_AT_ONCE, NULL);
     result = dialogue_exchange(self, line, &dialogue, NULL);
-    Py_XDECREF(lines.list);
+    Py_XDECREF(reply.lines.list);
     return result;
 }
 
 static PyObject *
-run_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule)
+longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
+        struct stream_sink *sink)
 {
     struct dialogue dialogue;
-    struct sink_lines lines;
+    struct long_reply reply;
     PyObject *result;
     int own;
 
-    long_dialogue_init(&dialogue, &lines);
-    lines.sink.rule = rule;
+    long_dialogue_init(&dialogue, &reply, rule, sink);
     if (exchange_at_once(self, line, &dialogue, HOOK_SET(HOOK_LONGCMD),
                          &result)) {
-        Py_XDECREF(lines.list);
+        Py_XDECREF(reply.lines.list);
         return result;
     }
     own = hook_is_own(self, HOOK_LONGCMD);
@@ -339,18 +349,6 @@ run_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule)
     }
     return own ? command_by_steps(self, line, &dialogue, NULL)
                : hook_call(self, HOOK_LONGCMD, line);
-}
-
-static PyObject *
-longcmd(POP3Object *self, PyObject *line)
-{
-    return run_longcmd(self, line, POP_END_AT_ONCE);
-}
-
-static PyObject *
-longcmd_settled(POP3Object *self, PyObject *line)
-{
-    return run_longcmd(self, line, POP_END_IF_QUIET);
 }
 
 /* --- as one command ----------------------------------------------------- */
@@ -376,15 +374,17 @@ dialogue_shortcmd(POP3Object *self, PyObject *line)
 }
 
 PyObject *
-dialogue_longcmd(POP3Object *self, PyObject *line)
+dialogue_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
+                 struct stream_sink *sink)
 {
-    return call_locked(self, line, longcmd);
-}
+    PyObject *result;
 
-PyObject *
-dialogue_longcmd_settled(POP3Object *self, PyObject *line)
-{
-    return call_locked(self, line, longcmd_settled);
+    if (pop3_lock(self) < 0) {
+        return NULL;
+    }
+    result = longcmd(self, line, rule, sink);
+    pop3_unlock(self);
+    return result;
 }
 
 /* --- what Python sees --------------------------------------------------- */

@@ -14,12 +14,12 @@
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 
-/* self._longcmd(line), overridden or not, as one command. */
-PyObject *dialogue_longcmd(POP3Object *self, PyObject *line);
-
-/* The same for a reply that holds a message: an uncertain end is settled (see
-   POP_END_IF_QUIET). */
-PyObject *dialogue_longcmd_settled(POP3Object *self, PyObject *line);
+/* self._longcmd(line), overridden or not, as one command.  `sink`, unless
+   NULL, takes the lines of a reply that no overridden method reads: its take()
+   is called then, and the tuple has None in their place.  The rule is that of
+   the reply's end. */
+PyObject *dialogue_longcmd(POP3Object *self, PyObject *line,
+                           enum pop_end_rule rule, struct stream_sink *sink);
 
 /* How a command's reply is read, and what it becomes. */
 struct dialogue {

@@ -154,11 +154,11 @@ exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
     if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
         return EXCHANGE_FAILED;
     }
-    if (encode(self, client->state, line) < 0) {
+    if (encode(self, client->state, line) < 0 ||
+        readahead_note_line(client, self->bytes) < 0) {
         reader_leave(self->reader);
         return EXCHANGE_FAILED;
     }
-    readahead_note_line(client, self->bytes);
     end = announce(self, client);
     if (end == EXCHANGE_DONE) {
         end = send_and_read(self, client, line);

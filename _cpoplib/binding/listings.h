@@ -5,6 +5,10 @@
 
 #include "binding/pop3.h"
 
+/* What the lines of LIST or UIDL, a list of bytes, say of the messages that
+   there are.  Any other object says nothing. */
+void listings_note(POP3Object *client, PyObject *lines);
+
 extern PyMethodDef listings_methods[];
 
 #endif

@@ -88,7 +88,7 @@ call(ManyObject *self, PyObject *line, bool is_deletion)
     case POP_NO_LINES:
         return dialogue_shortcmd(self->client, line);
     case POP_LINES:
-        return dialogue_longcmd_settled(self->client, line);
+        return dialogue_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
     case POP_OCTETS:
         break;
     }

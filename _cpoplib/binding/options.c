@@ -107,8 +107,9 @@ PyDoc_STRVAR(set_options_doc,
 "ahead of the replies to others.  'auto': if the server says that it takes\n"
 "them, and has passed a test; True: without asking; False: never.\n"
 "read_ahead: so many messages are asked for ahead, by the same rules, while\n"
-"retr() or retr_bytes() is called for one after the other; 0 for none.  As\n"
-"many may be held in memory, and servers may mark them as seen.\n"
+"retr() or retr_bytes() is called for one after the other; 0 for none.  They\n"
+"are messages that stat() or a listing has named, and that are not deleted.\n"
+"As many may be held in memory, and servers may mark them as seen.\n"
 "What is not given stays as it is.");
 
 static PyObject *

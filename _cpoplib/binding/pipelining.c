@@ -5,7 +5,6 @@
 #include "binding/ahead.h"
 #include "binding/errors.h"
 #include "binding/hooks.h"
-#include "binding/readahead.h"
 #include "binding/replies.h"
 #include "binding/sending.h"
 #include "binding/stream.h"
@@ -90,7 +89,9 @@ pipelining_number(PyObject *object)
         int overflow;
 
         number = PyLong_AsLongLongAndOverflow(object, &overflow);
-        return overflow == 0 && number > 0 ? number : -1;
+        return overflow == 0 && number > 0 && number <= POP_NUMBER_MOST
+                   ? number
+                   : -1;
     }
     if (!PyUnicode_CheckExact(object) || !PyUnicode_IS_ASCII(object)) {
         return -1;
@@ -393,20 +394,17 @@ begins_with(PyObject *line, const char *verb)
 }
 
 void
-pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line)
+pipelining_note(ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
     size_t i;
 
-    if (!PyUnicode_Check(line)) {
+    if (reader == NULL || !PyUnicode_Check(line)) {
         return;
     }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (begins_with(line, verbs[i])) {
-            readahead_note_login(self);
-            if (reader != NULL) {
-                reader->ability = READER_UNASKED;
-            }
+            reader->ability = READER_UNASKED;
         }
     }
 }

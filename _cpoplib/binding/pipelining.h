@@ -38,6 +38,6 @@ bool pipelining_has_room(const ReaderObject *reader, size_t octets);
 
 /* A command was sent through `reader`, which may be NULL: after logging in,
    the server may have other capabilities. */
-void pipelining_note(POP3Object *self, ReaderObject *reader, PyObject *line);
+void pipelining_note(ReaderObject *reader, PyObject *line);
 
 #endif

@@ -32,7 +32,6 @@ readahead_new(void)
     self->owner.answer = readahead_answer;
     slots_init(&self->slots);
     self->form = POP_LINES;
-    self->messages = READAHEAD_UNKNOWN;
     return self;
 }
 
@@ -55,6 +54,7 @@ readahead_free(struct readahead *self)
 {
     if (self != NULL) {
         readahead_clear(self);
+        Py_CLEAR(self->deleted);
         PyMem_Free(self);
     }
 }
@@ -63,6 +63,7 @@ int
 readahead_traverse(const struct readahead *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->reader);
+    Py_VISIT(self->deleted);
     return slots_traverse(&self->slots, visit, arg);
 }
 
@@ -73,8 +74,8 @@ readahead_reset(POP3Object *client)
 
     readahead_clear(self);
     self->last = 0;
-    self->messages = READAHEAD_UNKNOWN;
-    self->logged_in = false;
+    self->messages = 0;
+    Py_CLEAR(self->deleted);
 }
 
 /* --- what is held ------------------------------------------------------- */
@@ -146,44 +147,104 @@ changes_nothing(const struct readahead *self, const char *line)
            !readahead_holds(self, number_in(line));
 }
 
-void
+/* The message counts as deleted, even if the server will refuse that.  A
+   number that can't be read may be any message's: then none is known. */
+static int
+note_deletion(struct readahead *self, long long number)
+{
+    PyObject *key;
+    int failed = -1;
+
+    if (number <= 0) {
+        self->messages = 0;
+        return 0;
+    }
+    if (self->deleted == NULL) {
+        self->deleted = PySet_New(NULL);
+        if (self->deleted == NULL) {
+            return -1;
+        }
+    }
+    key = PyLong_FromLongLong(number);
+    if (key != NULL) {
+        failed = PySet_Add(self->deleted, key);
+        Py_DECREF(key);
+    }
+    return failed;
+}
+
+int
 readahead_note_line(POP3Object *client, PyObject *line)
 {
     struct readahead *self = client->readahead;
+    const char *text = PyBytes_Check(line) ? PyBytes_AS_STRING(line) : "DELE";
 
-    if (self->slots.count > 0 &&
-        (!PyBytes_Check(line) ||
-         !changes_nothing(self, PyBytes_AS_STRING(line)))) {
+    if (self->slots.count > 0 && !changes_nothing(self, text)) {
         readahead_forget(self);
     }
+    if (begins_with(text, "DELE")) {
+        return note_deletion(self, number_in(text));
+    }
+    if (begins_with(text, "RSET")) {
+        Py_CLEAR(self->deleted);
+    }
+    return 0;
 }
 
-void
-readahead_note_login(POP3Object *client)
+/* Deleted messages are neither counted nor listed, but the others keep their
+   numbers. */
+static Py_ssize_t
+deletions(const struct readahead *self)
 {
-    client->readahead->logged_in = true;
+    return self->deleted == NULL ? 0 : PySet_GET_SIZE(self->deleted);
 }
 
-/* Messages that are marked as deleted are not counted any more, but keep the
-   others' numbers: the largest count is the best one. */
+/* The messages from 1 to `last` exist, except deleted ones.  Where the server
+   contradicts itself, the smallest number is certain. */
+static void
+note_last(struct readahead *self, long long last)
+{
+    if (last > 0 && (self->messages == 0 || last < self->messages)) {
+        self->messages = last;
+    }
+}
+
 void
-readahead_note_messages(POP3Object *client, PyObject *messages)
+readahead_note_count(POP3Object *client, long long count)
 {
     struct readahead *self = client->readahead;
-    long long count = READAHEAD_UNKNOWN;
 
-    if (PyList_Check(messages)) {
-        count = PyList_GET_SIZE(messages);
-    }
-    else if (PyLong_Check(messages)) {
-        int overflow;
+    note_last(self, count > 0 ? count + deletions(self) : 0);
+}
 
-        count = PyLong_AsLongLongAndOverflow(messages, &overflow);
+/* More rows may be missing than were deleted: then it is not known which
+   messages exist. */
+void
+readahead_note_listing(POP3Object *client, long long rows, long long last)
+{
+    struct readahead *self = client->readahead;
+
+    if (rows <= last && last - rows <= deletions(self)) {
+        note_last(self, last);
     }
-    if (count > self->messages) {
-        self->messages = count;
+}
+
+int
+readahead_is_there(const struct readahead *self, long long number)
+{
+    PyObject *key;
+    int found;
+
+    if (number > self->messages || number > POP_NUMBER_MOST) {
+        return 0;
     }
-    self->logged_in = true;
+    if (self->deleted == NULL) {
+        return 1;
+    }
+    key = PyLong_FromLongLong(number);
+    found = key == NULL ? -1 : PySet_Contains(self->deleted, key);
+    Py_XDECREF(key);
+    return found < 0 ? -1 : !found;
 }
 
 /* --- the end ------------------------------------------------------------- */

@@ -10,8 +10,6 @@
 /* The largest value of the option. */
 #define READAHEAD_MOST 65535
 
-#define READAHEAD_UNKNOWN (-1)
-
 /* The slots are messages with consecutive numbers. */
 struct readahead {
     struct ahead_owner owner;
@@ -20,8 +18,8 @@ struct readahead {
     size_t dropped; /* replies to come before those, which nobody wants */
     enum pop_reply_form form;
     long long last;     /* message that was asked for last; 0 */
-    long long messages; /* in the maildrop, at least; READAHEAD_UNKNOWN */
-    bool logged_in;
+    long long messages; /* the last that is known to exist; 0: none is */
+    PyObject *deleted;  /* a set of numbers, or NULL */
 };
 
 /* What one connection has read ahead: at first nothing.  NULL and
@@ -50,15 +48,20 @@ long long readahead_first(const struct readahead *self);
 bool readahead_holds(const struct readahead *self, long long number);
 
 /* A command line (bytes) goes out: after some, what was read ahead is not what
-   the server would say. */
-void readahead_note_line(POP3Object *client, PyObject *line);
+   the server would say, or a message no longer exists.  0, or -1 and
+   MemoryError. */
+int readahead_note_line(POP3Object *client, PyObject *line);
 
-/* A command was answered that the server allows after the login only. */
-void readahead_note_login(POP3Object *client);
+/* STAT has counted the messages; a count below 1 says nothing. */
+void readahead_note_count(POP3Object *client, long long count);
 
-/* The maildrop has so many messages at least, says the server: int, or a list
-   with one item for each.  Any other object says nothing. */
-void readahead_note_messages(POP3Object *client, PyObject *messages);
+/* A listing had so many rows; the last row named the message `last`. */
+void readahead_note_listing(POP3Object *client, long long rows,
+                            long long last);
+
+/* Whether the server has said that the message exists, and the program has not
+   deleted it: 1, 0, or -1 and MemoryError. */
+int readahead_is_there(const struct readahead *self, long long number);
 
 /* What was read ahead is dropped, for there are other limits, or nothing is to
    be read ahead any more. */

@@ -1,6 +1,5 @@
 #include "binding/readaheadturn.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include "binding/deadline.h"
@@ -12,19 +11,12 @@
 /* Of a command line. */
 #define LINE_OCTETS 30
 
+/* The last number that may be asked for while the program is at `number`,
+   which has POP_NUMBER_DIGITS at most. */
 static long long
 last_to_ask_for(const POP3Object *client, long long number)
 {
-    long long most = (long long)client->read_ahead;
-    long long messages = client->readahead->messages;
-
-    if (number > LLONG_MAX - most) {
-        return number;
-    }
-    if (messages != READAHEAD_UNKNOWN && messages < number + most) {
-        return messages > number ? messages : number;
-    }
-    return number + most;
+    return number + (long long)client->read_ahead;
 }
 
 /* The messages to prove the server with, where that was not done; or none. */
@@ -34,17 +26,21 @@ numbers_to_prove(const POP3Object *client, const ReaderObject *reader,
 {
     PyObject *numbers = PyList_New(0);
     long long last = last_to_ask_for(client, number);
+    int there = reader->ability == READER_UNASKED;
 
-    if (reader->ability != READER_UNASKED) {
-        return numbers;
-    }
-    for (; numbers != NULL && number <= last; number++) {
+    for (; numbers != NULL && there > 0 && number <= last; number++) {
         PyObject *object = PyLong_FromLongLong(number);
 
         if (object == NULL || PyList_Append(numbers, object) < 0) {
             Py_CLEAR(numbers);
         }
         Py_XDECREF(object);
+        there = numbers == NULL
+                    ? -1
+                    : readahead_is_there(client->readahead, number + 1);
+    }
+    if (there < 0) {
+        Py_CLEAR(numbers);
     }
     return numbers;
 }
@@ -130,7 +126,12 @@ add_next(POP3Object *client, ReaderObject *reader, long long number)
         return 0;
     }
     for (; next <= last && pipelining_has_room(reader, LINE_OCTETS); next++) {
-        if (add(self, reader, next) < 0) {
+        int there = readahead_is_there(self, next);
+
+        if (there == 0) {
+            break;
+        }
+        if (there < 0 || add(self, reader, next) < 0) {
             return -1;
         }
     }
@@ -281,17 +282,20 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     bool again = number == self->last;
     bool goes_on = number > 0 && number - 1 == self->last;
     ReaderObject *reader = NULL;
-    int found;
+    int found = 1;
 
     self->last = number > 0 ? number : 0;
     if (self->slots.count > 0 && form != self->form) {
         readahead_forget(self);
     }
-    if (!readahead_holds(self, number) && !(goes_on && self->logged_in)) {
+    if (!readahead_holds(self, number)) {
+        found = goes_on ? readahead_is_there(self, number + 1) : 0;
+    }
+    if (found <= 0) {
         if (!again) {
             readahead_forget(self);
         }
-        return 0;
+        return found;
     }
     found = find_reader(client, form, number, &reader);
     /* Nothing that is held is sure to be what it seems. */
@@ -336,12 +340,5 @@ readaheadturn_retr(POP3Object *client, PyObject *which,
     PyObject *value = NULL;
     int found = fetch_locked(client, which, form, &value);
 
-    if (found != 0) {
-        return value;
-    }
-    value = ask(client, which);
-    if (value != NULL) {
-        readahead_note_login(client);
-    }
-    return value;
+    return found == 0 ? ask(client, which) : value;
 }

@@ -294,7 +294,8 @@ replies_tuple(const struct stream_reply *reply, PyObject *lines)
 }
 
 static PyObject *
-getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
+getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
+                      struct stream_sink *sink)
 {
     struct sink_lines lines;
     struct stream_limits limits;
@@ -306,13 +307,15 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
-    if (stream_read_reply(reader, &limits, &lines.sink, &reply) < 0) {
+    if (stream_read_reply(reader, &limits, sink == NULL ? &lines.sink : sink,
+                          &reply) < 0) {
         Py_XDECREF(lines.list);
         return NULL;
     }
     if (log_status(self, reply.response) == 0) {
         if (reply.is_positive) {
-            result = replies_tuple(&reply, lines.list);
+            result = replies_tuple(&reply,
+                                   sink == NULL ? lines.list : Py_None);
         }
         else {
             errors_raise_response(self->state, reply.response);
@@ -324,7 +327,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader)
 }
 
 static PyObject *
-read_reply(POP3Object *self)
+read_reply(POP3Object *self, struct stream_sink *sink)
 {
     int failed = 0;
     int own = hook_is_own(self, HOOK_GETRESP);
@@ -340,33 +343,39 @@ read_reply(POP3Object *self)
     if (reader == NULL) {
         return getlongresp_by_lines(self);
     }
-    result = getlongresp_by_reader(self, reader);
+    result = getlongresp_by_reader(self, reader, sink);
     Py_DECREF(reader);
+    return result;
+}
+
+static PyObject *
+getlongresp_into(POP3Object *self, struct stream_sink *sink)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *result;
+
+    self->phase = PHASE_REPLY;
+    result = read_reply(self, sink);
+    /* A hook may read a reply between the lines of another. */
+    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
     return result;
 }
 
 static PyObject *
 getlongresp_own(POP3Object *self)
 {
-    enum pop3_phase before = self->phase;
-    PyObject *result;
-
-    self->phase = PHASE_REPLY;
-    result = read_reply(self);
-    /* A hook may read a reply between the lines of another. */
-    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
-    return result;
+    return getlongresp_into(self, NULL);
 }
 
 PyObject *
-replies_getlongresp(POP3Object *self)
+replies_getlongresp(POP3Object *self, struct stream_sink *sink)
 {
     int own = hook_is_own(self, HOOK_GETLONGRESP);
 
     if (own < 0) {
         return NULL;
     }
-    return own ? getlongresp_own(self)
+    return own ? getlongresp_into(self, sink)
                : hook_call(self, HOOK_GETLONGRESP, NULL);
 }
 

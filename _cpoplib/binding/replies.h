@@ -16,8 +16,10 @@
 /* self._getresp(), overridden or not. */
 PyObject *replies_getresp(POP3Object *self);
 
-/* self._getlongresp(), overridden or not. */
-PyObject *replies_getlongresp(POP3Object *self);
+/* self._getlongresp(), overridden or not.  `sink`, unless NULL, takes the
+   lines where they are read in C: it has begun then, and the tuple has None in
+   their place. */
+PyObject *replies_getlongresp(POP3Object *self, struct stream_sink *sink);
 
 /* What _getlongresp() returns: (response, lines, octets). */
 PyObject *replies_tuple(const struct stream_reply *reply, PyObject *lines);

@@ -200,8 +200,8 @@ sending_send_line(POP3Object *self, PyObject *line)
 static int
 announce(POP3Object *self, PyObject *line)
 {
-    readahead_note_line(self, line);
-    if (trace_sent(self, line) < 0 || trace_audit_putline(self, line) < 0) {
+    if (readahead_note_line(self, line) < 0 || trace_sent(self, line) < 0 ||
+        trace_audit_putline(self, line) < 0) {
         return -1;
     }
     return log_command(self, line);
@@ -339,8 +339,9 @@ sending_is_plain(POP3Object *self)
 int
 sending_announce_plain(POP3Object *self, PyObject *bytes)
 {
-    readahead_note_line(self, bytes);
-    return trace_audit_putline(self, bytes);
+    return readahead_note_line(self, bytes) < 0
+               ? -1
+               : trace_audit_putline(self, bytes);
 }
 
 int

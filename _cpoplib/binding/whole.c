@@ -58,6 +58,17 @@ check_not_ended(POP3Object *self, PyObject *file)
     return -1;
 }
 
+/* Nobody can tell whether the message goes on in the file. */
+static void
+raise_doubtful(struct module_state *state, struct step *step)
+{
+    static const char why[] = "a line of one dot may end the message or be a "
+                              "part of it, and .file is not the connection's";
+
+    step_leave(step, why);
+    errors_raise_out_of_step(state, why, NULL);
+}
+
 /* stream_read_reply() of a file that is no Reader. */
 static int
 read_foreign(POP3Object *self, PyObject *file,
@@ -77,7 +88,14 @@ read_foreign(POP3Object *self, PyObject *file,
         return -1;
     }
     reader->step = *step;
+    /* After a timeout it could not be read any more: it is not waited for. */
+    sink->rule = POP_END_AT_ONCE;
     failed = stream_read_reply(reader, limits, sink, reply);
+    if (failed == 0 && reader->link.ends.doubtful) {
+        raise_doubtful(self->state, &reader->step);
+        Py_CLEAR(reply->response);
+        failed = -1;
+    }
     /* The file may have put another one in its own place. */
     step = pop3_known_step(self, file);
     if (step != NULL) {

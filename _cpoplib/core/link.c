@@ -467,8 +467,7 @@ settle(struct pop_link *link, struct pop_error *error)
         return status;
     }
     link->ends.uncertain |= !is_certain;
-    link->ends.doubtful = !is_certain && (link->end_rule == POP_END_AT_ONCE ||
-                                          !is_as_announced(link));
+    link->ends.doubtful = !is_certain && !is_as_announced(link);
     return POP_OK;
 }
 

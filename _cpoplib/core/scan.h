@@ -20,6 +20,7 @@
 
 /* A number on the wire may have so many digits. */
 #define POP_NUMBER_DIGITS 18
+#define POP_NUMBER_MOST 999999999999999999LL
 
 /* A piece of the scanned bytes. */
 struct pop_span {

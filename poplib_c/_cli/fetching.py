@@ -97,7 +97,7 @@ class _Session:
         self._bar = bar
         self._progress = progress
         self._stop = stop
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[int, int | None] = {}
         self._uids: dict[int, bytes] = {}
         self._copies: collections.Counter[bytes] = collections.Counter()
         self._deleting: set[int] = set()  # delivered, and DELE is sent or about to be
@@ -197,7 +197,7 @@ class _Session:
     def _fetch(self, numbers: list[int]) -> None:
         self._order = dict(zip(numbers, numbers[1:]))
         self._client.set_options(max_size=self._options.max_size)
-        self._bar.start(len(numbers), sum(self._sizes[number] for number in numbers))
+        self._bar.start(len(numbers), sum(self._sizes[number] or 0 for number in numbers))
         done = self._outcome.fetched + self._outcome.left
         for large, group in itertools.groupby(numbers, key=self._is_large):
             if large:
@@ -210,7 +210,8 @@ class _Session:
             self._outcome.left += missing
 
     def _is_large(self, number: int) -> bool:
-        return self._options.headers is None and self._sizes[number] > _SMALL
+        size = self._sizes[number]
+        return self._options.headers is None and (size is None or size > _SMALL)
 
     def _fetch_large(self, numbers: Iterator[int]) -> None:
         """One by one, each in blocks, for messages of any size."""

@@ -91,10 +91,10 @@ def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
     count = octets = 0
     for message in messages(client):
         count += 1
-        octets += message["size"]
+        octets += message["size"] or 0
         cells = (
             str(message["number"]),
-            str(message["size"]),
+            "?" if message["size"] is None else str(message["size"]),
             printable(message["uid"] or "-"),
             (message["date"] or "-")[:_DATE_WIDTH].replace("T", " "),
             message["from"] or "-",

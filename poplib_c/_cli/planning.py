@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
 
 
 def make(
-    sizes: Mapping[int, int],
+    sizes: Mapping[int, int | None],
     uids: Mapping[int, bytes],
     delivered: Mapping[bytes, Delivered],
     wanted: Wanted,
@@ -40,14 +40,14 @@ def make(
         record = delivered.get(uid)
         if record is not None and _is_known(record, size, copies[uid], wanted):
             (plan.delete if wanted.delete else plan.known).append(number)
-        elif wanted.max_size is not None and size > wanted.max_size:
+        elif wanted.max_size is not None and size is not None and size > wanted.max_size:
             plan.large.append(number)
         else:
             plan.fetch.append(number)
     return plan
 
 
-def _is_known(record: Delivered, size: int, copies: int, wanted: Wanted) -> bool:
+def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) -> bool:
     """Whether the message was delivered; to delete it unseen, nothing may speak against that.
 
     Some servers give one uid to several messages (RFC 1939 has them differ), and some use a uid
@@ -56,5 +56,5 @@ def _is_known(record: Delivered, size: int, copies: int, wanted: Wanted) -> bool
     if not (wanted.since_last or (wanted.delete and record.deleting)):
         return False
     if wanted.delete:
-        return record.copies == copies == 1 and record.size == size
+        return record.copies == copies == 1 and record.size == size is not None
     return record.copies == copies

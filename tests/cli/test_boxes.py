@@ -271,6 +271,15 @@ def test_plan_of_large_messages():
     assert plan == planning.Plan([1], [], [], [2])
 
 
+@pytest.mark.parametrize("size", [5, None])
+def test_plan_of_a_message_of_unknown_size(size):
+    """It is neither deleted unseen, nor too large."""
+    delivered_before = {b"uid": MARKED._replace(size=size)}
+    wanted = planning.Wanted(True, True, 1)
+    plan = planning.make({1: None}, {1: b"uid"}, delivered_before, wanted)
+    assert plan == planning.Plan([1], [], [], [])
+
+
 def test_an_mbox_is_read_by_others(tmp_path):
     box = open_box("mbox", str(tmp_path / "mbox"))
     box.deliver(box.ticket(), write)

@@ -51,25 +51,30 @@ def answered(line):
 
 # --- read_ahead -----------------------------------------------------------------------------
 
-LOGIN = [S("+OK ready"), C("PASS b"), S("+OK")]
-
-
-def logged_in(server, cls=POP3, read_ahead=2, count=None, timeout=TIMEOUT, **options):
-    options = {"pipelining": True, **options}
-    client = greeted(server, cls, read_ahead=read_ahead, **options)
-    client.pass_("b")
-    if count is not None:
-        assert client.stat() == (count, 999)
-    client.sock.settimeout(timeout)
-    return client
+#: Messages in the maildrop where it does not matter how many there are.
+MANY = 99
 
 
 def stat(count):
     return [C("STAT"), S(f"+OK {count} 999")]
 
 
-#: What it begins with where there are three messages.
-OF_THREE = [*LOGIN, *stat(3)]
+def login(count=MANY):
+    """Nothing is read ahead before the server has said how many messages there are."""
+    return [S("+OK ready"), C("PASS b"), S("+OK"), *stat(count)]
+
+
+def logged_in(server, cls=POP3, read_ahead=2, count=MANY, timeout=TIMEOUT, **options):
+    options = {"pipelining": True, **options}
+    client = greeted(server, cls, read_ahead=read_ahead, **options)
+    client.pass_("b")
+    assert client.stat() == (count, 999)
+    client.sock.settimeout(timeout)
+    return client
+
+
+LOGIN = login()
+OF_THREE = login(3)
 
 
 def tuples(*numbers):

@@ -198,6 +198,7 @@ def limited(client):
 
 def ahead(client):
     client.set_options(read_ahead=2)
+    client.stat()
     replies = client.retr(1), client.retr(2), client.retr(3)
     client.set_options(read_ahead=0)
     return replies

@@ -11,7 +11,7 @@ import poplib_c
 from poplib_c import POP3, error_proto
 from poplib_c.testing import POP3Server
 
-from .ahead import LOGIN, logged_in, stat
+from .ahead import OF_THREE, logged_in
 from .auth import Mechanism
 from .deadline import (
     ALLOWED,
@@ -282,7 +282,7 @@ def test_commands_sent_ahead(cls):
 
 def test_read_ahead():
     asked = [C(f"RETR {number}") for number in (1, 2, 3)]
-    steps = (*LOGIN, *stat(3), *asked, S("+OK", "1", "."), Drip(b"x", b"+OK\r\n"))
+    steps = (*OF_THREE, *asked, S("+OK", "1", "."), Drip(b"x", b"+OK\r\n"))
     with play(*steps) as server:
         client = logged_in(server, count=3, timeout=PATIENT)
         assert client.retr(1)[1] == [b"1"]

@@ -10,7 +10,7 @@ from scripted import Anything, C, HalfClose, Raw, S, play
 
 from poplib_c import error_proto
 
-from .ahead import LOGIN, by_either, greeted, logged_in, replies, retr
+from .ahead import DONE, REFUSED, by_either, greeted, replies, retr
 from .support import WAYS, Endless, measures_memory, run_program
 
 #: Lines, and rows; ``make hostile`` has more.
@@ -66,7 +66,7 @@ COMMANDS = {
 
 
 @measures_memory
-@pytest.mark.parametrize("name", ["retr", "retr_bytes", "retr_many", "sizes"])
+@pytest.mark.parametrize("name", ["retr", "retr_bytes", "retr_many", "sizes", "uids"])
 def test_memory_for_an_endless_reply_with_max_size(name):
     """The shortest lines there are, which take the most memory for their octets."""
     most = 50_000
@@ -92,7 +92,7 @@ def test_endless_reply_without_max_size(name):
 
 
 #: Octets of memory for each line or row: for objects of one or two octets, and their place.
-EACH = {"retr": 64, "retr_bytes": 8, "sizes": 160, "uids": 200}
+EACH = {"retr": 64, "retr_bytes": 8, "sizes": 124, "uids": 140}
 
 
 @measures_memory
@@ -103,7 +103,7 @@ def test_memory_for_each_of_many_lines(name):
     if name in ("retr", "retr_bytes"):
         lines = LINES * b"ab\r\n"
     else:
-        lines = b"".join(b"%d 22\r\n" % number for number in range(LINES // 2))
+        lines = b"".join(b"%d 22\r\n" % number for number in range(1, LINES // 2 + 1))
     count = lines.count(b"\n")
     steps = (C(COMMANDS[name]), Raw(b"+OK\r\n" + lines + b".\r\n"), C("NOOP"), S("+OK done"))
     with play(S("+OK ready"), *steps, timeout=600) as server:
@@ -139,14 +139,37 @@ def test_stat_of_any_numbers(reply, result):
         client.close()
 
 
-@pytest.mark.parametrize("count", ["1000000000", HUGE, "-1"])
-def test_reading_ahead_in_a_maildrop_of_any_size(count):
-    """As many messages as read_ahead says are asked for, and no more."""
-    asked = [*retr(1, 2, 3), *replies(1, 2, 3)]
-    with play(*LOGIN, C("STAT"), S(f"+OK {count} 1"), *asked) as server:
-        client = logged_in(server, read_ahead=2)
+@pytest.mark.parametrize(
+    "count, ahead",
+    [("1000000000", 2), (18 * "9", 2), ("1" + 18 * "0", 0), (HUGE, 0), ("-1", 0), ("0", 0)],
+)
+def test_reading_ahead_in_a_maildrop_of_any_size(count, ahead):
+    """As many messages as read_ahead says are asked for; a wild number says nothing."""
+    numbers = range(1, ahead + 2)
+    asked = [*retr(*numbers), *replies(*numbers)]
+    with play(S("+OK ready"), C("STAT"), S(f"+OK {count} 1"), *asked, *DONE) as server:
+        client = greeted(server, read_ahead=2)
         assert client.stat()[0] == int(count)
         assert client.retr(1)[1] == [b"1"]
+        assert client.noop() == b"+OK done"
+        client.close()
+
+
+@pytest.mark.parametrize("first", [10**18 - 2, 2**63 - 3, 2**64])
+@pytest.mark.parametrize("count", [None, 2**63 - 1])
+def test_reading_ahead_of_wild_numbers(first, count):
+    """One by one, as they are: no message has such a number."""
+    steps = [C("STAT"), S(f"+OK {count} 1")] if count else []
+    for number in range(first, first + 4):
+        steps += [*retr(number), REFUSED]
+    with play(S("+OK ready"), *steps, *DONE) as server:
+        client = greeted(server, read_ahead=1)
+        if count:
+            client.stat()
+        for number in range(first, first + 4):
+            with pytest.raises(error_proto, match="no such message"):
+                client.retr(number)
+        assert client.noop() == b"+OK done"
         client.close()
 
 

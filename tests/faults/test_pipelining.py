@@ -58,6 +58,24 @@ def test_nothing_to_do():
         client.close()
 
 
+def test_numbers_without_end():
+    """No more than 65535 are taken ahead, whatever the window is."""
+    taken = []
+
+    def numbers():
+        for number in range(1, 65537):
+            taken.append(number)
+            yield number
+        pytest.fail("too many")
+
+    with Lines(answered) as server:
+        client = POP3(*server.address, timeout=TIMEOUT, pipelining=True)
+        iterator = client.retr_many(numbers(), window=2**62)
+        assert next(iterator) == (1, b"")
+        assert len(taken) == 65535
+        client.close()
+
+
 def test_window():
     """Never more commands on their way, and more of them once half of it is free."""
     steps = [*retr(1, 2, 3, 4), *replies(1, 2), *retr(5, 6), *replies(3, 4)]

@@ -20,6 +20,7 @@ from .ahead import (
     by_either,
     greeted,
     logged_in,
+    login,
     message,
     proved,
     replies,
@@ -75,9 +76,8 @@ WIRE = b"".join(b"+OK\r\n%d\r\n.\r\n" % number for number in (1, 2, 3))
 @pytest.mark.parametrize("length", range(len(WIRE)))
 def test_end_at_every_point_of_a_batch(length):
     whole = length // (len(WIRE) // 3)
-    with play(*LOGIN, *stat(3), *retr(1, 2, 3), Raw(WIRE[:length]), Close()) as server:
-        client = logged_in(server)
-        client.stat()
+    with play(*OF_THREE, *retr(1, 2, 3), Raw(WIRE[:length]), Close()) as server:
+        client = logged_in(server, count=3)
         for number in range(1, whole + 1):
             assert client.retr(number) == tuples(number)[0]
         with pytest.raises(error_proto) as caught:
@@ -115,9 +115,8 @@ def test_end_while_another_command_waits(end):
 
 
 def test_more_replies_than_commands():
-    with play(*LOGIN, *stat(2), *retr(1, 2), Raw(WIRE)) as server:
-        client = logged_in(server)
-        client.stat()
+    with play(*login(2), *retr(1, 2), Raw(WIRE)) as server:
+        client = logged_in(server, count=2)
         assert client.retr(1) == tuples(1)[0]
         with pytest.raises(error_proto, match="nobody asked for"):
             client.retr(2)
@@ -130,7 +129,7 @@ def test_messages_in_front_of_what_is_no_reply(cls, line):
     """They may be each other's: a program that can't know is not given them."""
     went_on = threading.Event()
     said = [*replies(1), Await(went_on), S("+OK", "1", ".", line, "+OK", "2", ".")]
-    with play(*LOGIN, *stat(4), *retr(1, 2, 3, 4), *said) as server:
+    with play(*login(4), *retr(1, 2, 3, 4), *said) as server:
         client = logged_in(server, cls, count=4, read_ahead=3)
         assert client.retr(1) == tuples(1)[0]
         went_on.set()
@@ -268,10 +267,13 @@ def test_another_connection_of_the_same_object():
         client.close()
         with pytest.raises(AttributeError, match="closed"):
             client.retr(2)
-    with play(S("+OK ready"), *retr(1), *replies(11), *retr(2, 3, 4), *replies(12)) as server:
+    steps = [*retr(1), *replies(11), *retr(2), *replies(12), *stat(4)]
+    with play(S("+OK ready"), *steps, *retr(3, 4), *replies(13, 14), *DONE) as server:
         client.__init__(server.host, server.port, TIMEOUT)
-        assert client.retr(1) == tuples(11)[0]
-        assert client.retr(2) == tuples(12)[0]
+        assert [client.retr(number) for number in (1, 2)] == tuples(11, 12)
+        client.stat()
+        assert client.retr(3) == tuples(13)[0]
+        assert client.noop() == b"+OK done"
         client.close()
 
 

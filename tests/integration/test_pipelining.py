@@ -1,5 +1,6 @@
 """Commands sent ahead to a real server."""
 
+import itertools
 import random
 
 import pytest
@@ -59,6 +60,36 @@ def test_read_ahead(ours, full_mailbox, messages):
     assert [client.retr(number) for number in range(1, len(messages) + 1)] == lines
     received = [client.retr_bytes(number) for number in range(1, len(messages) + 1)]
     assert not wrong(messages, lambda number, message: received[number - 1] == message.wire)
+
+
+@over_tls_too
+@pytest.mark.parametrize("count", [0, 1, 2, 60])
+@pytest.mark.parametrize("ask", [None, "stat", "list", "uidl", "sizes", "uids"])
+def test_read_ahead_until_an_error(ours, dovecot, count, ask):
+    """Dovecot hangs up after some twenty refusals."""
+    client = ours.login(dovecot.mailbox([b"%d\n" % number for number in range(count)]))
+    client.set_options(read_ahead=100)
+    if ask:
+        getattr(client, ask)()
+    received = []
+    with pytest.raises(error_proto, match="There's no message"):
+        for number in itertools.count(1):
+            received.append(client.retr_bytes(number))
+    assert received == [b"%d\r\n" % number for number in range(count)]
+    assert client.stat()[0] == count
+
+
+def test_read_ahead_of_what_was_deleted(ours, dovecot):
+    client = ours.login(dovecot.mailbox([b"%d\n" % number for number in range(60)]))
+    client.set_options(read_ahead=100)
+    client.sizes()
+    for _ in client.dele_many(range(11, 51)):
+        pass
+    kept = [*range(1, 11), *range(51, 61)]
+    assert [client.retr_bytes(n) for n in kept] == [b"%d\r\n" % (n - 1) for n in kept]
+    client.rset()
+    everything = range(1, 61)
+    assert [client.retr_bytes(n) for n in everything] == [b"%d\r\n" % (n - 1) for n in everything]
 
 
 @over_tls_too

@@ -245,7 +245,8 @@ class Session:
             self.check_message(number, data, "retr_into")
 
     def loop(self):
-        """What read_ahead is for."""
+        """What read_ahead is for, if the program has asked how many messages there are."""
+        self.call("stat")
         name = self.numbers.choice(["retr", "retr_bytes"])
         deletes = self.numbers.random() < 0.2
         for number in range(self.any_number(), self.any_number()):

@@ -27,7 +27,7 @@ def whole(client: POP3) -> None:
     assert_type(client.list(), Reply)
     assert_type(client.list(1), bytes)
     assert_type(client.uidl("1"), bytes)
-    assert_type(client.sizes(), "dict[int, int]")
+    assert_type(client.sizes(), "dict[int, int | None]")
     assert_type(client.uids(), "dict[int, bytes]")
     assert_type(client.retr_bytes(1), bytes)
     assert_type(client.top_bytes(1, 0), bytes)

@@ -76,6 +76,7 @@ def retr(self, number):
 
 @call
 def retr_loop(self, number):
+    stat(self, number)
     for each in range(number, number + 3):
         self.long(lambda each=each: self.client.retr(each), b"RETR %d" % each)
 
@@ -158,10 +159,10 @@ def retr_into(self, number):
 @call
 def sizes(self, number):
     def make(reply):
-        pairs = reply.pairs or {}
-        if reply.pairs is None or not all(re.fullmatch(rb"\d{1,18}", v) for v in pairs.values()):
+        if reply.pairs is None:
             return None
-        return {key: int(value) for key, value in pairs.items()}
+        found = {key: re.fullmatch(rb"\d{1,18}", value) for key, value in reply.pairs.items()}
+        return {key: match and int(match[0]) for key, match in found.items()}
 
     self.ask(self.client.sizes, b"LIST", make, dict)
 

@@ -62,7 +62,9 @@ class Reply:
     def pairs(self):
         """Of a listing, if each of its lines is a number and something without a space."""
         found = [re.fullmatch(rb"(\d{1,9}) ([!-~]+)", text) for text in self.listed[1]]
-        return None if None in found else {int(match[1]): match[2] for match in found}
+        if None in found:
+            return None
+        return {int(match[1]): match[2] for match in found if int(match[1])}
 
 
 def split(octets):

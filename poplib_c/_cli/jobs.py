@@ -16,7 +16,7 @@ from typing import Any
 
 from poplib_c._cli import arguments, connection, progress, state
 from poplib_c._cli.account import parse
-from poplib_c._cli.credentials import Credentials, obtain
+from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
         jobs += _from_file(options.accounts, options)
     if not jobs:
         raise usage("no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE")
+    check_shared(options, len({job.account for job in jobs}))
     shown = progress.start(program, options.quiet)
     for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
         if told:
@@ -55,9 +56,10 @@ def _with_credentials(
     Returns the jobs that can begin, and the outcomes of the others.
     """
     ready, outcomes = [], []
+    mailboxes = len({job.account for job in jobs})
     for job in jobs:
         try:
-            ready.append((job, obtain(job.account, job.options)))
+            ready.append((job, obtain(job.account, job.options, mailboxes)))
         except Failure as error:
             shown.error(str(job.account), str(error))
             outcomes.append(Outcome(str(job.account), error.status))

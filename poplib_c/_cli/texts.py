@@ -12,11 +12,20 @@ same two. An @ in USER may stay, other characters may be written as %HH.
 """
 PASSWORDS = """\
 passwords:
-  Of the password sources the first that has one counts: the command of
-  --password-command; the variable POPLIB_C_PASSWORD; the entry of HOST in
-  ~/.netrc, if it has no login or that of USER (one entry for a host; the file
-  must be readable for its owner alone); a prompt. A password is never an
-  argument, where others on the machine could read it.
+  The command of --password-command comes first, or of password-command in the
+  accounts file. It is told POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT in
+  its environment.
+
+  Then ~/.netrc: the entry of HOST and USER, else that of HOST without a login,
+  else default with USER, else default without a login. A host may have several
+  entries. The file must be readable for its owner alone.
+
+  Then the variable POPLIB_C_PASSWORD, then a prompt.
+
+  With several mailboxes the variable is refused. So are --password-command and
+  --oauth2-token-command on the command line: each server would get the secret
+  of the others. A password is never an argument, where others on the machine
+  could read it.
 """
 STATUS = """\
 exit status:

@@ -52,6 +52,11 @@ class User:
     def fetch(self, *arguments, **options):
         return self.run("fetch", *arguments, **options)
 
+    def netrc(self, text, mode=0o600):
+        path = self.home / ".netrc"
+        path.write_text(text)
+        path.chmod(mode)
+
     @property
     def maildir(self):
         return self.home / "Mail"

@@ -73,6 +73,7 @@ def test_the_second_time_nothing_is_committed(begin, user):
 
 
 def test_mailboxes_that_had_not_begun(begin, user, server):
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
     reached, goes_on = Told(), threading.Event()
     rest = [Raw(b"\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
     steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]

@@ -113,7 +113,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--state", metavar="FILE", type=_path, help="what was delivered before; see files"
     )
     many = command.add_argument_group("many mailboxes")
-    many.add_argument("--accounts", metavar="FILE", help="mailboxes and their options; see below")
+    many.add_argument("--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below")
     many.add_argument(
         "--jobs", metavar="N", type=_positive, default=1, help="so many at a time (1)"
     )
@@ -165,18 +165,16 @@ def _logins(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--password-command",
         metavar="COMMAND",
+        type=_text,
         help="the first line that this prints, run by the shell, is the password",
     )
     group.add_argument(
         "--oauth2-token-command",
         metavar="COMMAND",
+        type=_text,
         help="the first line that this prints is an OAuth 2.0 access token; it is run once more "
         "if the server refuses the token",
     )
-
-
-# The shell leaves the ~ of --maildir=~/Mail as it is.
-_path = os.path.expanduser
 
 
 class _Version(argparse.Action):
@@ -202,6 +200,19 @@ def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 _fingerprint = _checked(fingerprint)
+
+
+@_checked
+def _text(text: str) -> str:
+    """An empty text, as a variable of the shell may be, would do without the option."""
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _path(text: str) -> str:
+    """Expand a ~, which the shell leaves as it is in --maildir=~/Mail."""
+    return os.path.expanduser(_text(text))
 
 
 @_checked

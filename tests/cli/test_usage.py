@@ -57,6 +57,8 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
         (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
         (["fetch", "--delet", *INTO, URL], "unrecognized arguments: --delet"),
+        (["fetch", *INTO, "--cafile", "", URL], "argument --cafile: it is empty"),
+        (["fetch", *INTO, "--password-command", "", URL], "--password-command: it is empty"),
         (["check"], "the following arguments are required: URL"),
         (["list", URL, "more"], "unrecognized arguments: more"),
     ],

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from poplib_c import POP3_PORT, POP3_SSL_PORT
-from poplib_c._cli.failures import printable, usage
+from poplib_c._cli.failures import usage
+from poplib_c._cli.texts import printable
 
 _SCHEMES = {"pop3s": True, "pops": True, "pop3": False, "pop": False}
 _URL = re.compile(

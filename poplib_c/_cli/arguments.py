@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
     """Names the mistake and where to read on, in one line each; exits with status 2."""
 
     def error(self, message: str) -> Any:
-        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+        self.exit(2, f"{self.prog}: {texts.printable(message)}\nTry '{self.prog} --help'.\n")
 
 
 def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
@@ -113,7 +113,9 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--state", metavar="FILE", type=_path, help="what was delivered before; see files"
     )
     many = command.add_argument_group("many mailboxes")
-    many.add_argument("--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below")
+    many.add_argument(
+        "--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below"
+    )
     many.add_argument(
         "--jobs", metavar="N", type=_positive, default=1, help="so many at a time (1)"
     )
@@ -212,7 +214,8 @@ def _text(text: str) -> str:
 
 def _path(text: str) -> str:
     """Expand a ~, which the shell leaves as it is in --maildir=~/Mail."""
-    return os.path.expanduser(_text(text))
+    path: str = _text(text)
+    return os.path.expanduser(path)
 
 
 @_checked

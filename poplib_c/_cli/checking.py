@@ -12,7 +12,8 @@ from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.failures import Failure, Status, failure, printable
+from poplib_c._cli.failures import Failure, Status, failure
+from poplib_c._cli.texts import printable
 
 _AHEAD = 4  # commands that are sent ahead of their replies
 _PATIENCE = 10.0  # seconds for those replies

@@ -15,7 +15,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from poplib_c import POP3, error_proto
-from poplib_c._cli.failures import printable, reason
+from poplib_c._cli.failures import reason
+from poplib_c._cli.texts import printable
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16

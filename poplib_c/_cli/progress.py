@@ -10,6 +10,8 @@ import threading
 import time
 from typing import Any, Protocol
 
+from poplib_c._cli.texts import printable
+
 _INTERVAL = 10.0  # seconds between two lines of one mailbox
 _UNITS = ("octets", "kB", "MB", "GB", "TB")
 
@@ -47,7 +49,9 @@ class Progress:
         if not self._quiet:
             above = "\n" if sys.stderr.isatty() else ""  # Behind a bar, and the ^C.
             with contextlib.suppress(OSError):
-                os.write(sys.stderr.fileno(), f"{above}{self._program}: {text}\n".encode())
+                os.write(
+                    sys.stderr.fileno(), f"{above}{printable(self._program)}: {text}\n".encode()
+                )
 
     def result(self, line: str) -> None:
         if not self._quiet:
@@ -79,7 +83,7 @@ class Bars(Progress):
 
 def _print(line: str, file: Any) -> None:
     try:
-        print(line, file=file, flush=True)
+        print(printable(line), file=file, flush=True)
     except BrokenPipeError:
         # Nobody reads it: the work goes on, and what comes later is not written either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())

@@ -1,4 +1,32 @@
-"""What --help and the man page say beside the options."""
+"""What --help and the man page say besides the options, and what is fit to be printed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def harmless(text: str, kept: str = "\t\n") -> str:
+    """Return *text* as a terminal may get it: what is no visible character is U+FFFD.
+
+    All output of the command line goes through here: mail and servers can't control a terminal.
+    kept: control characters that stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        "\ufffd"
+        if unicodedata.category(character) in _INVISIBLE and character not in kept
+        else character
+        for character in text
+    )
+
+
+def printable(text: str) -> str:
+    """Return *text* in one line, harmless, with single spaces for white space."""
+    return harmless(" ".join(text.split()), "")
+
 
 DESCRIPTION = """\
 A client for mailboxes on POP3 servers: fetches the mail, tells what a server

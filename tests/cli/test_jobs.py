@@ -86,7 +86,10 @@ def test_options_of_an_account_count_first(user, serve, accounts):
         ("account = 1", "there is no [[account]] in it"),
         ("[[account]]", 'account 1: it has no url = "pop3s://USER@HOST"'),
         ('[[account]]\nurl = "host"', "account 1: host is not the URL of a mailbox: "),
-        ('[[account]]\nurl = "pop3s://u@h"\ndelte = true', "option of a mailbox: did you mean del"),
+        (
+            '[[account]]\nurl = "pop3s://u@h"\ndelte = true',
+            "option of a mailbox: did you mean del",
+        ),
         ('[[account]]\nurl = "pop3s://u@h"\nsince_last = true', "did you mean since-last?"),
         ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml is a text"),
         ('[account]\nurl = "pop3s://u@h"', "there is no [[account]] in it"),

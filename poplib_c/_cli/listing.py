@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import email.errors
+import contextlib
 import email.parser
 import json
 import shutil
 import unicodedata
 from collections.abc import Iterator
 from email.header import decode_header, make_header
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -40,8 +39,7 @@ def messages(client: POP3) -> Iterator[dict[str, Any]]:
         if isinstance(headers, error_proto):
             yield {**known, "date": None, "from": None, "subject": None, "error": reason(headers)}
         else:
-            # Headers that are not encoded should be ASCII (RFC 5322), or UTF-8 (RFC 6532).
-            yield {**known, **_fields(_parse(headers.decode("utf-8", "replace")))}
+            yield {**known, **fields(headers)}
 
 
 def _uids(client: POP3) -> dict[int, bytes]:
@@ -53,7 +51,10 @@ def _uids(client: POP3) -> dict[int, bytes]:
         raise
 
 
-def _fields(message: Message) -> dict[str, Any]:
+def fields(headers: bytes) -> dict[str, Any]:
+    """Return what is shown of a message's headers, which anybody may have written."""
+    # Headers that are not encoded should be ASCII (RFC 5322), or UTF-8 (RFC 6532).
+    message = _parse(headers.decode("utf-8", "replace"))
     return {
         "date": _date(message.get("Date")),
         "from": _text(message.get("From")),
@@ -65,20 +66,18 @@ def _text(value: Any) -> str | None:
     """Decode a header (RFC 2047); what can't be decoded, or is very long, stays as it came."""
     if value is None:
         return None
-    if len(value) > _MOST_DECODED:
-        return printable(str(value))
-    try:
-        return printable(str(make_header(decode_header(value))))
-    except (ValueError, LookupError, email.errors.HeaderParseError):  # a wrong charset or base64
-        return printable(str(value))
+    text = str(value)
+    if len(text) <= _MOST_DECODED:
+        with contextlib.suppress(Exception):  # What codecs raise has no common class.
+            text = str(make_header(decode_header(text)))
+    return printable(text)
 
 
 def _date(value: Any) -> str | None:
     """Return a date in ISO 8601, or None if that is no date."""
-    try:
-        return None if value is None else parsedate_to_datetime(str(value)).isoformat()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
+    with contextlib.suppress(Exception):
+        return parsedate_to_datetime(str(value)).isoformat()
+    return None
 
 
 def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:

@@ -70,14 +70,16 @@ def test_what_the_server_does_not_tell(listed):
 
 
 def test_headers_that_are_meant_to_harm(listed, serve):
-    """Base64 that is none, and more combining characters than a terminal can take."""
+    """Base64 and a charset that are none, and more combining characters than a terminal takes."""
     wrong = b"Subject: =?utf-8?b?a?=\nDate: Mon, 99 Foo 99999 99:99:99 +9999\n\n"
-    server = serve([wrong, "Subject: a{}\n\n".format("\u0301" * 5000).encode()])
+    nameless = "Subject: =?ü?q?x?=\n\n".encode()
+    server = serve([wrong, nameless, "Subject: a{}\n\n".format("\u0301" * 5000).encode()])
     ended = listed(server)
     assert ended.returncode == 0
-    first, second = ended.stdout.splitlines()[1:3]
+    first, second, third = ended.stdout.splitlines()[1:4]
     assert first.endswith("=?utf-8?b?a?=")
-    assert len(second) < 1000
+    assert second.endswith("=?ü?q?x?=")
+    assert len(third) < 1000
 
 
 def test_a_header_that_would_take_hours(listed, serve):

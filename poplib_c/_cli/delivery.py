@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from io import FileIO
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from poplib_c._cli.failures import DeliveryFailure, Status, usage
 
@@ -69,6 +69,21 @@ def digest(message: bytes) -> bytes:
     """Return a digest of a message's headers; the message may have been cut off behind them."""
     lines = b"\n" + message[:_BEGINNING].replace(b"\r\n", b"\n")
     return hashlib.sha256(lines.partition(b"\n\n")[0].rstrip(b"\n")).digest()
+
+
+class Wait(NamedTuple):
+    """How to wait for a file that another program has locked.
+
+    seconds: until it is given up. tell: called once with what is waited for. is_over: asked now
+    and then whether to give up at once.
+    """
+
+    seconds: float = 60.0
+    tell: Callable[[str], object] = lambda text: None
+    is_over: Callable[[], bool] = lambda: False
+
+
+_PATIENT = Wait()
 
 
 class Box(Protocol):
@@ -247,9 +262,10 @@ def disk(path: str) -> Iterator[None]:
         raise DeliveryFailure(f"{what}: {path}: {error.strerror}", status) from None
 
 
-def open_box(kind: str, path: str) -> Box:
+def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
     """Return the destination of that kind, made if it is not there."""
     from poplib_c._cli.mbox import Mbox
 
-    kinds: dict[str, Callable[[str], Box]] = {"maildir": Maildir, "eml": Eml, "mbox": Mbox}
-    return kinds[kind](path)
+    if kind == "mbox":
+        return Mbox(path, wait)
+    return {"maildir": Maildir, "eml": Eml}[kind](path)

@@ -44,6 +44,11 @@ class Progress:
     def error(self, label: str, text: str) -> None:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
 
+    def note(self, label: str, text: str) -> None:
+        """Tell what is no error."""
+        if not self._quiet:
+            self.error(label, text)
+
     def from_handler(self, text: str) -> None:
         """Tell something in a signal handler, which may have interrupted whoever has the lock."""
         if not self._quiet:

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from poplib_c._cli import planning
-from poplib_c._cli.delivery import digest, open_box
+from poplib_c._cli.delivery import Wait, digest, open_box
 from poplib_c._cli.failures import DeliveryFailure
 from poplib_c._cli.state import Delivered, InFlight, State
 
@@ -106,6 +106,45 @@ def test_an_mbox_cuts_nothing_of_others(tmp_path):
     path.write_bytes(torn)
     box.deliver(ticket, write, again=True)
     assert path.read_bytes().startswith(torn)
+    assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+LOCKS = """
+import fcntl, sys
+with open(sys.argv[1], "ab") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """The path of an mbox that another program has locked, and that program."""
+    path = tmp_path / "mbox"
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKS, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"locked\n"
+        yield path, other
+        other.stdin.close()
+
+
+def test_a_lock_that_is_kept_is_given_up(locked):
+    path, _ = locked
+    told = []
+    with pytest.raises(DeliveryFailure, match="mbox is locked by another program, and "):
+        open_box("mbox", str(path), Wait(0.3, told.append))
+    assert told == [f"waiting for another program to unlock {path}"]
+
+
+def test_a_lock_is_waited_for(locked):
+    """Until its program ends, or the run is to end."""
+    path, other = locked
+    with pytest.raises(DeliveryFailure, match="interrupted: "):
+        open_box("mbox", str(path), Wait(3600.0, is_over=lambda: True))
+    box = open_box("mbox", str(path), Wait(3600.0, lambda text: other.stdin.close()))
+    box.deliver(box.ticket(), write)
     assert path.read_bytes().endswith(WHOLE + b"\n")
 
 

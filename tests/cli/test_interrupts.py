@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the message in flight is finished; the second time all ends at once."""
 
 import contextlib
+import fcntl
 import os
 import pty
 import signal
@@ -107,3 +108,28 @@ def test_at_the_prompt(user, server, command):
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert errors.endswith(": interrupted\n")
+
+
+def test_while_a_lock_is_waited_for(user, server):
+    path = user.home / "mbox"
+    with open(path, "wb") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        arguments = "--insecure", "--mbox", path, url(server), "--timeout", "3600"
+        with user.start("fetch", *arguments) as process:
+            said = ""
+            while "waiting for another program to unlock" not in said:
+                said = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=TIMEOUT)[1]
+    assert process.returncode == 1
+    assert errors.startswith(ENDING)
+    assert errors.endswith(f": interrupted: {path} is locked by another program\n")
+
+
+def test_a_lock_that_is_kept(user, server):
+    path = user.home / "mbox"
+    with open(path, "wb") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        ended = user.fetch("--insecure", "--mbox", path, "--timeout", "0.3", url(server))
+    assert ended.returncode == 75
+    assert ended.stderr.endswith("try again later, or with a longer --timeout\n")

@@ -92,8 +92,8 @@ def _total(outcomes: list[Outcome]) -> str:
 
 @contextlib.contextmanager
 def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the run in order, the second at once; a third kills."""
-    numbers = signal.SIGINT, signal.SIGTERM
+    """The first of these signals ends the run in order, the second at once; a third kills."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
     def handle(number: int, frame: FrameType | None) -> None:
         again = stop.requested
@@ -107,7 +107,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        # What runs in the background of a shell is not meant by Ctrl-C.
+        # What runs in the background of a shell is not meant by Ctrl-C, nor is nohup by SIGHUP.
         if before[number] is not signal.SIG_IGN:
             signal.signal(number, handle)
     try:

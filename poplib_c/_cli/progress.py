@@ -89,8 +89,8 @@ class Bars(Progress):
 def _print(line: str, file: Any) -> None:
     try:
         print(printable(line), file=file, flush=True)
-    except BrokenPipeError:
-        # Nobody reads it: the work goes on, and what comes later is not written either.
+    except OSError:
+        # Nobody reads it, or the terminal is gone: the work goes on, and nothing is written later.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 

@@ -73,11 +73,11 @@ synced to the disk and recorded before it is marked as deleted, and the server
 deletes it when the session ends in order. A run that is killed at any instant
 loses nothing, and what it had delivered is not fetched again.
 
-The first Ctrl-C (or SIGTERM) ends the run after the message that is being
-fetched; what was delivered until then is deleted on the server, if --delete
-says so. The second closes the connections at once, so that nothing is deleted;
-the next run with --delete makes up for that without fetching again. Either way
-the exit status is 1.
+The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run after the message that is
+being fetched; what was delivered until then is deleted on the server, if
+--delete says so. The second closes the connections at once, so that nothing is
+deleted; the next run with --delete makes up for that without fetching again.
+Either way the exit status is 1.
 """
 FETCH_EPILOG = """\
 examples:

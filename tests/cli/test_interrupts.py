@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the message in flight is finished; the second time all ends at once."""
+"""Ctrl-C and other signals: the message in flight is finished; the second ends all at once."""
 
 import contextlib
 import fcntl
@@ -46,7 +46,7 @@ def begin(user):
     return begin
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     reached, goes_on = Told(), threading.Event()
     rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
@@ -58,6 +58,25 @@ def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     assert errors.splitlines()[-1].endswith(": interrupted: 1 message not fetched")
     assert output.endswith(": 1 message fetched (15 octets), 1 deleted, 1 left on the server\n")
     assert delivered(user.maildir) == [b"half and half\n"]
+
+
+def test_a_terminal_that_is_closed(user):
+    """The message in flight is finished, though nothing can be written any more."""
+    reached, goes_on = Told(), threading.Event()
+    rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    ours, terminal = pty.openpty()
+    arguments = "--insecure", "--delete", "--since-last", "--maildir", user.maildir
+    with play(*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest) as server:
+        streams = {"stdout": terminal, "stderr": terminal}
+        with user.start("fetch", *arguments, url(server), **streams) as process:
+            os.close(terminal)
+            assert reached.wait(TIMEOUT)
+            os.close(ours)
+            process.send_signal(signal.SIGHUP)
+            goes_on.set()
+            assert process.wait(TIMEOUT) == 1
+    assert delivered(user.maildir) == [b"half and half\n"]
+    assert server.wire.endswith(b"QUIT\r\n")
 
 
 def test_the_second_time_nothing_is_committed(begin, user):

@@ -5,8 +5,10 @@ import fcntl
 import itertools
 import mailbox
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +70,60 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
     box = open_box("maildir", str(tmp_path / "Mail"))
     box.deliver(box.ticket(), write)
     assert delivered(box.path) == [WHOLE]
+
+
+DELIVERS = """
+import sys
+from poplib_c._cli.delivery import open_box
+def write(output):
+    output.write(b"Subject: half")
+    print("begun", flush=True)
+    sys.stdin.readline()
+box = open_box(*sys.argv[1:])
+box.deliver(box.ticket(), write)
+"""
+
+
+@pytest.mark.parametrize("kind", ["maildir", "eml"])
+def test_what_a_killed_run_has_left_is_removed(tmp_path, kind):
+    """By the next one, and not before it is dead; what others have left stays."""
+    box = open_box(kind, str(tmp_path))
+    folder = tmp_path / "tmp" if kind == "maildir" else tmp_path
+    others = folder / ".mine.part"
+    others.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", DELIVERS, kind, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"begun\n"
+        (temporary,) = {*folder.glob("*[0-9]*")} - {others}
+        os.utime(temporary, (0, 0))
+        open_box(kind, str(tmp_path))
+        assert temporary.exists()
+        other.kill()
+    elsewhere = [Path(f"{temporary}".replace(socket.gethostname(), f"{n}.other")) for n in "ab"]
+    for path in elsewhere:
+        path.touch()
+    os.utime(elsewhere[1], (0, 0))
+    open_box(kind, str(tmp_path))
+    assert {path for path in folder.iterdir() if path.is_file()} == {others, elsewhere[0]}
+    box.deliver(box.ticket(), write)
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_directories_are_for_their_owner_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        for kind in ("maildir", "eml"):
+            open_box(kind, str(tmp_path / "a" / kind))
+        os.umask(0)
+        State(str(tmp_path / "b" / "c" / "state"), "account").close()
+    finally:
+        os.umask(before)
+    made = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert len(made) == 8
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
 
 
 @pytest.mark.parametrize("place", ["new/{}", "cur/{}:2,S", "cur/{}"])

@@ -43,6 +43,8 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         command = _command(commands, name, does, description, texts.EPILOG)
         command.add_argument("url", metavar="URL", help=texts.URL)
         command.add_argument("--json", action="store_true", help="print JSON")
+        if name == "list":
+            _listings(command)
         _connections(command)
         _logins(command)
     return top
@@ -103,6 +105,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         type=_size,
         help="leave larger messages on the server; k, M and G behind the number multiply",
     )
+    _listings(which)
     which.add_argument(
         "--headers",
         metavar="N",
@@ -123,6 +126,15 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     _logins(command)
     output = command.add_argument_group("output")
     output.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def _listings(group: Any) -> None:
+    group.add_argument(
+        "--max-listing",
+        metavar="OCTETS",
+        type=_size,
+        help="refuse a mailbox whose list of sizes or of unique ids is larger (64 MiB)",
+    )
 
 
 def _connections(command: argparse.ArgumentParser) -> None:

@@ -111,8 +111,9 @@ class _Session:
         self._again: InFlight | None = None
 
     def run(self) -> None:
-        self._sizes = self._client.sizes()
-        self._uids = self._listed_uids()
+        with connection.listings(self._client, self._options):
+            self._sizes = self._client.sizes()
+            self._uids = self._listed_uids()
         self._copies = collections.Counter(self._uids.values())
         if self._state is not None:
             self._recover(self._state)

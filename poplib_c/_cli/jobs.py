@@ -24,7 +24,7 @@ from poplib_c._cli.job import Job, Outcome, Stop
 
 _KINDS = ("maildir", "mbox", "eml")
 _FLAGS = ("delete", "since_last", "insecure", "no_verify")
-_NUMBERS = ("max_size", "headers", "timeout", "deadline")
+_NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
 

@@ -7,13 +7,15 @@ import contextlib
 import email.parser
 import json
 import shutil
+import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from poplib_c import POP3, error_proto
+from poplib_c._cli import connection
 from poplib_c._cli.failures import reason
 from poplib_c._cli.texts import printable
 
@@ -25,9 +27,10 @@ _MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of th
 _parse = email.parser.HeaderParser().parsestr
 
 
-def messages(client: POP3) -> Iterator[dict[str, Any]]:
+def messages(client: POP3, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield what is known of each message; error: why its headers are not."""
-    sizes, uids = client.sizes(), _uids(client)
+    with connection.listings(client, options):
+        sizes, uids = client.sizes(), _uids(client)
     client.set_options(max_size=_MOST_OF_HEADERS)
     for number, headers in client.top_many(sizes, 0, errors="return"):
         uid = uids.get(number)
@@ -83,13 +86,13 @@ def _date(value: Any) -> str | None:
 def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
     """Yield the lines to print."""
     if options.json:
-        yield json.dumps(list(messages(client)), indent=2)
+        yield from _json(messages(client, options))
         return
     taken = 7 + 10 + _UID_WIDTH + _DATE_WIDTH + _FROM_WIDTH + 5 * 2
     subject = max(_LEAST, shutil.get_terminal_size().columns - taken)
     yield _row(_HEADINGS, subject)
     count = octets = 0
-    for message in messages(client):
+    for message in messages(client, options):
         count += 1
         octets += message["size"]
         cells = (
@@ -102,6 +105,19 @@ def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
         )
         yield _row(cells, subject)
     yield f"{count} messages, {octets} octets"
+
+
+def _json(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a list, which is never in memory as a whole."""
+    before = "["
+    for each in objects:
+        yield before
+        before = textwrap.indent(json.dumps(each, indent=2), "  ") + ","
+    if before == "[":
+        yield "[]"
+    else:
+        yield before[:-1]
+        yield "]"
 
 
 def _row(cells: tuple[str, ...], subject: int) -> str:

@@ -5,7 +5,10 @@ import json
 import pytest
 from scripted import C, S, play
 
-from .support import url
+from poplib_c import POP3
+from poplib_c._cli import arguments, listing
+
+from .support import numbered, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -98,3 +101,29 @@ def test_headers_without_end(listed, serve):
     messages = json.loads(listed(server, "--json").stdout)
     assert messages[0]["error"] == "reply larger than 1048576 octets"
     assert messages[1]["subject"] == "a"
+
+
+def test_a_listing_that_is_too_large(listed, user, serve):
+    server = serve(numbered(100))
+    into = "--insecure", "--maildir", user.maildir, "--max-listing", "500"
+    for ended in (listed(server, "--max-listing", "500"), user.fetch(*into, url(server))):
+        told = "the mailbox needs a larger --max-listing: reply larger than 500 octets"
+        assert (ended.returncode, ended.stderr.splitlines()[-1].endswith(told)) == (1, True)
+    assert not any(command.startswith((b"TOP", b"RETR")) for command in server.commands)
+    assert listed(server, "--max-listing", "5k").returncode == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_json_is_printed_as_it_comes(serve, count):
+    server = serve(numbered(count))
+    options = arguments.parser().parse_args(["list", "--json", url(server)])
+    with POP3(*server.address, timeout=30) as client:
+        client.login("alice", "secret")
+        lines = listing.show(client, options)
+        text = [next(lines)]
+        asked = sum(command.startswith(b"TOP") for command in server.commands)
+        assert asked <= 150
+        text += lines
+    messages = json.loads("\n".join(text))
+    assert "\n".join(text) == json.dumps(messages, indent=2)
+    assert len(messages) == count

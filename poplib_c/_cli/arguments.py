@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os.path
+import re
 from typing import Any, Callable
 
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
 from poplib_c._cli.failures import usage
 
+_PASSWORD = re.compile(r"(://[^\s:/]*):[^\s/]*@")  # in a URL
 PATHS = ("maildir", "mbox", "eml", "state", "cafile")
 
 
@@ -17,7 +19,8 @@ class _Parser(argparse.ArgumentParser):
     """Names the mistake and where to read on, in one line each; exits with status 2."""
 
     def error(self, message: str) -> Any:
-        self.exit(2, f"{self.prog}: {texts.printable(message)}\nTry '{self.prog} --help'.\n")
+        message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
+        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
 
 def parser(program: str = "poplib-c") -> argparse.ArgumentParser:

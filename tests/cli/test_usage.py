@@ -61,6 +61,7 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--password-command", "", URL], "--password-command: it is empty"),
         (["check"], "the following arguments are required: URL"),
         (["list", URL, "more"], "unrecognized arguments: more"),
+        (["list", URL, "pop3s://a:x9@y@b"], "unrecognized arguments: pop3s://a:***@b"),
     ],
 )
 def test_mistakes_that_the_parser_finds(given, told, capsys):

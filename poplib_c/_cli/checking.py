@@ -89,7 +89,8 @@ def check(
         facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
         if credentials is not None and not report.refused:
             now = _login(client, account, options, credentials, report) or now
-        _try_pipelining(client, now or {}, facts["pipelining"])
+        if client.sock is not None:  # A login that fails may have closed the connection.
+            _try_pipelining(client, now or {}, facts["pipelining"])
     return report
 
 

@@ -1,9 +1,13 @@
-"""Headers and certificates of any kind are shown, or what can't be read of them is not."""
+"""Headers, certificates and replies of any kind are shown, or told as an error."""
 
+import contextlib
 import datetime
 import encodings.aliases
+import io
 import ipaddress
 import json
+import tempfile
+from unittest import mock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -11,9 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.name import _ASN1Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scripted import Raw, play
 
+from poplib_c.__main__ import main
 from poplib_c._cli import checking, listing
 from poplib_c._cli.account import parse
+
+from .support import Answers, url
 
 few = settings(max_examples=150, deadline=None)
 
@@ -108,3 +116,59 @@ def test_names_of_a_certificate():
     assert facts["names"] == ["commonName=a, b", "127.0.0.1"]
     assert (facts["subject"], facts["issuer"]) == ("commonName=a, b", "")
     assert (facts["not_before"], facts["not_after"]) == ("2020-01-01", "9999-12-31")
+
+
+# Replies
+
+MAILBOX = {
+    "": b"+OK hi <1.2@x>\r\n",
+    "CAPA": b"+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nSASL SCRAM-SHA-256 CRAM-MD5 PLAIN\r\n.\r\n",
+    "AUTH": b"+ \r\n",
+    "STAT": b"+OK 3 300\r\n",
+    "LIST": b"+OK\r\n1 9\r\n2 300000\r\n3 5\r\n.\r\n",
+    "UIDL": b"+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n",
+    "TOP": b"+OK\r\nSubject: x\r\nDate: Thu, 26 Nov 2026 15:12:10 +0100\r\n\r\n.\r\n",
+    "RETR": b"+OK\r\nSubject: x\r\n\r\nx\r\n.\r\n",
+    "DELE": b"+OK\r\n",
+    "QUIT": b"+OK\r\n",
+}
+COMMANDS = [
+    *("", "list", "list --json", "check", "check --json", "fetch --mbox x/mbox --headers 1"),
+    *("fetch --delete --since-last --state x/state --eml x/eml", "fetch --maildir x/Mail"),
+]
+PIECES = st.binary(max_size=3) | st.sampled_from(
+    [b"\r\n", b"\r\n.\r\n", b"+OK", b"-ERR [IN-USE]", b"-1", b"9" * 18, b"9" * 19, b"9" * 30]
+)
+
+
+@st.composite
+def changed(draw):
+    """Some of the replies, with pieces cut out and put in."""
+    replies = {}
+    for verb in draw(st.sets(st.sampled_from(sorted(MAILBOX)), min_size=1, max_size=3)):
+        reply = MAILBOX[verb]
+        for _ in range(draw(st.integers(1, 3))):
+            start = draw(st.integers(0, len(reply)))
+            reply = reply[:start] + draw(PIECES) + reply[start + draw(st.integers(0, 5)) :]
+        replies[verb] = reply if reply.endswith(b"\r\n") else reply + b"\r\n"
+    return replies
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(COMMANDS), changed())
+@example("check", {"AUTH": b"+OK\r\n"})
+def test_replies(command, replies):
+    """Whatever is wrong ends in a status. A server that has begun to wait soon hangs up."""
+    replies = {**MAILBOX, **replies}
+    with contextlib.ExitStack() as opened:
+        directory = opened.enter_context(tempfile.TemporaryDirectory())
+        opened.enter_context(mock.patch.dict("os.environ", {"POPLIB_C_PASSWORD": "secret"}))
+        output, errors = io.StringIO(), io.StringIO()
+        opened.enter_context(contextlib.redirect_stdout(output))
+        opened.enter_context(contextlib.redirect_stderr(errors))
+        steps = Raw(replies.pop("")), Answers(**replies)
+        server = opened.enter_context(play(*steps, timeout=0.2))
+        given = command.replace("x/", f"{directory}/").split()
+        if given:
+            given += ["--insecure", "--timeout", "5", url(server)]
+        assert main(given or [f"127.0.0.1:{server.port}", "alice", "secret"]) in (0, 1, 75, 77)

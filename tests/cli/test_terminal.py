@@ -1,9 +1,9 @@
 """What mail and servers say can do nothing to a terminal, whichever command prints it."""
 
 import pytest
-from scripted import Raw, Unplayed, play
+from scripted import Raw, play
 
-from .support import url
+from .support import Answers, url
 
 # C0 and C1 as UTF-8 and as octets, DEL, bidi controls, a lone surrogate, what is invisible.
 EVIL = (
@@ -13,23 +13,6 @@ EVIL = (
 EVIL_ASCII = b"\x1b]0;x\x07\x1b[2J\x7f\x08"
 REFUSED = b"-ERR " + EVIL + b"\r\n"
 MESSAGE = b"+OK\r\nSubject: %b\r\nFrom: %b\r\n\r\n\tx%b\r\n.\r\n" % (EVIL, EVIL, EVIL)
-
-
-class Answers:
-    """A step that answers each command as its verb says, until the client leaves."""
-
-    def __init__(self, **replies):
-        self.replies = replies
-
-    def play(self, peer):
-        line = b""
-        try:
-            while not line.startswith(b"QUIT"):
-                line = peer.read_line(self)
-                verb = line.split()[0].decode().upper()
-                peer.send(self.replies.get(verb, b"+OK\r\n"))
-        except Unplayed:
-            pass
 
 
 MAILBOX = {

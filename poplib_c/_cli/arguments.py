@@ -183,14 +183,15 @@ def _logins(command: argparse.ArgumentParser) -> None:
         "--password-command",
         metavar="COMMAND",
         type=_text,
-        help="the first line that this prints, run by the shell, is the password",
+        help="the first line that this prints, run by the shell, is the password; for one "
+        "mailbox only",
     )
     group.add_argument(
         "--oauth2-token-command",
         metavar="COMMAND",
         type=_text,
-        help="the first line that this prints is an OAuth 2.0 access token; it is run once more "
-        "if the server refuses the token",
+        help="the first line that this prints is an OAuth 2.0 access token; for one mailbox "
+        "only. It is run once more if the server refuses the token",
     )
 
 

@@ -36,12 +36,13 @@ def run(options: argparse.Namespace, program: str) -> Status:
         jobs += _from_file(options.accounts, options)
     if not jobs:
         raise usage("no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE")
-    check_shared(options, len({job.account for job in jobs}))
+    mailboxes = len({job.account for job in jobs})
+    check_shared(options, mailboxes)
     shown = progress.start(program, options.quiet)
     for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
         if told:
             shown.error("warning", told)
-    ready, outcomes = _with_credentials(jobs, shown)
+    ready, outcomes = _with_credentials(jobs, mailboxes, shown)
     stop = Stop()
     with _signals(stop, shown), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
@@ -52,14 +53,13 @@ def run(options: argparse.Namespace, program: str) -> Status:
 
 
 def _with_credentials(
-    jobs: list[Job], shown: progress.Progress
+    jobs: list[Job], mailboxes: int, shown: progress.Progress
 ) -> tuple[list[tuple[Job, Credentials]], list[Outcome]]:
     """Find all passwords first: they may have to be asked for, one after the other.
 
     Returns the jobs that can begin, and the outcomes of the others.
     """
     ready, outcomes = [], []
-    mailboxes = len({job.account for job in jobs})
     for job in jobs:
         try:
             ready.append((job, obtain(job.account, job.options, mailboxes)))

@@ -93,8 +93,9 @@ examples:
 
 accounts file:
   TOML, with a table for each mailbox. Its keys are url and the options of this
-  command by their long names, which count before those of the command line;
-  relative paths are relative to the file, which not everybody may write into:
+  command by their long names, which count before those of the command line.
+  Anything else in the file is an error. Relative paths are relative to the
+  file, which not everybody may write into:
 
     [[account]]
     url = "pop3s://alice@pop.example.org"

@@ -7,6 +7,7 @@ import io
 import ipaddress
 import json
 import tempfile
+from types import SimpleNamespace
 from unittest import mock
 
 from cryptography import x509
@@ -15,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.name import _ASN1Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scripted import Raw, play
+from scripted import Close, Raw, play
 
 from poplib_c.__main__ import main
 from poplib_c._cli import checking, listing
 from poplib_c._cli.account import parse
 
-from .support import Answers, url
+from .support import TIMEOUT, Answers, url
 
 few = settings(max_examples=150, deadline=None)
 
@@ -158,7 +159,7 @@ def changed(draw):
 @given(st.sampled_from(COMMANDS), changed())
 @example("check", {"AUTH": b"+OK\r\n"})
 def test_replies(command, replies):
-    """Whatever is wrong ends in a status. A server that has begun to wait soon hangs up."""
+    """Whatever is wrong ends in a status. A server that waits for a command soon hangs up."""
     replies = {**MAILBOX, **replies}
     with contextlib.ExitStack() as opened:
         directory = opened.enter_context(tempfile.TemporaryDirectory())
@@ -166,8 +167,9 @@ def test_replies(command, replies):
         output, errors = io.StringIO(), io.StringIO()
         opened.enter_context(contextlib.redirect_stdout(output))
         opened.enter_context(contextlib.redirect_stderr(errors))
-        steps = Raw(replies.pop("")), Answers(**replies)
-        server = opened.enter_context(play(*steps, timeout=0.2))
+        hurry = SimpleNamespace(play=lambda peer: setattr(server, "timeout", 0.2))
+        steps = hurry, Raw(replies.pop("")), Answers(**replies), Close()
+        server = opened.enter_context(play(*steps, timeout=TIMEOUT))
         given = command.replace("x/", f"{directory}/").split()
         if given:
             given += ["--insecure", "--timeout", "5", url(server)]

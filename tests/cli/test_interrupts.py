@@ -135,9 +135,8 @@ def test_while_a_lock_is_waited_for(user, server):
         fcntl.lockf(file, fcntl.LOCK_EX)
         arguments = "--insecure", "--mbox", path, url(server), "--timeout", "3600"
         with user.start("fetch", *arguments) as process:
-            said = ""
-            while "waiting for another program to unlock" not in said:
-                said = process.stderr.readline()
+            assert process.stderr.readline().startswith("python -m poplib_c: warning: --insecure")
+            assert ": waiting for another program to unlock " in process.stderr.readline()
             process.send_signal(signal.SIGINT)
             errors = process.communicate(timeout=TIMEOUT)[1]
     assert process.returncode == 1

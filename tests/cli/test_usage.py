@@ -28,6 +28,7 @@ INTO = ["--maildir", "m"]
         (["fetch", *INTO, "pop3s://a:x9@b"], "a password in a URL can be read by everybody on"),
         (["fetch", *INTO, "pop3s://a@b:0"], "0 is not a port: it is a number from 1 to 65535"),
         (["fetch", *INTO, "pop3s://a@b/INBOX"], "what was given is not the URL of a mailbox"),
+        (["fetch", *INTO, "pop3s://a@b\0"], "the host has characters that no name of a host"),
         (["fetch", *INTO, "pop3s://a%0a@b"], "the user name has control characters"),
         (["fetch", *INTO, "--insecure", URL], "--insecure is for pop3:// alone; if the certif"),
         (["fetch", *INTO, "--no-verify", "--cafile", "c", URL], "--no-verify contradicts --caf"),

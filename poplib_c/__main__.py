@@ -9,6 +9,7 @@ import sys
 from typing import Any, Callable
 
 from poplib_c import POP3, POP3_PORT, error_proto
+from poplib_c._cli.texts import harmless, printable
 
 _USAGE = """\
 usage: {0} fetch [OPTION ...] URL ...
@@ -53,9 +54,9 @@ def main(arguments: list[str]) -> int:
         _write(_usage().rstrip())
         return 0
     if arguments[0] in _COMMANDS:
-        from poplib_c import _cli
+        from poplib_c._cli.main import main as command
 
-        return _cli.main(arguments, _program(), _write)
+        return command(arguments, _program(), _write)
     if arguments == ["demo"]:
         return _failures_told("demo", demo)
     place = _host_and_port(arguments[0])
@@ -114,7 +115,7 @@ def demo() -> int:
     report, differences = _demo.run()
     _write(*report)
     for difference in differences:
-        print(f"poplib_c: demo: {difference}", file=sys.stderr)
+        print(printable(f"poplib_c: demo: {difference}"), file=sys.stderr)
     return 1 if differences else 0
 
 
@@ -139,7 +140,7 @@ def _failures_told(what: str, function: Callable[..., int], *arguments: Any) -> 
     try:
         return function(*arguments)
     except (error_proto, OSError, ValueError) as error:
-        print(f"poplib_c: {what}: {_reason(error)}", file=sys.stderr)
+        print(printable(f"poplib_c: {what}: {_reason(error)}"), file=sys.stderr)
         return 1
 
 
@@ -167,7 +168,7 @@ def _text(line: bytes) -> str:
 def _write(*lines: str) -> None:
     """Print *lines*; end quietly if nobody reads them any more (``| head``)."""
     try:
-        print(*lines, sep="\n", flush=True)
+        print(*map(harmless, lines), sep="\n", flush=True)
     except BrokenPipeError:
         # The interpreter flushes once more at its exit: that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

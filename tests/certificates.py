@@ -58,7 +58,7 @@ class Authority:
         return Certificate(self._write(chain), self._write(key), self.ca_file)
 
     def self_signed(self, *hosts, key=None, algorithm=_SHA256):
-        """Return a Certificate for hosts that no authority has signed.
+        """Return a Certificate for hosts, or any GeneralName, that no authority has signed.
 
         The key is an elliptic curve's, unless one is given; the algorithm is the signature's.
         """
@@ -94,6 +94,8 @@ class Authority:
 
 
 def _general_name(host):
+    if isinstance(host, x509.GeneralName):
+        return host
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

@@ -1,3 +1,1 @@
-"""The commands fetch, check and list of the command line; poplib_c.__main__ calls main()."""
-
-from poplib_c._cli.main import main as main
+"""The commands fetch, check and list of the command line; poplib_c.__main__ calls main.main()."""

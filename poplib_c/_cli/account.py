@@ -7,7 +7,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from poplib_c import POP3_PORT, POP3_SSL_PORT
-from poplib_c._cli.failures import printable, usage
+from poplib_c._cli.failures import usage
+from poplib_c._cli.texts import printable
 
 _SCHEMES = {"pop3s": True, "pops": True, "pop3": False, "pop": False}
 _URL = re.compile(
@@ -54,6 +55,8 @@ def parse(url: str) -> Account:
     number = int(port) if port else (POP3_SSL_PORT if tls else POP3_PORT)
     if not 0 < number < 65536:
         raise usage(f"{port} is not a port: it is a number from 1 to 65535")
+    if not host.isprintable() or " " in host:
+        raise usage("the host has characters that no name of a host has")
     name = unquote(user or "")
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         raise usage("the user name has control characters")

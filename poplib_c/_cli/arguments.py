@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os.path
+import re
 from typing import Any, Callable
 
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
 from poplib_c._cli.failures import usage
 
+_PASSWORD = re.compile(r"(://[^\s:/]*):[^\s/]*@")  # in a URL
 PATHS = ("maildir", "mbox", "eml", "state", "cafile")
 
 
@@ -17,6 +19,7 @@ class _Parser(argparse.ArgumentParser):
     """Names the mistake and where to read on, in one line each; exits with status 2."""
 
     def error(self, message: str) -> Any:
+        message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
         self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
 
@@ -43,6 +46,8 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         command = _command(commands, name, does, description, texts.EPILOG)
         command.add_argument("url", metavar="URL", help=texts.URL)
         command.add_argument("--json", action="store_true", help="print JSON")
+        if name == "list":
+            _listings(command)
         _connections(command)
         _logins(command)
     return top
@@ -103,6 +108,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         type=_size,
         help="leave larger messages on the server; k, M and G behind the number multiply",
     )
+    _listings(which)
     which.add_argument(
         "--headers",
         metavar="N",
@@ -113,7 +119,9 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--state", metavar="FILE", type=_path, help="what was delivered before; see files"
     )
     many = command.add_argument_group("many mailboxes")
-    many.add_argument("--accounts", metavar="FILE", help="mailboxes and their options; see below")
+    many.add_argument(
+        "--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below"
+    )
     many.add_argument(
         "--jobs", metavar="N", type=_positive, default=1, help="so many at a time (1)"
     )
@@ -121,6 +129,15 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     _logins(command)
     output = command.add_argument_group("output")
     output.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def _listings(group: Any) -> None:
+    group.add_argument(
+        "--max-listing",
+        metavar="OCTETS",
+        type=_size,
+        help="refuse a mailbox whose list of sizes or of unique ids is larger (64 MiB)",
+    )
 
 
 def _connections(command: argparse.ArgumentParser) -> None:
@@ -165,18 +182,17 @@ def _logins(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--password-command",
         metavar="COMMAND",
-        help="the first line that this prints, run by the shell, is the password",
+        type=_text,
+        help="the first line that this prints, run by the shell, is the password; for one "
+        "mailbox only",
     )
     group.add_argument(
         "--oauth2-token-command",
         metavar="COMMAND",
-        help="the first line that this prints is an OAuth 2.0 access token; it is run once more "
-        "if the server refuses the token",
+        type=_text,
+        help="the first line that this prints is an OAuth 2.0 access token; for one mailbox "
+        "only. It is run once more if the server refuses the token",
     )
-
-
-# The shell leaves the ~ of --maildir=~/Mail as it is.
-_path = os.path.expanduser
 
 
 class _Version(argparse.Action):
@@ -202,6 +218,20 @@ def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 _fingerprint = _checked(fingerprint)
+
+
+@_checked
+def _text(text: str) -> str:
+    """An empty text, as a variable of the shell may be, would do without the option."""
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _path(text: str) -> str:
+    """Expand a ~, which the shell leaves as it is in --maildir=~/Mail."""
+    path: str = _text(text)
+    return os.path.expanduser(path)
 
 
 @_checked

@@ -12,7 +12,8 @@ from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.failures import Failure, Status, failure, printable
+from poplib_c._cli.failures import Failure, Status, failure
+from poplib_c._cli.texts import printable
 
 _AHEAD = 4  # commands that are sent ahead of their replies
 _PATIENCE = 10.0  # seconds for those replies
@@ -66,11 +67,12 @@ class Report:
 
     def _certificate_rows(self, certificate: dict[str, Any]) -> Any:
         yield "Certificate", certificate["subject"] or "without a subject"
-        yield "Issuer", certificate["issuer"]
+        yield "Issuer", certificate["issuer"] or "without a name"
         yield "Names", ", ".join(certificate["names"]) or "none"
         days = certificate["days_left"]
-        left = f"{days} days left" if days >= 0 else "EXPIRED"
-        yield "Valid", f"{certificate['not_before']} to {certificate['not_after']} ({left})"
+        left = "EXPIRED" if days is not None and days < 0 else f"{days} days left"
+        begins, ends = (certificate[name] or "unknown" for name in ("not_before", "not_after"))
+        yield "Valid", f"{begins} to {ends}" + (f" ({left})" if days is not None else "")
         yield "Fingerprint", certificate["fingerprint"]
 
 
@@ -87,7 +89,8 @@ def check(
         facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
         if credentials is not None and not report.refused:
             now = _login(client, account, options, credentials, report) or now
-        _try_pipelining(client, now or {}, facts["pipelining"])
+        if client.sock is not None:  # A login that fails may have closed the connection.
+            _try_pipelining(client, now or {}, facts["pipelining"])
     return report
 
 
@@ -122,17 +125,27 @@ def _describe(sock: Any, account: Account, error: str | None, facts: dict[str, A
         "verified": error is None,
         "error": error,
     }
-    der = sock.getpeercert(True)
-    certificate = _certificate.decode(der)
-    until = ssl.cert_time_to_seconds(certificate["notAfter"])
-    now = datetime.datetime.now().timestamp()
-    facts["certificate"] = {
-        "subject": _name(certificate["subject"]),
-        "issuer": _name(certificate["issuer"]),
-        "names": [printable(name) for _, name in certificate.get("subjectAltName", ())],
-        "not_before": _date(certificate["notBefore"]),
-        "not_after": _date(certificate["notAfter"]),
-        "days_left": int((until - now) // 86400),
+    facts["certificate"] = certificate_facts(sock.getpeercert(True))
+
+
+def certificate_facts(der: bytes) -> dict[str, Any]:
+    """Return what a certificate says; None for what can't be read of it."""
+    try:
+        certificate = _certificate.decode(der)
+    except (ValueError, OSError):  # An ssl.SSLError is an OSError.
+        certificate = {}
+    before, after = (_time(certificate.get(name)) for name in ("notBefore", "notAfter"))
+    left = None if after is None else after - datetime.datetime.now(datetime.timezone.utc)
+    names = certificate.get("subjectAltName", ())
+    return {
+        "subject": _name(certificate.get("subject", ())),
+        "issuer": _name(certificate.get("issuer", ())),
+        "names": [
+            _name(name) if isinstance(name, tuple) else printable(name) for _, name in names
+        ],
+        "not_before": before and before.strftime("%Y-%m-%d"),
+        "not_after": after and after.strftime("%Y-%m-%d"),
+        "days_left": None if left is None else left.days,
         "fingerprint": f"sha256:{digest(der)}",
     }
 
@@ -141,9 +154,13 @@ def _name(parts: Any) -> str:
     return printable(", ".join(f"{key}={value}" for part in parts for key, value in part))
 
 
-def _date(text: str) -> str:
-    seconds = ssl.cert_time_to_seconds(text)
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%d")
+def _time(text: str | None) -> datetime.datetime | None:
+    """Take the time of a certificate apart; it may have any year, or fractions of a second."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        if text is not None:
+            seconds = ssl.cert_time_to_seconds(text)
+            return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return None
 
 
 def _capabilities(client: POP3) -> dict[str, list[str]] | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from poplib_c import POP3, POP3_SSL
+from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, reason, usage
+from poplib_c._cli.failures import Failure, is_too_large, reason, usage
 
 #: Octets of a reply that is held in memory: what a server may have a run take of it.
 MOST_IN_MEMORY = 1 << 26
@@ -91,6 +92,19 @@ def connect(
         client.close()
         raise
     return client
+
+
+@contextlib.contextmanager
+def listings(client: POP3, options: argparse.Namespace) -> Iterator[None]:
+    """Let listings have --max-listing octets inside of the block. Failure: one has more."""
+    client.set_options(max_size=options.max_listing or MOST_IN_MEMORY)
+    try:
+        yield
+    except error_proto as error:
+        if not is_too_large(error):
+            raise
+        raise Failure(f"the mailbox needs a larger --max-listing: {reason(error)}") from None
+    client.set_options(max_size=MOST_IN_MEMORY)
 
 
 def _verify(options: argparse.Namespace) -> bool | str:

@@ -6,16 +6,18 @@ import argparse
 import getpass
 import netrc
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, Status, reason
+from poplib_c._cli.failures import Failure, Status, reason, usage
 
 _VARIABLE = "POPLIB_C_PASSWORD"
+_PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-command"
 
 
 class Credentials(NamedTuple):
@@ -25,20 +27,42 @@ class Credentials(NamedTuple):
     token: Callable[[], str] | None = None
 
 
-def obtain(account: Account, options: argparse.Namespace) -> Credentials:
-    """Find the password; prompt for it if nothing else has it. Failure: there is none."""
-    command = options.oauth2_token_command
-    if command:
-        return Credentials("", lambda: first_line(command, "--oauth2-token-command"))
+def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) -> Credentials:
+    """Find the password; prompt for it if no source has it. Failure: there is none.
+
+    mailboxes: how many there are. The variable names no server, so it counts for one mailbox only.
+    """
+    token_command = options.oauth2_token_command
+    if token_command:
+        return Credentials("", lambda: _first_line(token_command, _TOKEN_COMMAND, account))
     if options.password_command:
-        return Credentials(first_line(options.password_command, "--password-command"))
-    password = os.environ.get(_VARIABLE) or _from_netrc(account) or _prompt(account)
-    return Credentials(password)
+        return Credentials(_first_line(options.password_command, _PASSWORD_COMMAND, account))
+    return Credentials(_from_netrc(account) or _from_variable(mailboxes) or _prompt(account))
 
 
-def first_line(command: str, option: str) -> str:
+def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
+    """Failure: a command of the command line, whose secret each of several servers would get."""
+    for command, option in (
+        (options.password_command, _PASSWORD_COMMAND),
+        (options.oauth2_token_command, _TOKEN_COMMAND),
+    ):
+        if command and mailboxes > 1:
+            raise usage(
+                f"{option} is for one mailbox, and there are {mailboxes}: "
+                f"write {option[2:]} into an accounts file for each, or use ~/.netrc"
+            )
+
+
+def _first_line(command: str, option: str, account: Account) -> str:
     """Run a command in the shell and return the first line that it prints."""
-    ended = subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=False)
+    told = {
+        "POPLIB_C_USER": account.user,
+        "POPLIB_C_HOST": account.host,
+        "POPLIB_C_PORT": str(account.port),
+    }
+    ended = subprocess.run(
+        command, shell=True, stdout=subprocess.PIPE, check=False, env={**os.environ, **told}
+    )
     if ended.returncode:
         raise Failure(
             f"the command of {option} failed with status {ended.returncode}", Status.AUTHENTICATION
@@ -54,23 +78,62 @@ def first_line(command: str, option: str) -> str:
         ) from None
 
 
+class _Entries(dict[str, Any]):
+    """The hosts of a netrc, which keeps the last entry of each; kept: all of them, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[tuple[str, str, str]] = []  # host, login, password
+
+    def __setitem__(self, host: str, entry: Any) -> None:
+        super().__setitem__(host, entry)
+        if entry:
+            login, _, password = entry
+            self.kept.append((host.lower(), login or "", password))
+
+
+class _Netrc(netrc.netrc):
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, _Entries() if name == "hosts" else value)
+
+
 def _from_netrc(account: Account) -> str | None:
+    """Return the password of the entry that names host and user; else of one that names less."""
     try:
-        found = netrc.netrc().authenticators(account.host)
+        entries: Any = _Netrc().hosts
     except FileNotFoundError:
         return None
     except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
         told = getattr(error, "msg", None) or reason(error)
-        raise Failure(f"~/.netrc: {told}", Status.AUTHENTICATION) from None
-    if found is None or found[0] not in (None, "", account.user):
-        return None
-    return found[2]
+        # The token that is not understood may be a part of a password.
+        told = re.sub(r"(token) .*", r"\1", told)
+        line = getattr(error, "lineno", None)
+        raise Failure(
+            f"~/.netrc{f', near line {line}' if line else ''}: {told}", Status.AUTHENTICATION
+        ) from None
+    for host in (account.host.lower(), "default"):
+        for user in (account.user, ""):
+            for entry in entries.kept:
+                if entry[:2] == (host, user) and entry[2]:
+                    return str(entry[2])
+    return None
+
+
+def _from_variable(mailboxes: int) -> str | None:
+    password = os.environ.get(_VARIABLE)
+    if password and mailboxes > 1:
+        raise Failure(
+            f"{_VARIABLE} is for one mailbox, and there are {mailboxes}: "
+            "write password-command into an accounts file for each, or use ~/.netrc",
+            Status.AUTHENTICATION,
+        )
+    return password
 
 
 def _prompt(account: Account) -> str:
     if not sys.stdin.isatty():
         raise Failure(
-            f"no password: give --password-command, {_VARIABLE} or an entry in ~/.netrc, "
+            f"no password: give --password-command, an entry in ~/.netrc or {_VARIABLE}, "
             "or run it in a terminal, where it is asked for",
             Status.AUTHENTICATION,
         )

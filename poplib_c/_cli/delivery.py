@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from io import FileIO
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from poplib_c._cli.failures import DeliveryFailure, Status, usage
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _numbers = itertools.count(1)
+_OLD = 36 * 3600  # seconds after which Maildir has temporary files removed
 _BEGINNING = 1 << 16  # octets, by which messages are told apart
 
 
@@ -71,6 +74,21 @@ def digest(message: bytes) -> bytes:
     return hashlib.sha256(lines.partition(b"\n\n")[0].rstrip(b"\n")).digest()
 
 
+class Wait(NamedTuple):
+    """How to wait for a file that another program has locked.
+
+    seconds: until it is given up. tell: called once with what is waited for. is_over: asked now
+    and then whether to give up at once.
+    """
+
+    seconds: float = 60.0
+    tell: Callable[[str], object] = lambda text: None
+    is_over: Callable[[], bool] = lambda: False
+
+
+_PATIENT = Wait()
+
+
 class Box(Protocol):
     """A destination. deliver() raises DeliveryFailure, and what *write* raises."""
 
@@ -101,16 +119,28 @@ class Files:
 
     kind = ""
     _unix = False
+    _temporary: re.Pattern[str]  # the names of temporary files, with groups pid and host
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         with disk(path):
             self._prepare()
         with contextlib.suppress(OSError):
+            self._clean_up()
+        with contextlib.suppress(OSError):
             sync_directory(os.path.dirname(self.path))
 
     def _prepare(self) -> None:
         raise NotImplementedError
+
+    def _clean_up(self) -> None:
+        """Remove the temporary files of runs that were killed."""
+        directory = os.path.dirname(self._names("")[0])
+        for name in os.listdir(directory):
+            ours = self._temporary.fullmatch(name)
+            if ours is not None:
+                here = ours["host"] in (_host(), None)
+                _remove_if_dead(os.path.join(directory, name), int(ours["pid"]) if here else None)
 
     def ticket(self) -> str:
         raise NotImplementedError
@@ -125,6 +155,9 @@ class Files:
             file = FileIO(temporary, "x", opener=_private)
         try:
             with file:
+                # To be told from the file of a run that was killed. Not all file systems can.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 output = Output(file, temporary, self._unix)
                 write(output)
                 output.finish()
@@ -163,6 +196,9 @@ class Maildir(Files):
     kind = "maildir"
     _unix = True
     _PARTS = ("tmp", "new", "cur")
+    _temporary = re.compile(
+        r"[0-9]+\.M[0-9]{6}P(?P<pid>[0-9]{1,9})Q[0-9]+R[0-9a-f]{8}\.(?P<host>.+)"
+    )
 
     def _prepare(self) -> None:
         there = os.listdir(self.path) if os.path.isdir(self.path) else []
@@ -170,14 +206,13 @@ class Maildir(Files):
         if there and not set(there) & set(self._PARTS):
             raise usage(f"{self.path} is no Maildir: it has files, but not tmp, new and cur")
         for part in self._PARTS:
-            os.makedirs(os.path.join(self.path, part), mode=0o700, exist_ok=True)
+            make_directory(os.path.join(self.path, part))
         sync_directory(self.path)
 
     def ticket(self) -> str:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-        host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
         ours = f"M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers)}R{os.urandom(4).hex()}"
-        return f"{seconds}.{ours}.{host}"
+        return f"{seconds}.{ours}.{_host()}"
 
     def _names(self, ticket: str) -> tuple[str, str]:
         return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
@@ -194,16 +229,61 @@ class Eml(Files):
     """A directory of .eml files, octet for octet what the server sent."""
 
     kind = "eml"
+    _temporary = re.compile(
+        r"\.[0-9]{8}T[0-9]{6}Z-(?P<pid>[0-9]{1,9})-[0-9]+-[0-9a-f]{8}\.eml(\.(?P<host>.+))?\.part"
+    )
 
     def _prepare(self) -> None:
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        make_directory(self.path)
 
     def ticket(self) -> str:
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         return f"{now}-{os.getpid()}-{next(_numbers):06}-{os.urandom(4).hex()}.eml"
 
     def _names(self, ticket: str) -> tuple[str, str]:
-        return os.path.join(self.path, f".{ticket}.part"), os.path.join(self.path, ticket)
+        temporary = os.path.join(self.path, f".{ticket}.{_host()}.part")
+        return temporary, os.path.join(self.path, ticket)
+
+
+def _host() -> str:
+    return socket.gethostname().replace("/", "\\057").replace(":", "\\072")
+
+
+def _remove_if_dead(path: str, pid: int | None) -> None:
+    """Remove the temporary file of a run that is certainly over.
+
+    Nobody has locked it, and its process is gone or the file is old. pid: None for another host's,
+    which can't be asked for.
+    """
+    with contextlib.suppress(OSError), FileIO(path, "r+", opener=_not_followed) as file:
+        old = time.time() - os.fstat(file.fileno()).st_mtime > _OLD
+        if old or (pid is not None and not _is_running(pid)):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def make_directory(path: str) -> None:
+    """Make a directory, and those above it that are missing, for their owner alone."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        make_directory(os.path.dirname(path))
+        return make_directory(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return
+    os.chmod(path, 0o700)  # A umask may have taken rights of the owner.
 
 
 def _move(temporary: str, place: str) -> None:
@@ -228,6 +308,10 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _not_followed(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def sync_directory(path: str) -> None:
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -247,9 +331,10 @@ def disk(path: str) -> Iterator[None]:
         raise DeliveryFailure(f"{what}: {path}: {error.strerror}", status) from None
 
 
-def open_box(kind: str, path: str) -> Box:
+def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
     """Return the destination of that kind, made if it is not there."""
     from poplib_c._cli.mbox import Mbox
 
-    kinds: dict[str, Callable[[str], Box]] = {"maildir": Maildir, "eml": Eml, "mbox": Mbox}
-    return kinds[kind](path)
+    if kind == "mbox":
+        return Mbox(path, wait)
+    return {"maildir": Maildir, "eml": Eml}[kind](path)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import enum
-import unicodedata
 
 from poplib_c import error_proto
+from poplib_c._cli.texts import printable as printable
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
@@ -84,14 +83,3 @@ def reason(error: Exception) -> str:
             return printable(said.decode("utf-8", "replace"))
         return printable(str(said).removeprefix("-ERR "))
     return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-
-
-def printable(text: str) -> str:
-    """Return *text* in one line, harmless to a terminal: what is no visible character is U+FFFD.
-
-    White space becomes single spaces.
-    """
-    return "".join(
-        "\ufffd" if unicodedata.category(character) in _INVISIBLE else character
-        for character in " ".join(text.split())
-    )

@@ -13,7 +13,7 @@ from typing import Any
 from poplib_c import POP3, error_proto
 from poplib_c._cli import connection, planning
 from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.delivery import Box, Output, Write, digest, open_box
+from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
 from poplib_c._cli.failures import (
     DeliveryFailure,
     Failure,
@@ -39,7 +39,12 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
     try:
         with contextlib.ExitStack() as opened:
             opened.callback(bar.close)
-            box = open_box(*job.destination)
+            wait = Wait(
+                job.options.timeout,
+                lambda text: progress.note(outcome.label, text),
+                lambda: stop.requested,
+            )
+            box = open_box(*job.destination, wait)
             state = None
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
@@ -106,8 +111,9 @@ class _Session:
         self._again: InFlight | None = None
 
     def run(self) -> None:
-        self._sizes = self._client.sizes()
-        self._uids = self._listed_uids()
+        with connection.listings(self._client, self._options):
+            self._sizes = self._client.sizes()
+            self._uids = self._listed_uids()
         self._copies = collections.Counter(self._uids.values())
         if self._state is not None:
             self._recover(self._state)
@@ -145,7 +151,7 @@ class _Session:
         kind, _, path = entry.destination.partition(":")
         here = path == self._box.path and kind == self._box.kind
         try:
-            box = self._box if here else open_box(kind, path)
+            box = self._box if here else open_box(kind, path, Wait(0.0))
         except Failure:  # A place that is gone: nothing can be found out.
             state.end()
             return

@@ -5,24 +5,27 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
+import difflib
 import importlib
 import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
 from poplib_c._cli import arguments, connection, progress, state
 from poplib_c._cli.account import parse
-from poplib_c._cli.credentials import Credentials, obtain
+from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop
 
 _KINDS = ("maildir", "mbox", "eml")
 _FLAGS = ("delete", "since_last", "insecure", "no_verify")
+_NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
+_COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
 
 
@@ -33,11 +36,13 @@ def run(options: argparse.Namespace, program: str) -> Status:
         jobs += _from_file(options.accounts, options)
     if not jobs:
         raise usage("no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE")
+    mailboxes = len({job.account for job in jobs})
+    check_shared(options, mailboxes)
     shown = progress.start(program, options.quiet)
     for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
         if told:
             shown.error("warning", told)
-    ready, outcomes = _with_credentials(jobs, shown)
+    ready, outcomes = _with_credentials(jobs, mailboxes, shown)
     stop = Stop()
     with _signals(stop, shown), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
@@ -48,7 +53,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
 
 
 def _with_credentials(
-    jobs: list[Job], shown: progress.Progress
+    jobs: list[Job], mailboxes: int, shown: progress.Progress
 ) -> tuple[list[tuple[Job, Credentials]], list[Outcome]]:
     """Find all passwords first: they may have to be asked for, one after the other.
 
@@ -57,7 +62,7 @@ def _with_credentials(
     ready, outcomes = [], []
     for job in jobs:
         try:
-            ready.append((job, obtain(job.account, job.options)))
+            ready.append((job, obtain(job.account, job.options, mailboxes)))
         except Failure as error:
             shown.error(str(job.account), str(error))
             outcomes.append(Outcome(str(job.account), error.status))
@@ -87,8 +92,8 @@ def _total(outcomes: list[Outcome]) -> str:
 
 @contextlib.contextmanager
 def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the run in order, the second at once; a third kills."""
-    numbers = signal.SIGINT, signal.SIGTERM
+    """The first of these signals ends the run in order, the second at once; a third kills."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
     def handle(number: int, frame: FrameType | None) -> None:
         again = stop.requested
@@ -102,7 +107,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        # What runs in the background of a shell is not meant by Ctrl-C.
+        # What runs in the background of a shell is not meant by Ctrl-C, nor is nohup by SIGHUP.
         if before[number] is not signal.SIG_IGN:
             signal.signal(number, handle)
     try:
@@ -131,7 +136,10 @@ def _job(url: str, options: argparse.Namespace) -> Job:
 
 
 def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
-    tables = _read(path).get("account")
+    loaded = _read(path)
+    for name in sorted(loaded.keys() - {"account"}):
+        raise usage(f"{path}: {name} is outside of [[account]]{_meant(name, ['account'])}")
+    tables = loaded.get("account")
     if not isinstance(tables, list) or not tables:
         raise usage(f"{path}: there is no [[account]] in it")
     jobs = []
@@ -141,6 +149,11 @@ def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
         except Failure as error:
             raise usage(f"{path}: account {number}: {error}") from None
     return jobs
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -170,14 +183,16 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
     if any(kind in table for kind in _KINDS):
         for kind in _KINDS:
             setattr(given, kind, None)
-    if "password-command" in table or "oauth2-token-command" in table:
+    if all(key in table for key in _COMMANDS):
+        raise usage(f"{_COMMANDS[0]} contradicts {_COMMANDS[1]}")
+    if any(key in table for key in _COMMANDS):
         given.password_command = given.oauth2_token_command = None
+    known = {name.replace("_", "-") for name in vars(options).keys() - _NOT_PER_ACCOUNT}
     for key, value in table.items():
         if key != "url":
-            name = key.replace("-", "_")
-            if not hasattr(given, name) or name in _NOT_PER_ACCOUNT or "_" in key:
-                raise usage(f"{key} is no option of a mailbox")
-            setattr(given, name, _value(key, value, directory))
+            if key not in known:
+                raise usage(f"{key} is no option of a mailbox{_meant(key, sorted(known))}")
+            setattr(given, key.replace("-", "_"), _value(key, value, directory))
     return _job(table["url"], given)
 
 
@@ -188,7 +203,8 @@ def _value(key: str, value: Any, directory: str) -> Any:
         if not isinstance(value, bool):
             raise usage(f"{key} is true or false")
         return value
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise usage(f"{key} is a text or a number")
+    numbers = (int, float) if name in _NUMBERS else ()
+    if isinstance(value, bool) or not isinstance(value, (str, *numbers)):
+        raise usage(f"{key} is {'a number or a text' if numbers else 'a text'}")
     parsed = getattr(arguments.option(f"--{key}", str(value)), name)
     return os.path.join(directory, parsed) if key in arguments.PATHS else parsed

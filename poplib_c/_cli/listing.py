@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import email.errors
+import contextlib
 import email.parser
 import json
 import shutil
+import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.header import decode_header, make_header
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from poplib_c import POP3, error_proto
-from poplib_c._cli.failures import printable, reason
+from poplib_c._cli import connection
+from poplib_c._cli.failures import reason
+from poplib_c._cli.texts import printable
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
@@ -25,9 +27,10 @@ _MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of th
 _parse = email.parser.HeaderParser().parsestr
 
 
-def messages(client: POP3) -> Iterator[dict[str, Any]]:
+def messages(client: POP3, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield what is known of each message; error: why its headers are not."""
-    sizes, uids = client.sizes(), _uids(client)
+    with connection.listings(client, options):
+        sizes, uids = client.sizes(), _uids(client)
     client.set_options(max_size=_MOST_OF_HEADERS)
     for number, headers in client.top_many(sizes, 0, errors="return"):
         uid = uids.get(number)
@@ -39,8 +42,7 @@ def messages(client: POP3) -> Iterator[dict[str, Any]]:
         if isinstance(headers, error_proto):
             yield {**known, "date": None, "from": None, "subject": None, "error": reason(headers)}
         else:
-            # Headers that are not encoded should be ASCII (RFC 5322), or UTF-8 (RFC 6532).
-            yield {**known, **_fields(_parse(headers.decode("utf-8", "replace")))}
+            yield {**known, **fields(headers)}
 
 
 def _uids(client: POP3) -> dict[int, bytes]:
@@ -52,7 +54,10 @@ def _uids(client: POP3) -> dict[int, bytes]:
         raise
 
 
-def _fields(message: Message) -> dict[str, Any]:
+def fields(headers: bytes) -> dict[str, Any]:
+    """Return what is shown of a message's headers, which anybody may have written."""
+    # Headers that are not encoded should be ASCII (RFC 5322), or UTF-8 (RFC 6532).
+    message = _parse(headers.decode("utf-8", "replace"))
     return {
         "date": _date(message.get("Date")),
         "from": _text(message.get("From")),
@@ -64,32 +69,30 @@ def _text(value: Any) -> str | None:
     """Decode a header (RFC 2047); what can't be decoded, or is very long, stays as it came."""
     if value is None:
         return None
-    if len(value) > _MOST_DECODED:
-        return printable(str(value))
-    try:
-        return printable(str(make_header(decode_header(value))))
-    except (ValueError, LookupError, email.errors.HeaderParseError):  # a wrong charset or base64
-        return printable(str(value))
+    text = str(value)
+    if len(text) <= _MOST_DECODED:
+        with contextlib.suppress(Exception):  # What codecs raise has no common class.
+            text = str(make_header(decode_header(text)))
+    return printable(text)
 
 
 def _date(value: Any) -> str | None:
     """Return a date in ISO 8601, or None if that is no date."""
-    try:
-        return None if value is None else parsedate_to_datetime(str(value)).isoformat()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
+    with contextlib.suppress(Exception):
+        return parsedate_to_datetime(str(value)).isoformat()
+    return None
 
 
 def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
     """Yield the lines to print."""
     if options.json:
-        yield json.dumps(list(messages(client)), indent=2)
+        yield from _json(messages(client, options))
         return
     taken = 7 + 10 + _UID_WIDTH + _DATE_WIDTH + _FROM_WIDTH + 5 * 2
     subject = max(_LEAST, shutil.get_terminal_size().columns - taken)
     yield _row(_HEADINGS, subject)
     count = octets = 0
-    for message in messages(client):
+    for message in messages(client, options):
         count += 1
         octets += message["size"] or 0
         cells = (
@@ -102,6 +105,19 @@ def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
         )
         yield _row(cells, subject)
     yield f"{count} messages, {octets} octets"
+
+
+def _json(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a list, which is never in memory as a whole."""
+    before = "["
+    for each in objects:
+        yield before
+        before = textwrap.indent(json.dumps(each, indent=2), "  ") + ","
+    if before == "[":
+        yield "[]"
+    else:
+        yield before[:-1]
+        yield "]"
 
 
 def _row(cells: tuple[str, ...], subject: int) -> str:

@@ -13,6 +13,7 @@ from poplib_c import error_proto
 from poplib_c._cli import arguments
 from poplib_c._cli.account import parse
 from poplib_c._cli.failures import Failure, Status, failure, usage
+from poplib_c._cli.texts import printable
 
 
 def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
@@ -27,7 +28,7 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
         return _ask(options, program, write)
     except (Failure, error_proto, OSError, ValueError, sqlite3.Error) as error:
         told = failure(error)
-        print(f"{command}: {told}", file=sys.stderr)
+        print(printable(f"{command}: {told}"), file=sys.stderr)
         return told.status
     except KeyboardInterrupt:
         print(f"{command}: interrupted", file=sys.stderr)

@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from io import BufferedReader, FileIO
 
-from poplib_c._cli.delivery import Output, Write, disk, sync_directory, write_all
+from poplib_c._cli.delivery import Output, Wait, Write, disk, sync_directory, write_all
+from poplib_c._cli.failures import DeliveryFailure, Status
 
 _BLOCK = 1 << 20
+_POLL = 0.1  # seconds between two looks at a lock
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
 
@@ -27,8 +29,9 @@ class Mbox:
 
     kind = "mbox"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, wait: Wait) -> None:
         self.path = os.path.realpath(path)
+        self._wait = wait
         self._named: tuple[int, int] | None = None
         with disk(path), self._locked():
             pass
@@ -65,18 +68,56 @@ class Mbox:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[FileIO]:
-        """Open the file and lock it, against other threads and other programs."""
+        """Open the file and lock it, against other threads and other programs.
+
+        DeliveryFailure: another program keeps the lock for too long, or the run is to end.
+        """
         with _locks_lock:
             lock = _locks.setdefault(self.path, threading.Lock())
-        with lock:
-            is_locked = False
-            while not is_locked:
+        deadline = time.monotonic() + self._wait.seconds
+        told = False
+        while True:
+            if not lock.acquire(timeout=_POLL):
+                # Another thread of this run has the file, and does not keep it.
+                deadline = time.monotonic() + self._wait.seconds
+            else:
+                try:
+                    file = self._lock()
+                    if file is not None:
+                        with file:
+                            yield file
+                        return
+                finally:
+                    lock.release()
+                if not told:
+                    self._wait.tell(f"waiting for another program to unlock {self.path}")
+                    told = True
+                time.sleep(_POLL)
+            self._give_up_after(deadline)
+
+    def _lock(self) -> FileIO | None:
+        """Open the file and lock it; None: another program has locked it."""
+        while True:
+            with contextlib.ExitStack() as opened:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                with FileIO(descriptor, "r+") as file:
-                    fcntl.lockf(file, fcntl.LOCK_EX)
-                    is_locked = self._is_in_place(file)
-                    if is_locked:
-                        yield file
+                file = opened.enter_context(FileIO(descriptor, "r+"))
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by the system
+                    return None
+                if self._is_in_place(file):
+                    opened.pop_all()
+                    return file
+
+    def _give_up_after(self, deadline: float) -> None:
+        if self._wait.is_over():
+            raise DeliveryFailure(f"interrupted: {self.path} is locked by another program")
+        if time.monotonic() > deadline:
+            raise DeliveryFailure(
+                f"{self.path} is locked by another program, and was for {self._wait.seconds:g} "
+                "seconds: try again later, or with a longer --timeout",
+                Status.TEMPORARY,
+            )
 
     def _is_in_place(self, file: FileIO) -> bool:
         """Whether who had the lock before has not put another file into its place.

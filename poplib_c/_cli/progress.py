@@ -10,6 +10,8 @@ import threading
 import time
 from typing import Any, Protocol
 
+from poplib_c._cli.texts import printable
+
 _INTERVAL = 10.0  # seconds between two lines of one mailbox
 _UNITS = ("octets", "kB", "MB", "GB", "TB")
 
@@ -42,12 +44,19 @@ class Progress:
     def error(self, label: str, text: str) -> None:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
 
+    def note(self, label: str, text: str) -> None:
+        """Tell what is no error."""
+        if not self._quiet:
+            self.error(label, text)
+
     def from_handler(self, text: str) -> None:
         """Tell something in a signal handler, which may have interrupted whoever has the lock."""
         if not self._quiet:
             above = "\n" if sys.stderr.isatty() else ""  # Behind a bar, and the ^C.
             with contextlib.suppress(OSError):
-                os.write(sys.stderr.fileno(), f"{above}{self._program}: {text}\n".encode())
+                os.write(
+                    sys.stderr.fileno(), f"{above}{printable(self._program)}: {text}\n".encode()
+                )
 
     def result(self, line: str) -> None:
         if not self._quiet:
@@ -79,9 +88,9 @@ class Bars(Progress):
 
 def _print(line: str, file: Any) -> None:
     try:
-        print(line, file=file, flush=True)
-    except BrokenPipeError:
-        # Nobody reads it: the work goes on, and what comes later is not written either.
+        print(printable(line), file=file, flush=True)
+    except OSError:
+        # Nobody reads it, or the terminal is gone: the work goes on, and nothing is written later.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 

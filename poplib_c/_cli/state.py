@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from poplib_c._cli.delivery import make_directory
 from poplib_c._cli.failures import Failure, Status, reason
 
 _TABLES = """
@@ -71,7 +72,7 @@ class State:
         self._account = account
         with contextlib.ExitStack() as opened:
             try:
-                os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+                make_directory(os.path.dirname(os.path.abspath(path)))
                 self._lock = _lock(path, account)
                 opened.callback(os.close, self._lock)
                 self._database = _open(path)

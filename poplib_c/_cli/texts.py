@@ -1,4 +1,32 @@
-"""What --help and the man page say beside the options."""
+"""What --help and the man page say besides the options, and what is fit to be printed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def harmless(text: str, kept: str = "\t\n") -> str:
+    """Return *text* as a terminal may get it: what is no visible character is U+FFFD.
+
+    All output of the command line goes through here: mail and servers can't control a terminal.
+    kept: control characters that stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        "\ufffd"
+        if unicodedata.category(character) in _INVISIBLE and character not in kept
+        else character
+        for character in text
+    )
+
+
+def printable(text: str) -> str:
+    """Return *text* in one line, harmless, with single spaces for white space."""
+    return harmless(" ".join(text.split()), "")
+
 
 DESCRIPTION = """\
 A client for mailboxes on POP3 servers: fetches the mail, tells what a server
@@ -12,11 +40,20 @@ same two. An @ in USER may stay, other characters may be written as %HH.
 """
 PASSWORDS = """\
 passwords:
-  Of the password sources the first that has one counts: the command of
-  --password-command; the variable POPLIB_C_PASSWORD; the entry of HOST in
-  ~/.netrc, if it has no login or that of USER (one entry for a host; the file
-  must be readable for its owner alone); a prompt. A password is never an
-  argument, where others on the machine could read it.
+  The command of --password-command comes first, or of password-command in the
+  accounts file. It is told POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT in
+  its environment.
+
+  Then ~/.netrc: the entry of HOST and USER, else that of HOST without a login,
+  else default with USER, else default without a login. A host may have several
+  entries. The file must be readable for its owner alone.
+
+  Then the variable POPLIB_C_PASSWORD, then a prompt.
+
+  With several mailboxes the variable is refused. So are --password-command and
+  --oauth2-token-command on the command line: each server would get the secret
+  of the others. A password is never an argument, where others on the machine
+  could read it.
 """
 STATUS = """\
 exit status:
@@ -36,11 +73,11 @@ synced to the disk and recorded before it is marked as deleted, and the server
 deletes it when the session ends in order. A run that is killed at any instant
 loses nothing, and what it had delivered is not fetched again.
 
-The first Ctrl-C (or SIGTERM) ends the run after the message that is being
-fetched; what was delivered until then is deleted on the server, if --delete
-says so. The second closes the connections at once, so that nothing is deleted;
-the next run with --delete makes up for that without fetching again. Either way
-the exit status is 1.
+The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run after the message that is
+being fetched; what was delivered until then is deleted on the server, if
+--delete says so. The second closes the connections at once, so that nothing is
+deleted; the next run with --delete makes up for that without fetching again.
+Either way the exit status is 1.
 """
 FETCH_EPILOG = """\
 examples:
@@ -56,8 +93,9 @@ examples:
 
 accounts file:
   TOML, with a table for each mailbox. Its keys are url and the options of this
-  command by their long names, which count before those of the command line;
-  relative paths are relative to the file, which not everybody may write into:
+  command by their long names, which count before those of the command line.
+  Anything else in the file is an error. Relative paths are relative to the
+  file, which not everybody may write into:
 
     [[account]]
     url = "pop3s://alice@pop.example.org"

@@ -1,9 +1,12 @@
 """The command line as users run it, and what it has delivered."""
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from scripted import Unplayed
 
 TIMEOUT = 30
 PROGRAM = [sys.executable, "-m", "poplib_c"]
@@ -52,6 +55,11 @@ class User:
     def fetch(self, *arguments, **options):
         return self.run("fetch", *arguments, **options)
 
+    def netrc(self, text, mode=0o600):
+        path = self.home / ".netrc"
+        path.write_text(text)
+        path.chmod(mode)
+
     @property
     def maildir(self):
         return self.home / "Mail"
@@ -99,3 +107,18 @@ def in_order(directory):
 def numbered(count, size=0):
     """Messages that differ, with LF line ends."""
     return [b"Subject: %d\n\n%s\n" % (number, b"x" * size) for number in range(count)]
+
+
+class Answers:
+    """A step that answers each command as its verb says, until the client leaves."""
+
+    def __init__(self, **replies):
+        self.replies = replies
+
+    def play(self, peer):
+        line = b""
+        with contextlib.suppress(Unplayed):
+            while not line.startswith(b"QUIT"):
+                line = peer.read_line(self)
+                verb = line.partition(b" ")[0].strip().decode("ascii", "replace").upper()
+                peer.send(self.replies.get(verb, b"+OK\r\n"))

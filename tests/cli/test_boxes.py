@@ -5,13 +5,15 @@ import fcntl
 import itertools
 import mailbox
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from poplib_c._cli import planning
-from poplib_c._cli.delivery import digest, open_box
+from poplib_c._cli.delivery import Wait, digest, open_box
 from poplib_c._cli.failures import DeliveryFailure
 from poplib_c._cli.state import Delivered, InFlight, State
 
@@ -70,6 +72,60 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
     assert delivered(box.path) == [WHOLE]
 
 
+DELIVERS = """
+import sys
+from poplib_c._cli.delivery import open_box
+def write(output):
+    output.write(b"Subject: half")
+    print("begun", flush=True)
+    sys.stdin.readline()
+box = open_box(*sys.argv[1:])
+box.deliver(box.ticket(), write)
+"""
+
+
+@pytest.mark.parametrize("kind", ["maildir", "eml"])
+def test_what_a_killed_run_has_left_is_removed(tmp_path, kind):
+    """By the next one, and not before it is dead; what others have left stays."""
+    box = open_box(kind, str(tmp_path))
+    folder = tmp_path / "tmp" if kind == "maildir" else tmp_path
+    others = folder / ".mine.part"
+    others.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", DELIVERS, kind, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"begun\n"
+        (temporary,) = {*folder.glob("*[0-9]*")} - {others}
+        os.utime(temporary, (0, 0))
+        open_box(kind, str(tmp_path))
+        assert temporary.exists()
+        other.kill()
+    elsewhere = [Path(f"{temporary}".replace(socket.gethostname(), f"{n}.other")) for n in "ab"]
+    for path in elsewhere:
+        path.touch()
+    os.utime(elsewhere[1], (0, 0))
+    open_box(kind, str(tmp_path))
+    assert {path for path in folder.iterdir() if path.is_file()} == {others, elsewhere[0]}
+    box.deliver(box.ticket(), write)
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_directories_are_for_their_owner_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        for kind in ("maildir", "eml"):
+            open_box(kind, str(tmp_path / "a" / kind))
+        os.umask(0)
+        State(str(tmp_path / "b" / "c" / "state"), "account").close()
+    finally:
+        os.umask(before)
+    made = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert len(made) == 8
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+
+
 @pytest.mark.parametrize("place", ["new/{}", "cur/{}:2,S", "cur/{}"])
 def test_a_maildir_knows_what_was_delivered(tmp_path, place):
     box = open_box("maildir", str(tmp_path))
@@ -106,6 +162,45 @@ def test_an_mbox_cuts_nothing_of_others(tmp_path):
     path.write_bytes(torn)
     box.deliver(ticket, write, again=True)
     assert path.read_bytes().startswith(torn)
+    assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+LOCKS = """
+import fcntl, sys
+with open(sys.argv[1], "ab") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """The path of an mbox that another program has locked, and that program."""
+    path = tmp_path / "mbox"
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKS, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"locked\n"
+        yield path, other
+        other.stdin.close()
+
+
+def test_a_lock_that_is_kept_is_given_up(locked):
+    path, _ = locked
+    told = []
+    with pytest.raises(DeliveryFailure, match="mbox is locked by another program, and "):
+        open_box("mbox", str(path), Wait(0.3, told.append))
+    assert told == [f"waiting for another program to unlock {path}"]
+
+
+def test_a_lock_is_waited_for(locked):
+    """Until its program ends, or the run is to end."""
+    path, other = locked
+    with pytest.raises(DeliveryFailure, match="interrupted: "):
+        open_box("mbox", str(path), Wait(3600.0, is_over=lambda: True))
+    box = open_box("mbox", str(path), Wait(3600.0, lambda text: other.stdin.close()))
+    box.deliver(box.ticket(), write)
     assert path.read_bytes().endswith(WHOLE + b"\n")
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from certificates import HOSTS, PAST
+from cryptography import x509
 from scripted import Anything, C, S, play
 
 from poplib_c._cli import checking
@@ -93,6 +94,14 @@ def test_a_certificate_that_nobody_verifies(user, serve, certificate):
     report = user.run("check", "--no-verify", place).stdout
     assert "\nVerified:                 NO: --no-verify\n" in report
     assert "\nLogin:                    done\n" in report
+
+
+def test_a_certificate_with_a_directory_name(user, serve, authority):
+    directory = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "\x1b[2J")])
+    certificate = authority.self_signed("localhost", x509.DirectoryName(directory))
+    place = url(serve(tls=context(certificate)), scheme="pop3s")
+    report = user.run("check", "--no-verify", place).stdout
+    assert re.search(r"^Names: +localhost, commonName=\ufffd\[2J$", report, re.MULTILINE)
 
 
 def test_without_encryption(user, server):

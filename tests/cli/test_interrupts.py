@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM: the message in flight is finished; the second time all ends at once."""
+"""Ctrl-C and other signals: the message in flight is finished; the second ends all at once."""
 
 import contextlib
+import fcntl
 import os
 import pty
 import signal
@@ -45,7 +46,7 @@ def begin(user):
     return begin
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     reached, goes_on = Told(), threading.Event()
     rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
@@ -57,6 +58,25 @@ def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     assert errors.splitlines()[-1].endswith(": interrupted: 1 message not fetched")
     assert output.endswith(": 1 message fetched (15 octets), 1 deleted, 1 left on the server\n")
     assert delivered(user.maildir) == [b"half and half\n"]
+
+
+def test_a_terminal_that_is_closed(user):
+    """The message in flight is finished, though nothing can be written any more."""
+    reached, goes_on = Told(), threading.Event()
+    rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    ours, terminal = pty.openpty()
+    arguments = "--insecure", "--delete", "--since-last", "--maildir", user.maildir
+    with play(*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest) as server:
+        streams = {"stdout": terminal, "stderr": terminal}
+        with user.start("fetch", *arguments, url(server), **streams) as process:
+            os.close(terminal)
+            assert reached.wait(TIMEOUT)
+            os.close(ours)
+            process.send_signal(signal.SIGHUP)
+            goes_on.set()
+            assert process.wait(TIMEOUT) == 1
+    assert delivered(user.maildir) == [b"half and half\n"]
+    assert server.wire.endswith(b"QUIT\r\n")
 
 
 def test_the_second_time_nothing_is_committed(begin, user):
@@ -73,6 +93,7 @@ def test_the_second_time_nothing_is_committed(begin, user):
 
 
 def test_mailboxes_that_had_not_begun(begin, user, server):
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
     reached, goes_on = Told(), threading.Event()
     rest = [Raw(b"\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
     steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
@@ -106,3 +127,27 @@ def test_at_the_prompt(user, server, command):
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert errors.endswith(": interrupted\n")
+
+
+def test_while_a_lock_is_waited_for(user, server):
+    path = user.home / "mbox"
+    with open(path, "wb") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        arguments = "--insecure", "--mbox", path, url(server), "--timeout", "3600"
+        with user.start("fetch", *arguments) as process:
+            assert process.stderr.readline().startswith("python -m poplib_c: warning: --insecure")
+            assert ": waiting for another program to unlock " in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=TIMEOUT)[1]
+    assert process.returncode == 1
+    assert errors.startswith(ENDING)
+    assert errors.endswith(f": interrupted: {path} is locked by another program\n")
+
+
+def test_a_lock_that_is_kept(user, server):
+    path = user.home / "mbox"
+    with open(path, "wb") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        ended = user.fetch("--insecure", "--mbox", path, "--timeout", "0.3", url(server))
+    assert ended.returncode == 75
+    assert ended.stderr.endswith("try again later, or with a longer --timeout\n")

@@ -30,6 +30,7 @@ def test_fifty_mailboxes(user, serve, accounts):
     servers = [serve([b"Subject: %d\n\n" % n], users={"u": "secret"}) for n in range(48)]
     servers += [serve(users={"u": "other"}), serve()]
     servers[-1].stop()
+    user.netrc("machine 127.0.0.1 login u password secret\n")
     tables = "".join(table(server, "u", "insecure = true") for server in servers)
     ended = user.fetch(
         *("--jobs", "8", "--delete", "--since-last", "--maildir", user.maildir),
@@ -53,6 +54,7 @@ def test_fifty_mailboxes(user, serve, accounts):
 @pytest.mark.parametrize("kind", ["mbox", "maildir"])
 def test_several_urls_into_one_place(user, serve, kind):
     servers = [serve(numbered(20, size=1000)) for _ in range(3)]
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
     arguments = ["--insecure", "--jobs", "3", f"--{kind}", user.home / kind]
     ended = user.fetch(*arguments, *map(url, servers))
     assert ended.returncode == 0
@@ -84,10 +86,28 @@ def test_options_of_an_account_count_first(user, serve, accounts):
         ("account = 1", "there is no [[account]] in it"),
         ("[[account]]", 'account 1: it has no url = "pop3s://USER@HOST"'),
         ('[[account]]\nurl = "host"', "account 1: host is not the URL of a mailbox: "),
-        ('[[account]]\nurl = "pop3s://u@h"\ndelte = true', "delte is no option of a mailbox"),
+        (
+            '[[account]]\nurl = "pop3s://u@h"\ndelte = true',
+            "option of a mailbox: did you mean del",
+        ),
+        ('[[account]]\nurl = "pop3s://u@h"\nsince_last = true', "did you mean since-last?"),
+        ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml is a text"),
+        ('[account]\nurl = "pop3s://u@h"', "there is no [[account]] in it"),
+        ('fingerprint = "x"\n[[account]]\nurl = "pop3s://u@h"', "fingerprint is outside of [[acc"),
+        ('[[account]]\nurl = "pop3s://u@h"\n[[acount]]\nurl = "x"', "acount is outside of [[acco"),
+        ('[[acount]]\nurl = "pop3s://u@h"', "acount is outside of [[account]]: did you mean acc"),
+        ('[[account]]\nurl = "pop3s://u@h"\n[x.y]\nz = 1', "x is outside of [[account]]"),
+        ('[[account]]\nurl = "pop3s://u@h"\ntimeout = [1]', "timeout is a number or a text"),
+        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = 1', "password-command is a text"),
+        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = ""', "command: it is empty"),
+        ('[[account]]\nurl = "pop3s://u@h"\ncafile = ""', "argument --cafile: it is empty"),
+        (
+            '[[account]]\nurl = "pop3s://u@h"\npassword-command = "a"\noauth2-token-command = "b"',
+            "password-command contradicts oauth2-token-command",
+        ),
         ('[[account]]\nurl = "pop3s://u@h"\njobs = 3', "jobs is no option of a mailbox"),
         ('[[account]]\nurl = "pop3s://u@h"\ndelete = 1', "delete is true or false"),
-        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml is a text or a number"),
+        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml is a text"),
         ('[[account]]\nurl = "pop3s://u@h"\nmax-size = "x"', "'x' is not a size: write 500000"),
         ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "say where the messages"),
         ('[[account]]\nurl = "pop3s://u:p@h"', "a password in a URL can be read by everybody"),
@@ -128,8 +148,48 @@ def test_no_such_file(user):
 
 def test_a_password_that_is_missing_stops_nobody_else(user, serve, accounts):
     server = serve(numbered(1))
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
     text = table(server, "bob", "insecure = true", 'password-command = "false"')
     text += table(server, "alice", "insecure = true")
     ended = user.fetch("--maildir", user.maildir, *accounts(text))
     assert ended.returncode == 77
     assert ended.stdout.splitlines()[-1].endswith("1 message fetched (16 octets); 1 failed")
+
+
+# A secret that names no server is for one mailbox
+
+
+@pytest.fixture
+def two(user, serve):
+    """Arguments that fetch from two servers, and the servers."""
+    servers = [serve(numbered(1)) for _ in range(2)]
+    return ["--insecure", "--maildir", user.maildir, *map(url, servers)], servers
+
+
+def nobody_was_asked(servers):
+    return all(server.commands == [] for server in servers)
+
+
+def test_the_variable_is_for_one_mailbox(user, two):
+    arguments, servers = two
+    ended = user.fetch(*arguments)
+    assert (ended.returncode, nobody_was_asked(servers)) == (77, True)
+    told = "POPLIB_C_PASSWORD is for one mailbox, and there are 2: write password-command into "
+    assert ended.stderr.count(told) == 2
+    assert user.fetch(*arguments[:-1], arguments[-2]).returncode == 0  # the same one, twice
+
+
+def test_the_variable_is_for_nobody_if_another_source_has_the_password(user, two):
+    arguments, _ = two
+    user.environment["POPLIB_C_PASSWORD"] = "wrong"
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
+    assert user.fetch(*arguments).returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--password-command", "--oauth2-token-command"])
+def test_a_command_of_the_command_line_is_for_one_mailbox(user, two, option):
+    arguments, servers = two
+    ended = user.fetch(option, f"touch {user.home}/run; echo secret", *arguments)
+    assert (ended.returncode, nobody_was_asked(servers)) == (2, True)
+    assert f"{option} is for one mailbox, and there are 2: write {option[2:]} " in ended.stderr
+    assert not (user.home / "run").exists()

@@ -5,7 +5,10 @@ import json
 import pytest
 from scripted import C, S, play
 
-from .support import url
+from poplib_c import POP3
+from poplib_c._cli import arguments, listing
+
+from .support import numbered, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -70,14 +73,16 @@ def test_what_the_server_does_not_tell(listed):
 
 
 def test_headers_that_are_meant_to_harm(listed, serve):
-    """Base64 that is none, and more combining characters than a terminal can take."""
+    """Base64 and a charset that are none, and more combining characters than a terminal takes."""
     wrong = b"Subject: =?utf-8?b?a?=\nDate: Mon, 99 Foo 99999 99:99:99 +9999\n\n"
-    server = serve([wrong, "Subject: a{}\n\n".format("\u0301" * 5000).encode()])
+    nameless = "Subject: =?ü?q?x?=\n\n".encode()
+    server = serve([wrong, nameless, "Subject: a{}\n\n".format("\u0301" * 5000).encode()])
     ended = listed(server)
     assert ended.returncode == 0
-    first, second = ended.stdout.splitlines()[1:3]
+    first, second, third = ended.stdout.splitlines()[1:4]
     assert first.endswith("=?utf-8?b?a?=")
-    assert len(second) < 1000
+    assert second.endswith("=?ü?q?x?=")
+    assert len(third) < 1000
 
 
 def test_a_header_that_would_take_hours(listed, serve):
@@ -96,3 +101,29 @@ def test_headers_without_end(listed, serve):
     messages = json.loads(listed(server, "--json").stdout)
     assert messages[0]["error"] == "reply larger than 1048576 octets"
     assert messages[1]["subject"] == "a"
+
+
+def test_a_listing_that_is_too_large(listed, user, serve):
+    server = serve(numbered(100))
+    into = "--insecure", "--maildir", user.maildir, "--max-listing", "500"
+    for ended in (listed(server, "--max-listing", "500"), user.fetch(*into, url(server))):
+        told = "the mailbox needs a larger --max-listing: reply larger than 500 octets"
+        assert (ended.returncode, ended.stderr.splitlines()[-1].endswith(told)) == (1, True)
+    assert not any(command.startswith((b"TOP", b"RETR")) for command in server.commands)
+    assert listed(server, "--max-listing", "5k").returncode == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_json_is_printed_as_it_comes(serve, count):
+    server = serve(numbered(count))
+    options = arguments.parser().parse_args(["list", "--json", url(server)])
+    with POP3(*server.address, timeout=30) as client:
+        client.login("alice", "secret")
+        lines = listing.show(client, options)
+        text = [next(lines)]
+        asked = sum(command.startswith(b"TOP") for command in server.commands)
+        assert asked <= 150
+        text += lines
+    messages = json.loads("\n".join(text))
+    assert "\n".join(text) == json.dumps(messages, indent=2)
+    assert len(messages) == count

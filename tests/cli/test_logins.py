@@ -24,12 +24,6 @@ def listed(user, server, *options):
     return user.run("list", "--insecure", *options, url(server))
 
 
-def netrc(user, text, mode=0o600):
-    path = user.home / ".netrc"
-    path.write_text(text)
-    path.chmod(mode)
-
-
 @pytest.mark.parametrize("command", ["echo secret", "echo secret; echo more", "printf secret"])
 def test_from_a_command(nobody, server, command):
     assert listed(nobody, server, "--password-command", command).returncode == 0
@@ -54,10 +48,30 @@ def test_from_the_environment(nobody, server):
     assert listed(nobody, server).returncode == 0
 
 
-@pytest.mark.parametrize("login", ["login alice", ""])
-def test_from_netrc(nobody, server, login):
-    netrc(nobody, f"machine 127.0.0.1 {login} password secret\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "machine 127.0.0.1 login alice password secret",
+        "machine 127.0.0.1 password secret",
+        "machine 127.0.0.1 login alice password secret machine 127.0.0.1 login bob password no",
+        "machine 127.0.0.1 login bob password no machine 127.0.0.1 login alice password secret",
+        "machine 127.0.0.1 password no machine 127.0.0.1 login alice password secret",
+        "default login alice password secret",
+        "machine 127.0.0.1 login bob password no default login alice password secret",
+        "machine 127.0.0.1 password secret default login alice password no",
+        "default password secret",
+    ],
+)
+def test_from_netrc(nobody, server, text):
+    """The entry counts that names most of host and user."""
+    nobody.netrc(text + "\n")
     assert listed(nobody, server).returncode == 0
+
+
+def test_a_host_is_called_the_same_in_capitals(nobody, server):
+    nobody.netrc("machine LocalHost login alice password secret\n")
+    place = f"pop3://alice@LOCALhost:{server.port}"
+    assert nobody.run("list", "--insecure", place).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -66,11 +80,13 @@ def test_from_netrc(nobody, server, login):
         ("machine 127.0.0.1 login alice password secret\n", 0o644, "permissive"),
         ("machine 127.0.0.1 login bob password secret\n", 0o600, "no password: give "),
         ("machine example.org login alice password secret\n", 0o600, "no password: give "),
+        ("default login bob password secret\n", 0o600, "no password: give "),
         ("machines\n", 0o600, "bad toplevel token"),
+        ("machine h login a password my secret\n", 0o600, ": bad follower token"),
     ],
 )
 def test_netrc_that_does_not_help(nobody, server, text, mode, told):
-    netrc(nobody, text, mode)
+    nobody.netrc(text, mode)
     ended = listed(nobody, server)
     assert ended.returncode == 77
     assert told in last_line(ended)
@@ -78,11 +94,25 @@ def test_netrc_that_does_not_help(nobody, server, text, mode, told):
 
 
 def test_the_first_source_counts(nobody, server):
-    netrc(nobody, "machine 127.0.0.1 login alice password wrong\n")
+    nobody.netrc("machine 127.0.0.1 login alice password wrong\n")
     nobody.environment["POPLIB_C_PASSWORD"] = "wrong, too"
     assert listed(nobody, server, "--password-command", "echo secret").returncode == 0
+    nobody.netrc("machine 127.0.0.1 login alice password secret\n")
+    assert listed(nobody, server).returncode == 0
+    nobody.netrc("machine example.org login alice password wrong\n")
     nobody.environment["POPLIB_C_PASSWORD"] = "secret"
     assert listed(nobody, server).returncode == 0
+
+
+def test_a_command_is_told_for_whom(nobody, serve):
+    server = serve(users={"a b": "secret"})
+    command = (
+        f'echo "$POPLIB_C_USER $POPLIB_C_HOST $POPLIB_C_PORT" > {nobody.home}/told; echo secret'
+    )
+    place = url(server, user="a%20b")
+    ended = nobody.run("list", "--insecure", "--password-command", command, place)
+    assert ended.returncode == 0
+    assert (nobody.home / "told").read_text() == f"a b 127.0.0.1 {server.port}\n"
 
 
 def test_from_a_prompt(nobody, server):
@@ -140,7 +170,8 @@ def test_a_token(nobody, serve):
 
 
 def test_a_token_that_is_refused_is_renewed_once(nobody):
-    command = f"echo x >> {nobody.home}/runs; echo token$(grep -c x {nobody.home}/runs)"
+    runs = nobody.home / "runs"
+    command = f"echo $POPLIB_C_USER >> {runs}; echo token$(grep -c alice {runs})"
     first, second = (_xoauth2(f"token{number}") for number in (1, 2))
     listed_ones = [C("LIST"), S("+OK", "."), C("UIDL"), S("+OK", "."), C("QUIT"), S("+OK")]
     steps = [S("+OK"), C("CAPA"), S("+OK", "SASL XOAUTH2", "."), C(f"AUTH XOAUTH2 {first}")]

@@ -38,6 +38,7 @@ def on_a_terminal(user, *arguments, **environment):
 def test_bars(user, serve):
     """One for each mailbox, and none is left."""
     servers = [serve(numbered(30, size=20_000)) for _ in range(2)]
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
     arguments = ["--jobs", "2", "--maildir", user.maildir, *map(url, servers)]
     status, shown = on_a_terminal(user, *arguments)
     assert status == 0

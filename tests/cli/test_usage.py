@@ -28,6 +28,7 @@ INTO = ["--maildir", "m"]
         (["fetch", *INTO, "pop3s://a:x9@b"], "a password in a URL can be read by everybody on"),
         (["fetch", *INTO, "pop3s://a@b:0"], "0 is not a port: it is a number from 1 to 65535"),
         (["fetch", *INTO, "pop3s://a@b/INBOX"], "what was given is not the URL of a mailbox"),
+        (["fetch", *INTO, "pop3s://a@b\0"], "the host has characters that no name of a host"),
         (["fetch", *INTO, "pop3s://a%0a@b"], "the user name has control characters"),
         (["fetch", *INTO, "--insecure", URL], "--insecure is for pop3:// alone; if the certif"),
         (["fetch", *INTO, "--no-verify", "--cafile", "c", URL], "--no-verify contradicts --caf"),
@@ -57,8 +58,11 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
         (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
         (["fetch", "--delet", *INTO, URL], "unrecognized arguments: --delet"),
+        (["fetch", *INTO, "--cafile", "", URL], "argument --cafile: it is empty"),
+        (["fetch", *INTO, "--password-command", "", URL], "--password-command: it is empty"),
         (["check"], "the following arguments are required: URL"),
         (["list", URL, "more"], "unrecognized arguments: more"),
+        (["list", URL, "pop3s://a:x9@y@b"], "unrecognized arguments: pop3s://a:***@b"),
     ],
 )
 def test_mistakes_that_the_parser_finds(given, told, capsys):

@@ -77,7 +77,7 @@ def installed(servers):
 
 
 def told(error):
-    return error.code, error.temporary, error.response
+    return error.code, error.temporary, error.response, error.number
 
 
 def exchange(mechanism, *challenges):
@@ -127,7 +127,7 @@ NOTHING = {
     "POP3_SSL.__init__ deadline": lambda servers: welcome(servers.connect_tls(deadline=60)),
     "POP3_SSL.__init__ certfile": with_certificate,
     "install uninstall": installed,
-    "error_proto.code error_proto.temporary error_proto.response": lambda servers: (
+    "error_proto.code error_proto.number error_proto.response error_proto.temporary": lambda _: (
         told(error_proto(b"-ERR [SYS/TEMP] x")),
         told(error_proto("-ERR EOF")),
     ),

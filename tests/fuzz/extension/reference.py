@@ -37,6 +37,9 @@ class Reply:
         if is_whole and WITH_LINES.fullmatch(line) and not self.is_refusal:
             self.lines, is_whole = until_dot(lines[1:])
             used += len(self.lines) + 1
+            # Whether another end is one depends on what follows, and on the call.
+            end = b"".join(lines[:used])[-5:]
+            is_whole &= end == b"\r\n.\r\n" or not lines[0].endswith(b"\r\n")
         begins = (b"+OK", b"-ERR", b"+ ") if is_challenge else (b"+OK", b"-ERR")
         #: Not of a kind that is taken in one way here and in another there.
         self.is_plain = is_whole and self.status.startswith(begins)

@@ -284,6 +284,14 @@ errors_raise_again(PyObject *pending)
     PyErr_SetRaisedException(later);
 }
 
+void
+errors_report(PyObject *where, PyObject *earlier)
+{
+    if (earlier == NULL || PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable(where);
+    }
+}
+
 /* --- TLS ---------------------------------------------------------------- */
 
 /* The ssl module's numbers, which are OpenSSL's SSL_ERROR_... and its own. */

@@ -84,6 +84,11 @@ void errors_handled(struct errors_handling *before);
    more urgent, when it becomes the context.  Steals it. */
 void errors_raise_again(PyObject *pending);
 
+/* Hands the pending exception to sys.unraisablehook, unless
+   errors_raise_again() raises it in the place of the earlier one, which may be
+   NULL. */
+void errors_report(PyObject *where, PyObject *earlier);
+
 /* The exception for any status but POP_OK; for POP_HOST there is one already.
    POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT
    and POP_DEADLINE are socket.timeout (TimeoutError from 3.10 on); what is

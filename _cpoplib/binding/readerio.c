@@ -237,9 +237,9 @@ reader_leave(ReaderObject *self)
         PyObject *pending = PyErr_GetRaisedException();
 
         if (close_file(self) < 0) {
-            PyErr_WriteUnraisable((PyObject *)self);
+            errors_report((PyObject *)self, pending);
         }
-        PyErr_SetRaisedException(pending);
+        errors_raise_again(pending);
     }
 }
 

@@ -279,9 +279,9 @@ tlssocket_leave(TLSSocketObject *self)
         PyObject *pending = PyErr_GetRaisedException();
 
         if (tlssocket_close_unused(self) < 0) {
-            PyErr_WriteUnraisable((PyObject *)self);
+            errors_report((PyObject *)self, pending);
         }
-        PyErr_SetRaisedException(pending);
+        errors_raise_again(pending);
     }
 }
 

@@ -1,13 +1,14 @@
 """KeyboardInterrupt and its like, where another exception is looked at or dropped."""
 
 import socket
+import threading
 
 import pytest
 from scripted import C, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, ByLines, greeted
+from .support import GREETING, TIMEOUT, ByLines, Call, Script, connect, greeted, tcp_pair
 
 URGENT = [KeyboardInterrupt, SystemExit]
 
@@ -103,6 +104,32 @@ def test_while_a_refusal_is_looked_at(urgent):
         with pytest.raises(type(urgent)):
             client.retr(1)
         client.close()
+
+
+def test_while_the_file_is_closed_that_another_thread_was_in(urgent):
+    entered, go = threading.Event(), threading.Event()
+
+    class Waiting(Script):
+        def _decref_socketios(self):
+            super()._decref_socketios()
+            raise urgent
+
+    def wait(buffer):
+        entered.set()
+        go.wait(TIMEOUT)
+        return 0
+
+    here, there = tcp_pair(Waiting)
+    with there:
+        there.sendall(GREETING)
+        client = connect(here)
+        here.replace = wait
+        call = Call(client.noop)
+        assert entered.wait(TIMEOUT)
+        client.close()
+        go.set()
+        assert call.end() is urgent
+        assert type(urgent.__context__) is ConnectionAbortedError
 
 
 class ByProperty(ByLines):

@@ -199,8 +199,7 @@ scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
             end_at(reply, bytes + batch->scanned - octets, octets);
             return POP_OK;
         }
-        reply->after_crlf = ends_in_crlf(bytes + batch->scanned - octets,
-                                         octets);
+        reply->after_crlf = text.offset + text.length + 2 == batch->scanned;
         reply->octets += octets - pop_scan_unstuff(bytes, &text);
         if (reply->octets > reply->size_limit) {
             return POP_TOO_MUCH;

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripted import C, S
+
 TIMEOUT = 30
 PROGRAM = [sys.executable, "-m", "poplib_c"]
 
@@ -99,3 +101,15 @@ def in_order(directory):
 def numbered(count, size=0):
     """Messages that differ, with LF line ends."""
     return [b"Subject: %d\n\n%s\n" % (number, b"x" * size) for number in range(count)]
+
+
+def listing(*rows, uids=None):
+    """The steps of a script in which a session begins; None: the server knows no UIDL."""
+    told = S("-ERR what?") if uids is None else S("+OK", *uids, ".")
+    steps = [C("STAT"), S(f"+OK {len(rows)} 100"), C("LIST"), S("+OK", *rows, ".")]
+    return [*steps, C("UIDL"), told]
+
+
+def in_step(number, uid):
+    """Those in which the server shows that its replies are to their commands."""
+    return [C(f"UIDL {number}"), S(f"+OK {number} {uid}")]

@@ -5,7 +5,7 @@ import json
 import pytest
 from scripted import C, S, play
 
-from .support import url
+from .support import listing, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -61,7 +61,7 @@ def test_json(listed, serve):
 
 def test_what_the_server_does_not_tell(listed):
     steps = [S("+OK"), C("CAPA"), S("-ERR"), C("USER alice"), S("+OK"), C("PASS secret"), S("+OK")]
-    steps += [C("LIST"), S("+OK", "1 5", "."), C("UIDL"), S("-ERR no"), C("TOP 1 0")]
+    steps += [*listing("1 5"), C("TOP 1 0")]
     for options in ([], ["--json"]):
         with play(*steps, S("-ERR no TOP"), C("QUIT"), S("+OK")) as server:
             ended = listed(server, *options)

@@ -76,9 +76,11 @@ class Dialogue:
 
     def _settle(self, keys: Iterable[bytes]) -> None:
         """These messages are done, whatever sessions they have ended."""
-        keys = [*keys]
-        self._state.calm(keys)
-        for key in keys:
+        runs = self._state.troubled()
+        done = [key for key in keys if key in runs]
+        if done:
+            self._state.calm(done)
+        for key in done:
             self._run.why.pop(key, None)
 
     def trust(self) -> None:

@@ -95,9 +95,11 @@ class _Mailbox:
                 return session.run()
         except (error_proto, OSError, OutOfStep) as error:
             self._run.state.end()  # Nothing is being delivered.
-            if session is None or self._stop.requested:
+            if session is None or self._stop.aborted:
                 raise
             self._learn(session, error)
+            if self._stop.requested:
+                raise
             is_idle = self._run.advanced == advanced and not session.fresh
             self._idle = self._idle + 1 if is_idle else 0
             left = {session.key(number) for number in session.unfinished} - self._run.tried
@@ -132,10 +134,12 @@ class _Mailbox:
             if number is None or session.key(number) not in run.alone:
                 self._confused += 1
                 run.pipelining = self._confused < 2
+                run.has_top = session.phase != "TOP" or run.pipelining
                 run.alone |= doubtful
                 if number is not None:
                     run.alone.add(session.key(number))
-                if self._confused > _MOST_CONFUSED or not (doubtful or number):
+                is_about_nothing = session.phase != "TOP" and not (doubtful or number)
+                if self._confused > _MOST_CONFUSED or is_about_nothing:
                     raise error
                 return
         if number is None:

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli.contents import Contents
@@ -25,6 +25,7 @@ from poplib_c._cli.failures import (
     is_out_of_step,
     printable,
     reason,
+    undecided,
 )
 from poplib_c._cli.sessions import Sessions
 
@@ -44,6 +45,7 @@ class Listing:
         self.status = Status.DONE
         self.notes: list[str] = []
         self._sessions = sessions
+        self._pipelining = True
         self._failed: dict[int, str] = {}  # by messages whose TOP has ended a session
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -67,7 +69,8 @@ class Listing:
         self, client: POP3, contents: Contents, numbers: list[int]
     ) -> Generator[dict[str, Any], None, list[int]]:
         """Return which messages are left for another session."""
-        client.set_options(max_size=_MOST_OF_HEADERS)
+        pipelining: Literal["auto", False] = "auto" if self._pipelining else False
+        client.set_options(max_size=_MOST_OF_HEADERS, pipelining=pipelining)
         left = collections.deque(numbers)
         try:
             for number, headers in client.top_many(numbers, 0, errors="return"):
@@ -78,6 +81,9 @@ class Listing:
                     yield _message(contents, number, headers)
             client.quit()
         except (error_proto, OSError) as error:
+            if undecided(error) is not None and self._pipelining:
+                self._pipelining = False
+                return [*left]
             if is_out_of_step(error):
                 raise
             if not left:  # It was QUIT.

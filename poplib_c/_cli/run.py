@@ -42,6 +42,7 @@ class Run:
         self.delivered: dict[bytes, int] = {}  # in this run, with their octets
         self.pipelining = True
         self.alone: set[bytes] = set()  # asked for one at a time, with a certain point after each
+        self.has_top = True
         self.unverified: set[bytes] = set()  # whose TOP has ended a session
         self.why: dict[bytes, str] = {}  # what has ended a session, and how
         self.tried: set[bytes] = set()  # last, and in vain

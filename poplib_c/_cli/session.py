@@ -172,7 +172,8 @@ class Session(Dialogue):
     ) -> tuple[set[int], set[int]]:
         """Compare headers. Return what differs, and what the server has not told."""
         wrong: set[int] = set()
-        unknown = {n for n in numbers if self._keys[n] in self._run.unverified}
+        run, keys = self._run, self._keys
+        unknown = {n for n in numbers if not run.has_top or keys[n] in run.unverified}
         numbers = [number for number in numbers if number not in unknown]
         self.phase = "TOP"
         for part in numbers[:_TRIED], numbers[_TRIED:]:

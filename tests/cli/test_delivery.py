@@ -1,11 +1,12 @@
 """Where messages go: whole or not at all, whatever fails."""
 
+import errno
 import resource
 
 import pytest
 from wire import logged_in
 
-from poplib_c._cli.delivery import open_box
+from poplib_c._cli.delivery import Output, disk, open_box
 from poplib_c._cli.state import InFlight, State
 
 from .support import delivered, numbered, url
@@ -41,6 +42,28 @@ def test_no_room_left(user, serve, kind):
         assert place.read_bytes().count(b"\nSubject: ") == 8
     else:
         assert len([*place.iterdir()]) == 4
+
+
+@pytest.mark.parametrize("more", [["--max-size", "1000"], []])
+def test_a_message_that_is_not_read_to_its_end(run, user, odd, monkeypatch, more):
+    """It is too large, or there is no room, and takes too long to drop: the others come."""
+    write = Output.write
+
+    def limited(self, data):
+        if self.octets > 300_000:
+            with disk("here"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Output, "write", limited)
+    large = b"Subject: large\n\n" + b"x" * 40_000_000
+    habits = {b"LIST": lambda _, reply: reply.replace(b"40000020", b"500")} if more else {}
+    server = odd([numbered(1)[0], large, numbered(2)[1]], habits)
+    status, told, _ = run(server, "--delete", "--timeout", "20", *more)
+    assert status == (1 if more else 75)
+    assert told[0].startswith("message 2 (uid ") and len(told) == 1
+    assert len(server.messages) == 1
+    assert sorted(delivered(user.maildir)) == numbered(2)
 
 
 def test_a_directory_that_is_no_maildir(tmp_path, user, server):

@@ -4,11 +4,12 @@ import sqlite3
 
 import pytest
 
-from poplib_c import error_proto
+from poplib_c import POP3, error_proto
+from poplib_c.__main__ import main
 from poplib_c._cli import session
 
 from .habits import hang_up, once, refuse, say, twice
-from .support import delivered
+from .support import delivered, url
 
 MESSAGES = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 6)]
 
@@ -23,6 +24,14 @@ def test_a_reply_that_comes_twice(run, user, odd, options, number):
     assert set(delivered(user.maildir)) == set(MESSAGES)
     assert result.startswith("5 messages fetched (")
     assert len(server.messages) == (0 if "--delete" in options else 5)
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_headers_that_come_twice(run, user, odd, always):
+    server = odd(MESSAGES, {b"TOP 3 0": twice if always else once(twice)})
+    run(server, "--since-last")
+    assert run(server, "--since-last", "--delete")[:2] == (0, [])
+    assert (set(delivered(user.maildir)), server.messages) == (set(MESSAGES), [])
 
 
 def test_what_was_before_a_certain_point_is_not_fetched_again(run, user, odd, monkeypatch):
@@ -171,6 +180,28 @@ def test_an_end_that_is_not_certain(run, user, odd, monkeypatch, options):
     assert delivered(user.maildir) == MESSAGES
     assert server.commands.count(b"STAT") == 2
     assert len(server.messages) == (0 if "--delete" in options else 5)
+
+
+def test_an_end_that_is_not_certain_in_a_listing(user, odd, monkeypatch, capsys):
+    """The rest is asked for one by one."""
+    monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
+    options = []
+
+    class Client(POP3):
+        def set_options(self, **given):
+            options.append(given["pipelining"])
+            super().set_options(**given)
+
+        def top_many(self, numbers, *arguments, **more):
+            for number, headers in super().top_many(numbers, *arguments, **more):
+                if options == ["auto"] and number == 3:
+                    raise Undecided("-ERR out of step: the end of message 3 is not certain")
+                yield number, headers
+
+    monkeypatch.setattr("poplib_c._cli.connection.POP3", Client)
+    assert main(["list", "--insecure", url(odd(MESSAGES, {}))]) == 0
+    assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[1:-1]] == list("12345")
+    assert options == ["auto", False]
 
 
 def test_ends_that_are_never_certain(run, user, odd, monkeypatch):

@@ -16,6 +16,7 @@ def missing(user):
     return set(MESSAGES) - set(delivered(user.maildir))
 
 
+@pytest.mark.row("Messages that end a session")
 @pytest.mark.parametrize("habit", HABITS)
 @pytest.mark.parametrize("options", [["--delete"], ["--since-last"], []])
 def test_the_others_come(run, user, odd, habit, options):

@@ -35,6 +35,7 @@ def test_a_size_that_is_unknown_is_no_larger_than_any(run, user, odd):
     assert len(delivered(user.maildir)) == 4
 
 
+@pytest.mark.row("Lists that disagree")
 def test_lists_that_disagree(run, user, odd):
     habits = {b"LIST": lines(b"1 16", b"3 16"), b"UIDL": lines(b"1 a", b"2 b")}
     server = odd(MESSAGES, habits)
@@ -63,6 +64,7 @@ def test_a_number_of_messages_that_disagrees(run, user, odd):
     assert told == ["the server's lists of messages disagree: STAT says 3, but there are 4"]
 
 
+@pytest.mark.row("Empty mailboxes that are not listed")
 @pytest.mark.parametrize("refused", [[b"LIST"], [b"UIDL"], [b"LIST", b"UIDL"]])
 @pytest.mark.parametrize("options", [["--delete"], ["--since-last"], []])
 def test_an_empty_mailbox_that_is_not_listed(run, odd, refused, options):

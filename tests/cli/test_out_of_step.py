@@ -1,5 +1,7 @@
 """What a session gave that was out of step does not count; what is kept is not fetched again."""
 
+import os
+import random
 import sqlite3
 
 import pytest
@@ -14,6 +16,7 @@ from .support import delivered, url
 MESSAGES = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 6)]
 
 
+@pytest.mark.row("Replies that come twice")
 @pytest.mark.parametrize("options", [["--since-last"], ["--delete"], []])
 @pytest.mark.parametrize("number", [1, 4, 5])
 def test_a_reply_that_comes_twice(run, user, odd, options, number):
@@ -142,6 +145,7 @@ def test_uids_that_are_known_cost_little(run, odd, monkeypatch):
     assert len([command for command in server.commands if command.startswith(b"TOP")]) == 3
 
 
+@pytest.mark.row("Deletions that are confirmed and not made")
 @pytest.mark.parametrize("options", [["--delete"], ["--delete", "--since-last"]])
 def test_a_server_that_keeps_what_it_has_deleted(run, user, odd, options):
     def keep(session, reply):
@@ -221,3 +225,33 @@ def test_ends_that_are_never_certain(run, user, odd, monkeypatch):
     assert run(odd(MESSAGES, {}), "--since-last")[:2] == (0, [])
     assert given == [4, 5]
     assert delivered(user.maildir) == MESSAGES
+
+
+COMMANDS = [b"RETR %d", b"DELE %d", b"TOP %d 0", b"UIDL %d", b"LIST %d"]
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SOAK") or 10)))
+def test_whatever_goes_wrong_nothing_is_lost(run, user, odd, seed):
+    """At any time each message is on the server or on disk; when all is well again, on disk."""
+    numbers = random.Random(seed)
+    commands = [command % number for command in COMMANDS for number in range(1, 13)]
+    wrong = {}
+    for command in numbers.sample([*commands, b"QUIT", b"STAT"], 4):
+        habit = numbers.choice([twice, hang_up, refuse, say(b"+OK 3 something\r\n")])
+        wrong[command] = habit if numbers.random() < 0.3 else once(habit)
+    messages = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 13)]
+    server = odd(messages, habits := dict(wrong))
+    options = numbers.choice([["--delete"], ["--since-last"], ["--delete", "--since-last"]])
+
+    def everywhere():
+        left = {message.replace(b"\r\n", b"\n") for message in server.messages}
+        return left | set(delivered(user.maildir))
+
+    for _ in range(3):
+        assert "Traceback" not in "".join(run(server, *options)[1])
+        assert everywhere() >= set(messages)
+    habits.clear()
+    for _ in range(11):
+        run(server, *options)
+    assert set(delivered(user.maildir)) >= set(messages)
+    assert run(server, *options)[:2] == (0, [])

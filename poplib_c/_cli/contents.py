@@ -44,6 +44,7 @@ class Contents:
         self.copies = collections.Counter(self.uids.values())
         self.disagreement = self._compare(listed or {}, uids, count)
         self._proved: set[str] = set()
+        self.asking: str | None = None
 
     def _compare(
         self, listed: Collection[int], uids: Collection[int] | None, count: int
@@ -78,12 +79,13 @@ class Contents:
             facts.append(f"{size} octets")
         return f"message {number}" + (f" ({', '.join(facts)})" if facts else "")
 
-    def is_in_step(self, client: POP3, number: int) -> bool:
+    def is_in_step(self, client: POP3, number: int, without: Collection[str] = ()) -> bool:
         """Whether a reply that can be told from all others is the one to its command.
 
         If so, all replies before it were those of their commands. OutOfStep: what has shown that
         in this session does not any more. The number should be another one each time, as a reply
         that comes twice must not prove anything later. Before deletions only: they change STAT.
+        without: commands that the server can't bear. *asking* is one that it has not answered.
         """
         uid, size = self.uids.get(number), self.sizes[number]
         asks: dict[str, tuple[Callable[[], object], object]] = {}
@@ -94,7 +96,12 @@ class Contents:
         if self._stat is not None:
             asks["STAT"] = client.stat, self._stat
         for name, (ask, right) in asks.items():
-            if _unless_refused(ask) == right:
+            if name in without:
+                continue
+            self.asking = name
+            answer = _unless_refused(ask)
+            self.asking = None
+            if answer == right:
                 self._proved.add(name)
                 return True
             if name in self._proved:

@@ -71,8 +71,14 @@ class Dialogue:
 
     def prove(self) -> None:
         """Have the server show that what it has answered is what was asked for."""
-        if self.fresh and self._contents.is_in_step(self._client, self.fresh[-1]):
+        number = self.fresh[-1] if self.fresh else 0
+        if number and self._contents.is_in_step(self._client, number, self._run.unproved):
             self.trust()
+
+    @property
+    def asking(self) -> str | None:
+        """The command that was to show that, and has had no answer."""
+        return self._contents.asking
 
     def _settle(self, keys: Iterable[bytes]) -> None:
         """These messages are done, whatever sessions they have ended."""

@@ -94,14 +94,16 @@ class _Mailbox:
                 session = Session(self._run, client)
                 return session.run()
         except (error_proto, OSError, OutOfStep) as error:
-            self._run.state.end()  # Nothing is being delivered.
             if session is None or self._stop.aborted:
                 raise
+            session.abandon()
             self._learn(session, error)
             if self._stop.requested:
                 raise
             is_idle = self._run.advanced == advanced and not session.fresh
             self._idle = self._idle + 1 if is_idle else 0
+            if self._idle == _MOST_IDLE - 1:
+                self._run.pipelining = False  # That may be what the server can't bear.
             left = {session.key(number) for number in session.unfinished} - self._run.tried
             if session.phase != "TOP" and not left:
                 return False
@@ -142,6 +144,9 @@ class _Mailbox:
                 if self._confused > _MOST_CONFUSED or is_about_nothing:
                     raise error
                 return
+        elif session.asking is not None:
+            run.unproved.add(session.asking)
+            return
         if number is None:
             raise error
         self._blame(session, number, error)

@@ -43,6 +43,7 @@ class Run:
         self.pipelining = True
         self.alone: set[bytes] = set()  # asked for one at a time, with a certain point after each
         self.has_top = True
+        self.unproved: set[str] = set()  # commands for certain points that have ended a session
         self.unverified: set[bytes] = set()  # whose TOP has ended a session
         self.why: dict[bytes, str] = {}  # what has ended a session, and how
         self.tried: set[bytes] = set()  # last, and in vain

@@ -125,7 +125,7 @@ class Session(Dialogue):
         plan = planning.make(self._contents.sizes, keys, delivered, wanted)
         doubted = self._doubted(plan, delivered)
         fetch = sorted(doubted.union(plan.fetch))
-        if self._first:
+        if not run.delivered:
             run.outcome.known = len(set(plan.known) - doubted)
         for number in plan.large:
             if keys[number] not in run.refused:
@@ -349,6 +349,11 @@ class Session(Dialogue):
         run.bar.message()
         return True
 
+    def abandon(self) -> None:
+        """Record that nothing is being delivered any more."""
+        if self._again is None:
+            self._state.end()
+
     def _begin(self, number: int) -> InFlight:
         """Have it recorded where this message is going to be."""
         if self._begun is not None and self._begun[0] == number:
@@ -375,6 +380,7 @@ class Session(Dialogue):
 
     def _leave(self, number: int, why: str, status: Status = Status.PARTIAL) -> None:
         self._run.refused.add(self._keys[number])
+        self._settle([self._keys[number]])
         self.unfinished.discard(number)
         self._run.fail(Failure(f"{self.name(number)} is left on the server: {why}", status))
 

@@ -114,6 +114,26 @@ def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
     assert (delivered(user.maildir), server.messages) == (numbered(1), [])
 
 
+def test_a_run_that_was_killed_and_one_that_found_nobody(user, serve):
+    """What the first was about to deliver is looked for by the third."""
+    server = serve(numbered(1))
+    path = str(user.home / "state")
+    box = open_box("maildir", str(user.maildir))
+    ticket = box.ticket()
+    with logged_in(server) as client:
+        uid = client.uidl(1).split()[2]
+        client.quit()
+    with State(path, f"alice@127.0.0.1:{server.port}") as state:
+        state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+    (user.maildir / "new" / ticket).write_bytes(numbered(1)[0])
+    arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
+    server.stop()
+    assert user.fetch(*arguments).returncode == 75
+    server = serve(numbered(1), port=server.port)
+    assert user.fetch(*arguments).returncode == 0
+    assert (delivered(user.maildir), server.messages) == (numbered(1), [])
+
+
 def test_a_killed_run_into_a_place_that_is_gone(user, serve):
     server = serve(numbered(1))
     path = str(user.home / "state")

@@ -68,6 +68,16 @@ def test_servers_that_know_less(run, user, odd, refused):
     assert (delivered(user.maildir), server.messages) == (MESSAGES, [])
 
 
+@pytest.mark.parametrize("options", [["--delete"], ["--since-last"]])
+@pytest.mark.parametrize("commands", [[b"UIDL *"], [b"UIDL *", b"LIST *"]])
+def test_a_server_that_hangs_up_when_it_is_to_show_that(run, user, odd, commands, options):
+    habits = {b"UIDL": lambda s, reply: reply, b"LIST": lambda s, reply: reply}
+    server = odd(MESSAGES, {**habits, **dict.fromkeys(commands, hang_up)})
+    assert run(server, *options)[:2] == (0, [])
+    assert sorted(delivered(user.maildir)) == MESSAGES
+    assert len(server.messages) == (0 if "--delete" in options else 5)
+
+
 def test_replies_that_are_late(run, user, odd):
     """The certain point itself has the reply of another command."""
     server = odd(MESSAGES, {b"UIDL 5": once(say(b"+OK 4 something\r\n")), b"LIST 5": once(twice)})

@@ -7,6 +7,7 @@ from poplib_c.testing import POP3Server
 from .support import User, numbered, url
 
 ALICE = {"alice": "secret"}
+WARNING = "warning: --insecure: whoever is on the way can read the password and the mail"
 
 
 @pytest.fixture
@@ -34,6 +35,25 @@ def serve():
 def server(serve):
     """Three messages."""
     return serve(numbered(3))
+
+
+@pytest.fixture
+def fetch(user):
+    """Runs fetch from a server without TLS; the warning about that is taken away."""
+
+    def fetch(server, *arguments):
+        ended = user.fetch("--insecure", *arguments, url(server))
+        first, _, ended.stderr = ended.stderr.partition("\n")
+        assert first == f"python -m poplib_c: {WARNING}"
+        return ended
+
+    return fetch
+
+
+@pytest.fixture
+def new(fetch, user):
+    """fetch(), into a Maildir."""
+    return lambda server, *arguments: fetch(server, "--maildir", user.maildir, *arguments)
 
 
 @pytest.fixture

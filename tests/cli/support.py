@@ -8,6 +8,8 @@ from pathlib import Path
 from scripted import C, S
 
 TIMEOUT = 30
+GREETED = [S("+OK ready"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK")]
+LOGGED_IN = [*GREETED, C("PASS secret"), S("+OK")]
 PROGRAM = [sys.executable, "-m", "poplib_c"]
 
 

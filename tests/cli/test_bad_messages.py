@@ -3,13 +3,16 @@
 import time
 
 import pytest
+from scripted import C, Close, S, play
 
 from .habits import fall_silent, hang_up, lose_the_end, once, refuse, say, twice
-from .support import delivered, numbered, url
+from .support import LOGGED_IN, delivered, listing, numbered, url
 
 MESSAGES = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 6)]
 EMPTY = b"+OK\r\n.\r\n"
-HABITS = [hang_up, fall_silent, lose_the_end, twice]
+OPTIONS = [["--delete"], ["--since-last"]]
+HABITS = [(habit, options) for habit in (fall_silent, lose_the_end) for options in OPTIONS]
+HABITS += [(habit, options) for habit in (hang_up, twice) for options in ([], *OPTIONS)]
 
 
 def missing(user):
@@ -17,8 +20,7 @@ def missing(user):
 
 
 @pytest.mark.row("Messages that end a session")
-@pytest.mark.parametrize("habit", HABITS)
-@pytest.mark.parametrize("options", [["--delete"], ["--since-last"], []])
+@pytest.mark.parametrize(("habit", "options"), HABITS)
 def test_the_others_come(run, user, odd, habit, options):
     server = odd(MESSAGES, {b"RETR 3": habit})
     status, told, result = run(server, *options)
@@ -28,6 +30,33 @@ def test_the_others_come(run, user, odd, habit, options):
     assert missing(user) <= {MESSAGES[2]}
     assert "4 messages fetched (" in result and result.endswith(", 1 left on the server")
     assert len(server.messages) == (1 if "--delete" in options else 5)
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_a_server_that_is_gone(new, user, size):
+    gone = [C("RETR 1"), S("+OK", "half of"), Close()]
+    with play(*LOGGED_IN, *listing(f"1 {size}"), *gone) as server:
+        ended = new(server)
+    assert ended.returncode == 75
+    first, second = ended.stderr.splitlines()
+    ends = "the server closed the connection in the middle of it"
+    assert first.endswith(f": message 1 ({size} octets): {ends}")
+    assert second.endswith(": connecting again: Connection refused")
+    assert delivered(user.maildir) == []
+
+
+def test_the_deadline_is_for_all_sessions(run, user, odd):
+    """It is the message's in which it passes."""
+    server = odd(MESSAGES, {b"RETR 3": fall_silent})
+    began = time.monotonic()
+    status, told, _ = run(server, "--since-last", "--deadline", "2", "--timeout", "30")
+    assert time.monotonic() - began < 20
+    assert status == 75
+    assert told[0].endswith(
+        "the deadline of 2 s has passed in the middle of it; fetched last from now on"
+    )
+    run(server, "--since-last", "--deadline", "2", "--timeout", "30")
+    assert missing(user) == {MESSAGES[2]}
 
 
 def test_what_is_told(run, odd):

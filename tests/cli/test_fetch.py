@@ -10,30 +10,7 @@ from wire import logged_in
 
 from poplib_c.__main__ import main
 
-from .support import delivered, failed, in_step, listing, numbered, ok, url
-
-WARNING = "warning: --insecure: whoever is on the way can read the password and the mail"
-GREETED = [S("+OK ready"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK")]
-LOGGED_IN = [*GREETED, C("PASS secret"), S("+OK")]
-
-
-@pytest.fixture
-def fetch(user):
-    """Runs fetch from a server without TLS; the warning about that is taken away."""
-
-    def fetch(server, *arguments):
-        ended = user.fetch("--insecure", *arguments, url(server))
-        first, _, ended.stderr = ended.stderr.partition("\n")
-        assert first == f"python -m poplib_c: {WARNING}"
-        return ended
-
-    return fetch
-
-
-@pytest.fixture
-def new(fetch, user):
-    """fetch(), into a Maildir."""
-    return lambda server, *arguments: fetch(server, "--maildir", user.maildir, *arguments)
+from .support import LOGGED_IN, delivered, failed, in_step, listing, numbered, ok, url
 
 
 def test_into_a_maildir(new, user, server):

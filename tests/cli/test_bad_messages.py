@@ -5,6 +5,9 @@ import time
 import pytest
 from scripted import C, Close, S, play
 
+from poplib_c import error_proto
+from poplib_c._cli.failures import reason
+
 from .habits import fall_silent, hang_up, lose_the_end, once, refuse, say, twice
 from .support import LOGGED_IN, delivered, listing, numbered, url
 
@@ -224,3 +227,24 @@ def test_a_message_that_is_refused_stops_no_other(run, user, odd):
     assert [line.partition(" (")[0] for line in told] == ["message 3", "message 4"]
     assert [message.partition(b"\r\n")[0] for message in server.messages] == [b"Subject: 3"]
     assert delivered(user.maildir)[-1] == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            TimeoutError("timed out: 1 of 9 commands were answered; pipelining=False sends one"),
+            "timed out: 1 of 9 commands were answered",
+        ),
+        (
+            error_proto("-ERR EOF: 1 of 9 commands were answered; pipelining=False sends one"),
+            "the server ended the connection",
+        ),
+        (
+            error_proto("-ERR out of step: a reply came early; close this connection and make"),
+            "out of step: a reply came early",
+        ),
+    ],
+)
+def test_no_advice_for_programs(error, told):
+    assert reason(error) == told

@@ -400,6 +400,7 @@ class Server:
             if not self.wait_readable(self._listener):
                 raise Unplayed("no client connected")
             connection, _ = self._listener.accept()
+            self._listener.close()  # Who connects again is refused.
             with connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.settimeout(self.timeout)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import socket
 
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable as printable
 
+_ADVICE = "; pipelining=", "; close this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
@@ -30,6 +32,13 @@ class Failure(Exception):
 
 class DeliveryFailure(Failure):
     """A message can't be written where it is to go; it stays on the server."""
+
+
+class OutOfStep(Failure):
+    """Replies may have been taken for those of other commands."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"out of step: {text}", Status.TEMPORARY)
 
 
 def usage(text: str) -> Failure:
@@ -73,13 +82,61 @@ def is_too_large(error: error_proto) -> bool:
     return str(error.args[0]).startswith("reply larger than ")
 
 
-def reason(error: Exception) -> str:
-    """Return an exception's text for people."""
+def is_refusal(error: error_proto) -> bool:
+    """Whether the server said no. Some say it with another sign, or with nothing."""
+    said = error.args[0]
+    return isinstance(said, bytes) and said[:1] in (b"-", b"+", b"")
+
+
+def is_out_of_step(error: Exception) -> bool:
+    """Whether replies may have been taken for those of other commands.
+
+    Bytes that are no refusal are a line of something else.
+    """
     if isinstance(error, error_proto):
         said = error.args[0]
-        if said == "-ERR EOF":
-            return "the server ended the connection"
+        return not is_refusal(error) and (
+            isinstance(said, bytes) or said.startswith("-ERR out of step")
+        )
+    return isinstance(error, OutOfStep)
+
+
+def undecided(error: Exception) -> int | None:
+    """Return the number of a message whose end can't be told from what was sent after it.
+
+    What was given before it is right; fetched alone, on a new connection, it can be told.
+    """
+    number: int | None = getattr(error, "number", None)
+    return number
+
+
+def ending(error: Exception) -> str:
+    """Return what happened to a session in the middle of a message."""
+    if isinstance(error, (TimeoutError, socket.timeout)):  # Python 3.9 has two.
+        told = str(error)
+        if told.startswith("the deadline"):
+            return f"{told.partition(':')[0]} in the middle of it"
+        return "the server fell silent in the middle of it"
+    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
+    if is_eof or isinstance(error, ConnectionError):
+        return "the server closed the connection in the middle of it"
+    return str(failure(error))
+
+
+def reason(error: Exception) -> str:
+    """Return an exception's text for people, without advice for programs."""
+    if isinstance(error, error_proto):
+        said = error.args[0]
         if isinstance(said, bytes):
             return printable(said.decode("utf-8", "replace"))
-        return printable(str(said).removeprefix("-ERR "))
-    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+        if said.startswith("-ERR EOF"):
+            return "the server ended the connection"
+        return _without_advice(printable(said.removeprefix("-ERR ")))
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _without_advice(printable(told))
+
+
+def _without_advice(text: str) -> str:
+    for advice in _ADVICE:
+        text = text.partition(advice)[0]
+    return text

@@ -1,35 +1,33 @@
-"""One mailbox: its messages delivered, recorded and, if that is wanted, deleted, in this order."""
+"""One mailbox: as many sessions as it takes, so that no message keeps others from coming."""
 
 from __future__ import annotations
 
-import argparse
-import collections
 import contextlib
-import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from poplib_c import POP3, error_proto
-from poplib_c._cli import connection, planning
-from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
+from poplib_c import error_proto
+from poplib_c._cli.credentials import Credentials
+from poplib_c._cli.delivery import Wait, open_box
 from poplib_c._cli.failures import (
-    DeliveryFailure,
     Failure,
+    OutOfStep,
+    Status,
+    ending,
     failure,
-    is_too_large,
-    printable,
-    reason,
+    is_out_of_step,
+    undecided,
 )
 from poplib_c._cli.job import Job, Outcome, Stop, messages
-from poplib_c._cli.progress import Bar, Progress
-from poplib_c._cli.state import Delivered, InFlight, State
+from poplib_c._cli.progress import Progress
+from poplib_c._cli.run import PATIENCE, SELDOM, Run
+from poplib_c._cli.session import Session
+from poplib_c._cli.sessions import Sessions
+from poplib_c._cli.state import State
 
-# Messages up to this size are asked for ahead of one another and held in memory, one at a time.
-_SMALL = 1 << 18
-_WINDOW = 64
-_UID_WIDTH = 70  # RFC 1939, section 7
+_MOST_SESSIONS = 50
+_MOST_IDLE = 3  # sessions without progress, one after the other
+_MOST_CONFUSED = 3  # sessions in which replies were those of other commands
+_MOST_UNDECIDED = 3  # messages whose end was not clear, before pipelining is given up
 
 
 def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) -> Outcome:
@@ -45,14 +43,16 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 lambda: stop.requested,
             )
             box = open_box(*job.destination, wait)
-            state = None
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
-            connected = connection.connect(job.account, job.options)
-            client = opened.enter_context(stop.closing(connected))
-            authenticate(client, job.account, credentials, job.options)
-            _Session(job.options, client, box, state, outcome, bar, progress, stop).run()
-    except (Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error) as error:
+            else:
+                state = opened.enter_context(State.in_memory())
+            run = Run(job.options, box, state, outcome, bar, progress, stop)
+            sessions = Sessions(job.account, job.options, credentials, stop)
+            _Mailbox(sessions, run).fetch()
+    except (
+        *(Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error, MemoryError),
+    ) as error:
         if isinstance(error, AttributeError) and not stop.aborted:
             raise  # It is what a command on a connection raises that abort() has closed.
         told = Failure("interrupted") if stop.aborted else failure(error)
@@ -68,293 +68,115 @@ def _key(job: Job) -> str:
     return f"{account.user}@{account.host}:{account.port}{part}"
 
 
-class _Watched:
-    """An Output whose octets are shown as they come."""
+class _Mailbox:
+    """The sessions of one run.
 
-    def __init__(self, output: Output, bar: Bar) -> None:
-        self._output = output
-        self._bar = bar
+    A message that has ended a session is tried last, in a session that has nothing to lose.
+    """
 
-    def write(self, data: bytes) -> int:
-        self._bar.advance(len(data))
-        return self._output.write(data)
+    def __init__(self, sessions: Sessions, run: Run) -> None:
+        self._sessions = sessions
+        self._run = run
+        self._stop = run.stop
+        self._idle = self._confused = self._undecided = 0
+        self._names: dict[bytes, str] = {}  # Numbers change when others are deleted.
 
-
-class _Session:
-    """From the login to QUIT."""
-
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        client: POP3,
-        box: Box,
-        state: State | None,
-        outcome: Outcome,
-        bar: Bar,
-        progress: Progress,
-        stop: Stop,
-    ) -> None:
-        self._options = options
-        self._client = client
-        self._box = box
-        self._state = state
-        self._outcome = outcome
-        self._bar = bar
-        self._progress = progress
-        self._stop = stop
-        self._sizes: dict[int, int | None] = {}
-        self._uids: dict[int, bytes] = {}
-        self._copies: collections.Counter[bytes] = collections.Counter()
-        self._deleting: set[int] = set()  # delivered, and DELE is sent or about to be
-        self._order: dict[int, int] = {}  # of each number that is fetched the next one
-        self._begun: tuple[int, InFlight] | None = None
-        self._again: InFlight | None = None
-
-    def run(self) -> None:
-        with connection.listings(self._client, self._options):
-            self._sizes = self._client.sizes()
-            self._uids = self._listed_uids()
-        self._copies = collections.Counter(self._uids.values())
-        if self._state is not None:
-            self._recover(self._state)
-        plan = self._plan()
-        self._outcome.known = len(plan.known)
-        for number in plan.large:
-            self._leave(number, f"{self._sizes[number]} octets are more than --max-size")
+    def fetch(self) -> None:
         try:
-            self._delete(plan.delete)
-            self._fetch(self._in_flight_first(plan.fetch))
-        except DeliveryFailure as error:
-            self._fail(error)
-        self._quit()
+            while self._session():
+                pass
+        finally:
+            if not self._stop.aborted:
+                self._tell()
+            self._run.outcome.left = len(self._run.left)
 
-    # What is there, and what is to be done
-
-    def _listed_uids(self) -> dict[int, bytes]:
-        if self._state is None:
-            return {}
+    def _session(self) -> bool:
+        """Whether another one has something to do."""
+        session = None
+        advanced = self._run.advanced
         try:
-            return self._client.uids()
-        except error_proto as error:
-            if not isinstance(error.args[0], bytes):
+            with self._sessions.connected() as client:
+                session = Session(self._run, client)
+                return session.run()
+        except (error_proto, OSError, OutOfStep) as error:
+            if session is None or self._stop.aborted:
                 raise
-        if self._options.since_last:
-            raise Failure("the server has no unique ids (UIDL), which --since-last goes by")
-        self._state = None
-        return {}
-
-    def _recover(self, state: State) -> None:
-        """Find out about the message that a killed run was about to deliver."""
-        entry = state.in_flight()
-        if entry is None:
-            return
-        kind, _, path = entry.destination.partition(":")
-        here = path == self._box.path and kind == self._box.kind
-        try:
-            box = self._box if here else open_box(kind, path, Wait(0.0))
-        except Failure:  # A place that is gone: nothing can be found out.
-            state.end()
-            return
-        box.discard(entry.ticket)
-        beginning = box.beginning(entry.ticket)
-        if beginning is not None:
-            state.add(entry, digest(beginning))
-        elif here and self._copies[entry.uid]:
-            self._again = entry if self._copies[entry.uid] == 1 else entry._replace(size=None)
-        else:
-            state.end()
-
-    def _plan(self) -> planning.Plan:
-        options = self._options
-        delivered = {} if self._state is None else self._state.delivered()
-        wanted = planning.Wanted(options.delete, options.since_last, options.max_size)
-        plan = planning.make(self._sizes, self._uids, delivered, wanted)
-        plan = self._doubted(plan, delivered)
-        if self._state is not None:
-            again = {self._uids.get(number) for number in plan.fetch}
-            there = set(self._uids.values()) - again
-            self._state.forget(uid for uid in delivered if uid not in there)
-        return plan
-
-    def _doubted(self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]) -> planning.Plan:
-        """Let those be fetched that have other headers than what was delivered: a uid may be
-        another message's by now, even of the same size.
-        """
-        doubtful = set()
-        for number, headers in self._client.top_many(plan.delete, 0, errors="return"):
-            if isinstance(headers, error_proto):
-                self._check_refused(headers)
-                doubtful.add(number)
-            elif digest(headers) != delivered[self._uids[number]].headers:
-                doubtful.add(number)
-        return plan._replace(
-            fetch=sorted(doubtful.union(plan.fetch)),
-            delete=[number for number in plan.delete if number not in doubtful],
-        )
-
-    def _in_flight_first(self, numbers: list[int]) -> list[int]:
-        again = self._again
-        if again is not None:
-            numbers = sorted(numbers, key=lambda number: self._uids.get(number) != again.uid)
-        return numbers
-
-    # Fetching
-
-    def _fetch(self, numbers: list[int]) -> None:
-        self._order = dict(zip(numbers, numbers[1:]))
-        self._client.set_options(max_size=self._options.max_size)
-        self._bar.start(len(numbers), sum(self._sizes[number] or 0 for number in numbers))
-        done = self._outcome.fetched + self._outcome.left
-        for large, group in itertools.groupby(numbers, key=self._is_large):
-            if large:
-                self._fetch_large(group)
-            else:
-                self._fetch_small(group)
-        missing = len(numbers) - (self._outcome.fetched + self._outcome.left - done)
-        if missing:
-            self._fail(Failure(f"interrupted: {messages(missing)} not fetched"))
-            self._outcome.left += missing
-
-    def _is_large(self, number: int) -> bool:
-        size = self._sizes[number]
-        return self._options.headers is None and (size is None or size > _SMALL)
-
-    def _fetch_large(self, numbers: Iterator[int]) -> None:
-        """One by one, each in blocks, for messages of any size."""
-        for number in numbers:
+            session.abandon()
+            self._learn(session, error)
             if self._stop.requested:
+                raise
+            is_idle = self._run.advanced == advanced and not session.fresh
+            self._idle = self._idle + 1 if is_idle else 0
+            if self._idle == _MOST_IDLE - 1:
+                self._run.pipelining = False  # That may be what the server can't bear.
+            left = {session.key(number) for number in session.unfinished} - self._run.tried
+            if session.phase != "TOP" and not left:
+                return False
+            if self._idle == _MOST_IDLE or self._run.sessions == _MOST_SESSIONS:
+                raise Failure(
+                    f"too many sessions have failed: {messages(len(left))} left to the next run",
+                    Status.TEMPORARY,
+                ) from None
+            if self._sessions.remaining() == 0:
+                raise
+            return True
+
+    # What a session's end tells
+
+    def _learn(self, session: Session, error: Exception) -> None:
+        """Find out which message ended it. Raises *error* if it was none."""
+        run = self._run
+        number = undecided(error)
+        if number is not None and session.has(number) and self._undecided < 2 * _MOST_UNDECIDED:
+            self._undecided += 1
+            run.pipelining = self._undecided < _MOST_UNDECIDED
+            session.trust()
+            run.alone.add(session.key(number))
+            return
+        number = session.at
+        if is_out_of_step(error):
+            if session.dropped is not None:
+                return  # Most of a message was left unread; the others come on a new connection.
+            doubtful = session.take_back()
+            if number is None or session.key(number) not in run.alone:
+                self._confused += 1
+                run.pipelining = self._confused < 2
+                run.has_top = session.phase != "TOP" or run.pipelining
+                run.alone |= doubtful
+                if number is not None:
+                    run.alone.add(session.key(number))
+                is_about_nothing = session.phase != "TOP" and not (doubtful or number)
+                if self._confused > _MOST_CONFUSED or is_about_nothing:
+                    raise error
                 return
-            try:
-                self._deliver(number, self._into(number))
-            except error_proto as error:
-                self._refused(number, error)
-                continue
-            if self._options.delete:
-                self._delete([number])
-
-    def _into(self, number: int) -> Write:
-        return lambda output: self._client.retr_into(number, _Watched(output, self._bar))
-
-    def _fetch_small(self, numbers: Iterator[int]) -> None:
-        """Asked for ahead of one another; each is marked when the loop comes back, so recorded."""
-        limit = self._options.max_size
-        # If a server that has told less sends more than that, and than what a connection drops
-        # (16 MiB), the run ends.
-        held = min(limit or connection.MOST_IN_MEMORY, connection.MOST_IN_MEMORY)
-        larger = []
-        self._client.set_options(max_size=held)
-        for number, message in self._asked_for(_until(self._stop, numbers)):
-            if isinstance(message, error_proto):
-                if is_too_large(message) and held != limit and self._options.headers is None:
-                    # Larger than the server said: it comes again, behind the others.
-                    self._order.pop(number, None)
-                    larger.append(number)
-                    continue
-                self._refused(number, message)
-                continue
-            self._deliver(number, _writer(message))
-            self._bar.advance(len(message))
-            if self._options.delete:
-                self._deleting.add(number)
-            if self._stop.requested:
-                if self._options.delete:
-                    self._delete([number])
-                break
-        self._client.set_options(max_size=limit)
-        self._fetch_large(iter(larger))
-
-    def _asked_for(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
-        if self._options.headers is not None:
-            howmuch = self._options.headers
-            return self._client.top_many(numbers, howmuch, window=_WINDOW, errors="return")
-        return self._client.retr_many(
-            numbers, window=_WINDOW, delete=self._options.delete, errors="return"
-        )
-
-    def _deliver(self, number: int, write: Write) -> None:
-        """Deliver a message and record that: from here on it may be deleted on the server."""
-        entry = self._begin(number)
-        output = self._box.deliver(entry.ticket, write, again=entry is self._again)
-        following = self._order.get(number)
-        self._begun = self._again = None
-        if self._state is not None and entry.uid:
-            if following is not None and self._uids.get(following):
-                self._begun = following, self._entry(following)
-            self._state.add(entry, output.headers, self._begun and self._begun[1])
-        self._outcome.fetched += 1
-        self._outcome.octets += output.octets
-        self._bar.message()
-
-    def _begin(self, number: int) -> InFlight:
-        """Have it recorded where this message is going to be."""
-        if self._begun is not None and self._begun[0] == number:
-            return self._begun[1]
-        entry = self._entry(number)
-        if self._state is not None and entry.uid:
-            self._state.begin(entry)
-        return entry
-
-    def _entry(self, number: int) -> InFlight:
-        uid = self._uids.get(number, b"")
-        if self._again is not None and self._again.uid == uid:
-            return self._again
-        destination = f"{self._box.kind}:{self._box.path}"
-        # Of messages that share a uid the next run can't tell which was delivered.
-        size = self._sizes[number] if self._copies[uid] == 1 else None
-        return InFlight(uid, size, self._options.delete, destination, self._box.ticket())
-
-    # What went wrong with a message
-
-    def _refused(self, number: int, error: error_proto) -> None:
-        """The server refused a message or, if it has been delivered, its deletion."""
-        self._check_refused(error)
-        if number in self._deleting:
-            self._deleting.discard(number)
-            self._fail(Failure(f"{self._name(number)} is not deleted: {reason(error)}"))
-        else:
-            self._leave(number, reason(error))
-
-    def _check_refused(self, error: error_proto) -> None:
-        """Raise what is not about one message alone."""
-        if not isinstance(error.args[0], bytes) and not is_too_large(error):
+        elif session.asking is not None:
+            run.unproved.add(session.asking)
+            return
+        if number is None:
             raise error
+        self._blame(session, number, error)
 
-    def _leave(self, number: int, why: str) -> None:
-        self._outcome.left += 1
-        self._fail(Failure(f"{self._name(number)} is left on the server: {why}"))
+    def _blame(self, session: Session, number: int, error: Exception) -> None:
+        run, key = self._run, session.key(number)
+        if session.phase == "TOP" and key not in run.unverified:
+            run.unverified.add(key)
+            return
+        if key in run.state.troubled():
+            run.tried.add(key)
+        if key not in run.why:
+            run.state.trouble(key)
+        what = " is not deleted" if session.phase == "DELE" else ""
+        name = self._names.setdefault(key, session.name(number))
+        run.why[key] = f"{name}{what}: {ending(error)}"
 
-    def _name(self, number: int) -> str:
-        uid = self._uids.get(number)
-        if not uid:
-            return f"message {number}"
-        told = printable(uid[:_UID_WIDTH].decode("ascii", "replace"))
-        return f"message {number} (uid {told}{'...' if len(uid) > _UID_WIDTH else ''})"
-
-    def _fail(self, error: Failure) -> None:
-        self._outcome.status = max(self._outcome.status, error.status)
-        self._progress.error(self._outcome.label, str(error))
-
-    # Deleting
-
-    def _delete(self, numbers: list[int]) -> None:
-        """Mark messages that are safe on disk as deleted."""
-        self._deleting.update(numbers)
-        for number, response in self._client.dele_many(numbers, errors="return"):
-            if isinstance(response, error_proto):
-                self._refused(number, response)
-
-    def _quit(self) -> None:
-        """Commit the deletions; those of a lost connection are made good by the next run."""
-        self._client.quit()
-        self._outcome.deleted = len(self._deleting)
-        if self._state is not None:
-            uids = (self._uids.get(number) for number in self._deleting)
-            self._state.forget(uid for uid in uids if uid)
-
-
-def _writer(message: bytes) -> Write:
-    return lambda output: output.write(message)
-
-
-def _until(stop: Stop, numbers: Iterator[int]) -> Iterator[int]:
-    return itertools.takewhile(lambda _: not stop.requested, numbers)
+    def _tell(self) -> None:
+        """Say which messages have ended sessions, and are not done."""
+        run = self._run
+        runs = run.state.troubled()
+        kept = run.options.since_last or run.options.delete
+        for key, told in run.why.items():
+            if kept and runs.get(key, 0) >= PATIENCE:
+                told += f", in {runs[key]} runs; tried in every {SELDOM}th run from now on"
+            elif kept:
+                told += "; fetched last from now on"
+            run.fail(Failure(told))

@@ -62,6 +62,10 @@ class Stop:
     def request(self) -> None:
         self._requested.set()
 
+    def wait(self, seconds: float) -> bool:
+        """Pause; whether the end was requested."""
+        return self._requested.wait(seconds)
+
     def abort(self) -> None:
         """Close the connections, without QUIT: no deletion is committed."""
         self.aborted = True

@@ -3,55 +3,117 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import email.parser
 import json
 import shutil
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 from poplib_c import POP3, error_proto
-from poplib_c._cli import connection
-from poplib_c._cli.failures import reason
+from poplib_c._cli.contents import Contents
+from poplib_c._cli.failures import (
+    Failure,
+    Status,
+    ending,
+    failure,
+    is_out_of_step,
+    reason,
+    undecided,
+)
+from poplib_c._cli.sessions import Sessions
 from poplib_c._cli.texts import printable
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
 _MOST_COMBINED = 4  # characters for each column of a terminal
 _MOST_OF_HEADERS = 1 << 20  # octets
+_MOST_FAILED = 10  # messages that are asked for once more
 _MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of their number
 _parse = email.parser.HeaderParser().parsestr
 
 
-def messages(client: POP3, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each message; error: why its headers are not."""
-    with connection.listings(client, options):
-        sizes, uids = client.sizes(), _uids(client)
-    client.set_options(max_size=_MOST_OF_HEADERS)
-    for number, headers in client.top_many(sizes, 0, errors="return"):
-        uid = uids.get(number)
-        known: dict[str, Any] = {
-            "number": number,
-            "size": sizes[number],
-            "uid": None if uid is None else uid.decode("ascii", "backslashreplace"),
-        }
-        if isinstance(headers, error_proto):
-            yield {**known, "date": None, "from": None, "subject": None, "error": reason(headers)}
-        else:
-            yield {**known, **fields(headers)}
+class Listing:
+    """A mailbox's messages. status and notes say what was not as it should be."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.status = Status.DONE
+        self.notes: list[str] = []
+        self._sessions = sessions
+        self._pipelining = True
+        self._failed: dict[int, str] = {}  # by messages whose TOP has ended a session
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Yield what is known of each message; error: why its headers are not.
+
+        One that has ended a session is asked for last.
+        """
+        with self._sessions.connected() as client:
+            contents = Contents(client, self._sessions.options)
+            if contents.disagreement:
+                self._note(contents.disagreement)
+            left = yield from self._ask(client, contents, [*contents.sizes])
+        while left:
+            with self._sessions.connected() as client:
+                again = Contents(client, self._sessions.options)
+                if (again.sizes, again.uids) != (contents.sizes, contents.uids):
+                    raise Failure("the mailbox has changed in between", Status.TEMPORARY)
+                left = yield from self._ask(client, contents, left)
+
+    def _ask(
+        self, client: POP3, contents: Contents, numbers: list[int]
+    ) -> Generator[dict[str, Any], None, list[int]]:
+        """Return which messages are left for another session."""
+        pipelining: Literal["auto", False] = "auto" if self._pipelining else False
+        client.set_options(max_size=_MOST_OF_HEADERS, pipelining=pipelining)
+        left = collections.deque(numbers)
+        try:
+            for number, headers in client.top_many(numbers, 0, errors="return"):
+                left.popleft()
+                if isinstance(headers, error_proto):
+                    yield _message(contents, number, reason(headers))
+                else:
+                    yield _message(contents, number, headers)
+            client.quit()
+        except (error_proto, OSError) as error:
+            if undecided(error) is not None and self._pipelining:
+                self._pipelining = False
+                return [*left]
+            if is_out_of_step(error):
+                raise
+            if not left:  # It was QUIT.
+                self._note(str(failure(error)), failure(error).status)
+                return []
+            number = left.popleft()
+            told = f"{contents.name(number)}: {ending(error)}"
+            if number not in self._failed and len(self._failed) < _MOST_FAILED:
+                self._failed[number] = told
+                return [*left, number]
+            self._note(told)
+            yield _message(contents, number, ending(error))
+        return [*left]
+
+    def _note(self, text: str, status: Status = Status.PARTIAL) -> None:
+        self.notes.append(text)
+        self.status = max(self.status, status)
 
 
-def _uids(client: POP3) -> dict[int, bytes]:
-    try:
-        return client.uids()
-    except error_proto as error:
-        if isinstance(error.args[0], bytes):
-            return {}  # UIDL is optional (RFC 1939, section 7).
-        raise
+def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str, Any]:
+    """headers: or why there are none."""
+    uid = contents.uids.get(number)
+    known: dict[str, Any] = {
+        "number": number,
+        "size": contents.sizes[number],
+        "uid": None if uid is None else uid.decode("ascii", "backslashreplace"),
+    }
+    if isinstance(headers, str):
+        return {**known, "date": None, "from": None, "subject": None, "error": headers}
+    return {**known, **fields(headers)}
 
 
 def fields(headers: bytes) -> dict[str, Any]:
@@ -83,21 +145,21 @@ def _date(value: Any) -> str | None:
     return None
 
 
-def show(client: POP3, options: argparse.Namespace) -> Iterator[str]:
+def show(listing: Listing, options: argparse.Namespace) -> Iterator[str]:
     """Yield the lines to print."""
     if options.json:
-        yield from _json(messages(client, options))
+        yield from _json(listing.messages())
         return
     taken = 7 + 10 + _UID_WIDTH + _DATE_WIDTH + _FROM_WIDTH + 5 * 2
     subject = max(_LEAST, shutil.get_terminal_size().columns - taken)
     yield _row(_HEADINGS, subject)
     count = octets = 0
-    for message in messages(client, options):
+    for message in listing.messages():
         count += 1
         octets += message["size"] or 0
         cells = (
             str(message["number"]),
-            "?" if message["size"] is None else str(message["size"]),
+            "-" if message["size"] is None else str(message["size"]),
             printable(message["uid"] or "-"),
             (message["date"] or "-")[:_DATE_WIDTH].replace("T", " "),
             message["from"] or "-",

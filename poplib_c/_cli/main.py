@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sqlite3
 import sys
@@ -36,7 +35,7 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
 
 
 def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
-    from poplib_c._cli import checking, connection, credentials, listing
+    from poplib_c._cli import checking, connection, credentials, job, listing, sessions
 
     account = parse(options.url)
     connection.check_policy(account, options)
@@ -51,9 +50,9 @@ def _ask(options: argparse.Namespace, program: str, write: Callable[[str], objec
     if not account.user:
         raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
     known = credentials.obtain(account, options)
-    with contextlib.closing(connection.connect(account, options)) as client:
-        credentials.authenticate(client, account, known, options)
-        for line in listing.show(client, options):
-            write(line)
-        client.quit()
-    return Status.DONE
+    found = listing.Listing(sessions.Sessions(account, options, known, job.Stop()))
+    for line in listing.show(found, options):
+        write(line)
+    for note in found.notes:
+        print(printable(f"{program} list: {note}"), file=sys.stderr)
+    return found.status

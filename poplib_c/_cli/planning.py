@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from poplib_c._cli.state import Delivered
 
+UNKNOWN = -1  # a size
+
 
 class Plan(NamedTuple):
     """Message numbers, in their order."""
@@ -36,9 +38,8 @@ def make(
     copies = collections.Counter(uids.values())
     plan = Plan([], [], [], [])
     for number, size in sizes.items():
-        uid = uids.get(number, b"")
-        record = delivered.get(uid)
-        if record is not None and _is_known(record, size, copies[uid], wanted):
+        record = delivered.get(uids[number])
+        if record is not None and _is_known(record, size, copies[uids[number]], wanted):
             (plan.delete if wanted.delete else plan.known).append(number)
         elif wanted.max_size is not None and size is not None and size > wanted.max_size:
             plan.large.append(number)
@@ -47,14 +48,19 @@ def make(
     return plan
 
 
+def recorded(size: int | None, copies: int) -> int | None:
+    """Return what the state has for the size of a message: None if others share its uid."""
+    return None if copies != 1 else UNKNOWN if size is None else size
+
+
 def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) -> bool:
-    """Whether the message was delivered; to delete it unseen, nothing may speak against that.
+    """Whether the message seems to have been delivered, for all that listings say.
 
     Some servers give one uid to several messages (RFC 1939 has them differ), and some use a uid
     again. If in doubt, the message is fetched once more.
     """
     if not (wanted.since_last or (wanted.delete and record.deleting)):
         return False
-    if wanted.delete:
-        return record.copies == copies == 1 and record.size == size is not None
-    return record.copies == copies
+    if copies == 1:
+        return record.copies == 1 and record.size == recorded(size, copies)
+    return record.copies == copies and record.is_certain and not wanted.delete

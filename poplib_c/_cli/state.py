@@ -11,19 +11,23 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from poplib_c._cli.delivery import make_directory
 from poplib_c._cli.failures import Failure, Status, reason
 
-_TABLES = """
+# What each version of the database adds to the one before: PRAGMA user_version counts them.
+_VERSIONS = (
+    """
     CREATE TABLE IF NOT EXISTS delivered (
         account TEXT NOT NULL,
         uid BLOB NOT NULL,
-        size INTEGER,                  -- what LIST said; NULL: never to be deleted unseen
+        size INTEGER,                  -- what LIST said, or -1; NULL: of several messages
         copies INTEGER NOT NULL,       -- how many messages of this uid
         deleting INTEGER NOT NULL,     -- DELE was or is to be sent
         headers BLOB NOT NULL,         -- a digest
@@ -37,7 +41,19 @@ _TABLES = """
         destination TEXT NOT NULL,
         ticket TEXT NOT NULL
     ) WITHOUT ROWID;
-"""
+    """,
+    """
+    ALTER TABLE delivered ADD COLUMN octets INTEGER;  -- what has come; NULL: unknown
+    -- When the message was last known to be the uid's; NULL: no certain point came after it.
+    ALTER TABLE delivered ADD COLUMN checked INTEGER DEFAULT 0;
+    CREATE TABLE troubled (            -- messages that have ended a session
+        account TEXT NOT NULL,
+        uid BLOB NOT NULL,
+        runs INTEGER NOT NULL,         -- that were ended, or have left the message alone
+        PRIMARY KEY (account, uid)
+    ) WITHOUT ROWID;
+    """,
+)
 _creating = threading.Lock()
 _BUSY = 60  # seconds that other runs may keep the database
 
@@ -47,6 +63,12 @@ class Delivered(NamedTuple):
     copies: int
     deleting: bool
     headers: bytes
+    octets: int | None
+    checked: int | None  # None: doubtful
+
+    @property
+    def is_certain(self) -> bool:
+        return self.checked is not None
 
 
 class InFlight(NamedTuple):
@@ -70,19 +92,30 @@ class State:
     def __init__(self, path: str, account: str) -> None:
         """Failure: another run has the mailbox, or the file can't be used."""
         self._account = account
+        self._lock: int | None
         with contextlib.ExitStack() as opened:
             try:
                 make_directory(os.path.dirname(os.path.abspath(path)))
-                self._lock = _lock(path, account)
-                opened.callback(os.close, self._lock)
+                self._lock = lock = _lock(path, account)
+                opened.callback(os.close, lock)
                 self._database = _open(path)
             except (OSError, sqlite3.Error) as error:
                 raise Failure(f"the state in {path} can't be used: {reason(error)}") from None
             opened.pop_all()
 
+    @classmethod
+    def in_memory(cls) -> State:
+        """Return the state of a run that leaves none."""
+        state = cls.__new__(cls)
+        state._account, state._lock = "", None
+        state._database = sqlite3.connect(":memory:", isolation_level=None)
+        _migrate(state._database)
+        return state
+
     def close(self) -> None:
         self._database.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
     def __enter__(self) -> State:
         return self
@@ -92,12 +125,13 @@ class State:
 
     def delivered(self) -> dict[bytes, Delivered]:
         rows = self._database.execute(
-            "SELECT uid, size, copies, deleting, headers FROM delivered WHERE account = ?",
+            "SELECT uid, size, copies, deleting, headers, octets, checked FROM delivered "
+            "WHERE account = ?",
             [self._account],
         )
         return {
-            uid: Delivered(size, copies, bool(gone), headers)
-            for uid, size, copies, gone, headers in rows
+            uid: Delivered(size, copies, bool(gone), *more)
+            for uid, size, copies, gone, *more in rows
         }
 
     def in_flight(self) -> InFlight | None:
@@ -113,21 +147,57 @@ class State:
         with self._transaction():
             self._begin(message)
 
-    def add(self, message: InFlight, headers: bytes, following: InFlight | None = None) -> None:
+    def add(
+        self,
+        message: InFlight,
+        headers: bytes,
+        octets: int | None,
+        following: InFlight | None = None,
+    ) -> None:
         """Record that *message* was delivered and, at the same time, that *following* will be.
 
-        headers: what delivery.digest() makes of the message.
+        It is doubtful until confirm() says otherwise. headers: what delivery.digest() makes of it.
         """
         with self._transaction():
             self._database.execute(
-                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (account, uid) DO "
-                "UPDATE SET size = excluded.size, copies = copies + 1, "
-                "deleting = excluded.deleting, headers = excluded.headers",
-                [self._account, message.uid, message.size, message.deleting, headers],
+                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?, ?, NULL) "
+                "ON CONFLICT (account, uid) DO UPDATE SET size = excluded.size, "
+                "copies = copies + 1, deleting = excluded.deleting, headers = excluded.headers, "
+                "octets = excluded.octets, checked = NULL",
+                [self._account, message.uid, message.size, message.deleting, headers, octets],
             )
             self._end()
             if following is not None:
                 self._begin(following)
+
+    def confirm(self, uids: Iterable[bytes]) -> None:
+        """Record that these are the messages of their uids."""
+        now = int(time.time())
+        with self._transaction():
+            self._database.executemany(
+                "UPDATE delivered SET checked = ? WHERE account = ? AND uid = ?",
+                [(now, self._account, uid) for uid in uids],
+            )
+
+    def troubled(self) -> dict[bytes, int]:
+        """Return the messages that have ended a session, each with the number of such runs."""
+        rows = self._database.execute(
+            "SELECT uid, runs FROM troubled WHERE account = ?", [self._account]
+        )
+        return dict(rows.fetchall())
+
+    def trouble(self, uid: bytes) -> None:
+        """Count one more run that a message has ended, or that has left it alone."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT INTO troubled VALUES (?, ?, 1) "
+                "ON CONFLICT (account, uid) DO UPDATE SET runs = runs + 1",
+                [self._account, uid],
+            )
+
+    def calm(self, uids: Iterable[bytes]) -> None:
+        """Forget that these messages have ended a session."""
+        self._remove("troubled", uids)
 
     def end(self) -> None:
         """Record that nothing is being delivered."""
@@ -135,10 +205,13 @@ class State:
             self._end()
 
     def forget(self, uids: Iterable[bytes]) -> None:
-        """Forget messages that are no longer on the server: a uid may come again."""
+        """Forget messages: they are no longer on the server, or are to be fetched again."""
+        self._remove("delivered", uids)
+
+    def _remove(self, table: str, uids: Iterable[bytes]) -> None:
         with self._transaction():
             self._database.executemany(
-                "DELETE FROM delivered WHERE account = ? AND uid = ?",
+                f"DELETE FROM {table} WHERE account = ? AND uid = ?",
                 [(self._account, uid) for uid in uids],
             )
 
@@ -167,11 +240,24 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        database.executescript(_TABLES)
+        _migrate(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    """Bring the tables of an earlier version up to this one. Other runs may be about to."""
+    database.execute("BEGIN IMMEDIATE")
+    with database:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > len(_VERSIONS):
+            raise sqlite3.DatabaseError("it is of a later version of poplib-c")
+        for script in _VERSIONS[version:]:
+            for statement in re.sub("--.*", "", script).split(";"):
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
 
 
 def _create(path: str) -> None:

@@ -71,7 +71,8 @@ a directory with a file for each. Nothing is deleted on the server unless
 --delete says so, and then only what was delivered: a message is written,
 synced to the disk and recorded before it is marked as deleted, and the server
 deletes it when the session ends in order. A run that is killed at any instant
-loses nothing, and what it had delivered is not fetched again.
+loses nothing; what it delivered last is fetched again only if its headers or
+its size are not those that the server tells.
 
 The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run after the message that is
 being fetched; what was delivered until then is deleted on the server, if

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripted import Unplayed
+from scripted import C, S, Unplayed
 
 TIMEOUT = 30
+GREETED = [S("+OK ready"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK")]
+LOGGED_IN = [*GREETED, C("PASS secret"), S("+OK")]
 PROGRAM = [sys.executable, "-m", "poplib_c"]
 
 
@@ -110,7 +112,7 @@ def numbered(count, size=0):
 
 
 class Answers:
-    """A step that answers each command as its verb says, until the client leaves."""
+    """A step that answers each command, or its verb, as it says, until the client leaves."""
 
     def __init__(self, **replies):
         self.replies = replies
@@ -120,5 +122,18 @@ class Answers:
         with contextlib.suppress(Unplayed):
             while not line.startswith(b"QUIT"):
                 line = peer.read_line(self)
-                verb = line.partition(b" ")[0].strip().decode("ascii", "replace").upper()
-                peer.send(self.replies.get(verb, b"+OK\r\n"))
+                command = line.decode("ascii", "replace").strip().upper()
+                verb = command.partition(" ")[0]
+                peer.send(self.replies.get(command) or self.replies.get(verb, b"+OK\r\n"))
+
+
+def listing(*rows, uids=None):
+    """The steps of a script in which a session begins; None: the server knows no UIDL."""
+    told = S("-ERR what?") if uids is None else S("+OK", *uids, ".")
+    steps = [C("STAT"), S(f"+OK {len(rows)} 100"), C("LIST"), S("+OK", *rows, ".")]
+    return [*steps, C("UIDL"), told]
+
+
+def in_step(number, uid):
+    """Those in which the server shows that its replies are to their commands."""
+    return [C(f"UIDL {number}"), S(f"+OK {number} {uid}")]

@@ -6,6 +6,7 @@ import itertools
 import mailbox
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 
 from poplib_c._cli import planning
 from poplib_c._cli.delivery import Wait, digest, open_box
-from poplib_c._cli.failures import DeliveryFailure
-from poplib_c._cli.state import Delivered, InFlight, State
+from poplib_c._cli.failures import DeliveryFailure, Failure
+from poplib_c._cli.state import _VERSIONS, Delivered, InFlight, State
 
 from .support import delivered
 
@@ -309,19 +310,48 @@ def test_what_is_recorded(tmp_path):
         assert (state.delivered(), state.in_flight()) == ({}, None)
         state.begin(first)
         assert state.in_flight() == first
-        state.add(first, b"digest", second)
+        state.add(first, b"digest", 7, second)
     with State(path, "alice") as state, State(path, "bob") as other:
-        assert state.delivered() == {b"1": Delivered(5, 1, True, b"digest")}
+        assert state.delivered() == {b"1": Delivered(5, 1, True, b"digest", 7, None)}
         assert state.in_flight() == second
         assert (other.delivered(), other.in_flight()) == ({}, None)
-        state.add(first, b"other")
-        assert state.delivered() == {b"1": Delivered(5, 2, True, b"other")}
+        state.confirm([b"1", b"3"])
+        assert state.delivered()[b"1"].is_certain
+        state.add(first, b"other", 8)
+        assert state.delivered() == {b"1": Delivered(5, 2, True, b"other", 8, None)}
         assert state.in_flight() is None
         state.forget([b"1", b"3"])
         assert state.delivered() == {}
+        state.trouble(b"1")
+        state.trouble(b"1")
+        assert (state.troubled(), other.troubled()) == ({b"1": 2}, {})
+        state.calm([b"1"])
+        assert state.troubled() == {}
 
 
-KEPT = Delivered(5, 1, False, b"")
+def test_a_database_of_a_version_without_numbers(tmp_path):
+    path = str(tmp_path / "state")
+    database = sqlite3.connect(path)
+    database.executescript(_VERSIONS[0])
+    with database:
+        database.execute("INSERT INTO delivered VALUES ('alice', x'61', 5, 1, 1, x'62')")
+    database.close()
+    for _ in range(2):
+        with State(path, "alice") as state:
+            assert state.delivered() == {b"a": Delivered(5, 1, True, b"b", None, 0)}
+            assert state.delivered()[b"a"].is_certain
+
+
+def test_a_database_of_a_later_version(tmp_path):
+    path = str(tmp_path / "state")
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(Failure, match="it is of a later version of poplib-c"):
+        State(path, "alice")
+
+
+KEPT = Delivered(5, 1, False, b"", 5, 0)
 MARKED = KEPT._replace(deleting=True)
 TWICE = KEPT._replace(copies=2)
 
@@ -339,12 +369,13 @@ TWICE = KEPT._replace(copies=2)
         # Several of one uid: known together, and never deleted unseen.
         (KEPT, 2, False, True, False),
         (TWICE, 2, False, True, True),
+        (TWICE._replace(checked=None), 2, False, True, False),
         (TWICE, 1, False, True, False),
         (TWICE, 2, True, True, False),
         (MARKED, 2, True, True, False),
-        # Another message by its size: deleted only after it was fetched.
+        # Another message by its size.
         (MARKED._replace(size=6), 1, True, True, False),
-        (KEPT._replace(size=6), 1, False, True, True),
+        (KEPT._replace(size=6), 1, False, True, False),
     ],
 )
 def test_plan(record, copies, delete, since_last, is_known):
@@ -362,8 +393,9 @@ def test_plan(record, copies, delete, since_last, is_known):
 
 
 def test_plan_of_large_messages():
-    plan = planning.make({1: 5, 2: 6}, {}, {}, planning.Wanted(True, False, 5))
-    assert plan == planning.Plan([1], [], [], [2])
+    uids = {1: b"a", 2: b"b", 3: b"c"}
+    plan = planning.make({1: 5, 2: 6, 3: None}, uids, {}, planning.Wanted(True, False, 5))
+    assert plan == planning.Plan([1, 3], [], [], [2])
 
 
 @pytest.mark.parametrize("size", [5, None])

@@ -1,11 +1,12 @@
 """Where messages go: whole or not at all, whatever fails."""
 
+import errno
 import resource
 
 import pytest
 from wire import logged_in
 
-from poplib_c._cli.delivery import open_box
+from poplib_c._cli.delivery import Output, disk, open_box
 from poplib_c._cli.state import InFlight, State
 
 from .support import delivered, numbered, url
@@ -17,7 +18,10 @@ def limited():
 
 @pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
 def test_no_room_left(user, serve, kind):
-    """Files that may not grow: what was not delivered stays, the rest is deleted."""
+    """Files that may not grow: what was not delivered stays, the rest is deleted.
+
+    What is smaller may have room where something larger has none.
+    """
     messages = numbered(8, size=90_000) if kind == "mbox" else numbered(3, size=200_000)
     messages[2:2] = numbered(1, size=400_000) if kind != "mbox" else []
     server = serve(messages)
@@ -27,7 +31,7 @@ def test_no_room_left(user, serve, kind):
     assert ended.returncode == 75
     told = ended.stderr.splitlines()[-1]
     assert "no room for it: " in told and told.endswith(": File too large")
-    left = 5 if kind == "mbox" else 2
+    left = 5 if kind == "mbox" else 1
     assert len(server.messages) == left
     assert f"{len(messages) - left} deleted" in ended.stdout
     ended = user.fetch(*arguments)
@@ -38,6 +42,28 @@ def test_no_room_left(user, serve, kind):
         assert place.read_bytes().count(b"\nSubject: ") == 8
     else:
         assert len([*place.iterdir()]) == 4
+
+
+@pytest.mark.parametrize("more", [["--max-size", "1000"], []])
+def test_a_message_that_is_not_read_to_its_end(run, user, odd, monkeypatch, more):
+    """It is too large, or there is no room, and takes too long to drop: the others come."""
+    write = Output.write
+
+    def limited(self, data):
+        if self.octets > 300_000:
+            with disk("here"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Output, "write", limited)
+    large = b"Subject: large\n\n" + b"x" * 40_000_000
+    habits = {b"LIST": lambda _, reply: reply.replace(b"40000020", b"500")} if more else {}
+    server = odd([numbered(1)[0], large, numbered(2)[1]], habits)
+    status, told, _ = run(server, "--delete", "--timeout", "20", *more)
+    assert status == (1 if more else 75)
+    assert told[0].startswith("message 2 (uid ") and len(told) == 1
+    assert len(server.messages) == 1
+    assert sorted(delivered(user.maildir)) == numbered(2)
 
 
 def test_a_directory_that_is_no_maildir(tmp_path, user, server):
@@ -85,6 +111,26 @@ def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
         "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     )
     assert f"{'0 messages' if there else '1 message'} fetched" in ended.stdout
+    assert (delivered(user.maildir), server.messages) == (numbered(1), [])
+
+
+def test_a_run_that_was_killed_and_one_that_found_nobody(user, serve):
+    """What the first was about to deliver is looked for by the third."""
+    server = serve(numbered(1))
+    path = str(user.home / "state")
+    box = open_box("maildir", str(user.maildir))
+    ticket = box.ticket()
+    with logged_in(server) as client:
+        uid = client.uidl(1).split()[2]
+        client.quit()
+    with State(path, f"alice@127.0.0.1:{server.port}") as state:
+        state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+    (user.maildir / "new" / ticket).write_bytes(numbered(1)[0])
+    arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
+    server.stop()
+    assert user.fetch(*arguments).returncode == 75
+    server = serve(numbered(1), port=server.port)
+    assert user.fetch(*arguments).returncode == 0
     assert (delivered(user.maildir), server.messages) == (numbered(1), [])
 
 

@@ -11,10 +11,10 @@ import threading
 import pytest
 from scripted import Await, C, Raw, S, play
 
-from .support import TIMEOUT, delivered, url
+from .support import TIMEOUT, delivered, in_step, listing, url
 
 GREETED = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
-LISTED = [S("+OK"), C("LIST"), S("+OK", "1 9", "2 9", "."), C("UIDL"), S("+OK", "1 a", "2 b", ".")]
+LISTED = [S("+OK"), *listing("1 9", "2 9", uids=["1 a", "2 b"])]
 FIRST_HALF = [C("CAPA"), S("-ERR no"), C("RETR 1"), Raw(b"+OK\r\nhalf")]
 
 
@@ -49,7 +49,8 @@ def begin(user):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     reached, goes_on = Told(), threading.Event()
-    rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    rest = [Raw(b" and half\r\n.\r\n"), *in_step(1, "a"), C("DELE 1"), S("+OK")]
+    rest += [C("QUIT"), S("+OK")]
     steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
     with play(*steps) as server, begin(server, reached, number) as process:
         goes_on.set()
@@ -63,7 +64,8 @@ def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
 def test_a_terminal_that_is_closed(user):
     """The message in flight is finished, though nothing can be written any more."""
     reached, goes_on = Told(), threading.Event()
-    rest = [Raw(b" and half\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    rest = [Raw(b" and half\r\n.\r\n"), *in_step(1, "a"), C("DELE 1"), S("+OK")]
+    rest += [C("QUIT"), S("+OK")]
     ours, terminal = pty.openpty()
     arguments = "--insecure", "--delete", "--since-last", "--maildir", user.maildir
     with play(*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest) as server:
@@ -95,7 +97,7 @@ def test_the_second_time_nothing_is_committed(begin, user):
 def test_mailboxes_that_had_not_begun(begin, user, server):
     user.netrc("machine 127.0.0.1 login alice password secret\n")
     reached, goes_on = Told(), threading.Event()
-    rest = [Raw(b"\r\n.\r\n"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
+    rest = [Raw(b"\r\n.\r\n"), *in_step(1, "a"), C("DELE 1"), S("+OK"), C("QUIT"), S("+OK")]
     steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
     with play(*steps) as slow, begin(slow, reached, signal.SIGINT, url(server)) as process:
         goes_on.set()

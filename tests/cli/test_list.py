@@ -5,10 +5,14 @@ import json
 import pytest
 from scripted import C, S, play
 
-from poplib_c import POP3
-from poplib_c._cli import arguments, listing
+from poplib_c._cli import arguments
+from poplib_c._cli import listing as lister
+from poplib_c._cli.account import parse
+from poplib_c._cli.credentials import Credentials
+from poplib_c._cli.job import Stop
+from poplib_c._cli.sessions import Sessions
 
-from .support import numbered, url
+from .support import listing, numbered, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -64,7 +68,7 @@ def test_json(listed, serve):
 
 def test_what_the_server_does_not_tell(listed):
     steps = [S("+OK"), C("CAPA"), S("-ERR"), C("USER alice"), S("+OK"), C("PASS secret"), S("+OK")]
-    steps += [C("LIST"), S("+OK", "1 5", "."), C("UIDL"), S("-ERR no"), C("TOP 1 0")]
+    steps += [*listing("1 5"), C("TOP 1 0")]
     for options in ([], ["--json"]):
         with play(*steps, S("-ERR no TOP"), C("QUIT"), S("+OK")) as server:
             ended = listed(server, *options)
@@ -116,14 +120,13 @@ def test_a_listing_that_is_too_large(listed, user, serve):
 @pytest.mark.parametrize("count", [0, 1, 300])
 def test_json_is_printed_as_it_comes(serve, count):
     server = serve(numbered(count))
-    options = arguments.parser().parse_args(["list", "--json", url(server)])
-    with POP3(*server.address, timeout=30) as client:
-        client.login("alice", "secret")
-        lines = listing.show(client, options)
-        text = [next(lines)]
-        asked = sum(command.startswith(b"TOP") for command in server.commands)
-        assert asked <= 150
-        text += lines
+    options = arguments.parser().parse_args(["list", "--insecure", "--json", url(server)])
+    mailbox = Sessions(parse(options.url), options, Credentials("secret"), Stop())
+    lines = lister.show(lister.Listing(mailbox), options)
+    text = [next(lines)]
+    asked = sum(command.startswith(b"TOP") for command in server.commands)
+    assert asked <= 150
+    text += lines
     messages = json.loads("\n".join(text))
     assert "\n".join(text) == json.dumps(messages, indent=2)
     assert len(messages) == count

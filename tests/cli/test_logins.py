@@ -7,7 +7,7 @@ import pty
 import pytest
 from scripted import C, S, play
 
-from .support import TIMEOUT, User, url
+from .support import TIMEOUT, User, listing, url
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_token_that_is_refused_is_renewed_once(nobody):
     runs = nobody.home / "runs"
     command = f"echo $POPLIB_C_USER >> {runs}; echo token$(grep -c alice {runs})"
     first, second = (_xoauth2(f"token{number}") for number in (1, 2))
-    listed_ones = [C("LIST"), S("+OK", "."), C("UIDL"), S("+OK", "."), C("QUIT"), S("+OK")]
+    listed_ones = [*listing(), C("QUIT"), S("+OK")]
     steps = [S("+OK"), C("CAPA"), S("+OK", "SASL XOAUTH2", "."), C(f"AUTH XOAUTH2 {first}")]
     steps += [S("-ERR [AUTH] expired"), C(f"AUTH XOAUTH2 {second}"), S("+OK")]
     with play(*steps, *listed_ones) as server:

@@ -20,6 +20,8 @@ MAILBOX = {
     "STAT": b"+OK 1 9\r\n",
     "LIST": b"+OK\r\n1 9\r\n.\r\n",
     "UIDL": b"+OK\r\n1 %b\r\n.\r\n" % EVIL_ASCII,
+    "UIDL 1": b"+OK 1 %b\r\n" % EVIL_ASCII,
+    "LIST 1": b"+OK 1 9\r\n",
     "TOP": MESSAGE,
     "RETR": MESSAGE,
 }

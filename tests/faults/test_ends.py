@@ -17,7 +17,7 @@ from scripted import C, Close, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import by_either
-from .support import Call, Lines, greeted
+from .support import ByFile, Call, Lines, greeted
 from .tls import greeted as greeted_tls
 from .tls import make_context
 
@@ -323,6 +323,18 @@ def test_a_stream_that_ends_at_an_uncertain_end_is_no_whole_message():
         client = greeted(server)
         with pytest.raises(error_proto, match="-ERR EOF"):
             client.retr_bytes(1)
+        client.close()
+
+
+def test_a_file_that_is_not_ours_is_not_waited_for():
+    with Maildrop([*STORED, FORGERY, b"4\r\n"], after_lf) as maildrop:
+        client = greeted(maildrop, ByFile)
+        assert client.retr_bytes(1) == maildrop.messages[0]
+        maildrop.announces = False
+        with pytest.raises(error_proto, match="a line of one dot may end the message"):
+            client.retr_bytes(2)
+        with pytest.raises(error_proto, match="out of step"):
+            client.noop()
         client.close()
 
 

@@ -1,0 +1,141 @@
+"""What a mailbox has, by STAT, LIST and UIDL together; whether replies are in step."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import re
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from poplib_c import POP3, error_proto
+from poplib_c._cli import connection
+from poplib_c._cli.failures import OutOfStep, is_refusal, printable
+
+_UID_WIDTH = 70  # RFC 1939, section 7
+_MOST_UNLISTED = 16  # messages of which STAT alone knows; some servers hang up after 20 refusals
+_MOST_TOLD = 10  # numbers in one line
+_ANSWER = re.compile(rb"\+OK[ \t]+(\d{1,18})[ \t]+(.*?)[ \t]*")
+_SIZED = re.compile(rb"\+OK[ \t]+(\d{1,18})[ \t]+(\d{1,18})(?!\S)")
+_T = TypeVar("_T")
+
+
+class Contents:
+    """The messages of one session.
+
+    sizes: None where LIST has no size that can be read. disagreement: which numbers are missing
+    where, or None. has_uids: the server knows UIDL, or there is no message.
+    """
+
+    def __init__(self, client: POP3, options: argparse.Namespace) -> None:
+        """Ask for them. A server may refuse to list an empty mailbox."""
+        with connection.listings(client, options):
+            self._stat = _unless_refused(client.stat)
+            listed = _unless_refused(client.sizes)
+            uids = _unless_refused(client.uids)
+            count = 0 if self._stat is None else self._stat[0]
+            if listed is None and not uids and (self._stat is None or count > 0):
+                client.sizes()  # Raises what the server says.
+        self.uids: dict[int, bytes] = uids or {}
+        self.has_uids = uids is not None or not (listed or count)
+        known = {*(listed or {}), *self.uids}
+        beyond = range(1, min(count, len(known) + _MOST_UNLISTED) + 1)
+        unlisted = [number for number in beyond if number not in known]
+        if count > len(known):
+            known.update(unlisted[: min(_MOST_UNLISTED, count - len(known))])
+        self.sizes: dict[int, int | None] = {n: (listed or {}).get(n) for n in sorted(known)}
+        self.copies = collections.Counter(self.uids.values())
+        self.disagreement = self._compare(listed or {}, uids, count)
+        self._proved: set[str] = set()
+        self.asking: str | None = None
+
+    def _compare(
+        self, listed: Collection[int], uids: Collection[int] | None, count: int
+    ) -> str | None:
+        lists = {"LIST": listed}
+        if uids is not None:
+            lists["UIDL"] = uids
+        missing = {name: [n for n in self.sizes if n not in has] for name, has in lists.items()}
+        told = [
+            f"{_numbers(without)} not in {name}" for name, without in missing.items() if without
+        ]
+        if self._stat is not None and count != len(self.sizes):
+            told.append(f"STAT says {count}, but there are {len(self.sizes)}")
+        return f"the server's lists of messages disagree: {', '.join(told)}" if told else None
+
+    def key(self, number: int) -> bytes:
+        """Return what a message is known by in the state.
+
+        That is its uid, or, for want of one, number and size: those begin with a blank, as no uid
+        does, and are good for one run.
+        """
+        return self.uids.get(number) or b" %d %d" % (number, self.sizes[number] or -1)
+
+    def name(self, number: int) -> str:
+        """Return what a message is called in errors."""
+        uid, size = self.uids.get(number), self.sizes.get(number)
+        facts = []
+        if uid:
+            told = printable(uid[:_UID_WIDTH].decode("ascii", "replace"))
+            facts.append(f"uid {told}{'...' if len(uid) > _UID_WIDTH else ''}")
+        if size is not None:
+            facts.append(f"{size} octets")
+        return f"message {number}" + (f" ({', '.join(facts)})" if facts else "")
+
+    def is_in_step(self, client: POP3, number: int, without: Collection[str] = ()) -> bool:
+        """Whether a reply that can be told from all others is the one to its command.
+
+        If so, all replies before it were those of their commands. OutOfStep: what has shown that
+        in this session does not any more. The number should be another one each time, as a reply
+        that comes twice must not prove anything later. Before deletions only: they change STAT.
+        without: commands that the server can't bear. *asking* is one that it has not answered.
+        """
+        uid, size = self.uids.get(number), self.sizes[number]
+        asks: dict[str, tuple[Callable[[], object], object]] = {}
+        if uid is not None:
+            asks["UIDL"] = (lambda: _answer(client.uidl(number))), (number, uid)
+        if size is not None:
+            asks["LIST"] = (lambda: _sized(client.list(number))), (number, size)
+        if self._stat is not None:
+            asks["STAT"] = client.stat, self._stat
+        for name, (ask, right) in asks.items():
+            if name in without:
+                continue
+            self.asking = name
+            answer = _unless_refused(ask)
+            self.asking = None
+            if answer == right:
+                self._proved.add(name)
+                return True
+            if name in self._proved:
+                raise OutOfStep(f"the reply to {name} is that of another command")
+        return False
+
+
+def is_uid(key: bytes) -> bool:
+    """Whether a key() is good for more than one run."""
+    return not key.startswith(b" ")
+
+
+def _numbers(numbers: list[int]) -> str:
+    told = ", ".join(map(str, numbers[:_MOST_TOLD])) + (", ..." if numbers[_MOST_TOLD:] else "")
+    return f"{'message' if len(numbers) == 1 else 'messages'} {told}"
+
+
+def _unless_refused(ask: Callable[[], _T]) -> _T | None:
+    try:
+        return ask()
+    except error_proto as error:
+        if not (is_refusal(error) or str(error.args[0]).startswith("Invalid STAT")):
+            raise
+        return None
+
+
+def _answer(response: bytes) -> tuple[int, bytes] | None:
+    match = _ANSWER.fullmatch(response)
+    return match and (int(match[1]), match[2])
+
+
+def _sized(response: bytes) -> tuple[int, int] | None:
+    match = _SIZED.match(response)
+    return match and (int(match[1]), int(match[2]))

@@ -1,7 +1,6 @@
 """Where a message ends, and who may say so: no octet of one comes out as another.
 
-Two kinds of servers send what they have stored.  One ends its lines in LF and stuffs the dots of
-all of them.  The other stuffs dots after CRLF only: there a mail can hold a line of one dot.
+forgeries.py has the messages and the servers.
 """
 
 import io
@@ -10,6 +9,7 @@ import ssl
 import time
 
 import pytest
+from forgeries import FORGERIES, FORGERY, MESSAGES, STORED, Maildrop, after_crlf, after_lf
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scripted import C, Close, S, play
@@ -17,67 +17,9 @@ from scripted import C, Close, S, play
 from poplib_c import POP3, error_proto
 
 from .ahead import by_either
-from .support import ByFile, Call, Lines, greeted
+from .support import ByFile, Call, greeted
 from .tls import greeted as greeted_tls
 from .tls import make_context
-
-FORGERY = (
-    b"Subject: 1\r\n\r\nfirst\n.\n+OK\nSubject: FORGED as number 2\n\npay\n.\n"
-    b"+OK\r\nSubject: FORGED as number 3\r\n\r\npay more\r\n"
-)
-#: Forgeries by each line that poplib takes for an end, but one.
-FORGERIES = [FORGERY.replace(b"\n.\n", end) for end in (b"\n.\n", b"\n.\r\n", b"\n\r.\n")]
-MESSAGES = [FORGERY, b"Subject: 2\r\n\r\ntwo\r\n", b"Subject: 3\r\n\r\nthree\r\n"]
-STORED = [message.replace(b"\r\n", b"\n") for message in MESSAGES[1:]]
-
-
-def after_crlf(message):
-    """As sent by a server that stuffs dots after CRLF only."""
-    end = b"" if message.endswith(b"\r\n") else b"\r\n"
-    stuffed = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
-    return stuffed + end, message + end
-
-
-def after_lf(message):
-    """As sent by a server that stuffs the dots of all lines, and ends its own in LF."""
-    end = b"" if message.endswith(b"\n") else b"\n"
-    stuffed = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
-    return stuffed + end, message + end
-
-
-class Maildrop(Lines):
-    """A server that has these messages; its status lines end in CRLF."""
-
-    def __init__(self, messages, rule, announces=True, cuts=()):
-        super().__init__(self.reply)
-        self.sent, self.messages = zip(*map(rule, messages))
-        self.announces = announces
-        self.cuts = cuts
-        self.host, self.port = self.address
-
-    def message(self, number):
-        octets = b" %d octets" % len(self.messages[number - 1]) * self.announces
-        return b"+OK%s\r\n%s.\r\n" % (octets, self.sent[number - 1])
-
-    def listing(self, value):
-        rows = [b"%d %d\r\n" % (number, value) for number in range(1, len(self.sent) + 1)]
-        return b"+OK\r\n" + b"".join(rows) + b".\r\n"
-
-    def reply(self, line):
-        verb, *arguments = line.split()
-        if verb in (b"RETR", b"TOP"):
-            return self.pieces(self.message(int(arguments[0])))
-        if verb in (b"LIST", b"UIDL"):
-            return self.listing(10) if not arguments else b"+OK %s 10\r\n" % arguments[0]
-        if verb == b"STAT":
-            return b"+OK %d 100\r\n" % len(self.sent)
-        return b"+OK\r\nPIPELINING\r\n.\r\n" if verb == b"CAPA" else b"+OK\r\n"
-
-    def pieces(self, reply):
-        edges = [0, *sorted(cut % len(reply) for cut in self.cuts), len(reply)]
-        for start, end in zip(edges, edges[1:]):
-            time.sleep(0.001)
-            yield reply[start:end]
 
 
 def without_stuffing(data):

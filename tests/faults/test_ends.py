@@ -148,14 +148,13 @@ def test_a_forgery_that_comes_last_is_no_error(cls, name):
         check_right(maildrop, messages)
 
 
-@by_either
-@pytest.mark.parametrize("announces", [True, False])
-@pytest.mark.parametrize("pipelining", [True, "auto", False])
+@by_announcement
+@pytest.mark.parametrize("pipelining", ["auto", False])
 @by_ahead
-def test_messages_as_stored_in_lf(cls, name, announces, pipelining):
+def test_messages_as_stored_in_lf(name, announces, pipelining):
     """The server's own ends: found to be that, with PIPELINING as without."""
     with Maildrop([*STORED, *STORED], after_lf, announces) as maildrop:
-        messages, error = fetched(maildrop, cls, AHEAD, name, pipelining=pipelining)
+        messages, error = fetched(maildrop, POP3, AHEAD, name, pipelining=pipelining)
         assert error is None and len(messages) == 4
         check_right(maildrop, messages)
 

@@ -6,6 +6,7 @@ all of them.  The other stuffs dots after CRLF only: there a mail can hold a lin
 
 import io
 import re
+import socket
 import ssl
 import time
 
@@ -14,10 +15,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scripted import C, Close, S, play
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, Reader, error_proto
 
 from .ahead import by_either
-from .support import Call, Lines, greeted
+from .support import (
+    GREETING,
+    TIMEOUT,
+    Call,
+    Lines,
+    Script,
+    connect,
+    greeted,
+    tcp_pair,
+)
 from .tls import greeted as greeted_tls
 from .tls import make_context
 
@@ -299,6 +309,53 @@ def test_the_rest_of_a_message_that_comes_late_is_no_reply(cls, call):
             call(client)
         with pytest.raises(error_proto, match="out of step"):
             client.noop()
+        client.close()
+
+
+@pytest.mark.parametrize("error", [socket.timeout, BlockingIOError, ssl.SSLWantReadError])
+def test_a_timeout_that_is_shorter_than_the_pause(wired, error):
+    """That nothing comes is what is waited for, whatever a socket's method says of it."""
+    client, _ = wired(sock_class=Script)
+    answers = [b"+OK 99 octets\r\nfirst\n.\n", error("nothing"), b"+OK\r\n", error("late")]
+
+    def replace(buffer):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        buffer[: len(answer)] = answer
+        return len(answer)
+
+    client.sock.replace = replace
+    assert client.retr_bytes(1) == b"first\n"
+    assert client.noop() == b"+OK"
+    with pytest.raises(error):
+        client.noop()
+
+
+class Patient:
+    """A socket, as far as a Reader needs it: it waits for ever."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        for name in ("recv_into", "sendall", "fileno", "shutdown", "close", "_decref_socketios"):
+            setattr(self, name, getattr(sock, name))
+
+    def makefile(self, mode):
+        return io.BufferedReader(socket.SocketIO(self, "r"))
+
+
+def test_a_socket_without_timeouts_is_not_waited_for():
+    here, there = tcp_pair()
+    with here, there:
+        here.settimeout(None)
+        there.sendall(GREETING)
+        client = connect(Patient(here))
+        assert isinstance(client.file, Reader)
+        call = Call(client.retr_bytes, 1)
+        there.sendall(b"+OK\r\nfirst\n.\n")
+        call.join(TIMEOUT)
+        there.shutdown(socket.SHUT_RDWR)
+        assert call.end() == b"first\n"
         client.close()
 
 

@@ -4,6 +4,7 @@ Two kinds of servers send what they have stored.  One ends its lines in LF and s
 all of them.  The other stuffs dots after CRLF only: there a mail can hold a line of one dot.
 """
 
+import importlib.util
 import io
 import re
 import socket
@@ -26,6 +27,7 @@ from .support import (
     Script,
     connect,
     greeted,
+    run_program,
     tcp_pair,
 )
 from .tls import greeted as greeted_tls
@@ -357,6 +359,67 @@ def test_a_socket_without_timeouts_is_not_waited_for():
         there.shutdown(socket.SHUT_RDWR)
         assert call.end() == b"first\n"
         client.close()
+
+
+UNREAD = """
+    import os, socket
+    from faults.support import connect
+    from faults.walk import Memory
+    from poplib_c import error_proto
+
+    failures = Memory()
+    deletions = 0
+
+    def answer(line):
+        global deletions
+        if line == b"LIST\\r\\n":
+            return b"+OK\\r\\n1 9\\n.\\n"
+        if line != b"NOOP\\r\\n":
+            deletions += 1
+            return b"+OK false\\r\\n+OK true\\r\\n"
+        return b"+OK %d\\r\\n" % deletions
+
+    def serve(peer):
+        peer.sendall(b"+OK ready\\r\\n")
+        for line in peer.makefile("rb"):
+            peer.sendall(answer(line))
+
+    def run(number):
+        here, there = socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            here.close()
+            serve(there)
+            os._exit(0)
+        there.close()
+        client = connect(here, pipelining=True)
+        client.list()
+        failures.begin(None, number)
+        try:
+            list(client.dele_many([1, 2]))
+        except (MemoryError, error_proto) as error:
+            hit = failures.end()
+        try:
+            assert client.noop() == b"+OK 0"
+        except error_proto as error:
+            assert "out of step" in str(error)
+        client.close()
+        os.waitpid(child, 0)
+        return hit
+
+    number = 0
+    while run(number):
+        number += 1
+    print(number)
+"""
+
+
+def test_without_memory_for_what_follows_the_next_reply(unavailable):
+    """After a doubtful end it is wrong, whether it can be shown or not."""
+    if importlib.util.find_spec("_testcapi") is None:
+        unavailable("_testcapi is missing: install the package with CPython's own tests")
+    output, _ = run_program(UNREAD)
+    assert int(output) > 10
 
 
 def test_octets_that_were_announced_are_waited_for_longer():

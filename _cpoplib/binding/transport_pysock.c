@@ -247,8 +247,12 @@ pysock_new(struct module_state *state, PyObject *sock)
         PyErr_NoMemory();
         return NULL;
     }
-    self->staging = PyByteArray_FromStringAndSize(NULL, STAGING_OCTETS);
-    if (self->staging == NULL) {
+    /* Made empty: of one that has no memory for its octets, CPython frees what
+       it has not initialized. */
+    self->staging = PyByteArray_FromStringAndSize(NULL, 0);
+    if (self->staging == NULL ||
+        PyByteArray_Resize(self->staging, STAGING_OCTETS) < 0) {
+        Py_XDECREF(self->staging);
         PyMem_Free(self);
         return NULL;
     }

@@ -456,13 +456,17 @@ static int
 trace_kept_status(POP3Object *self, PyObject *lines, int failed)
 {
     PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
+    int shown = 0;
     Py_ssize_t i;
 
-    for (i = 0; i < PyList_GET_SIZE(lines); i++) {
-        if (trace_status(self, PyList_GET_ITEM(lines, i)) < 0) {
-            failed = -1;
-            break;
-        }
+    for (i = 0; shown == 0 && i < PyList_GET_SIZE(lines); i++) {
+        PyObject *line = PyList_GetItemRef(lines, i);
+
+        shown = line == NULL ? -1 : trace_status(self, line);
+        Py_XDECREF(line);
+    }
+    if (shown < 0) {
+        failed = -1;
     }
     if (pending != NULL) {
         errors_raise_again(pending);

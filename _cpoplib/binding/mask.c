@@ -109,15 +109,20 @@ mask_unicode_error(PyObject *line, const char *reason)
     pending = PyErr_GetRaisedException();
     masked = mask_command(line, false);
     if (masked == line) {
+        Py_DECREF(masked);
         PyErr_SetRaisedException(pending);
+        return;
     }
-    else {
-        if (masked != NULL) {
-            raise_masked(pending, masked, reason);
-        }
-        Py_DECREF(pending);
+    if (masked != NULL && PyBytes_Check(masked)) {
+        Py_SETREF(masked,
+                  PyUnicode_DecodeLatin1(PyBytes_AS_STRING(masked),
+                                         PyBytes_GET_SIZE(masked), NULL));
     }
-    Py_XDECREF(masked);
+    if (masked != NULL) {
+        raise_masked(pending, masked, reason);
+        Py_DECREF(masked);
+    }
+    Py_DECREF(pending);
 }
 
 bool

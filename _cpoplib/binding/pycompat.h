@@ -1,12 +1,12 @@
 /* The few shims that let one source compile for CPython 3.9 to 3.15.  What is
    private to CPython is used here alone:
 
-   _PyType_Lookup       before 3.13: nothing public has replaced it;
-   _PyType_LookupRef    from 3.13 on, which 3.15 has still: likewise.  Where it
-                        is gone, PyType_GetDict() of each class of __mro__
-   does; _Py_IsFinalizing     before 3.13, which has Py_IsFinalizing();
-   structmember.h       before 3.12, where Python.h has it with Py_ names;
-   ht_module            before 3.11, which has PyType_GetModuleByDef(). */
+   _PyType_Lookup      before 3.13;
+   _PyType_LookupRef   from 3.13 on, up to 3.15: nothing public does what these
+                       do, but PyType_GetDict() of each class of __mro__ would;
+   _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
+   structmember.h      before 3.12, where Python.h has it with Py_ names;
+   ht_module           before 3.11, which has PyType_GetModuleByDef(). */
 
 #ifndef BINDING_PYCOMPAT_H
 #define BINDING_PYCOMPAT_H

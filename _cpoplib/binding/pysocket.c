@@ -208,11 +208,13 @@ pysocket_hold(struct module_state *state, PyObject *sock,
 
     hold->own = NULL;
     hold->held = NULL;
+    hold->is_endless = false;
     if (limit->at == POP_LIMIT_NONE) {
         return 0;
     }
     has = has_timeout(state, sock);
     if (has <= 0) {
+        hold->is_endless = true;
         return has;
     }
     if (pysocket_timeout(state, sock, &own) < 0) {

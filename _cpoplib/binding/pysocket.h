@@ -25,6 +25,7 @@ int64_t pysocket_nanoseconds(double seconds);
 struct pysocket_hold {
     PyObject *own;  /* what it was; NULL: it was not shortened */
     PyObject *held; /* what it is now */
+    bool is_endless; /* a call may never return, for all that is known */
 };
 
 /* While a method of the socket's is called, its timeout is no longer than what

@@ -232,6 +232,7 @@ readahead_note_listing(POP3Object *client, long long rows, long long last)
 int
 readahead_is_there(const struct readahead *self, long long number)
 {
+    PyObject *deleted;
     PyObject *key;
     int found;
 
@@ -241,9 +242,13 @@ readahead_is_there(const struct readahead *self, long long number)
     if (self->deleted == NULL) {
         return 1;
     }
+    /* The garbage collector shows the set to anybody, who may add what runs
+       code when it is compared. */
+    deleted = Py_NewRef(self->deleted);
     key = PyLong_FromLongLong(number);
-    found = key == NULL ? -1 : PySet_Contains(self->deleted, key);
+    found = key == NULL ? -1 : PySet_Contains(deleted, key);
     Py_XDECREF(key);
+    Py_DECREF(deleted);
     return found < 0 ? -1 : !found;
 }
 

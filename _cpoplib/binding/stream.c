@@ -91,13 +91,12 @@ raise_unread(ReaderObject *reader)
         PyErr_NoMemory();
         return;
     }
-    line = unread_line(&reader->link);
-    if (line == NULL) {
-        return;
-    }
-    errors_raise_out_of_step(reader->state, why, line);
     step_mix_up(&reader->step, why);
-    Py_DECREF(line);
+    line = unread_line(&reader->link);
+    if (line != NULL) {
+        errors_raise_out_of_step(reader->state, why, line);
+        Py_DECREF(line);
+    }
 }
 
 static int

@@ -74,10 +74,16 @@ static enum pop_status
 failure(const struct pysock *self, const struct pop_deadline *deadline,
         struct pop_error *error)
 {
-    if (pop_limit_has_passed(&deadline->limit) &&
-        errors_is_socket_timeout(self->state) &&
+    bool late = errors_is_socket_timeout(self->state);
+
+    if (late && pop_limit_has_passed(&deadline->limit) &&
         errors_clear(PyExc_OSError) == 0) {
         return pop_limit_end(&deadline->limit, error);
+    }
+    if (deadline->limit.is_pause &&
+        (late || errors_is_would_block(self->state)) &&
+        errors_clear(PyExc_OSError) == 0) {
+        return POP_TIMEOUT;
     }
     return POP_HOST;
 }
@@ -124,6 +130,9 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     }
     if (pysocket_hold(self->state, self->sock, &deadline->limit, &hold) < 0) {
         return POP_HOST;
+    }
+    if (hold.is_endless && deadline->limit.is_pause) {
+        return POP_TIMEOUT;
     }
     n = recv_into_staging(self, limit);
     if (pysocket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
@@ -238,8 +247,12 @@ pysock_new(struct module_state *state, PyObject *sock)
         PyErr_NoMemory();
         return NULL;
     }
-    self->staging = PyByteArray_FromStringAndSize(NULL, STAGING_OCTETS);
-    if (self->staging == NULL) {
+    /* Made empty: of one that has no memory for its octets, CPython frees what
+       it has not initialized. */
+    self->staging = PyByteArray_FromStringAndSize(NULL, 0);
+    if (self->staging == NULL ||
+        PyByteArray_Resize(self->staging, STAGING_OCTETS) < 0) {
+        Py_XDECREF(self->staging);
         PyMem_Free(self);
         return NULL;
     }

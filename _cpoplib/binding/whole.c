@@ -10,6 +10,17 @@
 #include "binding/sinks.h"
 #include "binding/trace.h"
 
+static int
+read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
+        struct stream_reply *reply)
+{
+    struct stream_limits limits;
+
+    return getline_limits(self, &limits) < 0
+               ? -1
+               : stream_read_reply(reader, &limits, sink, reply);
+}
+
 /* --- one that is read from any file ------------------------------------- */
 
 /* A Reader of the lines that another file gives, for one reply. */
@@ -69,10 +80,9 @@ raise_doubtful(struct module_state *state, struct step *step)
     errors_raise_out_of_step(state, why, NULL);
 }
 
-/* stream_read_reply() of a file that is no Reader. */
+/* read_by() of a file that is no Reader. */
 static int
-read_foreign(POP3Object *self, PyObject *file,
-             const struct stream_limits *limits, struct stream_sink *sink,
+read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
              struct stream_reply *reply)
 {
     ReaderObject *reader = NULL;
@@ -88,9 +98,13 @@ read_foreign(POP3Object *self, PyObject *file,
         return -1;
     }
     reader->step = *step;
+    reader->unanswered = 1;
     /* After a timeout it could not be read any more: it is not waited for. */
     sink->rule = POP_END_AT_ONCE;
-    failed = stream_read_reply(reader, limits, sink, reply);
+    failed = read_by(self, reader, sink, reply);
+    if (reader->unanswered > 0) {
+        step_leave(&reader->step, "a reply was left unread");
+    }
     if (failed == 0 && reader->link.ends.doubtful) {
         raise_doubtful(self->state, &reader->step);
         Py_CLEAR(reply->response);
@@ -119,17 +133,15 @@ static PyObject *
 read_message(POP3Object *self, void *sink)
 {
     PyObject *file = pop3_get_file(self, "readline");
-    struct stream_limits limits;
     struct stream_reply reply = {NULL, false, 0};
     PyObject *result = NULL;
 
     if (file == NULL) {
         return NULL;
     }
-    if (getline_limits(self, &limits) == 0 &&
-        (reader_check(self->state, file)
-             ? stream_read_reply((ReaderObject *)file, &limits, sink, &reply)
-             : read_foreign(self, file, &limits, sink, &reply)) == 0 &&
+    if ((reader_check(self->state, file)
+             ? read_by(self, (ReaderObject *)file, sink, &reply)
+             : read_foreign(self, file, sink, &reply)) == 0 &&
         trace_status(self, reply.response) == 0) {
         if (reply.is_positive) {
             result = Py_NewRef(Py_None);

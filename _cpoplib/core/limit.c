@@ -24,6 +24,7 @@ pop_limit_clear(struct pop_limit *limit)
 {
     limit->at = POP_LIMIT_NONE;
     limit->allowed = 0;
+    limit->is_pause = false;
 }
 
 void
@@ -31,6 +32,7 @@ pop_limit_start(struct pop_limit *limit, int64_t allowed)
 {
     limit->at = pop_limit_add(pop_limit_now(), allowed);
     limit->allowed = allowed;
+    limit->is_pause = false;
 }
 
 bool

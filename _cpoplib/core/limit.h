@@ -20,6 +20,8 @@ int64_t pop_limit_add(int64_t at, int64_t duration);
 struct pop_limit {
     int64_t at;      /* monotonic nanoseconds, or POP_LIMIT_NONE */
     int64_t allowed; /* nanoseconds that this was from its beginning */
+    bool is_pause;   /* that nothing comes is an answer, whoever ends the wait:
+                        POP_TIMEOUT */
 };
 
 #define POP_LIMIT_NONE INT64_MAX

@@ -415,6 +415,7 @@ listen(struct pop_link *link, int64_t duration, struct pop_error *error)
     if (link->limit.at > limit.at) {
         link->limit = limit;
     }
+    link->limit.is_pause = true;
     status = pop_link_fill(link, error);
     link->limit = limit;
     if (status == POP_WANT_READ ||

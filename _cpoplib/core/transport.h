@@ -20,7 +20,8 @@ struct pop_transport_ops {
        most `room` bytes.  POP_OK (*received > 0), POP_EOF, POP_TIMEOUT,
        POP_DEADLINE, POP_INTERRUPTED (call again with the same deadline),
        POP_SYSTEM, POP_TLS, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY,
-       POP_HOST. */
+       POP_HOST.  POP_TIMEOUT also, for a limit that is_pause, where the wait
+       might have no end. */
     enum pop_status (*recv)(struct pop_transport *transport, char *space,
                             size_t room, size_t *received,
                             struct pop_deadline *deadline,

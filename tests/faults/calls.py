@@ -470,11 +470,17 @@ def covered_names():
     return {name for table in TABLES.values() for key in table for name in key.split()}
 
 
+FOREIGN = {
+    "POP3.retr_bytes from a file": lambda client: client.retr_bytes(3),
+    "POP3.retr_into from a file": into_memory,
+}
+
 TABLES = {
     "nothing": NOTHING,
     "authorization": AUTHORIZATION,
     "transaction": TRANSACTION,
     "encrypted": TRANSACTION,
     "reader": READER,
+    "foreign": FOREIGN,
     "tls": TLS,
 }

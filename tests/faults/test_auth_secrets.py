@@ -255,6 +255,21 @@ def test_of_passwords_that_cannot_be_printed(monkeypatch, level):
     assert error.__context__ is error.__cause__ is None
 
 
+def test_of_octets_that_cannot_be_printed(monkeypatch):
+    class Refusing(io.StringIO):
+        def write(self, text):
+            raise UnicodeEncodeError("ascii", text, 0, 1, "no")
+
+    with talk() as client:
+        client.set_debuglevel(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Refusing())
+            error = raised(client._shortcmd, b"PASS " + SECRET.encode())
+        client.set_debuglevel(0)
+    check(error)
+    assert isinstance(error, UnicodeEncodeError) and error.object == "PASS ***"
+
+
 def test_what_is_no_secret_is_shown():
     with talk() as client:
         assert raised(client.user, "alice\ud800").object == "USER alice\ud800"

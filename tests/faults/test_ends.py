@@ -3,8 +3,10 @@
 forgeries.py has the messages and the servers.
 """
 
+import importlib.util
 import io
 import re
+import socket
 import ssl
 import time
 
@@ -14,10 +16,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scripted import C, Close, S, play
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, Reader, error_proto
 
 from .ahead import by_either
-from .support import ByFile, Call, greeted
+from .support import (
+    GREETING,
+    TIMEOUT,
+    ByFile,
+    Call,
+    Script,
+    connect,
+    greeted,
+    run_program,
+    tcp_pair,
+)
 from .tls import greeted as greeted_tls
 from .tls import make_context
 
@@ -241,6 +253,114 @@ def test_the_rest_of_a_message_that_comes_late_is_no_reply(cls, call):
         with pytest.raises(error_proto, match="out of step"):
             client.noop()
         client.close()
+
+
+@pytest.mark.parametrize("error", [socket.timeout, BlockingIOError, ssl.SSLWantReadError])
+def test_a_timeout_that_is_shorter_than_the_pause(wired, error):
+    """That nothing comes is what is waited for, whatever a socket's method says of it."""
+    client, _ = wired(sock_class=Script)
+    answers = [b"+OK 99 octets\r\nfirst\n.\n", error("nothing"), b"+OK\r\n", error("late")]
+
+    def replace(buffer):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        buffer[: len(answer)] = answer
+        return len(answer)
+
+    client.sock.replace = replace
+    assert client.retr_bytes(1) == b"first\n"
+    assert client.noop() == b"+OK"
+    with pytest.raises(error):
+        client.noop()
+
+
+class Patient:
+    """A socket, as far as a Reader needs it: it waits for ever."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        for name in ("recv_into", "sendall", "fileno", "shutdown", "close", "_decref_socketios"):
+            setattr(self, name, getattr(sock, name))
+
+    def makefile(self, mode):
+        return io.BufferedReader(socket.SocketIO(self, "r"))
+
+
+def test_a_socket_without_timeouts_is_not_waited_for():
+    here, there = tcp_pair()
+    with here, there:
+        here.settimeout(None)
+        there.sendall(GREETING)
+        client = connect(Patient(here))
+        assert isinstance(client.file, Reader)
+        call = Call(client.retr_bytes, 1)
+        there.sendall(b"+OK\r\nfirst\n.\n")
+        call.join(TIMEOUT)
+        there.shutdown(socket.SHUT_RDWR)
+        assert call.end() == b"first\n"
+        client.close()
+
+
+UNREAD = """
+    import os, socket
+    from faults.support import connect
+    from faults.walk import Memory
+    from poplib_c import error_proto
+
+    failures = Memory()
+    deletions = 0
+
+    def answer(line):
+        global deletions
+        if line == b"LIST\\r\\n":
+            return b"+OK\\r\\n1 9\\n.\\n"
+        if line != b"NOOP\\r\\n":
+            deletions += 1
+            return b"+OK false\\r\\n+OK true\\r\\n"
+        return b"+OK %d\\r\\n" % deletions
+
+    def serve(peer):
+        peer.sendall(b"+OK ready\\r\\n")
+        for line in peer.makefile("rb"):
+            peer.sendall(answer(line))
+
+    def run(number):
+        here, there = socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            here.close()
+            serve(there)
+            os._exit(0)
+        there.close()
+        client = connect(here, pipelining=True)
+        client.list()
+        failures.begin(None, number)
+        try:
+            list(client.dele_many([1, 2]))
+        except (MemoryError, error_proto) as error:
+            hit = failures.end()
+        try:
+            assert client.noop() == b"+OK 0"
+        except error_proto as error:
+            assert "out of step" in str(error)
+        client.close()
+        os.waitpid(child, 0)
+        return hit
+
+    number = 0
+    while run(number):
+        number += 1
+    print(number)
+"""
+
+
+def test_without_memory_for_what_follows_the_next_reply(unavailable):
+    """After a doubtful end it is wrong, whether it can be shown or not."""
+    if importlib.util.find_spec("_testcapi") is None:
+        unavailable("_testcapi is missing: install the package with CPython's own tests")
+    output, _ = run_program(UNREAD)
+    assert int(output) > 10
 
 
 def test_octets_that_were_announced_are_waited_for_longer():

@@ -1,9 +1,12 @@
 """Commands in the midst of those that were sent ahead of their replies."""
 
 import contextlib
+import gc
+import io
 import logging
 import signal
 import socket
+import sys
 import threading
 
 import pytest
@@ -12,7 +15,18 @@ from scripted import Await, C, S, play
 import poplib_c
 from poplib_c import error_proto
 
-from .ahead import DONE, LOGIN, OF_THREE, logged_in, pairs, replies, retr, tuples
+from .ahead import (
+    DONE,
+    LOGIN,
+    OF_THREE,
+    dele,
+    greeted,
+    logged_in,
+    pairs,
+    replies,
+    retr,
+    tuples,
+)
 from .support import ByMethods, Call, run_program
 
 
@@ -88,6 +102,66 @@ def test_audit_hook_of_an_answer_asks_for_a_message():
     assert there.recv(100) == b"AUTH X\\r\\nYQ==\\r\\n"
     assert len(refused) == 1 and "reentrant call inside" in refused[0]
     """)
+
+
+# --- what the garbage collector shows -------------------------------------------------------
+
+
+def is_shown(line):
+    return type(line) is bytes and line.startswith(b"+OK shown")
+
+
+class Thief(io.StringIO):
+    """Takes the status lines away that are being shown."""
+
+    def write(self, text):
+        for found in gc.get_objects():
+            if type(found) is list and found and all(map(is_shown, found)):
+                found.clear()
+        return super().write(text)
+
+
+def test_output_that_takes_status_lines_away(caplog, monkeypatch):
+    caplog.set_level(logging.DEBUG, "poplib_c")
+    steps = [*retr(1, 2), S("+OK shown 1", "1", "."), S("+OK shown 2", "2", "."), *DONE]
+    with play(S("+OK ready"), *steps) as server:
+        client = greeted(server)
+        client.set_debuglevel(2)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Thief())
+            assert list(client.retr_many([1, 2])) == pairs(1, 2)
+        client.set_debuglevel(0)
+        assert caplog.messages[-2:] == ["S: +OK shown 1", "S: +OK shown 2"]
+        assert client.noop() == b"+OK done"
+        client.close()
+
+
+class Two:
+    """Taken for the number, it gives the deleted messages back."""
+
+    def __init__(self, reset):
+        self.reset = reset
+
+    def __hash__(self):
+        return hash(2)
+
+    def __eq__(self, other):
+        self.reset()
+        return False
+
+
+def test_what_is_among_the_numbers_of_deleted_messages():
+    steps = [*dele(3), C("RSET"), S("+OK"), *retr(1, 2, 3), *replies(1, 2, 3), *DONE]
+    with play(*OF_THREE, *steps) as server:
+        client = logged_in(server, count=3)
+        client.dele(3)
+        for found in gc.get_referents(client):
+            if type(found) is set:
+                found.add(Two(client.rset))
+        del found
+        assert [client.retr(number) for number in (1, 2, 3)] == tuples(1, 2, 3)
+        assert client.noop() == b"+OK done"
+        client.close()
 
 
 # --- while the Reader is waited for ---------------------------------------------------------

@@ -20,7 +20,7 @@ import poplib_c
 from poplib_c import POP3, error_proto
 
 from .calls import PASSWORD, TABLES, USER, Servers
-from .support import open_descriptors
+from .support import ByFile, open_descriptors
 
 #: Lines, and all that may answer them; the answers are no other command's.
 UNKNOWN = b"-ERR unknown command"
@@ -236,8 +236,9 @@ class Walk:
             return self.servers
         if self.client is None:
             has_tls = self.state in ("tls", "encrypted")
-            self.client = self.servers.connect_tls() if has_tls else self.servers.connect()
-            if self.state in ("transaction", "encrypted", "reader"):
+            cls = ByFile if self.state == "foreign" else POP3
+            self.client = self.servers.connect_tls() if has_tls else self.servers.connect(cls)
+            if self.state in ("transaction", "encrypted", "reader", "foreign"):
                 self.client.user(USER)
                 self.client.pass_(PASSWORD)
         return self.client

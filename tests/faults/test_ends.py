@@ -81,8 +81,10 @@ class Maildrop(Lines):
 
 
 def without_stuffing(data):
-    """A dot after a bare LF, or LF CR, may or may not be a stuffed one: nobody can tell."""
-    return re.sub(rb"(^|\n\r?)\.\.", rb"\1.", data)
+    """A dot after a bare LF, or LF CR, may or may not be a stuffed one: nobody can tell.
+
+    So of several all but one are taken away, here and where poplib has taken one before."""
+    return re.sub(rb"(^|\n\r?)\.\.+", rb"\1.", data)
 
 
 def text_of(line):

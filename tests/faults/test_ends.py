@@ -7,6 +7,7 @@ all of them.  The other stuffs dots after CRLF only: there a mail can hold a lin
 import io
 import re
 import ssl
+import sys
 import time
 
 import pytest
@@ -410,3 +411,58 @@ def test_ends_over_tls(ca, options):
         assert there.recv(99) == b"NOOP\r\n"
         there.sendall(b"+OK\r\n")
         assert call.end() == b"+OK"
+
+
+# --- servers that are slow, or announce something else --------------------------------------
+
+
+class Slow(Maildrop):
+    """A server that needs longer for each message than silence is listened to."""
+
+    def pieces(self, reply):
+        time.sleep(0.4)
+        yield reply
+
+
+@by_ahead
+def test_a_reply_that_is_left_over_late_is_found(name):
+    drop = [b"zero\r\n"] * ("read_ahead" in name) + MESSAGES
+    with Slow(drop, after_crlf, announces=False) as maildrop:
+        messages, error = fetched(maildrop, POP3, AHEAD, name, pipelining=True)
+        check_right(maildrop, messages)
+        assert error.number == len(drop) - 2
+
+
+@pytest.mark.parametrize(
+    "answer", [b"-ERR no\r\n", b"+OK\r\n", b"+OK 2 10\r\n", b"+OK 1 octets\r\n"]
+)
+def test_a_server_that_does_not_list_the_message_proves_nothing(answer):
+    with Maildrop(STORED, after_lf) as maildrop:
+        reply = maildrop.reply
+        maildrop.answer = lambda line: answer if line == b"LIST 1\r\n" else reply(line)
+        client = greeted(maildrop, pipelining=True)
+        with pytest.raises(error_proto, match="may end message 1 ") as caught:
+            list(client.retr_many([1, 2]))
+        assert caught.value.number == 1
+        client.close()
+
+
+def test_what_sees_the_command_of_the_proof_can_send_no_other():
+    """It runs while the answers are held."""
+    seen = []
+    watched = []
+
+    def hook(event, arguments):
+        if event == "poplib.putline" and arguments in watched:
+            seen.append(arguments[1])
+            with pytest.raises(error_proto, match="out of step"):
+                arguments[0].noop()
+
+    with Maildrop(STORED, after_lf) as maildrop:
+        client = greeted(maildrop, pipelining=True)
+        watched.append((client, b"LIST 1"))
+        sys.addaudithook(hook)
+        assert [number for number, _ in client.retr_many([1, 2])] == [1, 2]
+        assert seen == [b"LIST 1"]
+        watched.clear()
+        client.quit()

@@ -466,3 +466,38 @@ def test_what_sees_the_command_of_the_proof_can_send_no_other():
         assert seen == [b"LIST 1"]
         watched.clear()
         client.quit()
+
+
+class Numbers(Maildrop):
+    """A server whose status lines begin with the message's number."""
+
+    def message(self, number):
+        reply = super().message(number)
+        return reply.replace(b"+OK", b"+OK %d" % number, 1)
+
+
+def test_a_message_that_has_as_many_octets_as_its_number():
+    drop = [*STORED * 3, b"123456\n.\n+OK\r\nforged\r\n"]
+    with Numbers(drop, after_crlf) as maildrop:
+        maildrop.cuts = [maildrop.message(7).index(b"\n.\n") + 3]
+        client = greeted(maildrop)
+        assert client.retr_bytes(7) == maildrop.messages[6]
+        client.close()
+
+
+class Fewer(Maildrop):
+    """A server that announces fewer octets than it sends."""
+
+    def message(self, number):
+        octets = self.messages[number - 1].index(b"\n.\n") + 1
+        return b"+OK %d octets\r\n%s.\r\n" % (octets, self.sent[number - 1])
+
+
+def test_a_server_that_has_announced_too_few_octets_is_not_believed():
+    drop = [b"1\r\n\n.\n\r\n", b"12\n.\n+OK\r\nforged\r\n"]
+    with Fewer(drop, after_crlf) as maildrop:
+        client = greeted(maildrop)
+        assert client.retr_bytes(1) == maildrop.messages[0]
+        maildrop.cuts = [maildrop.message(2).index(b"\n.\n") + 3]
+        assert client.retr_bytes(2) == maildrop.messages[1]
+        client.close()

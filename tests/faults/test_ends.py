@@ -501,3 +501,17 @@ def test_a_server_that_has_announced_too_few_octets_is_not_believed():
         maildrop.cuts = [maildrop.message(2).index(b"\n.\n") + 3]
         assert client.retr_bytes(2) == maildrop.messages[1]
         client.close()
+
+
+# --- where nothing is sent ahead, or read by other means ------------------------------------
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_the_rest_of_a_message_that_comes_late_is_no_answer_to_a_deletion(pipelining):
+    with Maildrop(MESSAGES, after_crlf) as maildrop:
+        maildrop.answer = late(maildrop.reply, b"+OK deleted\r\n.\r\n")
+        client = greeted(maildrop, pipelining=pipelining)
+        assert client.retr_bytes(1) == b"first\n"
+        with pytest.raises(error_proto, match="out of step"):
+            list(client.dele_many([2], errors="return"))
+        client.close()

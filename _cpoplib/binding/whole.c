@@ -58,7 +58,8 @@ check_not_ended(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* Nobody can tell whether the message goes on in the file. */
+/* Nobody can tell whether the message goes on in the file, also if it was not
+   kept: then that exception, which is pending, stays. */
 static void
 raise_doubtful(struct module_state *state, struct step *step)
 {
@@ -66,7 +67,9 @@ raise_doubtful(struct module_state *state, struct step *step)
                               "part of it, and .file is not the connection's";
 
     step_leave(step, why);
-    errors_raise_out_of_step(state, why, NULL);
+    if (!PyErr_Occurred()) {
+        errors_raise_out_of_step(state, why, NULL);
+    }
 }
 
 /* stream_read_reply() of a file that is no Reader. */
@@ -91,7 +94,7 @@ read_foreign(POP3Object *self, PyObject *file,
     /* After a timeout it could not be read any more: it is not waited for. */
     sink->rule = POP_END_AT_ONCE;
     failed = stream_read_reply(reader, limits, sink, reply);
-    if (failed == 0 && reader->link.ends.doubtful) {
+    if (reader->link.ends.doubtful && reader->step.state == STEP_IN) {
         raise_doubtful(self->state, &reader->step);
         Py_CLEAR(reply->response);
         failed = -1;

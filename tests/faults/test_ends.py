@@ -515,3 +515,14 @@ def test_the_rest_of_a_message_that_comes_late_is_no_answer_to_a_deletion(pipeli
         with pytest.raises(error_proto, match="out of step"):
             list(client.dele_many([2], errors="return"))
         client.close()
+
+
+def test_a_message_that_is_too_large_may_go_on_in_another_file():
+    with Maildrop([b"large\n.\n-ERR forged\r\n"], after_crlf, announces=False) as maildrop:
+        client = greeted(maildrop, max_size=3)
+        client.file = client.sock.makefile("rb")
+        with pytest.raises(error_proto, match="larger than 3 octets"):
+            client.retr_bytes(1)
+        with pytest.raises(error_proto, match="out of step"):
+            client.retr_bytes(1)
+        client.close()

@@ -7,7 +7,7 @@ import collections
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from poplib_c import POP3, error_proto
@@ -48,10 +48,14 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
             state = None
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
-            connected = connection.connect(job.account, job.options)
-            client = opened.enter_context(stop.closing(connected))
-            authenticate(client, job.account, credentials, job.options)
-            _Session(job.options, client, box, state, outcome, bar, progress, stop).run()
+
+            def connect() -> POP3:
+                connected = connection.connect(job.account, job.options)
+                client = opened.enter_context(stop.closing(connected))
+                authenticate(client, job.account, credentials, job.options)
+                return client
+
+            _Session(job.options, connect, box, state, outcome, bar, progress, stop).run()
     except (Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error) as error:
         if isinstance(error, AttributeError) and not stop.aborted:
             raise  # It is what a command on a connection raises that abort() has closed.
@@ -86,7 +90,7 @@ class _Session:
     def __init__(
         self,
         options: argparse.Namespace,
-        client: POP3,
+        connect: Callable[[], POP3],
         box: Box,
         state: State | None,
         outcome: Outcome,
@@ -95,7 +99,8 @@ class _Session:
         stop: Stop,
     ) -> None:
         self._options = options
-        self._client = client
+        self._connect = connect
+        self._client = connect()
         self._box = box
         self._state = state
         self._outcome = outcome
@@ -181,12 +186,18 @@ class _Session:
         another message's by now, even of the same size.
         """
         doubtful = set()
-        for number, headers in self._client.top_many(plan.delete, 0, errors="return"):
-            if isinstance(headers, error_proto):
-                self._check_refused(headers)
-                doubtful.add(number)
-            elif digest(headers) != delivered[self._uids[number]].headers:
-                doubtful.add(number)
+        left = dict.fromkeys(plan.delete)
+
+        def look() -> None:
+            for number, headers in self._client.top_many([*left], 0, errors="return"):
+                if isinstance(headers, error_proto):
+                    self._check_refused(headers)
+                    doubtful.add(number)
+                elif digest(headers) != delivered[self._uids[number]].headers:
+                    doubtful.add(number)
+                del left[number]
+
+        self._certainly(look)
         return plan._replace(
             fetch=sorted(doubtful.union(plan.fetch)),
             delete=[number for number in plan.delete if number not in doubtful],
@@ -241,27 +252,52 @@ class _Session:
         # If a server that has told less sends more than that, and than what a connection drops
         # (16 MiB), the run ends.
         held = min(limit or connection.MOST_IN_MEMORY, connection.MOST_IN_MEMORY)
-        larger = []
-        self._client.set_options(max_size=held)
-        for number, message in self._asked_for(_until(self._stop, numbers)):
-            if isinstance(message, error_proto):
-                if is_too_large(message) and held != limit and self._options.headers is None:
+        larger: list[int] = []
+        left = dict.fromkeys(numbers)
+
+        def take() -> None:
+            self._client.set_options(max_size=held)
+            for number, message in self._asked_for(_until(self._stop, [*left])):
+                if not isinstance(message, error_proto):
+                    self._deliver(number, _writer(message))
+                    self._bar.advance(len(message))
+                    if self._options.delete:
+                        self._deleting.add(number)
+                elif is_too_large(message) and held != limit and self._options.headers is None:
                     # Larger than the server said: it comes again, behind the others.
                     self._order.pop(number, None)
                     larger.append(number)
-                    continue
-                self._refused(number, message)
-                continue
-            self._deliver(number, _writer(message))
-            self._bar.advance(len(message))
-            if self._options.delete:
-                self._deleting.add(number)
-            if self._stop.requested:
-                if self._options.delete:
-                    self._delete([number])
-                break
+                else:
+                    self._refused(number, message)
+                left.pop(number, None)
+                if self._stop.requested:
+                    if number in self._deleting:
+                        self._delete([number])
+                    break
+
+        self._certainly(take)
         self._client.set_options(max_size=limit)
         self._fetch_large(iter(larger))
+
+    def _certainly(self, take: Callable[[], None]) -> None:
+        """Take messages that are asked for ahead; if where one of them ends is uncertain, begin
+        again, where nothing is sent ahead: otherwise one mail could keep all the others away.
+
+        What was marked as deleted is so once more.
+        """
+        try:
+            take()
+        except error_proto as error:
+            if error.number is None:
+                raise
+            self._client.close()
+            self._client = self._connect()
+            self._client.set_options(pipelining=False)
+            with connection.listings(self._client, self._options):
+                if (self._client.sizes(), self._listed_uids()) != (self._sizes, self._uids):
+                    raise error  # The next run finds out what there is now.
+            self._delete(sorted(self._deleting))
+            take()
 
     def _asked_for(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         if self._options.headers is not None:
@@ -356,5 +392,5 @@ def _writer(message: bytes) -> Write:
     return lambda output: output.write(message)
 
 
-def _until(stop: Stop, numbers: Iterator[int]) -> Iterator[int]:
+def _until(stop: Stop, numbers: Iterable[int]) -> Iterator[int]:
     return itertools.takewhile(lambda _: not stop.requested, numbers)

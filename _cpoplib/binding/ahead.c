@@ -410,8 +410,9 @@ receive_next(const struct reception *in)
     return 0;
 }
 
-/* One reply, and those after it whose answers have to be held; or none, where
-   what was called on the way into the Reader has received all there were. */
+/* One reply, and those after it whose answers have to be held, which they are
+   then; or none, where what was called on the way into the Reader has received
+   all there were. */
 static int
 receive(const struct reception *in)
 {
@@ -424,8 +425,8 @@ receive(const struct reception *in)
         }
         failed = receive_next(in);
     } while (failed == 0 && reader->held != NULL);
-    if (reader->held != NULL) {
-        held_end(reader, failed == 0);
+    if (reader->held != NULL && failed < 0) {
+        held_end(reader, false);
     }
     return failed;
 }
@@ -502,9 +503,13 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
     received = reader->link.received - 1;
     do {
         failed = receive(&in);
-    } while (failed == 0 && in.status_lines == NULL &&
+    } while (failed == 0 && reader->held == NULL && in.status_lines == NULL &&
              has_arrived(reader, &received, &behind));
     reader_leave(reader);
+    if (reader->held != NULL) {
+        failed = held_prove(self, reader, &in.limits, in.status_lines);
+        held_end(reader, failed == 0);
+    }
     if (in.status_lines != NULL) {
         failed = trace_kept_status(self, in.status_lines, failed);
         Py_DECREF(in.status_lines);

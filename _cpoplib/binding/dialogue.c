@@ -253,21 +253,39 @@ shortcmd_own(POP3Object *self, PyObject *line)
 }
 
 static PyObject *
-shortcmd(POP3Object *self, PyObject *line)
+shortcmd_as(POP3Object *self, PyObject *line, const struct dialogue *how)
 {
     PyObject *result;
     int own;
 
-    if (exchange_at_once(self, line, &short_dialogue, HOOK_SET(HOOK_SHORTCMD),
-                         &result)) {
+    if (exchange_at_once(self, line, how, HOOK_SET(HOOK_SHORTCMD), &result)) {
         return result;
     }
     own = hook_is_own(self, HOOK_SHORTCMD);
     if (own < 0) {
         return NULL;
     }
-    return own ? command_by_steps(self, line, &short_dialogue, NULL)
+    return own ? command_by_steps(self, line, how, NULL)
                : hook_call(self, HOOK_SHORTCMD, line);
+}
+
+static PyObject *
+shortcmd(POP3Object *self, PyObject *line)
+{
+    return shortcmd_as(self, line, &short_dialogue);
+}
+
+static PyObject *
+shortcmd_if_quiet(POP3Object *self, PyObject *line)
+{
+    struct stream_sink sink = {
+        .form = POP_NO_LINES,
+        .rule = POP_END_IF_QUIET,
+    };
+    struct dialogue dialogue = short_dialogue;
+
+    dialogue.sink = &sink;
+    return shortcmd_as(self, line, &dialogue);
 }
 
 PyObject *
@@ -371,6 +389,12 @@ PyObject *
 dialogue_shortcmd(POP3Object *self, PyObject *line)
 {
     return call_locked(self, line, shortcmd);
+}
+
+PyObject *
+dialogue_shortcmd_if_quiet(POP3Object *self, PyObject *line)
+{
+    return call_locked(self, line, shortcmd_if_quiet);
 }
 
 PyObject *

@@ -14,6 +14,10 @@
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 
+/* The same, where a reply that no overridden method reads is over if nothing
+   follows it: POP_END_IF_QUIET. */
+PyObject *dialogue_shortcmd_if_quiet(POP3Object *self, PyObject *line);
+
 /* self._longcmd(line), overridden or not, as one command.  `sink`, unless
    NULL, takes the lines of a reply that no overridden method reads: its take()
    is called then, and the tuple has None in their place.  The rule is that of

@@ -7,12 +7,15 @@
    left over: whatever reply is taken out of a message ends where the message
    ends, at its CRLF . CRLF, so no true reply is ever a part of it.  That holds
    while all commands are answered with lines.  So nobody is told of an answer
-   before all have come, and nothing has followed them. */
+   before all have come, and nothing is left over.  A slow server may send what
+   is left over late, but not later than the reply to another command: LIST of
+   that message, whose reply is like none to the commands before it. */
 
 #ifndef BINDING_HELD_H
 #define BINDING_HELD_H
 
 #include "binding/ahead.h"
+#include "binding/stream.h"
 
 /* Holds the answers to all commands that are sent, from the reply that was
    read on.  -1 and an exception, where that is no use: the stream is out of
@@ -23,7 +26,13 @@ int held_begin(ReaderObject *reader);
 void held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
               bool failed);
 
-/* All were received: tells their owners.  Or an exception is pending: drops
+/* All were received: asks whether any are left over.  The Reader is left, and
+   the phase is PHASE_REPLY.  -1 and an exception: they are, or nobody knows.
+   `status_lines` gets the status line of the reply, unless it is NULL. */
+int held_prove(POP3Object *self, ReaderObject *reader,
+               const struct stream_limits *limits, PyObject *status_lines);
+
+/* That was proved: tells their owners.  Or an exception is pending: drops
    them.  An error_proto, which came of taking a message for replies, becomes
    errors_raise_uncertain(); what the system or a signal handler has raised
    stays. */

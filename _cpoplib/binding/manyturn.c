@@ -86,7 +86,7 @@ call(ManyObject *self, PyObject *line, bool is_deletion)
 {
     switch (reply_form(self, is_deletion)) {
     case POP_NO_LINES:
-        return dialogue_shortcmd(self->client, line);
+        return dialogue_shortcmd_if_quiet(self->client, line);
     case POP_LINES:
         return dialogue_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
     case POP_OCTETS:

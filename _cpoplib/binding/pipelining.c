@@ -114,16 +114,18 @@ struct proof {
     bool wrong;
 };
 
-/* The message number in "+OK number size"; -1. */
-static long long
-answered_number(PyObject *response)
+long long
+pipelining_answered_number(PyObject *response, const char **rest)
 {
     const char *text = PyBytes_AS_STRING(response);
+    long long number;
     size_t digits;
 
     text += strcspn(text, " \t");
     text += strspn(text, " \t");
-    return pop_scan_number(text, strlen(text), &digits);
+    number = pop_scan_number(text, strlen(text), &digits);
+    *rest = text + digits;
+    return number;
 }
 
 /* A message that does not exist is refused. */
@@ -132,12 +134,13 @@ proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
 {
     struct proof *self = (struct proof *)owner;
     long long number = self->numbers[self->answered++];
+    const char *rest;
 
     if (failed) {
         self->refused = self->refused != 0 ? self->refused : number;
         self->other = number;
     }
-    else if (answered_number(value) == number) {
+    else if (pipelining_answered_number(value, &rest) == number) {
         self->right++;
         self->refused = 0;
     }

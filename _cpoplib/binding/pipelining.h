@@ -32,6 +32,10 @@ int pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
    certain. */
 long long pipelining_number(PyObject *object);
 
+/* The message number in "+OK number size", which answers LIST; -1.  *rest is
+   what is behind it. */
+long long pipelining_answered_number(PyObject *response, const char **rest);
+
 /* Whether a command of so many octets may be queued.  One by one, once an
    uncertain end was taken for one (see core/reply.h). */
 bool pipelining_has_room(const ReaderObject *reader, size_t octets);

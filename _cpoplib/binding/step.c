@@ -28,6 +28,15 @@ step_mix_up(struct step *step, const char *why)
 }
 
 void
+step_return(struct step *step, const char *why)
+{
+    if (step->state == STEP_OUT && step->why == why) {
+        step->state = STEP_IN;
+        step->why = NULL;
+    }
+}
+
+void
 step_forget_mix_up(struct step *step)
 {
     step->mixed_up = false;

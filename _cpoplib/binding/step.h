@@ -29,6 +29,10 @@ void step_reset(struct step *step);
 void step_leave(struct step *step, const char *why);
 void step_mix_up(struct step *step, const char *why);
 
+/* The stream was left for this reason only, which was a doubt and is none any
+   more. */
+void step_return(struct step *step, const char *why);
+
 /* Nobody was told of the replies that may have been mixed up. */
 void step_forget_mix_up(struct step *step);
 void step_time_out(struct step *step);

@@ -69,7 +69,8 @@ check_not_ended(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* Nobody can tell whether the message goes on in the file. */
+/* Nobody can tell whether the message goes on in the file, also if it was not
+   kept: then that exception, which is pending, stays. */
 static void
 raise_doubtful(struct module_state *state, struct step *step)
 {
@@ -77,7 +78,9 @@ raise_doubtful(struct module_state *state, struct step *step)
                               "part of it, and .file is not the connection's";
 
     step_leave(step, why);
-    errors_raise_out_of_step(state, why, NULL);
+    if (!PyErr_Occurred()) {
+        errors_raise_out_of_step(state, why, NULL);
+    }
 }
 
 /* read_by() of a file that is no Reader. */
@@ -105,7 +108,7 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
     if (reader->unanswered > 0) {
         step_leave(&reader->step, "a reply was left unread");
     }
-    if (failed == 0 && reader->link.ends.doubtful) {
+    if (reader->link.ends.doubtful && reader->step.state == STEP_IN) {
         raise_doubtful(self->state, &reader->step);
         Py_CLEAR(reply->response);
         failed = -1;

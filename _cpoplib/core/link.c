@@ -32,6 +32,7 @@ pop_link_init(struct pop_link *link)
     link->end_rule = POP_END_AT_ONCE;
     link->ends.uncertain = false;
     link->ends.doubtful = false;
+    link->ends.misannounced = false;
     link->is_sent = false;
     link->batch.spans = NULL;
     link->batch.capacity = 0;
@@ -389,14 +390,15 @@ is_followed(const struct pop_link *link)
             pop_buffer_bytes(&link->in)[link->batch.scanned] != '\r');
 }
 
-/* Whether the reply has just the octets that its status line announces.  After
-   a doubtful end that may be a line of a message. */
+/* Whether the reply has just the octets that its status line announces, and
+   that is believed.  After a doubtful end that may be a line of a message. */
 static bool
 is_as_announced(const struct pop_link *link)
 {
     const struct pop_reply *reply = &link->reply;
 
-    return !link->ends.doubtful && reply->announced >= 0 &&
+    return !link->ends.doubtful && !link->ends.misannounced &&
+           reply->in_octets &&
            (unsigned long long)reply->announced == reply->octets;
 }
 
@@ -524,9 +526,24 @@ pop_link_exchange(struct pop_link *link, struct pop_error *error)
     return pop_link_pump(link, error);
 }
 
+/* A server that announces too few octets would have a message end where its
+   author wants it to. */
+static void
+note_announced(struct pop_link *link)
+{
+    const struct pop_reply *reply = &link->reply;
+
+    if (reply->part == POP_REPLY_DONE && reply->form == POP_OCTETS &&
+        reply->in_octets &&
+        (unsigned long long)reply->announced < reply->octets) {
+        link->ends.misannounced = true;
+    }
+}
+
 void
 pop_link_take(struct pop_link *link)
 {
+    note_announced(link);
     pop_buffer_consume(&link->in, link->batch.scanned);
     link->batch.count = 0;
     link->batch.scanned = 0;

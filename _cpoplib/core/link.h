@@ -25,6 +25,7 @@ struct pop_ends {
     bool uncertain; /* one was taken for the end of its reply */
     bool doubtful;  /* and might have been a line of it, so that what follows
                        may be the rest of it */
+    bool misannounced; /* a message had more octets than were announced */
 };
 
 struct pop_link {
@@ -113,7 +114,8 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
    nothing follows for a while, it is over.  The author of a message can choose
    where such a line stands, but not that the server pauses there.  If the
    network does, the end is false, and the rest of the message comes later.  So
-   the end is doubtful unless the status line announces as many octets, and
+   the end is doubtful unless the status line announces as many octets, and the
+   server has not been wrong about that, and
    after a doubtful end nothing may follow the next reply either: POP_UNASKED
    if it does.  For if the rest of the message was taken for that reply, the
    true reply follows. */

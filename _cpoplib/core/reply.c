@@ -21,6 +21,7 @@ pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
     reply->is_certain = true;
     reply->end_octets = 0;
     reply->announced = -1;
+    reply->in_octets = false;
     reply->status_limit = status_limit;
     reply->line_limit = line_limit;
     reply->size_limit = POP_NO_LIMIT;
@@ -111,17 +112,41 @@ ends_in_crlf(const char *bytes, size_t octets)
     return octets >= 2 && bytes[octets - 2] == '\r';
 }
 
-static long long
-announced_number(const char *bytes, struct pop_span text)
+static size_t
+count_digits(const char *text, size_t length)
 {
-    size_t end = text.offset + text.length;
-    size_t digits;
+    size_t count = 0;
 
-    while (text.offset < end &&
-           (bytes[text.offset] < '0' || bytes[text.offset] > '9')) {
-        text.offset++;
+    while (count < length && text[count] >= '0' && text[count] <= '9') {
+        count++;
     }
-    return pop_scan_number(bytes + text.offset, end - text.offset, &digits);
+    return count;
+}
+
+/* Some servers write the message's number first. */
+static void
+find_announced(struct pop_reply *reply, const char *text, size_t length)
+{
+    bool found = false;
+
+    while (length > 0 && !reply->in_octets) {
+        size_t digits = count_digits(text, length);
+        size_t taken = digits > 0 ? digits : 1;
+
+        if (digits > 0) {
+            long long number = pop_scan_number(text, length, &digits);
+
+            reply->in_octets = number >= 0 &&
+                               pop_scan_begins_with(text + taken,
+                                                    length - taken, " OCTETS");
+            if (reply->in_octets || !found) {
+                reply->announced = number;
+            }
+            found = true;
+        }
+        text += taken;
+        length -= taken;
+    }
 }
 
 static enum pop_status
@@ -148,7 +173,7 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
         reply->part = POP_REPLY_LINES;
         reply->strict = ends_in_crlf(bytes, octets);
         reply->after_crlf = reply->strict;
-        reply->announced = announced_number(bytes, text);
+        find_announced(reply, bytes + text.offset, text.length);
     }
     else {
         reply->part = POP_REPLY_DONE;

@@ -42,8 +42,10 @@ struct pop_reply {
     bool after_crlf;     /* so did the last line */
     bool is_certain;     /* the end, once the part is POP_REPLY_DONE */
     size_t end_octets;   /* of the line that is an uncertain end */
-    long long announced; /* the first number in the status line, which often is
-                            the octets of the lines; -1 without one */
+    long long announced; /* the number before "octets" in the status line, or
+                            else the first one, which may be the octets of the
+                            lines; -1 without one */
+    bool in_octets;      /* it is the former */
     size_t status_limit; /* octets of the status line, line end included */
     size_t line_limit;   /* octets of each further line */
     size_t size_limit;   /* octets of them all; may be set until the first of

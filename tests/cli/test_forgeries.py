@@ -17,7 +17,7 @@ def expected(messages):
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-@pytest.mark.parametrize("options", [["--since-last"], ["--delete"], []])
+@pytest.mark.parametrize("options", [["--since-last"], ["--delete"], ["--headers", "9"], []])
 def test_fetch(user, options, place):
     """The forgery comes whole, on a connection of its own, and nothing else is missed."""
     messages = [*MESSAGES[1:]]
@@ -31,6 +31,18 @@ def test_fetch(user, options, place):
             assert (ended.returncode, fetched(user)) == (0, expected(messages)), ended
         asked = [line for line in server.received if line.startswith(b"DELE")]
         assert len(set(asked)) == (3 if "--delete" in options else 0)
+
+
+def test_headers_before_a_deletion(user):
+    """They are looked at, and look like replies."""
+    with Maildrop(MESSAGES, after_crlf) as server:
+        into = "--insecure", "--since-last", "--maildir", user.maildir, url(server)
+        for options in ([], ["--delete"]):
+            ended = user.fetch(*options, *into)
+            assert (ended.returncode, fetched(user)) == (0, expected(MESSAGES)), ended
+        assert {line for line in server.received if line.startswith(b"DELE")} == {
+            b"DELE %d\r\n" % number for number in (1, 2, 3)
+        }
 
 
 def test_fetch_of_messages_as_stored_in_lf(user):

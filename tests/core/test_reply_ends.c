@@ -80,10 +80,18 @@ test_what_the_status_line_announces(void **state)
     static const struct {
         const char *bytes;
         long long announced;
+        bool in_octets;
     } cases[] = {
-        {"+OK\r\n.\r\n", -1},         {"+OK 120 octets\r\n.\r\n", 120},
-        {"+OK (7) of 9\r\n.\r\n", 7}, {"+OK 9999999999999999999\r\n.\r\n", -1},
-        {"+OK -3\r\n.\r\n", 3},
+        {"+OK\r\n.\r\n", -1, false},
+        {"+OK 120 octets\r\n.\r\n", 120, true},
+        {"+OK 120 Octets follow\r\n.\r\n", 120, true},
+        {"+OK message 5 (120 octets)\r\n.\r\n", 120, true},
+        {"+OK (7) of 9\r\n.\r\n", 7, false},
+        {"+OK 120\r\n.\r\n", 120, false},
+        {"+OK 120octets\r\n.\r\n", 120, false},
+        {"+OK 9999999999999999999\r\n.\r\n", -1, false},
+        {"+OK 9999999999999999999 octets of 5\r\n.\r\n", -1, false},
+        {"+OK -3\r\n.\r\n", 3, false},
     };
     size_t i;
 
@@ -93,6 +101,7 @@ test_what_the_status_line_announces(void **state)
 
         read_end(cases[i].bytes, POP_LINES, 0, &reply);
         assert_int_equal(reply.announced, cases[i].announced);
+        assert_int_equal(reply.in_octets, cases[i].in_octets);
     }
 }
 

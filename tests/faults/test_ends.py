@@ -8,6 +8,7 @@ import io
 import re
 import socket
 import ssl
+import sys
 import time
 
 import pytest
@@ -35,8 +36,10 @@ from .tls import make_context
 
 
 def without_stuffing(data):
-    """A dot after a bare LF, or LF CR, may or may not be a stuffed one: nobody can tell."""
-    return re.sub(rb"(^|\n\r?)\.\.", rb"\1.", data)
+    """A dot after a bare LF, or LF CR, may or may not be a stuffed one: nobody can tell.
+
+    So of several all but one are taken away, here and where poplib has taken one before."""
+    return re.sub(rb"(^|\n\r?)\.\.+", rb"\1.", data)
 
 
 def text_of(line):
@@ -481,3 +484,118 @@ def test_ends_over_tls(ca, options):
         assert there.recv(99) == b"NOOP\r\n"
         there.sendall(b"+OK\r\n")
         assert call.end() == b"+OK"
+
+
+# --- servers that are slow, or announce something else --------------------------------------
+
+
+class Slow(Maildrop):
+    """A server that needs longer for each message than silence is listened to."""
+
+    def pieces(self, reply):
+        time.sleep(0.4)
+        yield reply
+
+
+@by_ahead
+def test_a_reply_that_is_left_over_late_is_found(name):
+    drop = [b"zero\r\n"] * ("read_ahead" in name) + MESSAGES
+    with Slow(drop, after_crlf, announces=False) as maildrop:
+        messages, error = fetched(maildrop, POP3, AHEAD, name, pipelining=True)
+        check_right(maildrop, messages)
+        assert error.number == len(drop) - 2
+
+
+@pytest.mark.parametrize(
+    "answer", [b"-ERR no\r\n", b"+OK\r\n", b"+OK 2 10\r\n", b"+OK 1 octets\r\n"]
+)
+def test_a_server_that_does_not_list_the_message_proves_nothing(answer):
+    with Maildrop(STORED, after_lf) as maildrop:
+        reply = maildrop.reply
+        maildrop.answer = lambda line: answer if line == b"LIST 1\r\n" else reply(line)
+        client = greeted(maildrop, pipelining=True)
+        with pytest.raises(error_proto, match="may end message 1 ") as caught:
+            list(client.retr_many([1, 2]))
+        assert caught.value.number == 1
+        client.close()
+
+
+def test_what_sees_the_command_of_the_proof_can_send_no_other():
+    """It runs while the answers are held."""
+    seen = []
+    watched = []
+
+    def hook(event, arguments):
+        if event == "poplib.putline" and arguments in watched:
+            seen.append(arguments[1])
+            with pytest.raises(error_proto, match="out of step"):
+                arguments[0].noop()
+
+    with Maildrop(STORED, after_lf) as maildrop:
+        client = greeted(maildrop, pipelining=True)
+        watched.append((client, b"LIST 1"))
+        sys.addaudithook(hook)
+        assert [number for number, _ in client.retr_many([1, 2])] == [1, 2]
+        assert seen == [b"LIST 1"]
+        watched.clear()
+        client.quit()
+
+
+class Numbers(Maildrop):
+    """A server whose status lines begin with the message's number."""
+
+    def message(self, number):
+        reply = super().message(number)
+        return reply.replace(b"+OK", b"+OK %d" % number, 1)
+
+
+def test_a_message_that_has_as_many_octets_as_its_number():
+    drop = [*STORED * 3, b"123456\n.\n+OK\r\nforged\r\n"]
+    with Numbers(drop, after_crlf) as maildrop:
+        maildrop.cuts = [maildrop.message(7).index(b"\n.\n") + 3]
+        client = greeted(maildrop)
+        assert client.retr_bytes(7) == maildrop.messages[6]
+        client.close()
+
+
+class Fewer(Maildrop):
+    """A server that announces fewer octets than it sends."""
+
+    def message(self, number):
+        octets = self.messages[number - 1].index(b"\n.\n") + 1
+        return b"+OK %d octets\r\n%s.\r\n" % (octets, self.sent[number - 1])
+
+
+def test_a_server_that_has_announced_too_few_octets_is_not_believed():
+    drop = [b"1\r\n\n.\n\r\n", b"12\n.\n+OK\r\nforged\r\n"]
+    with Fewer(drop, after_crlf) as maildrop:
+        client = greeted(maildrop)
+        assert client.retr_bytes(1) == maildrop.messages[0]
+        maildrop.cuts = [maildrop.message(2).index(b"\n.\n") + 3]
+        assert client.retr_bytes(2) == maildrop.messages[1]
+        client.close()
+
+
+# --- where nothing is sent ahead, or read by other means ------------------------------------
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_the_rest_of_a_message_that_comes_late_is_no_answer_to_a_deletion(pipelining):
+    with Maildrop(MESSAGES, after_crlf) as maildrop:
+        maildrop.answer = late(maildrop.reply, b"+OK deleted\r\n.\r\n")
+        client = greeted(maildrop, pipelining=pipelining)
+        assert client.retr_bytes(1) == b"first\n"
+        with pytest.raises(error_proto, match="out of step"):
+            list(client.dele_many([2], errors="return"))
+        client.close()
+
+
+def test_a_message_that_is_too_large_may_go_on_in_another_file():
+    with Maildrop([b"large\n.\n-ERR forged\r\n"], after_crlf, announces=False) as maildrop:
+        client = greeted(maildrop, max_size=3)
+        client.file = client.sock.makefile("rb")
+        with pytest.raises(error_proto, match="larger than 3 octets"):
+            client.retr_bytes(1)
+        with pytest.raises(error_proto, match="out of step"):
+            client.retr_bytes(1)
+        client.close()

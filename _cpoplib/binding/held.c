@@ -184,11 +184,12 @@ held_end(ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
 
-    reader->held = NULL;
+    /* Until then, an owner that is freed is forgotten: held_disown(). */
     if (received) {
         tell(held);
     }
-    else {
+    reader->held = NULL;
+    if (!received) {
         drop(held, reader);
     }
     PyMem_Free(held);

@@ -23,8 +23,8 @@ int64_t pysocket_nanoseconds(double seconds);
 
 /* A timeout that was shortened. */
 struct pysocket_hold {
-    PyObject *own;  /* what it was; NULL: it was not shortened */
-    PyObject *held; /* what it is now */
+    PyObject *own;   /* what it was; NULL: it was not shortened */
+    PyObject *held;  /* what it is now */
     bool is_endless; /* a call may never return, for all that is known */
 };
 

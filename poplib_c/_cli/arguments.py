@@ -22,6 +22,13 @@ class _Parser(argparse.ArgumentParser):
         message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
         self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Leave nothing over: a command's own parser names the options that it doesn't know."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
 
 def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""

@@ -21,7 +21,8 @@ PyDoc_STRVAR(error_proto_doc,
 "'LOGIN-DELAY', 'SYS/TEMP'.\n"
 "number: the message whose end can't be told, since commands were sent ahead\n"
 "of its reply, int; else None.  The messages before it are right.  Fetch it\n"
-"alone, over a new connection, with pipelining=False.");
+"alone, over a new connection, by retr_bytes() or top_bytes(): retr() and\n"
+"top() end a message where poplib does.");
 
 /* *line is what the server said, as a new reference; NULL if it is the client
    that found it, if there is no instance, or if a subclass has other `args`,

@@ -65,7 +65,7 @@ errors_raise_uncertain(struct module_state *state, long long number)
                 "-ERR out of step: a line of one dot may end message %S or be "
                 "a part of it, and other commands were sent ahead; close this "
                 "connection, make a new one, and fetch that message alone, "
-                "with pipelining=False",
+                "by retr_bytes() or top_bytes()",
                 key));
     }
     if (exception != NULL &&

@@ -22,6 +22,13 @@ class _Parser(argparse.ArgumentParser):
         message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
         self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Leave nothing over: a command's own parser names the options that it doesn't know."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
 
 def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
@@ -106,7 +113,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--max-size",
         metavar="OCTETS",
         type=_size,
-        help="leave larger messages on the server; k, M and G behind the number multiply",
+        help="leave larger messages on the server; k, M and G after the number multiply",
     )
     _listings(which)
     which.add_argument(
@@ -123,12 +130,16 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below"
     )
     many.add_argument(
-        "--jobs", metavar="N", type=_positive, default=1, help="so many at a time (1)"
+        "--jobs",
+        metavar="N",
+        type=_positive,
+        default=1,
+        help="mailboxes to fetch in parallel (default: 1)",
     )
     _connections(command)
     _logins(command)
     output = command.add_argument_group("output")
-    output.add_argument("--quiet", action="store_true", help="print errors only")
+    output.add_argument("--quiet", action="store_true", help="print errors and warnings only")
 
 
 def _listings(group: Any) -> None:
@@ -136,7 +147,7 @@ def _listings(group: Any) -> None:
         "--max-listing",
         metavar="OCTETS",
         type=_size,
-        help="refuse a mailbox whose list of sizes or of unique ids is larger (64 MiB)",
+        help="refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
     )
 
 
@@ -167,13 +178,13 @@ def _connections(command: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=60.0,
-        help="wait so long for the server each time (60)",
+        help="give up after this many seconds of silence (default: 60)",
     )
     group.add_argument(
         "--deadline",
         metavar="SECONDS",
         type=_seconds,
-        help="end a session with the server after so long, however much it has said (never)",
+        help="give up on a mailbox after this many seconds in all (default: never)",
     )
 
 

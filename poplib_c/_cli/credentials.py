@@ -17,6 +17,7 @@ from poplib_c._cli.account import Account
 from poplib_c._cli.failures import Failure, Status, reason, usage
 
 _VARIABLE = "POPLIB_C_PASSWORD"
+_NETRC_FORM = "machine HOST login USER password PASSWORD"
 _PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-command"
 
 
@@ -104,9 +105,11 @@ def _from_netrc(account: Account) -> str | None:
     except FileNotFoundError:
         return None
     except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "msg", None) or reason(error)
+        told = (getattr(error, "msg", None) or reason(error)).removeprefix("~/.netrc ")
         # The token that is not understood may be a part of a password.
-        told = re.sub(r"(token) .*", r"\1", told)
+        told = re.sub(r"(token) .*", rf"\1: write {_NETRC_FORM}", told)
+        if "permissive" in told:
+            told = "others may read or write it: chmod 600 ~/.netrc"
         line = getattr(error, "lineno", None)
         raise Failure(
             f"~/.netrc{f', near line {line}' if line else ''}: {told}", Status.AUTHENTICATION

@@ -273,12 +273,15 @@ def _is_running(pid: int) -> bool:
 
 
 def make_directory(path: str) -> None:
-    """Make a directory, and those above it that are missing, for their owner alone."""
+    """Make a directory, and those above it that are missing, for their owner alone.
+
+    path: absolute.
+    """
+    parent = os.path.dirname(path)
+    if not os.path.lexists(parent):
+        make_directory(parent)
     try:
         os.mkdir(path, 0o700)
-    except FileNotFoundError:
-        make_directory(os.path.dirname(path))
-        return make_directory(path)
     except FileExistsError:
         if not os.path.isdir(path):
             raise

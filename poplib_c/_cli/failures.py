@@ -13,7 +13,7 @@ _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
 class Status(enum.IntEnum):
-    """The exit status; of several mailboxes the highest counts."""
+    """The exit status; with several mailboxes, the highest is returned."""
 
     DONE = 0
     PARTIAL = 1

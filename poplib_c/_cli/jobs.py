@@ -27,6 +27,10 @@ _FLAGS = ("delete", "since_last", "insecure", "no_verify")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
+_ELSEWHERE = {
+    **dict.fromkeys(("jobs", "quiet"), "; it goes on the command line"),
+    "keep": "; write delete = false",
+}
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
@@ -99,7 +103,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
         again = stop.requested
         stop.request()  # What is told may be answered by the next one.
         if not again:
-            shown.from_handler("ending after the message that is being fetched; again: at once")
+            shown.from_handler("finishing the current message; press Ctrl-C again to stop now")
             return
         for each in numbers:
             signal.signal(each, signal.SIG_DFL)
@@ -138,7 +142,8 @@ def _job(url: str, options: argparse.Namespace) -> Job:
 def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
     loaded = _read(path)
     for name in sorted(loaded.keys() - {"account"}):
-        raise usage(f"{path}: {name} is outside of [[account]]{_meant(name, ['account'])}")
+        meant = _meant(name, ["account"]) or "; options for all mailboxes go on the command line"
+        raise usage(f"{path}: {name} is outside of [[account]]{meant}")
     tables = loaded.get("account")
     if not isinstance(tables, list) or not tables:
         raise usage(f"{path}: there is no [[account]] in it")
@@ -191,7 +196,8 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
     for key, value in table.items():
         if key != "url":
             if key not in known:
-                raise usage(f"{key} is no option of a mailbox{_meant(key, sorted(known))}")
+                meant = _ELSEWHERE.get(key) or _meant(key, sorted(known))
+                raise usage(f"{key} is no option of a mailbox{meant}")
             setattr(given, key.replace("-", "_"), _value(key, value, directory))
     return _job(table["url"], given)
 
@@ -201,7 +207,7 @@ def _value(key: str, value: Any, directory: str) -> Any:
     name = key.replace("-", "_")
     if name in _FLAGS:
         if not isinstance(value, bool):
-            raise usage(f"{key} is true or false")
+            raise usage(f"{key} is true or false, without quotes")
         return value
     numbers = (int, float) if name in _NUMBERS else ()
     if isinstance(value, bool) or not isinstance(value, (str, *numbers)):

@@ -41,12 +41,13 @@ same two. An @ in USER may stay, other characters may be written as %HH.
 PASSWORDS = """\
 passwords:
   The command of --password-command comes first, or of password-command in the
-  accounts file. It is told POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT in
-  its environment.
+  accounts file. It gets POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT in its
+  environment.
 
-  Then ~/.netrc: the entry of HOST and USER, else that of HOST without a login,
-  else default with USER, else default without a login. A host may have several
-  entries. The file must be readable for its owner alone.
+  Then ~/.netrc, with lines "machine HOST login USER password PASSWORD": the
+  entry of HOST and USER, else that of HOST without a login, else default with
+  USER, else default without a login. A host may have several entries. The file
+  must be yours, and readable for nobody else (chmod 600 ~/.netrc).
 
   Then the variable POPLIB_C_PASSWORD, then a prompt.
 
@@ -63,7 +64,7 @@ exit status:
   2   wrong usage, nothing was done
   75  it may work later: no connection, a mailbox in use, no room on the disk
   77  the login is refused, or there is no password
-  Of several mailboxes the highest counts.
+  With several mailboxes, the highest status is returned.
 """
 FETCH_DESCRIPTION = """\
 Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
@@ -71,14 +72,14 @@ a directory with a file for each. Nothing is deleted on the server unless
 --delete says so, and then only what was delivered: a message is written,
 synced to the disk and recorded before it is marked as deleted, and the server
 deletes it when the session ends in order. A run that is killed at any instant
-loses nothing; what it delivered last is fetched again only if its headers or
-its size are not those that the server tells.
+loses nothing. What it delivered last is fetched again only if the server now
+announces another size, or sends other headers.
 
-The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run after the message that is
-being fetched; what was delivered until then is deleted on the server, if
---delete says so. The second closes the connections at once, so that nothing is
-deleted; the next run with --delete makes up for that without fetching again.
-Either way the exit status is 1.
+The first Ctrl-C (or SIGTERM, or SIGHUP) makes the run finish the current
+message and end; with --delete, what was delivered until then is deleted on the
+server. The second closes the connections at once, so that nothing is deleted;
+the next run with --delete makes up for that without fetching again. Either way
+the exit status is 1.
 """
 FETCH_EPILOG = """\
 examples:
@@ -94,9 +95,9 @@ examples:
 
 accounts file:
   TOML, with a table for each mailbox. Its keys are url and the options of this
-  command by their long names, which count before those of the command line.
-  Anything else in the file is an error. Relative paths are relative to the
-  file, which not everybody may write into:
+  command without the two dashes, but not accounts, jobs, quiet and keep. They
+  count before those of the command line. Anything else in the file is an error.
+  Relative paths are relative to the file, which not everybody may write into:
 
     [[account]]
     url = "pop3s://alice@pop.example.org"
@@ -109,9 +110,9 @@ accounts file:
 {status}
 files:
   ~/.local/state/poplib_c/state.sqlite3
-      What was delivered, by the unique ids of the servers; below
-      $XDG_STATE_HOME if that is set. It grows with what is kept on the
-      servers, not with what was ever fetched.
+      What was delivered, by the unique ids of the servers, whatever the
+      destination; below $XDG_STATE_HOME if that is set. It grows with what is
+      kept on the servers, not with what was ever fetched.
   ~/.netrc
       Passwords.
 

@@ -127,6 +127,13 @@ def test_directories_are_for_their_owner_alone(tmp_path, umask):
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_place_where_nobody_can_make_directories():
+    """mkdir() fails as if what is above were missing, in automounted places too."""
+    with pytest.raises(DeliveryFailure, match="can't be written: /proc/poplib_c: No such file"):
+        open_box("maildir", "/proc/poplib_c")
+
+
 @pytest.mark.parametrize("place", ["new/{}", "cur/{}:2,S", "cur/{}"])
 def test_a_maildir_knows_what_was_delivered(tmp_path, place):
     box = open_box("maildir", str(tmp_path))

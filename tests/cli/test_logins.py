@@ -77,12 +77,16 @@ def test_a_host_is_called_the_same_in_capitals(nobody, server):
 @pytest.mark.parametrize(
     ("text", "mode", "told"),
     [
-        ("machine 127.0.0.1 login alice password secret\n", 0o644, "permissive"),
+        (
+            "machine 127.0.0.1 login alice password secret\n",
+            0o644,
+            "others may read or write it: chmod",
+        ),
         ("machine 127.0.0.1 login bob password secret\n", 0o600, "no password: give "),
         ("machine example.org login alice password secret\n", 0o600, "no password: give "),
         ("default login bob password secret\n", 0o600, "no password: give "),
         ("machines\n", 0o600, "bad toplevel token"),
-        ("machine h login a password my secret\n", 0o600, ": bad follower token"),
+        ("machine h login a password my secret\n", 0o600, "bad follower token: write machine"),
     ],
 )
 def test_netrc_that_does_not_help(nobody, server, text, mode, told):

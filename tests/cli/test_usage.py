@@ -72,7 +72,9 @@ def test_mistakes_that_the_parser_finds(given, told, capsys):
     output, errors = capsys.readouterr()
     mistake, hint = errors.splitlines()
     assert (output, told in mistake) == ("", True), mistake
-    assert hint.startswith("Try '") and hint.endswith(" --help'.")
+    program = mistake.partition(":")[0]
+    assert program.endswith(f" {given[0]}")
+    assert hint == f"Try '{program} --help'."
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "list"])

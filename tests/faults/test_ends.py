@@ -62,7 +62,7 @@ def test_a_forgery_with_commands_ahead_is_an_error(cls, name, announces, place):
         check_right(maildrop, messages)
         assert len(messages) == place + 1
         assert error.number == place + 2
-        assert "fetch that message alone, with pipelining=False" in str(error)
+        assert "fetch that message alone, by retr_bytes() or top_bytes()" in str(error)
         assert f"message {place + 2} " in str(error)
 
 

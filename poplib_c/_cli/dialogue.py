@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from poplib_c import POP3, error_proto
@@ -101,13 +101,13 @@ class Dialogue:
         if not self._options.delete:
             self.unfinished.difference_update(numbers)
 
-    def take_back(self) -> set[bytes]:
+    def take_back(self, numbers: Collection[int]) -> set[bytes]:
         """Forget that messages were delivered which may be others; they stay where they are."""
-        keys = {self._keys[number] for number in self.fresh}
+        keys = {self._keys[number] for number in numbers}
         self._state.forget(keys)
         self._run.doubt(keys)
-        self._run.left.update(self.fresh)
-        self.fresh.clear()
+        self._run.left.update(numbers)
+        self.fresh = [number for number in self.fresh if number not in numbers]
         return keys
 
     def _check_refused(self, error: error_proto) -> None:

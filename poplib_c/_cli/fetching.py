@@ -137,7 +137,7 @@ class _Mailbox:
         if is_out_of_step(error):
             if session.dropped is not None:
                 return  # Most of a message was left unread; the others come on a new connection.
-            doubtful = session.take_back()
+            doubtful = session.take_back(session.fresh)
             if number is None or session.key(number) not in run.alone:
                 self._confused += 1
                 run.pipelining = self._confused < 2

@@ -48,6 +48,30 @@ class _Watched:
         return self._output.write(data)
 
 
+class _Sizes:
+    """Compares the sizes of messages with LIST's, which may count a line end as one octet."""
+
+    def __init__(self, sizes: Mapping[int, int | None], numbers: Iterable[int]) -> None:
+        self._sizes = {number: sizes[number] for number in numbers}
+        self._listed = set(self._sizes.values())
+        self._odd: dict[int, bytes] = {}
+        self._compared = self._alike = 0  # alike: of a size that LIST has
+
+    def compare(self, number: int, message: bytes) -> None:
+        octets = {len(message), len(message) - message.count(b"\r\n")}
+        self._compared += 1
+        self._alike += not octets.isdisjoint(self._listed)
+        if self._sizes[number] not in (None, *octets):
+            self._odd[number] = digest(message)
+
+    def odd(self) -> dict[int, bytes]:
+        """Return the messages of another size, with digests of their headers.
+
+        There are none if the server's sizes are wrong for most messages.
+        """
+        return self._odd if 2 * self._alike > self._compared else {}
+
+
 class Session(Dialogue):
     """One connection's work."""
 
@@ -153,24 +177,30 @@ class Session(Dialogue):
         """
         keys = self._keys
         records = {number: delivered[keys[number]] for number in (*plan.delete, *plan.known)}
+        expected = {number: record.headers for number, record in records.items()}
         needed = {*plan.delete, *(n for n in plan.known if not records[n].is_certain)}
         oldest = sorted(plan.known, key=lambda n: records[n].checked or 0) if self._first else []
         oldest = [n for n in oldest if n not in needed and self._copies[keys[n]] == 1]
         checked = [*sorted(needed), *oldest[:_CHECKED]]
-        wrong, unknown = self._verify(checked, records)
+        wrong, unknown = self._verify(checked, expected)
+        wrong |= {n for n in needed if not self._is_whole(records[n], n)}
         if wrong:  # This server gives uids away again.
             checked += oldest[_CHECKED:]
-            more, _ = self._verify(oldest[_CHECKED:], records)
+            more, _ = self._verify(oldest[_CHECKED:], expected)
             wrong |= more
         doubted = wrong | (unknown & needed)
         self._state.confirm(keys[number] for number in checked if number not in doubted)
         self._run.advanced += sum(not records[n].is_certain for n in needed - doubted)
         return doubted
 
+    def _is_whole(self, record: Delivered, number: int) -> bool:
+        """What was delivered after the last certain point may have another message at its end."""
+        return record.is_certain or record.octets in (None, self._contents.sizes[number])
+
     def _verify(
-        self, numbers: list[int], records: Mapping[int, Delivered]
+        self, numbers: list[int], expected: Mapping[int, bytes]
     ) -> tuple[set[int], set[int]]:
-        """Compare headers. Return what differs, and what the server has not told."""
+        """Compare digests of headers. Return what differs, and what the server has not told."""
         wrong: set[int] = set()
         run, keys = self._run, self._keys
         unknown = {n for n in numbers if not run.has_top or keys[n] in run.unverified}
@@ -184,17 +214,12 @@ class Session(Dialogue):
                 if isinstance(headers, error_proto):
                     self._check_refused(headers)
                     unknown.add(number)
-                elif not self._is_that(records[number], headers, number):
+                elif digest(headers) != expected[number]:
                     wrong.add(number)
         return wrong, unknown
 
     def _top(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         return self._client.top_many(numbers, 0, errors="return")
-
-    def _is_that(self, record: Delivered, headers: bytes, number: int) -> bool:
-        """What was delivered after the last certain point may have another message at its end."""
-        whole = record.octets in (None, self._contents.sizes[number])
-        return digest(headers) == record.headers and (whole or record.is_certain)
 
     def _troubled(self, numbers: list[int]) -> dict[int, bool]:
         """Return those that have ended sessions, and whether they are to be tried now."""
@@ -248,8 +273,7 @@ class Session(Dialogue):
                     while batch := [*itertools.islice(group, _BATCH)]:
                         self._fetch_ahead(batch)
         except DeliveryFailure as error:
-            run.fail(error)
-            self._is_stopped = True
+            self._stop_delivering(error)
         self._asked.clear()
         missing = len(run.left.intersection(numbers)) if run.stop.requested else 0
         if missing:
@@ -280,30 +304,55 @@ class Session(Dialogue):
         return lambda output: self._client.retr_into(number, _Watched(output, self._run.bar))
 
     def _fetch_ahead(self, numbers: list[int]) -> None:
-        """Asked for ahead of one another, and held in memory."""
+        """Asked for ahead of one another, and held in memory; then a certain point."""
         limit = self._options.max_size
         held = min(limit or connection.MOST_IN_MEMORY, connection.MOST_IN_MEMORY)
-        larger = []
+        sizes = _Sizes(self._contents.sizes, numbers)
+        again: set[int] = set()
         self._client.set_options(max_size=held)
-        for number, message in self._ask(self._wanted(numbers), self._many):
-            if isinstance(message, error_proto):
-                if is_too_large(message) and held != limit and self._options.headers is None:
-                    # Larger than the server said: it comes again, after the others.
-                    self._order.pop(number, None)
+        try:
+            for number, message in self._ask(self._wanted(numbers), self._many):
+                if not isinstance(message, error_proto):
+                    if self._deliver(number, _writer(message)):
+                        sizes.compare(number, message)
+                    self._run.bar.advance(len(message))
+                elif is_too_large(message) and held != limit and self._options.headers is None:
+                    # The server understated its size: fetched again, after the others.
                     self.dropped = number
-                    self._run.alone.add(self._keys[number])
-                    larger.append(number)
-                    continue
-                self._refused(number, message)
-                continue
-            self._deliver(number, _writer(message))
-            self._run.bar.advance(len(message))
-            if self._run.stop.requested:
-                break
+                    again.add(number)
+                else:
+                    self._refused(number, message)
+                if self._run.stop.requested:
+                    break
+        except DeliveryFailure as error:
+            self._stop_delivering(error)
+        if self._options.headers is None:
+            again |= self._take_back_confused(sizes)
         self._asked.clear()
         self._client.set_options(max_size=limit)
         self.prove()
-        self._fetch_alone(larger)
+        for number in again:
+            self._order.pop(number, None)
+            self._run.alone.add(self._keys[number])
+        self._fetch_alone(sorted(again))
+
+    def _take_back_confused(self, sizes: _Sizes) -> set[int]:
+        """Take back messages that have neither the size nor the headers the server says.
+
+        If the server sends one reply too many and later one too few, it is in step again at the
+        next certain point, but the messages in between are others than those asked for.
+        """
+        odd = sizes.odd()
+        if not odd:
+            return set()
+        wrong, unknown = self._verify([*odd], odd)
+        self.phase = "RETR"
+        self.take_back(wrong | unknown)
+        return wrong | unknown
+
+    def _stop_delivering(self, error: DeliveryFailure) -> None:
+        self._run.fail(error)
+        self._is_stopped = True
 
     def _many(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         if self._options.headers is not None:
@@ -313,7 +362,7 @@ class Session(Dialogue):
 
     def _wanted(self, numbers: Iterable[int]) -> Iterator[int]:
         for number in numbers:
-            if self._run.stop.requested:
+            if self._run.stop.requested or self._is_stopped:
                 return
             size = self._contents.sizes[number]
             if self._room is None or (size is not None and size < self._room):

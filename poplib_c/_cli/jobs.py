@@ -23,7 +23,6 @@ from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop
 
 _KINDS = ("maildir", "mbox", "eml")
-_FLAGS = ("delete", "since_last", "insecure", "no_verify")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
@@ -192,17 +191,21 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
         if key != "url":
             if key not in known:
                 raise usage(f"{key} is no option of a mailbox{_meant(key, sorted(known))}")
-            setattr(given, key.replace("-", "_"), _value(key, value, directory))
+            name = key.replace("-", "_")
+            is_flag = isinstance(getattr(options, name), bool)
+            setattr(given, name, _flag(key, value) if is_flag else _value(key, value, directory))
     return _job(table["url"], given)
+
+
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise usage(f"{key} is true or false")
+    return value
 
 
 def _value(key: str, value: Any, directory: str) -> Any:
     """Check an option by the parser that reads it on the command line."""
     name = key.replace("-", "_")
-    if name in _FLAGS:
-        if not isinstance(value, bool):
-            raise usage(f"{key} is true or false")
-        return value
     numbers = (int, float) if name in _NUMBERS else ()
     if isinstance(value, bool) or not isinstance(value, (str, *numbers)):
         raise usage(f"{key} is {'a number or a text' if numbers else 'a text'}")

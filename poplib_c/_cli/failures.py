@@ -6,7 +6,7 @@ import enum
 import socket
 
 from poplib_c import error_proto
-from poplib_c._cli.texts import printable as printable
+from poplib_c._cli.texts import printable
 
 _ADVICE = "; pipelining=", "; close this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"

@@ -7,7 +7,7 @@ shows that all replies before it were those of their commands. Only after one is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from poplib_c import POP3, error_proto
@@ -15,13 +15,7 @@ from poplib_c._cli import connection, planning
 from poplib_c._cli.contents import is_uid
 from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
-from poplib_c._cli.failures import (
-    DeliveryFailure,
-    Failure,
-    Status,
-    is_too_large,
-    reason,
-)
+from poplib_c._cli.failures import DeliveryFailure, Failure, Status, is_too_large, reason
 from poplib_c._cli.job import messages
 from poplib_c._cli.progress import Bar
 from poplib_c._cli.run import PATIENCE, SELDOM, Run
@@ -83,11 +77,12 @@ class Session(Dialogue):
         self._again: InFlight | None = None
         self._room: int | None = None  # octets, for which there was none
         self._without_room = 0
-        self._is_stopped = False  # The place takes no message.
+        self._is_stopped = False  # The destination takes no more messages.
+        self._deleting: list[int] = []  # marked, and to be committed by QUIT
         run.sessions += 1
 
     def run(self) -> bool:
-        """Do it; whether another session has something to do."""
+        """Fetch and delete. Return whether another session has something to do."""
         run = self._run
         if self._options.since_last and not self._contents.has_uids:
             raise Failure("the server has no unique ids (UIDL), which --since-last goes by")
@@ -95,17 +90,16 @@ class Session(Dialogue):
             self._begin_run()
         self._client.set_options(pipelining="auto" if run.pipelining else False)
         fetch, delete = self._plan()
-        later = self._troubled([*fetch, *delete])
-        self._leave_alone(later)
-        now = {*fetch, *delete}.difference(later)
-        # What may end the session comes when nothing is left to be committed.
-        postponed = self._options.delete and bool(now) and any(later.values())
-        last = [] if postponed else [number for number, due in later.items() if due]
-        chosen = [*sorted(now), *last]
-        self.unfinished = {n for n in (*now, *later) if later.get(n, True)}
-        fetched = set(fetch)
-        self._fetch(self._in_flight_first([number for number in chosen if number in fetched]))
-        self._delete([*(number for number in chosen if number not in fetched), *self._safe])
+        troubled = self._troubled(fetch | delete)
+        self._leave_alone(troubled)
+        now = sorted((fetch | delete) - troubled.keys())
+        last = [number for number, due in troubled.items() if due]
+        self.unfinished = {*now, *last}
+        # A message that may end the session is tried when no deletion is left to be committed.
+        postponed = self._options.delete and bool(now and last)
+        chosen = now if postponed else [*now, *last]
+        self._fetch(self._in_flight_first([number for number in chosen if number in fetch]))
+        self._delete([*(number for number in chosen if number not in fetch), *self._safe])
         self._quit()
         return postponed and not (run.stop.requested or self._is_stopped)
 
@@ -139,7 +133,7 @@ class Session(Dialogue):
         else:
             state.end()
 
-    def _plan(self) -> tuple[list[int], list[int]]:
+    def _plan(self) -> tuple[set[int], set[int]]:
         """Return what is to be fetched, and what was delivered before and is to be deleted."""
         options, run, keys = self._options, self._run, self._keys
         delivered = self._state.delivered()
@@ -148,26 +142,24 @@ class Session(Dialogue):
         wanted = planning.Wanted(options.delete, since_last, options.max_size)
         plan = planning.make(self._contents.sizes, keys, delivered, wanted)
         doubted = self._doubted(plan, delivered)
-        fetch = sorted(doubted.union(plan.fetch))
+        fetch = doubted.union(plan.fetch)
+        known = set(plan.known) - doubted
         if not run.delivered:
-            run.outcome.known = len(set(plan.known) - doubted)
+            run.outcome.known = len(known)
         for number in plan.large:
             if keys[number] not in run.refused:
                 octets = self._contents.sizes[number]
                 self._leave(number, f"{octets} octets are more than --max-size")
         run.left = {*fetch, *plan.large}
-        again = {keys[number] for number in fetch}
-        again.update(key for n in plan.large if not _is_certain(delivered.get(key := keys[n])))
-        there = self._copies.keys() - again
-        self._state.forget(key for key in delivered if key not in there)
-        self._settle(keys[number] for number in set(plan.known) - doubted)
+        uncertain = {n for n in plan.large if not _is_certain(delivered.get(keys[n]))}
+        kept = self._copies.keys() - {keys[number] for number in fetch | uncertain}
+        self._state.forget(delivered.keys() - kept)
+        self._settle(keys[number] for number in known)
         again = {keys[number] for number in doubted}
         run.doubt(again)
         run.alone |= again
-        return (
-            [number for number in fetch if keys[number] not in run.refused],
-            [n for n in plan.delete if n not in doubted and keys[n] not in run.refused],
-        )
+        refused = {number for number, key in keys.items() if key in run.refused}
+        return fetch - refused, set(plan.delete) - doubted - refused
 
     def _doubted(self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]) -> set[int]:
         """Return those of which the headers are not what was delivered.
@@ -221,7 +213,7 @@ class Session(Dialogue):
     def _top(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         return self._client.top_many(numbers, 0, errors="return")
 
-    def _troubled(self, numbers: list[int]) -> dict[int, bool]:
+    def _troubled(self, numbers: Collection[int]) -> dict[int, bool]:
         """Return those that have ended sessions, and whether they are to be tried now."""
         run, state = self._run, self._state
         runs = state.troubled()
@@ -437,7 +429,6 @@ class Session(Dialogue):
 
     def _delete(self, numbers: list[int]) -> None:
         """Mark messages as deleted that are safe on disk, and for certain what they are."""
-        self._deleting: list[int] = []
         if not self._options.delete:
             return
         if self.fresh:

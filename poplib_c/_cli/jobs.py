@@ -1,4 +1,4 @@
-"""The mailboxes of one run: from URLs and an accounts file, a thread for so many at a time."""
+"""The mailboxes of one run: from URLs and an accounts file, fetched in --jobs threads."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
         again = stop.requested
         stop.request()  # What is told may be answered by the next one.
         if not again:
-            shown.from_handler("ending after the message that is being fetched; again: at once")
+            shown.from_handler("finishing the current message; press Ctrl-C again to stop now")
             return
         for each in numbers:
             signal.signal(each, signal.SIG_DFL)
@@ -125,7 +125,7 @@ def _job(url: str, options: argparse.Namespace) -> Job:
         raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
     places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
     if len(places) != 1:
-        raise usage("say where the messages are to go: one of --maildir, --mbox, --eml")
+        raise usage("no destination: give one of --maildir, --mbox, --eml")
     if options.headers is not None and options.delete:
         raise usage("--headers contradicts --delete, which would delete what was not fetched")
     connection.check_policy(account, options)
@@ -140,7 +140,7 @@ def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
         raise usage(f"{path}: {name} is outside of [[account]]{_meant(name, ['account'])}")
     tables = loaded.get("account")
     if not isinstance(tables, list) or not tables:
-        raise usage(f"{path}: there is no [[account]] in it")
+        raise usage(f"{path}: no [[account]] table")
     jobs = []
     for number, table in enumerate(tables, 1):
         try:
@@ -165,7 +165,7 @@ def _read(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
                 raise usage(
-                    f"{path}: everybody can write into it, and so have commands run: chmod o-w"
+                    f"{path}: the file is world-writable and can name commands: use chmod o-w"
                 )
             loaded: dict[str, Any] = toml.load(file)
             return loaded

@@ -85,7 +85,7 @@ class Session(Dialogue):
         """Fetch and delete. Return whether another session has something to do."""
         run = self._run
         if self._options.since_last and not self._contents.has_uids:
-            raise Failure("the server has no unique ids (UIDL), which --since-last goes by")
+            raise Failure("--since-last needs unique ids, and the server has no UIDL")
         if self._first:
             self._begin_run()
         self._client.set_options(pipelining="auto" if run.pipelining else False)
@@ -236,8 +236,8 @@ class Session(Dialogue):
             self._state.trouble(key)
             run.fail(
                 Failure(
-                    f"{self.name(number)} is left alone: it has ended a session in {PATIENCE} "
-                    f"runs or more, and is tried in every {SELDOM}th"
+                    f"{self.name(number)} is skipped: it has ended a session in {PATIENCE} or "
+                    f"more runs, and is tried in every {SELDOM}th run only"
                 )
             )
 
@@ -434,8 +434,8 @@ class Session(Dialogue):
         if self.fresh:
             self._run.fail(
                 Failure(
-                    f"{messages(len(self.fresh))} not deleted: the server has no reply to UIDL, "
-                    "LIST or STAT that shows what its other replies belong to"
+                    f"{messages(len(self.fresh))} not deleted: no reply to UIDL, LIST or STAT "
+                    "shows that the server's other replies are in step"
                 )
             )
         self.phase = "DELE"

@@ -1,4 +1,4 @@
-"""What --help and the man page say besides the options, and what is fit to be printed."""
+"""Texts of --help and the man page, and how output is made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def harmless(text: str, kept: str = "\t\n") -> str:
-    """Return *text* as a terminal may get it: what is no visible character is U+FFFD.
+    """Return *text* for a terminal: characters that are not visible become U+FFFD.
 
     All output of the command line goes through here: mail and servers can't control a terminal.
     kept: control characters that stay.
@@ -29,14 +29,14 @@ def printable(text: str) -> str:
 
 
 DESCRIPTION = """\
-A client for mailboxes on POP3 servers: fetches the mail, tells what a server
-can do, and lists what is there. Connections are encrypted and certificates are
+A client for mailboxes on POP3 servers: fetches mail, reports what a server can
+do, and lists messages. Connections are encrypted and certificates are
 verified unless options say otherwise.
 
 A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] speaks TLS from
 the first octet on (port 995), pop3://USER@HOST[:PORT] begins TLS by STLS (port
-110) and goes no further if the server has no STLS. pops:// and pop:// are the
-same two. An @ in USER may stay, other characters may be written as %HH.
+110) and fails if the server has no STLS. pops:// means pop3s://, and pop://
+means pop3://. USER may contain @; other characters may be written as %HH.
 """
 PASSWORDS = """\
 passwords:
@@ -63,7 +63,7 @@ exit status:
   2   wrong usage, nothing was done
   75  it may work later: no connection, a mailbox in use, no room on the disk
   77  the login is refused, or there is no password
-  Of several mailboxes the highest counts.
+  With several mailboxes, the highest status is returned.
 """
 FETCH_DESCRIPTION = """\
 Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
@@ -71,13 +71,13 @@ a directory with a file for each. Nothing is deleted on the server unless
 --delete says so, and then only what was delivered: a message is written,
 synced to the disk and recorded before it is marked as deleted, and the server
 deletes it when the session ends in order. A run that is killed at any instant
-loses nothing; what it delivered last is fetched again only if its headers or
-its size are not those that the server tells.
+loses nothing; the next run fetches the last messages again only if their
+headers or sizes differ from the server's.
 
 The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run after the message that is
 being fetched; what was delivered until then is deleted on the server, if
 --delete says so. The second closes the connections at once, so that nothing is
-deleted; the next run with --delete makes up for that without fetching again.
+deleted; the next run with --delete deletes them without fetching them again.
 Either way the exit status is 1.
 """
 FETCH_EPILOG = """\
@@ -94,9 +94,9 @@ examples:
 
 accounts file:
   TOML, with a table for each mailbox. Its keys are url and the options of this
-  command by their long names, which count before those of the command line.
+  command by their long names, which override those of the command line.
   Anything else in the file is an error. Relative paths are relative to the
-  file, which not everybody may write into:
+  file. The file must not be world-writable:
 
     [[account]]
     url = "pop3s://alice@pop.example.org"
@@ -110,8 +110,8 @@ accounts file:
 files:
   ~/.local/state/poplib_c/state.sqlite3
       What was delivered, by the unique ids of the servers; below
-      $XDG_STATE_HOME if that is set. It grows with what is kept on the
-      servers, not with what was ever fetched.
+      $XDG_STATE_HOME if that is set. It grows with the messages that stay on
+      the servers, not with all that were ever fetched.
   ~/.netrc
       Passwords.
 
@@ -120,15 +120,15 @@ environment:
   trusted certificates
 """
 CHECK_DESCRIPTION = """\
-Tells what a server is: its greeting, what it can do before and after TLS and
-the login, the version of TLS and the cipher, its certificate and until when it
-is valid, and whether commands can be sent ahead of replies (pipelining), which
-is tried out. Without USER in the URL there is no login.
+Reports on a server: its greeting, its capabilities before and after TLS and
+the login, the TLS version and cipher, its certificate and when it expires, and
+whether commands can be sent ahead of replies (pipelining), which is tested.
+Without USER in the URL there is no login.
 """
 LIST_DESCRIPTION = """\
 Lists a mailbox: number, size and unique id of each message, and its date,
 sender and subject. Only headers are fetched, and nothing is changed, though
-some servers count that as having read a message.
+some servers then mark a message as read.
 """
 EPILOG = """\
 examples:

@@ -19,7 +19,7 @@ LISTED = [S("+OK"), *listing("1 9", "2 9", uids=["1 a", "2 b"])]
 FIRST_HALF = [C("CAPA"), S("-ERR no"), C("RETR 1"), Raw(b"+OK\r\nhalf")]
 
 
-ENDING = "python -m poplib_c: ending after the message that is being fetched; again: at once\n"
+ENDING = "python -m poplib_c: finishing the current message; press Ctrl-C again to stop now\n"
 
 
 class Told(threading.Event):

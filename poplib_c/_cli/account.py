@@ -56,7 +56,7 @@ def parse(url: str) -> Account:
     if not 0 < number < 65536:
         raise usage(f"{port} is not a port: it is a number from 1 to 65535")
     if not host.isprintable() or " " in host:
-        raise usage("the host has characters that no name of a host has")
+        raise usage("the host name has invalid characters")
     name = unquote(user or "")
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         raise usage("the user name has control characters")

@@ -80,7 +80,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     command.add_argument("urls", metavar="URL", nargs="*", help=texts.URL)
     places = command.add_argument_group("where to").add_mutually_exclusive_group()
     places.add_argument(
-        "--maildir", metavar="DIR", type=_path, help="into this Maildir, made if missing"
+        "--maildir", metavar="DIR", type=_path, help="into this Maildir, which is made if missing"
     )
     places.add_argument(
         "--mbox", metavar="FILE", type=_path, help="to the end of this mbox file (mboxrd)"
@@ -101,13 +101,14 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         help="leave them there (the default)",
     )
     ends.add_argument(
-        "--delete", action="store_true", help="delete what is delivered from the server"
+        "--delete", action="store_true", help="delete delivered messages from the server"
     )
     which.add_argument(
         "--since-last",
         action="store_true",
         help="only messages that no earlier run with --since-last or --delete has delivered; with "
-        "--delete those are deleted unfetched. The server needs unique ids (UIDL)",
+        "--delete, those it has delivered are deleted without fetching them again. The server "
+        "must have unique ids (UIDL)",
     )
     which.add_argument(
         "--max-size",
@@ -123,7 +124,7 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         help="only the headers and the first N lines of each; not with --delete",
     )
     which.add_argument(
-        "--state", metavar="FILE", type=_path, help="what was delivered before; see files"
+        "--state", metavar="FILE", type=_path, help="the record of what was delivered; see files"
     )
     many = command.add_argument_group("many mailboxes")
     many.add_argument(
@@ -164,14 +165,18 @@ def _connections(command: argparse.ArgumentParser) -> None:
         "--fingerprint",
         metavar="sha256:HEX",
         type=_fingerprint,
-        help="accept this very certificate and no other, whoever has signed it; with --cafile "
-        "both must hold. 'check' shows it",
+        help="accept only the certificate with this fingerprint, whoever signed it; with --cafile "
+        "both must match. 'check' shows the fingerprint",
     )
     group.add_argument(
-        "--no-verify", action="store_true", help="accept any certificate: not safe, and says so"
+        "--no-verify",
+        action="store_true",
+        help="accept any certificate: not safe, prints a warning",
     )
     group.add_argument(
-        "--insecure", action="store_true", help="pop3:// without encryption: not safe, and says so"
+        "--insecure",
+        action="store_true",
+        help="pop3:// without encryption: not safe, prints a warning",
     )
     group.add_argument(
         "--timeout",
@@ -194,15 +199,15 @@ def _logins(command: argparse.ArgumentParser) -> None:
         "--password-command",
         metavar="COMMAND",
         type=_text,
-        help="the first line that this prints, run by the shell, is the password; for one "
-        "mailbox only",
+        help="run this in the shell; the first line it prints is the password; for one mailbox "
+        "only",
     )
     group.add_argument(
         "--oauth2-token-command",
         metavar="COMMAND",
         type=_text,
-        help="the first line that this prints is an OAuth 2.0 access token; for one mailbox "
-        "only. It is run once more if the server refuses the token",
+        help="run this in the shell; the first line it prints is an OAuth 2.0 access token; for "
+        "one mailbox only. It is run again if the server refuses the token",
     )
 
 
@@ -264,7 +269,7 @@ def _number(text: str) -> int:
 @_checked
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise ValueError(f"{text!r} is not a number from 1 on")
+        raise ValueError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 

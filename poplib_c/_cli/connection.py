@@ -1,4 +1,4 @@
-"""Connections as the options want them: encrypted, and to nobody else."""
+"""Connects as the options say: encrypted, and to the right server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
     """Failure: options that contradict each other or the URL."""
     if options.insecure and account.tls:
         raise usage(
-            "--insecure is for pop3:// alone; if the certificate can't be verified, "
+            "--insecure is for pop3:// only; if the certificate can't be verified, "
             "use --fingerprint or --cafile"
         )
     if options.insecure and options.fingerprint:
@@ -52,11 +52,11 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
 def warning(account: Account, options: argparse.Namespace) -> str | None:
     """Return what the options give up, in one line."""
     if options.insecure:
-        return "--insecure: whoever is on the way can read the password and the mail"
+        return "--insecure: eavesdroppers can read the password and the mail"
     if options.no_verify:
         return (
-            "--no-verify: nobody knows who the server is; whoever is on the way can pretend to be "
-            "it, and get the password and the mail"
+            "--no-verify: the server's identity is not checked; a man in the middle can get the "
+            "password and the mail"
         )
     return None
 
@@ -116,6 +116,6 @@ def _verify(options: argparse.Namespace) -> bool | str:
 def _compare(found: str, wanted: str) -> None:
     if found != wanted:
         raise Failure(
-            f"the server's certificate is not the one of --fingerprint, and nothing secret was "
-            f"sent: it has sha256:{found}"
+            "the server's certificate does not match --fingerprint, so no password was sent: its "
+            f"fingerprint is sha256:{found}"
         )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import collections
 import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli import connection
-from poplib_c._cli.failures import OutOfStep, is_refusal, printable
+from poplib_c._cli.failures import OutOfStep, is_refusal
+from poplib_c._cli.texts import printable
 
 _UID_WIDTH = 70  # RFC 1939, section 7
 _MOST_UNLISTED = 16  # messages of which STAT alone knows; some servers hang up after 20 refusals
@@ -44,7 +44,6 @@ class Contents:
         if count > len(known):
             known.update(unlisted[: min(_MOST_UNLISTED, count - len(known))])
         self.sizes: dict[int, int | None] = {n: (listed or {}).get(n) for n in sorted(known)}
-        self.copies = collections.Counter(self.uids.values())
         self.disagreement = self._compare(listed or {}, uids, count)
         self._proved: set[str] = set()
         self.asking: str | None = None

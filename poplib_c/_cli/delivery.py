@@ -204,7 +204,7 @@ class Maildir(Files):
         there = os.listdir(self.path) if os.path.isdir(self.path) else []
         # Some of the three are enough: another run may be making them.
         if there and not set(there) & set(self._PARTS):
-            raise usage(f"{self.path} is no Maildir: it has files, but not tmp, new and cur")
+            raise usage(f"{self.path} is not a Maildir: it has files, but no tmp, new or cur")
         for part in self._PARTS:
             make_directory(os.path.join(self.path, part))
         sync_directory(self.path)
@@ -330,8 +330,8 @@ def disk(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         status = Status.TEMPORARY if error.errno in _NO_ROOM else Status.PARTIAL
-        what = "no room for it" if error.errno in _NO_ROOM else "it can't be written"
-        raise DeliveryFailure(f"{what}: {path}: {error.strerror}", status) from None
+        what = "no room for" if error.errno in _NO_ROOM else "can't write"
+        raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
 
 
 def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:

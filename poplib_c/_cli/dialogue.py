@@ -1,9 +1,9 @@
-"""Commands and what their answers are worth: certain, or doubtful."""
+"""The commands of one session, and which of its replies are certain or doubtful."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from poplib_c import POP3, error_proto
@@ -13,7 +13,7 @@ from poplib_c._cli.run import Run
 
 
 class Dialogue:
-    """One session's. After an error, its attributes say how far it has come.
+    """After an error, the attributes say how far the session has come.
 
     phase: the command that is being answered. fresh: messages delivered since the last certain
     point. unfinished: messages that are still to be delivered or, for certain, deleted. dropped:
@@ -70,18 +70,18 @@ class Dialogue:
         return number in self._keys
 
     def prove(self) -> None:
-        """Have the server show that what it has answered is what was asked for."""
+        """Ask for a certain point, and if there is one, trust the messages before it."""
         number = self.fresh[-1] if self.fresh else 0
         if number and self._contents.is_in_step(self._client, number, self._run.unproved):
             self.trust()
 
     @property
     def asking(self) -> str | None:
-        """The command that was to show that, and has had no answer."""
+        """The command that prove() has sent and that has no reply yet."""
         return self._contents.asking
 
     def _settle(self, keys: Iterable[bytes]) -> None:
-        """These messages are done, whatever sessions they have ended."""
+        """Forget which sessions these messages have ended: they are done."""
         runs = self._state.troubled()
         done = [key for key in keys if key in runs]
         if done:
@@ -90,7 +90,7 @@ class Dialogue:
             self._run.why.pop(key, None)
 
     def trust(self) -> None:
-        """What was delivered is what the server has."""
+        """Record that the fresh messages are those that were asked for."""
         numbers = [*self.fresh]
         keys = [self._keys[number] for number in numbers]
         self._state.confirm(keys)
@@ -101,13 +101,13 @@ class Dialogue:
         if not self._options.delete:
             self.unfinished.difference_update(numbers)
 
-    def take_back(self) -> set[bytes]:
+    def take_back(self, numbers: Collection[int]) -> set[bytes]:
         """Forget that messages were delivered which may be others; they stay where they are."""
-        keys = {self._keys[number] for number in self.fresh}
+        keys = {self._keys[number] for number in numbers}
         self._state.forget(keys)
         self._run.doubt(keys)
-        self._run.left.update(self.fresh)
-        self.fresh.clear()
+        self._run.left.update(numbers)
+        self.fresh = [number for number in self.fresh if number not in numbers]
         return keys
 
     def _check_refused(self, error: error_proto) -> None:

@@ -6,7 +6,7 @@ import enum
 import socket
 
 from poplib_c import error_proto
-from poplib_c._cli.texts import printable as printable
+from poplib_c._cli.texts import printable
 
 _ADVICE = "; pipelining=", "; close this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
@@ -54,11 +54,11 @@ def failure(error: Exception) -> Failure:
     if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
         return Failure(
             f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
-            "'check' shows it, --cafile and --fingerprint say what to trust"
+            "'check' shows it; to trust it, use --cafile or --fingerprint"
         )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
         return Failure(
-            "the server speaks no TLS on this port: is it pop3://, which begins it?",
+            "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS",
             Status.TEMPORARY,
         )
     if isinstance(error, OSError):
@@ -69,8 +69,8 @@ def failure(error: Exception) -> Failure:
 def _protocol(error: error_proto) -> Failure:
     if error.args[0] == _NOT_SUPPORTED:
         return Failure(
-            "the server has no STLS, so nothing secret was sent: use pop3s://, "
-            "or --insecure to do without encryption"
+            "the server has no STLS, so no password was sent: use pop3s://, "
+            "or --insecure to connect without encryption"
         )
     # What the client found and no limit explains is a broken connection.
     ended = isinstance(error.args[0], str) and not is_too_large(error)

@@ -18,10 +18,10 @@ from poplib_c._cli.failures import (
     undecided,
 )
 from poplib_c._cli.job import Job, Outcome, Stop, messages
+from poplib_c._cli.logins import Logins
 from poplib_c._cli.progress import Progress
 from poplib_c._cli.run import PATIENCE, SELDOM, Run
 from poplib_c._cli.session import Session
-from poplib_c._cli.sessions import Sessions
 from poplib_c._cli.state import State
 
 _MOST_SESSIONS = 50
@@ -48,8 +48,8 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
             else:
                 state = opened.enter_context(State.in_memory())
             run = Run(job.options, box, state, outcome, bar, progress, stop)
-            sessions = Sessions(job.account, job.options, credentials, stop)
-            _Mailbox(sessions, run).fetch()
+            logins = Logins(job.account, job.options, credentials, stop)
+            _Mailbox(logins, run).fetch()
     except (
         *(Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error, MemoryError),
     ) as error:
@@ -74,8 +74,8 @@ class _Mailbox:
     A message that has ended a session is tried last, in a session that has nothing to lose.
     """
 
-    def __init__(self, sessions: Sessions, run: Run) -> None:
-        self._sessions = sessions
+    def __init__(self, logins: Logins, run: Run) -> None:
+        self._logins = logins
         self._run = run
         self._stop = run.stop
         self._idle = self._confused = self._undecided = 0
@@ -95,7 +95,7 @@ class _Mailbox:
         session = None
         advanced = self._run.advanced
         try:
-            with self._sessions.connected() as client:
+            with self._logins.connected() as client:
                 session = Session(self._run, client)
                 return session.run()
         except (error_proto, OSError, OutOfStep) as error:
@@ -117,7 +117,7 @@ class _Mailbox:
                     f"too many sessions have failed: {messages(len(left))} left to the next run",
                     Status.TEMPORARY,
                 ) from None
-            if self._sessions.remaining() == 0:
+            if self._logins.remaining() == 0:
                 raise
             return True
 
@@ -137,7 +137,7 @@ class _Mailbox:
         if is_out_of_step(error):
             if session.dropped is not None:
                 return  # Most of a message was left unread; the others come on a new connection.
-            doubtful = session.take_back()
+            doubtful = session.take_back(session.fresh)
             if number is None or session.key(number) not in run.alone:
                 self._confused += 1
                 run.pipelining = self._confused < 2

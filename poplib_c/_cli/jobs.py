@@ -1,4 +1,4 @@
-"""The mailboxes of one run: from URLs and an accounts file, a thread for so many at a time."""
+"""The mailboxes of one run: from URLs and an accounts file, fetched in --jobs threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop
 
 _KINDS = ("maildir", "mbox", "eml")
-_FLAGS = ("delete", "since_last", "insecure", "no_verify")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
@@ -130,7 +129,7 @@ def _job(url: str, options: argparse.Namespace) -> Job:
         raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
     places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
     if len(places) != 1:
-        raise usage("say where the messages are to go: one of --maildir, --mbox, --eml")
+        raise usage("no destination: give one of --maildir, --mbox, --eml")
     if options.headers is not None and options.delete:
         raise usage("--headers contradicts --delete, which would delete what was not fetched")
     connection.check_policy(account, options)
@@ -146,7 +145,7 @@ def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
         raise usage(f"{path}: {name} is outside of [[account]]{meant}")
     tables = loaded.get("account")
     if not isinstance(tables, list) or not tables:
-        raise usage(f"{path}: there is no [[account]] in it")
+        raise usage(f"{path}: no [[account]] table")
     jobs = []
     for number, table in enumerate(tables, 1):
         try:
@@ -171,7 +170,7 @@ def _read(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
                 raise usage(
-                    f"{path}: everybody can write into it, and so have commands run: chmod o-w"
+                    f"{path}: the file is world-writable and can name commands: use chmod o-w"
                 )
             loaded: dict[str, Any] = toml.load(file)
             return loaded
@@ -198,17 +197,21 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
             if key not in known:
                 meant = _ELSEWHERE.get(key) or _meant(key, sorted(known))
                 raise usage(f"{key} is no option of a mailbox{meant}")
-            setattr(given, key.replace("-", "_"), _value(key, value, directory))
+            name = key.replace("-", "_")
+            is_flag = isinstance(getattr(options, name), bool)
+            setattr(given, name, _flag(key, value) if is_flag else _value(key, value, directory))
     return _job(table["url"], given)
+
+
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise usage(f"{key} is true or false, without quotes")
+    return value
 
 
 def _value(key: str, value: Any, directory: str) -> Any:
     """Check an option by the parser that reads it on the command line."""
     name = key.replace("-", "_")
-    if name in _FLAGS:
-        if not isinstance(value, bool):
-            raise usage(f"{key} is true or false, without quotes")
-        return value
     numbers = (int, float) if name in _NUMBERS else ()
     if isinstance(value, bool) or not isinstance(value, (str, *numbers)):
         raise usage(f"{key} is {'a number or a text' if numbers else 'a text'}")

@@ -26,7 +26,7 @@ from poplib_c._cli.failures import (
     reason,
     undecided,
 )
-from poplib_c._cli.sessions import Sessions
+from poplib_c._cli.logins import Logins
 from poplib_c._cli.texts import printable
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
@@ -41,10 +41,10 @@ _parse = email.parser.HeaderParser().parsestr
 class Listing:
     """A mailbox's messages. status and notes say what was not as it should be."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, logins: Logins) -> None:
         self.status = Status.DONE
         self.notes: list[str] = []
-        self._sessions = sessions
+        self._logins = logins
         self._pipelining = True
         self._failed: dict[int, str] = {}  # by messages whose TOP has ended a session
 
@@ -53,14 +53,14 @@ class Listing:
 
         One that has ended a session is asked for last.
         """
-        with self._sessions.connected() as client:
-            contents = Contents(client, self._sessions.options)
+        with self._logins.connected() as client:
+            contents = Contents(client, self._logins.options)
             if contents.disagreement:
                 self._note(contents.disagreement)
             left = yield from self._ask(client, contents, [*contents.sizes])
         while left:
-            with self._sessions.connected() as client:
-                again = Contents(client, self._sessions.options)
+            with self._logins.connected() as client:
+                again = Contents(client, self._logins.options)
                 if (again.sizes, again.uids) != (contents.sizes, contents.uids):
                     raise Failure("the mailbox has changed in between", Status.TEMPORARY)
                 left = yield from self._ask(client, contents, left)

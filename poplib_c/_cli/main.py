@@ -35,7 +35,7 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
 
 
 def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
-    from poplib_c._cli import checking, connection, credentials, job, listing, sessions
+    from poplib_c._cli import checking, connection, credentials, job, listing, logins
 
     account = parse(options.url)
     connection.check_policy(account, options)
@@ -50,7 +50,7 @@ def _ask(options: argparse.Namespace, program: str, write: Callable[[str], objec
     if not account.user:
         raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
     known = credentials.obtain(account, options)
-    found = listing.Listing(sessions.Sessions(account, options, known, job.Stop()))
+    found = listing.Listing(logins.Logins(account, options, known, job.Stop()))
     for line in listing.show(found, options):
         write(line)
     for note in found.notes:

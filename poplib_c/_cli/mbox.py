@@ -114,8 +114,8 @@ class Mbox:
             raise DeliveryFailure(f"interrupted: {self.path} is locked by another program")
         if time.monotonic() > deadline:
             raise DeliveryFailure(
-                f"{self.path} is locked by another program, and was for {self._wait.seconds:g} "
-                "seconds: try again later, or with a longer --timeout",
+                f"{self.path} is locked by another program, for {self._wait.seconds:g} seconds "
+                "so far: try again later, or with a longer --timeout",
                 Status.TEMPORARY,
             )
 

@@ -1,4 +1,4 @@
-"""What the sessions of one run have in common."""
+"""What the sessions of one run with a mailbox share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE, SELDOM = 3, 10
 
 
 class Run:
-    """What the sessions of one run have in common; messages are known by their keys."""
+    """Messages are known by their keys, as numbers change from session to session."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Run:
         self.refused: set[bytes] = set()  # as the server or the options say, and told
 
     def doubt(self, keys: Iterable[bytes]) -> None:
-        """What may have been other messages is not counted."""
+        """Stop counting messages that may have been others."""
         taken = [self.delivered.pop(key) for key in keys if key in self.delivered]
         self.outcome.fetched -= len(taken)
         self.outcome.octets -= sum(taken)

@@ -7,7 +7,7 @@ shows that all replies before it were those of their commands. Only after one is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from poplib_c import POP3, error_proto
@@ -15,13 +15,7 @@ from poplib_c._cli import connection, planning
 from poplib_c._cli.contents import is_uid
 from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
-from poplib_c._cli.failures import (
-    DeliveryFailure,
-    Failure,
-    Status,
-    is_too_large,
-    reason,
-)
+from poplib_c._cli.failures import DeliveryFailure, Failure, Status, is_too_large, reason
 from poplib_c._cli.job import messages
 from poplib_c._cli.progress import Bar
 from poplib_c._cli.run import PATIENCE, SELDOM, Run
@@ -48,6 +42,30 @@ class _Watched:
         return self._output.write(data)
 
 
+class _Sizes:
+    """Compares the sizes of messages with LIST's, which may count a line end as one octet."""
+
+    def __init__(self, sizes: Mapping[int, int | None], numbers: Iterable[int]) -> None:
+        self._sizes = {number: sizes[number] for number in numbers}
+        self._listed = set(self._sizes.values())
+        self._odd: dict[int, bytes] = {}
+        self._compared = self._alike = 0  # alike: of a size that LIST has
+
+    def compare(self, number: int, message: bytes) -> None:
+        octets = {len(message), len(message) - message.count(b"\r\n")}
+        self._compared += 1
+        self._alike += not octets.isdisjoint(self._listed)
+        if self._sizes[number] not in (None, *octets):
+            self._odd[number] = digest(message)
+
+    def odd(self) -> dict[int, bytes]:
+        """Return the messages of another size, with digests of their headers.
+
+        There are none if the server's sizes are wrong for most messages.
+        """
+        return self._odd if 2 * self._alike > self._compared else {}
+
+
 class Session(Dialogue):
     """One connection's work."""
 
@@ -59,29 +77,29 @@ class Session(Dialogue):
         self._again: InFlight | None = None
         self._room: int | None = None  # octets, for which there was none
         self._without_room = 0
-        self._is_stopped = False  # The place takes no message.
+        self._is_stopped = False  # The destination takes no more messages.
+        self._deleting: list[int] = []  # marked, and to be committed by QUIT
         run.sessions += 1
 
     def run(self) -> bool:
-        """Do it; whether another session has something to do."""
+        """Fetch and delete. Return whether another session has something to do."""
         run = self._run
         if self._options.since_last and not self._contents.has_uids:
-            raise Failure("the server has no unique ids (UIDL), which --since-last goes by")
+            raise Failure("--since-last needs unique ids, and the server has no UIDL")
         if self._first:
             self._begin_run()
         self._client.set_options(pipelining="auto" if run.pipelining else False)
         fetch, delete = self._plan()
-        later = self._troubled([*fetch, *delete])
-        self._leave_alone(later)
-        now = {*fetch, *delete}.difference(later)
-        # What may end the session comes when nothing is left to be committed.
-        postponed = self._options.delete and bool(now) and any(later.values())
-        last = [] if postponed else [number for number, due in later.items() if due]
-        chosen = [*sorted(now), *last]
-        self.unfinished = {n for n in (*now, *later) if later.get(n, True)}
-        fetched = set(fetch)
-        self._fetch(self._in_flight_first([number for number in chosen if number in fetched]))
-        self._delete([*(number for number in chosen if number not in fetched), *self._safe])
+        troubled = self._troubled(fetch | delete)
+        self._leave_alone(troubled)
+        now = sorted((fetch | delete) - troubled.keys())
+        last = [number for number, due in troubled.items() if due]
+        self.unfinished = {*now, *last}
+        # A message that may end the session is tried when no deletion is left to be committed.
+        postponed = self._options.delete and bool(now and last)
+        chosen = now if postponed else [*now, *last]
+        self._fetch(self._in_flight_first([number for number in chosen if number in fetch]))
+        self._delete([*(number for number in chosen if number not in fetch), *self._safe])
         self._quit()
         return postponed and not (run.stop.requested or self._is_stopped)
 
@@ -115,7 +133,7 @@ class Session(Dialogue):
         else:
             state.end()
 
-    def _plan(self) -> tuple[list[int], list[int]]:
+    def _plan(self) -> tuple[set[int], set[int]]:
         """Return what is to be fetched, and what was delivered before and is to be deleted."""
         options, run, keys = self._options, self._run, self._keys
         delivered = self._state.delivered()
@@ -124,26 +142,24 @@ class Session(Dialogue):
         wanted = planning.Wanted(options.delete, since_last, options.max_size)
         plan = planning.make(self._contents.sizes, keys, delivered, wanted)
         doubted = self._doubted(plan, delivered)
-        fetch = sorted(doubted.union(plan.fetch))
+        fetch = doubted.union(plan.fetch)
+        known = set(plan.known) - doubted
         if not run.delivered:
-            run.outcome.known = len(set(plan.known) - doubted)
+            run.outcome.known = len(known)
         for number in plan.large:
             if keys[number] not in run.refused:
                 octets = self._contents.sizes[number]
                 self._leave(number, f"{octets} octets are more than --max-size")
         run.left = {*fetch, *plan.large}
-        again = {keys[number] for number in fetch}
-        again.update(key for n in plan.large if not _is_certain(delivered.get(key := keys[n])))
-        there = self._copies.keys() - again
-        self._state.forget(key for key in delivered if key not in there)
-        self._settle(keys[number] for number in set(plan.known) - doubted)
+        uncertain = {n for n in plan.large if not _is_certain(delivered.get(keys[n]))}
+        kept = self._copies.keys() - {keys[number] for number in fetch | uncertain}
+        self._state.forget(delivered.keys() - kept)
+        self._settle(keys[number] for number in known)
         again = {keys[number] for number in doubted}
         run.doubt(again)
         run.alone |= again
-        return (
-            [number for number in fetch if keys[number] not in run.refused],
-            [n for n in plan.delete if n not in doubted and keys[n] not in run.refused],
-        )
+        refused = {number for number, key in keys.items() if key in run.refused}
+        return fetch - refused, set(plan.delete) - doubted - refused
 
     def _doubted(self, plan: planning.Plan, delivered: Mapping[bytes, Delivered]) -> set[int]:
         """Return those of which the headers are not what was delivered.
@@ -153,24 +169,30 @@ class Session(Dialogue):
         """
         keys = self._keys
         records = {number: delivered[keys[number]] for number in (*plan.delete, *plan.known)}
+        expected = {number: record.headers for number, record in records.items()}
         needed = {*plan.delete, *(n for n in plan.known if not records[n].is_certain)}
         oldest = sorted(plan.known, key=lambda n: records[n].checked or 0) if self._first else []
         oldest = [n for n in oldest if n not in needed and self._copies[keys[n]] == 1]
         checked = [*sorted(needed), *oldest[:_CHECKED]]
-        wrong, unknown = self._verify(checked, records)
+        wrong, unknown = self._verify(checked, expected)
+        wrong |= {n for n in needed if not self._is_whole(records[n], n)}
         if wrong:  # This server gives uids away again.
             checked += oldest[_CHECKED:]
-            more, _ = self._verify(oldest[_CHECKED:], records)
+            more, _ = self._verify(oldest[_CHECKED:], expected)
             wrong |= more
         doubted = wrong | (unknown & needed)
         self._state.confirm(keys[number] for number in checked if number not in doubted)
         self._run.advanced += sum(not records[n].is_certain for n in needed - doubted)
         return doubted
 
+    def _is_whole(self, record: Delivered, number: int) -> bool:
+        """What was delivered after the last certain point may have another message at its end."""
+        return record.is_certain or record.octets in (None, self._contents.sizes[number])
+
     def _verify(
-        self, numbers: list[int], records: Mapping[int, Delivered]
+        self, numbers: list[int], expected: Mapping[int, bytes]
     ) -> tuple[set[int], set[int]]:
-        """Compare headers. Return what differs, and what the server has not told."""
+        """Compare digests of headers. Return what differs, and what the server has not told."""
         wrong: set[int] = set()
         run, keys = self._run, self._keys
         unknown = {n for n in numbers if not run.has_top or keys[n] in run.unverified}
@@ -184,19 +206,14 @@ class Session(Dialogue):
                 if isinstance(headers, error_proto):
                     self._check_refused(headers)
                     unknown.add(number)
-                elif not self._is_that(records[number], headers, number):
+                elif digest(headers) != expected[number]:
                     wrong.add(number)
         return wrong, unknown
 
     def _top(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         return self._client.top_many(numbers, 0, errors="return")
 
-    def _is_that(self, record: Delivered, headers: bytes, number: int) -> bool:
-        """What was delivered after the last certain point may have another message at its end."""
-        whole = record.octets in (None, self._contents.sizes[number])
-        return digest(headers) == record.headers and (whole or record.is_certain)
-
-    def _troubled(self, numbers: list[int]) -> dict[int, bool]:
+    def _troubled(self, numbers: Collection[int]) -> dict[int, bool]:
         """Return those that have ended sessions, and whether they are to be tried now."""
         run, state = self._run, self._state
         runs = state.troubled()
@@ -219,8 +236,8 @@ class Session(Dialogue):
             self._state.trouble(key)
             run.fail(
                 Failure(
-                    f"{self.name(number)} is left alone: it has ended a session in {PATIENCE} "
-                    f"runs or more, and is tried in every {SELDOM}th"
+                    f"{self.name(number)} is skipped: it has ended a session in {PATIENCE} or "
+                    f"more runs, and is tried in every {SELDOM}th run only"
                 )
             )
 
@@ -248,8 +265,7 @@ class Session(Dialogue):
                     while batch := [*itertools.islice(group, _BATCH)]:
                         self._fetch_ahead(batch)
         except DeliveryFailure as error:
-            run.fail(error)
-            self._is_stopped = True
+            self._stop_delivering(error)
         self._asked.clear()
         missing = len(run.left.intersection(numbers)) if run.stop.requested else 0
         if missing:
@@ -280,30 +296,55 @@ class Session(Dialogue):
         return lambda output: self._client.retr_into(number, _Watched(output, self._run.bar))
 
     def _fetch_ahead(self, numbers: list[int]) -> None:
-        """Asked for ahead of one another, and held in memory."""
+        """Asked for ahead of one another, and held in memory; then a certain point."""
         limit = self._options.max_size
         held = min(limit or connection.MOST_IN_MEMORY, connection.MOST_IN_MEMORY)
-        larger = []
+        sizes = _Sizes(self._contents.sizes, numbers)
+        again: set[int] = set()
         self._client.set_options(max_size=held)
-        for number, message in self._ask(self._wanted(numbers), self._many):
-            if isinstance(message, error_proto):
-                if is_too_large(message) and held != limit and self._options.headers is None:
-                    # Larger than the server said: it comes again, after the others.
-                    self._order.pop(number, None)
+        try:
+            for number, message in self._ask(self._wanted(numbers), self._many):
+                if not isinstance(message, error_proto):
+                    if self._deliver(number, _writer(message)):
+                        sizes.compare(number, message)
+                    self._run.bar.advance(len(message))
+                elif is_too_large(message) and held != limit and self._options.headers is None:
+                    # The server understated its size: fetched again, after the others.
                     self.dropped = number
-                    self._run.alone.add(self._keys[number])
-                    larger.append(number)
-                    continue
-                self._refused(number, message)
-                continue
-            self._deliver(number, _writer(message))
-            self._run.bar.advance(len(message))
-            if self._run.stop.requested:
-                break
+                    again.add(number)
+                else:
+                    self._refused(number, message)
+                if self._run.stop.requested:
+                    break
+        except DeliveryFailure as error:
+            self._stop_delivering(error)
+        if self._options.headers is None:
+            again |= self._take_back_confused(sizes)
         self._asked.clear()
         self._client.set_options(max_size=limit)
         self.prove()
-        self._fetch_alone(larger)
+        for number in again:
+            self._order.pop(number, None)
+            self._run.alone.add(self._keys[number])
+        self._fetch_alone(sorted(again))
+
+    def _take_back_confused(self, sizes: _Sizes) -> set[int]:
+        """Take back messages that have neither the size nor the headers the server says.
+
+        If the server sends one reply too many and later one too few, it is in step again at the
+        next certain point, but the messages in between are others than those asked for.
+        """
+        odd = sizes.odd()
+        if not odd:
+            return set()
+        wrong, unknown = self._verify([*odd], odd)
+        self.phase = "RETR"
+        self.take_back(wrong | unknown)
+        return wrong | unknown
+
+    def _stop_delivering(self, error: DeliveryFailure) -> None:
+        self._run.fail(error)
+        self._is_stopped = True
 
     def _many(self, numbers: Iterator[int]) -> Iterator[tuple[int, Any]]:
         if self._options.headers is not None:
@@ -313,7 +354,7 @@ class Session(Dialogue):
 
     def _wanted(self, numbers: Iterable[int]) -> Iterator[int]:
         for number in numbers:
-            if self._run.stop.requested:
+            if self._run.stop.requested or self._is_stopped:
                 return
             size = self._contents.sizes[number]
             if self._room is None or (size is not None and size < self._room):
@@ -388,14 +429,13 @@ class Session(Dialogue):
 
     def _delete(self, numbers: list[int]) -> None:
         """Mark messages as deleted that are safe on disk, and for certain what they are."""
-        self._deleting: list[int] = []
         if not self._options.delete:
             return
         if self.fresh:
             self._run.fail(
                 Failure(
-                    f"{messages(len(self.fresh))} not deleted: the server has no reply to UIDL, "
-                    "LIST or STAT that shows what its other replies belong to"
+                    f"{messages(len(self.fresh))} not deleted: no reply to UIDL, LIST or STAT "
+                    "shows that the server's other replies are in step"
                 )
             )
         self.phase = "DELE"

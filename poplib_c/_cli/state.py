@@ -253,7 +253,7 @@ def _migrate(database: sqlite3.Connection) -> None:
     with database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > len(_VERSIONS):
-            raise sqlite3.DatabaseError("it is of a later version of poplib-c")
+            raise sqlite3.DatabaseError("a later version of poplib-c has written it")
         for script in _VERSIONS[version:]:
             for statement in re.sub("--.*", "", script).split(";"):
                 database.execute(statement)

@@ -1,4 +1,4 @@
-"""What --help and the man page say besides the options, and what is fit to be printed."""
+"""Texts of --help and the man page, and how output is made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def harmless(text: str, kept: str = "\t\n") -> str:
-    """Return *text* as a terminal may get it: what is no visible character is U+FFFD.
+    """Return *text* for a terminal: characters that are not visible become U+FFFD.
 
     All output of the command line goes through here: mail and servers can't control a terminal.
     kept: control characters that stay.
@@ -29,14 +29,14 @@ def printable(text: str) -> str:
 
 
 DESCRIPTION = """\
-A client for mailboxes on POP3 servers: fetches the mail, tells what a server
-can do, and lists what is there. Connections are encrypted and certificates are
+A client for mailboxes on POP3 servers: fetches mail, reports what a server can
+do, and lists messages. Connections are encrypted and certificates are
 verified unless options say otherwise.
 
 A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] speaks TLS from
 the first octet on (port 995), pop3://USER@HOST[:PORT] begins TLS by STLS (port
-110) and goes no further if the server has no STLS. pops:// and pop:// are the
-same two. An @ in USER may stay, other characters may be written as %HH.
+110) and fails if the server has no STLS. pops:// means pop3s://, and pop://
+means pop3://. USER may contain @; other characters may be written as %HH.
 """
 PASSWORDS = """\
 passwords:
@@ -121,15 +121,15 @@ environment:
   trusted certificates
 """
 CHECK_DESCRIPTION = """\
-Tells what a server is: its greeting, what it can do before and after TLS and
-the login, the version of TLS and the cipher, its certificate and until when it
-is valid, and whether commands can be sent ahead of replies (pipelining), which
-is tried out. Without USER in the URL there is no login.
+Reports on a server: its greeting, its capabilities before and after TLS and
+the login, the TLS version and cipher, its certificate and when it expires, and
+whether commands can be sent ahead of replies (pipelining), which is tested.
+Without USER in the URL there is no login.
 """
 LIST_DESCRIPTION = """\
 Lists a mailbox: number, size and unique id of each message, and its date,
 sender and subject. Only headers are fetched, and nothing is changed, though
-some servers count that as having read a message.
+some servers then mark a message as read.
 """
 EPILOG = """\
 examples:

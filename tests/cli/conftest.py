@@ -7,7 +7,7 @@ from poplib_c.testing import POP3Server
 from .support import User, numbered, url
 
 ALICE = {"alice": "secret"}
-WARNING = "warning: --insecure: whoever is on the way can read the password and the mail"
+WARNING = "warning: --insecure: eavesdroppers can read the password and the mail"
 
 
 @pytest.fixture

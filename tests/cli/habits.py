@@ -37,3 +37,8 @@ def once(habit):
     """Only the first time."""
     times = iter([habit])
     return lambda session, reply: next(times, lambda _, reply: reply)(session, reply)
+
+
+def swallow(session, reply):
+    """The command has no reply at all."""
+    return b""

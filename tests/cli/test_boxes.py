@@ -197,7 +197,7 @@ def locked(tmp_path):
 def test_a_lock_that_is_kept_is_given_up(locked):
     path, _ = locked
     told = []
-    with pytest.raises(DeliveryFailure, match="mbox is locked by another program, and "):
+    with pytest.raises(DeliveryFailure, match="mbox is locked by another program, for "):
         open_box("mbox", str(path), Wait(0.3, told.append))
     assert told == [f"waiting for another program to unlock {path}"]
 
@@ -354,7 +354,7 @@ def test_a_database_of_a_later_version(tmp_path):
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(Failure, match="it is of a later version of poplib-c"):
+    with pytest.raises(Failure, match="a later version of poplib-c has written it"):
         State(path, "alice")
 
 

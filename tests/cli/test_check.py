@@ -85,7 +85,7 @@ def test_another_certificate_than_the_pinned_one(user, serve, authority, certifi
     place = url(server, scheme="pop3s")
     ended = user.run("check", "--fingerprint", other, place)
     assert ended.returncode == 1
-    assert f"it has {pin(certificate)}" in ended.stdout
+    assert f"its fingerprint is {pin(certificate)}" in ended.stdout
     assert nothing_secret_was_sent(server)
 
 

@@ -30,7 +30,7 @@ def test_no_room_left(user, serve, kind):
     ended = user.fetch(*arguments, preexec_fn=limited)
     assert ended.returncode == 75
     told = ended.stderr.splitlines()[-1]
-    assert "no room for it: " in told and told.endswith(": File too large")
+    assert "no room for /" in told and told.endswith(": File too large")
     left = 5 if kind == "mbox" else 1
     assert len(server.messages) == left
     assert f"{len(messages) - left} deleted" in ended.stdout
@@ -71,7 +71,7 @@ def test_a_directory_that_is_no_maildir(tmp_path, user, server):
     (tmp_path / "Mail" / "letter").touch()
     ended = user.fetch("--insecure", "--maildir", tmp_path / "Mail", url(server))
     assert ended.returncode == 2
-    assert "is no Maildir: it has files, but not tmp, new and cur" in ended.stderr
+    assert "is not a Maildir: it has files, but no tmp, new or cur" in ended.stderr
     assert server.commands == []
 
 

@@ -238,7 +238,7 @@ def test_no_unique_ids(new, user):
     listed = [*LOGGED_IN, *listing("1 3")]
     with play(*listed) as server:
         told = failed(new(server, "--since-last"), 1)
-    assert told.endswith("the server has no unique ids (UIDL), which --since-last goes by")
+    assert told.endswith("--since-last needs unique ids, and the server has no UIDL")
     ended = [C("RETR 1"), S("+OK", "1", "."), C("LIST 1"), S("+OK 1 3"), C("DELE 1"), S("+OK")]
     ended += [C("QUIT"), S("+OK")]
     with play(*listed, *ended) as server:

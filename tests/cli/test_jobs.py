@@ -82,8 +82,8 @@ def test_options_of_an_account_count_first(user, serve, accounts):
     ("text", "told"),
     [
         ("[[account", "is not TOML: "),
-        ("", "there is no [[account]] in it"),
-        ("account = 1", "there is no [[account]] in it"),
+        ("", "no [[account]] table"),
+        ("account = 1", "no [[account]] table"),
         ("[[account]]", 'account 1: it has no url = "pop3s://USER@HOST"'),
         ('[[account]]\nurl = "host"', "account 1: host is not the URL of a mailbox: "),
         (
@@ -92,7 +92,7 @@ def test_options_of_an_account_count_first(user, serve, accounts):
         ),
         ('[[account]]\nurl = "pop3s://u@h"\nsince_last = true', "did you mean since-last?"),
         ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml is a text"),
-        ('[account]\nurl = "pop3s://u@h"', "there is no [[account]] in it"),
+        ('[account]\nurl = "pop3s://u@h"', "no [[account]] table"),
         ('fingerprint = "x"\n[[account]]\nurl = "pop3s://u@h"', "fingerprint is outside of [[acc"),
         ('[[account]]\nurl = "pop3s://u@h"\n[[acount]]\nurl = "x"', "acount is outside of [[acco"),
         ('[[acount]]\nurl = "pop3s://u@h"', "acount is outside of [[account]]: did you mean acc"),
@@ -113,7 +113,7 @@ def test_options_of_an_account_count_first(user, serve, accounts):
         ),
         ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml is a text"),
         ('[[account]]\nurl = "pop3s://u@h"\nmax-size = "x"', "'x' is not a size: write 500000"),
-        ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "say where the messages"),
+        ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "no destination: "),
         ('[[account]]\nurl = "pop3s://u:p@h"', "a password in a URL can be read by everybody"),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_file_that_others_can_write(user, accounts, server):
     ended = user.fetch("--maildir", user.maildir, option, path)
     assert ended.returncode == 2
     assert ended.stderr.endswith(
-        f"{path}: everybody can write into it, and so have commands run: chmod o-w\n"
+        f"{path}: the file is world-writable and can name commands: use chmod o-w\n"
     )
     assert not (user.home / "run").exists()
 

@@ -10,7 +10,7 @@ from poplib_c._cli import listing as lister
 from poplib_c._cli.account import parse
 from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.job import Stop
-from poplib_c._cli.sessions import Sessions
+from poplib_c._cli.logins import Logins
 
 from .support import listing, numbered, url
 
@@ -121,7 +121,7 @@ def test_a_listing_that_is_too_large(listed, user, serve):
 def test_json_is_printed_as_it_comes(serve, count):
     server = serve(numbered(count))
     options = arguments.parser().parse_args(["list", "--insecure", "--json", url(server)])
-    mailbox = Sessions(parse(options.url), options, Credentials("secret"), Stop())
+    mailbox = Logins(parse(options.url), options, Credentials("secret"), Stop())
     lines = lister.show(lister.Listing(mailbox), options)
     text = [next(lines)]
     asked = sum(command.startswith(b"TOP") for command in server.commands)

@@ -8,9 +8,9 @@ import pytest
 
 from poplib_c import POP3, error_proto
 from poplib_c.__main__ import main
-from poplib_c._cli import session
+from poplib_c._cli import delivery, session
 
-from .habits import hang_up, once, refuse, say, twice
+from .habits import hang_up, once, refuse, say, swallow, twice
 from .support import delivered, url
 
 MESSAGES = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 6)]
@@ -52,8 +52,8 @@ def test_nothing_is_deleted_that_is_not_certain(run, odd):
     status, told, _ = run(server, "--delete")
     assert (status, len(server.messages)) == (1, 5)
     assert told == [
-        "5 messages not deleted: the server has no reply to UIDL, LIST or STAT that shows what "
-        "its other replies belong to"
+        "5 messages not deleted: no reply to UIDL, LIST or STAT shows that the server's other "
+        "replies are in step"
     ]
     # They are by the next run, which compares headers.
     assert run(server, "--delete") == (0, [], "0 messages fetched (0 octets), 5 deleted")
@@ -84,6 +84,34 @@ def test_replies_that_are_late(run, user, odd):
     assert run(server, "--delete")[:2] == (0, [])
     assert set(delivered(user.maildir)) == set(MESSAGES)
     assert server.messages == []
+
+
+@pytest.mark.row("Replies too many and too few")
+@pytest.mark.parametrize("options", [["--since-last"], ["--delete"]])
+@pytest.mark.parametrize(
+    "habits",
+    [
+        {b"RETR 2": twice, b"RETR 4": swallow},
+        {b"RETR 1": twice, b"RETR 5": swallow},
+        {b"RETR 1": say(b"+OK 3 something\r\n"), b"RETR 2": twice},
+    ],
+)
+def test_replies_that_make_up_for_one_another(run, user, odd, options, habits):
+    """The certain point comes in step; the sizes of the messages tell what was before it."""
+    server = odd(MESSAGES, {command: once(habit) for command, habit in habits.items()})
+    assert run(server, *options)[:2] == (0, [])
+    assert set(delivered(user.maildir)) >= set(MESSAGES)
+    assert len(server.messages) == (0 if "--delete" in options else 5)
+
+
+@pytest.mark.parametrize("row", [b"3 38", b"3 999"])
+def test_a_size_that_is_wrong(run, user, odd, row):
+    """Headers tell that it is the message; it comes once."""
+    rows = [b"%d %d" % (n, 14 + 6 * n) for n in range(1, 6)]
+    rows[2] = row
+    server = odd(MESSAGES, {b"LIST": say(b"\r\n".join([b"+OK", *rows, b".\r\n"]))})
+    assert run(server, "--delete")[:2] == (0, [])
+    assert (delivered(user.maildir), server.messages) == (MESSAGES, [])
 
 
 def test_a_run_without_an_end_is_looked_at_again(run, user, odd):
@@ -242,16 +270,14 @@ COMMANDS = [b"RETR %d", b"DELE %d", b"TOP %d 0", b"UIDL %d", b"LIST %d"]
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SOAK") or 10)))
 def test_whatever_goes_wrong_nothing_is_lost(run, user, odd, seed):
-    """At any time each message is on the server or on disk; when all is well again, on disk.
-
-    Replies too many or too few, but not both: those could make up for one another.
-    """
+    """At any time each message is on the server or on disk; when all is well again, on disk."""
     numbers = random.Random(seed)
     commands = [command % number for command in COMMANDS for number in range(1, 13)]
     wrong, shift = {}, numbers.choice([twice, say(b"+OK 3 something\r\n")])
     for command in numbers.sample([*commands, b"QUIT", b"STAT"], 4):
-        habit = numbers.choice([shift, hang_up, refuse])
-        wrong[command] = habit if numbers.random() < 0.3 else once(habit)
+        habit = numbers.choice([shift, swallow, hang_up, refuse])
+        always = numbers.random() < 0.3 and habit is not swallow
+        wrong[command] = habit if always else once(habit)
     messages = [b"Subject: %d\n\n%s" % (n, b"text\n" * n) for n in range(1, 13)]
     server = odd(messages, habits := dict(wrong))
     options = numbers.choice([["--delete"], ["--since-last"], ["--delete", "--since-last"]])
@@ -268,3 +294,21 @@ def test_whatever_goes_wrong_nothing_is_lost(run, user, odd, seed):
         run(server, *options)
     assert set(delivered(user.maildir)) >= set(messages)
     assert run(server, *options)[:2] == (0, [])
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_place_that_takes_no_more(run, user, odd, monkeypatch, number):
+    """What was delivered before is for certain what it is, and deleted."""
+    deliver, times = delivery.Maildir.deliver, iter(range(1, 6))
+
+    def fail(self, *arguments, **options):
+        if next(times) == number:
+            raise delivery.DeliveryFailure("can't write it")
+        return deliver(self, *arguments, **options)
+
+    monkeypatch.setattr(delivery.Maildir, "deliver", fail)
+    server = odd(MESSAGES, {})
+    assert run(server, "--delete")[:2] == (1, ["can't write it"])
+    assert delivered(user.maildir) == MESSAGES[: number - 1]
+    left = [message.replace(b"\r\n", b"\n") for message in server.messages]
+    assert left == MESSAGES[number - 1 :]

@@ -60,7 +60,7 @@ def test_quiet(user, server):
     assert on_a_terminal(user, "--quiet", "--maildir", user.maildir, url(server)) == (
         0,
         "python -m poplib_c: warning: --insecure: "
-        "whoever is on the way can read the password and the mail\r\n",
+        "eavesdroppers can read the password and the mail\r\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""The connections of one run with a mailbox, each from the greeting to the login."""
+"""Connects to one mailbox and logs in, as often as a run needs it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from poplib_c._cli.job import Stop
 _FIRST_PAUSE = 0.5  # seconds before a mailbox that is still locked is tried again
 
 
-class Sessions:
-    """The deadline is for all of them together."""
+class Logins:
+    """The logins of one run, which share its deadline."""
 
     def __init__(
         self, account: Account, options: argparse.Namespace, credentials: Credentials, stop: Stop
@@ -38,10 +38,10 @@ class Sessions:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[POP3]:
-        """Connect and log in; the connection is closed in the end.
+        """Connect and log in; the connection is closed when the block ends.
 
-        A server may keep the mailbox locked for a while after it has lost a connection: if a login
-        that has worked before is refused, it is tried again, for as long as one wait may take.
+        A server may keep the mailbox locked for a while after a connection is lost. So if a login
+        is refused after an earlier one has succeeded, it is repeated until the timeout.
         """
         with contextlib.ExitStack() as opened:
             yield self._first(opened) if self._is_first else self._next(opened)

@@ -63,7 +63,7 @@ dist: ## the source distribution and a wheel, in dist/, checked and tried
 docs: ## the manual as HTML, in build/docs/, and the example with a cluster
 	@tools/docs
 
-lint: ## compiler warnings by gcc and clang, formatting, types, exported symbols, workflows
+lint: ## the checks of .pre-commit-config.yaml: warnings, formatting, house rules, types, and more
 	@tools/lint
 
 sanitize: ## the tests under ASan and UBSan, or those with threads under TSan (SANITIZE=thread)

@@ -13,9 +13,9 @@ demo: ## build, then fetch a small mailbox from a server on this machine, and co
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python -I -m poplib_c demo
 
-test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12)
+test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12, JOBS=4)
 	@tools/system-packages build test
-	@venv=$$(tools/venv test) && $$venv/bin/pytest $(PYTEST_ARGS)
+	@venv=$$(tools/venv test) && $$venv/bin/pytest -n auto $(PYTEST_ARGS)
 
 test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)

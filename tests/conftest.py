@@ -55,8 +55,10 @@ def pytest_report_header(config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """$JOBS, else one for each processor."""
-    return int(os.environ.get("JOBS") or os.cpu_count() or 1)
+    """$JOBS, else one for each processor; none where they would start longer than they work."""
+    one_file = len(config.args) == 1 and os.path.isfile(config.args[0].partition("::")[0])
+    jobs = 1 if one_file else int(os.environ.get("JOBS") or os.cpu_count() or 1)
+    return jobs if jobs > 1 else 0
 
 
 @pytest.hookimpl(tryfirst=True)

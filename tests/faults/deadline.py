@@ -13,7 +13,7 @@ from poplib_c import error_proto
 from .support import SHORT, Call, lasts
 
 #: Of a session or a block, in seconds; and the timeout of an operation, which is not to count.
-ALLOWED = 0.1
+ALLOWED = 0.3
 PATIENT = 40.0
 
 

@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 from scripted import Await, C, Raw, S, play
@@ -73,6 +74,7 @@ def test_a_terminal_that_is_closed(user):
             assert reached.wait(TIMEOUT)
             os.close(ours)
             process.send_signal(signal.SIGHUP)
+            time.sleep(1)  # Nothing tells that the signal has arrived.
             goes_on.set()
             assert process.wait(TIMEOUT) == 1
     assert delivered(user.maildir) == [b"half and half\n"]

@@ -259,7 +259,7 @@ def _preloading(library):
     }
 
 
-def run_program(program, *arguments, status=0, timeout=30.0, preload=None):
+def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
     """Runs a program that may import what this process imports; its two outputs.
 
     preload: a library for LD_PRELOAD.

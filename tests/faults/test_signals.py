@@ -53,9 +53,10 @@ def handled_by(handler):
 @contextlib.contextmanager
 def pulses(handler, first=SHORT, pause=None):
     """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given."""
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def send():
+        begun.wait()
         wait = first
         while wait is not None and not stop.wait(wait):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
@@ -65,6 +66,7 @@ def pulses(handler, first=SHORT, pause=None):
         thread = threading.Thread(target=send, name="signals")
         thread.start()
         try:
+            begun.set()
             yield
         finally:
             stop.set()

@@ -4,7 +4,7 @@ PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
 .PHONY: help demo test test-all conformance soak hostile leaks programs bench bench-regress dist docs \
-	man lint sanitize fuzz clean
+	man compile-commands lint sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
@@ -13,9 +13,9 @@ demo: ## build, then fetch a small mailbox from a server on this machine, and co
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python -I -m poplib_c demo
 
-test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12)
+test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12, JOBS=4)
 	@tools/system-packages build test
-	@venv=$$(tools/venv test) && $$venv/bin/pytest $(PYTEST_ARGS)
+	@venv=$$(tools/venv test) && $$venv/bin/pytest -n auto $(PYTEST_ARGS)
 
 test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)
@@ -42,6 +42,10 @@ man: ## write the page of the command line, docs/poplib-c.1 and .rst, from its -
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 
+compile-commands: ## write compile_commands.json, by which clangd finds headers and flags
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python setup.py -q compile_commands
+
 programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
 	@tools/programs $(PYTEST_ARGS)
 
@@ -59,7 +63,7 @@ dist: ## the source distribution and a wheel, in dist/, checked and tried
 docs: ## the manual as HTML, in build/docs/, and the example with a cluster
 	@tools/docs
 
-lint: ## compiler warnings by gcc and clang, formatting, types, exported symbols, workflows
+lint: ## the checks of .pre-commit-config.yaml: warnings, formatting, house rules, types, and more
 	@tools/lint
 
 sanitize: ## the tests under ASan and UBSan, or those with threads under TSan (SANITIZE=thread)
@@ -70,5 +74,5 @@ fuzz: ## random input, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link"
 	@tools/fuzz
 
 clean: ## remove everything that was made here
-	rm -rf .venv build dist *.egg-info _cpoplib.*.so .hypothesis .pytest_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info _cpoplib.*.so compile_commands.json .hypothesis .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -9,11 +9,15 @@ POPLIB_C_SANITIZE=address,undefined    instrument with these sanitizers
 POPLIB_C_WERROR=1                      compiler warnings are errors
 """
 
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
@@ -105,7 +109,8 @@ def openssl_options():
 
 
 def compiler_options():
-    compile_args = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
+    # -MD: the compiler lists the headers that it reads, which Objects looks up.
+    compile_args = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-MD"]
     link_args = []
     if os.environ.get("POPLIB_C_WERROR") == "1":
         compile_args += ["-Werror"]
@@ -142,21 +147,63 @@ def extension():
     return extension
 
 
-def at_once(compile_in_turn):
-    """A compiler's compile() for as many sources at a time as there are processors."""
+class Objects:
+    """A compiler's compile() that leaves the objects that are up to date.
 
-    def compile_all(sources, *args, **options):
+    An object is up to date if its source and every header that the compiler read have the size
+    and the time stamp that they had when the object was made. Others are compiled on all
+    processors.
+    """
+
+    def __init__(self, compiler):
+        self.compiler = compiler
+        self.compile_in_turn = compiler.compile
+
+    def compile(self, sources, output_dir=None, **options):
+        def compile_if_changed(source):
+            [path] = self.compiler.object_filenames([source], output_dir=output_dir)
+            if not self.is_current(path):
+                begun = time.time_ns() - 20_000_000  # File systems count in jiffies.
+                self.compile_in_turn([source], output_dir, **options)
+                self.remember(path, begun)
+            return path
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = pool.map(lambda each: compile_in_turn([each], *args, **options), sources)
-            return [path for paths in objects for path in paths]
+            return list(pool.map(compile_if_changed, sources))
 
-    return compile_all
+    def is_current(self, path):
+        try:
+            known = json.loads(Path(f"{path}.json").read_text())
+            return os.path.exists(path) and known == stamps(known)
+        except (OSError, ValueError):
+            return False
+
+    def remember(self, path, begun):
+        """Notes what the compiler read, unless somebody edited it meanwhile."""
+        made = Path(f"{path}.json")
+        made.unlink(missing_ok=True)
+        try:
+            read = stamps(dependencies(Path(path).with_suffix(".d").read_text()))
+        except OSError:  # A compiler that has no -MD compiles everything each time.
+            return
+        if all(changed < begun for changed, _ in read.values()):
+            made.write_text(json.dumps(read))
+
+
+def dependencies(rule):
+    """The files of a rule for make, as compilers write it."""
+    words = re.findall(r"(?:\\.|[^\\\s])+", rule.replace("\\\n", " "))
+    return [re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words[1:]]
+
+
+def stamps(paths):
+    return {path: [os.stat(path).st_mtime_ns, os.stat(path).st_size] for path in paths}
 
 
 class BuildExt(build_ext):
     def finalize_options(self):
         super().finalize_options()
-        # Flags come from the environment, where no timestamp tells that they changed.
+        # Link each time; what is compiled is up to Objects.
         self.force = True
 
     def run(self):
@@ -169,12 +216,32 @@ class BuildExt(build_ext):
             if not self.compiles(source, ext):
                 cc = self.compiler.compiler_so[0]
                 raise SystemExit("error: " + complaint.format(cc=cc))
-        self.compiler.compile = at_once(self.compiler.compile)
+        self.build_temp = os.path.join(self.build_temp, self.kind(ext))
+        self.compiler.compile = Objects(self.compiler).compile
         super().build_extension(ext)
 
+    def kind(self, ext):
+        """The folder for objects of this interpreter, this compiler and these flags."""
+        command = [*self.command(ext), *ext.extra_compile_args]
+        version = subprocess.run(
+            [*self.compiler.compiler_so, "--version"], stdout=subprocess.PIPE
+        ).stdout
+        search = [os.environ.get(name) for name in ("CPATH", "C_INCLUDE_PATH")]
+        python = [sys.version, sysconfig.get_config_var("SOABI"), self.debug]
+        state = repr([command, version, search, python])
+        return hashlib.sha256(state.encode()).hexdigest()[:16]
+
+    def command(self, ext):
+        """The compiler's, with what an extension's sources see of macros and headers."""
+        options = [
+            f"-D{name}" if value is None else f"-D{name}={value}"
+            for name, value in ext.define_macros
+        ]
+        options += [f"-I{folder}" for folder in (*ext.include_dirs, *self.compiler.include_dirs)]
+        return [*self.compiler.compiler_so, *options]
+
     def compiles(self, source, ext):
-        include_dirs = [*ext.include_dirs, *self.compiler.include_dirs]
-        command = [*self.compiler.compiler_so, *(f"-I{d}" for d in include_dirs)]
+        command = self.command(ext)
         with tempfile.TemporaryDirectory() as tmp:
             probe = Path(tmp, "probe.c")
             probe.write_text(f"{source}\nint probe;\n")
@@ -188,4 +255,19 @@ class BuildExt(build_ext):
                 return False
 
 
-setup(ext_modules=[extension()], cmdclass={"build_ext": BuildExt})
+class CompileCommands(BuildExt):
+    """Writes compile_commands.json, for clangd and other tools, and compiles nothing."""
+
+    def build_extension(self, ext):
+        command = [*self.command(ext), *ext.extra_compile_args, "-c"]
+        entries = [
+            {"directory": os.getcwd(), "file": source, "arguments": [*command, source]}
+            for source in ext.sources
+        ]
+        Path("compile_commands.json").write_text(json.dumps(entries, indent=1) + "\n")
+
+
+setup(
+    ext_modules=[extension()],
+    cmdclass={"build_ext": BuildExt, "compile_commands": CompileCommands},
+)

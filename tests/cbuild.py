@@ -20,8 +20,8 @@ CFLAGS = [
     *["-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fno-omit-frame-pointer", *SANITIZE],
 ]
 
-COMPILE_TIMEOUT = 120
-RUN_TIMEOUT = 50
+COMPILE_TIMEOUT = 200
+RUN_TIMEOUT = 200
 
 
 def clean_environment():

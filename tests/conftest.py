@@ -1,6 +1,7 @@
 """What every test run says about itself, servers, certificates, and the guard against leaks."""
 
 import contextlib
+import fcntl
 import gc
 import os
 import signal
@@ -8,6 +9,7 @@ import ssl
 import sys
 import threading
 import time
+from pathlib import Path
 
 import certificates
 import pytest
@@ -15,13 +17,19 @@ from integration import dovecot as dovecot_server
 from integration.dovecot_config import TLS
 
 REAL_SERVERS = pytest.StashKey[list]()
+DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+MACHINE = pytest.StashKey["Machine"]()
 
 
 def pytest_configure(config):
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # Started in the background of a shell: the programs that tests run would inherit that.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Ignored in the background of a shell, or under nohup; programs of tests would inherit that.
+    for number, handler in DEFAULTS.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     config.stash[REAL_SERVERS] = []
+    config.stash[MACHINE] = Machine()
+    config.add_cleanup(config.stash[MACHINE].close)
+    config.addinivalue_line("markers", "alone: no other test of this checkout runs meanwhile")
     config.addinivalue_line("markers", "row(name, ...): tests rows of docs/compatibility.rst")
     config.addinivalue_line("markers", "cluster: needs dask.distributed; make docs runs it")
     try:
@@ -45,9 +53,73 @@ def pytest_report_header(config):
     return [*lines, f"real servers: {server}"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """$JOBS, else one for each processor; none where they would start longer than they work."""
+    one_file = len(config.args) == 1 and os.path.isfile(config.args[0].partition("::")[0])
+    jobs = 1 if one_file else int(os.environ.get("JOBS") or os.cpu_count() or 1)
+    return jobs if jobs > 1 else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that take long come first, tests that run alone last."""
+
+    def order(item):
+        longest = max((mark.args[0] for mark in item.iter_markers("timeout")), default=0)
+        return item.get_closest_marker("alone") is not None, -longest
+
+    items.sort(key=order)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Waits for the machine, which counts for no timeout."""
+    with item.config.stash[MACHINE].taken(item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["real servers"] = session.config.stash[REAL_SERVERS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    used = node.config.stash[REAL_SERVERS]
+    reported = getattr(node, "workeroutput", {}).get("real servers", [])
+    used += [server for server in reported if server not in used]
+
+
 def pytest_terminal_summary(terminalreporter, config):
     used = ", ".join(config.stash[REAL_SERVERS]) or "none was used"
     terminalreporter.write_line(f"real servers: {used}")
+
+
+class Machine:
+    """What tests share, or have to themselves; locks of the kernel, so for all processes."""
+
+    def __init__(self):
+        here = Path(__file__)
+        # Whoever waits to be alone keeps the door, so that nobody else goes in.
+        self.door, self.room = (os.open(path, os.O_RDONLY) for path in (here, here.parent))
+
+    def close(self):
+        os.close(self.door)
+        os.close(self.room)
+
+    @contextlib.contextmanager
+    def taken(self, alone):
+        fcntl.flock(self.door, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(self.door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            # Not by closing, which leaves it to the children that a test has forked.
+            fcntl.flock(self.room, fcntl.LOCK_UN)
 
 
 @pytest.fixture(scope="session")

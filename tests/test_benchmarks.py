@@ -113,10 +113,10 @@ def test_server_far_away_does_not_wait_for_each(programs):
     delay = 100
     with loadserver.serving(programs["server"], delay, spin=0) as ports, dial(ports) as sock:
         begin = time.monotonic()
-        received = converse(sock, b"CAPA\r\n" * 50 + b"QUIT\r\n")
+        received = converse(sock, b"CAPA\r\n" * 200 + b"QUIT\r\n")
         taken = time.monotonic() - begin
-    assert received.count(b"PIPELINING") == 50
-    assert 0.1 <= taken < 2.5
+    assert received.count(b"PIPELINING") == 200
+    assert 0.1 <= taken < 10
 
 
 @pytest.mark.parametrize("link", ["plain", "tls"])

@@ -1,5 +1,6 @@
-"""What setup.py says where it can't build."""
+"""What setup.py compiles, and what it says where it can't build."""
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -47,3 +48,40 @@ def test_a_static_openssl_is_linked_and_hidden(run_setup, monkeypatch, tmp_path)
         extension = run_setup()["extension"]()
         assert extension.extra_objects == list(map(str, archives)) and not extension.libraries
         assert hiding in extension.extra_link_args[0]
+
+
+def test_what_changed_is_compiled(run_setup, monkeypatch, tmp_path):
+    names = run_setup()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.h").write_text("int number;\n")
+    (tmp_path / "one.c").write_text('#include "a b.h"\n')
+    (tmp_path / "two.c").write_text("int other;\n")
+    last = {}
+
+    def build(*flags):
+        """Which of one and two were compiled, now."""
+        extension = setuptools.Extension(
+            "_sample", ["one.c", "two.c"], extra_compile_args=["-MD", *flags]
+        )
+        command = names["BuildExt"](setuptools.Distribution({"ext_modules": [extension]}))
+        command.build_temp = command.build_lib = "build"
+        command.ensure_finalized()
+        command.run()
+        made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("build/*/*.o")}
+        found = sorted(path.stem for path in made if made[path] != last.get(path))
+        last.update(made)
+        return found
+
+    assert build() == ["one", "two"]
+    assert build() == []
+    (tmp_path / "a b.h").write_text("long number;\n")
+    assert build() == ["one"]
+    (tmp_path / "two.c").write_text("int another;\n")
+    assert build() == ["two"]
+    os.utime(tmp_path / "a b.h", (1, 1))
+    assert build() == ["one"]
+    assert build("-DFLAG") == ["one", "two"]
+    assert build() == []
+    (tmp_path / "a b.h").rename(tmp_path / "gone.h")
+    (tmp_path / "one.c").write_text("")
+    assert build() == ["one"]

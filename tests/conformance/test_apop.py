@@ -87,11 +87,11 @@ def test_greetings_without_a_time_stamp(pop, greeted, greeting):
     "greeting", [b"+OK " + 65536 * b"<", b"+OK " + 65536 * b"<a", b"+OK" + 65536 * b" "]
 )
 def test_a_hostile_greeting_takes_linear_time(pop, greeted, greeting):
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(pop.error_proto) as caught:
         greeted(greeting).apop("mrose", "tanstaaf")
     assert caught.value.args == UNSUPPORTED
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_refused(pop, talk):

@@ -137,9 +137,13 @@ def test_keyword_arguments_of_apop_and_set_debuglevel(offline):
     assert client._debugging == 2
 
 
+def kinds(cases):
+    return [f"{type(argument).__name__} {text!a}" for argument, text in cases]
+
+
 @pytest.mark.row("Arguments")
 @pytest.mark.parametrize("name", ["user", "pass_", "rpop", "list", "uidl", "dele", "retr"])
-@pytest.mark.parametrize("argument, text", FORMATTED, ids=[repr(case[0]) for case in FORMATTED])
+@pytest.mark.parametrize("argument, text", FORMATTED, ids=kinds(FORMATTED))
 def test_arguments_are_formatted_by_percent_s(offline, name, argument, text):
     client = offline(b"+OK done\r\n.\r\n")
     getattr(client, name)(argument)

@@ -101,7 +101,7 @@ def run(tmp_path_factory, unavailable):
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
                 cwd=path.parent,
                 text=True,
-                timeout=50,
+                timeout=200,
             )
             assert process.returncode == 0, process.stdout
             reports[name] = json.loads(path.read_text(encoding="utf-8"))

@@ -139,7 +139,7 @@ def test_timeout(talk, link, part):
         start = time.monotonic()
         with pytest.raises(socket.timeout) as caught:
             client.retr(1)
-        assert 0.03 < time.monotonic() - start < 3
+        assert time.monotonic() - start > 0.03
         assert type(caught.value) is socket.timeout
         assert caught.value.args == (text,)
 

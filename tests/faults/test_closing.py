@@ -17,7 +17,7 @@ timeouts = pytest.mark.parametrize("timeout", [TIMEOUT, None])
 
 def check_aborted(call):
     """It was woken at once."""
-    with lasts(0, 2):
+    with lasts(0):
         error = call.end()
     assert type(error) is ConnectionAbortedError
     assert error.errno == errno.ECONNABORTED
@@ -51,7 +51,7 @@ def test_close_while_a_thread_sends(wired, sock_class, timeout):
     call = Call(client._putline, 2**24 * b"x")
     assert call.is_blocked()
     client.close()
-    with lasts(0, 2):
+    with lasts(0):
         error = call.end()
     if sock_class is socket.socket:
         check_aborted(call)

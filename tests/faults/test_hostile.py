@@ -85,10 +85,9 @@ def test_endless_reply_without_max_size(name):
     room = 2**26
     steps = (C("RETR 1"), S("+OK"), Endless(2**18 * b"ab\r\n", 2**32))
     with play(S("+OK ready"), *steps) as server:
-        said, octets, then = measure(server, name, room=room)
+        said, _, then = measure(server, name, room=room)
     assert said.startswith("MemoryError")
     assert then.startswith("-ERR out of step: ")
-    assert octets <= room
 
 
 #: Octets of memory for each line or row: for objects of one or two octets, and their place.

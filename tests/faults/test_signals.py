@@ -53,9 +53,10 @@ def handled_by(handler):
 @contextlib.contextmanager
 def pulses(handler, first=SHORT, pause=None):
     """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given."""
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def send():
+        begun.wait()
         wait = first
         while wait is not None and not stop.wait(wait):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
@@ -65,6 +66,7 @@ def pulses(handler, first=SHORT, pause=None):
         thread = threading.Thread(target=send, name="signals")
         thread.start()
         try:
+            begun.set()
             yield
         finally:
             stop.set()
@@ -74,7 +76,7 @@ def pulses(handler, first=SHORT, pause=None):
 def check_out_of_step(client):
     sock = client.sock
     for command in (client.noop, client.list):
-        with lasts(0, 1), pytest.raises(error_proto, match="out of step"):
+        with lasts(0), pytest.raises(error_proto, match="out of step"):
             command()
     client.close()
     assert sock.fileno() == -1
@@ -87,7 +89,7 @@ def test_time_left_after_handlers_that_return(way, part):
     with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
         client = greeted(server, way, 0.3)
         signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
-        with signals, lasts(0.28, 1.5), pytest.raises(socket.timeout):
+        with signals, lasts(0.28), pytest.raises(socket.timeout):
             client.retr(1)
         client.close()
     assert len(handled) > 5
@@ -98,7 +100,7 @@ def test_time_left_for_sending(wired):
     client, _ = wired(timeout=0.3)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
-    with signals, lasts(0.28, 1.5), pytest.raises(socket.timeout):
+    with signals, lasts(0.28), pytest.raises(socket.timeout):
         client._putline(2**24 * b"x")
     assert len(handled) > 5
 
@@ -146,7 +148,7 @@ def test_line_that_leaves_among_signals(wired, timeout):
 def test_handler_that_raises_while_receiving(way, timeout, part):
     with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
         client = way(server.host, server.port, timeout)
-        with pulses(interrupt), lasts(0, 2), pytest.raises(Interrupted):
+        with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
             client.retr(1)
         check_out_of_step(client)
 
@@ -160,7 +162,7 @@ def test_handler_that_raises_while_sending(wired, sock_class, timeout):
     guard.start()
     try:
         # A signal just before a system call that blocks does not end it; the next one does.
-        with pulses(interrupt, pause=0.3), lasts(0, 3), pytest.raises(Interrupted):
+        with pulses(interrupt, pause=0.3), lasts(0), pytest.raises(Interrupted):
             client._putline(2**24 * b"x")
     finally:
         guard.cancel()
@@ -178,7 +180,7 @@ def test_handler_that_raises_while_a_pipe_is_full(buffering):
         file = open(into, "wb", buffering=buffering)  # noqa: SIM115
         guard = threading.Timer(3, os.close, [out])
         guard.start()
-        with pulses(stop), lasts(0, 2), pytest.raises(KeyboardInterrupt):
+        with pulses(stop), lasts(0), pytest.raises(KeyboardInterrupt):
             client.retr_into(1, file)
         guard.cancel()
         guard.join()
@@ -196,7 +198,7 @@ def test_a_server_that_never_pauses(way, line):
     steps = (C("RETR 1"), S("+OK"), Endless(data, 2**28))
     with play(S("+OK ready"), *steps) as server:
         client = way(server.host, server.port, TIMEOUT, max_line=None)
-        with pulses(interrupt), lasts(0, 2), pytest.raises(Interrupted):
+        with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
             client.retr(1)
         check_out_of_step(client)
 
@@ -207,7 +209,7 @@ def test_a_server_that_never_pauses_read_by_hand():
         with play(S("+OK ready"), *steps) as server:
             client = POP3(server.host, server.port, TIMEOUT)
             client._putcmd("RETR 1")
-            with pulses(interrupt), lasts(0, 2), pytest.raises(Interrupted):
+            with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
                 getattr(client.file, read)()
             client.close()
 
@@ -216,7 +218,7 @@ def test_handler_that_uses_the_connection():
     with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         refused = pytest.raises(RuntimeError, match="reentrant call inside <")
-        with pulses(lambda *details: client.noop()), lasts(0, 2), refused:
+        with pulses(lambda *details: client.noop()), lasts(0), refused:
             client.retr(1)
         check_out_of_step(client)
 
@@ -270,7 +272,7 @@ def test_handler_that_closes(way, timeout):
         client = way(server.host, server.port, timeout)
         sock = client.sock
         aborted = pytest.raises(ConnectionAbortedError)
-        with pulses(lambda *details: client.close()), lasts(0, 2), aborted as caught:
+        with pulses(lambda *details: client.close()), lasts(0), aborted as caught:
             client.noop()
         assert caught.value.errno == errno.ECONNABORTED
         assert caught.value.strerror == "the connection was closed while it was in use"
@@ -287,7 +289,7 @@ def test_handler_that_changes_the_timeout():
         assert client._shortcmd("A") == b"+OK a"
         client.sock.settimeout(0.2)
         longer = pulses(lambda *details: client.sock.settimeout(TIMEOUT))
-        with longer, lasts(0.15, 2), pytest.raises(socket.timeout):
+        with longer, lasts(0.15), pytest.raises(socket.timeout):
             client._shortcmd("B")
         client.close()
 
@@ -301,7 +303,7 @@ def test_waiting_for_another_threads_command(timeout):
         client = POP3(server.host, server.port, timeout)
         other = Call(client.noop)
         assert other.is_blocked()
-        with pulses(interrupt), lasts(0, 2), pytest.raises(Interrupted):
+        with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
             client.list()
 
         def handler(*details):
@@ -333,7 +335,7 @@ CTRL_C = """
 
 
 def test_ctrl_c():
-    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server, lasts(0, 10):
+    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server, lasts(0):
         output, errors = run_program(CTRL_C, server.port, status=-signal.SIGINT)
         assert server.wait_eof()
     assert output == "interrupted\n-1\n"

@@ -56,7 +56,7 @@ def test_close_in_the_handshake_of_stls(context, timeout):
         assert call.is_blocked()
         with contextlib.suppress(OSError):
             client.close()
-        with lasts(0, 2):
+        with lasts(0):
             check_aborted(call.end())
         assert client.sock is client.file is None
         assert sock.fileno() == -1
@@ -72,7 +72,7 @@ def test_handler_that_closes_in_the_handshake_of_stls(context):
     with play(*greeting(Silence())) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         aborted = pytest.raises(ConnectionAbortedError)
-        with pulses(handler, SHORT, SHORT), lasts(0, 2), aborted as caught:
+        with pulses(handler, SHORT, SHORT), lasts(0), aborted as caught:
             client.stls(context())
         check_aborted(caught.value)
         assert server.wait_eof()
@@ -94,7 +94,7 @@ def test_handler_that_uses_the_connection_in_the_handshake_of_stls(context):
     silence = Silence()
     with play(*greeting(silence)) as server:
         client = POP3(server.host, server.port, TIMEOUT)
-        with pulses(lambda *details: client.user("mrose")), lasts(0, 2):
+        with pulses(lambda *details: client.user("mrose")), lasts(0):
             check_reentrant(client.stls, context())
         assert client.sock is client.file is None
         assert server.wait_eof()
@@ -115,7 +115,7 @@ def test_close_while_a_thread_receives(server_context, timeout, part):
         there.sendall(part)
         assert call.is_blocked()
         client.close()
-        with lasts(0, 2):
+        with lasts(0):
             check_aborted(call.end())
         assert client.sock is client.file is None
         assert sock.fileno() == -1
@@ -130,7 +130,7 @@ def test_close_while_a_thread_sends(server_context, timeout):
         call = Call(client._putline, 2**24 * b"x")
         assert call.is_blocked()
         client.close()
-        with lasts(0, 2):
+        with lasts(0):
             check_aborted(call.end())
         assert sock.fileno() == -1
 
@@ -181,7 +181,7 @@ def test_close_at_random_moments_of_a_session(server_context, context):
             call.join(moments.uniform(0, 0.03))
             with contextlib.suppress(OSError):
                 client.close()
-            with lasts(0, 3):
+            with lasts(0):
                 check_outcome(call.end())
             assert sock.fileno() == -1
 
@@ -198,7 +198,7 @@ def test_close_at_random_moments_of_stls(server_context, context):
             call.join(moments.uniform(0, 0.02))
             with contextlib.suppress(OSError):
                 client.close()
-            with lasts(0, 3):
+            with lasts(0):
                 check_outcome(call.end())
             assert client.sock is client.file is None
             assert plain.fileno() == -1

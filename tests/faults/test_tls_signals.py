@@ -69,14 +69,14 @@ def silence():
 
 @timeouts
 def test_handler_that_raises_in_the_handshake(silence, timeout):
-    with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
+    with interrupted(), lasts(0), pytest.raises(Interrupted):
         POP3_SSL(*silence, timeout=timeout)
 
 
 def test_time_left_for_the_handshake(silence):
     handled = Handled()
     signals = pulses(handled, 0.01, 0.01)
-    with signals, lasts(0.28, 1.5), pytest.raises(socket.timeout) as caught:
+    with signals, lasts(0.28), pytest.raises(socket.timeout) as caught:
         POP3_SSL(*silence, timeout=0.3)
     assert caught.value.args == ("The handshake operation timed out",)
     assert len(handled) > 5
@@ -88,7 +88,7 @@ def test_handler_that_raises_while_receiving(server_context, timeout, part):
     with greeted(server_context, timeout=timeout) as (client, there):
         there.settimeout(TIMEOUT)
         call = Call(lambda: there.recv(100) and there.sendall(part))
-        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0), pytest.raises(Interrupted):
             client.retr(1)
         assert call.end() is None
         check_out_of_step(client)
@@ -97,7 +97,7 @@ def test_handler_that_raises_while_receiving(server_context, timeout, part):
 @timeouts
 def test_handler_that_raises_while_sending(server_context, timeout):
     with greeted(server_context, timeout=timeout) as (client, _):
-        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0), pytest.raises(Interrupted):
             client._putline(2**24 * b"x")
         check_out_of_step(client)
 
@@ -107,7 +107,7 @@ def test_time_left(server_context, name, arguments):
     handled = Handled()
     with greeted(server_context, timeout=0.3) as (client, _):
         command = getattr(client, name)
-        with pulses(handled, 0.01, 0.01), lasts(0.28, 1.5), pytest.raises(socket.timeout):
+        with pulses(handled, 0.01, 0.01), lasts(0.28), pytest.raises(socket.timeout):
             command(*arguments)
     assert len(handled) > 5
 
@@ -135,7 +135,7 @@ def test_handler_that_closes(server_context, name):
     here, there = tls_pair(tls_socket, server_context)
     with there:
         closing = pulses(lambda *details: here.close(), SHORT, SHORT)
-        with closing, lasts(0, 2), pytest.raises(ConnectionAbortedError):
+        with closing, lasts(0), pytest.raises(ConnectionAbortedError):
             getattr(here, name)()
         assert here.fileno() == -1
 
@@ -152,7 +152,7 @@ def test_a_server_that_never_pauses(server_context):
                 return type(error)
 
         call = Call(flood)
-        with interrupted(), lasts(0, 2), pytest.raises(Interrupted):
+        with interrupted(), lasts(0), pytest.raises(Interrupted):
             client._getlongresp()
         check_out_of_step(client)
         assert issubclass(call.end(), OSError)
@@ -173,14 +173,14 @@ CTRL_C = """
 
 
 def test_ctrl_c_in_the_handshake(silence):
-    with lasts(0, 10):
+    with lasts(0):
         output, errors = run_program(CTRL_C, silence[1], status=-signal.SIGINT)
     assert output == "interrupted\n"
     assert errors.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_ctrl_c_while_receiving(server_context):
-    with POP3Server(tls=server_context) as server, lasts(0, 10):
+    with POP3Server(tls=server_context) as server, lasts(0):
         output, errors = run_program(CTRL_C, server.port, status=-signal.SIGINT)
     assert output == "interrupted\n"
     assert errors.rstrip().endswith("KeyboardInterrupt")

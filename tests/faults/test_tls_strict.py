@@ -3,7 +3,6 @@
 import socket
 import ssl
 import threading
-import time
 
 import pytest
 import trustme
@@ -11,7 +10,7 @@ from scripted import C, RefusedTLS, S, StartTLS, play
 
 import poplib_c
 
-from .support import TIMEOUT
+from .support import TIMEOUT, lasts
 
 READY = S("+OK ready")
 
@@ -163,11 +162,9 @@ def test_a_handshake_that_never_pauses_times_out():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=send, args=(listener,))
         thread.start()
-        start = time.monotonic()
         try:
-            with pytest.raises((socket.timeout, ssl.SSLError)):
+            with lasts(0), pytest.raises((socket.timeout, ssl.SSLError)):
                 poplib_c.POP3_SSL("127.0.0.1", listener.getsockname()[1], timeout=0.5)
-            assert time.monotonic() - start < 5
         finally:
             ended.set()
             thread.join(TIMEOUT)

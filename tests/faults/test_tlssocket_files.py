@@ -190,7 +190,7 @@ def test_shutdown_of_one_direction(ours):
 
 
 def check_aborted(call):
-    with lasts(0, 2):
+    with lasts(0):
         error = call.end()
     assert type(error) is ConnectionAbortedError
     assert error.errno == errno.ECONNABORTED

@@ -130,7 +130,7 @@ def test_directories_are_for_their_owner_alone(tmp_path, umask):
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_place_where_nobody_can_make_directories():
     """mkdir() fails as if what is above were missing, in automounted places too."""
-    with pytest.raises(DeliveryFailure, match="can't be written: /proc/poplib_c: No such file"):
+    with pytest.raises(DeliveryFailure, match="can't write /proc/poplib_c: No such file"):
         open_box("maildir", "/proc/poplib_c")
 
 

@@ -12,6 +12,7 @@ DIFFERENCES = {
     "timeout_default": "inspect shows the default of timeout as `...`, not as an anonymous object",
     "own_calls": "options by keyword only, whole messages, listings as dicts and `with` are ours",
     "control_characters": "a command with a control character is a ValueError, nothing is sent",
+    "hidden_secret": "the UnicodeEncodeError of a command with a secret does not hold the secret",
     "malformed_stat": "stat() raises error_proto for a reply that is no drop listing",
     "long_message_lines": "message lines may be longer than _MAXLINE, up to max_line",
     "truncated_reply": "a reply that ends before its line end or terminator is an error",

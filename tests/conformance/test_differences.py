@@ -75,6 +75,25 @@ def test_control_character_in_any_command(offline, refuses_controls, name, argum
     assert client.sock.sent == []
 
 
+@pytest.mark.differs("hidden_secret")
+@pytest.mark.parametrize(
+    "name, arguments, shown",
+    [
+        ("pass_", ("a\udc80",), "PASS "),
+        ("apop", ("bob\udc80", "x"), "APOP bob\udc80 "),
+        ("apop", ("bob", "x\udc80"), ""),
+    ],
+)
+def test_a_secret_that_can_not_be_encoded(offline, ours, name, arguments, shown):
+    client = offline(b"+OK\r\n")
+    client.welcome = b"+OK <a@b>"
+    with pytest.raises(UnicodeEncodeError) as caught:
+        getattr(client, name)(*arguments)
+    assert caught.value.object.startswith(shown)
+    assert (caught.value.object == f"{shown}***") == ours
+    assert client.sock.sent == []
+
+
 @pytest.mark.differs("control_characters")
 def test_a_refused_command_is_not_sent(talk, refuses_controls):
     injected = [] if refuses_controls else [C("USER a"), C("DELE 1"), S("+OK")]

@@ -29,6 +29,10 @@ EOF = "-ERR EOF"
 NO_CAPA = "-ERR CAPA not supported by server"
 NO_STLS = "-ERR STLS not supported by server"
 NOTHING = "NoneType None"
+HIDDEN = (
+    "the secret, which is not shown, has characters that client.encoding lacks; "
+    "set that to 'UTF-8' and call utf8(); lone surrogates can't be sent at all"
+)
 SHOWN_OCTETS = 200
 AT_REST = frozenset({b"", b"\r"})
 REPLY_HOOKS = frozenset({"_getline", "_getresp", "_getlongresp"})
@@ -167,6 +171,23 @@ def control_characters(case, theirs):
         return None
     error = ValueError("Control characters not allowed in commands")
     return case.refused(Raised(error), until(theirs.events, is_putline))
+
+
+@rule
+def hidden_secret(case, theirs):
+    if not is_error(theirs.outcome, "builtins.UnicodeEncodeError"):
+        return None
+    encoding, line, *_ = theirs.outcome.args
+    text = re.split(r"[\x00-\x1f\x7f]", line)[0]
+    front = re.match(r" *(?:(?:APOP|AUTH) +[^ ]* *|PASS +)", text, re.I | re.A)
+    shown = front[0] if front else text
+    if case.name == "apop" and not line.startswith("APOP "):
+        shown = ""  # It is the password, of which the digest is made.
+    if shown == line:
+        return None
+    end = len(shown) + len("***")
+    error = UnicodeEncodeError(encoding, shown + "***", len(shown), end, HIDDEN)
+    return replace(theirs, outcome=Raised(error))
 
 
 def events_before_refusal(case, theirs):

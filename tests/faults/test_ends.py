@@ -7,6 +7,7 @@ import importlib.util
 import io
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -128,8 +129,8 @@ def test_a_server_that_ends_all_lines_so_is_certain(name, end):
 # --- what is late ---------------------------------------------------------------------------
 
 
-def late(reply, rest):
-    """The rest of a message comes long after what looks like its end."""
+def late(reply, rest, returned):
+    """The rest of a message comes when what looks like its end was taken for that."""
 
     def answer(line):
         if line != b"RETR 1\r\n":
@@ -138,7 +139,7 @@ def late(reply, rest):
 
     def pieces():
         yield b"+OK\r\nfirst\n.\n"
-        time.sleep(0.8)
+        assert returned.wait(TIMEOUT)
         yield rest
 
     return answer
@@ -159,9 +160,11 @@ NEXT = {
 def test_the_rest_of_a_message_that_comes_late_is_no_reply(cls, call):
     rest = b"+OK\r\n2 66\r\nSubject: FORGED\r\n.\r\n"
     with Maildrop(MESSAGES, after_crlf) as maildrop:
-        maildrop.answer = late(maildrop.reply, rest)
+        returned = threading.Event()
+        maildrop.answer = late(maildrop.reply, rest, returned)
         client = greeted(maildrop, cls)
         assert client.retr_bytes(1) == b"first\n"
+        returned.set()
         with pytest.raises(error_proto, match="out of step"):
             call(client)
         with pytest.raises(error_proto, match="out of step"):
@@ -284,7 +287,7 @@ def test_octets_that_were_announced_are_waited_for_longer():
 
         def answer(line):
             yield whole[:cut]
-            time.sleep(0.5)
+            time.sleep(0.4)
             yield whole[cut:]
 
         maildrop.answer = answer
@@ -499,9 +502,11 @@ def test_a_server_that_has_announced_too_few_octets_is_not_believed():
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_the_rest_of_a_message_that_comes_late_is_no_answer_to_a_deletion(pipelining):
     with Maildrop(MESSAGES, after_crlf) as maildrop:
-        maildrop.answer = late(maildrop.reply, b"+OK deleted\r\n.\r\n")
+        returned = threading.Event()
+        maildrop.answer = late(maildrop.reply, b"+OK deleted\r\n.\r\n", returned)
         client = greeted(maildrop, pipelining=pipelining)
         assert client.retr_bytes(1) == b"first\n"
+        returned.set()
         with pytest.raises(error_proto, match="out of step"):
             list(client.dele_many([2], errors="return"))
         client.close()

@@ -32,6 +32,12 @@ ROWS = [
     (("control_characters",), example(LOUD, Step("_putcmd", ("\x7f",), OK), hooks=HOOKS)),
     (("control_characters",), example(Step("_longcmd", ("LIST\t1",), CUT), wire="foreign")),
     (("control_characters",), example(Step("close"), Step("_putcmd", ("\n",)))),
+    (("hidden_secret",), example(Step("pass_", ("a\udc80",), OK))),
+    (("hidden_secret",), example(Step("_shortcmd", (" auth PLAIN \udc80",), OK), hooks=HOOKS)),
+    (
+        ("hidden_secret",),
+        example(Step("apop", ("bob", "\udc80"), OK), greeting=line(b"+OK <a@b>")),
+    ),
     (("malformed_stat",), example(Step("stat", (), OK))),
     (("malformed_stat",), example(Step("stat", (), line(b"+OK two 3")))),
     (("malformed_stat",), example(LOUD, Step("stat", (), line(b"+OK 2 3.5")), hooks=HOOKS)),
@@ -157,7 +163,8 @@ def other_outcome(trace):
     yield replace(trace, outcome=Raised(LookupError("no")))
     yield replace(trace, outcome=Returned(b"+OK no"))
     if isinstance(trace.outcome, Raised):
-        yield replace(trace, outcome=Raised(type(trace.outcome.error)("no")))
+        error = trace.outcome.error
+        yield replace(trace, outcome=Raised(type(error)(*error.args[:-1], "no")))
 
 
 def other_events(trace):
@@ -221,6 +228,9 @@ def raised(case, error):
 #: Cases that a difference does not excuse, since what it is about is not so.
 ELSE = {
     "control_characters": lambda case: with_events(case, harmless),
+    "hidden_secret": lambda case: raised(
+        case, UnicodeEncodeError("utf-8", "APOP \udc80", 5, 6, "surrogates not allowed")
+    ),
     "malformed_stat": lambda case: with_step(case, name="noop"),
     "long_message_lines": lambda case: with_events(case, short),
     "truncated_reply": lambda case: with_events(case, whole),

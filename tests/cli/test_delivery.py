@@ -95,10 +95,8 @@ def test_two_runs_do_not_share_a_mailbox(user, server):
     assert user.fetch(*arguments).returncode == 0
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
-    server = serve(numbered(1))
-    path = str(user.home / "state")
+def begun(user, server, path):
+    """The ticket of message 1, which the state in *path* has as about to be delivered."""
     box = open_box("maildir", str(user.maildir))
     ticket = box.ticket()
     with logged_in(server) as client:
@@ -106,6 +104,14 @@ def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
         client.quit()
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
         state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+    return ticket
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_was_killed_before_it_could_record(user, serve, there):
+    server = serve(numbered(1))
+    path = str(user.home / "state")
+    ticket = begun(user, server, path)
     (user.maildir / ("new" if there else "tmp") / ticket).write_bytes(numbered(1)[0])
     ended = user.fetch(
         "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
@@ -118,13 +124,7 @@ def test_a_run_that_was_killed_and_one_that_found_nobody(user, serve):
     """What the first was about to deliver is looked for by the third."""
     server = serve(numbered(1))
     path = str(user.home / "state")
-    box = open_box("maildir", str(user.maildir))
-    ticket = box.ticket()
-    with logged_in(server) as client:
-        uid = client.uidl(1).split()[2]
-        client.quit()
-    with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+    ticket = begun(user, server, path)
     (user.maildir / "new" / ticket).write_bytes(numbered(1)[0])
     arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     server.stop()

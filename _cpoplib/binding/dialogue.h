@@ -14,8 +14,8 @@
 /* self._shortcmd(line), overridden or not, as one command. */
 PyObject *dialogue_shortcmd(POP3Object *self, PyObject *line);
 
-/* The same, where a reply that no overridden method reads is over if nothing
-   follows it: POP_END_IF_QUIET. */
+/* dialogue_shortcmd() by the rule POP_END_IF_QUIET, if no overridden method
+   reads the reply. */
 PyObject *dialogue_shortcmd_if_quiet(POP3Object *self, PyObject *line);
 
 /* self._longcmd(line), overridden or not, as one command.  `sink`, unless

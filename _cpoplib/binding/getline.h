@@ -13,8 +13,8 @@ size_t getline_size_limit(const POP3Object *self);
    further lines max_line where that is larger. */
 int getline_limits(POP3Object *self, struct stream_limits *limits);
 
-/* The same where _MAXLINE is an int and nothing else, without Python code: 1;
-   0 where it can't tell so; -1 and an exception. */
+/* getline_limits() without running Python code, which needs an int as
+   _MAXLINE: 1; 0 if it is none; -1 and an exception. */
 int getline_plain_limits(POP3Object *self, struct stream_limits *limits);
 
 /* POP3._getline(): (line, octets). */

@@ -17,24 +17,26 @@
 #include "binding/ahead.h"
 #include "binding/stream.h"
 
-/* Holds the answers to all commands that are sent, from the reply that was
-   read on.  -1 and an exception, where that is no use: the stream is out of
-   step. */
+/* Holds the answers to all commands that are sent, beginning with the reply
+   that was just read.  -1 and an exception if the number of replies can prove
+   nothing, or there is no memory: the stream is out of step. */
 int held_begin(ReaderObject *reader);
 
 /* Holds the answer to the next one; the reference is stolen. */
 void held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
               bool failed);
 
-/* All were received: asks whether any are left over.  The Reader is left, and
-   the phase is PHASE_REPLY.  -1 and an exception: they are, or nobody knows.
-   `status_lines` gets the status line of the reply, unless it is NULL. */
+/* All answers were received: asks by LIST whether any reply is left over.  The
+   Reader is not entered, and the phase is PHASE_REPLY.  -1 and an exception if
+   one is, or that can't be found out.  `status_lines` gets the status line of
+   the reply, unless it is NULL. */
 int held_prove(POP3Object *self, ReaderObject *reader,
                const struct stream_limits *limits, PyObject *status_lines);
 
-/* That was proved: tells their owners.  Or an exception is pending: drops
-   them.  An error_proto, which came of taking a message for replies, becomes
-   errors_raise_uncertain(); what the system or a signal handler has raised
+/* `received`: no reply is left over, and the owners are told of their answers.
+   Otherwise an exception is pending, and the answers are dropped.  A pending
+   error_proto, caused by a message that was taken for replies, becomes that of
+   errors_raise_uncertain(), unless the stream has ended.  Any other exception
    stays. */
 void held_end(ReaderObject *reader, bool received);
 

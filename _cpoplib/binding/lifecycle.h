@@ -26,7 +26,8 @@ int lifecycle_use_socket(POP3Object *self, PyObject *sock);
    closing raises a more urgent one, as errors_raise_again() has it. */
 void lifecycle_give_up(POP3Object *self);
 
-/* object.close() because of the pending exception; likewise. */
+/* object.close() because of the pending exception, which stays unless closing
+   raises a more urgent one. */
 void lifecycle_discard(struct module_state *state, PyObject *object);
 
 extern PyMethodDef lifecycle_methods[];

@@ -33,7 +33,7 @@ void step_mix_up(struct step *step, const char *why);
    more. */
 void step_return(struct step *step, const char *why);
 
-/* Nobody was told of the replies that may have been mixed up. */
+/* No caller was given the replies that may have been mixed up. */
 void step_forget_mix_up(struct step *step);
 void step_time_out(struct step *step);
 void step_end(struct step *step);

@@ -9,10 +9,12 @@
 #define TURNS_PER_LOOK 4
 #define BATCH_SPANS 2048
 
-/* How long nothing is to follow an uncertain end: longer than a lost segment
-   takes to be sent again (200 ms and a round trip). */
+/* The silence after which an uncertain end is taken for one.  It is longer
+   than the retransmission of a lost segment takes (200 ms and a round trip).
+ */
 #define QUIET (POP_NS_PER_SECOND * 3 / 10)
-/* The same where the server has announced more octets than there are. */
+/* The silence that is needed if the server has announced more octets than have
+   come. */
 #define LONG_QUIET (POP_NS_PER_SECOND * 1)
 
 void

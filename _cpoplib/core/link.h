@@ -114,10 +114,10 @@ enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
    nothing follows for a while, it is over.  The author of a message can choose
    where such a line stands, but not that the server pauses there.  If the
    network does, the end is false, and the rest of the message comes later.  So
-   the end is doubtful unless the status line announces as many octets, and the
-   server has not been wrong about that, and
-   after a doubtful end nothing may follow the next reply either: POP_UNASKED
-   if it does.  For if the rest of the message was taken for that reply, the
+   the end is doubtful, unless the status line announces as many octets as have
+   come, and no message of this connection had more than were announced.  After
+   a doubtful end nothing may follow the next reply either: POP_UNASKED if
+   anything does.  For if the rest of the message was taken for that reply, the
    true reply follows. */
 enum pop_status pop_link_pump(struct pop_link *link, struct pop_error *error);
 

@@ -138,7 +138,7 @@ get_temporary(struct module_state *Py_UNUSED(state), PyObject *instance,
 }
 
 PyObject *
-errorproto_new_type(struct module_state *state)
+error_proto_new_type(struct module_state *state)
 {
     PyObject *type = PyErr_NewExceptionWithDoc("poplib_c.error_proto",
                                                error_proto_doc, NULL, NULL);
@@ -146,10 +146,12 @@ errorproto_new_type(struct module_state *state)
     if (type == NULL) {
         return NULL;
     }
-    if (lazy_add(state, (PyTypeObject *)type, "code", get_code) < 0 ||
-        lazy_add(state, (PyTypeObject *)type, "temporary", get_temporary) <
+    if (lazy_attribute_add(state, (PyTypeObject *)type, "code", get_code) <
             0 ||
-        lazy_add(state, (PyTypeObject *)type, "response", get_response) < 0 ||
+        lazy_attribute_add(state, (PyTypeObject *)type, "temporary",
+                           get_temporary) < 0 ||
+        lazy_attribute_add(state, (PyTypeObject *)type, "response",
+                           get_response) < 0 ||
         PyObject_SetAttrString(type, "number", Py_None) < 0) {
         Py_CLEAR(type);
     }

@@ -5,8 +5,8 @@
 
 #include "binding/module/module.h"
 
-/* A new exception type poplib_c.error_proto, or NULL.  state->lazy_type is
-   there. */
-PyObject *errorproto_new_type(struct module_state *state);
+/* A new exception type poplib_c.error_proto, or NULL.
+   state->lazy_attribute_type is there. */
+PyObject *error_proto_new_type(struct module_state *state);
 
 #endif

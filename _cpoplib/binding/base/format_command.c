@@ -31,7 +31,7 @@ add_number(char *line, size_t *length, PyObject *argument)
 }
 
 PyObject *
-commandline_make(enum pop_verb verb, PyObject *first, PyObject *second)
+format_command_make(enum pop_verb verb, PyObject *first, PyObject *second)
 {
     const char *name = pop_command(verb)->name;
     char line[PLAIN_OCTETS];
@@ -48,13 +48,13 @@ commandline_make(enum pop_verb verb, PyObject *first, PyObject *second)
 }
 
 PyObject *
-commandline_format(enum pop_verb verb, PyObject *argument)
+format_command_format(enum pop_verb verb, PyObject *argument)
 {
     PyObject *format;
     PyObject *line;
 
     if (PyUnicode_CheckExact(argument) || PyLong_CheckExact(argument)) {
-        return commandline_make(verb, argument, NULL);
+        return format_command_make(verb, argument, NULL);
     }
     format = PyUnicode_FromFormat("%s %%s", pop_command(verb)->name);
     if (format == NULL) {

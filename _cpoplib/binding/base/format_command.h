@@ -8,10 +8,10 @@
 
 /* "VERB", "VERB first" or "VERB first second", as '%s' formats the arguments;
    those may be NULL.  A new reference, or NULL. */
-PyObject *commandline_make(enum pop_verb verb, PyObject *first,
-                           PyObject *second);
+PyObject *format_command_make(enum pop_verb verb, PyObject *first,
+                              PyObject *second);
 
 /* 'VERB %s' % argument, with what % makes of tuples and mappings. */
-PyObject *commandline_format(enum pop_verb verb, PyObject *argument);
+PyObject *format_command_format(enum pop_verb verb, PyObject *argument);
 
 #endif

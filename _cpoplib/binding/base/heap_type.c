@@ -1,7 +1,7 @@
 #include "binding/base/heap_type.h"
 
 int
-types_add_methods(PyTypeObject *type, PyMethodDef *method)
+heap_type_add_methods(PyTypeObject *type, PyMethodDef *method)
 {
     for (; method->ml_name != NULL; method++) {
         PyObject *descriptor = PyDescr_NewMethod(type, method);
@@ -21,8 +21,8 @@ types_add_methods(PyTypeObject *type, PyMethodDef *method)
 }
 
 PyObject *
-types_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                 PyObject *Py_UNUSED(kwargs))
+heap_type_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                     PyObject *Py_UNUSED(kwargs))
 {
     PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
                  type->tp_name);
@@ -30,7 +30,7 @@ types_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
 }
 
 size_t
-types_own_size(PyObject *op)
+heap_type_own_size(PyObject *op)
 {
     return (size_t)Py_TYPE(op)->tp_basicsize;
 }

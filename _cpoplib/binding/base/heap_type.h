@@ -8,13 +8,13 @@
 /* Adds the methods of a table to a type, as if assigned to the class: that
    makes __init__ a method with a signature of its own, where a slot would give
    (*args, **kwargs).  -1 and an exception. */
-int types_add_methods(PyTypeObject *type, PyMethodDef *method);
+int heap_type_add_methods(PyTypeObject *type, PyMethodDef *method);
 
 /* What object.__sizeof__() says. */
-size_t types_own_size(PyObject *op);
+size_t heap_type_own_size(PyObject *op);
 
 /* tp_new of a type whose instances are made by C alone: TypeError. */
-PyObject *types_refuse_new(PyTypeObject *type, PyObject *args,
-                           PyObject *kwargs);
+PyObject *heap_type_refuse_new(PyTypeObject *type, PyObject *args,
+                               PyObject *kwargs);
 
 #endif

@@ -5,13 +5,13 @@
 typedef struct {
     PyObject_HEAD
     struct module_state *state; /* borrowed from the type's module */
-    lazy_compute compute;
+    lazy_attribute_compute compute;
 } LazyObject;
 
 #define LAZY(op) ((LazyObject *)(op))
 
 static PyObject *
-lazy_get(PyObject *op, PyObject *instance, PyObject *owner)
+lazy_attribute_get(PyObject *op, PyObject *instance, PyObject *owner)
 {
     LazyObject *self = LAZY(op);
 
@@ -42,9 +42,9 @@ PyDoc_STRVAR(lazy_doc,
 "A class attribute that is computed when it is asked for.");
 
 static PyType_Slot lazy_slots[] = {
-    {Py_tp_doc, (void *)lazy_doc}, {Py_tp_new, types_refuse_new},
-    {Py_tp_descr_get, lazy_get},   {Py_tp_traverse, lazy_traverse},
-    {Py_tp_dealloc, lazy_dealloc}, {0, NULL},
+    {Py_tp_doc, (void *)lazy_doc},         {Py_tp_new, heap_type_refuse_new},
+    {Py_tp_descr_get, lazy_attribute_get}, {Py_tp_traverse, lazy_traverse},
+    {Py_tp_dealloc, lazy_dealloc},         {0, NULL},
 };
 
 static PyType_Spec lazy_spec = {
@@ -55,17 +55,17 @@ static PyType_Spec lazy_spec = {
 };
 
 PyTypeObject *
-lazy_new_type(PyObject *module)
+lazy_attribute_new_type(PyObject *module)
 {
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &lazy_spec, NULL);
 }
 
 int
-lazy_add(struct module_state *state, PyTypeObject *type, const char *name,
-         lazy_compute compute)
+lazy_attribute_add(struct module_state *state, PyTypeObject *type,
+                   const char *name, lazy_attribute_compute compute)
 {
-    PyTypeObject *lazy_type = state->lazy_type;
-    PyObject *self = lazy_type->tp_alloc(lazy_type, 0);
+    PyTypeObject *lazy_attribute_type = state->lazy_attribute_type;
+    PyObject *self = lazy_attribute_type->tp_alloc(lazy_attribute_type, 0);
     int failed;
 
     if (self == NULL) {

@@ -13,11 +13,11 @@
 /* A thread that waits for a lock.  Not in its frame, which is gone if the
    thread ends with the interpreter.  A fork copies those of threads that the
    child does not have. */
-struct io_wait {
+struct lock_wait {
     unsigned int forks;
     uint64_t thread;
-    const struct io_lock *lock;
-    struct io_wait *next;
+    const struct lock *lock;
+    struct lock_wait *next;
 };
 
 /* Unlike PyThread_get_thread_ident(), no thread's after a fork that was
@@ -29,14 +29,14 @@ this_thread(void)
 }
 
 void
-io_note_fork(struct io_locks *all)
+lock_note_fork(struct lock_group *all)
 {
     all->forks++;
     all->forker = this_thread();
 }
 
 int
-io_lock_init(struct io_lock *lock, struct io_locks *all)
+lock_init(struct lock *lock, struct lock_group *all)
 {
     lock->all = all;
     lock->owner = 0;
@@ -51,13 +51,13 @@ io_lock_init(struct io_lock *lock, struct io_locks *all)
 }
 
 void
-io_lock_destroy(struct io_lock *lock)
+lock_destroy(struct lock *lock)
 {
     PyThread_free_lock(lock->handle);
 }
 
 static void
-begin_to_own(struct io_lock *lock)
+begin_to_own(struct lock *lock)
 {
     lock->owner = this_thread();
     lock->forks = lock->all->forks;
@@ -65,9 +65,9 @@ begin_to_own(struct io_lock *lock)
 }
 
 bool
-io_lock_try(struct io_lock *lock)
+lock_try(struct lock *lock)
 {
-    if (io_lock_is_mine(lock)) {
+    if (lock_is_mine(lock)) {
         lock->depth++;
         return true;
     }
@@ -79,10 +79,10 @@ io_lock_try(struct io_lock *lock)
 }
 
 /* What the thread waits for at the moment; NULL if it does not. */
-static const struct io_lock *
-awaited_by(const struct io_lock *lock, uint64_t thread)
+static const struct lock *
+awaited_by(const struct lock *lock, uint64_t thread)
 {
-    const struct io_wait *wait = lock->all->waits;
+    const struct lock_wait *wait = lock->all->waits;
 
     while (wait != NULL &&
            (wait->thread != thread || wait->forks != lock->all->forks)) {
@@ -94,10 +94,10 @@ awaited_by(const struct io_lock *lock, uint64_t thread)
 /* Whether the owner of the lock waits, perhaps for another thread that waits,
    for what this thread holds. */
 static bool
-waits_for_me(const struct io_lock *lock)
+waits_for_me(const struct lock *lock)
 {
-    while (lock != NULL && io_lock_is_held(lock)) {
-        if (io_lock_is_mine(lock)) {
+    while (lock != NULL && lock_is_held(lock)) {
+        if (lock_is_mine(lock)) {
             return true;
         }
         lock = awaited_by(lock, lock->owner);
@@ -107,7 +107,7 @@ waits_for_me(const struct io_lock *lock)
 
 /* Threads that end with the interpreter keep their locks. */
 static PyLockStatus
-wait_nogil(struct io_lock *lock, struct pop_timeout *deadline)
+wait_nogil(struct lock *lock, struct pop_timeout *deadline)
 {
     PY_TIMEOUT_T limit = -1;
     PyLockStatus status;
@@ -123,9 +123,9 @@ wait_nogil(struct io_lock *lock, struct pop_timeout *deadline)
 }
 
 static void
-end_wait(struct io_lock *lock, struct io_wait *wait)
+end_wait(struct lock *lock, struct lock_wait *wait)
 {
-    struct io_wait **link = &lock->all->waits;
+    struct lock_wait **link = &lock->all->waits;
 
     while (*link != wait) {
         link = &(*link)->next;
@@ -137,10 +137,10 @@ end_wait(struct io_lock *lock, struct io_wait *wait)
 /* Until the lock is taken, a signal comes, or there is no hope.  -1 and
    MemoryError. */
 static int
-wait_a_while(struct io_lock *lock, struct pop_timeout *deadline,
+wait_a_while(struct lock *lock, struct pop_timeout *deadline,
              PyLockStatus *status)
 {
-    struct io_wait *wait = PyMem_Malloc(sizeof(*wait));
+    struct lock_wait *wait = PyMem_Malloc(sizeof(*wait));
 
     if (wait == NULL) {
         PyErr_NoMemory();
@@ -159,7 +159,7 @@ wait_a_while(struct io_lock *lock, struct pop_timeout *deadline,
 /* Signal handlers run while this thread is not known as a waiting one: it
    goes on with them. */
 static int
-wait_for_lock(struct io_lock *lock)
+wait_for_lock(struct lock *lock)
 {
     struct pop_timeout deadline;
 
@@ -196,16 +196,16 @@ wait_for_lock(struct io_lock *lock)
 /* By a thread that a fork did not take along; also if it is nobody's yet:
    taken, but not noted, as the fork came. */
 static bool
-is_lost(const struct io_lock *lock)
+is_lost(const struct lock *lock)
 {
     return lock->forks != lock->all->forks &&
            (lock->depth == 0 || lock->owner != lock->all->forker);
 }
 
 int
-io_lock_acquire(struct io_lock *lock)
+lock_acquire(struct lock *lock)
 {
-    if (io_lock_try(lock)) {
+    if (lock_try(lock)) {
         return 0;
     }
     if (is_lost(lock)) {
@@ -222,9 +222,9 @@ io_lock_acquire(struct io_lock *lock)
 }
 
 void
-io_lock_release(struct io_lock *lock)
+lock_release(struct lock *lock)
 {
-    assert(io_lock_is_mine(lock));
+    assert(lock_is_mine(lock));
     lock->depth--;
     if (lock->depth == 0) {
         lock->forks = lock->all->forks;
@@ -233,27 +233,27 @@ io_lock_release(struct io_lock *lock)
 }
 
 bool
-io_lock_is_mine(const struct io_lock *lock)
+lock_is_mine(const struct lock *lock)
 {
     return lock->depth > 0 && lock->owner == this_thread();
 }
 
 bool
-io_lock_is_abandoned(const struct io_lock *lock)
+lock_is_abandoned(const struct lock *lock)
 {
     return lock->depth > 0 && is_lost(lock);
 }
 
 bool
-io_lock_is_held(const struct io_lock *lock)
+lock_is_held(const struct lock *lock)
 {
-    return lock->depth > 0 && !io_lock_is_abandoned(lock);
+    return lock->depth > 0 && !lock_is_abandoned(lock);
 }
 
 /* --- operations ---------------------------------------------------------- */
 
 static enum pop_status
-call_nogil(io_function function, void *argument, struct pop_error *error)
+call_nogil(lock_function function, void *argument, struct pop_error *error)
 {
     enum pop_status status;
 
@@ -264,7 +264,7 @@ call_nogil(io_function function, void *argument, struct pop_error *error)
 }
 
 static enum pop_status
-repeat(io_function function, void *argument, bool needs_gil,
+repeat(lock_function function, void *argument, bool needs_gil,
        struct pop_error *error)
 {
     for (;;) {
@@ -282,14 +282,15 @@ repeat(io_function function, void *argument, bool needs_gil,
 }
 
 enum pop_status
-io_call(io_function function, void *argument, struct pop_error *error)
+lock_call_detached(lock_function function, void *argument,
+                   struct pop_error *error)
 {
     return repeat(function, argument, false, error);
 }
 
 struct link_call {
     struct pop_link *link;
-    io_operation operation;
+    lock_operation operation;
 };
 
 static enum pop_status
@@ -301,7 +302,8 @@ call_on_link(void *argument, struct pop_error *error)
 }
 
 enum pop_status
-io_run(struct pop_link *link, io_operation operation, struct pop_error *error)
+lock_run_detached(struct pop_link *link, lock_operation operation,
+                  struct pop_error *error)
 {
     struct link_call call = {link, operation};
     enum pop_status status;

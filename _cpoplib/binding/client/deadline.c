@@ -83,7 +83,7 @@ parse(PyObject *value, int64_t *allowed)
                         "limit");
         return -1;
     }
-    *allowed = pysocket_nanoseconds(seconds);
+    *allowed = python_socket_nanoseconds(seconds);
     return 0;
 }
 
@@ -164,15 +164,18 @@ deadline_explain(POP3Object *self)
 }
 
 int
-deadline_hold(POP3Object *self, PyObject *sock, struct pysocket_hold *hold)
+deadline_hold(POP3Object *self, PyObject *sock,
+              struct python_socket_hold *hold)
 {
-    return pysocket_hold(self->state, sock, &self->deadlines->limit, hold);
+    return python_socket_hold(self->state, sock, &self->deadlines->limit,
+                              hold);
 }
 
 int
-deadline_let_go(POP3Object *self, PyObject *sock, struct pysocket_hold *hold)
+deadline_let_go(POP3Object *self, PyObject *sock,
+                struct python_socket_hold *hold)
 {
-    int failed = pysocket_let_go(self->state, sock, hold);
+    int failed = python_socket_let_go(self->state, sock, hold);
 
     if (PyErr_Occurred()) {
         deadline_explain(self);
@@ -310,7 +313,7 @@ static PyType_Slot block_slots[] = {
     {Py_tp_clear, deadline_clear},
     {Py_tp_dealloc, deadline_dealloc},
     {Py_tp_methods, block_methods},
-    {Py_tp_new, types_refuse_new},
+    {Py_tp_new, heap_type_refuse_new},
     {0, NULL},
 };
 

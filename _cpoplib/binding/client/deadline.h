@@ -44,13 +44,13 @@ int deadline_check_reading(POP3Object *self);
 void deadline_explain(POP3Object *self);
 
 /* While a method of the socket's is called, its timeout is no longer than what
-   is left: pysocket_hold(). */
+   is left: python_socket_hold(). */
 int deadline_hold(POP3Object *self, PyObject *sock,
-                  struct pysocket_hold *hold);
+                  struct python_socket_hold *hold);
 
-/* Afterwards, with deadline_explain(): pysocket_let_go(). */
+/* Afterwards, with deadline_explain(): python_socket_let_go(). */
 int deadline_let_go(POP3Object *self, PyObject *sock,
-                    struct pysocket_hold *hold);
+                    struct python_socket_hold *hold);
 
 /* A new type poplib_c.Deadline, or NULL. */
 PyTypeObject *deadline_new_type(PyObject *module);

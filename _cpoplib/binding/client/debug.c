@@ -4,7 +4,7 @@
 #include "binding/client/redact.h"
 
 int
-trace_is_on(POP3Object *self)
+debug_is_on(POP3Object *self)
 {
     PyObject *level;
     int on;
@@ -33,7 +33,7 @@ is_over_one(PyObject *level)
 }
 
 int
-trace_is_verbose(POP3Object *self)
+debug_is_verbose(POP3Object *self)
 {
     PyObject *level;
     int over;
@@ -48,7 +48,7 @@ trace_is_verbose(POP3Object *self)
 }
 
 int
-trace_print(const char *tag, PyObject *object)
+debug_print(const char *tag, PyObject *object)
 {
     PyObject *builtins = PyImport_ImportModule("builtins");
     PyObject *repr = NULL;
@@ -67,11 +67,11 @@ trace_print(const char *tag, PyObject *object)
     return result == NULL ? -1 : 0;
 }
 
-/* trace_print(), which steals the object. */
+/* debug_print(), which steals the object. */
 static int
 print_made(const char *tag, PyObject *object)
 {
-    int failed = object == NULL ? -1 : trace_print(tag, object);
+    int failed = object == NULL ? -1 : debug_print(tag, object);
 
     Py_XDECREF(object);
     return failed;
@@ -83,64 +83,64 @@ shown_command(POP3Object *self, PyObject *line)
 {
     return self->sasl == SASL_NONE
                ? Py_NewRef(line)
-               : mask_command(line, self->sasl == SASL_CHALLENGED);
+               : redact_command(line, self->sasl == SASL_CHALLENGED);
 }
 
 int
-trace_command(POP3Object *self, PyObject *line)
+debug_command(POP3Object *self, PyObject *line)
 {
-    int on = trace_is_on(self);
+    int on = debug_is_on(self);
 
     if (on > 0 && print_made("*cmd*", shown_command(self, line)) < 0) {
-        mask_unicode_error(line, MASK_NOT_PRINTED);
+        redact_unicode_error(line, REDACT_NOT_PRINTED);
         on = -1;
     }
     return on < 0 ? -1 : 0;
 }
 
 int
-trace_sent(POP3Object *self, PyObject *line)
+debug_sent(POP3Object *self, PyObject *line)
 {
-    int verbose = trace_is_verbose(self);
+    int verbose = debug_is_verbose(self);
 
     return verbose > 0 ? print_made("*put*", shown_command(self, line))
                        : verbose;
 }
 
 int
-trace_received(POP3Object *self, const char *tag, PyObject *line)
+debug_received(POP3Object *self, const char *tag, PyObject *line)
 {
-    int verbose = trace_is_verbose(self);
+    int verbose = debug_is_verbose(self);
 
     if (verbose <= 0) {
         return verbose;
     }
     return print_made(tag, self->sasl == SASL_NONE ? Py_NewRef(line)
-                                                   : mask_status(line));
+                                                   : redact_status(line));
 }
 
 int
-trace_status(POP3Object *self, PyObject *line)
+debug_status(POP3Object *self, PyObject *line)
 {
-    int failed = trace_received(self, "*resp*", line);
+    int failed = debug_received(self, "*resp*", line);
 
     return failed < 0 ? failed : log_status(self, line);
 }
 
 int
-trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
+debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
 {
     return PySys_Audit("poplib.connect", "OOO", self, host, port);
 }
 
 int
-trace_audit_putline(POP3Object *self, PyObject *line)
+debug_audit_putline(POP3Object *self, PyObject *line)
 {
     return PySys_Audit("poplib.putline", "OO", self, line);
 }
 
 int
-trace_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
+debug_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
                          void *context)
 {
     return PySys_Audit("poplib.putline", "OO&", self, make, context);

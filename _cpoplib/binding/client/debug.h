@@ -6,35 +6,35 @@
 #include "binding/client/pop3.h"
 
 /* `if self._debugging`: 1, 0, or -1 and an exception. */
-int trace_is_on(POP3Object *self);
+int debug_is_on(POP3Object *self);
 
 /* `if self._debugging > 1`. */
-int trace_is_verbose(POP3Object *self);
+int debug_is_verbose(POP3Object *self);
 
 /* print(tag, repr(object)). */
-int trace_print(const char *tag, PyObject *object);
+int debug_print(const char *tag, PyObject *object);
 
 /* The same if self._debugging, for a command; of auth() without secrets. */
-int trace_command(POP3Object *self, PyObject *line);
+int debug_command(POP3Object *self, PyObject *line);
 
 /* The same if self._debugging > 1, for a line that is about to be sent. */
-int trace_sent(POP3Object *self, PyObject *line);
+int debug_sent(POP3Object *self, PyObject *line);
 
 /* The same if self._debugging > 1, for what was received, bytes or not. */
-int trace_received(POP3Object *self, const char *tag, PyObject *line);
+int debug_received(POP3Object *self, const char *tag, PyObject *line);
 
-/* trace_received() of a status line, and the log. */
-int trace_status(POP3Object *self, PyObject *line);
+/* debug_received() of a status line, and the log. */
+int debug_status(POP3Object *self, PyObject *line);
 
 /* sys.audit("poplib.connect", self, host, port). */
-int trace_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
+int debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
 
 /* sys.audit("poplib.putline", self, line). */
-int trace_audit_putline(POP3Object *self, PyObject *line);
+int debug_audit_putline(POP3Object *self, PyObject *line);
 
 /* The same with what make(context) returns for the line; it is called only if
    there is somebody to hear the event. */
-int trace_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
+int debug_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
                              void *context);
 
 #endif

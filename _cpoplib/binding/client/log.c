@@ -125,7 +125,7 @@ shown_command(POP3Object *self, PyObject *line)
     bool response = self->is_challenged || self->sasl == SASL_CHALLENGED;
 
     if (PyBytes_Check(line)) {
-        return printable(mask_command(line, response));
+        return printable(redact_command(line, response));
     }
     return PyUnicode_FromString("***");
 }
@@ -145,7 +145,7 @@ log_command(POP3Object *self, PyObject *line)
         failed = -1;
     }
     /* Until a status line is seen, which may be read by hand. */
-    self->is_challenged = self->is_challenged || mask_is_auth(line);
+    self->is_challenged = self->is_challenged || redact_is_auth(line);
     return failed;
 }
 
@@ -156,12 +156,12 @@ log_status(POP3Object *self, PyObject *line)
     int failed;
 
     /* Somebody may turn the log on before the answer is sent. */
-    self->is_challenged = mask_is_challenge(line);
+    self->is_challenged = redact_is_challenge(line);
     if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
         return 0;
     }
     Py_INCREF(logger);
-    failed = tell(logger, "S: %s", printable(mask_status(line)));
+    failed = tell(logger, "S: %s", printable(redact_status(line)));
     Py_DECREF(logger);
     return failed;
 }

@@ -82,7 +82,7 @@ options_set(POP3Object *self, PyObject *const *values)
     if (values[3] != NULL && set_read_ahead(values[3], &read_ahead) < 0) {
         return -1;
     }
-    readahead_drop(self);
+    read_ahead_drop(self);
     self->max_line = max_line;
     self->max_size = max_size;
     self->pipelining = pipelining;

@@ -3,7 +3,7 @@
 /* --- one by one --------------------------------------------------------- */
 
 int
-hook_is_own(POP3Object *self, enum hook hook)
+overrides_is_own(POP3Object *self, enum hook hook)
 {
     struct module_state *state = self->state;
     PyTypeObject *type = Py_TYPE(self);
@@ -83,7 +83,7 @@ is_harmless(struct module_state *state, PyObject *key)
 /* With the dict's own lock. */
 static bool
 dict_is_plain(struct module_state *state, PyObject *dict,
-              struct hooks_view *view)
+              struct overrides_view *view)
 {
     Py_ssize_t position = 0;
     PyObject *key;
@@ -107,9 +107,9 @@ dict_is_plain(struct module_state *state, PyObject *dict,
 }
 
 static bool
-instance_is_plain(POP3Object *self, struct hooks_view *view)
+instance_is_plain(POP3Object *self, struct overrides_view *view)
 {
-    struct hooks_view seen = {NULL, NULL, NULL};
+    struct overrides_view seen = {NULL, NULL, NULL};
     PyObject *dict = pop3_get_dict(self);
     bool plain = false;
 
@@ -128,7 +128,8 @@ instance_is_plain(POP3Object *self, struct hooks_view *view)
 }
 
 bool
-hooks_are_plain(POP3Object *self, hook_set hooks, struct hooks_view *view)
+overrides_are_plain(POP3Object *self, hook_set hooks,
+                    struct overrides_view *view)
 {
     PyTypeObject *type = Py_TYPE(self);
 
@@ -138,7 +139,7 @@ hooks_are_plain(POP3Object *self, hook_set hooks, struct hooks_view *view)
 }
 
 void
-hooks_release(struct hooks_view *view)
+overrides_release(struct overrides_view *view)
 {
     Py_DECREF(view->sock);
     Py_DECREF(view->file);
@@ -148,7 +149,7 @@ hooks_release(struct hooks_view *view)
 /* --- called ------------------------------------------------------------- */
 
 PyObject *
-hook_call(POP3Object *self, enum hook hook, PyObject *argument)
+overrides_call(POP3Object *self, enum hook hook, PyObject *argument)
 {
     return PyObject_CallMethodObjArgs(
         (PyObject *)self, self->state->hook_name[hook], argument, NULL);

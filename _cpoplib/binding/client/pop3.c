@@ -4,7 +4,7 @@
 #include "binding/messages/bulk.h"
 #include "binding/commands/commands.h"
 #include "binding/client/deadline.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/base/lazy_attribute.h"
 #include "binding/connect/connect.h"
@@ -35,12 +35,12 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     struct readahead *readahead = NULL;
     PyObject *deadlines = NULL;
     POP3Object *self = NULL;
-    struct io_lock lock;
+    struct lock lock;
 
-    if (state == NULL || io_lock_init(&lock, &state->locks) < 0) {
+    if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    readahead = readahead_new();
+    readahead = read_ahead_new();
     if (readahead != NULL) {
         deadlines = deadlines_new();
     }
@@ -49,8 +49,8 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     }
     if (self == NULL) {
         Py_XDECREF(deadlines);
-        readahead_free(readahead);
-        io_lock_destroy(&lock);
+        read_ahead_free(readahead);
+        lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
@@ -76,7 +76,7 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->dict);
     Py_VISIT(self->verify);
     Py_VISIT(self->foreign_file);
-    return readahead_traverse(self->readahead, visit, arg);
+    return read_ahead_traverse(self->readahead, visit, arg);
 }
 
 static int
@@ -87,7 +87,7 @@ pop3_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
-    readahead_clear(self->readahead);
+    read_ahead_clear(self->readahead);
     return 0;
 }
 
@@ -103,9 +103,9 @@ pop3_dealloc(PyObject *op)
     }
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
-    readahead_free(self->readahead);
+    read_ahead_free(self->readahead);
     Py_DECREF(self->deadlines_owner);
-    io_lock_destroy(&self->lock);
+    lock_destroy(&self->lock);
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
@@ -193,9 +193,9 @@ pop3_known_step(POP3Object *self, PyObject *file)
 
 /* RuntimeError if this thread is inside the object, whose lock that is. */
 static int
-check_not_inside(PyObject *object, const struct io_lock *lock)
+check_not_inside(PyObject *object, const struct lock *lock)
 {
-    if (!io_lock_is_mine(lock)) {
+    if (!lock_is_mine(lock)) {
         return 0;
     }
     PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", object);
@@ -220,7 +220,7 @@ check_outside(POP3Object *self)
         failed = check_not_inside(file, &((ReaderObject *)file)->lock);
     }
     if (failed == 0 && sock != NULL &&
-        Py_IS_TYPE(sock, state->tlssocket_type)) {
+        Py_IS_TYPE(sock, state->tls_socket_type)) {
         failed = check_not_inside(sock, &TLSSOCKET(sock)->lock);
     }
     Py_XDECREF(file);
@@ -231,19 +231,19 @@ check_outside(POP3Object *self)
 int
 pop3_lock(POP3Object *self)
 {
-    if (io_lock_try(&self->lock)) {
+    if (lock_try(&self->lock)) {
         return 0;
     }
     if (check_outside(self) < 0 || log_check_outside(self) < 0) {
         return -1;
     }
-    return io_lock_acquire(&self->lock);
+    return lock_acquire(&self->lock);
 }
 
 void
 pop3_unlock(POP3Object *self)
 {
-    io_lock_release(&self->lock);
+    lock_release(&self->lock);
 }
 
 static int
@@ -284,9 +284,9 @@ pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     const POP3Object *self = POP3(op);
 
-    return PyLong_FromSize_t(types_own_size(op) + sizeof(*self->deadlines) +
-                             sizeof(*self->readahead) +
-                             slots_size(&self->readahead->slots));
+    return PyLong_FromSize_t(
+        heap_type_own_size(op) + sizeof(*self->deadlines) +
+        sizeof(*self->readahead) + bulk_slots_size(&self->readahead->slots));
 }
 
 /* --- type --------------------------------------------------------------- */
@@ -418,13 +418,14 @@ add_attributes(struct module_state *state, PyTypeObject *type)
                          state->own_encoding) < 0) {
         return -1;
     }
-    if (lazy_add(state, type, "timestamp", auth_timestamp_pattern) < 0) {
+    if (lazy_attribute_add(state, type, "timestamp", apop_timestamp_pattern) <
+        0) {
         return -1;
     }
-    return lazy_add(state, type, "__signature__", pop3_signature);
+    return lazy_attribute_add(state, type, "__signature__", pop3_signature);
 }
 
-/* What hook_is_own() compares with. */
+/* What overrides_is_own() compares with. */
 static int
 remember_hooks(struct module_state *state, PyTypeObject *type)
 {
@@ -444,10 +445,11 @@ PyTypeObject *
 pop3_new_type(struct module_state *state, PyObject *module)
 {
     PyMethodDef *const tables[] = {
-        lifecycle_methods, options_methods,  deadline_methods, replies_methods,
-        dialogue_methods,  commands_methods, listings_methods, whole_methods,
-        bulk_methods,      session_methods,  auth_methods,     sasl_methods,
-        login_methods,     stls_methods,
+        connect_methods,  options_methods,    deadline_methods,
+        getresp_methods,  command_methods,    commands_methods,
+        listings_methods, retr_bytes_methods, bulk_methods,
+        quit_methods,     apop_methods,       sasl_methods,
+        login_methods,    stls_methods,
     };
     PyTypeObject *type;
     size_t i;
@@ -457,7 +459,7 @@ pop3_new_type(struct module_state *state, PyObject *module)
         return NULL;
     }
     for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (types_add_methods(type, tables[i]) < 0) {
+        if (heap_type_add_methods(type, tables[i]) < 0) {
             goto error;
         }
     }

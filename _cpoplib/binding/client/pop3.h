@@ -44,7 +44,7 @@ typedef struct {
     PyObject *weakrefs;
     struct module_state *state; /* of `module` */
     PyObject *module;           /* kept until the end */
-    struct io_lock lock;        /* held for the length of one command */
+    struct lock lock;           /* held for the length of one command */
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none; see */
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
@@ -79,7 +79,7 @@ PyObject *pop3_get_dict(POP3Object *self);
 int pop3_dict_has(POP3Object *self, PyObject *name);
 
 /* __signature__ of POP3, POP3_SSL, and the subclasses that share a
-   constructor of theirs; a lazy_compute. */
+   constructor of theirs; a lazy_attribute_compute. */
 PyObject *pop3_signature(struct module_state *state, PyObject *instance,
                          PyTypeObject *owner);
 

@@ -17,7 +17,7 @@ shown(const char *line, size_t length, bool response)
 }
 
 static PyObject *
-mask_bytes(PyObject *line, bool response)
+redact_bytes(PyObject *line, bool response)
 {
     const char *bytes = PyBytes_AS_STRING(line);
     size_t length = (size_t)PyBytes_GET_SIZE(line);
@@ -33,7 +33,7 @@ mask_bytes(PyObject *line, bool response)
 }
 
 static PyObject *
-mask_text(PyObject *line, bool response)
+redact_text(PyObject *line, bool response)
 {
     PyObject *octets = PyUnicode_AsEncodedString(line, "utf-8",
                                                  "surrogatepass");
@@ -64,12 +64,12 @@ mask_text(PyObject *line, bool response)
 }
 
 PyObject *
-mask_command(PyObject *line, bool response)
+redact_command(PyObject *line, bool response)
 {
     if (PyBytes_Check(line)) {
-        return mask_bytes(line, response);
+        return redact_bytes(line, response);
     }
-    return PyUnicode_Check(line) ? mask_text(line, response)
+    return PyUnicode_Check(line) ? redact_text(line, response)
                                  : PyUnicode_FromString(MASK);
 }
 
@@ -98,7 +98,7 @@ raise_masked(PyObject *exception, PyObject *masked, const char *reason)
 }
 
 void
-mask_unicode_error(PyObject *line, const char *reason)
+redact_unicode_error(PyObject *line, const char *reason)
 {
     PyObject *pending;
     PyObject *masked;
@@ -107,7 +107,7 @@ mask_unicode_error(PyObject *line, const char *reason)
         return;
     }
     pending = PyErr_GetRaisedException();
-    masked = mask_command(line, false);
+    masked = redact_command(line, false);
     if (masked == line) {
         Py_DECREF(masked);
         PyErr_SetRaisedException(pending);
@@ -126,7 +126,7 @@ mask_unicode_error(PyObject *line, const char *reason)
 }
 
 bool
-mask_is_auth(PyObject *line)
+redact_is_auth(PyObject *line)
 {
     const char *bytes;
     size_t length;
@@ -158,7 +158,7 @@ text_length(PyObject *line)
 }
 
 bool
-mask_is_challenge(PyObject *line)
+redact_is_challenge(PyObject *line)
 {
     const char *bytes;
     size_t length;
@@ -172,11 +172,11 @@ mask_is_challenge(PyObject *line)
 }
 
 PyObject *
-mask_status(PyObject *line)
+redact_status(PyObject *line)
 {
     size_t length;
 
-    if (!mask_is_challenge(line)) {
+    if (!redact_is_challenge(line)) {
         return Py_NewRef(line);
     }
     length = text_length(line);

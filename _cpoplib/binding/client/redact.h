@@ -11,31 +11,32 @@
 /* A command line, str or bytes, with "***" for what is secret in it; for all
    of it if it is `response`, an answer to a challenge, unless it is "*", which
    cancels.  A new reference, or NULL. */
-PyObject *mask_command(PyObject *line, bool response);
+PyObject *redact_command(PyObject *line, bool response);
 
 /* Whether a command line begins an exchange of AUTH. */
-bool mask_is_auth(PyObject *line);
+bool redact_is_auth(PyObject *line);
 
 /* A line of the server's, bytes with or without its line end, with "***" for a
    challenge. */
-PyObject *mask_status(PyObject *line);
+PyObject *redact_status(PyObject *line);
 
 /* Whether a line of the server's asks for the rest of a command: "+" alone, or
    with a challenge. */
-bool mask_is_challenge(PyObject *line);
+bool redact_is_challenge(PyObject *line);
 
-/* Why a line can't be encoded: for mask_unicode_error(). */
-#define MASK_NOT_SENT                                                         \
+/* Why a line can't be encoded: for redact_unicode_error(). */
+#define REDACT_NOT_SENT                                                       \
     "the secret, which is not shown, has characters that client.encoding "    \
     "lacks; set that to 'UTF-8' and call utf8(); lone surrogates can't be "   \
     "sent at all"
-#define MASK_NOT_PRINTED                                                      \
+#define REDACT_NOT_PRINTED                                                    \
     "the secret, which is not shown, has characters that the encoding of "    \
     "the output lacks"
 
 /* A UnicodeError that is pending holds what was to be encoded: if a command
    line has a secret, another one takes its place, which holds the line as
-   mask_command() shows it.  Any other object than bytes or str is a secret. */
-void mask_unicode_error(PyObject *line, const char *reason);
+   redact_command() shows it.  Any other object than bytes or str is a secret.
+ */
+void redact_unicode_error(PyObject *line, const char *reason);
 
 #endif

@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 
 #include "binding/base/args.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/client/redact.h"
 
@@ -28,7 +28,7 @@ compile_pattern(void)
 }
 
 PyObject *
-auth_timestamp_pattern(struct module_state *state,
+apop_timestamp_pattern(struct module_state *state,
                        PyObject *Py_UNUSED(instance),
                        PyTypeObject *Py_UNUSED(owner))
 {
@@ -93,7 +93,7 @@ encode_password(POP3Object *self, PyObject *password)
                                           encoding, NULL);
     Py_DECREF(encoding);
     if (secret == NULL) {
-        mask_unicode_error(Py_None, MASK_NOT_SENT);
+        redact_unicode_error(Py_None, REDACT_NOT_SENT);
     }
     return secret;
 }
@@ -238,12 +238,12 @@ pop3_apop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    response = dialogue_shortcmd(POP3(op), line);
+    response = command_shortcmd(POP3(op), line);
     Py_DECREF(line);
     return response;
 }
 
-PyMethodDef auth_methods[] = {
+PyMethodDef apop_methods[] = {
     ARGS_METHOD("apop", pop3_apop, apop_doc),
     {NULL, NULL, 0, NULL},
 };

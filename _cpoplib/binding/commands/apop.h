@@ -6,9 +6,9 @@
 #include "binding/client/pop3.h"
 
 /* poplib's regular expression for the time stamp in a greeting. */
-PyObject *auth_timestamp_pattern(struct module_state *state,
+PyObject *apop_timestamp_pattern(struct module_state *state,
                                  PyObject *instance, PyTypeObject *owner);
 
-extern PyMethodDef auth_methods[];
+extern PyMethodDef apop_methods[];
 
 #endif

@@ -3,7 +3,7 @@
 #include "binding/commands/stat_capa.h"
 #include "binding/base/args.h"
 #include "binding/base/format_command.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/messages/listings.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/messages/read_ahead.h"
@@ -22,17 +22,17 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
     PyObject *result;
 
     if (argument == NULL) {
-        line = commandline_make(verb, NULL, NULL);
+        line = format_command_make(verb, NULL, NULL);
     }
     else {
         multiline = command->multiline_with_argument;
-        line = commandline_format(verb, argument);
+        line = format_command_format(verb, argument);
     }
     if (line == NULL) {
         return NULL;
     }
-    result = multiline ? dialogue_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                       : dialogue_shortcmd(self, line);
+    result = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                       : command_shortcmd(self, line);
     Py_DECREF(line);
     return result;
 }
@@ -182,12 +182,12 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (response == NULL) {
         return NULL;
     }
-    numbers = answers_stat(POP3(op), response);
+    numbers = stat_capa_stat(POP3(op), response);
     Py_DECREF(response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
-        readahead_note_count(POP3(op), pipelining_number(count));
+        read_ahead_note_count(POP3(op), pipeline_probe_number(count));
     }
     return numbers;
 }
@@ -249,7 +249,7 @@ pop3_retr(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return readaheadturn_retr(POP3(op), values[0], POP_LINES, ask_lines);
+    return read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines);
 }
 
 PyDoc_STRVAR(top_doc,
@@ -277,11 +277,11 @@ pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    line = commandline_make(POP_VERB_TOP, values[0], values[1]);
+    line = format_command_make(POP_VERB_TOP, values[0], values[1]);
     if (line == NULL) {
         return NULL;
     }
-    result = dialogue_longcmd(POP3(op), line, POP_END_AT_ONCE, NULL);
+    result = command_longcmd(POP3(op), line, POP_END_AT_ONCE, NULL);
     Py_DECREF(line);
     return result;
 }
@@ -385,10 +385,10 @@ pop3_capa(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 
     reply = run_plain("POP3.capa", POP_VERB_CAPA, op, args, nargs, kwnames);
     if (reply == NULL) {
-        answers_capa_failed(self);
+        stat_capa_capa_failed(self);
         return NULL;
     }
-    capabilities = answers_capa(self, reply);
+    capabilities = stat_capa_capa(self, reply);
     Py_DECREF(reply);
     return capabilities;
 }

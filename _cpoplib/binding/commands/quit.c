@@ -1,7 +1,7 @@
 #include "binding/commands/quit.h"
 
 #include "binding/base/args.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/messages/read_ahead.h"
 #include "core/proto/command.h"
@@ -54,8 +54,8 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    if (readahead_quit(self) == 0) {
-        response = dialogue_shortcmd(self, line);
+    if (read_ahead_quit(self) == 0) {
+        response = command_shortcmd(self, line);
     }
     Py_DECREF(line);
     if (response == NULL) {
@@ -129,7 +129,7 @@ pop3___exit__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     Py_RETURN_NONE;
 }
 
-PyMethodDef session_methods[] = {
+PyMethodDef quit_methods[] = {
     ARGS_METHOD("quit", pop3_quit, quit_doc),
     {"__enter__", pop3___enter__, METH_NOARGS, enter_doc},
     ARGS_METHOD("__exit__", pop3___exit__, exit_doc),

@@ -5,6 +5,6 @@
 
 #include "binding/client/pop3.h"
 
-extern PyMethodDef session_methods[];
+extern PyMethodDef quit_methods[];
 
 #endif

@@ -1,7 +1,7 @@
 #include "binding/commands/sasl.h"
 
 #include "binding/base/args.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/connect/connect.h"
 #include "binding/dialogue/getresp.h"
@@ -68,7 +68,7 @@ set_first(struct sasl *self, PyObject *given)
                           : Py_NewRef(given);
 
     if (first != NULL && first != Py_None) {
-        self->first = saslline_octets(first, "initial_response");
+        self->first = sasl_line_octets(first, "initial_response");
         Py_DECREF(first);
         return self->first == NULL ? -1 : 0;
     }
@@ -108,7 +108,7 @@ begin(struct sasl *self, PyObject *const *given)
     self->name = is_name ? Py_NewRef(given[0]) : name_of(self, given[0]);
     self->respond = Py_NewRef(given[1] == Py_None ? self->mechanism
                                                   : given[1]);
-    if (self->name == NULL || saslline_check_name(self->name) < 0 ||
+    if (self->name == NULL || sasl_line_check_name(self->name) < 0 ||
         set_first(self, given[2]) < 0) {
         return -1;
     }
@@ -138,7 +138,7 @@ command_line(struct sasl *self)
     if (self->first == NULL) {
         return PyUnicode_FromFormat("AUTH %U", self->name);
     }
-    encoded = saslline_encode(self->first);
+    encoded = sasl_line_encode(self->first);
     if (encoded != NULL) {
         bool is_empty = PyUnicode_GET_LENGTH(encoded) == 0;
 
@@ -172,7 +172,7 @@ call(struct sasl *self, PyObject *challenge)
     answer = PyObject_CallFunctionObjArgs(self->respond, challenge, NULL);
     client->phase = PHASE_REST;
     if (answer != NULL && answer != Py_None) {
-        Py_SETREF(answer, saslline_octets(answer, "what authobject returns"));
+        Py_SETREF(answer, sasl_line_octets(answer, "what authobject returns"));
     }
     return answer;
 }
@@ -200,7 +200,7 @@ answer(struct sasl *self, PyObject *reply)
     PyObject *challenge;
     PyObject *answer;
 
-    if (saslline_classify(reply) != SASLLINE_CHALLENGE) {
+    if (sasl_line_classify(reply) != SASL_LINE_CHALLENGE) {
         errors_raise_proto(self->client->state,
                            "the server's reply to AUTH is neither a challenge "
                            "nor +OK");
@@ -211,7 +211,7 @@ answer(struct sasl *self, PyObject *reply)
                            "the server sent too many challenges");
         return NULL;
     }
-    challenge = saslline_decode(self->client->state, reply);
+    challenge = sasl_line_decode(self->client->state, reply);
     if (challenge == NULL) {
         return NULL;
     }
@@ -224,11 +224,11 @@ answer(struct sasl *self, PyObject *reply)
 static PyObject *
 send_answer(struct sasl *self, PyObject *line)
 {
-    PyObject *reply = dialogue_respond(self->client, line);
+    PyObject *reply = command_respond(self->client, line);
 
     /* Whatever came between: the server may still wait for it. */
     if (reply == NULL && !errors_is_refusal(self->client->state)) {
-        replies_abandon(self->client,
+        getresp_abandon(self->client,
                         "an authentication was abandoned half-way");
     }
     return reply;
@@ -238,11 +238,11 @@ send_answer(struct sasl *self, PyObject *line)
 static PyObject *
 respond(struct sasl *self, PyObject *answer)
 {
-    PyObject *line = saslline_encode(answer);
+    PyObject *line = sasl_line_encode(answer);
     PyObject *reply;
 
     if (line == NULL) {
-        replies_abandon(self->client,
+        getresp_abandon(self->client,
                         "an authentication was abandoned half-way");
         return NULL;
     }
@@ -263,8 +263,8 @@ cancel(struct sasl *self)
     if (reply != NULL) {
         errors_raise_proto(self->client->state,
                            "the server did not let AUTH be cancelled");
-        if (saslline_classify(reply) != SASLLINE_SUCCESS) {
-            replies_abandon(self->client,
+        if (sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
+            getresp_abandon(self->client,
                             "an authentication was abandoned half-way");
         }
         Py_DECREF(reply);
@@ -330,7 +330,7 @@ check_success(struct sasl *self)
         failed = call_success(state, self->mechanism);
     }
     if (failed < 0) {
-        lifecycle_give_up(self->client);
+        connect_give_up(self->client);
     }
     return failed;
 }
@@ -345,9 +345,9 @@ send_command(struct sasl *self, PyObject *line)
 
     client->sasl = SASL_COMMAND;
     client->is_challenged = false;
-    reply = dialogue_shortcmd(client, line);
+    reply = command_shortcmd(client, line);
     if (reply == NULL && client->is_challenged) {
-        replies_abandon(client, "an authentication was abandoned half-way");
+        getresp_abandon(client, "an authentication was abandoned half-way");
     }
     return reply;
 }
@@ -360,7 +360,7 @@ converse(struct sasl *self, PyObject *line)
     PyObject *reply = send_command(self, line);
 
     client->sasl = SASL_CHALLENGED;
-    while (reply != NULL && saslline_classify(reply) != SASLLINE_SUCCESS) {
+    while (reply != NULL && sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
         if (take_turn(self, &reply) < 0) {
             Py_CLEAR(reply);
         }

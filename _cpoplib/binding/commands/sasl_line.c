@@ -5,7 +5,7 @@
 #include "core/proto/scan.h"
 
 PyObject *
-saslline_octets(PyObject *value, const char *what)
+sasl_line_octets(PyObject *value, const char *what)
 {
     if (PyUnicode_Check(value)) {
         if (PyUnicode_IS_ASCII(value)) {
@@ -25,7 +25,7 @@ saslline_octets(PyObject *value, const char *what)
 }
 
 int
-saslline_check_name(PyObject *name)
+sasl_line_check_name(PyObject *name)
 {
     Py_ssize_t i;
     bool is_word;
@@ -49,7 +49,7 @@ saslline_check_name(PyObject *name)
 }
 
 PyObject *
-saslline_encode(PyObject *bytes)
+sasl_line_encode(PyObject *bytes)
 {
     size_t length = (size_t)PyBytes_GET_SIZE(bytes);
     PyObject *text;
@@ -66,27 +66,27 @@ saslline_encode(PyObject *bytes)
     return text;
 }
 
-enum saslline_reply
-saslline_classify(PyObject *reply)
+enum sasl_line_reply
+sasl_line_classify(PyObject *reply)
 {
     const char *text;
     size_t length;
 
     if (!PyBytes_Check(reply)) {
-        return SASLLINE_OTHER;
+        return SASL_LINE_OTHER;
     }
     text = PyBytes_AS_STRING(reply);
     length = (size_t)PyBytes_GET_SIZE(reply);
     if (pop_scan_begins_with(text, length, "+OK")) {
-        return SASLLINE_SUCCESS;
+        return SASL_LINE_SUCCESS;
     }
     return length > 0 && text[0] == '+' && (length == 1 || text[1] == ' ')
-               ? SASLLINE_CHALLENGE
-               : SASLLINE_OTHER;
+               ? SASL_LINE_CHALLENGE
+               : SASL_LINE_OTHER;
 }
 
 PyObject *
-saslline_decode(struct module_state *state, PyObject *reply)
+sasl_line_decode(struct module_state *state, PyObject *reply)
 {
     const char *text = PyBytes_AS_STRING(reply);
     size_t length = (size_t)PyBytes_GET_SIZE(reply);

@@ -7,26 +7,26 @@
 #include "binding/module/module.h"
 
 /* What a positive status line is. */
-enum saslline_reply {
-    SASLLINE_SUCCESS,   /* +OK */
-    SASLLINE_CHALLENGE, /* "+" and base64, or nothing */
-    SASLLINE_OTHER
+enum sasl_line_reply {
+    SASL_LINE_SUCCESS,   /* +OK */
+    SASL_LINE_CHALLENGE, /* "+" and base64, or nothing */
+    SASL_LINE_OTHER
 };
 
-enum saslline_reply saslline_classify(PyObject *reply);
+enum sasl_line_reply sasl_line_classify(PyObject *reply);
 
 /* The octets of a challenge; NULL and error_proto if it is not base64. */
-PyObject *saslline_decode(struct module_state *state, PyObject *reply);
+PyObject *sasl_line_decode(struct module_state *state, PyObject *reply);
 
 /* A response, bytes, as str in base64. */
-PyObject *saslline_encode(PyObject *bytes);
+PyObject *sasl_line_encode(PyObject *bytes);
 
 /* What is to be sent, bytes or ASCII str, as bytes.  `what` names it in
    TypeError and ValueError: UnicodeEncodeError would hold it. */
-PyObject *saslline_octets(PyObject *value, const char *what);
+PyObject *sasl_line_octets(PyObject *value, const char *what);
 
 /* -1 and TypeError or ValueError for what is no mechanism's name: it goes into
    the command as it is. */
-int saslline_check_name(PyObject *name);
+int sasl_line_check_name(PyObject *name);
 
 #endif

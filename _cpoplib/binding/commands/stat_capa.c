@@ -52,8 +52,8 @@ stat_fields(POP3Object *self, PyObject *fields)
     if (count < 0) {
         return NULL;
     }
-    on = trace_is_on(self);
-    if (on < 0 || (on > 0 && trace_print("*stat*", fields) < 0)) {
+    on = debug_is_on(self);
+    if (on < 0 || (on > 0 && debug_print("*stat*", fields) < 0)) {
         return NULL;
     }
     /* There may be more behind the two numbers (RFC 1939, section 5). */
@@ -70,7 +70,7 @@ stat_fields(POP3Object *self, PyObject *fields)
 }
 
 PyObject *
-answers_stat(POP3Object *self, PyObject *response)
+stat_capa_stat(POP3Object *self, PyObject *response)
 {
     PyObject *fields;
     PyObject *numbers;
@@ -124,7 +124,7 @@ add_capability(POP3Object *self, PyObject *capabilities, PyObject *line)
 }
 
 PyObject *
-answers_capa(POP3Object *self, PyObject *reply)
+stat_capa_capa(POP3Object *self, PyObject *reply)
 {
     PyObject *capabilities = NULL;
     PyObject *lines = PySequence_GetItem(reply, 1);
@@ -150,7 +150,7 @@ answers_capa(POP3Object *self, PyObject *reply)
 }
 
 void
-answers_capa_failed(POP3Object *self)
+stat_capa_capa_failed(POP3Object *self)
 {
     if (errors_is_refusal(self->state)) {
         replace_exception(self, "-ERR CAPA not supported by server");

@@ -7,14 +7,14 @@
 
 /* (messages, octets) of the response to STAT (RFC 1939, section 5);
    error_proto if it has no two numbers. */
-PyObject *answers_stat(POP3Object *self, PyObject *response);
+PyObject *stat_capa_stat(POP3Object *self, PyObject *response);
 
 /* {name: [argument, ...]} of the reply to CAPA (RFC 2449, section 5), a
    tuple as _longcmd() returns it. */
-PyObject *answers_capa(POP3Object *self, PyObject *reply);
+PyObject *stat_capa_capa(POP3Object *self, PyObject *reply);
 
 /* CAPA has failed with the pending exception, which is replaced by poplib's
    if it is the server's refusal, and stays if the connection broke. */
-void answers_capa_failed(POP3Object *self);
+void stat_capa_capa_failed(POP3Object *self);
 
 #endif

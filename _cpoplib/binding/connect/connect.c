@@ -27,7 +27,7 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
 }
 
 PyObject *
-lifecycle_default_timeout(struct module_state *state)
+connect_default_timeout(struct module_state *state)
 {
     PyObject *module = module_package_attribute(state, state->name.socket);
     PyObject *timeout;
@@ -41,7 +41,7 @@ lifecycle_default_timeout(struct module_state *state)
 }
 
 void
-lifecycle_discard(struct module_state *state, PyObject *object)
+connect_discard(struct module_state *state, PyObject *object)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
@@ -64,7 +64,7 @@ adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
         failed = set_attribute(self, state->name.file, file);
     }
     if (failed < 0) {
-        lifecycle_discard(state, file == NULL ? made : file);
+        connect_discard(state, file == NULL ? made : file);
     }
     Py_XDECREF(file);
     return failed;
@@ -92,11 +92,11 @@ set_file(POP3Object *self)
 }
 
 int
-lifecycle_use_socket(POP3Object *self, PyObject *sock)
+connect_use_socket(POP3Object *self, PyObject *sock)
 {
     if (set_attribute(self, self->state->name.sock, sock) < 0 ||
         set_file(self) < 0) {
-        lifecycle_discard(self->state, sock);
+        connect_discard(self->state, sock);
         return -1;
     }
     return 0;
@@ -122,7 +122,7 @@ read_welcome(POP3Object *self)
     if (pop3_lock(self) < 0) {
         return -1;
     }
-    welcome = log_begin(self) < 0 ? NULL : replies_getresp(self);
+    welcome = log_begin(self) < 0 ? NULL : getresp_call(self);
     pop3_unlock(self);
     if (welcome == NULL) {
         return -1;
@@ -133,10 +133,10 @@ read_welcome(POP3Object *self)
 }
 
 void
-lifecycle_give_up(POP3Object *self)
+connect_give_up(POP3Object *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
-    PyObject *result = lifecycle_close(self);
+    PyObject *result = connect_close(self);
 
     Py_XDECREF(result);
     errors_raise_again(pending);
@@ -153,7 +153,7 @@ set_target(POP3Object *self, PyObject *host, PyObject *port)
         set_attribute(self, state->name.tls_established, Py_False) < 0) {
         return -1;
     }
-    return trace_audit_connect(self, host, port);
+    return debug_audit_connect(self, host, port);
 }
 
 /* self.sock = self._create_socket(timeout), and self.file.  A failed
@@ -170,7 +170,7 @@ open_socket(POP3Object *self, PyObject *timeout)
     if (sock == NULL) {
         return -1;
     }
-    failed = lifecycle_use_socket(self, sock);
+    failed = connect_use_socket(self, sock);
     Py_DECREF(sock);
     return failed;
 }
@@ -182,15 +182,15 @@ connect_to(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
         return -1;
     }
     if (open_socket(self, timeout) < 0 || read_welcome(self) < 0) {
-        lifecycle_give_up(self);
+        connect_give_up(self);
         return -1;
     }
     return 0;
 }
 
 int
-lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
-                  PyObject *timeout)
+connect_open(POP3Object *self, PyObject *host, PyObject *port,
+             PyObject *timeout)
 {
     PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
     PyObject *no_timeout = NULL;
@@ -199,9 +199,9 @@ lifecycle_connect(POP3Object *self, PyObject *host, PyObject *port,
     if (default_port == NULL) {
         return -1;
     }
-    readahead_reset(self);
+    read_ahead_reset(self);
     if (timeout == NULL || timeout == Py_Ellipsis) {
-        no_timeout = lifecycle_default_timeout(self->state);
+        no_timeout = connect_default_timeout(self->state);
         timeout = no_timeout;
     }
     if (timeout != NULL) {
@@ -238,7 +238,7 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     if (options_set(self, values + 3) < 0 ||
         deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
-        lifecycle_connect(self, values[0], values[1], values[2]) < 0) {
+        connect_open(self, values[0], values[1], values[2]) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -451,10 +451,10 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyObject *
-lifecycle_close(POP3Object *self)
+connect_close(POP3Object *self)
 {
-    if (!io_lock_is_held(&self->lock)) {
-        readahead_clear(self->readahead);
+    if (!lock_is_held(&self->lock)) {
+        read_ahead_clear(self->readahead);
     }
     (void)close_file(self);
     if (finally(self, NULL, close_sock) < 0) {
@@ -475,10 +475,10 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return lifecycle_close(POP3(op));
+    return connect_close(POP3(op));
 }
 
-PyMethodDef lifecycle_methods[] = {
+PyMethodDef connect_methods[] = {
     ARGS_METHOD("__init__", pop3___init__, init_doc),
     ARGS_METHOD("_create_socket", pop3__create_socket, create_socket_doc),
     {"close", pop3_close_method, METH_NOARGS, close_doc},

@@ -61,7 +61,7 @@ get_context(POP3Object *self, PyObject **context)
 
 /* The options that the attributes stand for; new references. */
 static int
-get_options(POP3Object *self, struct tlsstart_options *options)
+get_options(POP3Object *self, struct tls_wrap_options *options)
 {
     struct module_state *state = self->state;
 
@@ -75,7 +75,7 @@ get_options(POP3Object *self, struct tlsstart_options *options)
 }
 
 static void
-release_options(struct tlsstart_options *options)
+release_options(struct tls_wrap_options *options)
 {
     Py_XDECREF(options->context);
     Py_XDECREF(options->keyfile);
@@ -88,11 +88,11 @@ release_options(struct tlsstart_options *options)
 static PyObject *
 make_context(POP3Object *self)
 {
-    struct tlsstart_options options = {.context = NULL};
+    struct tls_wrap_options options = {.context = NULL};
     PyObject *context = NULL;
 
     if (get_options(self, &options) == 0) {
-        context = tlscontext_new(self->state, &options);
+        context = tls_context_new(self->state, &options);
     }
     release_options(&options);
     return context;
@@ -145,7 +145,7 @@ forget_context(POP3Object *self)
 
 /* A context from before must not stand in for what is asked for now. */
 static int
-drop_context(POP3Object *self, const struct tlsstart_options *options)
+drop_context(POP3Object *self, const struct tls_wrap_options *options)
 {
     int has;
 
@@ -175,7 +175,7 @@ set_config(POP3Object *self, struct ssl_ctx_st *config)
 }
 
 static int
-set_options(POP3Object *self, const struct tlsstart_options *options)
+set_options(POP3Object *self, const struct tls_wrap_options *options)
 {
     struct module_state *state = self->state;
 
@@ -193,7 +193,7 @@ set_options(POP3Object *self, const struct tlsstart_options *options)
     }
     /* Files that are not what they should be are found out before anything
        is connected. */
-    set_config(self, tlsstart_config(state, options));
+    set_config(self, tls_wrap_config(state, options));
     return self->tls_config == NULL ? -1 : 0;
 }
 
@@ -206,7 +206,7 @@ call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
     PyObject *result;
 
     if (timeout == NULL || timeout == Py_Ellipsis) {
-        sentinel = lifecycle_default_timeout(self->state);
+        sentinel = connect_default_timeout(self->state);
         if (sentinel == NULL) {
             return -1;
         }
@@ -232,7 +232,7 @@ call_base(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
         return -1;
     }
     failed = init == state->own_init
-                 ? lifecycle_connect(self, host, port, timeout)
+                 ? connect_open(self, host, port, timeout)
                  : call_init(self, init, host, port, timeout);
     Py_DECREF(init);
     return failed;
@@ -278,16 +278,16 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
-    struct tlsstart_options options;
+    struct tls_wrap_options options;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    options.keyfile = tlsstart_given(values[2]);
-    options.certfile = tlsstart_given(values[3]);
-    options.context = tlsstart_given(values[5]);
-    options.verify = tlsstart_given(values[6]);
-    if (options_set(self, values + 7) < 0 || tlsstart_check(&options) < 0 ||
+    options.keyfile = tls_wrap_given(values[2]);
+    options.certfile = tls_wrap_given(values[3]);
+    options.context = tls_wrap_given(values[5]);
+    options.verify = tls_wrap_given(values[6]);
+    if (options_set(self, values + 7) < 0 || tls_wrap_check(&options) < 0 ||
         set_options(self, &options) < 0 ||
         deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {
@@ -323,7 +323,7 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
     };
     POP3Object *self = POP3(op);
-    struct tlsstart_options options = {.context = NULL};
+    struct tls_wrap_options options = {.context = NULL};
     PyObject *values[ARGS_MAX];
     struct ssl_ctx_st *config = NULL;
     PyObject *plain;
@@ -340,11 +340,11 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         config = pop_tls_config_share(self->tls_config);
     }
     if (get_options(self, &options) == 0) {
-        wrapped = tlsstart_wrap(self, plain, &options, config);
+        wrapped = tls_wrap_start(self, plain, &options, config);
     }
     pop_tls_config_free(config);
     if (wrapped == NULL) {
-        lifecycle_discard(self->state, plain);
+        connect_discard(self->state, plain);
     }
     release_options(&options);
     Py_DECREF(plain);
@@ -433,8 +433,8 @@ pop3_ssl_new_type(struct module_state *state, PyObject *module)
     if (type == NULL) {
         return NULL;
     }
-    if (types_add_methods(type, pop3_ssl_methods) < 0 ||
-        lazy_add(state, type, "context", pop3_ssl_context) < 0) {
+    if (heap_type_add_methods(type, pop3_ssl_methods) < 0 ||
+        lazy_attribute_add(state, type, "context", pop3_ssl_context) < 0) {
         Py_CLEAR(type);
     }
     return type;

@@ -2,7 +2,7 @@
 
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/connect/connect.h"
 #include "binding/reader/reader.h"
@@ -90,19 +90,19 @@ check_open(POP3Object *self, PyObject *file)
 /* The sock and the file of the TLS session in place of the plain ones. */
 static int
 replace(POP3Object *self, PyObject *sock, PyObject *file,
-        const struct tlsstart_options *options, struct ssl_ctx_st *config)
+        const struct tls_wrap_options *options, struct ssl_ctx_st *config)
 {
-    PyObject *wrapped = tlsstart_wrap(self, sock, options, config);
+    PyObject *wrapped = tls_wrap_start(self, sock, options, config);
     int failed;
 
     if (check_open(self, file) < 0 && wrapped != NULL) {
-        lifecycle_discard(self->state, wrapped);
+        connect_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
     if (wrapped == NULL) {
         return -1;
     }
-    failed = lifecycle_use_socket(self, wrapped);
+    failed = connect_use_socket(self, wrapped);
     Py_DECREF(wrapped);
     return failed < 0 ? -1 : check_open(self, file);
 }
@@ -113,7 +113,7 @@ replace(POP3Object *self, PyObject *sock, PyObject *file,
    must not reach the octets of the TLS session, nor keep its socket open. */
 static int
 change(POP3Object *self, PyObject *sock, PyObject *file,
-       const struct tlsstart_options *options, struct ssl_ctx_st *config)
+       const struct tls_wrap_options *options, struct ssl_ctx_st *config)
 {
     bool adopted = reader_check(self->state, file);
     int failed;
@@ -135,7 +135,7 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
 
 /* After the server's +OK; the connection is closed if it fails. */
 static int
-begin_tls(POP3Object *self, const struct tlsstart_options *options,
+begin_tls(POP3Object *self, const struct tls_wrap_options *options,
           struct ssl_ctx_st *config)
 {
     PyObject *sock = pop3_get_sock(self, "makefile");
@@ -146,7 +146,7 @@ begin_tls(POP3Object *self, const struct tlsstart_options *options,
         failed = change(self, sock, file, options, config);
     }
     if (failed < 0) {
-        lifecycle_give_up(self);
+        connect_give_up(self);
     }
     Py_XDECREF(sock);
     Py_XDECREF(file);
@@ -162,13 +162,13 @@ ask(POP3Object *self)
     if (line == NULL) {
         return NULL;
     }
-    response = dialogue_shortcmd(self, line);
+    response = command_shortcmd(self, line);
     Py_DECREF(line);
     return response;
 }
 
 static PyObject *
-run(POP3Object *self, const struct tlsstart_options *options,
+run(POP3Object *self, const struct tls_wrap_options *options,
     struct ssl_ctx_st *config)
 {
     PyObject *response;
@@ -182,7 +182,7 @@ run(POP3Object *self, const struct tlsstart_options *options,
        is to go over this connection in plain text. */
     if (response == NULL && !errors_is_refusal(self->state) &&
         !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
-        lifecycle_give_up(self);
+        connect_give_up(self);
     }
     if (response != NULL && begin_tls(self, options, config) < 0) {
         Py_CLEAR(response);
@@ -193,13 +193,13 @@ run(POP3Object *self, const struct tlsstart_options *options,
 /* As one command; files that are not what they should be are found out before
    it. */
 static PyObject *
-run_locked(POP3Object *self, const struct tlsstart_options *options)
+run_locked(POP3Object *self, const struct tls_wrap_options *options)
 {
     struct ssl_ctx_st *config = NULL;
     PyObject *response = NULL;
 
     if (options->context == NULL) {
-        config = tlsstart_config(self->state, options);
+        config = tls_wrap_config(self->state, options);
         if (config == NULL) {
             return NULL;
         }
@@ -234,16 +234,16 @@ pop3_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .keyword_only = 3,
     };
     PyObject *values[ARGS_MAX];
-    struct tlsstart_options options;
+    struct tls_wrap_options options;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    options.context = tlsstart_given(values[0]);
-    options.keyfile = tlsstart_given(values[1]);
-    options.certfile = tlsstart_given(values[2]);
-    options.verify = tlsstart_given(values[3]);
-    if (tlsstart_check(&options) < 0) {
+    options.context = tls_wrap_given(values[0]);
+    options.keyfile = tls_wrap_given(values[1]);
+    options.certfile = tls_wrap_given(values[2]);
+    options.verify = tls_wrap_given(values[3]);
+    if (tls_wrap_check(&options) < 0) {
         return NULL;
     }
     return run_locked(POP3(op), &options);

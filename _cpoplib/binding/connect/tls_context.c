@@ -104,7 +104,7 @@ verify_as_we_do(PyObject *ssl, PyObject *context)
 
 /* ssl.create_default_context(cafile= or capath=), with the certificate. */
 static PyObject *
-verifying_context(PyObject *ssl, const struct tlsstart_options *options)
+verifying_context(PyObject *ssl, const struct tls_wrap_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -142,7 +142,7 @@ done:
 
 /* ssl._create_stdlib_context(certfile=, keyfile=) */
 static PyObject *
-stdlib_context(PyObject *ssl, const struct tlsstart_options *options)
+stdlib_context(PyObject *ssl, const struct tls_wrap_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -159,8 +159,8 @@ stdlib_context(PyObject *ssl, const struct tlsstart_options *options)
 }
 
 PyObject *
-tlscontext_new(struct module_state *state,
-               const struct tlsstart_options *options)
+tls_context_new(struct module_state *state,
+                const struct tls_wrap_options *options)
 {
     PyObject *ssl = module_package_attribute(state, state->name.ssl);
     PyObject *context;
@@ -168,7 +168,7 @@ tlscontext_new(struct module_state *state,
     if (ssl == NULL) {
         return NULL;
     }
-    context = tlsstart_verifies(options) ? verifying_context(ssl, options)
+    context = tls_wrap_verifies(options) ? verifying_context(ssl, options)
                                          : stdlib_context(ssl, options);
     Py_DECREF(ssl);
     return context;

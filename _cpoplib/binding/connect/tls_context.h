@@ -7,7 +7,7 @@
 
 /* The ssl.SSLContext that stands for the options: as poplib makes it or, where
    verify asks for more, as our own TLS is.  A new reference, or NULL. */
-PyObject *tlscontext_new(struct module_state *state,
-                         const struct tlsstart_options *options);
+PyObject *tls_context_new(struct module_state *state,
+                          const struct tls_wrap_options *options);
 
 #endif

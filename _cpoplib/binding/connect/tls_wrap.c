@@ -13,13 +13,13 @@
 /* --- options ------------------------------------------------------------ */
 
 PyObject *
-tlsstart_given(PyObject *argument)
+tls_wrap_given(PyObject *argument)
 {
     return argument == Py_None ? NULL : argument;
 }
 
 bool
-tlsstart_verifies(const struct tlsstart_options *options)
+tls_wrap_verifies(const struct tls_wrap_options *options)
 {
     return options->verify != NULL && options->verify != Py_False;
 }
@@ -33,7 +33,7 @@ is_empty(PyObject *path)
 }
 
 int
-tlsstart_check(const struct tlsstart_options *options)
+tls_wrap_check(const struct tls_wrap_options *options)
 {
     const char *other = NULL;
 
@@ -85,9 +85,9 @@ text_of(PyObject *bytes)
 }
 
 static struct ssl_ctx_st *
-new_config(struct module_state *state, const struct tlsstart_options *options)
+new_config(struct module_state *state, const struct tls_wrap_options *options)
 {
-    struct pop_tls_options plain = {.verify = tlsstart_verifies(options)};
+    struct pop_tls_options plain = {.verify = tls_wrap_verifies(options)};
     struct pop_error error = {0};
     struct ssl_ctx_st *config = NULL;
     PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
@@ -117,10 +117,10 @@ done:
 /* Making one takes a fourth of what a connection takes: the one without
    options is kept. */
 struct ssl_ctx_st *
-tlsstart_config(struct module_state *state,
-                const struct tlsstart_options *options)
+tls_wrap_config(struct module_state *state,
+                const struct tls_wrap_options *options)
 {
-    if (tlsstart_verifies(options) || options->certfile != NULL) {
+    if (tls_wrap_verifies(options) || options->certfile != NULL) {
         return new_config(state, options);
     }
     if (state->plain_config == NULL) {
@@ -181,7 +181,7 @@ decode_host(PyObject *encoded)
 
 static PyObject *
 wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
-              const struct tlsstart_options *options,
+              const struct tls_wrap_options *options,
               struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
@@ -191,12 +191,12 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
     PyObject *wrapped = NULL;
 
     if (hostname != NULL && config == NULL) {
-        own = tlsstart_config(state, options);
+        own = tls_wrap_config(state, options);
         config = own;
     }
     if (hostname != NULL && config != NULL) {
-        wrapped = tlssocket_wrap(state, sock, hostname, text_of(encoded),
-                                 config, &self->deadlines->limit);
+        wrapped = tls_socket_wrap(state, sock, hostname, text_of(encoded),
+                                  config, &self->deadlines->limit);
     }
     pop_tls_config_free(own);
     Py_XDECREF(hostname);
@@ -230,7 +230,7 @@ static PyObject *
 wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
                 PyObject *host)
 {
-    struct pysocket_hold hold;
+    struct python_socket_hold hold;
     PyObject *wrapped;
 
     if (deadline_hold(self, sock, &hold) < 0) {
@@ -239,7 +239,7 @@ wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
     wrapped = wrap_in_context(context, sock, host);
     if (deadline_let_go(self, wrapped == NULL ? sock : wrapped, &hold) < 0 &&
         wrapped != NULL) {
-        lifecycle_discard(self->state, wrapped);
+        connect_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
     return wrapped;
@@ -328,9 +328,9 @@ wants_key_log(void)
    -1. */
 static int
 is_native(struct module_state *state, PyObject *sock,
-          const struct tlsstart_options *options)
+          const struct tls_wrap_options *options)
 {
-    int direct = pysocket_is_direct(state, sock);
+    int direct = python_socket_is_direct(state, sock);
     int other = 0;
 
     if (direct > 0) {
@@ -347,9 +347,9 @@ is_native(struct module_state *state, PyObject *sock,
 
 static PyObject *
 wrap_by_new_context(POP3Object *self, PyObject *sock, PyObject *host,
-                    const struct tlsstart_options *options)
+                    const struct tls_wrap_options *options)
 {
-    PyObject *context = tlscontext_new(self->state, options);
+    PyObject *context = tls_context_new(self->state, options);
     PyObject *wrapped;
 
     if (context == NULL) {
@@ -361,9 +361,9 @@ wrap_by_new_context(POP3Object *self, PyObject *sock, PyObject *host,
 }
 
 PyObject *
-tlsstart_wrap(POP3Object *self, PyObject *sock,
-              const struct tlsstart_options *options,
-              struct ssl_ctx_st *config)
+tls_wrap_start(POP3Object *self, PyObject *sock,
+               const struct tls_wrap_options *options,
+               struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
     PyObject *host = PyObject_GetAttr((PyObject *)self, state->name.host);

@@ -8,7 +8,7 @@
 
 /* Arguments of POP3_SSL and stls(), borrowed; NULL for None and what was not
    given. */
-struct tlsstart_options {
+struct tls_wrap_options {
     PyObject *context;
     PyObject *keyfile;
     PyObject *certfile;
@@ -16,26 +16,26 @@ struct tlsstart_options {
 };
 
 /* NULL for None. */
-PyObject *tlsstart_given(PyObject *argument);
+PyObject *tls_wrap_given(PyObject *argument);
 
 /* -1 and ValueError for arguments that exclude each other. */
-int tlsstart_check(const struct tlsstart_options *options);
+int tls_wrap_check(const struct tls_wrap_options *options);
 
 /* Whether the certificate is to be verified: verify=False is verify=None. */
-bool tlsstart_verifies(const struct tlsstart_options *options);
+bool tls_wrap_verifies(const struct tls_wrap_options *options);
 
 /* What our own TLS is to be, to be freed with pop_tls_config_free(); NULL and
    an exception: ssl.SSLError or OSError for the files. */
-struct ssl_ctx_st *tlsstart_config(struct module_state *state,
-                                   const struct tlsstart_options *options);
+struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
+                                   const struct tls_wrap_options *options);
 
 /* `sock` with TLS, after the handshake with self.host: by options->context; by
    a context of the ssl module's if the socket is none of the system's own, if
    ssl._create_stdlib_context was replaced, or if SSLKEYLOGFILE is set; else by
    our own TLS with `config`, which is made if it is NULL.  A new reference, or
    NULL. */
-PyObject *tlsstart_wrap(POP3Object *self, PyObject *sock,
-                        const struct tlsstart_options *options,
-                        struct ssl_ctx_st *config);
+PyObject *tls_wrap_start(POP3Object *self, PyObject *sock,
+                         const struct tls_wrap_options *options,
+                         struct ssl_ctx_st *config);
 
 #endif

@@ -19,7 +19,7 @@ is_zero(PyObject *level)
 }
 
 static bool
-is_ready(struct module_state *state, const struct hooks_view *view)
+is_ready(struct module_state *state, const struct overrides_view *view)
 {
     ReaderObject *reader = (ReaderObject *)view->file;
 
@@ -32,14 +32,14 @@ is_ready(struct module_state *state, const struct hooks_view *view)
 static ReaderObject *
 look(const struct exchange *self, POP3Object *client)
 {
-    struct hooks_view view;
+    struct overrides_view view;
     ReaderObject *reader = NULL;
 
-    if (hooks_are_plain(client, self->hooks, &view)) {
+    if (overrides_are_plain(client, self->hooks, &view)) {
         if (is_ready(client->state, &view)) {
             reader = (ReaderObject *)Py_NewRef(view.file);
         }
-        hooks_release(&view);
+        overrides_release(&view);
     }
     return reader;
 }
@@ -72,27 +72,27 @@ make_argument(void *context)
     return Py_NewRef(hearing->exchange->bytes);
 }
 
-/* Entered; afterwards, too, if that is EXCHANGE_DONE. */
-static enum exchange_end
+/* Entered; afterwards, too, if that is FAST_PATH_DONE. */
+static enum fast_path_end
 announce(const struct exchange *self, POP3Object *client)
 {
     struct hearing hearing = {self, false};
-    int failed = trace_audit_putline_made(client, make_argument, &hearing);
+    int failed = debug_audit_putline_made(client, make_argument, &hearing);
 
     if (!hearing.heard) {
         if (failed < 0) {
             reader_leave(self->reader);
         }
-        return failed < 0 ? EXCHANGE_FAILED : EXCHANGE_DONE;
+        return failed < 0 ? FAST_PATH_FAILED : FAST_PATH_DONE;
     }
     if (failed < 0) {
-        return EXCHANGE_FAILED;
+        return FAST_PATH_FAILED;
     }
     if (!looks_the_same(self, client)) {
-        return EXCHANGE_ANNOUNCED;
+        return FAST_PATH_ANNOUNCED;
     }
-    return stream_enter_answered(self->reader) < 0 ? EXCHANGE_FAILED
-                                                   : EXCHANGE_DONE;
+    return stream_enter_answered(self->reader) < 0 ? FAST_PATH_FAILED
+                                                   : FAST_PATH_DONE;
 }
 
 /* --- the exchange ------------------------------------------------------- */
@@ -102,77 +102,78 @@ encode(struct exchange *self, struct module_state *state, PyObject *line)
 {
     self->bytes = PyUnicode_AsUTF8String(line);
     if (self->bytes == NULL) {
-        mask_unicode_error(line, MASK_NOT_SENT);
+        redact_unicode_error(line, REDACT_NOT_SENT);
         return -1;
     }
-    return sending_check_line(state, self->bytes);
+    return putcmd_check_line(state, self->bytes);
 }
 
 /* Entered. */
-static enum exchange_end
+static enum fast_path_end
 send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
 {
     struct stream_limits limits;
-    enum exchange_end end = EXCHANGE_FAILED;
+    enum fast_path_end end = FAST_PATH_FAILED;
     int plain;
 
     client->phase = self->phase;
     client->is_challenged = false;
-    client->reply_limit = replies_limit(line);
+    client->reply_limit = getresp_limit(line);
     plain = getline_plain_limits(client, &limits);
     if (plain == 0) {
-        end = EXCHANGE_ANNOUNCED;
+        end = FAST_PATH_ANNOUNCED;
     }
     else if (plain > 0 &&
              stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
                              (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
                              self->sink, &self->reply) == 0) {
-        end = EXCHANGE_DONE;
+        end = FAST_PATH_DONE;
     }
     client->phase = PHASE_REST;
     client->reply_limit = POP_UNLIMITED_OCTETS;
     return end;
 }
 
-enum exchange_end
-exchange_run(struct exchange *self, POP3Object *client, PyObject *line)
+enum fast_path_end
+fast_path_run(struct exchange *self, POP3Object *client, PyObject *line)
 {
-    enum exchange_end end;
+    enum fast_path_end end;
 
     self->reply.response = NULL;
     self->bytes = NULL;
     self->reader = NULL;
     if (log_begin(client) < 0) {
-        return EXCHANGE_FAILED;
+        return FAST_PATH_FAILED;
     }
     if (PyUnicode_CheckExact(line) && !client->is_logged) {
         self->reader = look(self, client);
     }
     if (self->reader == NULL) {
-        return EXCHANGE_UNTOUCHED;
+        return FAST_PATH_UNTOUCHED;
     }
     if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
-        return EXCHANGE_FAILED;
+        return FAST_PATH_FAILED;
     }
     if (encode(self, client->state, line) < 0 ||
-        readahead_note_line(client, self->bytes) < 0) {
+        read_ahead_note_line(client, self->bytes) < 0) {
         reader_leave(self->reader);
-        return EXCHANGE_FAILED;
+        return FAST_PATH_FAILED;
     }
     end = announce(self, client);
-    if (end == EXCHANGE_DONE) {
+    if (end == FAST_PATH_DONE) {
         end = send_and_read(self, client, line);
         reader_leave(self->reader);
     }
     /* Not logged now, but perhaps from the next command on. */
-    if (end == EXCHANGE_DONE && log_status(client, self->reply.response) < 0) {
-        end = EXCHANGE_FAILED;
+    if (end == FAST_PATH_DONE &&
+        log_status(client, self->reply.response) < 0) {
+        end = FAST_PATH_FAILED;
     }
     return end;
 }
 
 void
-exchange_release(struct exchange *self)
+fast_path_release(struct exchange *self)
 {
     Py_CLEAR(self->reply.response);
     Py_CLEAR(self->bytes);

@@ -9,11 +9,11 @@
 #include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
-enum exchange_end {
-    EXCHANGE_FAILED,    /* with an exception */
-    EXCHANGE_DONE,      /* the reply was read */
-    EXCHANGE_UNTOUCHED, /* it can't be done so, and nothing was done */
-    EXCHANGE_ANNOUNCED  /* an audit hook has changed that: the event is over,
+enum fast_path_end {
+    FAST_PATH_FAILED,    /* with an exception */
+    FAST_PATH_DONE,      /* the reply was read */
+    FAST_PATH_UNTOUCHED, /* it can't be done so, and nothing was done */
+    FAST_PATH_ANNOUNCED  /* an audit hook has changed that: the event is over,
                            and nothing was sent */
 };
 
@@ -27,10 +27,10 @@ struct exchange {
 };
 
 /* The connection lock is held, and no command is in its midst.  The first
-   three fields are given, exchange_release() has to follow. */
-enum exchange_end exchange_run(struct exchange *self, POP3Object *client,
-                               PyObject *line);
+   three fields are given, fast_path_release() has to follow. */
+enum fast_path_end fast_path_run(struct exchange *self, POP3Object *client,
+                                 PyObject *line);
 
-void exchange_release(struct exchange *self);
+void fast_path_release(struct exchange *self);
 
 #endif

@@ -81,7 +81,7 @@ call_readline(PyObject *file, Py_ssize_t size)
 static PyObject *
 readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
-    struct pysocket_hold hold;
+    struct python_socket_hold hold;
     PyObject *sock;
     PyObject *line = NULL;
 
@@ -247,12 +247,12 @@ getline_own(POP3Object *self)
         return NULL;
     }
     if (self->phase != PHASE_LINES) {
-        self->is_challenged = mask_is_challenge(raw);
+        self->is_challenged = redact_is_challenge(raw);
     }
     if (self->phase == PHASE_STATUS) {
         self->phase = PHASE_REST;
     }
-    if (trace_received(self, "*get*", raw) == 0) {
+    if (debug_received(self, "*get*", raw) == 0) {
         result = strip_line(self, file, raw);
     }
     Py_DECREF(raw);
@@ -285,14 +285,14 @@ unpack(PyObject *pair, PyObject **line, PyObject **octets)
 int
 getline_call(POP3Object *self, PyObject **line, PyObject **octets)
 {
-    int own = hook_is_own(self, HOOK_GETLINE);
+    int own = overrides_is_own(self, HOOK_GETLINE);
     PyObject *pair;
     int failed;
 
     if (own < 0) {
         return -1;
     }
-    pair = own ? getline_own(self) : hook_call(self, HOOK_GETLINE, NULL);
+    pair = own ? getline_own(self) : overrides_call(self, HOOK_GETLINE, NULL);
     if (pair == NULL) {
         return -1;
     }
@@ -305,8 +305,8 @@ ReaderObject *
 getline_quiet_reader(POP3Object *self, int *failed)
 {
     PyObject *file;
-    int own = hook_is_own(self, HOOK_GETLINE);
-    int verbose = own > 0 ? trace_is_verbose(self) : 0;
+    int own = overrides_is_own(self, HOOK_GETLINE);
+    int verbose = own > 0 ? debug_is_verbose(self) : 0;
 
     *failed = own < 0 || verbose < 0;
     if (own <= 0 || verbose != 0) {

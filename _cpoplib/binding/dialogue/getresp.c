@@ -45,7 +45,7 @@ get_status_line(POP3Object *self)
         return NULL;
     }
     Py_DECREF(octets);
-    if (trace_status(self, line) < 0) {
+    if (debug_status(self, line) < 0) {
         Py_CLEAR(line);
     }
     return line;
@@ -120,14 +120,14 @@ getresp_own(POP3Object *self)
 }
 
 PyObject *
-replies_getresp(POP3Object *self)
+getresp_call(POP3Object *self)
 {
-    int own = hook_is_own(self, HOOK_GETRESP);
+    int own = overrides_is_own(self, HOOK_GETRESP);
 
     if (own < 0) {
         return NULL;
     }
-    return own ? getresp_own(self) : hook_call(self, HOOK_GETRESP, NULL);
+    return own ? getresp_own(self) : overrides_call(self, HOOK_GETRESP, NULL);
 }
 
 /* --- _getlongresp ------------------------------------------------------- */
@@ -238,7 +238,7 @@ get_lines(POP3Object *self, PyObject *response)
 }
 
 void
-replies_abandon(POP3Object *self, const char *why)
+getresp_abandon(POP3Object *self, const char *why)
 {
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *file;
@@ -255,13 +255,13 @@ replies_abandon(POP3Object *self, const char *why)
 static void
 abandon(POP3Object *self)
 {
-    replies_abandon(self, "a reply was abandoned half-way");
+    getresp_abandon(self, "a reply was abandoned half-way");
 }
 
 static PyObject *
 getlongresp_by_lines(POP3Object *self)
 {
-    PyObject *response = replies_getresp(self);
+    PyObject *response = getresp_call(self);
     PyObject *result;
 
     if (response == NULL) {
@@ -280,7 +280,7 @@ getlongresp_by_lines(POP3Object *self)
 }
 
 PyObject *
-replies_tuple(const struct stream_reply *reply, PyObject *lines)
+getresp_tuple(const struct stream_reply *reply, PyObject *lines)
 {
     PyObject *octets = PyLong_FromSize_t(reply->octets);
     PyObject *tuple;
@@ -314,7 +314,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
     }
     if (log_status(self, reply.response) == 0) {
         if (reply.is_positive) {
-            result = replies_tuple(&reply,
+            result = getresp_tuple(&reply,
                                    sink == NULL ? lines.list : Py_None);
         }
         else {
@@ -330,7 +330,7 @@ static PyObject *
 read_reply(POP3Object *self, struct stream_sink *sink)
 {
     int failed = 0;
-    int own = hook_is_own(self, HOOK_GETRESP);
+    int own = overrides_is_own(self, HOOK_GETRESP);
     ReaderObject *reader = NULL;
     PyObject *result;
 
@@ -368,30 +368,30 @@ getlongresp_own(POP3Object *self)
 }
 
 PyObject *
-replies_getlongresp(POP3Object *self, struct stream_sink *sink)
+getresp_call_long(POP3Object *self, struct stream_sink *sink)
 {
-    int own = hook_is_own(self, HOOK_GETLONGRESP);
+    int own = overrides_is_own(self, HOOK_GETLONGRESP);
 
     if (own < 0) {
         return NULL;
     }
     return own ? getlongresp_into(self, sink)
-               : hook_call(self, HOOK_GETLONGRESP, NULL);
+               : overrides_call(self, HOOK_GETLONGRESP, NULL);
 }
 
 int
-replies_are_own(POP3Object *self)
+getresp_are_own(POP3Object *self)
 {
-    int own = hook_is_own(self, HOOK_GETLONGRESP);
+    int own = overrides_is_own(self, HOOK_GETLONGRESP);
 
     if (own > 0) {
-        own = hook_is_own(self, HOOK_GETRESP);
+        own = overrides_is_own(self, HOOK_GETRESP);
     }
-    return own > 0 ? hook_is_own(self, HOOK_GETLINE) : own;
+    return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
 }
 
 size_t
-replies_limit(PyObject *line)
+getresp_limit(PyObject *line)
 {
     const char *capa = pop_command(POP_VERB_CAPA)->name;
 
@@ -417,7 +417,8 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     if (self->phase == PHASE_CHALLENGE) {
         (void)pop3_check_rest(self);
     }
-    else if (self->phase != PHASE_REST || ahead_receive_pending(self) == 0) {
+    else if (self->phase != PHASE_REST ||
+             pipeline_receive_pending(self) == 0) {
         result = function(self);
     }
     pop3_unlock(self);
@@ -460,7 +461,7 @@ pop3__getlongresp(PyObject *op, PyObject *Py_UNUSED(ignored))
     return call_locked(op, getlongresp_own);
 }
 
-PyMethodDef replies_methods[] = {
+PyMethodDef getresp_methods[] = {
     {"_getline", pop3__getline, METH_NOARGS, getline_doc},
     {"_getresp", pop3__getresp, METH_NOARGS, getresp_doc},
     {"_getlongresp", pop3__getlongresp, METH_NOARGS, getlongresp_doc},

@@ -14,28 +14,28 @@
      HOOK_SET(HOOK_GETLINE))
 
 /* self._getresp(), overridden or not. */
-PyObject *replies_getresp(POP3Object *self);
+PyObject *getresp_call(POP3Object *self);
 
 /* self._getlongresp(), overridden or not.  `sink`, unless NULL, takes the
    lines where they are read in C: it has begun then, and the tuple has None in
    their place. */
-PyObject *replies_getlongresp(POP3Object *self, struct stream_sink *sink);
+PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
 
 /* What _getlongresp() returns: (response, lines, octets). */
-PyObject *replies_tuple(const struct stream_reply *reply, PyObject *lines);
+PyObject *getresp_tuple(const struct stream_reply *reply, PyObject *lines);
 
 /* 1 if none of the three is overridden, 0, or -1 and an exception. */
-int replies_are_own(POP3Object *self);
+int getresp_are_own(POP3Object *self);
 
 /* What is to come is nobody's: the stream that .file reads from is out of
    step.  An exception is pending, and stays unless asking for .file raises a
    more urgent one. */
-void replies_abandon(POP3Object *self, const char *why);
+void getresp_abandon(POP3Object *self, const char *why);
 
-extern PyMethodDef replies_methods[];
+extern PyMethodDef getresp_methods[];
 
 /* Octets that the lines of the reply to a command line may have: for
    self->reply_limit while that is awaited. */
-size_t replies_limit(PyObject *line);
+size_t getresp_limit(PyObject *line);
 
 #endif

@@ -10,7 +10,7 @@
 static const char uncertain[] = "the end of a message was uncertain";
 
 struct answer {
-    struct ahead_owner *owner; /* NULL: nobody */
+    struct pipeline_owner *owner; /* NULL: nobody */
     PyObject *value;
     bool failed;
 };
@@ -55,7 +55,7 @@ held_begin(ReaderObject *reader)
 }
 
 void
-held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
+held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
          bool failed)
 {
     struct answer *answer = &reader->held->answers[reader->held->count++];
@@ -67,13 +67,13 @@ held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
 
 /* Whether this is "+OK number size". */
 static bool
-answers_list(PyObject *response, long long number)
+stat_capa_list(PyObject *response, long long number)
 {
     const char *rest;
     size_t digits;
 
     if (PyBytes_AS_STRING(response)[0] != '+' ||
-        pipelining_answered_number(response, &rest) != number) {
+        pipeline_probe_answered_number(response, &rest) != number) {
         return false;
     }
     rest += strspn(rest, " \t");
@@ -91,7 +91,7 @@ announce(POP3Object *self, ReaderObject *reader)
     step_leave(&reader->step, uncertain);
     if (line != NULL) {
         self->phase = PHASE_REST;
-        bytes = sending_prepare(self, line);
+        bytes = putcmd_prepare(self, line);
         self->phase = PHASE_REPLY;
         Py_DECREF(line);
     }
@@ -137,7 +137,7 @@ held_prove(POP3Object *self, ReaderObject *reader,
     if (response == NULL) {
         return -1;
     }
-    if (!answers_list(response, reader->held->number)) {
+    if (!stat_capa_list(response, reader->held->number)) {
         raise_uncertain(reader, reader->held->number);
     }
     else if (status_lines == NULL ||
@@ -156,7 +156,7 @@ tell(const struct held *self)
     for (i = 0; i < self->count; i++) {
         const struct answer *answer = &self->answers[i];
 
-        ahead_answer(answer->owner, answer->value, answer->failed);
+        pipeline_answer(answer->owner, answer->value, answer->failed);
     }
 }
 
@@ -196,7 +196,7 @@ held_end(ReaderObject *reader, bool received)
 }
 
 void
-held_disown(ReaderObject *reader, const struct ahead_owner *owner)
+held_disown(ReaderObject *reader, const struct pipeline_owner *owner)
 {
     struct held *held = reader->held;
     size_t i;

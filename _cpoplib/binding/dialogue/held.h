@@ -23,8 +23,8 @@
 int held_begin(ReaderObject *reader);
 
 /* Holds the answer to the next one; the reference is stolen. */
-void held_add(ReaderObject *reader, struct ahead_owner *owner, PyObject *value,
-              bool failed);
+void held_add(ReaderObject *reader, struct pipeline_owner *owner,
+              PyObject *value, bool failed);
 
 /* All answers were received: asks by LIST whether any reply is left over.  The
    Reader is not entered, and the phase is PHASE_REPLY.  -1 and an exception if
@@ -41,6 +41,6 @@ int held_prove(POP3Object *self, ReaderObject *reader,
 void held_end(ReaderObject *reader, bool received);
 
 /* Nobody is told of this owner's answers any more. */
-void held_disown(ReaderObject *reader, const struct ahead_owner *owner);
+void held_disown(ReaderObject *reader, const struct pipeline_owner *owner);
 
 #endif

@@ -12,7 +12,7 @@
 #include "core/proto/scan.h"
 
 void
-ahead_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+pipeline_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
 {
     if (owner == NULL) {
         Py_DECREF(value);
@@ -25,10 +25,10 @@ ahead_answer(struct ahead_owner *owner, PyObject *value, bool failed)
 /* --- sending ------------------------------------------------------------ */
 
 int
-ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
-           enum pop_reply_form form, struct ahead_owner *owner)
+pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
+              enum pop_reply_form form, struct pipeline_owner *owner)
 {
-    PyObject *bytes = sending_prepare(self, line);
+    PyObject *bytes = putcmd_prepare(self, line);
     int failed;
 
     if (bytes == NULL) {
@@ -40,7 +40,7 @@ ahead_send(POP3Object *self, ReaderObject *reader, PyObject *line,
 }
 
 int
-ahead_push(ReaderObject *reader)
+pipeline_push(ReaderObject *reader)
 {
     struct pop_error error = {0};
     enum pop_status status = POP_OK;
@@ -51,7 +51,7 @@ ahead_push(ReaderObject *reader)
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    status = io_run(&reader->link, pop_link_push, &error);
+    status = lock_run_detached(&reader->link, pop_link_push, &error);
     if (status != POP_OK) {
         reader_fail_write(reader, status, &error, false);
     }
@@ -83,7 +83,7 @@ finish_lines(void *sink, struct stream_reply *reply)
 {
     struct sink_lines *lines = sink;
 
-    return replies_tuple(reply, lines->list);
+    return getresp_tuple(reply, lines->list);
 }
 
 static PyObject *
@@ -339,13 +339,13 @@ check_was_sent(ReaderObject *reader)
 static void
 tell_owner(ReaderObject *reader, PyObject *value, bool failed)
 {
-    struct ahead_owner *owner = pop_pipeline_pop(&reader->pipeline);
+    struct pipeline_owner *owner = pop_pipeline_pop(&reader->pipeline);
 
     if (reader->held != NULL) {
         held_add(reader, owner, value, failed);
     }
     else {
-        ahead_answer(owner, value, failed);
+        pipeline_answer(owner, value, failed);
     }
 }
 
@@ -454,7 +454,7 @@ has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
 /* Prints the status lines that were received, and logs them, with the Reader
    left: that may be Python code. */
 static int
-trace_kept_status(POP3Object *self, PyObject *lines, int failed)
+debug_kept_status(POP3Object *self, PyObject *lines, int failed)
 {
     PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
     int shown = 0;
@@ -463,7 +463,7 @@ trace_kept_status(POP3Object *self, PyObject *lines, int failed)
     for (i = 0; shown == 0 && i < PyList_GET_SIZE(lines); i++) {
         PyObject *line = PyList_GetItemRef(lines, i);
 
-        shown = line == NULL ? -1 : trace_status(self, line);
+        shown = line == NULL ? -1 : debug_status(self, line);
         Py_XDECREF(line);
     }
     if (shown < 0) {
@@ -476,10 +476,10 @@ trace_kept_status(POP3Object *self, PyObject *lines, int failed)
 }
 
 int
-ahead_receive(POP3Object *self, ReaderObject *reader)
+pipeline_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
-    int verbose = trace_is_verbose(self);
+    int verbose = debug_is_verbose(self);
     size_t received;
     size_t behind = 0;
     int failed;
@@ -511,7 +511,7 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
         held_end(reader, failed == 0);
     }
     if (in.status_lines != NULL) {
-        failed = trace_kept_status(self, in.status_lines, failed);
+        failed = debug_kept_status(self, in.status_lines, failed);
         Py_DECREF(in.status_lines);
     }
     self->phase = PHASE_REST;
@@ -519,10 +519,10 @@ ahead_receive(POP3Object *self, ReaderObject *reader)
 }
 
 int
-ahead_receive_all(POP3Object *self, ReaderObject *reader)
+pipeline_receive_all(POP3Object *self, ReaderObject *reader)
 {
     while (reader->pipeline.count > 0) {
-        if (ahead_receive(self, reader) < 0) {
+        if (pipeline_receive(self, reader) < 0) {
             return -1;
         }
     }
@@ -530,20 +530,20 @@ ahead_receive_all(POP3Object *self, ReaderObject *reader)
 }
 
 int
-ahead_receive_pending(POP3Object *self)
+pipeline_receive_pending(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = sending_reader(self, &failed);
+    ReaderObject *reader = putcmd_reader(self, &failed);
 
     if (reader != NULL) {
-        failed = ahead_receive_all(self, reader);
+        failed = pipeline_receive_all(self, reader);
         Py_DECREF(reader);
     }
     return failed ? -1 : 0;
 }
 
 void
-ahead_disown(ReaderObject *reader, const struct ahead_owner *owner)
+pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner)
 {
     pop_pipeline_disown(&reader->pipeline, owner);
     held_disown(reader, owner);

@@ -14,22 +14,22 @@
 
 /* Whether no method between us and the wire is overridden. */
 static int
-hooks_are_own(POP3Object *self, bool plain)
+are_own(POP3Object *self, bool plain)
 {
     static const enum hook others[] = {HOOK_SHORTCMD, HOOK_LONGCMD};
-    int own = hook_is_own(self, HOOK_PUTCMD);
+    int own = overrides_is_own(self, HOOK_PUTCMD);
     size_t i;
 
     if (own > 0) {
-        own = hook_is_own(self, HOOK_PUTLINE);
+        own = overrides_is_own(self, HOOK_PUTLINE);
     }
     if (plain) {
         return own;
     }
     for (i = 0; own > 0 && i < sizeof(others) / sizeof(others[0]); i++) {
-        own = hook_is_own(self, others[i]);
+        own = overrides_is_own(self, others[i]);
     }
-    return own > 0 ? replies_are_own(self) : own;
+    return own > 0 ? getresp_are_own(self) : own;
 }
 
 /* Whether .sock is what the Reader reads from. */
@@ -78,7 +78,7 @@ is_announced(POP3Object *self, const ReaderObject *reader)
 /* --- what the server does ----------------------------------------------- */
 
 long long
-pipelining_number(PyObject *object)
+pipeline_probe_number(PyObject *object)
 {
     const char *text;
     long long number;
@@ -104,7 +104,7 @@ pipelining_number(PyObject *object)
 
 /* The answers to LIST, each with an argument. */
 struct proof {
-    struct ahead_owner owner;
+    struct pipeline_owner owner;
     long long *numbers;
     size_t count;
     size_t answered;
@@ -115,7 +115,7 @@ struct proof {
 };
 
 long long
-pipelining_answered_number(PyObject *response, const char **rest)
+pipeline_probe_answered_number(PyObject *response, const char **rest)
 {
     const char *text = PyBytes_AS_STRING(response);
     long long number;
@@ -130,7 +130,7 @@ pipelining_answered_number(PyObject *response, const char **rest)
 
 /* A message that does not exist is refused. */
 static void
-proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+proof_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
 {
     struct proof *self = (struct proof *)owner;
     long long number = self->numbers[self->answered++];
@@ -140,7 +140,7 @@ proof_answer(struct ahead_owner *owner, PyObject *value, bool failed)
         self->refused = self->refused != 0 ? self->refused : number;
         self->other = number;
     }
-    else if (pipelining_answered_number(value, &rest) == number) {
+    else if (pipeline_probe_answered_number(value, &rest) == number) {
         self->right++;
         self->refused = 0;
     }
@@ -192,7 +192,7 @@ collect(PyObject *objects, long long *numbers, size_t *count)
 
     *count = 0;
     for (i = 0; added >= 0 && i < PyList_GET_SIZE(objects); i++) {
-        long long number = pipelining_number(PyList_GET_ITEM(objects, i));
+        long long number = pipeline_probe_number(PyList_GET_ITEM(objects, i));
 
         added = number > 0 ? add_distinct(seen, number) : 0;
         if (added > 0) {
@@ -215,18 +215,19 @@ proof_send(struct proof *self, POP3Object *client, ReaderObject *reader)
         if (line == NULL) {
             return -1;
         }
-        if (!pipelining_has_room(reader,
-                                 (size_t)PyUnicode_GET_LENGTH(line) + 2)) {
+        if (!pipeline_probe_has_room(reader,
+                                     (size_t)PyUnicode_GET_LENGTH(line) + 2)) {
             self->count = i;
         }
-        failed = i < self->count && ahead_send(client, reader, line,
-                                               POP_NO_LINES, &self->owner) < 0;
+        failed = i < self->count &&
+                 pipeline_send(client, reader, line, POP_NO_LINES,
+                               &self->owner) < 0;
         Py_DECREF(line);
         if (failed) {
             return -1;
         }
     }
-    return ahead_push(reader);
+    return pipeline_push(reader);
 }
 
 static int
@@ -235,9 +236,9 @@ proof_run(struct proof *self, POP3Object *client, ReaderObject *reader)
     int failed = proof_send(self, client, reader);
 
     if (failed == 0) {
-        failed = ahead_receive_all(client, reader);
+        failed = pipeline_receive_all(client, reader);
     }
-    ahead_disown(reader, &self->owner);
+    pipeline_disown(reader, &self->owner);
     return failed < 0 ? -1 : stream_check_at_rest(reader);
 }
 
@@ -329,7 +330,7 @@ static int
 is_on(POP3Object *self, PyObject *numbers, unsigned int how,
       ReaderObject *reader)
 {
-    int on = hooks_are_own(self, (how & PIPELINING_PLAIN) != 0);
+    int on = are_own(self, (how & PIPELINING_PLAIN) != 0);
 
     if (on > 0) {
         on = is_own_socket(self, reader);
@@ -345,8 +346,8 @@ is_on(POP3Object *self, PyObject *numbers, unsigned int how,
 }
 
 int
-pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
-                 ReaderObject **reader)
+pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
+                     ReaderObject **reader)
 {
     int failed;
     int on;
@@ -355,7 +356,7 @@ pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;
     }
-    *reader = sending_reader(self, &failed);
+    *reader = putcmd_reader(self, &failed);
     if (*reader == NULL) {
         return failed ? -1 : 0;
     }
@@ -367,7 +368,7 @@ pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
 }
 
 bool
-pipelining_has_room(const ReaderObject *reader, size_t octets)
+pipeline_probe_has_room(const ReaderObject *reader, size_t octets)
 {
     if (reader->pipeline.count == 0) {
         return true;
@@ -397,7 +398,7 @@ begins_with(PyObject *line, const char *verb)
 }
 
 void
-pipelining_note(ReaderObject *reader, PyObject *line)
+pipeline_probe_note(ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
     size_t i;

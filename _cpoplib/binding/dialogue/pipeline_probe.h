@@ -25,23 +25,24 @@
    asked for its capabilities where that was not done, and then proved with
    them: replies have no tags, so it has to tell their sizes in the right
    order.  `how`: PIPELINING_ flags.  The connection lock is held. */
-int pipelining_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
-                     ReaderObject **reader);
+int pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
+                         ReaderObject **reader);
 
 /* The message number that an object will be on the wire; -1 if that is not
    certain. */
-long long pipelining_number(PyObject *object);
+long long pipeline_probe_number(PyObject *object);
 
 /* The message number in "+OK number size", which answers LIST; -1.  *rest is
    what is behind it. */
-long long pipelining_answered_number(PyObject *response, const char **rest);
+long long pipeline_probe_answered_number(PyObject *response,
+                                         const char **rest);
 
 /* Whether a command of so many octets may be queued.  One by one, once an
    uncertain end was taken for one (see core/proto/reply.h). */
-bool pipelining_has_room(const ReaderObject *reader, size_t octets);
+bool pipeline_probe_has_room(const ReaderObject *reader, size_t octets);
 
 /* A command was sent through `reader`, which may be NULL: after logging in,
    the server may have other capabilities. */
-void pipelining_note(ReaderObject *reader, PyObject *line);
+void pipeline_probe_note(ReaderObject *reader, PyObject *line);
 
 #endif

@@ -12,7 +12,7 @@
 #include "core/proto/command.h"
 
 ReaderObject *
-sending_reader(POP3Object *self, int *failed)
+putcmd_reader(POP3Object *self, int *failed)
 {
     PyObject *file;
 
@@ -39,8 +39,8 @@ get_step(POP3Object *self, PyObject **file, int *failed)
 }
 
 int
-sending_check_step(POP3Object *self,
-                   int (*check)(struct module_state *, const struct step *))
+putcmd_check_step(POP3Object *self,
+                  int (*check)(struct module_state *, const struct step *))
 {
     PyObject *file;
     int failed;
@@ -54,7 +54,7 @@ sending_check_step(POP3Object *self,
 }
 
 bool
-sending_is_in_step(POP3Object *self)
+putcmd_is_in_step(POP3Object *self)
 {
     PyObject *file;
     int failed;
@@ -72,7 +72,7 @@ static PyObject *
 send_in_time(POP3Object *self, PyObject *sock, PyObject *sendall,
              PyObject *data)
 {
-    struct pysocket_hold hold;
+    struct python_socket_hold hold;
     PyObject *result;
 
     if (deadline_hold(self, sock, &hold) < 0) {
@@ -127,7 +127,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (sending_check_step(self, step_check_send) < 0 ||
+    if (putcmd_check_step(self, step_check_send) < 0 ||
         deadline_check(self) < 0) {
         return -1;
     }
@@ -163,16 +163,16 @@ send_by_reader(ReaderObject *reader, PyObject *line)
 }
 
 int
-sending_send_line(POP3Object *self, PyObject *line)
+putcmd_send_line(POP3Object *self, PyObject *line)
 {
     int failed;
-    ReaderObject *reader = sending_reader(self, &failed);
+    ReaderObject *reader = putcmd_reader(self, &failed);
     PyObject *sock = NULL;
     int result = -1;
 
     /* An audit hook, a logging handler or what prints may have sent lines. */
     if (reader != NULL) {
-        failed = ahead_receive_all(self, reader);
+        failed = pipeline_receive_all(self, reader);
     }
     if (reader != NULL && !failed && self->needs_answers) {
         failed = stream_check_answered(reader);
@@ -200,19 +200,19 @@ sending_send_line(POP3Object *self, PyObject *line)
 static int
 announce(POP3Object *self, PyObject *line)
 {
-    if (readahead_note_line(self, line) < 0 || trace_sent(self, line) < 0 ||
-        trace_audit_putline(self, line) < 0) {
+    if (read_ahead_note_line(self, line) < 0 || debug_sent(self, line) < 0 ||
+        debug_audit_putline(self, line) < 0) {
         return -1;
     }
     return log_command(self, line);
 }
 
 PyObject *
-sending_putline_own(POP3Object *self, PyObject *line)
+putcmd_putline_own(POP3Object *self, PyObject *line)
 {
     if (pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
-        ahead_receive_pending(self) < 0 || announce(self, line) < 0 ||
-        sending_send_line(self, line) < 0) {
+        pipeline_receive_pending(self) < 0 || announce(self, line) < 0 ||
+        putcmd_send_line(self, line) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -221,13 +221,13 @@ sending_putline_own(POP3Object *self, PyObject *line)
 static PyObject *
 putline(POP3Object *self, PyObject *line)
 {
-    int own = hook_is_own(self, HOOK_PUTLINE);
+    int own = overrides_is_own(self, HOOK_PUTLINE);
 
     if (own < 0) {
         return NULL;
     }
-    return own ? sending_putline_own(self, line)
-               : hook_call(self, HOOK_PUTLINE, line);
+    return own ? putcmd_putline_own(self, line)
+               : overrides_call(self, HOOK_PUTLINE, line);
 }
 
 /* --- _putcmd ------------------------------------------------------------ */
@@ -253,13 +253,13 @@ encode(POP3Object *self, PyObject *line)
     }
     Py_DECREF(encoding);
     if (bytes == NULL) {
-        mask_unicode_error(line, MASK_NOT_SENT);
+        redact_unicode_error(line, REDACT_NOT_SENT);
     }
     return bytes;
 }
 
 int
-sending_check_line(struct module_state *state, PyObject *bytes)
+putcmd_check_line(struct module_state *state, PyObject *bytes)
 {
     enum pop_status status;
 
@@ -278,18 +278,18 @@ encode_checked(POP3Object *self, PyObject *line)
 {
     PyObject *bytes;
 
-    if (pop3_check_rest(self) < 0 || trace_command(self, line) < 0) {
+    if (pop3_check_rest(self) < 0 || debug_command(self, line) < 0) {
         return NULL;
     }
     bytes = encode(self, line);
-    if (bytes != NULL && sending_check_line(self->state, bytes) < 0) {
+    if (bytes != NULL && putcmd_check_line(self->state, bytes) < 0) {
         Py_CLEAR(bytes);
     }
     return bytes;
 }
 
 PyObject *
-sending_putcmd_own(POP3Object *self, PyObject *line)
+putcmd_own(POP3Object *self, PyObject *line)
 {
     PyObject *bytes = encode_checked(self, line);
     PyObject *result;
@@ -303,7 +303,7 @@ sending_putcmd_own(POP3Object *self, PyObject *line)
 }
 
 PyObject *
-sending_prepare(POP3Object *self, PyObject *line)
+putcmd_prepare(POP3Object *self, PyObject *line)
 {
     PyObject *bytes = encode_checked(self, line);
 
@@ -314,9 +314,9 @@ sending_prepare(POP3Object *self, PyObject *line)
 }
 
 int
-sending_is_plain(POP3Object *self)
+putcmd_is_plain(POP3Object *self)
 {
-    int on = trace_is_on(self);
+    int on = debug_is_on(self);
     PyObject *encoding;
     int plain;
 
@@ -337,24 +337,24 @@ sending_is_plain(POP3Object *self)
 }
 
 int
-sending_announce_plain(POP3Object *self, PyObject *bytes)
+putcmd_announce_plain(POP3Object *self, PyObject *bytes)
 {
-    return readahead_note_line(self, bytes) < 0
+    return read_ahead_note_line(self, bytes) < 0
                ? -1
-               : trace_audit_putline(self, bytes);
+               : debug_audit_putline(self, bytes);
 }
 
 int
-sending_putcmd(POP3Object *self, PyObject *line)
+putcmd_call(POP3Object *self, PyObject *line)
 {
-    int own = hook_is_own(self, HOOK_PUTCMD);
+    int own = overrides_is_own(self, HOOK_PUTCMD);
     PyObject *result;
 
     if (own < 0) {
         return -1;
     }
-    result = own ? sending_putcmd_own(self, line)
-                 : hook_call(self, HOOK_PUTCMD, line);
+    result = own ? putcmd_own(self, line)
+                 : overrides_call(self, HOOK_PUTCMD, line);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

@@ -8,40 +8,40 @@
 
 /* .file if it is an open Reader, as a new reference; otherwise NULL, with an
    exception if *failed. */
-ReaderObject *sending_reader(POP3Object *self, int *failed);
+ReaderObject *putcmd_reader(POP3Object *self, int *failed);
 
 /* What check(), one of step.h's, raises for the stream that .file reads from.
  */
-int sending_check_step(POP3Object *self, int (*check)(struct module_state *,
-                                                      const struct step *));
+int putcmd_check_step(POP3Object *self, int (*check)(struct module_state *,
+                                                     const struct step *));
 
 /* Whether the next bytes of that stream are the reply that is waited for; not
    if it can't be told, with an exception. */
-bool sending_is_in_step(POP3Object *self);
+bool putcmd_is_in_step(POP3Object *self);
 
 /* -1 and ValueError for control characters in a line, bytes. */
-int sending_check_line(struct module_state *state, PyObject *bytes);
+int putcmd_check_line(struct module_state *state, PyObject *bytes);
 
 /* Sends a line that was announced: all that POP3._putline() does behind its
    audit event.  0, or -1 and an exception. */
-int sending_send_line(POP3Object *self, PyObject *line);
+int putcmd_send_line(POP3Object *self, PyObject *line);
 
 /* POP3._putline(line), POP3._putcmd(line): None, or NULL. */
-PyObject *sending_putline_own(POP3Object *self, PyObject *line);
-PyObject *sending_putcmd_own(POP3Object *self, PyObject *line);
+PyObject *putcmd_putline_own(POP3Object *self, PyObject *line);
+PyObject *putcmd_own(POP3Object *self, PyObject *line);
 
 /* All that the two do, but for sending: the octets of the line, which is
    announced as they announce it, or NULL and what they raise. */
-PyObject *sending_prepare(POP3Object *self, PyObject *line);
+PyObject *putcmd_prepare(POP3Object *self, PyObject *line);
 
-/* Whether all that sending_prepare() does of an ASCII line without control
+/* Whether all that putcmd_prepare() does of an ASCII line without control
    characters is the audit event: 1, 0 or -1. */
-int sending_is_plain(POP3Object *self);
+int putcmd_is_plain(POP3Object *self);
 
 /* That, for such a line: 0 or -1. */
-int sending_announce_plain(POP3Object *self, PyObject *bytes);
+int putcmd_announce_plain(POP3Object *self, PyObject *bytes);
 
 /* self._putcmd(line), overridden or not.  0, or -1 and an exception. */
-int sending_putcmd(POP3Object *self, PyObject *line);
+int putcmd_call(POP3Object *self, PyObject *line);
 
 #endif

@@ -65,7 +65,7 @@ set_flag(PyObject *value, bool *flag)
 
 /* The values of window, errors, delete and lines; NULL where not given. */
 static int
-set_options(struct many_options *options, PyObject *const *values)
+set_options(struct bulk_iterator_options *options, PyObject *const *values)
 {
     options->window = DEFAULT_WINDOW;
     options->returns_errors = false;
@@ -99,14 +99,14 @@ check_numbers(PyObject *numbers)
 
 static PyObject *
 start(PyObject *op, PyObject *numbers, PyObject *suffix,
-      PyObject *const *values, struct many_options *options)
+      PyObject *const *values, struct bulk_iterator_options *options)
 {
     PyObject *iterator = NULL;
 
     if (suffix != NULL && check_numbers(numbers) == 0 &&
         set_options(options, values) == 0) {
         options->suffix = suffix;
-        iterator = many_new(POP3(op), numbers, options);
+        iterator = bulk_iterator_new(POP3(op), numbers, options);
     }
     Py_XDECREF(suffix);
     return iterator;
@@ -142,7 +142,7 @@ pop3_retr_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
         .keyword_only = 4,
     };
-    struct many_options options = {.verb = "RETR", .multiline = true};
+    struct bulk_iterator_options options = {.verb = "RETR", .multiline = true};
     PyObject *values[ARGS_MAX];
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
@@ -171,7 +171,7 @@ pop3_top_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 2,
         .keyword_only = 4,
     };
-    struct many_options options = {.verb = "TOP", .multiline = true};
+    struct bulk_iterator_options options = {.verb = "TOP", .multiline = true};
     PyObject *values[ARGS_MAX];
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
@@ -198,7 +198,8 @@ pop3_dele_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
         .keyword_only = 2,
     };
-    struct many_options options = {.verb = "DELE", .multiline = false};
+    struct bulk_iterator_options options = {.verb = "DELE",
+                                            .multiline = false};
     PyObject *values[ARGS_MAX] = {NULL};
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {

@@ -6,27 +6,30 @@
 /* --- life --------------------------------------------------------------- */
 
 static void
-many_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+many_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
 {
-    ManyObject *self = (ManyObject *)((char *)owner -
-                                      offsetof(ManyObject, owner));
+    BulkIteratorObject *self = (BulkIteratorObject *)((char *)owner -
+                                                      offsetof(
+                                                          BulkIteratorObject,
+                                                          owner));
 
-    slots_answer(&self->slots, value, failed);
+    bulk_slots_answer(&self->slots, value, failed);
 }
 
 PyObject *
-many_new(POP3Object *client, PyObject *numbers,
-         const struct many_options *options)
+bulk_iterator_new(POP3Object *client, PyObject *numbers,
+                  const struct bulk_iterator_options *options)
 {
     PyObject *iterator = PyObject_GetIter(numbers);
-    ManyObject *self = NULL;
+    BulkIteratorObject *self = NULL;
     PyObject *pulled = NULL;
 
     if (iterator != NULL) {
         pulled = PyList_New(0);
     }
     if (pulled != NULL) {
-        self = PyObject_GC_New(ManyObject, client->state->many_type);
+        self = PyObject_GC_New(BulkIteratorObject,
+                               client->state->bulk_iterator_type);
     }
     if (self == NULL) {
         Py_XDECREF(iterator);
@@ -42,7 +45,7 @@ many_new(POP3Object *client, PyObject *numbers,
     self->verb = options->verb;
     self->suffix = Py_NewRef(options->suffix);
     self->reader = NULL;
-    slots_init(&self->slots);
+    bulk_slots_init(&self->slots);
     self->window = options->window;
     self->multiline = options->multiline;
     self->as_lines = options->as_lines;
@@ -58,7 +61,7 @@ many_new(POP3Object *client, PyObject *numbers,
 static int
 many_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    ManyObject *self = MANY(op);
+    BulkIteratorObject *self = BULK_ITERATOR(op);
 
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->client);
@@ -68,21 +71,21 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->due);
     Py_VISIT(self->suffix);
     Py_VISIT(self->reader);
-    return slots_traverse(&self->slots, visit, arg);
+    return bulk_slots_traverse(&self->slots, visit, arg);
 }
 
 /* It is over; what is to come is nobody's. */
 static int
 many_clear(PyObject *op)
 {
-    ManyObject *self = MANY(op);
+    BulkIteratorObject *self = BULK_ITERATOR(op);
     POP3Object *client = self->client;
 
     self->client = NULL;
     if (self->reader != NULL) {
-        ahead_disown(self->reader, &self->owner);
+        pipeline_disown(self->reader, &self->owner);
     }
-    slots_clear(&self->slots);
+    bulk_slots_clear(&self->slots);
     Py_CLEAR(self->reader);
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->failure);
@@ -109,7 +112,7 @@ many_dealloc(PyObject *op)
 /* The end of the numbers; what they have raised, if that is no more urgent,
    waits for its turn. */
 static int
-end_numbers(ManyObject *self)
+end_numbers(BulkIteratorObject *self)
 {
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
         return -1;
@@ -122,7 +125,7 @@ end_numbers(ManyObject *self)
 /* Takes numbers once half of the window is free: then a few large sends do
    for many commands. */
 static int
-pull(ManyObject *self)
+pull(BulkIteratorObject *self)
 {
     size_t most = self->ahead ? self->window : 1;
     size_t held = self->slots.messages + (size_t)PyList_GET_SIZE(self->pulled);
@@ -151,17 +154,17 @@ pull(ManyObject *self)
 /* Whether the next result is there, and nothing is to be asked for; or, if
    the iteration is broken off, whatever there is. */
 static bool
-has_result(ManyObject *self)
+has_result(BulkIteratorObject *self)
 {
     return (self->broken ||
             (self->due == NULL && PyList_GET_SIZE(self->pulled) == 0)) &&
-           slots_find_result(&self->slots);
+           bulk_slots_find_result(&self->slots);
 }
 
 /* The pending exception ends the iteration, but behind the answers that are
    held, unless it is more urgent. */
 static int
-end_behind_answers(ManyObject *self)
+end_behind_answers(BulkIteratorObject *self)
 {
     if (self->slots.ready == 0 || self->failure != NULL ||
         !PyErr_ExceptionMatches(PyExc_Exception)) {
@@ -171,9 +174,9 @@ end_behind_answers(ManyObject *self)
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->due);
     if (self->reader != NULL) {
-        ahead_disown(self->reader, &self->owner);
+        pipeline_disown(self->reader, &self->owner);
     }
-    slots_forget_unanswered(&self->slots);
+    bulk_slots_forget_unanswered(&self->slots);
     self->deletes = false;
     self->broken = true;
     return PyList_SetSlice(self->pulled, 0, PY_SSIZE_T_MAX, NULL);
@@ -181,7 +184,7 @@ end_behind_answers(ManyObject *self)
 
 /* 1 if the first slot is the next result; 0 at the end; -1. */
 static int
-find(ManyObject *self)
+find(BulkIteratorObject *self)
 {
     do {
         if (pull(self) < 0) {
@@ -190,11 +193,11 @@ find(ManyObject *self)
         if (has_result(self)) {
             return 1;
         }
-        if (!self->broken && manyturn_run(self) < 0 &&
+        if (!self->broken && bulk_turn_run(self) < 0 &&
             end_behind_answers(self) < 0) {
             return -1;
         }
-        if (slots_find_result(&self->slots)) {
+        if (bulk_slots_find_result(&self->slots)) {
             return 1;
         }
     } while (self->numbers != NULL || PyList_GET_SIZE(self->pulled) > 0);
@@ -208,9 +211,9 @@ find(ManyObject *self)
 
 /* (number, value), or the exception. */
 static PyObject *
-give(ManyObject *self)
+give(BulkIteratorObject *self)
 {
-    struct slot slot = slots_take(&self->slots);
+    struct slot slot = bulk_slots_take(&self->slots);
     PyObject *pair = NULL;
 
     if (slot.failed && !(self->returns_errors &&
@@ -230,7 +233,7 @@ give(ManyObject *self)
 }
 
 static void
-end(ManyObject *self)
+end(BulkIteratorObject *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
 
@@ -239,7 +242,7 @@ end(ManyObject *self)
 }
 
 static int
-check_idle(const ManyObject *self)
+check_idle(const BulkIteratorObject *self)
 {
     if (self->running) {
         PyErr_SetString(PyExc_ValueError, "iterator already executing");
@@ -251,7 +254,7 @@ check_idle(const ManyObject *self)
 static PyObject *
 many_next(PyObject *op)
 {
-    ManyObject *self = MANY(op);
+    BulkIteratorObject *self = BULK_ITERATOR(op);
     int found;
 
     if (check_idle(self) < 0 || self->client == NULL) {
@@ -279,10 +282,10 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (check_idle(MANY(op)) < 0) {
+    if (check_idle(BULK_ITERATOR(op)) < 0) {
         return NULL;
     }
-    end(MANY(op));
+    end(BULK_ITERATOR(op));
     Py_RETURN_NONE;
 }
 
@@ -295,8 +298,8 @@ PyDoc_STRVAR(sizeof_doc,
 static PyObject *
 many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromSize_t(types_own_size(op) +
-                             slots_size(&MANY(op)->slots));
+    return PyLong_FromSize_t(heap_type_own_size(op) +
+                             bulk_slots_size(&BULK_ITERATOR(op)->slots));
 }
 
 /* --- type --------------------------------------------------------------- */
@@ -318,19 +321,19 @@ static PyType_Slot many_slots[] = {
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, many_next},
     {Py_tp_methods, many_methods},
-    {Py_tp_new, types_refuse_new},
+    {Py_tp_new, heap_type_refuse_new},
     {0, NULL},
 };
 
 static PyType_Spec many_spec = {
     .name = "poplib_c.ManyIterator",
-    .basicsize = sizeof(ManyObject),
+    .basicsize = sizeof(BulkIteratorObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = many_slots,
 };
 
 PyTypeObject *
-many_new_type(PyObject *module)
+bulk_iterator_new_type(PyObject *module)
 {
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &many_spec, NULL);
 }

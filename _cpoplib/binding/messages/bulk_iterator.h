@@ -6,7 +6,7 @@
 #include "binding/dialogue/pipeline.h"
 #include "binding/messages/bulk_slots.h"
 
-struct many_options {
+struct bulk_iterator_options {
     const char *verb;    /* "RETR"; static text */
     PyObject *suffix;    /* behind the number, str; borrowed */
     bool multiline;      /* its reply has lines: it is a message */
@@ -18,7 +18,7 @@ struct many_options {
 
 typedef struct {
     PyObject_HEAD
-    struct ahead_owner owner;
+    struct pipeline_owner owner;
     POP3Object *client; /* NULL: it is over */
     PyObject *numbers;  /* an iterator; NULL: exhausted */
     PyObject *failure;  /* what that has raised; NULL */
@@ -36,16 +36,16 @@ typedef struct {
     bool ahead;   /* commands went ahead the last time; or will */
     bool running; /* in next(), which may call Python code */
     bool broken;  /* nothing is asked for any more, failure says why */
-} ManyObject;
+} BulkIteratorObject;
 
-#define MANY(op) ((ManyObject *)(op))
+#define BULK_ITERATOR(op) ((BulkIteratorObject *)(op))
 
 /* A new type poplib_c.ManyIterator, or NULL. */
-PyTypeObject *many_new_type(PyObject *module);
+PyTypeObject *bulk_iterator_new_type(PyObject *module);
 
 /* An iterator over (number, answer) for the numbers, which may be any
    iterable; NULL and an exception. */
-PyObject *many_new(POP3Object *client, PyObject *numbers,
-                   const struct many_options *options);
+PyObject *bulk_iterator_new(POP3Object *client, PyObject *numbers,
+                            const struct bulk_iterator_options *options);
 
 #endif

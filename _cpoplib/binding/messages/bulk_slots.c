@@ -5,7 +5,7 @@
 #define FIRST_CAPACITY 16
 
 void
-slots_init(struct slots *slots)
+bulk_slots_init(struct slots *slots)
 {
     slots->ring = NULL;
     slots->capacity = 0;
@@ -22,7 +22,7 @@ get(const struct slots *slots, size_t index)
 }
 
 int
-slots_traverse(const struct slots *slots, visitproc visit, void *arg)
+bulk_slots_traverse(const struct slots *slots, visitproc visit, void *arg)
 {
     size_t i;
 
@@ -34,18 +34,18 @@ slots_traverse(const struct slots *slots, visitproc visit, void *arg)
 }
 
 size_t
-slots_size(const struct slots *slots)
+bulk_slots_size(const struct slots *slots)
 {
     return slots->capacity * sizeof(*slots->ring);
 }
 
 void
-slots_clear(struct slots *slots)
+bulk_slots_clear(struct slots *slots)
 {
     struct slots old = *slots;
     size_t i;
 
-    slots_init(slots);
+    bulk_slots_init(slots);
     for (i = 0; i < old.count; i++) {
         Py_DECREF(get(&old, i)->number);
         Py_XDECREF(get(&old, i)->value);
@@ -54,7 +54,7 @@ slots_clear(struct slots *slots)
 }
 
 int
-slots_reserve(struct slots *slots)
+bulk_slots_reserve(struct slots *slots)
 {
     size_t capacity = slots->capacity == 0 ? FIRST_CAPACITY
                                            : 2 * slots->capacity;
@@ -80,7 +80,7 @@ slots_reserve(struct slots *slots)
 }
 
 void
-slots_add(struct slots *slots, PyObject *number, bool is_deletion)
+bulk_slots_add(struct slots *slots, PyObject *number, bool is_deletion)
 {
     struct slot *slot;
 
@@ -95,7 +95,7 @@ slots_add(struct slots *slots, PyObject *number, bool is_deletion)
 }
 
 void
-slots_forget_unanswered(struct slots *slots)
+bulk_slots_forget_unanswered(struct slots *slots)
 {
     while (slots->count > slots->ready) {
         struct slot last = *get(slots, slots->count - 1);
@@ -122,19 +122,19 @@ answer(struct slots *slots, size_t index, PyObject *value, bool failed)
 }
 
 void
-slots_answer(struct slots *slots, PyObject *value, bool failed)
+bulk_slots_answer(struct slots *slots, PyObject *value, bool failed)
 {
     answer(slots, slots->ready, value, failed);
 }
 
 void
-slots_answer_last(struct slots *slots, PyObject *value, bool failed)
+bulk_slots_answer_last(struct slots *slots, PyObject *value, bool failed)
 {
     answer(slots, slots->count - 1, value, failed);
 }
 
 struct slot
-slots_take(struct slots *slots)
+bulk_slots_take(struct slots *slots)
 {
     struct slot first = *get(slots, 0);
 
@@ -147,30 +147,30 @@ slots_take(struct slots *slots)
 }
 
 void
-slots_drop(struct slots *slots)
+bulk_slots_drop(struct slots *slots)
 {
-    struct slot first = slots_take(slots);
+    struct slot first = bulk_slots_take(slots);
 
     Py_DECREF(first.number);
     Py_DECREF(first.value);
 }
 
 const struct slot *
-slots_first(const struct slots *slots)
+bulk_slots_first(const struct slots *slots)
 {
     return get(slots, 0);
 }
 
 bool
-slots_find_result(struct slots *slots)
+bulk_slots_find_result(struct slots *slots)
 {
     while (slots->ready > 0) {
-        const struct slot *first = slots_first(slots);
+        const struct slot *first = bulk_slots_first(slots);
 
         if (!first->is_deletion || first->failed) {
             return true;
         }
-        slots_drop(slots);
+        bulk_slots_drop(slots);
     }
     return false;
 }

@@ -24,42 +24,42 @@ struct slots {
     size_t messages; /* those that are no deletions */
 };
 
-void slots_init(struct slots *slots);
+void bulk_slots_init(struct slots *slots);
 
-int slots_traverse(const struct slots *slots, visitproc visit, void *arg);
+int bulk_slots_traverse(const struct slots *slots, visitproc visit, void *arg);
 
 /* Octets of memory. */
-size_t slots_size(const struct slots *slots);
+size_t bulk_slots_size(const struct slots *slots);
 
 /* Forgets them all, and frees the memory. */
-void slots_clear(struct slots *slots);
+void bulk_slots_clear(struct slots *slots);
 
 /* Forgets those that are not answered. */
-void slots_forget_unanswered(struct slots *slots);
+void bulk_slots_forget_unanswered(struct slots *slots);
 
 /* Makes room for one more.  -1 and MemoryError. */
-int slots_reserve(struct slots *slots);
+int bulk_slots_reserve(struct slots *slots);
 
 /* Adds one that is not answered, for which there is room. */
-void slots_add(struct slots *slots, PyObject *number, bool is_deletion);
+void bulk_slots_add(struct slots *slots, PyObject *number, bool is_deletion);
 
 /* Answers the first one that is not; the reference is stolen. */
-void slots_answer(struct slots *slots, PyObject *value, bool failed);
+void bulk_slots_answer(struct slots *slots, PyObject *value, bool failed);
 
 /* The last one is answered, before those in front of it; likewise. */
-void slots_answer_last(struct slots *slots, PyObject *value, bool failed);
+void bulk_slots_answer_last(struct slots *slots, PyObject *value, bool failed);
 
 /* Takes the first one, which is answered; its references are the caller's. */
-struct slot slots_take(struct slots *slots);
+struct slot bulk_slots_take(struct slots *slots);
 
 /* Takes the first one, which is answered, and forgets it. */
-void slots_drop(struct slots *slots);
+void bulk_slots_drop(struct slots *slots);
 
 /* Whether the first one is answered and of interest; deletions that were not
    refused are taken away until then. */
-bool slots_find_result(struct slots *slots);
+bool bulk_slots_find_result(struct slots *slots);
 
 /* The first one; valid until one is added. */
-const struct slot *slots_first(const struct slots *slots);
+const struct slot *bulk_slots_first(const struct slots *slots);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/putcmd.h"
@@ -32,7 +32,7 @@ is_closed(POP3Object *client)
    the server's refusal, a reply that is too large, an argument that can't be
    sent. */
 static bool
-is_about_number(ManyObject *self)
+is_about_number(BulkIteratorObject *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
     bool is = false;
@@ -44,7 +44,7 @@ is_about_number(ManyObject *self)
     }
     else if (PyErr_GivenExceptionMatches(pending,
                                          self->client->state->error_proto)) {
-        is = sending_is_in_step(self->client);
+        is = putcmd_is_in_step(self->client);
     }
     errors_raise_again(pending);
     return is;
@@ -52,18 +52,18 @@ is_about_number(ManyObject *self)
 
 /* A slot that has failed without being asked for. */
 static int
-add_failed(ManyObject *self, PyObject *number, bool is_deletion)
+add_failed(BulkIteratorObject *self, PyObject *number, bool is_deletion)
 {
     if (!is_about_number(self)) {
         return -1;
     }
-    slots_add(&self->slots, number, is_deletion);
-    slots_answer_last(&self->slots, PyErr_GetRaisedException(), true);
+    bulk_slots_add(&self->slots, number, is_deletion);
+    bulk_slots_answer_last(&self->slots, PyErr_GetRaisedException(), true);
     return 0;
 }
 
 static PyObject *
-command_line(ManyObject *self, PyObject *number, bool is_deletion)
+command_line(BulkIteratorObject *self, PyObject *number, bool is_deletion)
 {
     if (is_deletion) {
         return PyUnicode_FromFormat("DELE %S", number);
@@ -72,7 +72,7 @@ command_line(ManyObject *self, PyObject *number, bool is_deletion)
 }
 
 static enum pop_reply_form
-reply_form(const ManyObject *self, bool is_deletion)
+reply_form(const BulkIteratorObject *self, bool is_deletion)
 {
     if (is_deletion || !self->multiline) {
         return POP_NO_LINES;
@@ -82,25 +82,25 @@ reply_form(const ManyObject *self, bool is_deletion)
 
 /* One command, and its reply. */
 static PyObject *
-call(ManyObject *self, PyObject *line, bool is_deletion)
+call(BulkIteratorObject *self, PyObject *line, bool is_deletion)
 {
     switch (reply_form(self, is_deletion)) {
     case POP_NO_LINES:
-        return dialogue_shortcmd_if_quiet(self->client, line);
+        return command_shortcmd_if_quiet(self->client, line);
     case POP_LINES:
-        return dialogue_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
+        return command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
     case POP_OCTETS:
         break;
     }
-    return whole_fetch(self->client, line);
+    return retr_bytes_fetch(self->client, line);
 }
 
 /* Asks ahead for an int, where no more is seen of the command than its audit
    event: 1; 0 if that is no such number; -1. */
 static int
-ask_plainly(ManyObject *self, ReaderObject *reader, PyObject *number)
+ask_plainly(BulkIteratorObject *self, ReaderObject *reader, PyObject *number)
 {
-    long long value = PyLong_CheckExact(number) ? pipelining_number(number)
+    long long value = PyLong_CheckExact(number) ? pipeline_probe_number(number)
                                                 : -1;
     char text[LINE_OCTETS];
     PyObject *bytes;
@@ -114,33 +114,34 @@ ask_plainly(ManyObject *self, ReaderObject *reader, PyObject *number)
     if (bytes == NULL) {
         return -1;
     }
-    failed = slots_reserve(&self->slots) < 0 ||
-             sending_announce_plain(self->client, bytes) < 0 ||
+    failed = bulk_slots_reserve(&self->slots) < 0 ||
+             putcmd_announce_plain(self->client, bytes) < 0 ||
              stream_queue(reader, bytes, reply_form(self, false),
                           &self->owner) < 0;
     Py_DECREF(bytes);
     if (failed) {
         return add_failed(self, number, false) < 0 ? -1 : 1;
     }
-    slots_add(&self->slots, number, false);
+    bulk_slots_add(&self->slots, number, false);
     return 1;
 }
 
 /* Asks for one number: ahead, or, if `reader` is NULL, with all else done. */
 static int
-ask(ManyObject *self, ReaderObject *reader, PyObject *number, bool is_deletion)
+ask(BulkIteratorObject *self, ReaderObject *reader, PyObject *number,
+    bool is_deletion)
 {
     PyObject *line;
     PyObject *value = NULL;
     bool sent = false;
 
-    if (slots_reserve(&self->slots) < 0) {
+    if (bulk_slots_reserve(&self->slots) < 0) {
         return -1;
     }
     line = command_line(self, number, is_deletion);
     if (line != NULL && reader != NULL) {
-        sent = ahead_send(self->client, reader, line,
-                          reply_form(self, is_deletion), &self->owner) == 0;
+        sent = pipeline_send(self->client, reader, line,
+                             reply_form(self, is_deletion), &self->owner) == 0;
     }
     else if (line != NULL) {
         value = call(self, line, is_deletion);
@@ -149,16 +150,16 @@ ask(ManyObject *self, ReaderObject *reader, PyObject *number, bool is_deletion)
     if (!sent && value == NULL) {
         return add_failed(self, number, is_deletion);
     }
-    slots_add(&self->slots, number, is_deletion);
+    bulk_slots_add(&self->slots, number, is_deletion);
     if (!sent) {
-        slots_answer_last(&self->slots, value, false);
+        bulk_slots_answer_last(&self->slots, value, false);
     }
     return 0;
 }
 
 /* Answers can come only from where they were asked for. */
 static int
-use_reader(ManyObject *self, ReaderObject *reader)
+use_reader(BulkIteratorObject *self, ReaderObject *reader)
 {
     if (self->reader == reader) {
         return 0;
@@ -176,25 +177,26 @@ use_reader(ManyObject *self, ReaderObject *reader)
 
 /* As many as there is room for. */
 static int
-ask_ahead(ManyObject *self, ReaderObject *reader)
+ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
     size_t octets = (size_t)PyUnicode_GET_LENGTH(self->suffix) + LINE_OCTETS;
     Py_ssize_t asked = 0;
     int plain;
 
-    if (!pipelining_has_room(reader, octets) ||
+    if (!pipeline_probe_has_room(reader, octets) ||
         (reader->half_duplex &&
          reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         /* Those of another iterator's, perhaps. */
-        return self->slots.count > 0 ? 0
-                                     : ahead_receive_all(self->client, reader);
+        return self->slots.count > 0
+                   ? 0
+                   : pipeline_receive_all(self->client, reader);
     }
-    plain = sending_is_plain(self->client);
+    plain = putcmd_is_plain(self->client);
     if (plain < 0) {
         return -1;
     }
     while (asked < PyList_GET_SIZE(self->pulled) &&
-           pipelining_has_room(reader, octets)) {
+           pipeline_probe_has_room(reader, octets)) {
         PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, asked));
         int done = plain > 0 ? ask_plainly(self, reader, number) : 0;
 
@@ -210,11 +212,11 @@ ask_ahead(ManyObject *self, ReaderObject *reader)
     if (PyList_SetSlice(self->pulled, 0, asked, NULL) < 0) {
         return -1;
     }
-    return ahead_push(reader);
+    return pipeline_push(reader);
 }
 
 static int
-ask_one(ManyObject *self)
+ask_one(BulkIteratorObject *self)
 {
     PyObject *number = Py_NewRef(PyList_GET_ITEM(self->pulled, 0));
     int failed = PyList_SetSlice(self->pulled, 0, 1, NULL);
@@ -227,7 +229,7 @@ ask_one(ManyObject *self)
 }
 
 static int
-ask_due(ManyObject *self, ReaderObject *reader)
+ask_due(BulkIteratorObject *self, ReaderObject *reader)
 {
     PyObject *number = self->due;
     int failed = 0;
@@ -236,8 +238,8 @@ ask_due(ManyObject *self, ReaderObject *reader)
         return 0;
     }
     self->due = NULL;
-    if (reader != NULL && !pipelining_has_room(reader, LINE_OCTETS)) {
-        failed = ahead_receive_all(self->client, reader);
+    if (reader != NULL && !pipeline_probe_has_room(reader, LINE_OCTETS)) {
+        failed = pipeline_receive_all(self->client, reader);
     }
     if (failed == 0) {
         failed = ask(self, reader, number, true);
@@ -249,19 +251,19 @@ ask_due(ManyObject *self, ReaderObject *reader)
 /* What others have asked for comes before a deletion: the caller may go by
    it, and one reply too many shows only at its end. */
 static int
-receive_others(ManyObject *self, ReaderObject *reader)
+receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
     if (self->multiline ||
         reader->pipeline.count <= self->slots.count - self->slots.ready) {
         return 0;
     }
-    return ahead_receive_all(self->client, reader) < 0
+    return pipeline_receive_all(self->client, reader) < 0
                ? -1
                : stream_check_at_rest(reader);
 }
 
 static int
-ask_all(ManyObject *self, ReaderObject *reader)
+ask_all(BulkIteratorObject *self, ReaderObject *reader)
 {
     if (reader != NULL &&
         (use_reader(self, reader) < 0 || receive_others(self, reader) < 0)) {
@@ -284,7 +286,7 @@ ask_all(ManyObject *self, ReaderObject *reader)
 /* The first answer that is to come, unless what gives .file has received it.
  */
 static int
-receive_one(ManyObject *self)
+receive_one(BulkIteratorObject *self)
 {
     PyObject *file = pop3_get_file(self->client, "readline");
     int failed = -1;
@@ -299,7 +301,7 @@ receive_one(ManyObject *self)
         failed = use_reader(self, NULL);
     }
     else if (use_reader(self, (ReaderObject *)file) == 0) {
-        failed = ahead_receive(self->client, self->reader);
+        failed = pipeline_receive(self->client, self->reader);
     }
     Py_DECREF(file);
     return failed;
@@ -309,7 +311,7 @@ receive_one(ManyObject *self)
    numbers they were given with.  What else there is to say of the connection
    is its next command's. */
 static int
-check_end(ManyObject *self)
+check_end(BulkIteratorObject *self)
 {
     ReaderObject *reader;
     int failed;
@@ -318,7 +320,7 @@ check_end(ManyObject *self)
         self->numbers != NULL) {
         return 0;
     }
-    reader = sending_reader(self->client, &failed);
+    reader = putcmd_reader(self->client, &failed);
     if (reader == self->reader && reader->step.state == STEP_IN &&
         reader->unanswered == 0 && reader->pipeline.count == 0) {
         failed = stream_check_at_rest(reader);
@@ -328,7 +330,7 @@ check_end(ManyObject *self)
 }
 
 static unsigned int
-how(const ManyObject *self)
+how(const BulkIteratorObject *self)
 {
     bool deletes = self->deletes || !self->multiline;
 
@@ -338,7 +340,7 @@ how(const ManyObject *self)
 
 /* With the lock held. */
 static int
-turn(ManyObject *self)
+turn(BulkIteratorObject *self)
 {
     ReaderObject *reader = NULL;
     int on = 0;
@@ -349,7 +351,8 @@ turn(ManyObject *self)
         return -1;
     }
     if (self->due != NULL || PyList_GET_SIZE(self->pulled) > 0) {
-        on = pipelining_is_on(self->client, self->pulled, how(self), &reader);
+        on = pipeline_probe_is_on(self->client, self->pulled, how(self),
+                                  &reader);
         if (on < 0) {
             return -1;
         }
@@ -357,7 +360,7 @@ turn(ManyObject *self)
         failed = ask_all(self, reader);
         Py_XDECREF(reader);
     }
-    while (failed == 0 && !slots_find_result(&self->slots) &&
+    while (failed == 0 && !bulk_slots_find_result(&self->slots) &&
            self->slots.count > 0) {
         failed = receive_one(self);
     }
@@ -365,7 +368,7 @@ turn(ManyObject *self)
 }
 
 int
-manyturn_run(ManyObject *self)
+bulk_turn_run(BulkIteratorObject *self)
 {
     POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
     bool was_closed = self->reader != NULL && self->reader->closed;
@@ -376,7 +379,7 @@ manyturn_run(ManyObject *self)
         pop3_unlock(client);
     }
     if (failed < 0 && !was_closed) {
-        dialogue_explain_failure(self->reader);
+        command_explain_failure(self->reader);
     }
     Py_DECREF(client);
     return failed;

@@ -9,6 +9,6 @@
    is room for it, and receives until the first slot is the next result, or
    nothing is to come.  Waits for the connection, which is held meanwhile.
    -1 and an exception that is about no number: it is over. */
-int manyturn_run(ManyObject *self);
+int bulk_turn_run(BulkIteratorObject *self);
 
 #endif

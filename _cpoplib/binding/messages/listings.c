@@ -1,7 +1,7 @@
 #include "binding/messages/listings.h"
 
 #include "binding/base/args.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/messages/read_ahead.h"
 #include "core/proto/scan.h"
 
@@ -103,7 +103,7 @@ listings_note(POP3Object *client, PyObject *lines)
     if (last != NULL && PyBytes_Check(last)) {
         struct rest rest = {PyBytes_AS_STRING(last), PyBytes_GET_SIZE(last)};
 
-        readahead_note_listing(client, count, take_message(&rest));
+        read_ahead_note_listing(client, count, take_message(&rest));
     }
 }
 
@@ -231,13 +231,13 @@ ask(const char *method, const char *command, row_value value_of, PyObject *op,
     }
     line = PyUnicode_FromString(command);
     if (line != NULL) {
-        reply = dialogue_longcmd(POP3(op), line, POP_END_IF_QUIET, &rows.sink);
+        reply = command_longcmd(POP3(op), line, POP_END_IF_QUIET, &rows.sink);
     }
     if (reply != NULL) {
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
     if (failed == 0) {
-        readahead_note_listing(POP3(op), rows.count, rows.last);
+        read_ahead_note_listing(POP3(op), rows.count, rows.last);
     }
     else {
         Py_CLEAR(rows.dict);

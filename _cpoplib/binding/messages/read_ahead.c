@@ -8,7 +8,7 @@
 /* --- life --------------------------------------------------------------- */
 
 static void
-readahead_answer(struct ahead_owner *owner, PyObject *value, bool failed)
+read_ahead_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
 {
     struct readahead *self = (struct readahead *)owner;
 
@@ -17,11 +17,11 @@ readahead_answer(struct ahead_owner *owner, PyObject *value, bool failed)
         Py_DECREF(value);
         return;
     }
-    slots_answer(&self->slots, value, failed);
+    bulk_slots_answer(&self->slots, value, failed);
 }
 
 struct readahead *
-readahead_new(void)
+read_ahead_new(void)
 {
     struct readahead *self = PyMem_Calloc(1, sizeof(*self));
 
@@ -29,50 +29,50 @@ readahead_new(void)
         PyErr_NoMemory();
         return NULL;
     }
-    self->owner.answer = readahead_answer;
-    slots_init(&self->slots);
+    self->owner.answer = read_ahead_answer;
+    bulk_slots_init(&self->slots);
     self->form = POP_LINES;
     return self;
 }
 
 void
-readahead_clear(struct readahead *self)
+read_ahead_clear(struct readahead *self)
 {
     ReaderObject *reader = self->reader;
 
     self->reader = NULL;
     if (reader != NULL) {
-        ahead_disown(reader, &self->owner);
+        pipeline_disown(reader, &self->owner);
     }
     self->dropped = 0;
-    slots_clear(&self->slots);
+    bulk_slots_clear(&self->slots);
     Py_XDECREF(reader);
 }
 
 void
-readahead_free(struct readahead *self)
+read_ahead_free(struct readahead *self)
 {
     if (self != NULL) {
-        readahead_clear(self);
+        read_ahead_clear(self);
         Py_CLEAR(self->deleted);
         PyMem_Free(self);
     }
 }
 
 int
-readahead_traverse(const struct readahead *self, visitproc visit, void *arg)
+read_ahead_traverse(const struct readahead *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->reader);
     Py_VISIT(self->deleted);
-    return slots_traverse(&self->slots, visit, arg);
+    return bulk_slots_traverse(&self->slots, visit, arg);
 }
 
 void
-readahead_reset(POP3Object *client)
+read_ahead_reset(POP3Object *client)
 {
     struct readahead *self = client->readahead;
 
-    readahead_clear(self);
+    read_ahead_clear(self);
     self->last = 0;
     self->messages = 0;
     Py_CLEAR(self->deleted);
@@ -81,30 +81,30 @@ readahead_reset(POP3Object *client)
 /* --- what is held ------------------------------------------------------- */
 
 void
-readahead_forget(struct readahead *self)
+read_ahead_forget(struct readahead *self)
 {
     self->dropped += self->slots.count - self->slots.ready;
-    slots_clear(&self->slots);
+    bulk_slots_clear(&self->slots);
 }
 
 void
-readahead_drop(POP3Object *client)
+read_ahead_drop(POP3Object *client)
 {
-    readahead_forget(client->readahead);
+    read_ahead_forget(client->readahead);
 }
 
 long long
-readahead_first(const struct readahead *self)
+read_ahead_first(const struct readahead *self)
 {
     return self->slots.count == 0
                ? 0
-               : PyLong_AsLongLong(slots_first(&self->slots)->number);
+               : PyLong_AsLongLong(bulk_slots_first(&self->slots)->number);
 }
 
 bool
-readahead_holds(const struct readahead *self, long long number)
+read_ahead_holds(const struct readahead *self, long long number)
 {
-    long long first = readahead_first(self);
+    long long first = read_ahead_first(self);
 
     return first > 0 && number >= first &&
            (unsigned long long)(number - first) < self->slots.count;
@@ -144,7 +144,7 @@ changes_nothing(const struct readahead *self, const char *line)
         }
     }
     return begins_with(line, "DELE ") && number_in(line) > 0 &&
-           !readahead_holds(self, number_in(line));
+           !read_ahead_holds(self, number_in(line));
 }
 
 /* The message counts as deleted, even if the server will refuse that.  A
@@ -174,13 +174,13 @@ note_deletion(struct readahead *self, long long number)
 }
 
 int
-readahead_note_line(POP3Object *client, PyObject *line)
+read_ahead_note_line(POP3Object *client, PyObject *line)
 {
     struct readahead *self = client->readahead;
     const char *text = PyBytes_Check(line) ? PyBytes_AS_STRING(line) : "DELE";
 
     if (self->slots.count > 0 && !changes_nothing(self, text)) {
-        readahead_forget(self);
+        read_ahead_forget(self);
     }
     if (begins_with(text, "DELE")) {
         return note_deletion(self, number_in(text));
@@ -210,7 +210,7 @@ note_last(struct readahead *self, long long last)
 }
 
 void
-readahead_note_count(POP3Object *client, long long count)
+read_ahead_note_count(POP3Object *client, long long count)
 {
     struct readahead *self = client->readahead;
 
@@ -220,7 +220,7 @@ readahead_note_count(POP3Object *client, long long count)
 /* More rows may be missing than were deleted: then it is not known which
    messages exist. */
 void
-readahead_note_listing(POP3Object *client, long long rows, long long last)
+read_ahead_note_listing(POP3Object *client, long long rows, long long last)
 {
     struct readahead *self = client->readahead;
 
@@ -230,7 +230,7 @@ readahead_note_listing(POP3Object *client, long long rows, long long last)
 }
 
 int
-readahead_is_there(const struct readahead *self, long long number)
+read_ahead_is_there(const struct readahead *self, long long number)
 {
     PyObject *deleted;
     PyObject *key;
@@ -255,7 +255,7 @@ readahead_is_there(const struct readahead *self, long long number)
 /* --- the end ------------------------------------------------------------- */
 
 int
-readahead_quit(POP3Object *client)
+read_ahead_quit(POP3Object *client)
 {
     struct readahead *self = client->readahead;
 
@@ -265,7 +265,7 @@ readahead_quit(POP3Object *client)
     if (pop3_lock(client) < 0) {
         return -1;
     }
-    readahead_clear(self);
+    read_ahead_clear(self);
     pop3_unlock(client);
     return 0;
 }

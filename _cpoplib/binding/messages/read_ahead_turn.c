@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/messages/read_ahead.h"
 #include "binding/dialogue/putcmd.h"
@@ -37,7 +37,7 @@ numbers_to_prove(const POP3Object *client, const ReaderObject *reader,
         Py_XDECREF(object);
         there = numbers == NULL
                     ? -1
-                    : readahead_is_there(client->readahead, number + 1);
+                    : read_ahead_is_there(client->readahead, number + 1);
     }
     if (there < 0) {
         Py_CLEAR(numbers);
@@ -50,14 +50,14 @@ static int
 find_reader(POP3Object *client, enum pop_reply_form form, long long number,
             ReaderObject **reader)
 {
-    int on = sending_is_plain(client);
+    int on = putcmd_is_plain(client);
     int failed;
     PyObject *numbers;
 
     if (on <= 0) {
         return on;
     }
-    *reader = sending_reader(client, &failed);
+    *reader = putcmd_reader(client, &failed);
     if (*reader == NULL) {
         return failed ? -1 : 0;
     }
@@ -66,8 +66,8 @@ find_reader(POP3Object *client, enum pop_reply_form form, long long number,
     if (numbers == NULL) {
         return -1;
     }
-    on = pipelining_is_on(client, numbers,
-                          form == POP_OCTETS ? PIPELINING_PLAIN : 0, reader);
+    on = pipeline_probe_is_on(
+        client, numbers, form == POP_OCTETS ? PIPELINING_PLAIN : 0, reader);
     Py_DECREF(numbers);
     return on;
 }
@@ -79,15 +79,15 @@ static int
 note_queued(struct readahead *self, ReaderObject *reader, PyObject *key)
 {
     if (self->reader != reader) {
-        ahead_disown(reader, &self->owner);
+        pipeline_disown(reader, &self->owner);
         return 0;
     }
-    if (slots_reserve(&self->slots) < 0) {
-        readahead_forget(self);
+    if (bulk_slots_reserve(&self->slots) < 0) {
+        read_ahead_forget(self);
         self->dropped++;
         return -1;
     }
-    slots_add(&self->slots, key, false);
+    bulk_slots_add(&self->slots, key, false);
     return 0;
 }
 
@@ -102,7 +102,7 @@ add(struct readahead *self, ReaderObject *reader, long long number)
 
     (void)snprintf(text, sizeof(text), "RETR %lld", number);
     line = PyBytes_FromString(text);
-    if (key != NULL && line != NULL && slots_reserve(&self->slots) == 0) {
+    if (key != NULL && line != NULL && bulk_slots_reserve(&self->slots) == 0) {
         failed = stream_queue(reader, line, self->form, &self->owner);
     }
     if (failed == 0) {
@@ -119,14 +119,15 @@ static int
 add_next(POP3Object *client, ReaderObject *reader, long long number)
 {
     struct readahead *self = client->readahead;
-    long long next = readahead_first(self) + (long long)self->slots.count;
+    long long next = read_ahead_first(self) + (long long)self->slots.count;
     long long last = last_to_ask_for(client, number);
 
     if (next - number - 1 > (long long)(client->read_ahead / 2)) {
         return 0;
     }
-    for (; next <= last && pipelining_has_room(reader, LINE_OCTETS); next++) {
-        int there = readahead_is_there(self, next);
+    for (; next <= last && pipeline_probe_has_room(reader, LINE_OCTETS);
+         next++) {
+        int there = read_ahead_is_there(self, next);
 
         if (there == 0) {
             break;
@@ -135,13 +136,13 @@ add_next(POP3Object *client, ReaderObject *reader, long long number)
             return -1;
         }
     }
-    return ahead_push(reader);
+    return pipeline_push(reader);
 }
 
 static bool
 is_ready(const struct readahead *self, long long number)
 {
-    return self->slots.ready > 0 && readahead_first(self) == number;
+    return self->slots.ready > 0 && read_ahead_first(self) == number;
 }
 
 /* Receives until the reply is the first slot, and ready.  It may be neither,
@@ -151,11 +152,11 @@ receive(POP3Object *client, long long number)
 {
     struct readahead *self = client->readahead;
 
-    while (readahead_holds(self, number) && !is_ready(self, number)) {
+    while (read_ahead_holds(self, number) && !is_ready(self, number)) {
         if (self->slots.ready > 0) {
-            slots_drop(&self->slots);
+            bulk_slots_drop(&self->slots);
         }
-        else if (ahead_receive(client, self->reader) < 0) {
+        else if (pipeline_receive(client, self->reader) < 0) {
             return -1;
         }
     }
@@ -178,11 +179,11 @@ postpone(struct readahead *self)
 {
     PyObject *failure = PyErr_GetRaisedException();
 
-    ahead_disown(self->reader, &self->owner);
+    pipeline_disown(self->reader, &self->owner);
     self->dropped = 0;
     if (self->slots.count > self->slots.ready) {
-        slots_answer(&self->slots, failure, true);
-        slots_forget_unanswered(&self->slots);
+        bulk_slots_answer(&self->slots, failure, true);
+        bulk_slots_forget_unanswered(&self->slots);
     }
     else {
         Py_DECREF(failure);
@@ -197,7 +198,7 @@ announce(POP3Object *client, PyObject *which)
     PyObject *bytes = NULL;
 
     if (line != NULL) {
-        bytes = sending_prepare(client, line);
+        bytes = putcmd_prepare(client, line);
         Py_DECREF(line);
     }
     Py_XDECREF(bytes);
@@ -213,24 +214,24 @@ ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     struct readahead *self = client->readahead;
 
     if (self->reader != reader) {
-        readahead_clear(self);
+        read_ahead_clear(self);
         self->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
     }
-    if (!readahead_holds(self, number)) {
-        readahead_forget(self);
+    if (!read_ahead_holds(self, number)) {
+        read_ahead_forget(self);
         self->form = form;
         if (add(self, reader, number) < 0) {
             return -1;
         }
     }
-    return goes_on ? add_next(client, reader, number) : ahead_push(reader);
+    return goes_on ? add_next(client, reader, number) : pipeline_push(reader);
 }
 
 /* The value or the exception of the first slot: 1 or -1. */
 static int
 give(struct readahead *self, PyObject **value)
 {
-    struct slot slot = slots_take(&self->slots);
+    struct slot slot = bulk_slots_take(&self->slots);
 
     Py_DECREF(slot.number);
     if (slot.failed) {
@@ -265,9 +266,9 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
         postpone(self);
         return give(self, value);
     }
-    readahead_clear(self);
+    read_ahead_clear(self);
     if (!was_closed) {
-        dialogue_explain_failure(reader);
+        command_explain_failure(reader);
     }
     return -1;
 }
@@ -278,7 +279,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
       PyObject **value)
 {
     struct readahead *self = client->readahead;
-    long long number = pipelining_number(which);
+    long long number = pipeline_probe_number(which);
     bool again = number == self->last;
     bool goes_on = number > 0 && number - 1 == self->last;
     ReaderObject *reader = NULL;
@@ -286,14 +287,14 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
 
     self->last = number > 0 ? number : 0;
     if (self->slots.count > 0 && form != self->form) {
-        readahead_forget(self);
+        read_ahead_forget(self);
     }
-    if (!readahead_holds(self, number)) {
-        found = goes_on ? readahead_is_there(self, number + 1) : 0;
+    if (!read_ahead_holds(self, number)) {
+        found = goes_on ? read_ahead_is_there(self, number + 1) : 0;
     }
     if (found <= 0) {
         if (!again) {
-            readahead_forget(self);
+            read_ahead_forget(self);
         }
         return found;
     }
@@ -303,7 +304,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
         found = step_check(reader->state, &reader->step);
     }
     if (found <= 0) {
-        readahead_forget(self);
+        read_ahead_forget(self);
         Py_XDECREF(reader);
         return found;
     }
@@ -333,9 +334,9 @@ fetch_locked(POP3Object *client, PyObject *which, enum pop_reply_form form,
 }
 
 PyObject *
-readaheadturn_retr(POP3Object *client, PyObject *which,
-                   enum pop_reply_form form,
-                   PyObject *(*ask)(POP3Object *client, PyObject *which))
+read_ahead_turn_retr(POP3Object *client, PyObject *which,
+                     enum pop_reply_form form,
+                     PyObject *(*ask)(POP3Object *client, PyObject *which))
 {
     PyObject *value = NULL;
     int found = fetch_locked(client, which, form, &value);

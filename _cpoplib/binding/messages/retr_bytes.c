@@ -3,7 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/base/format_command.h"
 #include "binding/client/deadline.h"
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/getline.h"
 #include "binding/messages/read_ahead_turn.h"
@@ -145,7 +145,7 @@ read_message(POP3Object *self, void *sink)
     if ((reader_check(self->state, file)
              ? read_by(self, (ReaderObject *)file, sink, &reply)
              : read_foreign(self, file, sink, &reply)) == 0 &&
-        trace_status(self, reply.response) == 0) {
+        debug_status(self, reply.response) == 0) {
         if (reply.is_positive) {
             result = Py_NewRef(Py_None);
         }
@@ -162,7 +162,7 @@ static int
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
     const struct dialogue dialogue = {
-        .hooks = DIALOGUE_HOOKS,
+        .hooks = COMMAND_HOOKS,
         .phase = PHASE_REPLY,
         .sink = sink,
         .context = sink,
@@ -179,7 +179,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     file = pop3_get_file(self, "readline");
     if (file != NULL) {
         reader = reader_check(self->state, file) ? (ReaderObject *)file : NULL;
-        result = dialogue_exchange(self, line, &dialogue, reader);
+        result = command_exchange(self, line, &dialogue, reader);
         Py_DECREF(file);
     }
     pop3_unlock(self);
@@ -188,7 +188,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 }
 
 PyObject *
-whole_fetch(POP3Object *self, PyObject *line)
+retr_bytes_fetch(POP3Object *self, PyObject *line)
 {
     struct sink_bytes message;
     PyObject *bytes = NULL;
@@ -210,7 +210,7 @@ fetch_bytes(POP3Object *self, PyObject *line)
     if (line == NULL) {
         return NULL;
     }
-    bytes = whole_fetch(self, line);
+    bytes = retr_bytes_fetch(self, line);
     Py_DECREF(line);
     return bytes;
 }
@@ -218,7 +218,7 @@ fetch_bytes(POP3Object *self, PyObject *line)
 static PyObject *
 ask_bytes(POP3Object *self, PyObject *which)
 {
-    return fetch_bytes(self, commandline_make(POP_VERB_RETR, which, NULL));
+    return fetch_bytes(self, format_command_make(POP_VERB_RETR, which, NULL));
 }
 
 PyDoc_STRVAR(retr_bytes_doc,
@@ -245,7 +245,7 @@ pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return readaheadturn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
+    return read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
 }
 
 PyDoc_STRVAR(top_bytes_doc,
@@ -269,8 +269,8 @@ pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return fetch_bytes(POP3(op),
-                       commandline_make(POP_VERB_TOP, values[0], values[1]));
+    return fetch_bytes(
+        POP3(op), format_command_make(POP_VERB_TOP, values[0], values[1]));
 }
 
 PyDoc_STRVAR(retr_into_doc,
@@ -304,7 +304,7 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         sink_file_init(&file, self->state, values[1]) < 0) {
         return NULL;
     }
-    line = commandline_make(POP_VERB_RETR, values[0], NULL);
+    line = format_command_make(POP_VERB_RETR, values[0], NULL);
     if (line != NULL && exchange(self, line, &file.sink) == 0) {
         octets = PyLong_FromSize_t(file.octets);
     }
@@ -313,7 +313,7 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return octets;
 }
 
-PyMethodDef whole_methods[] = {
+PyMethodDef retr_bytes_methods[] = {
     ARGS_METHOD("retr_bytes", pop3_retr_bytes, retr_bytes_doc),
     ARGS_METHOD("top_bytes", pop3_top_bytes, top_bytes_doc),
     ARGS_METHOD("retr_into", pop3_retr_into, retr_into_doc),

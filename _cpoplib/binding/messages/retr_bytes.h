@@ -6,8 +6,8 @@
 #include "binding/client/pop3.h"
 
 /* The octets of the message that answers a command line (str): bytes. */
-PyObject *whole_fetch(POP3Object *self, PyObject *line);
+PyObject *retr_bytes_fetch(POP3Object *self, PyObject *line);
 
-extern PyMethodDef whole_methods[];
+extern PyMethodDef retr_bytes_methods[];
 
 #endif

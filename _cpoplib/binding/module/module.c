@@ -183,20 +183,20 @@ init_types(struct module_state *state, PyObject *module)
     if (state->reader_type == NULL) {
         return -1;
     }
-    state->lazy_type = lazy_new_type(module);
-    if (state->lazy_type == NULL) {
+    state->lazy_attribute_type = lazy_attribute_new_type(module);
+    if (state->lazy_attribute_type == NULL) {
         return -1;
     }
-    state->error_proto = errorproto_new_type(state);
+    state->error_proto = error_proto_new_type(state);
     if (state->error_proto == NULL) {
         return -1;
     }
-    state->tlssocket_type = tlssocket_new_type(state, module);
-    if (state->tlssocket_type == NULL) {
+    state->tls_socket_type = tls_socket_new_type(state, module);
+    if (state->tls_socket_type == NULL) {
         return -1;
     }
-    state->many_type = many_new_type(module);
-    if (state->many_type == NULL) {
+    state->bulk_iterator_type = bulk_iterator_new_type(module);
+    if (state->bulk_iterator_type == NULL) {
         return -1;
     }
     state->deadline_type = deadline_new_type(module);
@@ -223,7 +223,7 @@ note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
     if (module != Py_None) {
         struct module_state *state = PyModule_GetState(module);
 
-        io_note_fork(&state->locks);
+        lock_note_fork(&state->locks);
     }
     Py_DECREF(module);
     Py_RETURN_NONE;
@@ -287,7 +287,7 @@ module_exec(PyObject *module)
         {"POP3", state->pop3_type},
         {"POP3_SSL", state->pop3_ssl_type},
         {"Reader", state->reader_type},
-        {"TLSSocket", state->tlssocket_type},
+        {"TLSSocket", state->tls_socket_type},
         {"error_proto", state->error_proto},
     };
     for (i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
@@ -311,10 +311,10 @@ module_exec(PyObject *module)
     X(pop3_type)                                                              \
     X(pop3_ssl_type)                                                          \
     X(reader_type)                                                            \
-    X(tlssocket_type)                                                         \
-    X(many_type)                                                              \
+    X(tls_socket_type)                                                        \
+    X(bulk_iterator_type)                                                     \
     X(deadline_type)                                                          \
-    X(lazy_type)                                                              \
+    X(lazy_attribute_type)                                                    \
     X(timestamp_pattern)                                                      \
     X(own_recv_into)                                                          \
     X(own_sendall)                                                            \

@@ -79,7 +79,7 @@ struct ssl_ctx_st;
 
 struct module_state {
     PyObject *module; /* whose state this is */
-    struct io_locks locks;
+    struct lock_group locks;
     PyObject *modules; /* sys.modules; kept, for at exit the interpreter
                               has none any more, and dies if it is asked */
     PyObject *package; /* as last seen in sys.modules; or NULL */
@@ -91,9 +91,9 @@ struct module_state {
     PyTypeObject *pop3_type;
     PyTypeObject *pop3_ssl_type;
     PyTypeObject *reader_type;
-    PyTypeObject *tlssocket_type;
-    PyTypeObject *lazy_type;
-    PyTypeObject *many_type;
+    PyTypeObject *tls_socket_type;
+    PyTypeObject *lazy_attribute_type;
+    PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */

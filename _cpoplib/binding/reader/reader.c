@@ -31,9 +31,9 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
 {
     struct pop_transport *direct = NULL;
     ReaderObject *self = NULL;
-    struct io_lock lock;
+    struct lock lock;
 
-    if (io_lock_init(&lock, &state->locks) < 0) {
+    if (lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
     direct = pop_transport_fd_new();
@@ -45,7 +45,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     }
     if (self == NULL) {
         destroy_transport(direct);
-        io_lock_destroy(&lock);
+        lock_destroy(&lock);
         return NULL;
     }
     self->weakrefs = NULL;
@@ -58,7 +58,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->limit = limit;
     self->limit_owner = Py_NewRef(limit_owner);
     self->direct = direct;
-    self->pysock = NULL;
+    self->python_transport = NULL;
     self->half_duplex = false;
     self->in_tls = false;
     step_reset(&self->step);
@@ -107,13 +107,13 @@ reader_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    if (!io_lock_is_abandoned(&self->lock)) {
+    if (!lock_is_abandoned(&self->lock)) {
         destroy_transport(self->direct);
-        destroy_transport(self->pysock);
+        destroy_transport(self->python_transport);
         pop_link_release(&self->link);
         pop_pipeline_release(&self->pipeline);
     }
-    io_lock_destroy(&self->lock);
+    lock_destroy(&self->lock);
     (void)reader_clear(op);
     Py_DECREF(self->limit_owner);
     Py_DECREF(self->module);
@@ -125,15 +125,17 @@ size_t
 reader_size(const ReaderObject *self)
 {
     const struct pop_link *link = &self->link;
-    size_t octets = types_own_size((PyObject *)self);
+    size_t octets = heap_type_own_size((PyObject *)self);
 
-    if (io_lock_is_held(&self->lock) && !io_lock_is_mine(&self->lock)) {
+    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
         return octets;
     }
     octets += link->in.capacity + link->out.capacity;
     octets += link->batch.capacity * sizeof(*link->batch.spans);
     octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
-    return self->pysock == NULL ? octets : octets + pysock_size(self->pysock);
+    return self->python_transport == NULL
+               ? octets
+               : octets + python_transport_size(self->python_transport);
 }
 
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */
@@ -208,12 +210,12 @@ PyDoc_STRVAR(reader_doc,
 "commands have not read.");
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, (void *)reader_doc},     {Py_tp_new, types_refuse_new},
-    {Py_tp_traverse, reader_traverse},   {Py_tp_clear, reader_clear},
-    {Py_tp_dealloc, reader_dealloc},     {Py_tp_repr, reader_repr},
-    {Py_tp_iter, readerfile_iter},       {Py_tp_iternext, readerbytes_next},
-    {Py_tp_methods, readerfile_methods}, {Py_tp_getset, readerfile_getset},
-    {Py_tp_members, reader_members},     {0, NULL},
+    {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},
+    {Py_tp_traverse, reader_traverse},    {Py_tp_clear, reader_clear},
+    {Py_tp_dealloc, reader_dealloc},      {Py_tp_repr, reader_repr},
+    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_read_next},
+    {Py_tp_methods, reader_file_methods}, {Py_tp_getset, reader_file_getset},
+    {Py_tp_members, reader_members},      {0, NULL},
 };
 
 static PyType_Spec reader_spec = {
@@ -247,7 +249,7 @@ reader_new_type(PyObject *module)
     if (type == NULL) {
         return NULL;
     }
-    if (types_add_methods((PyTypeObject *)type, readerbytes_methods) < 0 ||
+    if (heap_type_add_methods((PyTypeObject *)type, reader_read_methods) < 0 ||
         register_as_buffered(type) < 0) {
         Py_DECREF(type);
         return NULL;

@@ -25,13 +25,14 @@ typedef struct {
     PyObject *sock;               /* read from; never NULL once adopted */
     PyObject *file;               /* what makefile() gave; it holds the
                                      descriptor open until it is closed */
-    struct io_lock lock;          /* held while bytes are moved */
+    struct lock lock;             /* held while bytes are moved */
     struct pop_link link;         /* touched with the lock held only */
     struct pop_transport *direct; /* on the descriptor */
-    struct pop_transport *pysock; /* on the methods; NULL until needed */
-    bool half_duplex;             /* by the transport last entered with */
-    bool in_tls;                  /* entered, and the TLSSocket, which sock
-                                     is, too */
+    struct pop_transport
+        *python_transport; /* on the methods; NULL until needed */
+    bool half_duplex;      /* by the transport last entered with */
+    bool in_tls;           /* entered, and the TLSSocket, which sock
+                              is, too */
     struct step step;
     size_t unanswered;            /* commands sent whose reply was not read */
     struct pop_pipeline pipeline; /* those sent ahead; not among the above */

@@ -20,8 +20,9 @@ use_direct(ReaderObject *self)
 {
     int fd;
 
-    if (pysocket_fileno(self->state, self->sock, &fd) < 0 ||
-        pysocket_timeout(self->state, self->sock, &self->link.timeout) < 0) {
+    if (python_socket_fileno(self->state, self->sock, &fd) < 0 ||
+        python_socket_timeout(self->state, self->sock, &self->link.timeout) <
+            0) {
         return -1;
     }
     pop_transport_fd_set(self->direct, fd,
@@ -31,16 +32,16 @@ use_direct(ReaderObject *self)
 }
 
 static int
-use_pysock(ReaderObject *self)
+use_methods(ReaderObject *self)
 {
-    if (self->pysock == NULL) {
-        self->pysock = pysock_new(self->state, self->sock);
+    if (self->python_transport == NULL) {
+        self->python_transport = python_transport_new(self->state, self->sock);
     }
-    if (self->pysock == NULL) {
+    if (self->python_transport == NULL) {
         return -1;
     }
     self->link.timeout = POP_WAIT_FOREVER;
-    self->link.transport = self->pysock;
+    self->link.transport = self->python_transport;
     return 0;
 }
 
@@ -49,7 +50,7 @@ use_tls(ReaderObject *self)
 {
     TLSSocketObject *sock = TLSSOCKET(self->sock);
 
-    if (tlssocket_enter(sock, &self->link.timeout) < 0) {
+    if (tls_socket_enter(sock, &self->link.timeout) < 0) {
         return -1;
     }
     self->in_tls = true;
@@ -60,8 +61,8 @@ use_tls(ReaderObject *self)
 static int
 choose_transport(ReaderObject *self)
 {
-    int direct = pysocket_is_direct(self->state, self->sock);
-    int tls = direct == 0 ? tlssocket_is_direct(self->state, self->sock) : 0;
+    int direct = python_socket_is_direct(self->state, self->sock);
+    int tls = direct == 0 ? tls_socket_is_direct(self->state, self->sock) : 0;
 
     if (direct < 0 || tls < 0) {
         return -1;
@@ -69,7 +70,7 @@ choose_transport(ReaderObject *self)
     if (direct) {
         return use_direct(self);
     }
-    return tls ? use_tls(self) : use_pysock(self);
+    return tls ? use_tls(self) : use_methods(self);
 }
 
 /* --- entering and leaving ----------------------------------------------- */
@@ -77,7 +78,7 @@ choose_transport(ReaderObject *self)
 static int
 check_usable(ReaderObject *self)
 {
-    if (io_lock_is_mine(&self->lock)) {
+    if (lock_is_mine(&self->lock)) {
         PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
         return -1;
     }
@@ -94,7 +95,7 @@ reader_enter(ReaderObject *self)
     if (check_usable(self) < 0) {
         return -1;
     }
-    if (io_lock_acquire(&self->lock) < 0) {
+    if (lock_acquire(&self->lock) < 0) {
         return -1;
     }
     /* Choosing may run Python code. */
@@ -181,7 +182,7 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
 static int
 enter_still(ReaderObject *self)
 {
-    if (check_usable(self) < 0 || io_lock_acquire(&self->lock) < 0) {
+    if (check_usable(self) < 0 || lock_acquire(&self->lock) < 0) {
         return -1;
     }
     if (reader_check_open(self) < 0 ||
@@ -230,9 +231,9 @@ reader_leave(ReaderObject *self)
     self->link.transport = NULL;
     if (self->in_tls) {
         self->in_tls = false;
-        tlssocket_leave(TLSSOCKET(self->sock));
+        tls_socket_leave(TLSSOCKET(self->sock));
     }
-    io_lock_release(&self->lock);
+    lock_release(&self->lock);
     if (last) {
         PyObject *pending = PyErr_GetRaisedException();
 
@@ -251,7 +252,7 @@ reader_close(ReaderObject *self)
     }
     self->closed = true;
     self->closer = PyThread_get_thread_ident();
-    if (io_lock_is_held(&self->lock)) {
+    if (lock_is_held(&self->lock)) {
         if (self->link.transport != NULL) {
             pop_link_interrupt(&self->link);
         }
@@ -264,7 +265,7 @@ reader_close(ReaderObject *self)
 void
 reader_retire(ReaderObject *self)
 {
-    assert(io_lock_is_mine(&self->lock));
+    assert(lock_is_mine(&self->lock));
     if (!self->closed) {
         self->closed = true;
         self->closer = PyThread_get_thread_ident();
@@ -429,7 +430,7 @@ reader_fill(ReaderObject *self)
     if (reader_check_open(self) < 0) {
         return -1;
     }
-    status = io_run(&self->link, pop_link_fill, &error);
+    status = lock_run_detached(&self->link, pop_link_fill, &error);
     if (status == POP_OK) {
         /* A peer that never pauses must not lock out Ctrl-C. */
         return PyErr_CheckSignals() < 0 ? -1 : 1;

@@ -14,7 +14,7 @@ PyDoc_STRVAR(close_doc,
 "Close the reader.  A thread that is blocked in it is woken.");
 
 static PyObject *
-readerfile_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     if (reader_close(READER(op)) < 0) {
         return NULL;
@@ -39,7 +39,7 @@ PyDoc_STRVAR(fileno_doc,
 "Return the descriptor of the socket.");
 
 static PyObject *
-readerfile_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     ReaderObject *self = READER(op);
 
@@ -56,7 +56,7 @@ PyDoc_STRVAR(readable_doc,
 "True.");
 
 static PyObject *
-readerfile_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
 }
@@ -80,7 +80,7 @@ PyDoc_STRVAR(isatty_doc,
 "False.");
 
 static PyObject *
-readerfile_false(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_false(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
 }
@@ -92,7 +92,7 @@ PyDoc_STRVAR(flush_doc,
 "Do nothing: nothing is written through a reader.");
 
 static PyObject *
-readerfile_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
 }
@@ -101,38 +101,38 @@ PyDoc_STRVAR(unsupported_doc,
 "Raises io.UnsupportedOperation: a reader neither writes nor seeks.");
 
 static PyObject *
-readerfile_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
+reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 {
     errors_raise_unsupported("a POP3 reader neither writes nor seeks");
     return NULL;
 }
 
 static PyObject *
-readerfile_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
 }
 
 static PyObject *
-readerfile_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
+reader_file_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
 {
-    return readerfile_close(op, NULL);
+    return reader_file_close(op, NULL);
 }
 
 PyObject *
-readerfile_iter(PyObject *op)
+reader_file_iter(PyObject *op)
 {
     return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
 }
 
 static PyObject *
-readerfile_get_closed(PyObject *op, void *Py_UNUSED(closure))
+reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(READER(op)->closed);
 }
 
 static PyObject *
-readerfile_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+reader_file_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString("rb");
 }
@@ -144,31 +144,31 @@ PyDoc_STRVAR(sizeof_doc,
 "Octets of memory, its buffers included.");
 
 static PyObject *
-readerfile_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+reader_file_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromSize_t(reader_size(READER(op)));
 }
 
-PyMethodDef readerfile_methods[] = {
-    {"__sizeof__", readerfile_sizeof, METH_NOARGS, sizeof_doc},
-    {"close", readerfile_close, METH_NOARGS, close_doc},
-    {"fileno", readerfile_fileno, METH_NOARGS, fileno_doc},
-    {"readable", readerfile_readable, METH_NOARGS, readable_doc},
-    {"writable", readerfile_false, METH_NOARGS, writable_doc},
-    {"seekable", readerfile_false, METH_NOARGS, seekable_doc},
-    {"isatty", readerfile_false, METH_NOARGS, isatty_doc},
-    {"flush", readerfile_flush, METH_NOARGS, flush_doc},
-    {"write", readerfile_unsupported, METH_VARARGS, unsupported_doc},
-    {"seek", readerfile_unsupported, METH_VARARGS, unsupported_doc},
-    {"tell", readerfile_unsupported, METH_VARARGS, unsupported_doc},
-    {"truncate", readerfile_unsupported, METH_VARARGS, unsupported_doc},
-    {"__enter__", readerfile_enter_context, METH_NOARGS, NULL},
-    {"__exit__", readerfile_exit_context, METH_VARARGS, NULL},
+PyMethodDef reader_file_methods[] = {
+    {"__sizeof__", reader_file_sizeof, METH_NOARGS, sizeof_doc},
+    {"close", reader_file_close, METH_NOARGS, close_doc},
+    {"fileno", reader_file_fileno, METH_NOARGS, fileno_doc},
+    {"readable", reader_file_readable, METH_NOARGS, readable_doc},
+    {"writable", reader_file_false, METH_NOARGS, writable_doc},
+    {"seekable", reader_file_false, METH_NOARGS, seekable_doc},
+    {"isatty", reader_file_false, METH_NOARGS, isatty_doc},
+    {"flush", reader_file_flush, METH_NOARGS, flush_doc},
+    {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
+    {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
+    {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},
+    {"truncate", reader_file_unsupported, METH_VARARGS, unsupported_doc},
+    {"__enter__", reader_file_enter_context, METH_NOARGS, NULL},
+    {"__exit__", reader_file_exit_context, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-PyGetSetDef readerfile_getset[] = {
-    {"closed", readerfile_get_closed, NULL, "Whether it was closed.", NULL},
-    {"mode", readerfile_get_mode, NULL, "'rb'", NULL},
+PyGetSetDef reader_file_getset[] = {
+    {"closed", reader_file_get_closed, NULL, "Whether it was closed.", NULL},
+    {"mode", reader_file_get_mode, NULL, "'rb'", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -5,9 +5,9 @@
 
 #include "binding/reader/reader.h"
 
-extern PyMethodDef readerfile_methods[];
-extern PyGetSetDef readerfile_getset[];
+extern PyMethodDef reader_file_methods[];
+extern PyGetSetDef reader_file_getset[];
 
-PyObject *readerfile_iter(PyObject *op);
+PyObject *reader_file_iter(PyObject *op);
 
 #endif

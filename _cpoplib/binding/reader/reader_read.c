@@ -141,7 +141,7 @@ PyDoc_STRVAR(readline_doc,
 "b'' at the end of the stream.");
 
 static PyObject *
-readerbytes_readline(PyObject *op, PyObject *args)
+reader_read_readline(PyObject *op, PyObject *args)
 {
     Py_ssize_t size;
 
@@ -158,7 +158,7 @@ PyDoc_STRVAR(read_doc,
 "Read size octets, or fewer at the end of the stream; without size, all.");
 
 static PyObject *
-readerbytes_read(PyObject *op, PyObject *args)
+reader_read_read(PyObject *op, PyObject *args)
 {
     ReaderObject *self = READER(op);
     PyObject *bytes = NULL;
@@ -184,7 +184,7 @@ PyDoc_STRVAR(read1_doc,
 "Read what is there, at most size octets, with at most one receive.");
 
 static PyObject *
-readerbytes_read1(PyObject *op, PyObject *args)
+reader_read_read1(PyObject *op, PyObject *args)
 {
     ReaderObject *self = READER(op);
     PyObject *bytes = NULL;
@@ -210,7 +210,7 @@ PyDoc_STRVAR(peek_doc,
 "Return what is unread without reading it, after at most one receive.");
 
 static PyObject *
-readerbytes_peek(PyObject *op, PyObject *args)
+reader_read_peek(PyObject *op, PyObject *args)
 {
     ReaderObject *self = READER(op);
     PyObject *bytes = NULL;
@@ -276,7 +276,7 @@ PyDoc_STRVAR(readinto_doc,
 "Fewer than the buffer holds only at the end of the stream.");
 
 static PyObject *
-readerbytes_readinto(PyObject *op, PyObject *buffer)
+reader_read_readinto(PyObject *op, PyObject *buffer)
 {
     return read_into_buffer(op, buffer, false);
 }
@@ -288,13 +288,13 @@ PyDoc_STRVAR(readinto1_doc,
 "Store what is there in a writable buffer, with at most one receive.");
 
 static PyObject *
-readerbytes_readinto1(PyObject *op, PyObject *buffer)
+reader_read_readinto1(PyObject *op, PyObject *buffer)
 {
     return read_into_buffer(op, buffer, true);
 }
 
 PyObject *
-readerbytes_next(PyObject *op)
+reader_read_next(PyObject *op)
 {
     PyObject *line = read_line(READER(op), ALL_OCTETS);
 
@@ -311,7 +311,7 @@ PyDoc_STRVAR(readlines_doc,
 "Read lines to the end of the stream, or until they have hint octets.");
 
 static PyObject *
-readerbytes_readlines(PyObject *op, PyObject *args)
+reader_read_readlines(PyObject *op, PyObject *args)
 {
     PyObject *list;
     PyObject *line;
@@ -325,7 +325,7 @@ readerbytes_readlines(PyObject *op, PyObject *args)
     if (list == NULL) {
         return NULL;
     }
-    while ((line = readerbytes_next(op)) != NULL) {
+    while ((line = reader_read_next(op)) != NULL) {
         int failed = PyList_Append(list, line);
 
         total += PyBytes_GET_SIZE(line);
@@ -346,13 +346,13 @@ readerbytes_readlines(PyObject *op, PyObject *args)
     return list;
 }
 
-PyMethodDef readerbytes_methods[] = {
-    {"read", readerbytes_read, METH_VARARGS, read_doc},
-    {"read1", readerbytes_read1, METH_VARARGS, read1_doc},
-    {"readinto", readerbytes_readinto, METH_O, readinto_doc},
-    {"readinto1", readerbytes_readinto1, METH_O, readinto1_doc},
-    {"readline", readerbytes_readline, METH_VARARGS, readline_doc},
-    {"readlines", readerbytes_readlines, METH_VARARGS, readlines_doc},
-    {"peek", readerbytes_peek, METH_VARARGS, peek_doc},
+PyMethodDef reader_read_methods[] = {
+    {"read", reader_read_read, METH_VARARGS, read_doc},
+    {"read1", reader_read_read1, METH_VARARGS, read1_doc},
+    {"readinto", reader_read_readinto, METH_O, readinto_doc},
+    {"readinto1", reader_read_readinto1, METH_O, readinto1_doc},
+    {"readline", reader_read_readline, METH_VARARGS, readline_doc},
+    {"readlines", reader_read_readlines, METH_VARARGS, readlines_doc},
+    {"peek", reader_read_peek, METH_VARARGS, peek_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -5,8 +5,8 @@
 
 #include "binding/reader/reader.h"
 
-extern PyMethodDef readerbytes_methods[];
+extern PyMethodDef reader_read_methods[];
 
-PyObject *readerbytes_next(PyObject *op);
+PyObject *reader_read_next(PyObject *op);
 
 #endif

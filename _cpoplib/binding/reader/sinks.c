@@ -281,7 +281,7 @@ output_once(struct sink_file *self, struct pop_output *output)
     if (output->fd < 0) {
         return -1;
     }
-    status = io_call(call_output, output, &error);
+    status = lock_call_detached(call_output, output, &error);
     if (status != POP_OK) {
         errors_raise(self->state, status, &error);
         return -1;

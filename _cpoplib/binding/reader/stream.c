@@ -40,7 +40,7 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     status = pop_command_append(out, line, length);
     queued = pop_buffer_length(out);
     if (status == POP_OK) {
-        status = io_run(&reader->link, pop_link_flush, &error);
+        status = lock_run_detached(&reader->link, pop_link_flush, &error);
     }
     if (status == POP_OK) {
         reader->unanswered++;
@@ -197,7 +197,7 @@ pump(ReaderObject *reader, struct pop_error *error)
     enum pop_status status = pop_link_scan(&reader->link);
 
     if (status == POP_NEED_INPUT) {
-        status = io_run(&reader->link, pop_link_pump, error);
+        status = lock_run_detached(&reader->link, pop_link_pump, error);
     }
     return status;
 }
@@ -510,7 +510,7 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
         return -1;
     }
     queued = pop_buffer_length(&link->out);
-    status = io_run(link, pop_link_exchange, &error);
+    status = lock_run_detached(link, pop_link_exchange, &error);
     if (!link->is_sent) {
         fail_sending(reader, status, &error, queued);
         return -1;

@@ -10,8 +10,8 @@
 /* --- whose methods ------------------------------------------------------ */
 
 int
-pysocket_has_own(PyObject *sock, PyObject *name, PyObject *own,
-                 getattrofunc getattro)
+python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
+                      getattrofunc getattro)
 {
     PyTypeObject *type = Py_TYPE(sock);
     PyObject *found;
@@ -75,26 +75,26 @@ load_own_methods(struct module_state *state)
 }
 
 int
-pysocket_is_direct(struct module_state *state, PyObject *sock)
+python_socket_is_direct(struct module_state *state, PyObject *sock)
 {
     int own;
 
     if (load_own_methods(state) < 0) {
         return -1;
     }
-    own = pysocket_has_own(sock, state->name.recv_into, state->own_recv_into,
-                           PyObject_GenericGetAttr);
+    own = python_socket_has_own(sock, state->name.recv_into,
+                                state->own_recv_into, PyObject_GenericGetAttr);
     if (own <= 0) {
         return own;
     }
-    return pysocket_has_own(sock, state->name.sendall, state->own_sendall,
-                            PyObject_GenericGetAttr);
+    return python_socket_has_own(sock, state->name.sendall, state->own_sendall,
+                                 PyObject_GenericGetAttr);
 }
 
 /* --- descriptor and timeout --------------------------------------------- */
 
 int
-pysocket_fileno(struct module_state *state, PyObject *sock, int *fd)
+python_socket_fileno(struct module_state *state, PyObject *sock, int *fd)
 {
     PyObject *result;
 
@@ -114,7 +114,7 @@ pysocket_fileno(struct module_state *state, PyObject *sock, int *fd)
 }
 
 int64_t
-pysocket_nanoseconds(double seconds)
+python_socket_nanoseconds(double seconds)
 {
     if (!(seconds > 0.0)) {
         return POP_WAIT_NEVER;
@@ -126,7 +126,8 @@ pysocket_nanoseconds(double seconds)
 }
 
 int
-pysocket_timeout(struct module_state *state, PyObject *sock, int64_t *timeout)
+python_socket_timeout(struct module_state *state, PyObject *sock,
+                      int64_t *timeout)
 {
     PyObject *result;
     double seconds;
@@ -145,7 +146,7 @@ pysocket_timeout(struct module_state *state, PyObject *sock, int64_t *timeout)
     if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    *timeout = pysocket_nanoseconds(seconds);
+    *timeout = python_socket_nanoseconds(seconds);
     return 0;
 }
 
@@ -182,7 +183,7 @@ has_timeout(struct module_state *state, PyObject *sock)
 /* sock.settimeout(left), and what it then says it is. */
 static int
 shorten(struct module_state *state, PyObject *sock, int64_t left,
-        struct pysocket_hold *hold)
+        struct python_socket_hold *hold)
 {
     PyObject *timeout = PyFloat_FromDouble((double)left / POP_NS_PER_SECOND);
     int failed;
@@ -199,8 +200,9 @@ shorten(struct module_state *state, PyObject *sock, int64_t left,
 }
 
 int
-pysocket_hold(struct module_state *state, PyObject *sock,
-              const struct pop_deadline *limit, struct pysocket_hold *hold)
+python_socket_hold(struct module_state *state, PyObject *sock,
+                   const struct pop_deadline *limit,
+                   struct python_socket_hold *hold)
 {
     int64_t left = pop_deadline_left(limit);
     int64_t own;
@@ -217,7 +219,7 @@ pysocket_hold(struct module_state *state, PyObject *sock,
         hold->is_endless = true;
         return has;
     }
-    if (pysocket_timeout(state, sock, &own) < 0) {
+    if (python_socket_timeout(state, sock, &own) < 0) {
         return -1;
     }
     if (own == POP_WAIT_NEVER || (own != POP_WAIT_FOREVER && own <= left)) {
@@ -229,7 +231,7 @@ pysocket_hold(struct module_state *state, PyObject *sock,
     }
     /* 0 would be not to wait at all. */
     if (shorten(state, sock, left > 0 ? left : 1, hold) < 0) {
-        (void)pysocket_let_go(state, sock, hold);
+        (void)python_socket_let_go(state, sock, hold);
         return -1;
     }
     return 0;
@@ -239,7 +241,7 @@ pysocket_hold(struct module_state *state, PyObject *sock,
    as that is known. */
 static int
 lengthen(struct module_state *state, PyObject *sock,
-         const struct pysocket_hold *hold)
+         const struct python_socket_hold *hold)
 {
     PyObject *now;
     int is;
@@ -257,8 +259,8 @@ lengthen(struct module_state *state, PyObject *sock,
 }
 
 int
-pysocket_let_go(struct module_state *state, PyObject *sock,
-                struct pysocket_hold *hold)
+python_socket_let_go(struct module_state *state, PyObject *sock,
+                     struct python_socket_hold *hold)
 {
     PyObject *pending = PyErr_GetRaisedException();
     int failed = 0;
@@ -398,7 +400,7 @@ give_back(PyTypeObject *root, PyObject *taken)
 }
 
 PyObject *
-pysocket_take(struct module_state *state, PyObject *sock)
+python_socket_take(struct module_state *state, PyObject *sock)
 {
     PyTypeObject *root = get_root();
     PyObject *taken;
@@ -409,7 +411,7 @@ pysocket_take(struct module_state *state, PyObject *sock)
     }
     taken = new_socket(sock, root);
     if (taken != NULL &&
-        (pysocket_fileno(state, sock, &fd) < 0 ||
+        (python_socket_fileno(state, sock, &fd) < 0 ||
          share_descriptor(sock, taken, fd) < 0 ||
          copy_timeout(state, sock, taken) < 0 || detach(root, sock) < 0)) {
         give_back(root, taken);

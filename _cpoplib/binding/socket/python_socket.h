@@ -11,18 +11,18 @@
 #include "core/net/deadline.h"
 
 /* sock.fileno(); -1 and OSError (EBADF) if it is closed. */
-int pysocket_fileno(struct module_state *state, PyObject *sock, int *fd);
+int python_socket_fileno(struct module_state *state, PyObject *sock, int *fd);
 
 /* sock.gettimeout(), for a deadline: see deadline.h. */
-int pysocket_timeout(struct module_state *state, PyObject *sock,
-                     int64_t *timeout);
+int python_socket_timeout(struct module_state *state, PyObject *sock,
+                          int64_t *timeout);
 
 /* Rounded up, so that a time is never shorter than it was asked for; too many
    seconds are INT64_MAX, and what is not above 0 is POP_WAIT_NEVER. */
-int64_t pysocket_nanoseconds(double seconds);
+int64_t python_socket_nanoseconds(double seconds);
 
 /* A timeout that was shortened. */
-struct pysocket_hold {
+struct python_socket_hold {
     PyObject *own;   /* what it was; NULL: it was not shortened */
     PyObject *held;  /* what it is now */
     bool is_endless; /* a call may never return, for all that is known */
@@ -32,29 +32,29 @@ struct pysocket_hold {
    the limit leaves.  Nothing is done to a socket that never waits, or that has
    no gettimeout() and settimeout(): only its own timeouts end what it does.
    -1 and an exception. */
-int pysocket_hold(struct module_state *state, PyObject *sock,
-                  const struct pop_deadline *limit,
-                  struct pysocket_hold *hold);
+int python_socket_hold(struct module_state *state, PyObject *sock,
+                       const struct pop_deadline *limit,
+                       struct python_socket_hold *hold);
 
 /* The socket has its own timeout again, unless somebody has changed it
    meanwhile, or it can't be told.  A pending exception stays unless what is
    raised now, by a signal handler, is no Exception.  -1 and such an exception,
    MemoryError or, perhaps, the pending one. */
-int pysocket_let_go(struct module_state *state, PyObject *sock,
-                    struct pysocket_hold *hold);
+int python_socket_let_go(struct module_state *state, PyObject *sock,
+                         struct python_socket_hold *hold);
 
 /* 1 if sock.name, looked up by type->tp_getattro == getattro, is `own` of its
    type; else 0, or -1. */
-int pysocket_has_own(PyObject *sock, PyObject *name, PyObject *own,
-                     getattrofunc getattro);
+int python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
+                          getattrofunc getattro);
 
 /* Whether the descriptor may be used instead of the socket's methods: they
    are _socket.socket's own.  1, 0 or -1. */
-int pysocket_is_direct(struct module_state *state, PyObject *sock);
+int python_socket_is_direct(struct module_state *state, PyObject *sock);
 
 /* A new socket of the socket module's own class that has the descriptor and
-   the timeout of `sock`, whose pysocket_is_direct() holds; `sock` is detached.
-   NULL and an exception; `sock` then has its descriptor still. */
-PyObject *pysocket_take(struct module_state *state, PyObject *sock);
+   the timeout of `sock`, whose python_socket_is_direct() holds; `sock` is
+   detached. NULL and an exception; `sock` then has its descriptor still. */
+PyObject *python_socket_take(struct module_state *state, PyObject *sock);
 
 #endif

@@ -14,7 +14,7 @@
    pieces, and have its whole timeout for each. */
 #define HELD_OCTETS ((size_t)16 * 1024)
 
-struct pysock {
+struct python_transport {
     struct pop_transport base;
     struct module_state *state;
     PyObject *sock;    /* borrowed from the owner */
@@ -25,7 +25,8 @@ struct pysock {
 /* How many octets recv_into() says it stored, or -1 and an exception.  It may
    have released its view, and made the staging smaller. */
 static Py_ssize_t
-received_octets(struct pysock *self, PyObject *result, Py_ssize_t room)
+received_octets(struct python_transport *self, PyObject *result,
+                Py_ssize_t room)
 {
     Py_ssize_t n = PyNumber_AsSsize_t(result, PyExc_OverflowError);
 
@@ -43,7 +44,7 @@ received_octets(struct pysock *self, PyObject *result, Py_ssize_t room)
 }
 
 static Py_ssize_t
-recv_into_staging(struct pysock *self, Py_ssize_t room)
+recv_into_staging(struct python_transport *self, Py_ssize_t room)
 {
     PyObject *whole = PyMemoryView_FromObject(self->staging);
     PyObject *view = NULL;
@@ -71,8 +72,8 @@ done:
 
 /* A method was ended by an exception. */
 static enum pop_status
-failure(const struct pysock *self, const struct pop_timeout *deadline,
-        struct pop_error *error)
+failure(const struct python_transport *self,
+        const struct pop_timeout *deadline, struct pop_error *error)
 {
     bool late = errors_is_socket_timeout(self->state);
 
@@ -91,7 +92,7 @@ failure(const struct pysock *self, const struct pop_timeout *deadline,
 /* Exported meanwhile: recv_into() may have left it to another thread, which
    could make it smaller. */
 static int
-copy_staging(struct pysock *self, char *space, Py_ssize_t octets)
+copy_staging(struct python_transport *self, char *space, Py_ssize_t octets)
 {
     Py_buffer view;
     int failed = -1;
@@ -111,13 +112,13 @@ copy_staging(struct pysock *self, char *space, Py_ssize_t octets)
 }
 
 static enum pop_status
-pysock_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_timeout *deadline,
-            struct pop_error *error)
+python_transport_recv(struct pop_transport *transport, char *space,
+                      size_t room, size_t *received,
+                      struct pop_timeout *deadline, struct pop_error *error)
 {
-    struct pysock *self = (struct pysock *)transport;
+    struct python_transport *self = (struct python_transport *)transport;
     Py_ssize_t limit = PyByteArray_GET_SIZE(self->staging);
-    struct pysocket_hold hold;
+    struct python_socket_hold hold;
     Py_ssize_t n;
 
     *received = 0;
@@ -128,14 +129,15 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
     if (room < (size_t)limit) {
         limit = (Py_ssize_t)room;
     }
-    if (pysocket_hold(self->state, self->sock, &deadline->limit, &hold) < 0) {
+    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
+        0) {
         return POP_HOST;
     }
     if (hold.is_endless && deadline->limit.is_pause) {
         return POP_TIMEOUT;
     }
     n = recv_into_staging(self, limit);
-    if (pysocket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
+    if (python_socket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
         return failure(self, deadline, error);
     }
     if (n == 0) {
@@ -150,7 +152,7 @@ pysock_recv(struct pop_transport *transport, char *space, size_t room,
 
 /* sock.sendall(data) */
 static int
-send_all(const struct pysock *self, PyObject *data)
+send_all(const struct python_transport *self, PyObject *data)
 {
     PyObject *result;
 
@@ -161,12 +163,12 @@ send_all(const struct pysock *self, PyObject *data)
 }
 
 static enum pop_status
-pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_timeout *deadline,
-            struct pop_error *error)
+python_transport_send(struct pop_transport *transport, const char *bytes,
+                      size_t length, size_t *sent,
+                      struct pop_timeout *deadline, struct pop_error *error)
 {
-    struct pysock *self = (struct pysock *)transport;
-    struct pysocket_hold hold;
+    struct python_transport *self = (struct python_transport *)transport;
+    struct python_socket_hold hold;
     PyObject *data;
     int failed;
 
@@ -178,7 +180,8 @@ pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
     if (data == NULL) {
         return POP_HOST;
     }
-    if (pysocket_hold(self->state, self->sock, &deadline->limit, &hold) < 0) {
+    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
+        0) {
         Py_DECREF(data);
         return POP_HOST;
     }
@@ -186,28 +189,28 @@ pysock_send(struct pop_transport *transport, const char *bytes, size_t length,
     *sent = length;
     failed = send_all(self, data);
     Py_DECREF(data);
-    if (pysocket_let_go(self->state, self->sock, &hold) < 0) {
+    if (python_socket_let_go(self->state, self->sock, &hold) < 0) {
         failed = -1;
     }
     return failed < 0 ? failure(self, deadline, error) : POP_OK;
 }
 
 static bool
-pysock_has_begun(struct pop_transport *Py_UNUSED(transport))
+python_transport_has_begun(struct pop_transport *Py_UNUSED(transport))
 {
     return false;
 }
 
 static bool
-pysock_readable(struct pop_transport *Py_UNUSED(transport))
+python_transport_readable(struct pop_transport *Py_UNUSED(transport))
 {
     return false;
 }
 
 static void
-pysock_interrupt(struct pop_transport *transport)
+python_transport_interrupt(struct pop_transport *transport)
 {
-    struct pysock *self = (struct pysock *)transport;
+    struct python_transport *self = (struct python_transport *)transport;
     PyObject *result;
 
     self->interrupted = true;
@@ -220,28 +223,28 @@ pysock_interrupt(struct pop_transport *transport)
 }
 
 static void
-pysock_destroy(struct pop_transport *transport)
+python_transport_destroy(struct pop_transport *transport)
 {
-    struct pysock *self = (struct pysock *)transport;
+    struct python_transport *self = (struct python_transport *)transport;
 
     Py_DECREF(self->staging);
     PyMem_Free(self);
 }
 
-static const struct pop_transport_ops pysock_ops = {
-    .recv = pysock_recv,
-    .send = pysock_send,
-    .has_begun = pysock_has_begun,
-    .readable = pysock_readable,
-    .interrupt = pysock_interrupt,
-    .destroy = pysock_destroy,
+static const struct pop_transport_ops python_transport_ops = {
+    .recv = python_transport_recv,
+    .send = python_transport_send,
+    .has_begun = python_transport_has_begun,
+    .readable = python_transport_readable,
+    .interrupt = python_transport_interrupt,
+    .destroy = python_transport_destroy,
     .needs_gil = true,
 };
 
 struct pop_transport *
-pysock_new(struct module_state *state, PyObject *sock)
+python_transport_new(struct module_state *state, PyObject *sock)
 {
-    struct pysock *self = PyMem_Malloc(sizeof(*self));
+    struct python_transport *self = PyMem_Malloc(sizeof(*self));
 
     if (self == NULL) {
         PyErr_NoMemory();
@@ -258,7 +261,7 @@ pysock_new(struct module_state *state, PyObject *sock)
     }
     /* A method that counts more than it stores shows no stale memory. */
     memset(PyByteArray_AS_STRING(self->staging), 0, STAGING_OCTETS);
-    self->base.ops = &pysock_ops;
+    self->base.ops = &python_transport_ops;
     self->state = state;
     self->sock = sock;
     self->interrupted = false;
@@ -266,9 +269,10 @@ pysock_new(struct module_state *state, PyObject *sock)
 }
 
 size_t
-pysock_size(const struct pop_transport *transport)
+python_transport_size(const struct pop_transport *transport)
 {
-    const struct pysock *self = (const struct pysock *)transport;
+    const struct python_transport *self = (const struct python_transport *)
+        transport;
 
     return sizeof(*self) + (size_t)PyByteArray_GET_SIZE(self->staging);
 }

@@ -14,8 +14,8 @@
 /* --- life cycle --------------------------------------------------------- */
 
 static PyObject *
-tlssocket_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
-                     PyObject *Py_UNUSED(kwargs))
+tls_socket_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                      PyObject *Py_UNUSED(kwargs))
 {
     PyErr_Format(PyExc_TypeError,
                  "cannot create '%s' instances; use POP3_SSL or stls()",
@@ -25,19 +25,19 @@ tlssocket_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
 
 /* Takes the session, unless it fails. */
 static TLSSocketObject *
-tlssocket_new(struct module_state *state, PyObject *sock,
-              PyObject *server_hostname, struct pop_transport *session)
+tls_socket_new(struct module_state *state, PyObject *sock,
+               PyObject *server_hostname, struct pop_transport *session)
 {
-    PyTypeObject *type = state->tlssocket_type;
+    PyTypeObject *type = state->tls_socket_type;
     TLSSocketObject *self;
-    struct io_lock lock;
+    struct lock lock;
 
-    if (io_lock_init(&lock, &state->locks) < 0) {
+    if (lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
     self = TLSSOCKET(type->tp_alloc(type, 0));
     if (self == NULL) {
-        io_lock_destroy(&lock);
+        lock_destroy(&lock);
         return NULL;
     }
     self->lock = lock;
@@ -52,7 +52,7 @@ tlssocket_new(struct module_state *state, PyObject *sock,
 }
 
 static int
-tlssocket_traverse(PyObject *op, visitproc visit, void *arg)
+tls_socket_traverse(PyObject *op, visitproc visit, void *arg)
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
@@ -68,14 +68,14 @@ tlssocket_traverse(PyObject *op, visitproc visit, void *arg)
 /* A cycle through the socket underneath is broken in its own __dict__; its
    methods here rely on it. */
 static int
-tlssocket_clear(PyObject *op)
+tls_socket_clear(PyObject *op)
 {
     Py_CLEAR(TLSSOCKET(op)->dict);
     return 0;
 }
 
 static void
-tlssocket_dealloc(PyObject *op)
+tls_socket_dealloc(PyObject *op)
 {
     TLSSocketObject *self = TLSSOCKET(op);
     PyTypeObject *type = Py_TYPE(self);
@@ -84,11 +84,11 @@ tlssocket_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    if (!io_lock_is_abandoned(&self->lock)) {
+    if (!lock_is_abandoned(&self->lock)) {
         self->transport->ops->destroy(self->transport);
     }
-    io_lock_destroy(&self->lock);
-    (void)tlssocket_clear(op);
+    lock_destroy(&self->lock);
+    (void)tls_socket_clear(op);
     Py_XDECREF(self->sock);
     Py_XDECREF(self->server_hostname);
     Py_XDECREF(self->certificate);
@@ -160,14 +160,14 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
     struct handshake handshake;
     int64_t timeout;
 
-    if (tlssocket_enter(self, &timeout) < 0) {
+    if (tls_socket_enter(self, &timeout) < 0) {
         return -1;
     }
     handshake.transport = self->transport;
     pop_timeout_set(&handshake.deadline, timeout);
     handshake.deadline.limit = *limit;
-    status = io_call(shake_hands, &handshake, &error);
-    tlssocket_leave(self);
+    status = lock_call_detached(shake_hands, &handshake, &error);
+    tls_socket_leave(self);
     if (status != POP_OK) {
         errors_raise(self->state, status, &error);
         return -1;
@@ -180,7 +180,7 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
 static int
 take_socket(TLSSocketObject *self)
 {
-    PyObject *taken = pysocket_take(self->state, self->sock);
+    PyObject *taken = python_socket_take(self->state, self->sock);
 
     if (taken == NULL) {
         return -1;
@@ -190,9 +190,9 @@ take_socket(TLSSocketObject *self)
 }
 
 PyObject *
-tlssocket_wrap(struct module_state *state, PyObject *sock,
-               PyObject *server_hostname, const char *host,
-               struct ssl_ctx_st *config, const struct pop_deadline *limit)
+tls_socket_wrap(struct module_state *state, PyObject *sock,
+                PyObject *server_hostname, const char *host,
+                struct ssl_ctx_st *config, const struct pop_deadline *limit)
 {
     struct pop_error error = {0};
     struct pop_transport *session;
@@ -204,7 +204,7 @@ tlssocket_wrap(struct module_state *state, PyObject *sock,
         errors_raise(state, status, &error);
         return NULL;
     }
-    self = tlssocket_new(state, sock, server_hostname, session);
+    self = tls_socket_new(state, sock, server_hostname, session);
     if (self == NULL) {
         session->ops->destroy(session);
         return NULL;
@@ -231,21 +231,21 @@ check_wrapped(TLSSocketObject *self)
 }
 
 int
-tlssocket_enter(TLSSocketObject *self, int64_t *timeout)
+tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
 {
     int fd;
 
-    if (io_lock_is_mine(&self->lock)) {
+    if (lock_is_mine(&self->lock)) {
         PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
         return -1;
     }
-    if (io_lock_acquire(&self->lock) < 0) {
+    if (lock_acquire(&self->lock) < 0) {
         return -1;
     }
     if (check_wrapped(self) < 0 ||
-        pysocket_fileno(self->state, self->sock, &fd) < 0 ||
-        pysocket_timeout(self->state, self->sock, timeout) < 0) {
-        tlssocket_leave(self);
+        python_socket_fileno(self->state, self->sock, &fd) < 0 ||
+        python_socket_timeout(self->state, self->sock, timeout) < 0) {
+        tls_socket_leave(self);
         return -1;
     }
     pop_transport_tls_set(self->transport, fd);
@@ -253,14 +253,14 @@ tlssocket_enter(TLSSocketObject *self, int64_t *timeout)
 }
 
 int
-tlssocket_close_unused(TLSSocketObject *self)
+tls_socket_close_unused(TLSSocketObject *self)
 {
     PyObject *result;
 
     if (!self->closed || self->sock_closed || self->io_refs > 0) {
         return 0;
     }
-    if (io_lock_is_held(&self->lock)) {
+    if (lock_is_held(&self->lock)) {
         self->aborted = true;
         self->transport->ops->interrupt(self->transport);
         return 0;
@@ -272,13 +272,13 @@ tlssocket_close_unused(TLSSocketObject *self)
 }
 
 void
-tlssocket_leave(TLSSocketObject *self)
+tls_socket_leave(TLSSocketObject *self)
 {
-    io_lock_release(&self->lock);
+    lock_release(&self->lock);
     if (self->closed && !self->sock_closed) {
         PyObject *pending = PyErr_GetRaisedException();
 
-        if (tlssocket_close_unused(self) < 0) {
+        if (tls_socket_close_unused(self) < 0) {
             errors_report((PyObject *)self, pending);
         }
         errors_raise_again(pending);
@@ -297,7 +297,7 @@ is_special(PyObject *name)
 
 /* What it does not have itself is the socket's. */
 static PyObject *
-tlssocket_getattro(PyObject *op, PyObject *name)
+tls_socket_getattro(PyObject *op, PyObject *name)
 {
     TLSSocketObject *self = TLSSOCKET(op);
     PyObject *value = PyObject_GenericGetAttr(op, name);
@@ -310,24 +310,24 @@ tlssocket_getattro(PyObject *op, PyObject *name)
 }
 
 int
-tlssocket_is_direct(struct module_state *state, PyObject *sock)
+tls_socket_is_direct(struct module_state *state, PyObject *sock)
 {
     int own;
 
-    if (!Py_IS_TYPE(sock, state->tlssocket_type)) {
+    if (!Py_IS_TYPE(sock, state->tls_socket_type)) {
         return 0;
     }
-    own = pysocket_has_own(sock, state->name.recv_into,
-                           state->own_tls_recv_into, tlssocket_getattro);
+    own = python_socket_has_own(sock, state->name.recv_into,
+                                state->own_tls_recv_into, tls_socket_getattro);
     if (own <= 0) {
         return own;
     }
-    return pysocket_has_own(sock, state->name.sendall, state->own_tls_sendall,
-                            tlssocket_getattro);
+    return python_socket_has_own(sock, state->name.sendall,
+                                 state->own_tls_sendall, tls_socket_getattro);
 }
 
 static PyObject *
-tlssocket_repr(PyObject *op)
+tls_socket_repr(PyObject *op)
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
@@ -338,7 +338,7 @@ tlssocket_repr(PyObject *op)
 
 /* --- type --------------------------------------------------------------- */
 
-static PyMemberDef tlssocket_members[] = {
+static PyMemberDef tls_socket_members[] = {
     {"__dictoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, dict),
      Py_READONLY, NULL},
     {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(TLSSocketObject, weakrefs),
@@ -350,7 +350,7 @@ static PyMemberDef tlssocket_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(tlssocket_doc,
+PyDoc_STRVAR(tls_socket_doc,
 "A connected socket with TLS, made by POP3_SSL and stls().\n"
 "\n"
 "It is what the attribute .sock of a connection is after a TLS handshake\n"
@@ -361,40 +361,40 @@ PyDoc_STRVAR(tlssocket_doc,
 "One thread at a time moves bytes; others wait.  Errors are ssl.SSLError\n"
 "and its subclasses, and OSError.");
 
-static PyType_Slot tlssocket_slots[] = {
-    {Py_tp_doc, (void *)tlssocket_doc},
-    {Py_tp_new, tlssocket_refuse_new},
-    {Py_tp_traverse, tlssocket_traverse},
-    {Py_tp_clear, tlssocket_clear},
-    {Py_tp_dealloc, tlssocket_dealloc},
-    {Py_tp_getattro, tlssocket_getattro},
-    {Py_tp_repr, tlssocket_repr},
-    {Py_tp_getset, tlssocketinfo_getset},
-    {Py_tp_members, tlssocket_members},
-    {Py_tp_methods, tlssocketio_methods},
+static PyType_Slot tls_socket_slots[] = {
+    {Py_tp_doc, (void *)tls_socket_doc},
+    {Py_tp_new, tls_socket_refuse_new},
+    {Py_tp_traverse, tls_socket_traverse},
+    {Py_tp_clear, tls_socket_clear},
+    {Py_tp_dealloc, tls_socket_dealloc},
+    {Py_tp_getattro, tls_socket_getattro},
+    {Py_tp_repr, tls_socket_repr},
+    {Py_tp_getset, tls_socket_info_getset},
+    {Py_tp_members, tls_socket_members},
+    {Py_tp_methods, tls_socket_io_methods},
     {0, NULL},
 };
 
-static PyType_Spec tlssocket_spec = {
+static PyType_Spec tls_socket_spec = {
     .name = "poplib_c.TLSSocket",
     .basicsize = sizeof(TLSSocketObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = tlssocket_slots,
+    .slots = tls_socket_slots,
 };
 
 PyTypeObject *
-tlssocket_new_type(struct module_state *state, PyObject *module)
+tls_socket_new_type(struct module_state *state, PyObject *module)
 {
-    PyMethodDef *const tables[] = {tlssocketfile_methods,
-                                   tlssocketinfo_methods};
-    PyObject *type = PyType_FromModuleAndSpec(module, &tlssocket_spec, NULL);
+    PyMethodDef *const tables[] = {tls_socket_file_methods,
+                                   tls_socket_info_methods};
+    PyObject *type = PyType_FromModuleAndSpec(module, &tls_socket_spec, NULL);
     size_t i;
 
     if (type == NULL) {
         return NULL;
     }
     for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (types_add_methods((PyTypeObject *)type, tables[i]) < 0) {
+        if (heap_type_add_methods((PyTypeObject *)type, tables[i]) < 0) {
             goto error;
         }
     }

@@ -25,7 +25,7 @@ typedef struct {
     bool has_cipher;
     struct pop_tls_cipher cipher;
     const char *version;
-    struct io_lock lock;             /* held while the session is used */
+    struct lock lock;                /* held while the session is used */
     struct pop_transport *transport; /* the session */
     Py_ssize_t io_refs; /* files made by makefile() that are still open */
     bool unwrapped;     /* unwrap(): no TLS any more */
@@ -38,33 +38,34 @@ typedef struct {
 #define TLSSOCKET(op) ((TLSSocketObject *)(op))
 
 /* A new type poplib_c.TLSSocket, or NULL.  Fills state->own_tls_... */
-PyTypeObject *tlssocket_new_type(struct module_state *state, PyObject *module);
+PyTypeObject *tls_socket_new_type(struct module_state *state,
+                                  PyObject *module);
 
-/* A TLSSocket with the descriptor of `sock`, whose pysocket_is_direct() holds,
-   after a handshake with `host` (see pop_tls_config_session()) within the
-   socket's timeout and the limit; `sock` is detached, as the ssl module does
-   it.  NULL and an exception; `sock` is then as it was, apart from what was
-   said. */
-PyObject *tlssocket_wrap(struct module_state *state, PyObject *sock,
-                         PyObject *server_hostname, const char *host,
-                         struct ssl_ctx_st *config,
-                         const struct pop_deadline *limit);
+/* A TLSSocket with the descriptor of `sock`, whose python_socket_is_direct()
+   holds, after a handshake with `host` (see pop_tls_config_session()) within
+   the socket's timeout and the limit; `sock` is detached, as the ssl module
+   does it.  NULL and an exception; `sock` is then as it was, apart from what
+   was said. */
+PyObject *tls_socket_wrap(struct module_state *state, PyObject *sock,
+                          PyObject *server_hostname, const char *host,
+                          struct ssl_ctx_st *config,
+                          const struct pop_deadline *limit);
 
 /* Whether `sock` is a TLSSocket whose session may be used instead of its
    methods.  1, 0 or -1. */
-int tlssocket_is_direct(struct module_state *state, PyObject *sock);
+int tls_socket_is_direct(struct module_state *state, PyObject *sock);
 
 /* Takes the session for moving bytes: waits for its lock, and asks the socket
    anew for its descriptor and timeout.  -1 and an exception: RuntimeError if
    this thread is inside already, ValueError after unwrap(), OSError if it is
    closed. */
-int tlssocket_enter(TLSSocketObject *self, int64_t *timeout);
+int tls_socket_enter(TLSSocketObject *self, int64_t *timeout);
 
 /* Gives it back.  A pending exception stays. */
-void tlssocket_leave(TLSSocketObject *self);
+void tls_socket_leave(TLSSocketObject *self);
 
 /* Closes the socket underneath if it is closed here and has no open files; a
    thread that is inside is woken, and closes it.  -1 and an exception. */
-int tlssocket_close_unused(TLSSocketObject *self);
+int tls_socket_close_unused(TLSSocketObject *self);
 
 #endif

@@ -12,7 +12,7 @@ PyDoc_STRVAR(makefile_doc,
    asks for recv_into(), send() and _decref_socketios(), and counts in
    _io_refs. */
 static PyObject *
-tlssocket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
+tls_socket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     PyObject *type = (PyObject *)Py_TYPE(TLSSOCKET(op)->sock);
     PyObject *function = PyObject_GetAttrString(type, "makefile");
@@ -47,24 +47,24 @@ PyDoc_STRVAR(close_doc,
 "socket is woken.");
 
 static PyObject *
-tlssocket_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSOCKET(op)->closed = true;
-    if (tlssocket_close_unused(TLSSOCKET(op)) < 0) {
+    if (tls_socket_close_unused(TLSSOCKET(op)) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
 static PyObject *
-tlssocket_decref_socketios(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_decref_socketios(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
     if (self->io_refs > 0) {
         self->io_refs--;
     }
-    if (tlssocket_close_unused(self) < 0) {
+    if (tls_socket_close_unused(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -77,7 +77,7 @@ PyDoc_STRVAR(detach_doc,
 "Give the descriptor away without closing it, and return it.");
 
 static PyObject *
-tlssocket_detach(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_detach(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
@@ -87,15 +87,15 @@ tlssocket_detach(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-tlssocket_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return Py_NewRef(op);
 }
 
 static PyObject *
-tlssocket_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
+tls_socket_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
 {
-    return tlssocket_close(op, NULL);
+    return tls_socket_close(op, NULL);
 }
 
 /* --- what would go past TLS --------------------------------------------- */
@@ -104,8 +104,8 @@ PyDoc_STRVAR(refuse_doc,
 "Raises NotImplementedError: it would go past TLS.");
 
 static PyObject *
-tlssocket_refuse(PyObject *op, PyObject *Py_UNUSED(args),
-                 PyObject *Py_UNUSED(kwargs))
+tls_socket_refuse(PyObject *op, PyObject *Py_UNUSED(args),
+                  PyObject *Py_UNUSED(kwargs))
 {
     PyErr_Format(PyExc_NotImplementedError,
                  "not possible on a TLSSocket; use recv(), recv_into(), "
@@ -115,17 +115,17 @@ tlssocket_refuse(PyObject *op, PyObject *Py_UNUSED(args),
 }
 
 #define REFUSED(name)                                                         \
-    {name, (PyCFunction)(void (*)(void))tlssocket_refuse,                     \
+    {name, (PyCFunction)(void (*)(void))tls_socket_refuse,                    \
      METH_VARARGS | METH_KEYWORDS, refuse_doc}
 
-PyMethodDef tlssocketfile_methods[] = {
-    {"makefile", (PyCFunction)(void (*)(void))tlssocket_makefile,
+PyMethodDef tls_socket_file_methods[] = {
+    {"makefile", (PyCFunction)(void (*)(void))tls_socket_makefile,
      METH_VARARGS | METH_KEYWORDS, makefile_doc},
-    {"close", tlssocket_close, METH_NOARGS, close_doc},
-    {"detach", tlssocket_detach, METH_NOARGS, detach_doc},
-    {"_decref_socketios", tlssocket_decref_socketios, METH_NOARGS, NULL},
-    {"__enter__", tlssocket_enter_context, METH_NOARGS, NULL},
-    {"__exit__", tlssocket_exit_context, METH_VARARGS, NULL},
+    {"close", tls_socket_close, METH_NOARGS, close_doc},
+    {"detach", tls_socket_detach, METH_NOARGS, detach_doc},
+    {"_decref_socketios", tls_socket_decref_socketios, METH_NOARGS, NULL},
+    {"__enter__", tls_socket_enter_context, METH_NOARGS, NULL},
+    {"__exit__", tls_socket_exit_context, METH_VARARGS, NULL},
     REFUSED("recvfrom"),
     REFUSED("recvfrom_into"),
     REFUSED("recvmsg"),

@@ -6,6 +6,6 @@
 
 #include "binding/socket/tls_socket.h"
 
-extern PyMethodDef tlssocketfile_methods[];
+extern PyMethodDef tls_socket_file_methods[];
 
 #endif

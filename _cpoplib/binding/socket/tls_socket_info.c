@@ -33,8 +33,8 @@ PyDoc_STRVAR(getpeercert_doc,
 "not verified.  None if there is no certificate.");
 
 static PyObject *
-tlssocket_getpeercert(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *kwnames)
+tls_socket_getpeercert(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.getpeercert",
@@ -75,7 +75,7 @@ PyDoc_STRVAR(cipher_doc,
 "the handshake found it; None after the end of TLS.");
 
 static PyObject *
-tlssocket_cipher(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_cipher(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
@@ -93,7 +93,7 @@ PyDoc_STRVAR(version_doc,
 "'TLSv1.2' or 'TLSv1.3'; None after the end of TLS.");
 
 static PyObject *
-tlssocket_version(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_version(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
 
@@ -107,7 +107,7 @@ PyDoc_STRVAR(none_doc,
 "None: it is not used.");
 
 static PyObject *
-tlssocket_none(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(ignored))
+tls_socket_none(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(ignored))
 {
     Py_RETURN_NONE;
 }
@@ -120,7 +120,7 @@ PyDoc_STRVAR(pending_doc,
 "none: they are decrypted already.");
 
 static PyObject *
-tlssocket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
     int64_t timeout;
@@ -129,11 +129,11 @@ tlssocket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (has_ended(self)) {
         return PyLong_FromLong(0);
     }
-    if (tlssocket_enter(self, &timeout) < 0) {
+    if (tls_socket_enter(self, &timeout) < 0) {
         return NULL;
     }
     octets = pop_transport_tls_pending(self->transport);
-    tlssocket_leave(self);
+    tls_socket_leave(self);
     return PyLong_FromSize_t(octets);
 }
 
@@ -178,12 +178,12 @@ channel_binding(TLSSocketObject *self, enum pop_tls_binding kind)
     int64_t timeout;
     size_t length;
 
-    if (tlssocket_enter(self, &timeout) < 0) {
+    if (tls_socket_enter(self, &timeout) < 0) {
         return NULL;
     }
     status = pop_tls_peer_binding(pop_transport_tls_session(self->transport),
                                   kind, binding, &length, &error);
-    tlssocket_leave(self);
+    tls_socket_leave(self);
     if (status != POP_OK) {
         errors_raise(self->state, status, &error);
         return NULL;
@@ -205,8 +205,8 @@ PyDoc_STRVAR(get_channel_binding_doc,
 "secret).  None after the end of TLS.");
 
 static PyObject *
-tlssocket_get_channel_binding(PyObject *op, PyObject *const *args,
-                              Py_ssize_t nargs, PyObject *kwnames)
+tls_socket_get_channel_binding(PyObject *op, PyObject *const *args,
+                               Py_ssize_t nargs, PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.get_channel_binding",
@@ -231,13 +231,13 @@ tlssocket_get_channel_binding(PyObject *op, PyObject *const *args,
 /* --- attributes --------------------------------------------------------- */
 
 static PyObject *
-tlssocket_false(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
+tls_socket_false(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 {
     Py_RETURN_FALSE;
 }
 
 static PyObject *
-tlssocket_closed(PyObject *op, void *Py_UNUSED(closure))
+tls_socket_closed(PyObject *op, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(TLSSOCKET(op)->closed);
 }
@@ -249,29 +249,30 @@ PyDoc_STRVAR(sizeof_doc,
 "Octets of memory, without those that OpenSSL takes for the session.");
 
 static PyObject *
-tlssocket_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromSize_t(types_own_size(op) + pop_transport_tls_size());
+    return PyLong_FromSize_t(heap_type_own_size(op) +
+                             pop_transport_tls_size());
 }
 
-PyMethodDef tlssocketinfo_methods[] = {
-    {"__sizeof__", tlssocket_sizeof, METH_NOARGS, sizeof_doc},
-    ARGS_METHOD("getpeercert", tlssocket_getpeercert, getpeercert_doc),
-    {"cipher", tlssocket_cipher, METH_NOARGS, cipher_doc},
-    {"version", tlssocket_version, METH_NOARGS, version_doc},
-    {"compression", tlssocket_none, METH_NOARGS, none_doc},
-    {"selected_alpn_protocol", tlssocket_none, METH_NOARGS, none_doc},
-    {"pending", tlssocket_pending, METH_NOARGS, pending_doc},
-    ARGS_METHOD("get_channel_binding", tlssocket_get_channel_binding,
+PyMethodDef tls_socket_info_methods[] = {
+    {"__sizeof__", tls_socket_sizeof, METH_NOARGS, sizeof_doc},
+    ARGS_METHOD("getpeercert", tls_socket_getpeercert, getpeercert_doc),
+    {"cipher", tls_socket_cipher, METH_NOARGS, cipher_doc},
+    {"version", tls_socket_version, METH_NOARGS, version_doc},
+    {"compression", tls_socket_none, METH_NOARGS, none_doc},
+    {"selected_alpn_protocol", tls_socket_none, METH_NOARGS, none_doc},
+    {"pending", tls_socket_pending, METH_NOARGS, pending_doc},
+    ARGS_METHOD("get_channel_binding", tls_socket_get_channel_binding,
                 get_channel_binding_doc),
     {NULL, NULL, 0, NULL},
 };
 
-PyGetSetDef tlssocketinfo_getset[] = {
+PyGetSetDef tls_socket_info_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
-    {"server_side", tlssocket_false, NULL, "False: this is a client.", NULL},
-    {"session_reused", tlssocket_false, NULL, "False: no session is resumed.",
+    {"server_side", tls_socket_false, NULL, "False: this is a client.", NULL},
+    {"session_reused", tls_socket_false, NULL, "False: no session is resumed.",
      NULL},
-    {"_closed", tlssocket_closed, NULL, NULL, NULL},
+    {"_closed", tls_socket_closed, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

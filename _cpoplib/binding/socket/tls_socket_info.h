@@ -5,7 +5,7 @@
 
 #include "binding/socket/tls_socket.h"
 
-extern PyMethodDef tlssocketinfo_methods[];
-extern PyGetSetDef tlssocketinfo_getset[];
+extern PyMethodDef tls_socket_info_methods[];
+extern PyGetSetDef tls_socket_info_getset[];
 
 #endif

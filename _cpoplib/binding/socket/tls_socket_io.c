@@ -46,19 +46,19 @@ was_aborted(const TLSSocketObject *self, enum pop_status status)
 /* -1 and an exception; the end of the stream is 0 octets done, with or without
    close_notify, as for the ssl module unless told otherwise. */
 static int
-move(TLSSocketObject *self, io_function function, struct transfer *transfer)
+move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
 {
     struct pop_error error = {0};
     enum pop_status status;
     int64_t timeout;
 
-    if (tlssocket_enter(self, &timeout) < 0) {
+    if (tls_socket_enter(self, &timeout) < 0) {
         return -1;
     }
     transfer->transport = self->transport;
     pop_timeout_set(&transfer->deadline, timeout);
-    status = io_call(function, transfer, &error);
-    tlssocket_leave(self);
+    status = lock_call_detached(function, transfer, &error);
+    tls_socket_leave(self);
     if (was_aborted(self, status)) {
         errors_raise_closed_meanwhile();
         return -1;
@@ -126,8 +126,8 @@ PyDoc_STRVAR(recv_doc,
 "flags must be 0.  ssl.SSLWantReadError on a non-blocking socket.");
 
 static PyObject *
-tlssocket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
+tls_socket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.recv",
@@ -184,8 +184,8 @@ PyDoc_STRVAR(recv_into_doc,
 "end of the stream.  flags must be 0.");
 
 static PyObject *
-tlssocket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
+tls_socket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.recv_into",
@@ -216,8 +216,8 @@ PyDoc_STRVAR(read_doc,
 "recv(len) or, with a buffer, recv_into(buffer, len).");
 
 static PyObject *
-tlssocket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
+tls_socket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.read",
@@ -298,8 +298,8 @@ PyDoc_STRVAR(send_doc,
 "Send some of the data; how many octets.  flags must be 0.");
 
 static PyObject *
-tlssocket_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
+tls_socket_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.send",
@@ -325,8 +325,8 @@ PyDoc_STRVAR(sendall_doc,
 "Send all of the data; each part within the timeout.  flags must be 0.");
 
 static PyObject *
-tlssocket_sendall(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
+tls_socket_sendall(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                   PyObject *kwnames)
 {
     static const struct args_signature signature = {
         .method = "TLSSocket.sendall",
@@ -351,7 +351,7 @@ PyDoc_STRVAR(write_doc,
 "send(data)");
 
 static PyObject *
-tlssocket_write(PyObject *op, PyObject *data)
+tls_socket_write(PyObject *op, PyObject *data)
 {
     TLSSocketObject *self = TLSSOCKET(op);
     Py_ssize_t sent;
@@ -381,7 +381,7 @@ PyDoc_STRVAR(unwrap_doc,
 "ValueError if that was done already.");
 
 static PyObject *
-tlssocket_unwrap(PyObject *op, PyObject *Py_UNUSED(ignored))
+tls_socket_unwrap(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     TLSSocketObject *self = TLSSOCKET(op);
     struct transfer end = {0};
@@ -397,13 +397,13 @@ tlssocket_unwrap(PyObject *op, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(self->sock);
 }
 
-PyMethodDef tlssocketio_methods[] = {
-    ARGS_METHOD("recv", tlssocket_recv, recv_doc),
-    ARGS_METHOD("recv_into", tlssocket_recv_into, recv_into_doc),
-    ARGS_METHOD("read", tlssocket_read, read_doc),
-    ARGS_METHOD("send", tlssocket_send, send_doc),
-    ARGS_METHOD("sendall", tlssocket_sendall, sendall_doc),
-    {"write", tlssocket_write, METH_O, write_doc},
-    {"unwrap", tlssocket_unwrap, METH_NOARGS, unwrap_doc},
+PyMethodDef tls_socket_io_methods[] = {
+    ARGS_METHOD("recv", tls_socket_recv, recv_doc),
+    ARGS_METHOD("recv_into", tls_socket_recv_into, recv_into_doc),
+    ARGS_METHOD("read", tls_socket_read, read_doc),
+    ARGS_METHOD("send", tls_socket_send, send_doc),
+    ARGS_METHOD("sendall", tls_socket_sendall, sendall_doc),
+    {"write", tls_socket_write, METH_O, write_doc},
+    {"unwrap", tls_socket_unwrap, METH_NOARGS, unwrap_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -5,6 +5,6 @@
 
 #include "binding/socket/tls_socket.h"
 
-extern PyMethodDef tlssocketio_methods[];
+extern PyMethodDef tls_socket_io_methods[];
 
 #endif

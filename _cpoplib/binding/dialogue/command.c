@@ -1,4 +1,4 @@
-#include "binding/dialogue/shortcmd.h"
+#include "binding/dialogue/command.h"
 
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/args.h"
@@ -24,7 +24,7 @@ must_rest(POP3Object *self, const ReaderObject *reader,
     if (reader == NULL) {
         return 0;
     }
-    return (how->hooks & REPLIES_HOOKS) == 0 ? 1 : replies_are_own(self);
+    return (how->hooks & REPLIES_HOOKS) == 0 ? 1 : getresp_are_own(self);
 }
 
 static int
@@ -36,7 +36,7 @@ check_stream(POP3Object *self, ReaderObject *reader,
     if (must > 0) {
         return stream_check_at_rest(reader);
     }
-    return must < 0 ? -1 : sending_check_step(self, step_check);
+    return must < 0 ? -1 : putcmd_check_step(self, step_check);
 }
 
 /* Nothing else is under way, once the replies to what was sent ahead are
@@ -51,10 +51,10 @@ check_at_rest(POP3Object *self, const struct dialogue *how,
     if (pop3_check_rest(self) < 0 || deadline_check(self) < 0) {
         return -1;
     }
-    *reader = source == NULL ? sending_reader(self, &failed)
+    *reader = source == NULL ? putcmd_reader(self, &failed)
                              : (ReaderObject *)Py_NewRef((PyObject *)source);
     if (*reader != NULL) {
-        failed = ahead_receive_all(self, *reader);
+        failed = pipeline_receive_all(self, *reader);
     }
     if (failed || check_stream(self, *reader, how) < 0) {
         Py_CLEAR(*reader);
@@ -68,7 +68,7 @@ static int
 settle(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = sending_reader(self, &failed);
+    ReaderObject *reader = putcmd_reader(self, &failed);
 
     if (reader != NULL) {
         reader->unanswered = 0;
@@ -78,7 +78,7 @@ settle(POP3Object *self)
 }
 
 void
-dialogue_explain_failure(const ReaderObject *reader)
+command_explain_failure(const ReaderObject *reader)
 {
     if (reader != NULL && reader_was_taken_away(reader) &&
         (errors_clear(PyExc_AttributeError) == 0 ||
@@ -101,8 +101,8 @@ send_line(POP3Object *self, PyObject *line, const struct dialogue *how,
         return -1;
     }
     self->needs_answers = must > 0;
-    failed = announced != NULL ? sending_send_line(self, announced)
-                               : sending_putcmd(self, line);
+    failed = announced != NULL ? putcmd_send_line(self, announced)
+                               : putcmd_call(self, line);
     self->needs_answers = before;
     return failed;
 }
@@ -118,14 +118,14 @@ by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
         return NULL;
     }
     self->phase = how->phase;
-    self->reply_limit = replies_limit(line);
+    self->reply_limit = getresp_limit(line);
     self->end_rule = how->sink == NULL ? POP_END_AT_ONCE : how->sink->rule;
     reply = how->get(self, how->context);
     self->phase = PHASE_REST;
     self->reply_limit = POP_UNLIMITED_OCTETS;
     self->end_rule = POP_END_AT_ONCE;
     if (reply == NULL) {
-        dialogue_explain_failure(reader);
+        command_explain_failure(reader);
     }
     else if (settle(self) < 0) {
         Py_CLEAR(reply);
@@ -146,7 +146,7 @@ exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     }
     reply = by_steps(self, line, how, reader, NULL);
     if (reply != NULL) {
-        pipelining_note(reader, line);
+        pipeline_probe_note(reader, line);
     }
     Py_XDECREF(reader);
     return reply;
@@ -186,35 +186,35 @@ exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
         .phase = how->phase,
         .sink = how->sink,
     };
-    enum exchange_end end = EXCHANGE_UNTOUCHED;
+    enum fast_path_end end = FAST_PATH_UNTOUCHED;
 
     *result = NULL;
     if (self->phase == PHASE_REST && self->sasl == SASL_NONE) {
-        end = exchange_run(&exchange, self, line);
+        end = fast_path_run(&exchange, self, line);
     }
     switch (end) {
-    case EXCHANGE_UNTOUCHED:
+    case FAST_PATH_UNTOUCHED:
         return false;
-    case EXCHANGE_FAILED:
-        dialogue_explain_failure(exchange.reader);
+    case FAST_PATH_FAILED:
+        command_explain_failure(exchange.reader);
         break;
-    case EXCHANGE_ANNOUNCED:
+    case FAST_PATH_ANNOUNCED:
         *result = by_steps(self, line, how, exchange.reader, exchange.bytes);
         break;
-    case EXCHANGE_DONE:
+    case FAST_PATH_DONE:
         *result = finish(self, how, &exchange.reply);
         break;
     }
     if (*result != NULL) {
-        pipelining_note(exchange.reader, line);
+        pipeline_probe_note(exchange.reader, line);
     }
-    exchange_release(&exchange);
+    fast_path_release(&exchange);
     return true;
 }
 
 PyObject *
-dialogue_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
-                  ReaderObject *source)
+command_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
+                 ReaderObject *source)
 {
     PyObject *result;
 
@@ -235,11 +235,11 @@ finish_short(const struct stream_reply *reply, void *Py_UNUSED(context))
 static PyObject *
 get_short(POP3Object *self, void *Py_UNUSED(context))
 {
-    return replies_getresp(self);
+    return getresp_call(self);
 }
 
 static const struct dialogue short_dialogue = {
-    .hooks = DIALOGUE_HOOKS | REPLIES_HOOKS,
+    .hooks = COMMAND_HOOKS | REPLIES_HOOKS,
     .phase = PHASE_STATUS,
     .finish = finish_short,
     .get = get_short,
@@ -249,7 +249,7 @@ static const struct dialogue short_dialogue = {
 static PyObject *
 shortcmd_own(POP3Object *self, PyObject *line)
 {
-    return dialogue_exchange(self, line, &short_dialogue, NULL);
+    return command_exchange(self, line, &short_dialogue, NULL);
 }
 
 static PyObject *
@@ -261,12 +261,12 @@ shortcmd_as(POP3Object *self, PyObject *line, const struct dialogue *how)
     if (exchange_at_once(self, line, how, HOOK_SET(HOOK_SHORTCMD), &result)) {
         return result;
     }
-    own = hook_is_own(self, HOOK_SHORTCMD);
+    own = overrides_is_own(self, HOOK_SHORTCMD);
     if (own < 0) {
         return NULL;
     }
     return own ? command_by_steps(self, line, how, NULL)
-               : hook_call(self, HOOK_SHORTCMD, line);
+               : overrides_call(self, HOOK_SHORTCMD, line);
 }
 
 static PyObject *
@@ -289,7 +289,7 @@ shortcmd_if_quiet(POP3Object *self, PyObject *line)
 }
 
 PyObject *
-dialogue_respond(POP3Object *self, PyObject *line)
+command_respond(POP3Object *self, PyObject *line)
 {
     return exchange_by_steps(self, line, &short_dialogue, NULL);
 }
@@ -308,13 +308,13 @@ finish_long(const struct stream_reply *reply, void *context)
     const struct long_reply *self = context;
     PyObject *lines = self->sink == NULL ? self->lines.list : Py_None;
 
-    return replies_tuple(reply, lines);
+    return getresp_tuple(reply, lines);
 }
 
 static PyObject *
 get_long(POP3Object *self, void *context)
 {
-    return replies_getlongresp(self, ((struct long_reply *)context)->sink);
+    return getresp_call_long(self, ((struct long_reply *)context)->sink);
 }
 
 static void
@@ -323,7 +323,7 @@ long_dialogue_init(struct dialogue *self, struct long_reply *reply,
 {
     sink_lines_init(&reply->lines);
     reply->sink = sink;
-    self->hooks = DIALOGUE_HOOKS | REPLIES_HOOKS;
+    self->hooks = COMMAND_HOOKS | REPLIES_HOOKS;
     self->phase = PHASE_REPLY;
     self->sink = sink == NULL ? &reply->lines.sink : sink;
     self->sink->rule = rule;
@@ -341,7 +341,7 @@ longcmd_own(POP3Object *self, PyObject *line)
     PyObject *result;
 
     long_dialogue_init(&dialogue, &reply, POP_END_AT_ONCE, NULL);
-    result = dialogue_exchange(self, line, &dialogue, NULL);
+    result = command_exchange(self, line, &dialogue, NULL);
     Py_XDECREF(reply.lines.list);
     return result;
 }
@@ -361,12 +361,12 @@ longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
         Py_XDECREF(reply.lines.list);
         return result;
     }
-    own = hook_is_own(self, HOOK_LONGCMD);
+    own = overrides_is_own(self, HOOK_LONGCMD);
     if (own < 0) {
         return NULL;
     }
     return own ? command_by_steps(self, line, &dialogue, NULL)
-               : hook_call(self, HOOK_LONGCMD, line);
+               : overrides_call(self, HOOK_LONGCMD, line);
 }
 
 /* --- as one command ----------------------------------------------------- */
@@ -386,20 +386,20 @@ call_locked(POP3Object *self, PyObject *line,
 }
 
 PyObject *
-dialogue_shortcmd(POP3Object *self, PyObject *line)
+command_shortcmd(POP3Object *self, PyObject *line)
 {
     return call_locked(self, line, shortcmd);
 }
 
 PyObject *
-dialogue_shortcmd_if_quiet(POP3Object *self, PyObject *line)
+command_shortcmd_if_quiet(POP3Object *self, PyObject *line)
 {
     return call_locked(self, line, shortcmd_if_quiet);
 }
 
 PyObject *
-dialogue_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
-                 struct stream_sink *sink)
+command_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
+                struct stream_sink *sink)
 {
     PyObject *result;
 
@@ -441,7 +441,7 @@ static PyObject *
 pop3__putline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
               PyObject *kwnames)
 {
-    return run_method("POP3._putline", sending_putline_own, op, args, nargs,
+    return run_method("POP3._putline", putcmd_putline_own, op, args, nargs,
                       kwnames);
 }
 
@@ -457,8 +457,7 @@ static PyObject *
 pop3__putcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
              PyObject *kwnames)
 {
-    return run_method("POP3._putcmd", sending_putcmd_own, op, args, nargs,
-                      kwnames);
+    return run_method("POP3._putcmd", putcmd_own, op, args, nargs, kwnames);
 }
 
 PyDoc_STRVAR(shortcmd_doc,
@@ -489,7 +488,7 @@ pop3__longcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return run_method("POP3._longcmd", longcmd_own, op, args, nargs, kwnames);
 }
 
-PyMethodDef dialogue_methods[] = {
+PyMethodDef command_methods[] = {
     ARGS_METHOD("_putline", pop3__putline, putline_doc),
     ARGS_METHOD("_putcmd", pop3__putcmd, putcmd_doc),
     ARGS_METHOD("_shortcmd", pop3__shortcmd, shortcmd_doc),

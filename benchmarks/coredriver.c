@@ -28,13 +28,13 @@ struct memory_transport {
 
 static enum pop_status
 memory_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_timeout *deadline,
+            size_t *received, struct pop_timeout *timeout,
             struct pop_error *error)
 {
     struct memory_transport *self = (struct memory_transport *)transport;
     size_t length = self->length - self->received;
 
-    (void)deadline;
+    (void)timeout;
     (void)error;
     if (length > room) {
         length = room;
@@ -50,13 +50,12 @@ memory_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 memory_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_timeout *deadline,
-            struct pop_error *error)
+            size_t *sent, struct pop_timeout *timeout, struct pop_error *error)
 {
     struct memory_transport *self = (struct memory_transport *)transport;
 
     (void)bytes;
-    (void)deadline;
+    (void)timeout;
     (void)error;
     self->received = 0;
     *sent = length;

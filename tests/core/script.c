@@ -6,14 +6,14 @@
 
 #include "support.h"
 
-/* Waits as a real transport does: that is what starts a deadline's clock. */
+/* Waits as a real transport does: that is what starts a timeout's clock. */
 static enum pop_status
-play(struct script *self, struct pop_timeout *deadline)
+play(struct script *self, struct pop_timeout *timeout)
 {
     size_t call = self->calls++;
 
-    (void)pop_timeout_poll_ms(deadline);
-    self->deadline = *deadline;
+    (void)pop_timeout_poll_ms(timeout);
+    self->timeout = *timeout;
     return call < self->outcome_count ? self->outcomes[call] : POP_OK;
 }
 
@@ -25,11 +25,11 @@ least(size_t a, size_t b)
 
 static enum pop_status
 script_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_timeout *deadline,
+            size_t *received, struct pop_timeout *timeout,
             struct pop_error *error)
 {
     struct script *self = (struct script *)transport;
-    enum pop_status status = play(self, deadline);
+    enum pop_status status = play(self, timeout);
     size_t first = self->feeding.first;
 
     *received = 0;
@@ -51,11 +51,10 @@ script_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 script_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_timeout *deadline,
-            struct pop_error *error)
+            size_t *sent, struct pop_timeout *timeout, struct pop_error *error)
 {
     struct script *self = (struct script *)transport;
-    enum pop_status status = play(self, deadline);
+    enum pop_status status = play(self, timeout);
 
     error->sys = 0;
     *sent = 0;

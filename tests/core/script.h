@@ -19,8 +19,8 @@ struct script {
     size_t sent;
     size_t most_per_send;
     size_t calls;
-    bool has_begun;              /* what it says of sends that fail */
-    struct pop_timeout deadline; /* as the last call left it */
+    bool has_begun;             /* what it says of sends that fail */
+    struct pop_timeout timeout; /* as the last call left it */
 };
 
 /* A link on a script of these bytes, which come whole, and are expected to be

@@ -13,20 +13,20 @@ const struct mode modes[3] = {
 
 void
 open_on(struct fixture *self, void (*connect_pair)(int fds[2]), bool blocking,
-        int64_t timeout)
+        int64_t duration)
 {
     memset(self, 0, sizeof(*self));
     connect_pair(self->fds);
     self->transport = pop_transport_fd_new();
     assert_non_null(self->transport);
     pop_transport_fd_set(self->transport, self->fds[0], blocking);
-    pop_timeout_set(&self->deadline, timeout);
+    pop_timeout_set(&self->timeout, duration);
 }
 
 void
-open_fixture(struct fixture *self, bool blocking, int64_t timeout)
+open_fixture(struct fixture *self, bool blocking, int64_t duration)
 {
-    open_on(self, support_socketpair, blocking, timeout);
+    open_on(self, support_socketpair, blocking, duration);
 }
 
 void
@@ -42,7 +42,7 @@ receive(struct fixture *self)
     self->done = 99;
     return self->transport->ops->recv(self->transport, self->space,
                                       sizeof(self->space), &self->done,
-                                      &self->deadline, &self->error);
+                                      &self->timeout, &self->error);
 }
 
 enum pop_status
@@ -50,7 +50,7 @@ send_bytes(struct fixture *self, const char *bytes, size_t length)
 {
     self->done = 99;
     return self->transport->ops->send(self->transport, bytes, length,
-                                      &self->done, &self->deadline,
+                                      &self->done, &self->timeout,
                                       &self->error);
 }
 
@@ -68,13 +68,13 @@ assert_received(const struct fixture *self, const char *text)
 }
 
 void
-open_link(int fds[2], struct pop_link *link, bool blocking, int64_t timeout)
+open_link(int fds[2], struct pop_link *link, bool blocking, int64_t duration)
 {
     support_socketpair(fds);
     pop_link_init(link);
     link->transport = pop_transport_fd_new();
     assert_non_null(link->transport);
-    link->timeout = timeout;
+    link->timeout = duration;
     pop_transport_fd_set(link->transport, fds[0], blocking);
 }
 

@@ -8,7 +8,7 @@
 struct fixture {
     int fds[2];
     struct pop_transport *transport;
-    struct pop_timeout deadline; /* of the next recv or send */
+    struct pop_timeout timeout; /* of the next recv or send */
     struct pop_error error;
     char space[64];
     size_t done; /* what recv or send said */
@@ -16,9 +16,9 @@ struct fixture {
 
 /* connect_pair is one of support.h's. */
 void open_on(struct fixture *self, void (*connect_pair)(int fds[2]),
-             bool blocking, int64_t timeout);
+             bool blocking, int64_t duration);
 /* The same with support_socketpair(). */
-void open_fixture(struct fixture *self, bool blocking, int64_t timeout);
+void open_fixture(struct fixture *self, bool blocking, int64_t duration);
 void close_fixture(struct fixture *self);
 /* Calls recv and send of the transport. */
 enum pop_status receive(struct fixture *self);
@@ -38,7 +38,7 @@ extern const struct mode modes[3];
 
 /* A link on one of two connected sockets. */
 void open_link(int fds[2], struct pop_link *link, bool blocking,
-               int64_t timeout);
+               int64_t duration);
 void close_link(int fds[2], struct pop_link *link);
 
 #endif

@@ -171,7 +171,7 @@ test_failures_of_the_transport(void **state)
 }
 
 static void
-test_an_interrupted_fill_keeps_its_deadline(void **state)
+test_an_interrupted_fill_keeps_its_timeout(void **state)
 {
     static const enum pop_status outcomes[] = {POP_INTERRUPTED,
                                                POP_INTERRUPTED};
@@ -187,16 +187,16 @@ test_an_interrupted_fill_keeps_its_deadline(void **state)
     script.outcome_count = COUNT_OF(outcomes);
     link.timeout = 10000 * NS_PER_MS;
     assert_int_equal(pop_link_fill(&link, &error), POP_INTERRUPTED);
-    first = script.deadline.at;
+    first = script.timeout.at;
     support_sleep_ms(2);
     assert_int_equal(pop_link_fill(&link, &error), POP_INTERRUPTED);
-    assert_true(script.deadline.at == first);
+    assert_true(script.timeout.at == first);
     assert_int_equal(pop_link_fill(&link, &error), POP_OK);
-    assert_true(script.deadline.at == first);
+    assert_true(script.timeout.at == first);
     /* The next one has the whole timeout, and the current one, for itself. */
     link.timeout = 20000 * NS_PER_MS;
     assert_int_equal(pop_link_fill(&link, &error), POP_OK);
-    assert_true(script.deadline.at - first > 10000 * NS_PER_MS);
+    assert_true(script.timeout.at - first > 10000 * NS_PER_MS);
     pop_link_release(&link);
 }
 
@@ -280,7 +280,7 @@ test_looking_for_unread_bytes_leaves_no_trace(void **state)
     script.outcomes = outcomes;
     script.outcome_count = COUNT_OF(outcomes);
     assert_false(pop_link_has_unread(&link));
-    assert_true(script.deadline.timeout == POP_WAIT_NEVER);
+    assert_true(script.timeout.duration == POP_WAIT_NEVER);
     assert_false(pop_link_has_unread(&link));
     assert_false(link.flooded);
     /* Behind so much of what is no octet there may be some. */
@@ -288,7 +288,7 @@ test_looking_for_unread_bytes_leaves_no_trace(void **state)
     assert_true(link.flooded);
     link.timeout = 10000 * NS_PER_MS;
     assert_int_equal(pop_link_fill(&link, &error), POP_OK);
-    assert_true(script.deadline.timeout == link.timeout);
+    assert_true(script.timeout.duration == link.timeout);
     pop_link_release(&link);
 }
 
@@ -299,7 +299,7 @@ queue(struct pop_link *link, const char *bytes, size_t length)
 }
 
 static void
-test_flush_sends_everything_within_one_deadline(void **state)
+test_flush_sends_everything_within_one_timeout(void **state)
 {
     static const char bytes[] = "USER a\r\nPASS b\r\n";
     static const enum pop_status outcomes[] = {POP_OK, POP_INTERRUPTED,
@@ -318,10 +318,10 @@ test_flush_sends_everything_within_one_deadline(void **state)
     queue(&link, bytes, sizeof(bytes) - 1);
     assert_int_equal(pop_link_flush(&link, &error), POP_INTERRUPTED);
     assert_int_equal(script.sent, 3);
-    first = script.deadline.at;
+    first = script.timeout.at;
     support_sleep_ms(2);
     assert_int_equal(flush(&link), POP_OK);
-    assert_true(script.deadline.at == first);
+    assert_true(script.timeout.at == first);
     assert_int_equal(script.sent, sizeof(bytes) - 1);
     assert_int_equal(pop_buffer_length(&link.out), 0);
     assert_int_equal(flush(&link), POP_OK);
@@ -473,12 +473,12 @@ main(void)
         UNIT_TEST(test_lines_behind_a_status_line_that_was_read),
         UNIT_TEST(test_limits_are_exact),
         UNIT_TEST(test_failures_of_the_transport),
-        UNIT_TEST(test_an_interrupted_fill_keeps_its_deadline),
+        UNIT_TEST(test_an_interrupted_fill_keeps_its_timeout),
         UNIT_TEST(test_unread_bytes_are_found_and_not_lost),
         UNIT_TEST(test_unread_bytes_count_without_memory),
         UNIT_TEST(test_a_lone_cr_is_no_unread_byte),
         UNIT_TEST(test_looking_for_unread_bytes_leaves_no_trace),
-        UNIT_TEST(test_flush_sends_everything_within_one_deadline),
+        UNIT_TEST(test_flush_sends_everything_within_one_timeout),
         UNIT_TEST(test_a_failed_flush_keeps_what_was_not_sent),
         UNIT_TEST(test_an_exchange_goes_on_where_it_was_interrupted),
         UNIT_TEST(test_an_exchange_tells_what_has_failed),

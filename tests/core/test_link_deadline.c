@@ -36,13 +36,13 @@ test_nothing_is_sent_behind_it(void **state)
 
     (void)state;
     open_script(&script, &link, "NOOP\r\n", 6);
-    pop_deadline_start(&link.limit, 0);
+    pop_deadline_start(&link.deadline, 0);
     assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
     assert_int_equal(pop_link_flush(&link, &error), POP_DEADLINE);
     assert_int_equal(script.calls, 0);
     assert_true(pop_link_is_unsent(&link, 6));
     /* It can be sent later. */
-    pop_deadline_clear(&link.limit);
+    pop_deadline_clear(&link.deadline);
     assert_int_equal(flush(&link), POP_OK);
     assert_int_equal(script.sent, 6);
     pop_link_release(&link);
@@ -60,7 +60,7 @@ test_what_was_received_is_read(void **state)
     (void)state;
     open_script(&script, &link, reply, strlen(reply));
     assert_int_equal(pop_link_fill(&link, &error), POP_OK);
-    pop_deadline_start(&link.limit, 0);
+    pop_deadline_start(&link.deadline, 0);
     for (i = 0; i < 2; i++) {
         assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
         assert_int_equal(pop_link_pump(&link, &error), POP_OK);
@@ -86,7 +86,7 @@ test_a_flood_ends_with_it(void **state)
     open_flood(&script, &link, bytes, sizeof(bytes), 1);
     assert_int_equal(pop_link_begin(&link, POP_NO_LINES, sizeof(bytes), 0),
                      POP_OK);
-    pop_deadline_start(&link.limit, NS_PER_MS);
+    pop_deadline_start(&link.deadline, NS_PER_MS);
     assert_int_equal(pump_to_the_end(&link, &error), POP_DEADLINE);
     assert_in_range(script.received, 1, sizeof(bytes) - 1);
     assert_string_equal(error.text,
@@ -109,7 +109,7 @@ test_a_slow_reader_is_held_by_it(void **state)
     script.most_per_send = 1;
     assert_int_equal(pop_buffer_append(&link.out, bytes, sizeof(bytes)),
                      POP_OK);
-    pop_deadline_start(&link.limit, NS_PER_MS);
+    pop_deadline_start(&link.deadline, NS_PER_MS);
     assert_int_equal(flush(&link), POP_DEADLINE);
     assert_in_range(script.sent, 1, sizeof(bytes) - 1);
     pop_link_release(&link);
@@ -118,10 +118,10 @@ test_a_slow_reader_is_held_by_it(void **state)
 /* --- over a socket ------------------------------------------------------ */
 
 static void
-open_limited(int fds[2], struct pop_link *link, const struct mode *mode)
+open_with_deadline(int fds[2], struct pop_link *link, const struct mode *mode)
 {
     open_link(fds, link, mode->blocking, mode->timeout);
-    pop_deadline_start(&link->limit, 30 * NS_PER_MS);
+    pop_deadline_start(&link->deadline, 30 * NS_PER_MS);
 }
 
 static void
@@ -136,7 +136,7 @@ test_receiving_ends_with_it(void **state)
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
         int64_t start = support_monotonic_ms();
 
-        open_limited(fds, &link, &modes[mode]);
+        open_with_deadline(fds, &link, &modes[mode]);
         assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
         assert_int_equal(pump_to_the_end(&link, &error), POP_DEADLINE);
         assert_in_range(support_monotonic_ms() - start, 29, 5000);
@@ -153,7 +153,7 @@ test_sending_ends_with_it(void **state)
 
     (void)state;
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
-        open_limited(fds, &link, &modes[mode]);
+        open_with_deadline(fds, &link, &modes[mode]);
         support_fill_send_buffer(fds[0]);
         assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
         assert_int_equal(flush(&link), POP_DEADLINE);
@@ -173,7 +173,7 @@ test_receiving_while_sending_ends_with_it(void **state)
 
     (void)state;
     for (mode = 0; mode < COUNT_OF(modes); mode++) {
-        open_limited(fds, &link, &modes[mode]);
+        open_with_deadline(fds, &link, &modes[mode]);
         support_fill_send_buffer(fds[0]);
         assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
         assert_int_equal(pop_link_fill(&link, &error), POP_DEADLINE);

@@ -67,7 +67,7 @@ test_flush_over_a_socket(void **state)
 }
 
 static void
-test_signals_do_not_move_the_deadline(void **state)
+test_signals_do_not_move_the_timeout(void **state)
 {
     struct pop_link link;
     int fds[2];
@@ -118,7 +118,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_reply_over_a_socket),
         UNIT_TEST(test_flush_over_a_socket),
-        UNIT_TEST(test_signals_do_not_move_the_deadline),
+        UNIT_TEST(test_signals_do_not_move_the_timeout),
         UNIT_TEST(test_interrupt_wakes_a_blocked_pump),
     };
 

@@ -8,25 +8,25 @@
 #include "support.h"
 
 static int
-first_poll_ms(int64_t timeout)
+first_poll_ms(int64_t duration)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
-    pop_timeout_set(&deadline, timeout);
-    return pop_timeout_poll_ms(&deadline);
+    pop_timeout_set(&timeout, duration);
+    return pop_timeout_poll_ms(&timeout);
 }
 
 static void
 test_forever_and_never(void **state)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
     (void)state;
-    pop_timeout_set(&deadline, POP_WAIT_FOREVER);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), -1);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), -1);
-    pop_timeout_set(&deadline, POP_WAIT_NEVER);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 0);
+    pop_timeout_set(&timeout, POP_WAIT_FOREVER);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), -1);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), -1);
+    pop_timeout_set(&timeout, POP_WAIT_NEVER);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
 }
 
 static void
@@ -52,79 +52,79 @@ test_long_timeouts_do_not_overflow(void **state)
 static void
 test_clock_starts_at_the_first_wait(void **state)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
     (void)state;
-    pop_timeout_set(&deadline, 20 * NS_PER_MS);
-    assert_false(deadline.armed);
+    pop_timeout_set(&timeout, 20 * NS_PER_MS);
+    assert_false(timeout.armed);
     support_sleep_ms(25);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 20);
-    assert_true(deadline.armed);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 20);
+    assert_true(timeout.armed);
 }
 
 static void
 test_time_runs_out_once(void **state)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
     (void)state;
-    pop_timeout_set(&deadline, 40 * NS_PER_MS);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 40);
+    pop_timeout_set(&timeout, 40 * NS_PER_MS);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 40);
     support_sleep_ms(20);
-    assert_in_range(pop_timeout_poll_ms(&deadline), 0, 20);
+    assert_in_range(pop_timeout_poll_ms(&timeout), 0, 20);
     support_sleep_ms(25);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 0);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 0);
-    pop_timeout_set(&deadline, 40 * NS_PER_MS);
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 40);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
+    pop_timeout_set(&timeout, 40 * NS_PER_MS);
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 40);
 }
 
 /* Sleeping what it says is never too short: no busy loop at the end. */
 static void
 test_waiting_what_it_says_ends_it(void **state)
 {
-    struct pop_timeout deadline;
-    int64_t timeout;
+    struct pop_timeout timeout;
+    int64_t duration;
 
     (void)state;
-    for (timeout = 1; timeout <= 3 * NS_PER_MS; timeout += 700001) {
-        pop_timeout_set(&deadline, timeout);
-        support_sleep_ms(pop_timeout_poll_ms(&deadline));
-        assert_int_equal(pop_timeout_poll_ms(&deadline), 0);
+    for (duration = 1; duration <= 3 * NS_PER_MS; duration += 700001) {
+        pop_timeout_set(&timeout, duration);
+        support_sleep_ms(pop_timeout_poll_ms(&timeout));
+        assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
     }
 }
 
-/* --- a limit ------------------------------------------------------------ */
+/* --- a deadline --------------------------------------------------------- */
 
 static void
-test_no_limit(void **state)
+test_no_deadline(void **state)
 {
-    struct pop_deadline limit;
+    struct pop_deadline deadline;
 
     (void)state;
-    pop_deadline_clear(&limit);
-    assert_false(pop_deadline_has_passed(&limit));
-    assert_int_equal(pop_deadline_left(&limit), INT64_MAX);
-    pop_deadline_start(&limit, INT64_MAX);
-    assert_int_equal(limit.at, POP_NO_DEADLINE);
+    pop_deadline_clear(&deadline);
+    assert_false(pop_deadline_has_passed(&deadline));
+    assert_int_equal(pop_deadline_left(&deadline), INT64_MAX);
+    pop_deadline_start(&deadline, INT64_MAX);
+    assert_int_equal(deadline.at, POP_NO_DEADLINE);
 }
 
 static void
-test_a_limit_passes(void **state)
+test_a_deadline_passes(void **state)
 {
-    struct pop_deadline limit;
+    struct pop_deadline deadline;
 
     (void)state;
-    pop_deadline_start(&limit, 20 * NS_PER_MS);
-    assert_false(pop_deadline_has_passed(&limit));
-    assert_in_range(pop_deadline_left(&limit), 1, 20 * NS_PER_MS);
+    pop_deadline_start(&deadline, 20 * NS_PER_MS);
+    assert_false(pop_deadline_has_passed(&deadline));
+    assert_in_range(pop_deadline_left(&deadline), 1, 20 * NS_PER_MS);
     support_sleep_ms(21);
-    assert_true(pop_deadline_has_passed(&limit));
-    assert_int_equal(pop_deadline_left(&limit), 0);
+    assert_true(pop_deadline_has_passed(&deadline));
+    assert_int_equal(pop_deadline_left(&deadline), 0);
 }
 
 static void
-test_what_a_limit_tells(void **state)
+test_what_a_deadline_tells(void **state)
 {
     const struct {
         int64_t allowed;
@@ -140,57 +140,57 @@ test_what_a_limit_tells(void **state)
 
     (void)state;
     for (i = 0; i < COUNT_OF(cases); i++) {
-        struct pop_deadline limit = {.allowed = cases[i].allowed};
+        struct pop_deadline deadline = {.allowed = cases[i].allowed};
 
-        assert_int_equal(pop_deadline_end(&limit, &error), POP_DEADLINE);
+        assert_int_equal(pop_deadline_end(&deadline, &error), POP_DEADLINE);
         assert_memory_equal(error.text, cases[i].text, strlen(cases[i].text));
         assert_non_null(strstr(error.text, ": close() this connection; "));
-        assert_int_equal(pop_deadline_refuse(&limit, &error), POP_DEADLINE);
+        assert_int_equal(pop_deadline_refuse(&deadline, &error), POP_DEADLINE);
         assert_memory_equal(error.text, cases[i].text, strlen(cases[i].text));
         assert_non_null(strstr(error.text, ": nothing was sent; "));
     }
 }
 
-/* The timeout counts if it is over first, the limit if that is; and neither
-   where nothing may wait. */
+/* The timeout ends the wait if it passes first, else the deadline does;
+   neither matters if waiting is forbidden. */
 static void
 test_the_earlier_one_counts(void **state)
 {
-    struct pop_timeout deadline;
-    struct pop_deadline limit;
+    struct pop_timeout timeout;
+    struct pop_deadline deadline;
 
     (void)state;
-    pop_deadline_start(&limit, 5000 * NS_PER_MS);
-    pop_timeout_set(&deadline, POP_WAIT_FOREVER);
-    deadline.limit = limit;
-    assert_in_range(pop_timeout_poll_ms(&deadline), 4000, 5000);
-    pop_timeout_set(&deadline, INT64_MAX);
-    deadline.limit = limit;
-    assert_in_range(pop_timeout_poll_ms(&deadline), 4000, 5000);
-    pop_timeout_set(&deadline, 100 * NS_PER_MS);
-    deadline.limit = limit;
-    assert_in_range(pop_timeout_poll_ms(&deadline), 1, 100);
-    pop_timeout_set(&deadline, POP_WAIT_NEVER);
-    deadline.limit = limit;
-    assert_int_equal(pop_timeout_poll_ms(&deadline), 0);
+    pop_deadline_start(&deadline, 5000 * NS_PER_MS);
+    pop_timeout_set(&timeout, POP_WAIT_FOREVER);
+    timeout.deadline = deadline;
+    assert_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
+    pop_timeout_set(&timeout, INT64_MAX);
+    timeout.deadline = deadline;
+    assert_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
+    pop_timeout_set(&timeout, 100 * NS_PER_MS);
+    timeout.deadline = deadline;
+    assert_in_range(pop_timeout_poll_ms(&timeout), 1, 100);
+    pop_timeout_set(&timeout, POP_WAIT_NEVER);
+    timeout.deadline = deadline;
+    assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
 }
 
 static enum pop_status
-wait_within(int fd, short events, int64_t timeout, int64_t allowed)
+wait_within(int fd, short events, int64_t duration, int64_t allowed)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
     struct pop_error error = {0};
     enum pop_status status;
 
-    pop_timeout_set(&deadline, timeout);
-    pop_deadline_start(&deadline.limit, allowed);
-    status = pop_wait_for(fd, events, &deadline, &error);
+    pop_timeout_set(&timeout, duration);
+    pop_deadline_start(&timeout.deadline, allowed);
+    status = pop_wait_for(fd, events, &timeout, &error);
     assert_int_equal(status == POP_DEADLINE, error.text[0] != '\0');
     return status;
 }
 
 static void
-test_a_wait_ends_with_the_limit(void **state)
+test_a_wait_ends_with_the_deadline(void **state)
 {
     int64_t start = support_monotonic_ms();
     int fds[2];
@@ -226,11 +226,11 @@ main(void)
         UNIT_TEST(test_clock_starts_at_the_first_wait),
         UNIT_TEST(test_time_runs_out_once),
         UNIT_TEST(test_waiting_what_it_says_ends_it),
-        UNIT_TEST(test_no_limit),
-        UNIT_TEST(test_a_limit_passes),
-        UNIT_TEST(test_what_a_limit_tells),
+        UNIT_TEST(test_no_deadline),
+        UNIT_TEST(test_a_deadline_passes),
+        UNIT_TEST(test_what_a_deadline_tells),
         UNIT_TEST(test_the_earlier_one_counts),
-        UNIT_TEST(test_a_wait_ends_with_the_limit),
+        UNIT_TEST(test_a_wait_ends_with_the_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ test_recv_stores_no_more_than_there_is_room(void **state)
     open_fixture(&self, false, POP_WAIT_FOREVER);
     peer_sends(&self, "abcde");
     assert_int_equal(self.transport->ops->recv(self.transport, page.bytes, 3,
-                                               &self.done, &self.deadline,
+                                               &self.done, &self.timeout,
                                                &self.error),
                      POP_OK);
     assert_int_equal(self.done, 3);

@@ -56,7 +56,7 @@ test_recv_stores_no_more_than_there_is_room(void **state)
     server_says(&self.server, "ab");
     server_says(&self.server, "cde");
     assert_int_equal(self.transport->ops->recv(self.transport, page.bytes, 3,
-                                               &self.done, &self.deadline,
+                                               &self.done, &self.timeout,
                                                &self.error),
                      POP_OK);
     assert_int_equal(self.done, 3);

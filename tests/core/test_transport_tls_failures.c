@@ -157,7 +157,7 @@ test_no_descriptor(void **state)
 
     connect_tls(&self, &setup);
     pop_transport_tls_set(self.transport, -1);
-    pop_timeout_set(&self.deadline, 300 * NS_PER_MS);
+    pop_timeout_set(&self.timeout, 300 * NS_PER_MS);
     assert_int_equal(tls_receive(&self), POP_SYSTEM);
     assert_int_equal(self.error.sys, EBADF);
     close_tls(&self);

@@ -207,7 +207,7 @@ test_octets_between_many_tickets(void **state)
             server_write(&self.server, "x", 1);
         }
     }
-    pop_timeout_set(&self.deadline, POP_WAIT_FOREVER);
+    pop_timeout_set(&self.timeout, POP_WAIT_FOREVER);
     support_start(&task);
     while (received < 8) {
         enum pop_status status = tls_receive(&self);

@@ -171,7 +171,7 @@ test_it_times_out(void **state)
 
     (void)state;
     connect_version(&self, 0);
-    pop_timeout_set(&self.deadline, 30 * NS_PER_MS);
+    pop_timeout_set(&self.timeout, 30 * NS_PER_MS);
     assert_int_equal(tls_shutdown(&self), POP_TIMEOUT);
     assert_string_equal(self.error.text, "The read operation timed out");
     assert_in_range(support_monotonic_ms() - start, 29, 5000);

@@ -11,7 +11,7 @@ static const int64_t patient[2] = {10000 * NS_PER_MS, POP_WAIT_FOREVER};
 static void
 set_timeout(struct tls_fixture *self, int64_t timeout)
 {
-    pop_timeout_set(&self->deadline, timeout);
+    pop_timeout_set(&self->timeout, timeout);
 }
 
 static enum pop_status
@@ -101,17 +101,17 @@ test_handshake_when_nobody_receives(void **state)
     close_tls(&self);
 }
 
-/* The limit ends the operation, although its timeout would not. */
+/* The deadline ends the operation, although its timeout would not. */
 static void
-assert_is_limited(struct tls_fixture *self,
-                  enum pop_status (*operation)(struct tls_fixture *))
+assert_ends_with_deadline(struct tls_fixture *self,
+                          enum pop_status (*operation)(struct tls_fixture *))
 {
     int64_t start = support_monotonic_ms();
     size_t i;
 
     for (i = 0; i < COUNT_OF(patient); i++) {
         set_timeout(self, patient[i]);
-        pop_deadline_start(&self->deadline.limit, 30 * NS_PER_MS);
+        pop_deadline_start(&self->timeout.deadline, 30 * NS_PER_MS);
         assert_int_equal(operation(self), POP_DEADLINE);
         assert_string_equal(self->error.text,
                             "the deadline of 0.03 s has passed: close() this "
@@ -122,25 +122,25 @@ assert_is_limited(struct tls_fixture *self,
 }
 
 static void
-test_a_limit_ends_waiting(void **state)
+test_a_deadline_ends_waiting(void **state)
 {
     const struct tls_setup setup = {0};
     struct tls_fixture self;
 
     (void)state;
     open_tls(&self, &setup);
-    assert_is_limited(&self, tls_handshake);
+    assert_ends_with_deadline(&self, tls_handshake);
     set_timeout(&self, POP_WAIT_NEVER);
     assert_int_equal(shake_hands(&self), POP_OK);
-    assert_is_limited(&self, tls_receive);
+    assert_ends_with_deadline(&self, tls_receive);
     peer_sends_raw(&self, "\x17\x03\x03", 3);
-    assert_is_limited(&self, tls_receive);
+    assert_ends_with_deadline(&self, tls_receive);
     support_fill_send_buffer(self.fds[0]);
-    assert_is_limited(&self, send_a_command);
+    assert_ends_with_deadline(&self, send_a_command);
     close_tls(&self);
 }
 
-/* Octets that go on coming do not move the deadline. */
+/* Octets that go on coming do not move the timeout. */
 static void
 test_handshake_with_a_slow_server(void **state)
 {
@@ -362,7 +362,7 @@ main(void)
         UNIT_TEST(test_handshake_with_a_silent_server),
         UNIT_TEST(test_handshake_with_a_server_that_stops),
         UNIT_TEST(test_handshake_when_nobody_receives),
-        UNIT_TEST(test_a_limit_ends_waiting),
+        UNIT_TEST(test_a_deadline_ends_waiting),
         UNIT_TEST(test_handshake_with_a_slow_server),
         UNIT_TEST(test_handshake_octet_by_octet),
         UNIT_TEST(test_recv_waits_for_the_first_record_and_for_later_ones),

@@ -8,12 +8,12 @@
 #include "support.h"
 
 static enum pop_status
-wait_for(int fd, short events, int64_t timeout, struct pop_error *error)
+wait_for(int fd, short events, int64_t duration, struct pop_error *error)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
-    pop_timeout_set(&deadline, timeout);
-    return pop_wait_for(fd, events, &deadline, error);
+    pop_timeout_set(&timeout, duration);
+    return pop_wait_for(fd, events, &timeout, error);
 }
 
 static void
@@ -85,20 +85,20 @@ test_what_comes_ends_the_wait(void **state)
 static void
 test_time_runs_out(void **state)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
     struct pop_error error;
     int64_t start = support_monotonic_ms();
     int fds[2];
 
     (void)state;
     support_socketpair(fds);
-    pop_timeout_set(&deadline, 30 * NS_PER_MS);
-    assert_int_equal(pop_wait_for(fds[0], POLLIN, &deadline, &error),
+    pop_timeout_set(&timeout, 30 * NS_PER_MS);
+    assert_int_equal(pop_wait_for(fds[0], POLLIN, &timeout, &error),
                      POP_TIMEOUT);
     assert_in_range(support_monotonic_ms() - start, 29, 5000);
     /* It is over for the next wait, too. */
     start = support_monotonic_ms();
-    assert_int_equal(pop_wait_for(fds[0], POLLIN, &deadline, &error),
+    assert_int_equal(pop_wait_for(fds[0], POLLIN, &timeout, &error),
                      POP_TIMEOUT);
     assert_in_range(support_monotonic_ms() - start, 0, 20);
     support_close_pair(fds);
@@ -107,7 +107,7 @@ test_time_runs_out(void **state)
 static void
 test_signals_do_not_move_the_deadline(void **state)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
     struct pop_error error;
     enum pop_status status;
     int64_t start = support_monotonic_ms();
@@ -116,10 +116,10 @@ test_signals_do_not_move_the_deadline(void **state)
 
     (void)state;
     support_socketpair(fds);
-    pop_timeout_set(&deadline, 40 * NS_PER_MS);
+    pop_timeout_set(&timeout, 40 * NS_PER_MS);
     support_start_signals(5);
     do {
-        status = pop_wait_for(fds[0], POLLIN, &deadline, &error);
+        status = pop_wait_for(fds[0], POLLIN, &timeout, &error);
     } while (status == POP_INTERRUPTED && ++interruptions < 1000);
     support_stop_signals();
     assert_int_equal(status, POP_TIMEOUT);

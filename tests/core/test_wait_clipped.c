@@ -23,14 +23,14 @@ poll(struct pollfd *descriptors, nfds_t count, int milliseconds)
 }
 
 static enum pop_status
-wait_for(int64_t timeout)
+wait_for(int64_t duration)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
     struct pop_error error;
 
     polls = 0;
-    pop_timeout_set(&deadline, timeout);
-    return pop_wait_for(0, POLLIN, &deadline, &error);
+    pop_timeout_set(&timeout, duration);
+    return pop_wait_for(0, POLLIN, &timeout, &error);
 }
 
 static void

@@ -44,7 +44,7 @@ open_tls(struct tls_fixture *self, const struct tls_setup *setup)
         POP_OK);
     pop_tls_config_free(config);
     pop_transport_tls_set(self->transport, self->fds[0]);
-    pop_timeout_set(&self->deadline, POP_WAIT_NEVER);
+    pop_timeout_set(&self->timeout, POP_WAIT_NEVER);
 }
 
 void
@@ -102,7 +102,7 @@ spoil(struct tls_fixture *self)
 enum pop_status
 tls_handshake(struct tls_fixture *self)
 {
-    return pop_transport_tls_handshake(self->transport, &self->deadline,
+    return pop_transport_tls_handshake(self->transport, &self->timeout,
                                        spoil(self));
 }
 
@@ -112,7 +112,7 @@ tls_receive(struct tls_fixture *self)
     struct pop_error *error = spoil(self);
 
     return self->transport->ops->recv(self->transport, self->space, self->room,
-                                      &self->done, &self->deadline, error);
+                                      &self->done, &self->timeout, error);
 }
 
 enum pop_status
@@ -121,13 +121,13 @@ tls_send(struct tls_fixture *self, const char *bytes, size_t length)
     struct pop_error *error = spoil(self);
 
     return self->transport->ops->send(self->transport, bytes, length,
-                                      &self->done, &self->deadline, error);
+                                      &self->done, &self->timeout, error);
 }
 
 enum pop_status
 tls_shutdown(struct tls_fixture *self)
 {
-    return pop_transport_tls_shutdown(self->transport, &self->deadline,
+    return pop_transport_tls_shutdown(self->transport, &self->timeout,
                                       spoil(self));
 }
 

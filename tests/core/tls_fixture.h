@@ -25,7 +25,7 @@ struct tls_fixture {
     struct tls_identity identity; /* the server's, if it is any */
     struct tls_server server;
     struct pop_transport *transport;
-    struct pop_timeout deadline; /* of the next operation */
+    struct pop_timeout timeout; /* of the next operation */
     struct pop_error error;
     char space[65536];
     size_t room; /* for the next recv; at first all of it */
@@ -42,7 +42,7 @@ enum pop_status shake_hands(struct tls_fixture *self);
 void connect_tls(struct tls_fixture *self, const struct tls_setup *setup);
 void connect_version(struct tls_fixture *self, int version);
 
-/* One operation of the client, within self->deadline. */
+/* One operation of the client, within self->timeout. */
 enum pop_status tls_handshake(struct tls_fixture *self);
 enum pop_status tls_receive(struct tls_fixture *self);
 enum pop_status tls_send(struct tls_fixture *self, const char *bytes,

@@ -29,29 +29,29 @@ flaky_check_failure(const struct flaky *self, enum pop_status status,
 
 /* An operation has its whole timeout, or what an interruption has left. */
 static void
-start_waiting(struct flaky *self, struct pop_timeout *deadline)
+start_waiting(struct flaky *self, struct pop_timeout *timeout)
 {
-    if (deadline->timeout == POP_WAIT_NEVER) {
+    if (timeout->duration == POP_WAIT_NEVER) {
         return;
     }
-    FUZZ_CHECK(deadline->timeout == self->timeout);
+    FUZZ_CHECK(timeout->duration == self->timeout);
     if (self->must_resume) {
-        FUZZ_CHECK(deadline->armed && deadline->at == self->resume_at);
+        FUZZ_CHECK(timeout->armed && timeout->at == self->resume_at);
     }
     else if (!self->has_waited) {
-        FUZZ_CHECK(!deadline->armed);
+        FUZZ_CHECK(!timeout->armed);
     }
     self->has_waited = true;
     self->must_resume = false;
-    if (!deadline->armed) {
-        deadline->armed = true;
-        deadline->at = ++self->clock;
+    if (!timeout->armed) {
+        timeout->armed = true;
+        timeout->at = ++self->clock;
     }
 }
 
 /* What becomes of a call, and how many octets it moves at most. */
 static enum pop_status
-play(struct flaky *self, struct pop_timeout *deadline, size_t *most,
+play(struct flaky *self, struct pop_timeout *timeout, size_t *most,
      struct pop_error *error)
 {
     static const enum pop_status failures[] = {
@@ -60,16 +60,16 @@ play(struct flaky *self, struct pop_timeout *deadline, size_t *most,
     unsigned octet = fuzz_take(&self->script);
 
     FUZZ_CHECK(!self->recv_failed);
-    start_waiting(self, deadline);
+    start_waiting(self, timeout);
     error->sys = (int)++self->clock;
     *most = octet >> 4 == 0 ? (size_t)-1 : octet >> 4;
     if (!(octet & 8)) {
         return POP_OK;
     }
     if (failures[octet & 7] == POP_INTERRUPTED &&
-        deadline->timeout != POP_WAIT_NEVER) {
+        timeout->duration != POP_WAIT_NEVER) {
         self->must_resume = true;
-        self->resume_at = deadline->at;
+        self->resume_at = timeout->at;
     }
     return failures[octet & 7];
 }
@@ -84,7 +84,7 @@ is_for_good(enum pop_status status)
 
 static enum pop_status
 flaky_recv(struct pop_transport *transport, char *space, size_t room,
-           size_t *received, struct pop_timeout *deadline,
+           size_t *received, struct pop_timeout *timeout,
            struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
@@ -93,7 +93,7 @@ flaky_recv(struct pop_transport *transport, char *space, size_t room,
     size_t most;
 
     FUZZ_CHECK(room > 0);
-    status = play(self, deadline, &most, error);
+    status = play(self, timeout, &most, error);
     *received = 0;
     if (status == POP_OK && self->server.length == 0) {
         status = POP_EOF;
@@ -112,7 +112,7 @@ flaky_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
-           size_t *sent, struct pop_timeout *deadline, struct pop_error *error)
+           size_t *sent, struct pop_timeout *timeout, struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
     enum pop_status status;
@@ -120,7 +120,7 @@ flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
     size_t i;
 
     FUZZ_CHECK(length > 0 && length == self->queued - self->sent);
-    status = play(self, deadline, &most, error);
+    status = play(self, timeout, &most, error);
     *sent = 0;
     if (status == POP_EOF) {
         status = POP_TLS_EOF;
@@ -130,7 +130,7 @@ flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
     if (status == POP_OK) {
         *sent = most < length ? most : length;
         self->must_resume = false;
-        self->has_waited &= deadline->timeout != POP_WAIT_NEVER;
+        self->has_waited &= timeout->duration != POP_WAIT_NEVER;
     }
     for (i = 0; i < *sent; i++) {
         FUZZ_CHECK(bytes[i] == (char)self->sent++);
@@ -140,7 +140,7 @@ flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
 
 static enum pop_status
 flaky_wait(struct pop_transport *transport, bool receivable, bool sendable,
-           struct pop_timeout *deadline, struct pop_error *error)
+           struct pop_timeout *timeout, struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
     enum pop_status status;
@@ -148,12 +148,12 @@ flaky_wait(struct pop_transport *transport, bool receivable, bool sendable,
 
     FUZZ_CHECK(receivable || sendable);
     FUZZ_CHECK(!self->send_failed);
-    status = play(self, deadline, &most, error);
+    status = play(self, timeout, &most, error);
     if (status != POP_TIMEOUT && status != POP_INTERRUPTED &&
         status != POP_SYSTEM) {
         status = POP_OK;
         self->must_resume = true;
-        self->resume_at = deadline->at;
+        self->resume_at = timeout->at;
     }
     self->last_wait = (struct flaky_failure){status, error->sys};
     return status;

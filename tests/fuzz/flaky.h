@@ -24,7 +24,7 @@ struct flaky {
     int64_t clock;
     /* Of the operation that is under way: */
     bool has_waited;  /* there was a call that may wait */
-    bool must_resume; /* the next one has this deadline, unless something
+    bool must_resume; /* the next one has this timeout, unless something
                          is sent before */
     int64_t resume_at;
     bool recv_failed; /* for good: then nothing else is asked */

@@ -96,12 +96,12 @@ answer(struct world *self, const struct sent *command)
 
 static enum pop_status
 world_send(struct pop_transport *transport, const char *bytes, size_t length,
-           size_t *sent, struct pop_timeout *deadline, struct pop_error *error)
+           size_t *sent, struct pop_timeout *timeout, struct pop_error *error)
 {
     struct world *self = (struct world *)transport;
     size_t i;
 
-    (void)deadline;
+    (void)timeout;
     (void)error;
     *sent = 0;
     self->refuses = !self->refuses && self->cuts.pattern >> 15;
@@ -120,13 +120,13 @@ world_send(struct pop_transport *transport, const char *bytes, size_t length,
 
 static enum pop_status
 world_recv(struct pop_transport *transport, char *space, size_t room,
-           size_t *received, struct pop_timeout *deadline,
+           size_t *received, struct pop_timeout *timeout,
            struct pop_error *error)
 {
     struct world *self = (struct world *)transport;
     size_t length = pop_buffer_length(&self->server);
 
-    (void)deadline;
+    (void)timeout;
     (void)error;
     *received = 0;
     if (length == 0) {
@@ -142,10 +142,10 @@ world_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 world_wait(struct pop_transport *transport, bool receivable, bool sendable,
-           struct pop_timeout *deadline, struct pop_error *error)
+           struct pop_timeout *timeout, struct pop_error *error)
 {
     (void)transport;
-    (void)deadline;
+    (void)timeout;
     (void)error;
     FUZZ_CHECK(receivable && sendable);
     return POP_OK;

@@ -107,13 +107,13 @@ waits_for_me(const struct lock *lock)
 
 /* Threads that end with the interpreter keep their locks. */
 static PyLockStatus
-wait_nogil(struct lock *lock, struct pop_timeout *deadline)
+wait_nogil(struct lock *lock, struct pop_timeout *timeout)
 {
     PY_TIMEOUT_T limit = -1;
     PyLockStatus status;
 
     if (Py_IsFinalizing()) {
-        limit = (PY_TIMEOUT_T)pop_timeout_poll_ms(deadline) *
+        limit = (PY_TIMEOUT_T)pop_timeout_poll_ms(timeout) *
                 MICROSECONDS_PER_MS;
     }
     Py_BEGIN_ALLOW_THREADS
@@ -137,7 +137,7 @@ end_wait(struct lock *lock, struct lock_wait *wait)
 /* Until the lock is taken, a signal comes, or there is no hope.  -1 and
    MemoryError. */
 static int
-wait_a_while(struct lock *lock, struct pop_timeout *deadline,
+wait_a_while(struct lock *lock, struct pop_timeout *timeout,
              PyLockStatus *status)
 {
     struct lock_wait *wait = PyMem_Malloc(sizeof(*wait));
@@ -151,7 +151,7 @@ wait_a_while(struct lock *lock, struct pop_timeout *deadline,
     wait->lock = lock;
     wait->next = lock->all->waits;
     lock->all->waits = wait;
-    *status = wait_nogil(lock, deadline);
+    *status = wait_nogil(lock, timeout);
     end_wait(lock, wait);
     return 0;
 }
@@ -161,9 +161,9 @@ wait_a_while(struct lock *lock, struct pop_timeout *deadline,
 static int
 wait_for_lock(struct lock *lock)
 {
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 
-    pop_timeout_set(&deadline, EXIT_WAIT_NS);
+    pop_timeout_set(&timeout, EXIT_WAIT_NS);
     for (;;) {
         PyLockStatus status;
 
@@ -173,7 +173,7 @@ wait_for_lock(struct lock *lock)
                             "another thread waits for");
             return -1;
         }
-        if (wait_a_while(lock, &deadline, &status) < 0) {
+        if (wait_a_while(lock, &timeout, &status) < 0) {
             return -1;
         }
         switch (status) {

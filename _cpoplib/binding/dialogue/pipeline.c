@@ -256,7 +256,7 @@ explain(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->pipeline;
     bool late = errors_is_socket_timeout(reader->state) &&
-                !pop_deadline_has_passed(&reader->link.limit);
+                !pop_deadline_has_passed(&reader->link.deadline);
     bool ended = reader->step.state == STEP_ENDED &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
     struct errors_handling before;

@@ -105,7 +105,7 @@ reader_enter(ReaderObject *self)
         return -1;
     }
     self->half_duplex = pop_link_is_half_duplex(&self->link);
-    self->link.limit = *self->limit;
+    self->link.deadline = *self->limit;
     return 0;
 }
 
@@ -393,7 +393,7 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
     }
     status = without_waiting(self, status, error);
     if (untouched && status == POP_DEADLINE) {
-        status = pop_deadline_refuse(&self->link.limit, error);
+        status = pop_deadline_refuse(&self->link.deadline, error);
     }
     else if (!untouched && status == POP_HOST) {
         step_note_unsent(&self->step);

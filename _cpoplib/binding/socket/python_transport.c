@@ -72,16 +72,16 @@ done:
 
 /* A method was ended by an exception. */
 static enum pop_status
-failure(const struct python_transport *self,
-        const struct pop_timeout *deadline, struct pop_error *error)
+failure(const struct python_transport *self, const struct pop_timeout *timeout,
+        struct pop_error *error)
 {
     bool late = errors_is_socket_timeout(self->state);
 
-    if (late && pop_deadline_has_passed(&deadline->limit) &&
+    if (late && pop_deadline_has_passed(&timeout->deadline) &&
         errors_clear(PyExc_OSError) == 0) {
-        return pop_deadline_end(&deadline->limit, error);
+        return pop_deadline_end(&timeout->deadline, error);
     }
-    if (deadline->limit.is_pause &&
+    if (timeout->deadline.is_pause &&
         (late || errors_is_would_block(self->state)) &&
         errors_clear(PyExc_OSError) == 0) {
         return POP_TIMEOUT;
@@ -114,7 +114,7 @@ copy_staging(struct python_transport *self, char *space, Py_ssize_t octets)
 static enum pop_status
 python_transport_recv(struct pop_transport *transport, char *space,
                       size_t room, size_t *received,
-                      struct pop_timeout *deadline, struct pop_error *error)
+                      struct pop_timeout *timeout, struct pop_error *error)
 {
     struct python_transport *self = (struct python_transport *)transport;
     Py_ssize_t limit = PyByteArray_GET_SIZE(self->staging);
@@ -129,16 +129,16 @@ python_transport_recv(struct pop_transport *transport, char *space,
     if (room < (size_t)limit) {
         limit = (Py_ssize_t)room;
     }
-    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
-        0) {
+    if (python_socket_hold(self->state, self->sock, &timeout->deadline,
+                           &hold) < 0) {
         return POP_HOST;
     }
-    if (hold.is_endless && deadline->limit.is_pause) {
+    if (hold.is_endless && timeout->deadline.is_pause) {
         return POP_TIMEOUT;
     }
     n = recv_into_staging(self, limit);
     if (python_socket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
-        return failure(self, deadline, error);
+        return failure(self, timeout, error);
     }
     if (n == 0) {
         return POP_EOF;
@@ -164,8 +164,8 @@ send_all(const struct python_transport *self, PyObject *data)
 
 static enum pop_status
 python_transport_send(struct pop_transport *transport, const char *bytes,
-                      size_t length, size_t *sent,
-                      struct pop_timeout *deadline, struct pop_error *error)
+                      size_t length, size_t *sent, struct pop_timeout *timeout,
+                      struct pop_error *error)
 {
     struct python_transport *self = (struct python_transport *)transport;
     struct python_socket_hold hold;
@@ -173,15 +173,15 @@ python_transport_send(struct pop_transport *transport, const char *bytes,
     int failed;
 
     *sent = 0;
-    if (deadline->limit.at != POP_NO_DEADLINE && length > HELD_OCTETS) {
+    if (timeout->deadline.at != POP_NO_DEADLINE && length > HELD_OCTETS) {
         length = HELD_OCTETS;
     }
     data = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
     if (data == NULL) {
         return POP_HOST;
     }
-    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
-        0) {
+    if (python_socket_hold(self->state, self->sock, &timeout->deadline,
+                           &hold) < 0) {
         Py_DECREF(data);
         return POP_HOST;
     }
@@ -192,7 +192,7 @@ python_transport_send(struct pop_transport *transport, const char *bytes,
     if (python_socket_let_go(self->state, self->sock, &hold) < 0) {
         failed = -1;
     }
-    return failed < 0 ? failure(self, deadline, error) : POP_OK;
+    return failed < 0 ? failure(self, timeout, error) : POP_OK;
 }
 
 static bool

@@ -101,7 +101,7 @@ tls_socket_dealloc(PyObject *op)
 
 struct handshake {
     struct pop_transport *transport;
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
 };
 
 static enum pop_status
@@ -109,8 +109,7 @@ shake_hands(void *argument, struct pop_error *error)
 {
     struct handshake *self = argument;
 
-    return pop_transport_tls_handshake(self->transport, &self->deadline,
-                                       error);
+    return pop_transport_tls_handshake(self->transport, &self->timeout, error);
 }
 
 /* Keeps the server's certificate. */
@@ -164,8 +163,8 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
         return -1;
     }
     handshake.transport = self->transport;
-    pop_timeout_set(&handshake.deadline, timeout);
-    handshake.deadline.limit = *limit;
+    pop_timeout_set(&handshake.timeout, timeout);
+    handshake.timeout.deadline = *limit;
     status = lock_call_detached(shake_hands, &handshake, &error);
     tls_socket_leave(self);
     if (status != POP_OK) {

@@ -8,7 +8,7 @@
 
 struct transfer {
     struct pop_transport *transport;
-    struct pop_timeout deadline;
+    struct pop_timeout timeout;
     char *space;
     const char *bytes;
     size_t length;
@@ -22,7 +22,7 @@ receive(void *argument, struct pop_error *error)
     const struct pop_transport_ops *ops = self->transport->ops;
 
     return ops->recv(self->transport, self->space, self->length, &self->done,
-                     &self->deadline, error);
+                     &self->timeout, error);
 }
 
 static enum pop_status
@@ -32,7 +32,7 @@ send_some(void *argument, struct pop_error *error)
     const struct pop_transport_ops *ops = self->transport->ops;
 
     return ops->send(self->transport, self->bytes, self->length, &self->done,
-                     &self->deadline, error);
+                     &self->timeout, error);
 }
 
 /* Whether the failure is what close() in another thread looks like here. */
@@ -56,7 +56,7 @@ move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
         return -1;
     }
     transfer->transport = self->transport;
-    pop_timeout_set(&transfer->deadline, timeout);
+    pop_timeout_set(&transfer->timeout, timeout);
     status = lock_call_detached(function, transfer, &error);
     tls_socket_leave(self);
     if (was_aborted(self, status)) {
@@ -367,7 +367,7 @@ shut_down(void *argument, struct pop_error *error)
 {
     struct transfer *self = argument;
 
-    return pop_transport_tls_shutdown(self->transport, &self->deadline, error);
+    return pop_transport_tls_shutdown(self->transport, &self->timeout, error);
 }
 
 PyDoc_STRVAR(unwrap_doc,

@@ -20,31 +20,32 @@ pop_deadline_add(int64_t at, int64_t duration)
 }
 
 void
-pop_deadline_clear(struct pop_deadline *limit)
+pop_deadline_clear(struct pop_deadline *deadline)
 {
-    limit->at = POP_NO_DEADLINE;
-    limit->allowed = 0;
-    limit->is_pause = false;
+    deadline->at = POP_NO_DEADLINE;
+    deadline->allowed = 0;
+    deadline->is_pause = false;
 }
 
 void
-pop_deadline_start(struct pop_deadline *limit, int64_t allowed)
+pop_deadline_start(struct pop_deadline *deadline, int64_t allowed)
 {
-    limit->at = pop_deadline_add(pop_deadline_now(), allowed);
-    limit->allowed = allowed;
-    limit->is_pause = false;
+    deadline->at = pop_deadline_add(pop_deadline_now(), allowed);
+    deadline->allowed = allowed;
+    deadline->is_pause = false;
 }
 
 bool
-pop_deadline_has_passed(const struct pop_deadline *limit)
+pop_deadline_has_passed(const struct pop_deadline *deadline)
 {
-    return limit->at != POP_NO_DEADLINE && pop_deadline_now() >= limit->at;
+    return deadline->at != POP_NO_DEADLINE &&
+           pop_deadline_now() >= deadline->at;
 }
 
 int64_t
-pop_deadline_left(const struct pop_deadline *limit)
+pop_deadline_left(const struct pop_deadline *deadline)
 {
-    int64_t left = limit->at;
+    int64_t left = deadline->at;
 
     if (left != POP_NO_DEADLINE) {
         left -= pop_deadline_now();
@@ -54,28 +55,29 @@ pop_deadline_left(const struct pop_deadline *limit)
 
 /* What has passed and, `advice`, what is to be done. */
 static enum pop_status
-tell(const struct pop_deadline *limit, const char *advice,
+tell(const struct pop_deadline *deadline, const char *advice,
      struct pop_error *error)
 {
     (void)snprintf(error->text, sizeof(error->text),
                    "the deadline of %.6g s has passed: %s",
-                   (double)limit->allowed / POP_NS_PER_SECOND, advice);
+                   (double)deadline->allowed / POP_NS_PER_SECOND, advice);
     return POP_DEADLINE;
 }
 
 enum pop_status
-pop_deadline_refuse(const struct pop_deadline *limit, struct pop_error *error)
+pop_deadline_refuse(const struct pop_deadline *deadline,
+                    struct pop_error *error)
 {
-    return tell(limit,
+    return tell(deadline,
                 "nothing was sent; set a later one, or close() this "
                 "connection",
                 error);
 }
 
 enum pop_status
-pop_deadline_end(const struct pop_deadline *limit, struct pop_error *error)
+pop_deadline_end(const struct pop_deadline *deadline, struct pop_error *error)
 {
-    return tell(limit,
+    return tell(deadline,
                 "close() this connection; for a server that is only slow set "
                 "a later one",
                 error);

@@ -26,24 +26,24 @@ struct pop_deadline {
 
 #define POP_NO_DEADLINE INT64_MAX
 
-void pop_deadline_clear(struct pop_deadline *limit);
+void pop_deadline_clear(struct pop_deadline *deadline);
 
 /* So many nanoseconds from now. */
-void pop_deadline_start(struct pop_deadline *limit, int64_t allowed);
+void pop_deadline_start(struct pop_deadline *deadline, int64_t allowed);
 
-/* The clock is read only if there is a limit. */
-bool pop_deadline_has_passed(const struct pop_deadline *limit);
+/* The clock is read only if there is a deadline. */
+bool pop_deadline_has_passed(const struct pop_deadline *deadline);
 
 /* Nanoseconds until then; 0 if it has passed, INT64_MAX if there is none. */
-int64_t pop_deadline_left(const struct pop_deadline *limit);
+int64_t pop_deadline_left(const struct pop_deadline *deadline);
 
 /* POP_DEADLINE, and in error->text what has passed and what is to be done
    about a command that is not sent. */
-enum pop_status pop_deadline_refuse(const struct pop_deadline *limit,
+enum pop_status pop_deadline_refuse(const struct pop_deadline *deadline,
                                     struct pop_error *error);
 
 /* The same about an operation that it has ended. */
-enum pop_status pop_deadline_end(const struct pop_deadline *limit,
+enum pop_status pop_deadline_end(const struct pop_deadline *deadline,
                                  struct pop_error *error);
 
 #endif

@@ -22,8 +22,8 @@ pop_link_init(struct pop_link *link)
 {
     link->transport = NULL;
     link->timeout = POP_WAIT_FOREVER;
-    pop_deadline_clear(&link->limit);
-    pop_timeout_set(&link->deadline, POP_WAIT_FOREVER);
+    pop_deadline_clear(&link->deadline);
+    pop_timeout_set(&link->wait, POP_WAIT_FOREVER);
     link->resuming = false;
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
@@ -64,8 +64,8 @@ static void
 start_waiting(struct pop_link *link)
 {
     if (!link->resuming) {
-        pop_timeout_set(&link->deadline, link->timeout);
-        link->deadline.limit = link->limit;
+        pop_timeout_set(&link->wait, link->timeout);
+        link->wait.deadline = link->deadline;
     }
     link->resuming = false;
 }
@@ -78,15 +78,15 @@ stop_waiting(struct pop_link *link, enum pop_status status)
 }
 
 /* A peer that lets nobody wait, in either direction, must not lock out the
-   limit. */
+   deadline. */
 static enum pop_status
-check_limit(const struct pop_link *link, struct pop_error *error)
+check_deadline(const struct pop_link *link, struct pop_error *error)
 {
-    if (link->limit.at == POP_NO_DEADLINE ||
-        !pop_deadline_has_passed(&link->limit)) {
+    if (link->deadline.at == POP_NO_DEADLINE ||
+        !pop_deadline_has_passed(&link->deadline)) {
         return POP_OK;
     }
-    return pop_deadline_end(&link->limit, error);
+    return pop_deadline_end(&link->deadline, error);
 }
 
 enum pop_status
@@ -96,7 +96,7 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
 
     start_waiting(link);
     while (pop_buffer_length(&link->out) > 0) {
-        enum pop_status status = check_limit(link, error);
+        enum pop_status status = check_deadline(link, error);
         size_t sent;
 
         if (status != POP_OK) {
@@ -104,7 +104,7 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
         }
         status = transport->ops->send(transport, pop_buffer_bytes(&link->out),
                                       pop_buffer_length(&link->out), &sent,
-                                      &link->deadline, error);
+                                      &link->wait, error);
         pop_buffer_consume(&link->out, sent);
         /* A blocking send() that a signal ends says only that it is short. */
         if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
@@ -179,7 +179,7 @@ is_cramped(const struct pop_link *link)
 }
 
 static enum pop_status
-receive(struct pop_link *link, struct pop_timeout *deadline,
+receive(struct pop_link *link, struct pop_timeout *timeout,
         struct pop_error *error)
 {
     struct pop_transport *transport = link->transport;
@@ -188,7 +188,7 @@ receive(struct pop_link *link, struct pop_timeout *deadline,
     size_t received;
 
     status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
-                                  &received, deadline, error);
+                                  &received, timeout, error);
     if (status != POP_OK) {
         return status;
     }
@@ -215,7 +215,7 @@ receive_sending(struct pop_link *link, struct pop_error *error)
 
         start_waiting(link);
         if (sending == POP_OK) {
-            return receive(link, &link->deadline, error);
+            return receive(link, &link->wait, error);
         }
         if (sending == POP_INTERRUPTED) {
             return POP_INTERRUPTED;
@@ -231,10 +231,10 @@ receive_sending(struct pop_link *link, struct pop_error *error)
         }
         status = transport->ops->wait(
             transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
-            status == POP_WANT_WRITE || sending != POP_WANT_READ,
-            &link->deadline, error);
+            status == POP_WANT_WRITE || sending != POP_WANT_READ, &link->wait,
+            error);
         if (status == POP_OK) {
-            status = check_limit(link, error);
+            status = check_deadline(link, error);
         }
         if (status != POP_OK) {
             return status;
@@ -246,7 +246,7 @@ receive_sending(struct pop_link *link, struct pop_error *error)
 enum pop_status
 pop_link_fill(struct pop_link *link, struct pop_error *error)
 {
-    enum pop_status status = check_limit(link, error);
+    enum pop_status status = check_deadline(link, error);
 
     if (status != POP_OK) {
         return stop_waiting(link, status);
@@ -267,7 +267,7 @@ pop_link_fill(struct pop_link *link, struct pop_error *error)
         }
     }
     start_waiting(link);
-    return stop_waiting(link, receive(link, &link->deadline, error));
+    return stop_waiting(link, receive(link, &link->wait, error));
 }
 
 static bool
@@ -409,21 +409,22 @@ is_as_announced(const struct pop_link *link)
 static enum pop_status
 listen(struct pop_link *link, int64_t duration, struct pop_error *error)
 {
-    struct pop_deadline limit = link->limit;
-    enum pop_status status = check_limit(link, error);
+    struct pop_deadline deadline = link->deadline;
+    enum pop_status status = check_deadline(link, error);
 
     if (status != POP_OK) {
         return status;
     }
-    pop_deadline_start(&link->limit, duration);
-    if (link->limit.at > limit.at) {
-        link->limit = limit;
+    pop_deadline_start(&link->deadline, duration);
+    if (link->deadline.at > deadline.at) {
+        link->deadline = deadline;
     }
-    link->limit.is_pause = true;
+    link->deadline.is_pause = true;
     status = pop_link_fill(link, error);
-    link->limit = limit;
+    link->deadline = deadline;
     if (status == POP_WANT_READ ||
-        (status == POP_DEADLINE && !pop_deadline_has_passed(&link->limit))) {
+        (status == POP_DEADLINE &&
+         !pop_deadline_has_passed(&link->deadline))) {
         status = POP_TIMEOUT;
     }
     return status;

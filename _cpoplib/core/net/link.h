@@ -30,11 +30,11 @@ struct pop_ends {
 
 struct pop_link {
     struct pop_transport *transport; /* not owned; set before each operation */
-    int64_t timeout;                 /* of each recv and send: see deadline.h;
+    int64_t timeout;                 /* of each recv and send: see timeout.h;
                                         set before each operation */
-    struct pop_deadline limit;       /* of everything; likewise */
-    struct pop_timeout deadline;     /* of the one that was interrupted */
-    bool resuming;                   /* go on with that deadline; to be
+    struct pop_deadline deadline;    /* of everything; likewise */
+    struct pop_timeout wait;         /* of the one that was interrupted */
+    bool resuming;                   /* go on with that timeout; to be
                                         cleared where POP_INTERRUPTED is not
                                         followed by the same call again */
     struct pop_buffer in;
@@ -78,7 +78,7 @@ bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
 
 /* Receives once, behind the unread bytes of link->in.  While it waits, what is
    in link->out is sent; if that fails, what can be received comes first.
-   Nothing is received once the limit has passed: POP_DEADLINE.
+   Nothing is received once the deadline has passed: POP_DEADLINE.
    The results of pop_transport_ops.recv and send, POP_NO_MEMORY,
    POP_TOO_LONG. */
 enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);

@@ -5,44 +5,44 @@
 #define NS_PER_MS INT64_C(1000000)
 
 void
-pop_timeout_set(struct pop_timeout *deadline, int64_t timeout)
+pop_timeout_set(struct pop_timeout *timeout, int64_t duration)
 {
-    deadline->timeout = timeout;
-    deadline->at = 0;
-    deadline->armed = false;
-    deadline->limit.at = POP_NO_DEADLINE;
-    deadline->limit.allowed = 0;
+    timeout->duration = duration;
+    timeout->at = 0;
+    timeout->armed = false;
+    timeout->deadline.at = POP_NO_DEADLINE;
+    timeout->deadline.allowed = 0;
 }
 
-/* Until the timeout or the limit, whatever comes first. */
+/* Until the timeout or the deadline, whatever comes first. */
 static int64_t
-remaining_ns(struct pop_timeout *deadline)
+remaining_ns(struct pop_timeout *timeout)
 {
     int64_t now = pop_deadline_now();
-    int64_t at = deadline->limit.at;
+    int64_t at = timeout->deadline.at;
 
-    if (!deadline->armed && deadline->timeout >= 0) {
-        deadline->armed = true;
-        deadline->at = pop_deadline_add(now, deadline->timeout);
+    if (!timeout->armed && timeout->duration >= 0) {
+        timeout->armed = true;
+        timeout->at = pop_deadline_add(now, timeout->duration);
     }
-    if (deadline->armed && deadline->at < at) {
-        at = deadline->at;
+    if (timeout->armed && timeout->at < at) {
+        at = timeout->at;
     }
     return at - now;
 }
 
 int
-pop_timeout_poll_ms(struct pop_timeout *deadline)
+pop_timeout_poll_ms(struct pop_timeout *timeout)
 {
     int64_t left;
 
-    if (deadline->timeout == POP_WAIT_NEVER) {
+    if (timeout->duration == POP_WAIT_NEVER) {
         return 0;
     }
-    if (deadline->timeout < 0 && deadline->limit.at == POP_NO_DEADLINE) {
+    if (timeout->duration < 0 && timeout->deadline.at == POP_NO_DEADLINE) {
         return -1;
     }
-    left = remaining_ns(deadline);
+    left = remaining_ns(timeout);
     if (left <= 0) {
         return 0;
     }

@@ -18,20 +18,20 @@ struct pop_transport;
 struct pop_transport_ops {
     /* Waits until there is at least one byte, and stores what is there, at
        most `room` bytes.  POP_OK (*received > 0), POP_EOF, POP_TIMEOUT,
-       POP_DEADLINE, POP_INTERRUPTED (call again with the same deadline),
+       POP_DEADLINE, POP_INTERRUPTED (call again with the same timeout),
        POP_SYSTEM, POP_TLS, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY,
-       POP_HOST.  POP_TIMEOUT also, for a limit that is_pause, where the wait
-       might have no end. */
+       POP_HOST.  POP_TIMEOUT also, for a deadline that is_pause, where the
+       wait might have no end. */
     enum pop_status (*recv)(struct pop_transport *transport, char *space,
                             size_t room, size_t *received,
-                            struct pop_timeout *deadline,
+                            struct pop_timeout *timeout,
                             struct pop_error *error);
 
     /* Sends some of the bytes, at least one.  *sent is always set, also on
        failure.  The same results as recv, with POP_TLS_EOF for POP_EOF. */
     enum pop_status (*send)(struct pop_transport *transport, const char *bytes,
                             size_t length, size_t *sent,
-                            struct pop_timeout *deadline,
+                            struct pop_timeout *timeout,
                             struct pop_error *error);
 
     /* Whether a send that has failed may have begun to send what it did not
@@ -46,9 +46,9 @@ struct pop_transport_ops {
        be called when recv and send have failed because they must not wait.
        POP_OK also if that is only likely, POP_TIMEOUT, POP_DEADLINE,
        POP_INTERRUPTED, POP_SYSTEM.  NULL where recv and send wait whatever the
-       deadline. */
+       timeout. */
     enum pop_status (*wait)(struct pop_transport *transport, bool receivable,
-                            bool sendable, struct pop_timeout *deadline,
+                            bool sendable, struct pop_timeout *timeout,
                             struct pop_error *error);
 
     /* Makes a recv, send or wait that is blocked in another thread return. */
@@ -71,7 +71,7 @@ struct pop_transport {
 struct pop_transport *pop_transport_fd_new(void);
 
 /* The descriptor, and whether it is in blocking mode (a socket with no
-   timeout): then, if the deadline has no limit, recv and send block in the
+   timeout): then, if the timeout has no deadline, recv and send block in the
    system call, where SO_RCVTIMEO and SO_SNDTIMEO count, and give POP_TIMEOUT
    when those have passed. */
 void pop_transport_fd_set(struct pop_transport *transport, int fd,
@@ -94,17 +94,17 @@ enum pop_status pop_transport_tls_new(struct ssl_ctx_st *config,
 void pop_transport_tls_set(struct pop_transport *transport, int fd);
 
 /* The handshake, before anything is received or sent.  POP_OK, POP_TIMEOUT,
-   POP_DEADLINE, POP_INTERRUPTED (call again with the same deadline),
+   POP_DEADLINE, POP_INTERRUPTED (call again with the same timeout),
    POP_SYSTEM, POP_TLS (error->verify is set if the certificate was refused),
    POP_TLS_EOF, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY. */
 enum pop_status pop_transport_tls_handshake(struct pop_transport *transport,
-                                            struct pop_timeout *deadline,
+                                            struct pop_timeout *timeout,
                                             struct pop_error *error);
 
 /* Sends close_notify and waits for the server's (RFC 8446, section 6.1).  The
    results of the handshake; POP_TLS also if the server sends more before. */
 enum pop_status pop_transport_tls_shutdown(struct pop_transport *transport,
-                                           struct pop_timeout *deadline,
+                                           struct pop_timeout *timeout,
                                            struct pop_error *error);
 
 /* How many decrypted octets recv gives without the descriptor.  Octets that

@@ -18,16 +18,16 @@ struct transport_fd {
 
 /* A plain system call waits, and not too long. */
 static bool
-blocks(const struct transport_fd *self, const struct pop_timeout *deadline)
+blocks(const struct transport_fd *self, const struct pop_timeout *timeout)
 {
-    return self->blocking && deadline->timeout == POP_WAIT_FOREVER &&
-           deadline->limit.at == POP_NO_DEADLINE;
+    return self->blocking && timeout->duration == POP_WAIT_FOREVER &&
+           timeout->deadline.at == POP_NO_DEADLINE;
 }
 
 /* What a failed system call means: POP_NEED_INPUT if it would have blocked
    and may be waited for. */
 static enum pop_status
-failure(const struct transport_fd *self, const struct pop_timeout *deadline,
+failure(const struct transport_fd *self, const struct pop_timeout *timeout,
         struct pop_error *error)
 {
     error->sys = errno;
@@ -37,18 +37,18 @@ failure(const struct transport_fd *self, const struct pop_timeout *deadline,
     if (!pop_wait_is_due(error->sys)) {
         return POP_SYSTEM;
     }
-    return blocks(self, deadline) ? POP_TIMEOUT : POP_NEED_INPUT;
+    return blocks(self, timeout) ? POP_TIMEOUT : POP_NEED_INPUT;
 }
 
 static enum pop_status
 transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
-                  size_t *received, struct pop_timeout *deadline,
+                  size_t *received, struct pop_timeout *timeout,
                   struct pop_error *error)
 {
     struct transport_fd *self = (struct transport_fd *)transport;
-    bool block = blocks(self, deadline);
+    bool block = blocks(self, timeout);
     bool wait = !block && !self->replying &&
-                deadline->timeout != POP_WAIT_NEVER;
+                timeout->duration != POP_WAIT_NEVER;
 
     *received = 0;
     for (;;) {
@@ -56,7 +56,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
         ssize_t n;
 
         if (wait) {
-            status = pop_wait_for(self->fd, POLLIN, deadline, error);
+            status = pop_wait_for(self->fd, POLLIN, timeout, error);
             if (status != POP_OK) {
                 return status;
             }
@@ -70,7 +70,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
         if (n == 0) {
             return POP_EOF;
         }
-        status = failure(self, deadline, error);
+        status = failure(self, timeout, error);
         if (status != POP_NEED_INPUT) {
             return status;
         }
@@ -80,7 +80,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 transport_fd_send(struct pop_transport *transport, const char *bytes,
-                  size_t length, size_t *sent, struct pop_timeout *deadline,
+                  size_t length, size_t *sent, struct pop_timeout *timeout,
                   struct pop_error *error)
 {
     struct transport_fd *self = (struct transport_fd *)transport;
@@ -88,7 +88,7 @@ transport_fd_send(struct pop_transport *transport, const char *bytes,
 
     *sent = 0;
     self->replying = false;
-    if (!blocks(self, deadline)) {
+    if (!blocks(self, timeout)) {
         flags |= MSG_DONTWAIT;
     }
     for (;;) {
@@ -99,11 +99,11 @@ transport_fd_send(struct pop_transport *transport, const char *bytes,
             *sent = (size_t)n;
             return POP_OK;
         }
-        status = failure(self, deadline, error);
+        status = failure(self, timeout, error);
         if (status != POP_NEED_INPUT) {
             return status;
         }
-        status = pop_wait_for(self->fd, POLLOUT, deadline, error);
+        status = pop_wait_for(self->fd, POLLOUT, timeout, error);
         if (status != POP_OK) {
             return status;
         }
@@ -128,12 +128,12 @@ transport_fd_readable(struct pop_transport *transport)
 
 static enum pop_status
 transport_fd_wait(struct pop_transport *transport, bool receivable,
-                  bool sendable, struct pop_timeout *deadline,
+                  bool sendable, struct pop_timeout *timeout,
                   struct pop_error *error)
 {
     struct transport_fd *self = (struct transport_fd *)transport;
 
-    return pop_wait_either(self->fd, receivable, sendable, deadline, error);
+    return pop_wait_either(self->fd, receivable, sendable, timeout, error);
 }
 
 static void

@@ -5,7 +5,7 @@
 #include <poll.h>
 
 enum pop_status
-pop_wait_for(int fd, short events, struct pop_timeout *deadline,
+pop_wait_for(int fd, short events, struct pop_timeout *timeout,
              struct pop_error *error)
 {
     struct pollfd descriptor = {.fd = fd, .events = events};
@@ -17,11 +17,11 @@ pop_wait_for(int fd, short events, struct pop_timeout *deadline,
         error->sys = EBADF;
         return POP_SYSTEM;
     }
-    if (pop_deadline_has_passed(&deadline->limit)) {
-        return pop_deadline_end(&deadline->limit, error);
+    if (pop_deadline_has_passed(&timeout->deadline)) {
+        return pop_deadline_end(&timeout->deadline, error);
     }
     do {
-        milliseconds = pop_timeout_poll_ms(deadline);
+        milliseconds = pop_timeout_poll_ms(timeout);
         ready = poll(&descriptor, 1, milliseconds);
         /* It can be told no more than INT_MAX, which is 24 days. */
     } while (ready == 0 && milliseconds == INT_MAX);
@@ -29,8 +29,8 @@ pop_wait_for(int fd, short events, struct pop_timeout *deadline,
         return POP_OK;
     }
     if (ready == 0) {
-        return pop_deadline_has_passed(&deadline->limit)
-                   ? pop_deadline_end(&deadline->limit, error)
+        return pop_deadline_has_passed(&timeout->deadline)
+                   ? pop_deadline_end(&timeout->deadline, error)
                    : POP_TIMEOUT;
     }
     error->sys = errno;
@@ -39,7 +39,7 @@ pop_wait_for(int fd, short events, struct pop_timeout *deadline,
 
 enum pop_status
 pop_wait_either(int fd, bool readable, bool writable,
-                struct pop_timeout *deadline, struct pop_error *error)
+                struct pop_timeout *timeout, struct pop_error *error)
 {
     short events = 0;
 
@@ -49,7 +49,7 @@ pop_wait_either(int fd, bool readable, bool writable,
     if (writable) {
         events |= POLLOUT;
     }
-    return pop_wait_for(fd, events, deadline, error);
+    return pop_wait_for(fd, events, timeout, error);
 }
 
 bool

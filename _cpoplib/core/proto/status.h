@@ -9,9 +9,8 @@ enum pop_status {
     POP_OK = 0,
     POP_NEED_INPUT,  /* the bytes at hand end inside a line or a reply */
     POP_EOF,         /* the peer has closed its side */
-    POP_TIMEOUT,     /* the deadline has passed, or waiting is forbidden */
-    POP_DEADLINE,    /* a limit has passed, beside the deadlines of operations:
-                        pop_error.text */
+    POP_TIMEOUT,     /* the timeout has passed, or waiting is forbidden */
+    POP_DEADLINE,    /* the user's deadline has passed: pop_error.text */
     POP_INTERRUPTED, /* EINTR: run signal handlers, then call again */
     POP_TOO_LONG,    /* a line over its limit, or a buffer over its cap */
     POP_TOO_MUCH,    /* the lines of a reply over their limit */

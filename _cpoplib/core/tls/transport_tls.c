@@ -129,28 +129,28 @@ time_out(const char *text, struct pop_error *error)
 
 static enum pop_status
 wait_for(struct transport_tls *self, short events, const char *text,
-         struct pop_timeout *deadline, struct pop_error *error)
+         struct pop_timeout *timeout, struct pop_error *error)
 {
     enum pop_status status;
 
-    if (deadline->timeout == POP_WAIT_NEVER) {
+    if (timeout->duration == POP_WAIT_NEVER) {
         return events == POLLIN ? POP_WANT_READ : POP_WANT_WRITE;
     }
     *error = no_details;
-    status = pop_wait_for(self->socket.fd, events, deadline, error);
+    status = pop_wait_for(self->socket.fd, events, timeout, error);
     return status == POP_TIMEOUT ? time_out(text, error) : status;
 }
 
-/* A peer that never pauses must lock out neither the deadline, nor its limit,
-   nor signal handlers. */
+/* A peer that never pauses must lock out neither the timeout, nor its
+   deadline, nor signal handlers. */
 static enum pop_status
-pause_for(const char *text, struct pop_timeout *deadline,
+pause_for(const char *text, struct pop_timeout *timeout,
           struct pop_error *error)
 {
-    if (pop_deadline_has_passed(&deadline->limit)) {
-        return pop_deadline_end(&deadline->limit, error);
+    if (pop_deadline_has_passed(&timeout->deadline)) {
+        return pop_deadline_end(&timeout->deadline, error);
     }
-    if (deadline->timeout > 0 && pop_timeout_poll_ms(deadline) == 0) {
+    if (timeout->duration > 0 && pop_timeout_poll_ms(timeout) == 0) {
         return time_out(text, error);
     }
     return POP_INTERRUPTED;
@@ -158,7 +158,7 @@ pause_for(const char *text, struct pop_timeout *deadline,
 
 static enum pop_status
 run(struct transport_tls *self, ssl_call call, struct piece *piece,
-    const char *text, struct pop_timeout *deadline, struct pop_error *error)
+    const char *text, struct pop_timeout *timeout, struct pop_error *error)
 {
     self->socket.budget = OCTETS_PER_CALL;
     for (;;) {
@@ -170,8 +170,8 @@ run(struct transport_tls *self, ssl_call call, struct piece *piece,
             return status;
         }
         status = self->socket.budget == 0
-                     ? pause_for(text, deadline, error)
-                     : wait_for(self, events, text, deadline, error);
+                     ? pause_for(text, timeout, error)
+                     : wait_for(self, events, text, timeout, error);
         if (status != POP_OK) {
             return status;
         }
@@ -239,7 +239,7 @@ gather(struct transport_tls *self, struct piece *piece, size_t *received)
 
 static enum pop_status
 transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
-                   size_t *received, struct pop_timeout *deadline,
+                   size_t *received, struct pop_timeout *timeout,
                    struct pop_error *error)
 {
     struct transport_tls *self = TLS(transport);
@@ -250,12 +250,12 @@ transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
     if (self->failed != POP_OK) {
         return repeat_failure(self, error);
     }
-    if (!self->replying && deadline->timeout != POP_WAIT_NEVER &&
+    if (!self->replying && timeout->duration != POP_WAIT_NEVER &&
         !SSL_has_pending(self->ssl)) {
-        status = wait_for(self, POLLIN, "read", deadline, error);
+        status = wait_for(self, POLLIN, "read", timeout, error);
     }
     if (status == POP_OK) {
-        status = run(self, call_read, &piece, "read", deadline, error);
+        status = run(self, call_read, &piece, "read", timeout, error);
     }
     if (status != POP_OK) {
         return note_failure(self, status, error);
@@ -276,7 +276,7 @@ call_write(SSL *ssl, struct piece *piece)
 
 static enum pop_status
 transport_tls_send(struct pop_transport *transport, const char *bytes,
-                   size_t length, size_t *sent, struct pop_timeout *deadline,
+                   size_t length, size_t *sent, struct pop_timeout *timeout,
                    struct pop_error *error)
 {
     struct transport_tls *self = TLS(transport);
@@ -290,7 +290,7 @@ transport_tls_send(struct pop_transport *transport, const char *bytes,
     if (self->failed != POP_OK && self->failed != POP_EOF) {
         return repeat_failure(self, error);
     }
-    status = run(self, call_write, &piece, "write", deadline, error);
+    status = run(self, call_write, &piece, "write", timeout, error);
     self->begun = status != POP_OK;
     if (status == POP_OK) {
         *sent = piece.done;
@@ -324,14 +324,14 @@ transport_tls_readable(struct pop_transport *transport)
 
 static enum pop_status
 transport_tls_wait(struct pop_transport *transport, bool receivable,
-                   bool sendable, struct pop_timeout *deadline,
+                   bool sendable, struct pop_timeout *timeout,
                    struct pop_error *error)
 {
     enum pop_status status;
 
     *error = no_details;
     status = pop_wait_either(TLS(transport)->socket.fd, receivable, sendable,
-                             deadline, error);
+                             timeout, error);
     return status == POP_TIMEOUT ? time_out("read", error) : status;
 }
 
@@ -412,13 +412,13 @@ call_handshake(SSL *ssl, struct piece *piece)
 
 enum pop_status
 pop_transport_tls_handshake(struct pop_transport *transport,
-                            struct pop_timeout *deadline,
+                            struct pop_timeout *timeout,
                             struct pop_error *error)
 {
     struct transport_tls *self = TLS(transport);
     enum pop_status status;
 
-    status = run(self, call_handshake, NULL, "handshake", deadline, error);
+    status = run(self, call_handshake, NULL, "handshake", timeout, error);
     if (status == POP_EOF) {
         return POP_TLS_EOF;
     }
@@ -440,14 +440,14 @@ call_shutdown(SSL *ssl, struct piece *piece)
 
 enum pop_status
 pop_transport_tls_shutdown(struct pop_transport *transport,
-                           struct pop_timeout *deadline,
+                           struct pop_timeout *timeout,
                            struct pop_error *error)
 {
     enum pop_status status;
 
     /* Nothing behind the server's close_notify is ours. */
     SSL_set_read_ahead(TLS(transport)->ssl, 0);
-    status = run(TLS(transport), call_shutdown, NULL, "read", deadline, error);
+    status = run(TLS(transport), call_shutdown, NULL, "read", timeout, error);
     return status == POP_EOF ? POP_TLS_EOF : status;
 }
 

@@ -58,6 +58,16 @@ const struct sample samples[] = {
 const size_t sample_count = COUNT_OF(samples);
 
 void
+begin_lines(struct pop_reply *reply, size_t line_limit)
+{
+    struct pop_span span;
+    struct pop_batch batch = {&span, 1, 0, 0};
+
+    pop_reply_begin(reply, POP_LINES, 5, line_limit);
+    assert_int_equal(pop_reply_scan(reply, "+OK\r\n", 5, &batch), POP_OK);
+}
+
+void
 transcript_add(struct transcript *transcript, const char *bytes,
                const struct pop_batch *batch)
 {

@@ -34,6 +34,9 @@ struct feeding {
     size_t step;
 };
 
+/* Begins a reply with lines and scans its status line, "+OK". */
+void begin_lines(struct pop_reply *reply, size_t line_limit);
+
 /* Adds the texts of a batch. */
 void transcript_add(struct transcript *transcript, const char *bytes,
                     const struct pop_batch *batch);

@@ -102,6 +102,17 @@ open_script(struct script *script, struct pop_link *link, const char *bytes,
 }
 
 enum pop_status
+begin_lines_of(struct pop_link *link, size_t line_limit)
+{
+    enum pop_status status = pop_link_begin(link, POP_LINES, 5, line_limit);
+
+    if (status == POP_OK) {
+        begin_lines(&link->reply, line_limit);
+    }
+    return status;
+}
+
+enum pop_status
 pump(struct pop_link *link)
 {
     struct pop_error error;

@@ -28,6 +28,9 @@ struct script {
 void open_script(struct script *script, struct pop_link *link,
                  const char *bytes, size_t length);
 
+/* begin_lines() for a link.  The results of pop_link_begin(). */
+enum pop_status begin_lines_of(struct pop_link *link, size_t line_limit);
+
 /* pop_link_pump(), for those who do not ask for details. */
 enum pop_status pump(struct pop_link *link);
 

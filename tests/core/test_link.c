@@ -85,24 +85,6 @@ test_unread_bytes_come_before_receiving(void **state)
     pop_link_release(&link);
 }
 
-static void
-test_lines_behind_a_status_line_that_was_read(void **state)
-{
-    struct transcript transcript;
-    struct script script;
-    struct pop_link link;
-
-    (void)state;
-    open_script(&script, &link, "-a\n..b\n.\n", 9);
-    assert_int_equal(pop_link_begin_lines(&link, 4), POP_OK);
-    read_reply(&link, &transcript);
-    assert_int_equal(transcript.status, POP_OK);
-    assert_int_equal(transcript.length, 6);
-    assert_memory_equal(transcript.text, "-a\n.b\n", 6);
-    assert_int_equal(transcript.octets, 6);
-    pop_link_release(&link);
-}
-
 static enum pop_status
 read_with_limits(const char *bytes, size_t length, size_t status_limit,
                  size_t line_limit)
@@ -470,7 +452,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_replies_cut_anywhere),
         UNIT_TEST(test_unread_bytes_come_before_receiving),
-        UNIT_TEST(test_lines_behind_a_status_line_that_was_read),
         UNIT_TEST(test_limits_are_exact),
         UNIT_TEST(test_failures_of_the_transport),
         UNIT_TEST(test_an_interrupted_fill_keeps_its_timeout),

@@ -23,8 +23,7 @@ fail_every_allocation(const char *bytes, size_t length)
 
         open_script(&script, &link, bytes, length);
         support_fail_allocation(index);
-        while (pop_link_begin_lines(&link, POP_UNLIMITED_OCTETS) ==
-               POP_NO_MEMORY) {
+        while (begin_lines_of(&link, POP_UNLIMITED_OCTETS) == POP_NO_MEMORY) {
             failures++;
         }
         read_totals(&link, &totals);
@@ -67,7 +66,7 @@ test_buffer_does_not_grow_with_the_message(void **state)
         struct pop_link link;
 
         open_script(&script, &link, bytes, length);
-        assert_int_equal(pop_link_begin_lines(&link, 30000), POP_OK);
+        assert_int_equal(begin_lines_of(&link, 30000), POP_OK);
         read_totals(&link, &totals);
         assert_int_equal(totals.status, POP_OK);
         assert_int_equal(totals.text + totals.lines + 2, length);
@@ -93,8 +92,7 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
 
     (void)state;
     open_script(&script, &link, bytes, 4 * MIB);
-    assert_int_equal(pop_link_begin_lines(&link, POP_UNLIMITED_OCTETS),
-                     POP_OK);
+    assert_int_equal(begin_lines_of(&link, POP_UNLIMITED_OCTETS), POP_OK);
     read_totals(&link, &totals);
     assert_int_equal(totals.status, POP_OK);
     assert_int_equal(totals.lines, 2);
@@ -120,7 +118,7 @@ test_limit_bounds_the_buffer(void **state)
 
     (void)state;
     open_script(&script, &link, bytes, 4 * MIB);
-    assert_int_equal(pop_link_begin_lines(&link, 2048), POP_OK);
+    assert_int_equal(begin_lines_of(&link, 2048), POP_OK);
     read_totals(&link, &totals);
     assert_int_equal(totals.status, POP_TOO_LONG);
     assert_true(totals.capacity <= MIB / 16);

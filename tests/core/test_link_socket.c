@@ -24,7 +24,7 @@ test_reply_over_a_socket(void **state)
                                  .length = 8 * MIB,
                                  .run = support_send_all};
     support_start(&task);
-    assert_int_equal(pop_link_begin_lines(&link, 78), POP_OK);
+    assert_int_equal(begin_lines_of(&link, 78), POP_OK);
     read_totals(&link, &totals);
     support_join(&task);
     assert_int_equal(totals.status, POP_OK);

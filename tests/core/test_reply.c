@@ -165,7 +165,7 @@ check_against_naive(const char *bytes, size_t length)
         struct transcript transcript;
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+        begin_lines(&reply, POP_UNLIMITED_OCTETS);
         read_reply(&reply, bytes, length, &feeding, ON_THE_HEAP, &taking,
                    &transcript);
         transcript_compare(&transcript, &expected, &feeding);
@@ -232,7 +232,7 @@ test_a_line_without_end_is_too_long(void **state)
     assert_int_equal(pop_reply_scan(&reply, bytes, 2, &batch), POP_NEED_INPUT);
     assert_int_equal(pop_reply_scan(&reply, bytes, 3, &batch), POP_TOO_LONG);
 
-    pop_reply_begin_lines(&reply, 7);
+    begin_lines(&reply, 7);
     assert_int_equal(pop_reply_scan(&reply, bytes + 5, 7, &batch),
                      POP_NEED_INPUT);
     assert_int_equal(pop_reply_scan(&reply, bytes + 5, 8, &batch),
@@ -280,11 +280,11 @@ test_the_size_of_all_lines(void **state)
         struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+        begin_lines(&reply, POP_UNLIMITED_OCTETS);
         reply.size_limit = cases[i].limit;
         assert_int_equal(pop_reply_scan(&reply, bytes, 9, &batch),
                          cases[i].status);
-        pop_reply_begin_lines(&reply, cases[i].limit - 1);
+        begin_lines(&reply, cases[i].limit - 1);
         reply.size_limit = POP_UNLIMITED_OCTETS;
         batch.count = batch.scanned = 0;
         assert_int_not_equal(pop_reply_scan(&reply, bytes, 9, &batch),
@@ -301,11 +301,11 @@ test_a_line_over_the_size_of_all_lines(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, 7);
+    begin_lines(&reply, 7);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, "abcdefg", 7, &batch),
                      POP_TOO_MUCH);
-    pop_reply_begin_lines(&reply, 3);
+    begin_lines(&reply, 3);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, "abcd", 4, &batch), POP_TOO_LONG);
 }
@@ -330,7 +330,7 @@ test_a_line_as_long_as_all_lines_may_be(void **state)
         struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+        begin_lines(&reply, POP_UNLIMITED_OCTETS);
         reply.size_limit = cases[i].limit;
         assert_int_equal(pop_reply_scan(&reply, cases[i].bytes,
                                         strlen(cases[i].bytes), &batch),
@@ -352,7 +352,7 @@ test_a_line_that_is_dropped_in_pieces(void **state)
     (void)state;
     assert_non_null(bytes);
     memset(bytes, 'x', length);
-    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+    begin_lines(&reply, POP_UNLIMITED_OCTETS);
     reply.size_limit = 5;
     assert_int_equal(pop_reply_scan(&reply, bytes, length, &batch),
                      POP_TOO_MUCH);
@@ -377,7 +377,7 @@ test_a_full_batch_is_handed_out(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+    begin_lines(&reply, POP_UNLIMITED_OCTETS);
     assert_int_equal(pop_reply_scan(&reply, bytes, 8, &batch), POP_OK);
     assert_int_equal(batch.count, 2);
     assert_int_equal(batch.scanned, 4);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/proto/reply.h"
+#include "replies.h"
 #include "support.h"
 
 #define MOST_SPANS 8
@@ -150,7 +151,7 @@ test_an_uncertain_end_can_be_one_line_too_much(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
+    begin_lines(&reply, POP_UNLIMITED_OCTETS);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, bytes, sizeof(bytes) - 1, &batch),
                      POP_OK);

@@ -61,8 +61,7 @@ bool fuzz_is_equal(const char *a, const char *b, size_t length);
 /* How a reply is to be read. */
 struct fuzz_plan {
     enum pop_reply_form form;
-    bool lines_only; /* its status line has been read */
-    bool drop;       /* what is over size_limit, instead of ending there */
+    bool drop; /* what is over size_limit, instead of ending there */
     size_t status_limit;
     size_t line_limit;
     size_t size_limit;

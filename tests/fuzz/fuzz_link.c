@@ -51,10 +51,8 @@ begin(struct client *self)
     enum pop_status status;
 
     do {
-        status = plan->lines_only
-                     ? pop_link_begin_lines(link, plan->line_limit)
-                     : pop_link_begin(link, plan->form, plan->status_limit,
-                                      plan->line_limit);
+        status = pop_link_begin(link, plan->form, plan->status_limit,
+                                plan->line_limit);
     } while (status == POP_NO_MEMORY && support_stop_failing());
     FUZZ_CHECK(status == POP_OK);
     link->reply.size_limit = plan->size_limit;

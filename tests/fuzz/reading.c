@@ -8,11 +8,10 @@ struct fuzz_plan
 fuzz_take_plan(struct fuzz_input *input, unsigned flags)
 {
     static const enum pop_reply_form forms[] = {POP_NO_LINES, POP_LINES,
-                                                POP_OCTETS, POP_LINES};
+                                                POP_OCTETS};
     struct fuzz_plan plan;
 
-    plan.form = forms[flags & 3];
-    plan.lines_only = (flags & 3) == 3;
+    plan.form = forms[(flags & 3) % 3];
     plan.drop = flags >> 2 & 1;
     plan.status_limit = fuzz_limit(fuzz_take(input));
     plan.line_limit = fuzz_limit(fuzz_take(input));
@@ -23,13 +22,7 @@ fuzz_take_plan(struct fuzz_input *input, unsigned flags)
 void
 fuzz_plan_begin(const struct fuzz_plan *plan, struct pop_reply *reply)
 {
-    if (plan->lines_only) {
-        pop_reply_begin_lines(reply, plan->line_limit);
-    }
-    else {
-        pop_reply_begin(reply, plan->form, plan->status_limit,
-                        plan->line_limit);
-    }
+    pop_reply_begin(reply, plan->form, plan->status_limit, plan->line_limit);
     reply->size_limit = plan->size_limit;
 }
 
@@ -64,7 +57,7 @@ fuzz_reading_add(struct fuzz_reading *reading, const struct fuzz_plan *plan,
                  const struct pop_reply *reply, const struct pop_batch *batch,
                  const char *bytes, size_t length)
 {
-    bool is_status = reading->consumed == 0 && !plan->lines_only;
+    bool is_status = reading->consumed == 0;
     bool is_text = plan->form != POP_OCTETS || is_status;
     size_t i;
 
@@ -253,10 +246,7 @@ void
 fuzz_reading_expect(struct fuzz_reading *reading, const struct fuzz_plan *plan,
                     const char *bytes, size_t length)
 {
-    reading->status = POP_OK;
-    if (!plan->lines_only) {
-        reading->status = expect_status_line(reading, plan, bytes, length);
-    }
+    reading->status = expect_status_line(reading, plan, bytes, length);
     while (reading->status == POP_OK && !reading->is_done) {
         reading->status = expect_next(reading, plan, bytes + reading->consumed,
                                       length - reading->consumed);

@@ -319,12 +319,13 @@ pop_link_has_unread(struct pop_link *link)
     return !is_at_rest(link);
 }
 
-/* Room for a batch of the reply that is begun. */
-static enum pop_status
-ready_batch(struct pop_link *link)
+enum pop_status
+pop_link_begin(struct pop_link *link, enum pop_reply_form form,
+               size_t status_limit, size_t line_limit)
 {
     struct pop_batch *batch = &link->batch;
 
+    pop_reply_begin(&link->reply, form, status_limit, line_limit);
     link->end_rule = POP_END_AT_ONCE;
     link->is_sent = false;
     batch->count = 0;
@@ -337,21 +338,6 @@ ready_batch(struct pop_link *link)
         batch->capacity = BATCH_SPANS;
     }
     return POP_OK;
-}
-
-enum pop_status
-pop_link_begin(struct pop_link *link, enum pop_reply_form form,
-               size_t status_limit, size_t line_limit)
-{
-    pop_reply_begin(&link->reply, form, status_limit, line_limit);
-    return ready_batch(link);
-}
-
-enum pop_status
-pop_link_begin_lines(struct pop_link *link, size_t line_limit)
-{
-    pop_reply_begin_lines(&link->reply, line_limit);
-    return ready_batch(link);
 }
 
 static enum pop_status

@@ -99,9 +99,6 @@ bool pop_link_has_unread(struct pop_link *link);
 enum pop_status pop_link_begin(struct pop_link *link, enum pop_reply_form form,
                                size_t status_limit, size_t line_limit);
 
-/* Starts reading the lines behind a status line that was read already. */
-enum pop_status pop_link_begin_lines(struct pop_link *link, size_t line_limit);
-
 /* Reads on until a batch is ready, without receiving where the unread bytes
    are enough.  POP_OK: take link->batch (its offsets are from the first
    unread byte), call pop_link_take(), and go on unless link->reply.part is

@@ -29,13 +29,6 @@ pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
     reply->octets = 0;
 }
 
-void
-pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit)
-{
-    pop_reply_begin(reply, POP_LINES, 0, line_limit);
-    reply->part = POP_REPLY_LINES;
-}
-
 size_t
 pop_reply_line_limit(size_t line_limit, size_t size_limit)
 {

@@ -70,9 +70,6 @@ struct pop_batch {
 void pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
                      size_t status_limit, size_t line_limit);
 
-/* Expect the lines of a reply whose status line has been read already. */
-void pop_reply_begin_lines(struct pop_reply *reply, size_t line_limit);
-
 /* The limit of one line where all of them together have one, too. */
 size_t pop_reply_line_limit(size_t line_limit, size_t size_limit);
 

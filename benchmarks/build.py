@@ -35,15 +35,15 @@ def openssl_flags():
         return ["-lssl", "-lcrypto"]
 
 
-def run(command):
-    subprocess.run([str(word) for word in command], check=True, timeout=120)
+def run(command, **options):
+    subprocess.run([str(word) for word in command], check=True, timeout=120, **options)
 
 
-def program(name, sources, directory, *flags):
+def program(name, sources, directory, *flags, **options):
     """Compile a program into the directory, and return its path."""
     output = Path(directory, name)
     paths = [HERE / source for source in sources]
-    run([*compiler(), *FLAGS, *flags, *paths, "-o", output, *openssl_flags()])
+    run([*compiler(), *FLAGS, *flags, *paths, "-o", output, *openssl_flags()], **options)
     return output
 
 

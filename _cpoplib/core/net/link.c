@@ -347,12 +347,14 @@ scan(struct pop_link *link)
                           pop_buffer_length(&link->in), &link->batch);
 }
 
-/* Whether the reply that was scanned is over, for all that is known. */
+/* Whether the end that was found may be a line of a message, or the end of
+   another reply: settle() then decides. */
 static bool
-is_over(const struct pop_link *link)
+is_unsettled(const struct pop_link *link)
 {
-    return link->reply.part == POP_REPLY_DONE && link->reply.is_certain &&
-           (link->end_rule != POP_END_IF_QUIET || !link->ends.doubtful);
+    return link->reply.part == POP_REPLY_DONE &&
+           (!link->reply.is_certain ||
+            (link->ends.doubtful && link->end_rule == POP_END_IF_QUIET));
 }
 
 enum pop_status
@@ -360,10 +362,7 @@ pop_link_scan(struct pop_link *link)
 {
     enum pop_status status = scan(link);
 
-    return status == POP_OK && link->reply.part == POP_REPLY_DONE &&
-                   !is_over(link)
-               ? POP_NEED_INPUT
-               : status;
+    return status == POP_OK && is_unsettled(link) ? POP_NEED_INPUT : status;
 }
 
 /* Whether something follows the batch.  A lone CR does not count: it is the
@@ -472,8 +471,7 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
     for (;;) {
         enum pop_status status = scan(link);
 
-        if (status == POP_OK && link->reply.part == POP_REPLY_DONE &&
-            !is_over(link)) {
+        if (status == POP_OK && is_unsettled(link)) {
             status = settle(link, error);
             if (status == POP_NEED_INPUT && receives < RECEIVES_PER_TURN) {
                 receives++;

@@ -1,6 +1,7 @@
 #include "core/proto/command.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "core/proto/scan.h"
 
@@ -104,6 +105,7 @@ enum pop_status
 pop_command_append(struct pop_buffer *out, const char *line, size_t length)
 {
     enum pop_status status;
+    char *space;
 
     if (length > POP_BUFFER_NO_CAP - 2) {
         return POP_TOO_LONG;
@@ -112,7 +114,9 @@ pop_command_append(struct pop_buffer *out, const char *line, size_t length)
     if (status != POP_OK) {
         return status;
     }
-    (void)pop_buffer_append(out, line, length);
-    (void)pop_buffer_append(out, "\r\n", 2);
+    space = pop_buffer_space(out);
+    memcpy(space, line, length);
+    memcpy(space + length, "\r\n", 2);
+    pop_buffer_commit(out, length + 2);
     return POP_OK;
 }

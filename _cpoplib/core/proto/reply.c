@@ -12,21 +12,17 @@ void
 pop_reply_begin(struct pop_reply *reply, enum pop_reply_form form,
                 size_t status_limit, size_t line_limit)
 {
-    reply->part = POP_REPLY_STATUS;
-    reply->form = form;
-    reply->in_line = false;
-    reply->in_cr = false;
-    reply->strict = true;
-    reply->after_crlf = true;
-    reply->is_certain = true;
-    reply->end_octets = 0;
-    reply->announced = -1;
-    reply->in_octets = false;
-    reply->status_limit = status_limit;
-    reply->line_limit = line_limit;
-    reply->size_limit = POP_UNLIMITED_OCTETS;
-    reply->searched = 0;
-    reply->octets = 0;
+    *reply = (struct pop_reply){
+        .part = POP_REPLY_STATUS,
+        .form = form,
+        .strict = true,
+        .after_crlf = true,
+        .is_certain = true,
+        .announced = -1,
+        .status_limit = status_limit,
+        .line_limit = line_limit,
+        .size_limit = POP_UNLIMITED_OCTETS,
+    };
 }
 
 size_t
@@ -184,40 +180,35 @@ end_at(struct pop_reply *reply, const char *line, size_t octets)
                         (reply->after_crlf && octets == 3 && line[0] == '.');
 }
 
-/* A line over its limit may be one of a reply that has too many octets. */
-static enum pop_status
-scan_line(struct pop_reply *reply, const char *bytes, size_t length,
-          size_t *octets)
-{
-    size_t limit = pop_reply_line_limit(reply->line_limit, reply->size_limit);
-    enum pop_status status;
-
-    status = pop_scan_line(bytes, length, limit, &reply->searched, octets);
-    return limit < reply->line_limit && status == POP_TOO_LONG ? POP_TOO_MUCH
-                                                               : status;
-}
-
 static enum pop_status
 scan_lines(struct pop_reply *reply, const char *bytes, size_t length,
            struct pop_batch *batch)
 {
+    size_t limit = pop_reply_line_limit(reply->line_limit, reply->size_limit);
+
     while (batch->count < batch->capacity) {
+        size_t start = batch->scanned;
         struct pop_span text;
         size_t octets;
         enum pop_status status;
 
-        status = scan_line(reply, bytes + batch->scanned,
-                           length - batch->scanned, &octets);
+        status = pop_scan_line(bytes + start, length - start, limit,
+                               &reply->searched, &octets);
         if (status != POP_OK) {
-            return status;
+            /* The line may be one of a reply that has too many octets. */
+            return status == POP_TOO_LONG && limit < reply->line_limit
+                       ? POP_TOO_MUCH
+                       : status;
         }
-        text = pop_scan_strip(bytes, batch->scanned, octets);
-        batch->scanned += octets;
+        text = pop_scan_strip(bytes, start, octets);
+        batch->scanned = start + octets;
         if (pop_scan_is_terminator(bytes, text)) {
-            end_at(reply, bytes + batch->scanned - octets, octets);
+            if (start > 0) {
+                reply->after_crlf = ends_in_crlf(bytes, start);
+            }
+            end_at(reply, bytes + start, octets);
             return POP_OK;
         }
-        reply->after_crlf = text.offset + text.length + 2 == batch->scanned;
         reply->octets += octets - pop_scan_unstuff(bytes, &text);
         if (reply->octets > reply->size_limit) {
             return POP_TOO_MUCH;
@@ -392,6 +383,8 @@ enum pop_status
 pop_reply_scan(struct pop_reply *reply, const char *bytes, size_t length,
                struct pop_batch *batch)
 {
+    enum pop_status status;
+
     assert(batch->capacity >= (reply->form == POP_OCTETS ? 2 : 1));
     switch (reply->part) {
     case POP_REPLY_STATUS:
@@ -400,7 +393,12 @@ pop_reply_scan(struct pop_reply *reply, const char *bytes, size_t length,
         if (reply->form == POP_OCTETS) {
             return scan_octets(reply, bytes, length, batch);
         }
-        return scan_lines(reply, bytes, length, batch);
+        status = scan_lines(reply, bytes, length, batch);
+        /* The caller may take the batch before the next scan. */
+        if (reply->part == POP_REPLY_LINES && batch->scanned > 0) {
+            reply->after_crlf = ends_in_crlf(bytes, batch->scanned);
+        }
+        return status;
     case POP_REPLY_DONE:
         break;
     }

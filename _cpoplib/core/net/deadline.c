@@ -1,3 +1,5 @@
+/* Deadlines on clock_gettime(), and the error texts of those that pass. */
+
 #include "core/net/deadline.h"
 
 #include <stdio.h>
@@ -8,7 +10,7 @@ pop_deadline_now(void)
 {
     struct timespec now;
 
-    /* Cannot fail: the clock is one that POSIX systems of our kind have. */
+    /* Cannot fail: every supported system has this clock. */
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * POP_NS_PER_SECOND + now.tv_nsec;
 }
@@ -53,7 +55,8 @@ pop_deadline_left(const struct pop_deadline *deadline)
     return left > 0 ? left : 0;
 }
 
-/* What has passed and, `advice`, what is to be done. */
+/* Fills in error->text with the deadline and `advice`.  Returns
+   POP_DEADLINE. */
 static enum pop_status
 tell(const struct pop_deadline *deadline, const char *advice,
      struct pop_error *error)

@@ -1,3 +1,5 @@
+/* Flush, fill and pump: the one loop that receives, and the end of a reply. */
+
 #include "core/net/link.h"
 
 #include "core/proto/mem.h"
@@ -9,11 +11,10 @@
 #define TURNS_PER_LOOK 4
 #define BATCH_SPANS 2048
 
-/* The silence after which an uncertain end is taken for one.  It is longer
-   than the retransmission of a lost segment takes (200 ms and a round trip).
- */
+/* How long silence must last after an uncertain end.  Longer than the
+   retransmission of a lost segment (200 ms and a round trip). */
 #define QUIET (POP_NS_PER_SECOND * 3 / 10)
-/* The silence that is needed if the server has announced more octets than have
+/* How long silence must last if the server has announced more octets than have
    come. */
 #define LONG_QUIET (POP_NS_PER_SECOND * 1)
 
@@ -58,8 +59,8 @@ pop_link_interrupt(struct pop_link *link)
     link->transport->ops->interrupt(link->transport);
 }
 
-/* Every recv and send has the whole timeout for itself, as in the socket
-   module; one that was interrupted goes on with what it has left. */
+/* Gives each recv and send the whole timeout, as the socket module does.  A
+   call after POP_INTERRUPTED goes on with the rest of its timeout. */
 static void
 start_waiting(struct pop_link *link)
 {
@@ -77,8 +78,8 @@ stop_waiting(struct pop_link *link, enum pop_status status)
     return status;
 }
 
-/* A peer that lets nobody wait, in either direction, must not lock out the
-   deadline. */
+/* Checks the deadline before each operation: a fast peer lets none of them
+   wait. */
 static enum pop_status
 check_deadline(const struct pop_link *link, struct pop_error *error)
 {
@@ -106,7 +107,7 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
                                       pop_buffer_length(&link->out), &sent,
                                       &link->wait, error);
         pop_buffer_consume(&link->out, sent);
-        /* A blocking send() that a signal ends says only that it is short. */
+        /* A signal makes a blocking send() short; no error tells of it. */
         if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
             status = POP_INTERRUPTED;
         }
@@ -130,7 +131,7 @@ pop_link_is_half_duplex(const struct pop_link *link)
     return link->transport->ops->wait == NULL;
 }
 
-/* Whether an operation has failed only because it must not wait. */
+/* Returns true if an operation failed only because it must not wait. */
 static bool
 must_wait(enum pop_status status)
 {
@@ -138,7 +139,7 @@ must_wait(enum pop_status status)
            status == POP_WANT_WRITE;
 }
 
-/* Sends until that would have to wait, or fails. */
+/* Sends link->out until a send fails or would wait. */
 static enum pop_status
 send_at_once(struct pop_link *link, struct pop_error *error)
 {
@@ -171,7 +172,7 @@ pop_link_push(struct pop_link *link, struct pop_error *error)
                                                         : POP_OK;
 }
 
-/* Too little room for a recv that is worth its system call. */
+/* Returns true if the room is not worth the system call of a recv. */
 static bool
 is_cramped(const struct pop_link *link)
 {
@@ -200,8 +201,8 @@ receive(struct pop_link *link, struct pop_timeout *timeout,
     return POP_OK;
 }
 
-/* Either direction goes on as soon as it can: a peer that reads no more before
-   its own bytes are taken can't stop both. */
+/* Receives and sends, whichever is possible first.  A peer that takes no bytes
+   before its own are received can't block both. */
 static enum pop_status
 receive_sending(struct pop_link *link, struct pop_error *error)
 {
@@ -347,8 +348,8 @@ scan(struct pop_link *link)
                           pop_buffer_length(&link->in), &link->batch);
 }
 
-/* Whether the end that was found may be a line of a message, or the end of
-   another reply: settle() then decides. */
+/* Returns true if settle() must decide: the end may be a line of a message, or
+   the end of another reply. */
 static bool
 is_unsettled(const struct pop_link *link)
 {
@@ -365,8 +366,8 @@ pop_link_scan(struct pop_link *link)
     return status == POP_OK && is_unsettled(link) ? POP_NEED_INPUT : status;
 }
 
-/* Whether something follows the batch.  A lone CR does not count: it is the
-   rest of a line that a server ended in LF CR. */
+/* Returns true if bytes follow the batch.  A lone CR does not count (see
+   pop_link_has_unread()). */
 static bool
 is_followed(const struct pop_link *link)
 {
@@ -377,8 +378,9 @@ is_followed(const struct pop_link *link)
             pop_buffer_bytes(&link->in)[link->batch.scanned] != '\r');
 }
 
-/* Whether the reply has just the octets that its status line announces, and
-   that is believed.  After a doubtful end that may be a line of a message. */
+/* Returns true if the reply has exactly the octets that its status line
+   announces, and the announcement is trusted.  After a doubtful end, the
+   status line may be a line of a message. */
 static bool
 is_as_announced(const struct pop_link *link)
 {
@@ -389,8 +391,9 @@ is_as_announced(const struct pop_link *link)
            (unsigned long long)reply->announced == reply->octets;
 }
 
-/* Receives what follows the reply.  POP_OK: something did.  POP_TIMEOUT:
-   nothing has, for so long.  Otherwise the results of pop_link_fill(). */
+/* Waits `duration` nanoseconds for bytes after the reply.  Returns POP_OK if
+   some came, POP_TIMEOUT after silence, otherwise what pop_link_fill()
+   returns. */
 static enum pop_status
 listen(struct pop_link *link, int64_t duration, struct pop_error *error)
 {
@@ -415,8 +418,8 @@ listen(struct pop_link *link, int64_t duration, struct pop_error *error)
     return status;
 }
 
-/* Waits until something follows the reply: POP_OK; or nothing has for a while:
-   POP_TIMEOUT. */
+/* Returns POP_OK if bytes follow the reply, POP_TIMEOUT if silence lasts long
+   enough, otherwise what listen() returns. */
 static enum pop_status
 wait_for_more(struct pop_link *link, struct pop_error *error)
 {
@@ -435,8 +438,8 @@ wait_for_more(struct pop_link *link, struct pop_error *error)
     return status;
 }
 
-/* The reply has an end that is uncertain, or may be another's.  POP_OK: it is
-   over.  POP_NEED_INPUT: it goes on. */
+/* Decides at an end that is uncertain, or may belong to another reply.
+   Returns POP_OK if the reply is over, POP_NEED_INPUT if it goes on. */
 static enum pop_status
 settle(struct pop_link *link, struct pop_error *error)
 {
@@ -481,12 +484,13 @@ pop_link_pump(struct pop_link *link, struct pop_error *error)
         if (status != POP_NEED_INPUT) {
             return status;
         }
-        /* So the buffer does not grow with the message, only with a line. */
+        /* Keeps the size of the buffer to that of a line, not of the
+           message. */
         if (link->batch.count > 0 && is_cramped(link)) {
             return POP_OK;
         }
-        /* A peer that never pauses must not lock out signal handlers; TLS may
-           have much to do for one octet. */
+        /* Lets signal handlers run while a peer never pauses; TLS may work
+           long for one octet. */
         if (receives == RECEIVES_PER_TURN ||
             pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
             return POP_INTERRUPTED;
@@ -513,8 +517,8 @@ pop_link_exchange(struct pop_link *link, struct pop_error *error)
     return pop_link_pump(link, error);
 }
 
-/* A server that announces too few octets would have a message end where its
-   author wants it to. */
+/* Notes a message with more octets than announced.  Otherwise its author could
+   choose where it ends. */
 static void
 note_announced(struct pop_link *link)
 {

@@ -1,3 +1,5 @@
+/* writev() of spans, resumed in the middle of one. */
+
 #include "core/net/output.h"
 
 #include <errno.h>
@@ -6,7 +8,7 @@
 
 #define MOST_PIECES 64
 
-/* As many of the next spans as one call takes. */
+/* Fills in `pieces` with the next spans.  Returns their number. */
 static int
 gather(const struct pop_output *output, struct iovec *pieces)
 {
@@ -15,7 +17,7 @@ gather(const struct pop_output *output, struct iovec *pieces)
     int count = 0;
 
     for (; i < output->count && count < MOST_PIECES; i++, count++) {
-        /* writev() does not write through it. */
+        /* writev() only reads the bytes. */
         char *bytes = (char *)output->bytes + output->spans[i].offset;
 
         pieces[count].iov_base = bytes + start;

@@ -1,4 +1,5 @@
-/* Received bytes into a file's descriptor. */
+/* Writes spans of received bytes to a file's descriptor with writev().  Calls
+   nothing else in core/. */
 
 #ifndef POP_OUTPUT_H
 #define POP_OUTPUT_H
@@ -6,18 +7,18 @@
 #include "core/proto/reply.h"
 #include "core/proto/status.h"
 
-/* Spans that are written one after the other. */
+/* Spans to be written in order. */
 struct pop_output {
     int fd;
-    const char *bytes; /* that the spans are pieces of */
+    const char *bytes; /* the spans are pieces of these */
     const struct pop_span *spans;
     size_t count;
-    size_t done; /* spans that are written */
-    size_t part; /* octets that are written of the next one */
+    size_t done; /* spans that were written */
+    size_t part; /* octets that were written of spans[done] */
 };
 
-/* Writes some of what is left, by one call that a signal may cut short.
-   POP_OK, POP_INTERRUPTED (call again), POP_SYSTEM. */
+/* Writes some of the spans with one system call.  Returns POP_OK,
+   POP_INTERRUPTED (call again) or POP_SYSTEM. */
 enum pop_status pop_output_write(struct pop_output *output,
                                  struct pop_error *error);
 

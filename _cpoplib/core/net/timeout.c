@@ -1,3 +1,5 @@
+/* Timeouts, whose first wait reads the clock. */
+
 #include "core/net/timeout.h"
 
 #include <limits.h>
@@ -14,7 +16,8 @@ pop_timeout_set(struct pop_timeout *timeout, int64_t duration)
     timeout->deadline.allowed = 0;
 }
 
-/* Until the timeout or the deadline, whatever comes first. */
+/* Returns the nanoseconds until the timeout or the deadline, the earlier of
+   the two. */
 static int64_t
 remaining_ns(struct pop_timeout *timeout)
 {

@@ -1,4 +1,5 @@
-/* How long one operation may wait, on the monotonic clock. */
+/* Timeouts: how long one operation may wait, on the monotonic clock.  Calls
+   deadline.h. */
 
 #ifndef POP_TIMEOUT_H
 #define POP_TIMEOUT_H
@@ -15,18 +16,17 @@ struct pop_timeout {
     int64_t duration; /* nanoseconds, POP_WAIT_FOREVER or POP_WAIT_NEVER */
     int64_t at;       /* monotonic nanoseconds; meaningful once armed */
     bool armed;
-    struct pop_deadline deadline; /* counts beside the timeout, unless that is
-                               POP_WAIT_NEVER */
+    struct pop_deadline deadline; /* ends the wait, too, unless the duration is
+                                     POP_WAIT_NEVER */
 };
 
-/* The clock is not read before the first wait: an operation that need not
-   wait pays nothing for its timeout.  There is no deadline beside it then. */
+/* Sets a timeout without a deadline.  The first wait starts its clock, so an
+   operation that doesn't wait reads no clock. */
 void pop_timeout_set(struct pop_timeout *timeout, int64_t duration);
 
-/* What poll() takes as its timeout: milliseconds left, rounded up so that
-   poll() never returns early into a busy loop; 0 when the time is over;
-   -1 for POP_WAIT_FOREVER without a deadline.  The first call starts the
-   clock. */
+/* Returns a timeout for poll(): the milliseconds left, rounded up so that
+   poll() never returns early into a busy loop; 0 if none are left; -1 for
+   POP_WAIT_FOREVER without a deadline.  The first call starts the clock. */
 int pop_timeout_poll_ms(struct pop_timeout *timeout);
 
 #endif

@@ -1,5 +1,6 @@
-/* What carries the bytes: a vtable, the transport on a descriptor, and the one
-   that speaks TLS on it. */
+/* What carries the bytes: the vtable of transports, the transport on a
+   descriptor (transport_fd.c), and the one that speaks TLS on a descriptor
+   (core/tls/transport_tls.c). */
 
 #ifndef POP_TRANSPORT_H
 #define POP_TRANSPORT_H
@@ -16,48 +17,48 @@ struct ssl_st;
 struct pop_transport;
 
 struct pop_transport_ops {
-    /* Waits until there is at least one byte, and stores what is there, at
-       most `room` bytes.  POP_OK (*received > 0), POP_EOF, POP_TIMEOUT,
-       POP_DEADLINE, POP_INTERRUPTED (call again with the same timeout),
-       POP_SYSTEM, POP_TLS, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY,
-       POP_HOST.  POP_TIMEOUT also, for a deadline that is_pause, where the
-       wait might have no end. */
+    /* Receives at least one and at most `room` bytes; waits for the first.
+       Returns POP_OK (*received > 0), POP_EOF, POP_TIMEOUT, POP_DEADLINE,
+       POP_INTERRUPTED (call again with the same timeout), POP_SYSTEM, POP_TLS,
+       POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY or POP_HOST.  If the
+       deadline is_pause, a transport that can't end the wait returns
+       POP_TIMEOUT at once. */
     enum pop_status (*recv)(struct pop_transport *transport, char *space,
                             size_t room, size_t *received,
                             struct pop_timeout *timeout,
                             struct pop_error *error);
 
-    /* Sends some of the bytes, at least one.  *sent is always set, also on
-       failure.  The same results as recv, with POP_TLS_EOF for POP_EOF. */
+    /* Sends at least one of the bytes.  Sets *sent in any case.  Returns what
+       recv returns, with POP_TLS_EOF for POP_EOF. */
     enum pop_status (*send)(struct pop_transport *transport, const char *bytes,
                             size_t length, size_t *sent,
                             struct pop_timeout *timeout,
                             struct pop_error *error);
 
-    /* Whether a send that has failed may have begun to send what it did not
-       count. */
+    /* Returns true if a send that failed may have sent a part of the bytes
+       that *sent does not count. */
     bool (*has_begun)(struct pop_transport *transport);
 
-    /* Whether bytes can be received now.  It neither waits nor takes away
-       an error that is due to recv or send; false where it can't tell. */
+    /* Returns true if bytes can be received now, and false if that can't be
+       told.  Doesn't wait, and keeps a pending error for recv or send. */
     bool (*readable)(struct pop_transport *transport);
 
-    /* Waits until something can be received or, each as asked for, sent; to
-       be called when recv and send have failed because they must not wait.
-       POP_OK also if that is only likely, POP_TIMEOUT, POP_DEADLINE,
-       POP_INTERRUPTED, POP_SYSTEM.  NULL where recv and send wait whatever the
-       timeout. */
+    /* Waits until the transport is receivable or sendable, as asked for.
+       Called after recv and send with POP_WAIT_NEVER returned that they must
+       wait.  Returns POP_OK (also if that is only likely), POP_TIMEOUT,
+       POP_DEADLINE, POP_INTERRUPTED or POP_SYSTEM.  NULL if recv and send wait
+       in spite of POP_WAIT_NEVER. */
     enum pop_status (*wait)(struct pop_transport *transport, bool receivable,
                             bool sendable, struct pop_timeout *timeout,
                             struct pop_error *error);
 
-    /* Makes a recv, send or wait that is blocked in another thread return. */
+    /* Makes a recv, send or wait that blocks in another thread return. */
     void (*interrupt)(struct pop_transport *transport);
 
-    /* Frees the transport; it never closes what it was given. */
+    /* Frees the transport and closes nothing. */
     void (*destroy)(struct pop_transport *transport);
 
-    /* recv and send call into Python. */
+    /* recv and send call into Python */
     bool needs_gil;
 };
 
@@ -66,55 +67,57 @@ struct pop_transport {
     const struct pop_transport_ops *ops;
 };
 
-/* A transport on a connected socket whose descriptor is told to it before
-   each operation with pop_transport_fd_set().  NULL if out of memory. */
+/* Returns a transport on a connected socket, or NULL if out of memory.  The
+   caller frees it with ops->destroy() and calls pop_transport_fd_set() before
+   each operation. */
 struct pop_transport *pop_transport_fd_new(void);
 
-/* The descriptor, and whether it is in blocking mode (a socket with no
-   timeout): then, if the timeout has no deadline, recv and send block in the
-   system call, where SO_RCVTIMEO and SO_SNDTIMEO count, and give POP_TIMEOUT
-   when those have passed. */
+/* Sets the descriptor, and whether it is in blocking mode (a socket with no
+   timeout).  In blocking mode without a deadline, recv and send block in the
+   system call, where SO_RCVTIMEO and SO_SNDTIMEO count: POP_TIMEOUT if one of
+   those passes. */
 void pop_transport_fd_set(struct pop_transport *transport, int fd,
                           bool blocking);
 
 /* --- TLS ---------------------------------------------------------------- */
 
-/* A client's TLS session with `host` (see tls_config.h) on a connected socket
-   whose descriptor is told to it before each operation with
-   pop_transport_tls_set().  `config` may be freed afterwards.  A failure of
-   recv or send for good is told again by each later one.  POP_NO_MEMORY,
-   POP_TLS. */
+/* Creates a client's TLS session with `host` (see tls_config.h) on a connected
+   socket.  The caller frees *transport with ops->destroy(), may free `config`
+   at once, and calls pop_transport_tls_set() before each operation. recv and
+   send repeat a permanent failure in each later call.  Returns POP_OK,
+   POP_NO_MEMORY or POP_TLS. */
 enum pop_status pop_transport_tls_new(struct ssl_ctx_st *config,
                                       const char *host,
                                       struct pop_transport **transport,
                                       struct pop_error *error);
 
-/* The descriptor, whose blocking mode does not matter: what is received and
-   sent through it never blocks, and poll() waits. */
+/* Sets the descriptor.  Its blocking mode doesn't matter: recv and send never
+   block on it, and poll() waits. */
 void pop_transport_tls_set(struct pop_transport *transport, int fd);
 
-/* The handshake, before anything is received or sent.  POP_OK, POP_TIMEOUT,
-   POP_DEADLINE, POP_INTERRUPTED (call again with the same timeout),
-   POP_SYSTEM, POP_TLS (error->verify is set if the certificate was refused),
-   POP_TLS_EOF, POP_WANT_READ, POP_WANT_WRITE, POP_NO_MEMORY. */
+/* Performs the handshake, before the first recv or send.  Returns POP_OK,
+   POP_TIMEOUT, POP_DEADLINE, POP_INTERRUPTED (call again with the same
+   timeout), POP_SYSTEM, POP_TLS (error->verify is set if the certificate was
+   refused), POP_TLS_EOF, POP_WANT_READ, POP_WANT_WRITE or POP_NO_MEMORY. */
 enum pop_status pop_transport_tls_handshake(struct pop_transport *transport,
                                             struct pop_timeout *timeout,
                                             struct pop_error *error);
 
-/* Sends close_notify and waits for the server's (RFC 8446, section 6.1).  The
-   results of the handshake; POP_TLS also if the server sends more before. */
+/* Sends close_notify and waits for the server's (RFC 8446, section 6.1).
+   Returns what the handshake returns; POP_TLS also if the server sends data
+   before its close_notify. */
 enum pop_status pop_transport_tls_shutdown(struct pop_transport *transport,
                                            struct pop_timeout *timeout,
                                            struct pop_error *error);
 
-/* How many decrypted octets recv gives without the descriptor.  Octets that
-   were received, but not decrypted, are decrypted for that. */
+/* Returns how many decrypted octets recv returns without the descriptor.
+   Decrypts octets that were received before. */
 size_t pop_transport_tls_pending(struct pop_transport *transport);
 
-/* Octets of memory of each, without OpenSSL's. */
+/* Returns the octets of memory of one transport, without OpenSSL's. */
 size_t pop_transport_tls_size(void);
 
-/* The session, for tls_peer.h; it stays the transport's. */
+/* Returns the session, for tls_peer.h.  The transport owns it. */
 struct ssl_st *pop_transport_tls_session(struct pop_transport *transport);
 
 #endif

@@ -1,3 +1,6 @@
+/* The transport on a connected socket: recv() and send(), and poll() if there
+   is a timeout.  Calls wait.h and mem.h. */
+
 #include "core/net/transport.h"
 
 #include <errno.h>
@@ -12,11 +15,11 @@ struct transport_fd {
     struct pop_transport base;
     int fd;
     bool blocking;
-    bool replying; /* bytes have come since the last send: more may be there
-                      already, so receive before waiting */
+    bool replying; /* bytes have come since the last send, so more may be
+                      there: receive before waiting */
 };
 
-/* A plain system call waits, and not too long. */
+/* Returns true if a plain system call may wait: it can't wait for too long. */
 static bool
 blocks(const struct transport_fd *self, const struct pop_timeout *timeout)
 {
@@ -24,8 +27,8 @@ blocks(const struct transport_fd *self, const struct pop_timeout *timeout)
            timeout->deadline.at == POP_NO_DEADLINE;
 }
 
-/* What a failed system call means: POP_NEED_INPUT if it would have blocked
-   and may be waited for. */
+/* Classifies a failed system call by errno.  Returns POP_NEED_INPUT if it
+   would have blocked and the caller waits. */
 static enum pop_status
 failure(const struct transport_fd *self, const struct pop_timeout *timeout,
         struct pop_error *error)
@@ -141,7 +144,7 @@ transport_fd_interrupt(struct pop_transport *transport)
 {
     struct transport_fd *self = (struct transport_fd *)transport;
 
-    /* Fails only where nothing can be blocked any more. */
+    /* Fails only if no call can block any more. */
     (void)shutdown(self->fd, SHUT_RDWR);
 }
 

@@ -1,3 +1,5 @@
+/* poll() within a timeout and a deadline. */
+
 #include "core/net/wait.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@ pop_wait_for(int fd, short events, struct pop_timeout *timeout,
     int milliseconds;
     int ready;
 
-    /* poll() would wait for a negative descriptor. */
+    /* poll() ignores a negative descriptor and waits. */
     if (fd < 0) {
         error->sys = EBADF;
         return POP_SYSTEM;
@@ -23,7 +25,7 @@ pop_wait_for(int fd, short events, struct pop_timeout *timeout,
     do {
         milliseconds = pop_timeout_poll_ms(timeout);
         ready = poll(&descriptor, 1, milliseconds);
-        /* It can be told no more than INT_MAX, which is 24 days. */
+        /* INT_MAX milliseconds are 24 days: the timeout may be longer. */
     } while (ready == 0 && milliseconds == INT_MAX);
     if (ready > 0) {
         return POP_OK;

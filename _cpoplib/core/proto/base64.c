@@ -1,3 +1,5 @@
+/* The encoder, and a strict decoder. */
+
 #include "core/proto/base64.h"
 
 #define NO_DIGIT 64
@@ -57,7 +59,7 @@ digit_value(char c)
     return c == '/' ? 63 : NO_DIGIT;
 }
 
-/* Padding at the end: 0, 1 or 2 characters. */
+/* Returns the number of '=' at the end, at most 2. */
 static size_t
 count_padding(const char *text, size_t length)
 {

@@ -1,3 +1,5 @@
+/* The memory of a byte queue. */
+
 #include "core/proto/buffer.h"
 
 #include <assert.h>
@@ -35,7 +37,7 @@ move_to_front(struct pop_buffer *buffer)
     buffer->tail = length;
 }
 
-/* The next capacity that holds `needed` bytes, or 0 if the cap forbids it. */
+/* Returns the next capacity that holds `needed` bytes, or 0 over the cap. */
 static size_t
 grown_capacity(const struct pop_buffer *buffer, size_t needed)
 {

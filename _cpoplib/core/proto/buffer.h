@@ -1,5 +1,5 @@
-/* A byte queue: bytes are received straight into its free space and read in
-   place from its front. */
+/* A byte queue: bytes are received into its free space and read in place from
+   its front.  Calls mem.h. */
 
 #ifndef POP_BUFFER_H
 #define POP_BUFFER_H
@@ -15,32 +15,33 @@ struct pop_buffer {
     size_t capacity;
     size_t head; /* first unread byte */
     size_t tail; /* end of the unread bytes; head <= tail <= capacity */
-    size_t cap;  /* capacity never grows over it */
+    size_t cap;  /* capacity never exceeds it */
 };
 
-/* An empty buffer; it allocates when first reserved. */
+/* Makes an empty buffer, which allocates at the first reserve. */
 void pop_buffer_init(struct pop_buffer *buffer, size_t cap);
 
-/* Frees the memory; the buffer is then empty and can be used again. */
+/* Frees the memory.  The buffer is then empty and usable. */
 void pop_buffer_release(struct pop_buffer *buffer);
 
-/* Makes room for at least `room` bytes behind the unread ones, moving them to
-   the front or growing (at least by half) as needed.  Pointers into the
-   buffer are invalid afterwards; offsets from its unread bytes stay valid.
-   POP_TOO_LONG over the cap, POP_NO_MEMORY; the buffer is then unchanged. */
+/* Makes room for at least `room` bytes after the unread ones: moves those to
+   the front, or grows by at least half.  Pointers into the buffer become
+   invalid; offsets from its first unread byte stay valid.  Returns POP_OK, or,
+   with the buffer unchanged, POP_TOO_LONG over the cap or POP_NO_MEMORY. */
 enum pop_status pop_buffer_reserve(struct pop_buffer *buffer, size_t room);
 
-/* Copies bytes behind the unread ones; fails as reserve does. */
+/* Copies bytes after the unread ones.  Returns what pop_buffer_reserve()
+   returns. */
 enum pop_status pop_buffer_append(struct pop_buffer *buffer, const char *bytes,
                                   size_t length);
 
-/* `length` bytes have been written to the free space. */
+/* Adds `length` bytes, which the caller wrote to the free space. */
 void pop_buffer_commit(struct pop_buffer *buffer, size_t length);
 
-/* `length` bytes have been read from the front. */
+/* Removes `length` bytes from the front. */
 void pop_buffer_consume(struct pop_buffer *buffer, size_t length);
 
-/* Gives memory back if the buffer is empty and larger than `keep` bytes. */
+/* Frees the memory if the buffer is empty and larger than `keep` bytes. */
 void pop_buffer_trim(struct pop_buffer *buffer, size_t keep);
 
 static inline const char *

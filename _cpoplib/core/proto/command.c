@@ -1,3 +1,5 @@
+/* The table of commands, and the parts of a command line. */
+
 #include "core/proto/command.h"
 
 #include <assert.h>
@@ -46,7 +48,8 @@ pop_command_check(const char *line, size_t length)
     return POP_OK;
 }
 
-/* Behind so many words from `start` on, and the spaces that follow. */
+/* Returns the offset after `words` words from `start` on and the spaces after
+   them. */
 static size_t
 skip_words(const char *line, size_t start, size_t end, int words)
 {
@@ -63,7 +66,7 @@ skip_words(const char *line, size_t start, size_t end, int words)
     return i;
 }
 
-/* A command with a secret behind so many words. */
+/* A command with a secret after its first `words` words. */
 struct secret {
     const char *verb;
     int words;

@@ -1,4 +1,5 @@
-/* The commands of RFC 1939, 2449 and 6856 as data, and one command line. */
+/* The commands of RFC 1939, 2449 and 6856 as a table, and one command line.
+   Calls buffer.h and scan.h. */
 
 #ifndef POP_COMMAND_H
 #define POP_COMMAND_H
@@ -31,38 +32,39 @@ enum pop_verb {
 
 struct pop_command {
     const char *name;
-    bool multiline;               /* without an argument */
-    bool multiline_with_argument; /* LANG, LIST and UIDL have one line then */
+    bool multiline;               /* has lines without an argument */
+    bool multiline_with_argument; /* has lines with an argument; LANG, LIST and
+                                     UIDL have none then */
 };
 
 const struct pop_command *pop_command(enum pop_verb verb);
 
-/* Octets that the lines of the reply to CAPA may have.  Servers take less than
-   one in a hundred; this one may be anybody, for it is asked before TLS. */
+/* The most octets of the lines of a reply to CAPA.  Servers send less than a
+   hundredth.  Before TLS, anybody may be the server. */
 #define POP_COMMAND_CAPA_OCTETS ((size_t)64 * 1024)
 
-/* Octets that a line of an AUTH exchange may have, whatever the limit of
-   status lines is (RFC 5034, section 4; the number is that of RFC 4954). */
+/* The most octets of a line of an AUTH exchange, under any limit of status
+   lines (RFC 5034, section 4; RFC 4954 gives the number). */
 #define POP_COMMAND_SASL_OCTETS ((size_t)12288)
 
-/* An AUTH command that is longer, line end included, leaves its initial
-   response out (RFC 5034, section 4; RFC 2449, section 4). */
+/* The most octets of an AUTH command with an initial response, line end
+   included (RFC 5034, section 4; RFC 2449, section 4). */
 #define POP_COMMAND_OCTETS ((size_t)255)
 
-/* POP_CONTROL if the line holds a control character (C0 or DEL): CR or LF in
-   an argument would make a second command of it. */
+/* Returns POP_CONTROL if the line has a control character (C0 or DEL): CR or
+   LF in an argument would begin a second command.  Otherwise POP_OK. */
 enum pop_status pop_command_check(const char *line, size_t length);
 
-/* How much of a command line may be shown to anybody: not what is behind PASS,
-   behind the user's name of APOP or the mechanism of AUTH, nor from a control
-   character on. */
+/* Returns how many leading octets of a command line may be shown.  They
+   exclude what follows PASS, the name of APOP or the mechanism of AUTH, and
+   what follows a control character. */
 size_t pop_command_shown(const char *line, size_t length);
 
-/* The message number that follows the verb; -1 without one. */
+/* Returns the message number after the verb, or -1 if there is none. */
 long long pop_command_number(const char *line, size_t length);
 
-/* Adds the line and CRLF to the bytes to be sent; all or nothing.
-   POP_NO_MEMORY, POP_TOO_LONG. */
+/* Appends the line and CRLF to `out`, or nothing.  Returns POP_OK,
+   POP_NO_MEMORY or POP_TOO_LONG. */
 enum pop_status pop_command_append(struct pop_buffer *out, const char *line,
                                    size_t length);
 

@@ -1,7 +1,5 @@
-/* The allocator of core/.
-
-   A build with POP_TEST_ALLOCATOR takes the three functions declared below
-   from the test program, which can make any single allocation fail. */
+/* The allocator of core/.  With POP_TEST_ALLOCATOR, the test program defines
+   the three functions below and can make any single allocation fail. */
 
 #ifndef POP_MEM_H
 #define POP_MEM_H

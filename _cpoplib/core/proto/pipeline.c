@@ -1,3 +1,5 @@
+/* A ring of pending replies. */
+
 #include "core/proto/pipeline.h"
 
 #include <assert.h>

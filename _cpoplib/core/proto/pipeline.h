@@ -1,5 +1,5 @@
-/* The replies to commands that were sent ahead of them, in their order (RFC
-   2449, section 6.6). */
+/* The queue of replies to commands sent ahead (RFC 2449, section 6.6).  Calls
+   mem.h. */
 
 #ifndef POP_PIPELINE_H
 #define POP_PIPELINE_H
@@ -12,10 +12,10 @@
 
 struct pop_expected {
     enum pop_reply_form form;
-    long long number; /* of the message that the command is about; -1 */
+    long long number; /* of the command's message, or -1 */
     size_t octets;    /* of the command, line end included */
-    size_t before;    /* octets that had been received when it was queued */
-    void *owner;      /* who is told of the reply; NULL: nobody */
+    size_t before;    /* octets received when the command was queued */
+    void *owner;      /* receives the reply; NULL if nobody does */
 };
 
 struct pop_pipeline {
@@ -23,36 +23,36 @@ struct pop_pipeline {
     size_t capacity;
     size_t head;
     size_t count;
-    size_t octets; /* of the commands whose replies are to come */
+    size_t octets; /* of the commands whose replies are pending */
     bool begun;    /* the status line of the next reply was read */
-    size_t sent;   /* commands, since there were none */
+    size_t sent;   /* commands since the queue was last empty */
 };
 
 void pop_pipeline_init(struct pop_pipeline *pipeline);
 
-/* Frees the memory; it is then empty and can be used again. */
+/* Frees the memory.  The pipeline is then empty and usable. */
 void pop_pipeline_release(struct pop_pipeline *pipeline);
 
-/* A command was queued.  POP_NO_MEMORY, and nothing has changed. */
+/* Adds a command.  Returns POP_OK, or POP_NO_MEMORY with the queue
+   unchanged. */
 enum pop_status pop_pipeline_push(struct pop_pipeline *pipeline,
                                   const struct pop_expected *reply);
 
-/* The reply that comes next; valid until the next push.  NULL if none is to
-   come. */
+/* Returns the next reply, valid until the next push, or NULL if none is
+   pending. */
 const struct pop_expected *
 pop_pipeline_next(const struct pop_pipeline *pipeline);
 
-/* Whether all the replies that are to come have lines, unless they are
-   refusals. */
+/* Returns true if every pending reply has lines, unless it is a refusal. */
 bool pop_pipeline_all_have_lines(const struct pop_pipeline *pipeline);
 
-/* A status line was read. */
+/* Notes that the status line of the next reply was read. */
 void pop_pipeline_begin(struct pop_pipeline *pipeline);
 
-/* The reply that was begun is over.  Returns its owner. */
+/* Removes the next reply, which has begun.  Returns its owner. */
 void *pop_pipeline_pop(struct pop_pipeline *pipeline);
 
-/* Nobody is told of this owner's replies any more. */
+/* Clears the owner of this owner's pending replies. */
 void pop_pipeline_disown(struct pop_pipeline *pipeline, const void *owner);
 
 #endif

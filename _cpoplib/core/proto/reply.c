@@ -1,11 +1,13 @@
+/* The states of a reply: status line, lines, end. */
+
 #include "core/proto/reply.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* A line of so many octets is given out in pieces (POP_OCTETS). */
+/* POP_OCTETS gives out a line of this many octets in pieces. */
 #define LONG_LINE ((size_t)64 * 1024)
-/* So far back the end of a reply is looked for. */
+/* How many octets pop_reply_behind_end() searches. */
 #define FAR_BACK ((size_t)64 * 1024)
 
 void
@@ -42,7 +44,7 @@ pop_reply_drop(struct pop_reply *reply)
     reply->size_limit = POP_UNLIMITED_OCTETS;
 }
 
-/* Octets of the line at `start`, or 0. */
+/* Returns the octets of the line at `start`, or 0 if it has no end. */
 static size_t
 line_octets(const char *bytes, size_t start, size_t length)
 {
@@ -94,7 +96,7 @@ pop_reply_behind_end(const char *bytes, size_t length)
     return length;
 }
 
-/* Whether these octets, which end in LF, end in CRLF. */
+/* Returns true if the octets, which end in LF, end in CRLF. */
 static bool
 ends_in_crlf(const char *bytes, size_t octets)
 {
@@ -112,7 +114,8 @@ count_digits(const char *text, size_t length)
     return count;
 }
 
-/* Some servers write the message's number first. */
+/* Finds the announced octets.  Some servers write the message's number
+   first. */
 static void
 find_announced(struct pop_reply *reply, const char *text, size_t length)
 {
@@ -170,7 +173,7 @@ scan_status(struct pop_reply *reply, const char *bytes, size_t length,
     return POP_OK;
 }
 
-/* The line of these octets is the terminator. */
+/* Ends the reply at its terminator, the line of these octets. */
 static void
 end_at(struct pop_reply *reply, const char *line, size_t octets)
 {
@@ -238,7 +241,7 @@ add_octets(struct pop_reply *reply, struct pop_batch *batch, size_t offset,
     }
 }
 
-/* How the octets that were added end: in a line end, or within a line. */
+/* Notes whether the octets that were added end a line. */
 static void
 note_line(struct pop_reply *reply, const char *bytes, size_t octets,
           bool is_whole)
@@ -251,10 +254,10 @@ note_line(struct pop_reply *reply, const char *bytes, size_t octets,
     reply->in_line = !is_whole;
 }
 
-/* Adds a line, or the first part of one that is longer than what is there.
-   Of a long one nobody knows, before its end has come, whether a CR at the
-   front is the rest of the line end before it.  It never is, so that what is
-   given out does not depend on how it came. */
+/* Adds a line, or the first part of a long one.  Before the end of a long line
+   has come, nothing tells whether a CR at its front is the rest of the line
+   end before.  Such a CR never counts as that, so the result does not depend
+   on the pieces that arrive. */
 static void
 add_line(struct pop_reply *reply, const char *bytes, size_t octets,
          bool is_whole, struct pop_batch *batch)
@@ -271,8 +274,8 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
             return;
         }
         if (octets <= LONG_LINE) {
-            before = text.offset - start; /* the CR of a server that ends
-                                             lines in LF CR */
+            before = text.offset -
+                     start; /* the CR of a server that ends lines in LF CR */
         }
         text.offset = start + before;
     }
@@ -287,9 +290,9 @@ add_line(struct pop_reply *reply, const char *bytes, size_t octets,
     batch->scanned += octets;
 }
 
-/* Octets of the whole lines at the front that are given out as they are: one
-   that begins with a dot ends the run, and so does one that is a server's who
-   ends lines in LF CR; and one that goes over `limit` does so behind it. */
+/* Returns the octets of the whole lines at the front that need no change.  A
+   line that begins with a dot, or with the CR of a server that ends lines in
+   LF CR, ends the run; a line that exceeds `limit` is its last. */
 static size_t
 plain_octets(const char *bytes, size_t length, size_t limit)
 {

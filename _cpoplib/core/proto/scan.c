@@ -1,3 +1,5 @@
+/* memchr() for line ends, and the grammar of numbers and codes. */
+
 #include "core/proto/scan.h"
 
 #include <assert.h>
@@ -96,7 +98,7 @@ pop_scan_begins_with(const char *bytes, size_t length, const char *text)
     return true;
 }
 
-/* Of what a response code's parts may consist. */
+/* Returns true if a part of a response code may have the character. */
 static bool
 is_code_char(char c)
 {

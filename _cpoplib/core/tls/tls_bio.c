@@ -1,3 +1,5 @@
+/* The methods of the BIO: recv() and send() with MSG_DONTWAIT. */
+
 #include "core/tls/tls_bio.h"
 
 #include <errno.h>
@@ -6,15 +8,15 @@
 
 #include "core/net/wait.h"
 
-/* A failed system call that is to be tried again, later or at once. */
+/* Returns true if a failed system call may succeed when repeated. */
 static bool
 is_passing(int number)
 {
     return pop_wait_is_due(number) || number == EINTR;
 }
 
-/* The first failure is the cause: OpenSSL then tries to send an alert, and
-   that fails too. */
+/* Keeps the first failure, the cause: OpenSSL then tries to send an alert,
+   which fails, too. */
 static void
 note_failure(struct pop_tls_socket *self, int number)
 {

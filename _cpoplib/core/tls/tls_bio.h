@@ -1,6 +1,6 @@
-/* A descriptor as OpenSSL sees it.  OpenSSL's own BIO for sockets relies on
-   their non-blocking mode, which is their owner's, and lets SIGPIPE through.
- */
+/* A BIO on a socket's descriptor.  OpenSSL's own needs a non-blocking socket,
+   whose mode is its owner's, and doesn't suppress SIGPIPE.  Calls
+   core/net/wait.h. */
 
 #ifndef POP_TLS_BIO_H
 #define POP_TLS_BIO_H
@@ -14,17 +14,17 @@ struct ssl_st;
 struct pop_tls_socket {
     int fd;
     int sys;       /* errno of a system call that failed, or 0 */
-    bool eof;      /* there was nothing more to receive */
-    size_t budget; /* octets that may be received before it seems that there
-                      are no more: OpenSSL goes on as long as there are */
+    bool eof;      /* the peer has closed its side */
+    size_t budget; /* octets to receive before the BIO asks to retry; otherwise
+                      OpenSSL reads on while any come */
     struct bio_method_st *method;
 };
 
-/* Lets `ssl` receive and send through the socket, which has to outlive it.
-   Nothing blocks.  False if out of memory. */
+/* Makes `ssl` receive and send through the socket, which must outlive it.
+   Never blocks.  Returns false if out of memory. */
 bool pop_tls_bio_attach(struct ssl_st *ssl, struct pop_tls_socket *socket);
 
-/* Frees what attach has made, after the SSL. */
+/* Frees what pop_tls_bio_attach() made.  Called after SSL_free(). */
 void pop_tls_bio_release(struct pop_tls_socket *socket);
 
 #endif

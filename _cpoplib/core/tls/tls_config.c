@@ -1,3 +1,5 @@
+/* SSL_CTX from options and files; SSL with a host. */
+
 #include "core/tls/tls_config.h"
 
 #include <arpa/inet.h>
@@ -13,7 +15,7 @@
 #include "core/tls/tls_error.h"
 #include "core/tls/tls_trust.h"
 
-/* As many octets as one receive may bring: several records at a time. */
+/* Octets of one receive: several records. */
 #define READ_AHEAD_OCTETS ((size_t)64 * 1024)
 
 #define LONGEST_HOST 255
@@ -26,7 +28,9 @@ pop_tls_config_library(void)
 
 /* --- files -------------------------------------------------------------- */
 
-/* Why OpenSSL has not read `path`: it can't be opened, or `what` is wrong. */
+/* Tells why OpenSSL refused `path`.  Returns POP_SYSTEM if it can't be opened,
+   otherwise POP_TLS with `what` and the path in error->text, or
+   POP_NO_MEMORY. */
 static enum pop_status
 file_failure(const char *path, const char *what, struct pop_error *error)
 {
@@ -47,7 +51,7 @@ file_failure(const char *path, const char *what, struct pop_error *error)
     return POP_TLS;
 }
 
-/* Instead of OpenSSL's own, which asks on the terminal. */
+/* Replaces OpenSSL's own callback, which asks on the terminal. */
 static int
 refuse_password(char *space, int size, int writing, void *asked)
 {
@@ -90,7 +94,7 @@ use_pair(SSL_CTX *config, const struct pop_tls_options *options,
         keyfile = certfile;
     }
     status = use_key(config, keyfile, asked, error);
-    /* OpenSSL itself compares only keys of the certificate's own kind. */
+    /* OpenSSL compares the keys only if they are of one kind. */
     if (status == POP_OK && SSL_CTX_check_private_key(config) != 1) {
         status = file_failure(keyfile, "no private key for the certificate",
                               error);
@@ -137,7 +141,7 @@ verify_chain(SSL_CTX *config, const char *ca, struct pop_error *error)
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(config);
 
     SSL_CTX_set_verify(config, SSL_VERIFY_PEER, NULL);
-    /* Who trusts a certificate that is no root trusts what it signs. */
+    /* A trusted certificate that is no root vouches for those it signs. */
     if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
         return pop_tls_error_take(error);
     }
@@ -161,7 +165,7 @@ apply(SSL_CTX *config, const struct pop_tls_options *options,
     SSL_CTX_set_options(config, SSL_OP_ALL);
     SSL_CTX_set_read_ahead(config, 1);
     SSL_CTX_set_default_read_buffer_len(config, READ_AHEAD_OCTETS);
-    /* Resumption is not used; tickets need not be kept. */
+    /* Sessions are never resumed, so tickets are not kept. */
     SSL_CTX_set_session_cache_mode(config, SSL_SESS_CACHE_OFF);
     if (options->verify) {
         status = verify_chain(config, options->ca, error);
@@ -194,7 +198,7 @@ pop_tls_config_new(const struct pop_tls_options *options,
 struct ssl_ctx_st *
 pop_tls_config_share(struct ssl_ctx_st *config)
 {
-    /* Fails only if there are INT_MAX owners. */
+    /* Fails only with INT_MAX owners. */
     (void)SSL_CTX_up_ref(config);
     return config;
 }
@@ -207,8 +211,8 @@ pop_tls_config_free(struct ssl_ctx_st *config)
 
 /* --- session ------------------------------------------------------------ */
 
-/* A final dot belongs to the DNS, not to the name (RFC 6066, section 3); the
-   zone of an IPv6 address is this machine's own (RFC 6874). */
+/* Removes a final dot, which belongs to the DNS (RFC 6066, section 3), or the
+   zone of an IPv6 address, which is this machine's (RFC 6874). */
 static void
 copy_host(char *text, size_t size, const char *host)
 {
@@ -239,7 +243,7 @@ set_host(SSL *ssl, const char *host)
     bool verify = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
     char text[LONGEST_HOST + 1];
 
-    /* On the session: OpenSSL before 1.1.1l does not inherit them. */
+    /* Set on the session: OpenSSL before 1.1.1l doesn't inherit them. */
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                         X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -253,8 +257,8 @@ set_host(SSL *ssl, const char *host)
     return !verify || X509_VERIFY_PARAM_set1_host(param, text, 0) == 1;
 }
 
-/* What is wrong with it, or NULL.  To OpenSSL, a name with a leading dot is
-   any name that ends so. */
+/* Returns an error text, or NULL.  OpenSSL takes a name with a leading dot for
+   any name that ends in it. */
 static const char *
 host_fault(struct ssl_ctx_st *config, const char *host)
 {

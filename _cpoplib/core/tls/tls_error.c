@@ -1,3 +1,5 @@
+/* The error queue, and tables of names. */
+
 #include "core/tls/tls_error.h"
 
 #include <ctype.h>
@@ -60,8 +62,8 @@ pop_tls_error_reason(unsigned long code)
     return ERR_reason_error_string(code);
 }
 
-/* Names that are not the words in capitals: OpenSSL 3.2 has reworded these
-   alerts (RFC 8446, section 6). */
+/* Returns the names of alerts that OpenSSL 3.2 has reworded, so that their
+   words in capitals are no names (RFC 8446, section 6). */
 static const char *
 alert_name(unsigned long code)
 {
@@ -92,7 +94,8 @@ alert_name(unsigned long code)
     }
 }
 
-/* "internal error" and the like, which the ssl module has no names for. */
+/* Returns true for reasons that all libraries share, such as "internal
+   error".  The ssl module has no names for them. */
 static bool
 is_common(unsigned long code)
 {

@@ -1,4 +1,5 @@
-/* OpenSSL's error queue, and what its codes are called. */
+/* OpenSSL's error queue, and the ssl module's names for its codes.  Calls
+   nothing else in core/. */
 
 #ifndef POP_TLS_ERROR_H
 #define POP_TLS_ERROR_H
@@ -7,24 +8,24 @@
 
 #include "core/proto/status.h"
 
-/* Before every OpenSSL call whose errors matter: what others have left in
-   this thread's queue is nobody's. */
+/* Clears this thread's queue of what others have left.  Called before every
+   OpenSSL call whose errors matter. */
 void pop_tls_error_clear(void);
 
-/* Takes the newest error of this thread's queue, a system call's only if there
-   is no other: since 3.5 the last may be that an alert could not be sent.
-   Right behind the call that failed.  Always POP_TLS, or POP_NO_MEMORY if that
-   is what happened. */
+/* Takes this thread's newest error, directly after the failed call.  Skips a
+   system call's error if there is another: since OpenSSL 3.5 the newest may be
+   that an alert could not be sent.  Returns POP_TLS, or POP_NO_MEMORY if that
+   was the error. */
 enum pop_status pop_tls_error_take(struct pop_error *error);
 
-/* What the ssl module calls the library: "SSL", "X509"; NULL if unknown. */
+/* Returns the ssl module's name of the library, such as "SSL", or NULL. */
 const char *pop_tls_error_library(unsigned long code);
 
-/* The reason in words, "wrong version number"; NULL if unknown. */
+/* Returns the reason in words, such as "wrong version number", or NULL. */
 const char *pop_tls_error_reason(unsigned long code);
 
-/* The reason's name in the ssl module, "WRONG_VERSION_NUMBER", into `name`;
-   empty if it has none. */
+/* Writes the ssl module's name of the reason, such as "WRONG_VERSION_NUMBER",
+   or "". */
 void pop_tls_error_name(unsigned long code, char *name, size_t size);
 
 #endif

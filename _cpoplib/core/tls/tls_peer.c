@@ -1,3 +1,5 @@
+/* Answers of an SSL about its session and its certificate. */
+
 #include "core/tls/tls_peer.h"
 
 #include <openssl/ssl.h>
@@ -31,7 +33,7 @@ pop_tls_peer_version(const struct ssl_st *ssl)
 bool
 pop_tls_peer_is_verified(const struct ssl_st *ssl)
 {
-    /* OpenSSL finds nothing wrong with a certificate that is still to come. */
+    /* Before the certificate has come, OpenSSL's result is X509_V_OK. */
     return SSL_is_init_finished(ssl) &&
            (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0 &&
            SSL_get_verify_result(ssl) == X509_V_OK;
@@ -39,7 +41,7 @@ pop_tls_peer_is_verified(const struct ssl_st *ssl)
 
 /* --- certificate -------------------------------------------------------- */
 
-/* A new reference, or NULL. */
+/* Returns a new reference, or NULL. */
 static X509 *
 get_certificate(const SSL *ssl)
 {
@@ -89,9 +91,9 @@ pop_tls_peer_certificate(const struct ssl_st *ssl, unsigned char **der,
 
 /* --- channel bindings --------------------------------------------------- */
 
-/* The first Finished message of the handshake: the client's, or the server's
-   if a session was resumed (RFC 5929, section 3.1).  TLS 1.3 has no such
-   binding (RFC 9266, section 3). */
+/* Writes the first Finished message of the handshake: the client's, or the
+   server's if a session was resumed (RFC 5929, section 3.1).  TLS 1.3 has no
+   such binding (RFC 9266, section 3). */
 static size_t
 tls_unique(const SSL *ssl, unsigned char *binding)
 {
@@ -104,7 +106,7 @@ tls_unique(const SSL *ssl, unsigned char *binding)
     return SSL_get_finished(ssl, binding, POP_TLS_BINDING_OCTETS);
 }
 
-/* The digest of the certificate's own signature; SHA-256 in place of MD5 and
+/* Returns the digest of the certificate's signature, and SHA-256 for MD5 and
    SHA-1 (RFC 5929, section 4.1). */
 static const EVP_MD *
 end_point_digest(X509 *certificate)
@@ -133,7 +135,7 @@ server_end_point(const SSL *ssl, unsigned char *binding, size_t *length,
         return POP_OK;
     }
     digest = end_point_digest(certificate);
-    /* Signatures without a digest of their own have no such binding. */
+    /* A signature without a digest has no such binding. */
     if (digest != NULL) {
         ok = X509_digest(certificate, digest, binding, &octets);
     }
@@ -142,8 +144,8 @@ server_end_point(const SSL *ssl, unsigned char *binding, size_t *length,
     return ok == 1 ? POP_OK : pop_tls_error_take(error);
 }
 
-/* Unique to the connection only in TLS 1.3, or with the extended master
-   secret (RFC 9266, section 4.1). */
+/* Without the extended master secret, the value is unique to a connection in
+   TLS 1.3 only (RFC 9266, section 4.1). */
 static enum pop_status
 tls_exporter(SSL *ssl, unsigned char *binding, size_t *length,
              struct pop_error *error)

@@ -1,3 +1,5 @@
+/* The default store, and bundles of certificates. */
+
 #include "core/tls/tls_trust.h"
 
 #include <openssl/ssl.h>
@@ -28,7 +30,8 @@ pop_tls_trust_system(struct ssl_ctx_st *config, struct pop_error *error)
         return pop_tls_error_take(error);
     }
 #ifdef POP_OWN_OPENSSL
-    /* Fedora's and its kin's; elsewhere they are below /etc/ssl. */
+    /* The bundles of Fedora and its relatives; other systems have theirs in
+       /etc/ssl. */
     static const char *const files[] = {
         "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
         "/etc/pki/tls/certs/ca-bundle.crt", NULL};

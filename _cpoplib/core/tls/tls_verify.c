@@ -1,3 +1,5 @@
+/* A verification callback that notes names, and the text made of them. */
+
 #include "core/tls/tls_verify.h"
 
 #include <arpa/inet.h>
@@ -19,8 +21,8 @@ add_name(struct pop_tls_names *names, const char *name)
                    used == 0 ? "" : ", ", name);
 }
 
-/* Whether the text could stand in a message: a server's names may hold
-   anything. */
+/* Returns true if the text may stand in a message: a certificate's names may
+   hold any octet. */
 static bool
 is_printable(const unsigned char *text, int length)
 {
@@ -90,7 +92,7 @@ is_about_the_host(int code)
            code == X509_V_ERR_IP_ADDRESS_MISMATCH;
 }
 
-/* Changes no verdict. */
+/* Notes the names; keeps OpenSSL's verdict. */
 static int
 watch(int ok, X509_STORE_CTX *context)
 {

@@ -1,3 +1,7 @@
+/* The transport that speaks TLS on a connected socket (see
+   core/net/transport.h).  Calls the other files of core/tls, core/net/wait.h
+   and core/proto/mem.h. */
+
 #include "core/net/transport.h"
 
 #include <openssl/ssl.h>
@@ -14,23 +18,21 @@
 #include "core/tls/tls_verify.h"
 #include "core/net/wait.h"
 
-/* What OpenSSL may receive without giving an octet: enough for the largest
-   handshake, and little enough for deadlines and signals to be looked at in
-   between. */
+/* The most octets that one SSL call receives: more than the largest handshake,
+   and few enough to look at deadlines and signals often. */
 #define OCTETS_PER_CALL ((size_t)256 * 1024)
 
-/* A server renews its keys once in a while, if at all; one that does nothing
-   else is refused. */
+/* Servers renew their keys rarely.  One that does nothing else is refused. */
 #define MOST_RENEGOTIATIONS 32
 
 struct transport_tls {
     struct pop_transport base;
     SSL *ssl;
-    struct pop_tls_socket socket; /* sys, eof: in the last SSL call */
-    bool replying; /* bytes have come since the last send: more may be there
-                      already, so receive before waiting */
-    bool begun;    /* a record was sent in part */
-    enum pop_status failed; /* for good, and how; POP_OK: not */
+    struct pop_tls_socket socket; /* sys, eof: of the last SSL call */
+    bool replying; /* bytes have come since the last send, so more may be
+                      there: receive before waiting */
+    bool begun;    /* a part of a record was sent */
+    enum pop_status failed; /* the permanent failure, or POP_OK */
     struct pop_error failure;
     struct pop_tls_names names;
     char host[256];
@@ -42,7 +44,7 @@ static const struct pop_error no_details;
 
 /* --- one call, until it is done ----------------------------------------- */
 
-/* What an SSL call is given, and what comes of it. */
+/* The bytes of an SSL call, and how many of them are done. */
 struct piece {
     char *space;
     const char *bytes;
@@ -50,13 +52,13 @@ struct piece {
     size_t done;
 };
 
-/* Returns what the SSL function does: above 0 for success. */
+/* Returns the SSL function's result, above 0 for success. */
 typedef int (*ssl_call)(SSL *ssl, struct piece *piece);
 
-/* What a failed SSL call means; right behind it, in the same thread.
-   POP_NEED_INPUT: *events are to be waited for.  POP_TLS_EOF: the session has
-   ended before, and OpenSSL says no more.  What has happened first counts: the
-   alert that OpenSSL sends about it may fail as well. */
+/* Classifies a failed SSL call, directly after it and in its thread.  Returns
+   POP_NEED_INPUT if *events are to be waited for, and POP_TLS_EOF if the
+   session had ended before and OpenSSL says no more.  The first failure
+   counts: the alert that OpenSSL sends about it may fail, too. */
 static enum pop_status
 classify(struct transport_tls *self, int result, short *events,
          struct pop_error *error)
@@ -82,7 +84,7 @@ classify(struct transport_tls *self, int result, short *events,
         *error = no_details;
         return POP_EOF;
     }
-    /* OpenSSL 3.5 queues a system call's failure too, with a stale errno. */
+    /* OpenSSL 3.5 also queues a system call's failure, with a stale errno. */
     if (kind == SSL_ERROR_SYSCALL && self->socket.sys != 0) {
         *error = no_details;
     }
@@ -93,7 +95,7 @@ classify(struct transport_tls *self, int result, short *events,
     return error->sys == 0 ? POP_TLS_EOF : POP_SYSTEM;
 }
 
-/* OpenSSL then answers with an alert that is no more than a warning (RFC 5246,
+/* Refuses further renegotiations by an alert that is only a warning (RFC 5246,
    section 7.2.2). */
 static void
 bound_renegotiations(SSL *ssl)
@@ -103,7 +105,8 @@ bound_renegotiations(SSL *ssl)
     }
 }
 
-/* Within the budget that is left. */
+/* Makes one SSL call, within the budget that is left.  Returns POP_OK or what
+   classify() returns. */
 static enum pop_status
 attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
         short *events, struct pop_error *error)
@@ -118,7 +121,7 @@ attempt(struct transport_tls *self, ssl_call call, struct piece *piece,
     return result > 0 ? POP_OK : classify(self, result, events, error);
 }
 
-/* `text` is what was waited for. */
+/* Returns POP_TIMEOUT; `text` names the operation. */
 static enum pop_status
 time_out(const char *text, struct pop_error *error)
 {
@@ -141,8 +144,8 @@ wait_for(struct transport_tls *self, short events, const char *text,
     return status == POP_TIMEOUT ? time_out(text, error) : status;
 }
 
-/* A peer that never pauses must lock out neither the timeout, nor its
-   deadline, nor signal handlers. */
+/* Ends a call that has used up its budget, so that a peer that never pauses
+   can't keep deadlines and signal handlers from being looked at. */
 static enum pop_status
 pause_for(const char *text, struct pop_timeout *timeout,
           struct pop_error *error)
@@ -188,7 +191,7 @@ is_final(enum pop_status status)
            status == POP_NO_MEMORY;
 }
 
-/* OpenSSL tells what has happened only once. */
+/* Keeps a permanent failure, which OpenSSL tells only once. */
 static enum pop_status
 note_failure(struct transport_tls *self, enum pop_status status,
              const struct pop_error *error)
@@ -215,8 +218,8 @@ call_read(SSL *ssl, struct piece *piece)
     return SSL_read_ex(ssl, piece->space, piece->length, &piece->done);
 }
 
-/* More of what is here already, as long as there is room and budget; what
-   fails now is told by the next recv. */
+/* Receives more of what has arrived, within room and budget.  The next recv
+   reports a failure. */
 static void
 gather(struct transport_tls *self, struct piece *piece, size_t *received)
 {
@@ -285,8 +288,7 @@ transport_tls_send(struct pop_transport *transport, const char *bytes,
 
     *sent = 0;
     self->replying = false;
-    /* A server that has said its last word with close_notify may go on
-       reading (RFC 8446, section 6.1). */
+    /* A server may read on after its close_notify (RFC 8446, section 6.1). */
     if (self->failed != POP_OK && self->failed != POP_EOF) {
         return repeat_failure(self, error);
     }
@@ -340,7 +342,7 @@ transport_tls_wait(struct pop_transport *transport, bool receivable,
 static void
 transport_tls_interrupt(struct pop_transport *transport)
 {
-    /* Fails only where nothing can be blocked any more. */
+    /* Fails only if no call can block any more. */
     (void)shutdown(TLS(transport)->socket.fd, SHUT_RDWR);
 }
 
@@ -428,7 +430,8 @@ pop_transport_tls_handshake(struct pop_transport *transport,
     return status;
 }
 
-/* Twice: 0 says that close_notify was sent, and the server's is to come. */
+/* The result 0 says that close_notify was sent; the second call waits for the
+   server's. */
 static int
 call_shutdown(SSL *ssl, struct piece *piece)
 {
@@ -445,7 +448,8 @@ pop_transport_tls_shutdown(struct pop_transport *transport,
 {
     enum pop_status status;
 
-    /* Nothing behind the server's close_notify is ours. */
+    /* Bytes after the server's close_notify are for the caller, in plain
+       text. */
     SSL_set_read_ahead(TLS(transport)->ssl, 0);
     status = run(TLS(transport), call_shutdown, NULL, "read", timeout, error);
     return status == POP_EOF ? POP_TLS_EOF : status;

@@ -49,25 +49,6 @@ bio_read(struct bio_fixture *self)
     return BIO_read(self->bio, self->space, sizeof(self->space));
 }
 
-static void
-test_bytes_go_both_ways(void **state)
-{
-    struct bio_fixture self;
-
-    (void)state;
-    open_bio(&self, support_socketpair);
-    assert_int_equal(BIO_write(self.bio, "NOOP\r\n", 6), 6);
-    assert_int_equal(recv(self.fds[1], self.space, 64, 0), 6);
-    assert_memory_equal(self.space, "NOOP\r\n", 6);
-    assert_int_equal(send(self.fds[1], "+OK\r\n", 5, 0), 5);
-    assert_int_equal(BIO_read(self.bio, self.space, 3), 3);
-    assert_int_equal(bio_read(&self), 2);
-    assert_memory_equal(self.space, "\r\n", 2);
-    assert_false(BIO_should_retry(self.bio));
-    assert_int_equal(BIO_flush(self.bio), 1);
-    close_bio(&self);
-}
-
 /* The descriptors are in blocking mode. */
 static void
 test_nothing_blocks(void **state)
@@ -90,36 +71,6 @@ test_nothing_blocks(void **state)
     assert_int_equal(send(self.fds[1], "+", 1, 0), 1);
     assert_int_equal(bio_read(&self), 1);
     assert_false(BIO_should_retry(self.bio));
-    close_bio(&self);
-}
-
-static void
-test_a_part_is_written(void **state)
-{
-    static char bytes[4 * 1024 * 1024];
-    struct bio_fixture self;
-
-    (void)state;
-    open_bio(&self, support_socketpair);
-    assert_in_range(BIO_write(self.bio, bytes, sizeof(bytes)), 1,
-                    sizeof(bytes) - 1);
-    close_bio(&self);
-}
-
-static void
-test_eof_is_noted(void **state)
-{
-    struct bio_fixture self;
-
-    (void)state;
-    open_bio(&self, support_socketpair);
-    assert_false(BIO_eof(self.bio));
-    assert_int_equal(shutdown(self.fds[1], SHUT_WR), 0);
-    assert_int_equal(bio_read(&self), 0);
-    assert_false(BIO_should_retry(self.bio));
-    assert_true(self.socket.eof);
-    assert_true(BIO_eof(self.bio));
-    assert_int_equal(self.socket.sys, 0);
     close_bio(&self);
 }
 
@@ -148,61 +99,12 @@ test_failures_are_noted(void **state)
     close_bio(&self);
 }
 
-static void
-test_no_descriptor(void **state)
-{
-    struct bio_fixture self;
-
-    (void)state;
-    open_bio(&self, support_socketpair);
-    self.socket.fd = -1;
-    assert_int_equal(bio_read(&self), -1);
-    assert_int_equal(self.socket.sys, EBADF);
-    self.socket.sys = 0;
-    assert_int_equal(BIO_write(self.bio, "x", 1), -1);
-    assert_int_equal(self.socket.sys, EBADF);
-    close_bio(&self);
-}
-
-static void
-test_descriptor_can_change(void **state)
-{
-    struct bio_fixture self;
-    int other[2];
-
-    (void)state;
-    open_bio(&self, support_socketpair);
-    support_socketpair(other);
-    self.socket.fd = other[0];
-    assert_int_equal(send(other[1], "+", 1, 0), 1);
-    assert_int_equal(bio_read(&self), 1);
-    assert_int_equal(BIO_write(self.bio, "x", 1), 1);
-    assert_int_equal(recv(other[1], self.space, 64, MSG_DONTWAIT), 1);
-    support_close_pair(other);
-    close_bio(&self);
-}
-
-static void
-test_release_without_attach(void **state)
-{
-    struct pop_tls_socket socket = {.fd = -1};
-
-    (void)state;
-    pop_tls_bio_release(&socket);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_bytes_go_both_ways),
         UNIT_TEST(test_nothing_blocks),
-        UNIT_TEST(test_a_part_is_written),
-        UNIT_TEST(test_eof_is_noted),
         UNIT_TEST(test_failures_are_noted),
-        UNIT_TEST(test_no_descriptor),
-        UNIT_TEST(test_descriptor_can_change),
-        UNIT_TEST(test_release_without_attach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,20 +21,6 @@ code_of(int library, int reason)
 }
 
 static void
-test_the_newest_error_is_taken_with_all_others(void **state)
-{
-    struct pop_error error;
-
-    (void)state;
-    fail_with(ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH);
-    fail_with(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER);
-    assert_int_equal(pop_tls_error_take(&error), POP_TLS);
-    assert_int_equal(ERR_GET_LIB(error.tls), ERR_LIB_SSL);
-    assert_int_equal(ERR_GET_REASON(error.tls), SSL_R_WRONG_VERSION_NUMBER);
-    assert_int_equal(ERR_peek_error(), 0);
-}
-
-static void
 test_a_system_error_is_taken_last(void **state)
 {
     struct pop_error error;
@@ -105,21 +91,6 @@ test_libraries(void **state)
     assert_null(pop_tls_error_library(0));
 }
 
-/* A system call's error has another packing in OpenSSL 3. */
-static void
-test_errors_of_system_calls(void **state)
-{
-    struct pop_error error;
-    char name[32];
-
-    (void)state;
-    fail_with(ERR_LIB_SYS, ENOENT);
-    assert_int_equal(pop_tls_error_take(&error), POP_TLS);
-    assert_string_equal(pop_tls_error_library(error.tls), "SYS");
-    pop_tls_error_name(error.tls, name, sizeof(name));
-    assert_true(name[0] == '\0' || strstr(name, "NO_SUCH_FILE") != NULL);
-}
-
 static void
 assert_name(int library, int reason, const char *expected)
 {
@@ -128,25 +99,6 @@ assert_name(int library, int reason, const char *expected)
     memset(name, 'Z', sizeof(name));
     pop_tls_error_name(code_of(library, reason), name, sizeof(name));
     assert_string_equal(name, expected);
-}
-
-static void
-test_names_of_reasons(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        pop_tls_error_reason(code_of(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER)),
-        "wrong version number");
-    assert_name(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER,
-                "WRONG_VERSION_NUMBER");
-    assert_name(ERR_LIB_SSL, SSL_R_CERTIFICATE_VERIFY_FAILED,
-                "CERTIFICATE_VERIFY_FAILED");
-    assert_name(ERR_LIB_SSL, SSL_R_TLSV1_ALERT_UNKNOWN_CA,
-                "TLSV1_ALERT_UNKNOWN_CA");
-    assert_name(ERR_LIB_SSL, SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC,
-                "DECRYPTION_FAILED_OR_BAD_RECORD_MAC");
-    assert_name(ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH,
-                "KEY_VALUES_MISMATCH");
 }
 
 /* Whatever words OpenSSL has for them. */
@@ -179,16 +131,6 @@ test_names_of_alerts(void **state)
 }
 
 static void
-test_names_that_are_not_known(void **state)
-{
-    (void)state;
-    assert_name(ERR_LIB_SSL, 4000, "");
-    assert_name(ERR_LIB_USER, 100, "");
-    assert_null(pop_tls_error_reason(code_of(ERR_LIB_SSL, 4000)));
-    assert_null(pop_tls_error_reason(code_of(ERR_LIB_USER, 100)));
-}
-
-static void
 test_names_fit(void **state)
 {
     unsigned long code = code_of(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER);
@@ -215,16 +157,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_the_newest_error_is_taken_with_all_others),
         UNIT_TEST(test_a_system_error_is_taken_last),
         UNIT_TEST(test_no_error_is_tls_all_the_same),
         UNIT_TEST(test_out_of_memory),
         UNIT_TEST(test_the_queue_is_cleared),
         UNIT_TEST(test_libraries),
-        UNIT_TEST(test_errors_of_system_calls),
-        UNIT_TEST(test_names_of_reasons),
         UNIT_TEST(test_names_of_alerts),
-        UNIT_TEST(test_names_that_are_not_known),
         UNIT_TEST(test_names_fit),
     };
 

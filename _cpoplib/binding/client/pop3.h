@@ -4,7 +4,7 @@
 #define BINDING_POP3_H
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "binding/reader/step.h"
 
 /* Where a command is, for another one that a hook or a signal handler of the

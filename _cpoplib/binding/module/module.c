@@ -1,4 +1,4 @@
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 #include "binding/client/deadline.h"
 #include "binding/base/error_proto.h"

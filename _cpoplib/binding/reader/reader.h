@@ -5,7 +5,7 @@
 #define BINDING_READER_H
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "binding/reader/step.h"
 #include "core/net/link.h"
 #include "core/proto/pipeline.h"

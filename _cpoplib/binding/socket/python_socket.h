@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/net/deadline.h"
 
 /* sock.fileno(); -1 and OSError (EBADF) if it is closed. */

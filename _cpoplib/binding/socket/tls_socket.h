@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/tls/tls_config.h"
 #include "core/tls/tls_peer.h"
 

@@ -1,7 +1,7 @@
 /* The state of one _cpoplib module, and the ways to reach it. */
 
-#ifndef BINDING_MODULE_H
-#define BINDING_MODULE_H
+#ifndef BINDING_STATE_H
+#define BINDING_STATE_H
 
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"

@@ -25,13 +25,25 @@
 
 /* --- object ------------------------------------------------------------- */
 
+/* Of the module that made POP3.  Each subclass extends POP3's struct, so its
+   chain of tp_base ends in POP3 and object.  NULL and TypeError if the garbage
+   collector has taken the module from the type. */
+static struct module_state *
+find_state(PyTypeObject *type)
+{
+    while (type->tp_base != &PyBaseObject_Type) {
+        type = type->tp_base;
+    }
+    return PyType_GetModuleState(type);
+}
+
 /* All that can fail comes before the object is made: a subclass may have
    __del__(), whose commands find an object that is whole. */
 static PyObject *
 pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
-    struct module_state *state = module_state_of_type(type);
+    struct module_state *state = find_state(type);
     struct readahead *readahead = NULL;
     PyObject *deadlines = NULL;
     POP3Object *self = NULL;

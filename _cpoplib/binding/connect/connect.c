@@ -9,6 +9,7 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/options.h"
 #include "binding/messages/read_ahead.h"
@@ -29,7 +30,7 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
 PyObject *
 connect_default_timeout(struct module_state *state)
 {
-    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *module = package_attribute(state, state->name.socket);
     PyObject *timeout;
 
     if (module == NULL) {
@@ -259,7 +260,7 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                                           self->state->name.create_connection,
                                           address, timeout, NULL);
     }
-    within = module_imported("poplib_c._connect", "within");
+    within = package_import("poplib_c._connect", "within");
     if (within == NULL) {
         return NULL;
     }
@@ -279,7 +280,7 @@ static PyObject *
 create_connection(POP3Object *self, PyObject *timeout)
 {
     struct module_state *state = self->state;
-    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *module = package_attribute(state, state->name.socket);
     PyObject *host = NULL;
     PyObject *port = NULL;
     PyObject *address = NULL;

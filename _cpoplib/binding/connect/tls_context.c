@@ -1,5 +1,7 @@
 #include "binding/connect/tls_context.h"
 
+#include "binding/base/package.h"
+
 /* ssl.VERIFY_X509_PARTIAL_CHAIN, which has that name since Python 3.10. */
 #define PARTIAL_CHAIN 0x80000L
 
@@ -29,7 +31,7 @@ call_with_keywords(PyObject *module, const char *name, PyObject *keywords)
 static int
 is_directory(PyObject *path)
 {
-    PyObject *isdir = module_imported("os.path", "isdir");
+    PyObject *isdir = package_import("os.path", "isdir");
     PyObject *result;
     int truth;
 
@@ -162,7 +164,7 @@ PyObject *
 tls_context_new(struct module_state *state,
                 const struct tls_wrap_options *options)
 {
-    PyObject *ssl = module_package_attribute(state, state->name.ssl);
+    PyObject *ssl = package_attribute(state, state->name.ssl);
     PyObject *context;
 
     if (ssl == NULL) {

@@ -5,6 +5,7 @@
 
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/connect/connect.h"
 #include "binding/socket/python_socket.h"
 #include "binding/connect/tls_context.h"
@@ -284,7 +285,7 @@ is_replaced(struct module_state *state)
         Py_XDECREF(ssl);
         return PyErr_Occurred() ? -1 : 0;
     }
-    seen = module_package_attribute(state, state->name.ssl);
+    seen = package_attribute(state, state->name.ssl);
     if (seen != NULL) {
         function = PyObject_GetAttrString(seen, "_create_stdlib_context");
     }
@@ -310,7 +311,7 @@ wants_key_log(void)
     if (path == NULL || path[0] == '\0') {
         return 0;
     }
-    flags = module_imported("sys", "flags");
+    flags = package_import("sys", "flags");
     if (flags == NULL) {
         return -1;
     }

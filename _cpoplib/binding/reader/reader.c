@@ -6,6 +6,7 @@
 #include "binding/reader/reader_file.h"
 #include "binding/socket/python_transport.h"
 #include "binding/base/heap_type.h"
+#include "binding/base/package.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -142,7 +143,7 @@ reader_size(const ReaderObject *self)
 static int
 is_exactly(PyObject *object, const char *module, const char *name)
 {
-    PyObject *type = module_imported(module, name);
+    PyObject *type = package_import(module, name);
     int is;
 
     if (type == NULL) {
@@ -229,7 +230,7 @@ static PyType_Spec reader_spec = {
 static int
 register_as_buffered(PyObject *type)
 {
-    PyObject *base = module_imported("io", "BufferedIOBase");
+    PyObject *base = package_import("io", "BufferedIOBase");
     PyObject *result;
 
     if (base == NULL) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/reader/lines.h"
 #include "core/net/output.h"
 
@@ -327,7 +328,7 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
 static int
 is_of_io(PyObject *file, const char *name, bool exactly)
 {
-    PyObject *type = module_imported("io", name);
+    PyObject *type = package_import("io", name);
     int is;
 
     if (type == NULL) {

@@ -1,4 +1,7 @@
-/* The type POP3: its instances, and what other files need of them. */
+/* An instance of POP3: its struct, its attributes by name, its lock, and
+   whether a command can begin.
+
+   Calls the socket, the Reader and the client's log. */
 
 #ifndef BINDING_POP3_H
 #define BINDING_POP3_H
@@ -69,19 +72,11 @@ typedef struct {
 
 #define POP3(op) ((POP3Object *)(op))
 
-/* A new type poplib_c.POP3, or NULL.  Fills state->own_hook. */
-PyTypeObject *pop3_new_type(struct module_state *state, PyObject *module);
-
 /* The instance's __dict__, a new reference; NULL if it has none yet. */
 PyObject *pop3_get_dict(POP3Object *self);
 
 /* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
 int pop3_dict_has(POP3Object *self, PyObject *name);
-
-/* __signature__ of POP3, POP3_SSL, and the subclasses that share a
-   constructor of theirs; a lazy_attribute_compute. */
-PyObject *pop3_signature(struct module_state *state, PyObject *instance,
-                         PyTypeObject *owner);
 
 /* .file; AttributeError that names `wanted` and says so if close() has set it
    to None. */

@@ -9,10 +9,10 @@
 #include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
-#include "binding/client/pop3.h"
 #include "binding/connect/pop3_ssl.h"
+#include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
-#include "binding/socket/tls_socket.h"
+#include "binding/socket/tls_socket_type.h"
 #include "core/tls/tls_config.h"
 
 static int
@@ -30,7 +30,7 @@ init_types(struct module_state *state, PyObject *module)
     if (state->error_proto == NULL) {
         return -1;
     }
-    state->tls_socket_type = tls_socket_new_type(state, module);
+    state->tls_socket_type = tls_socket_type_new(state, module);
     if (state->tls_socket_type == NULL) {
         return -1;
     }
@@ -42,7 +42,7 @@ init_types(struct module_state *state, PyObject *module)
     if (state->deadline_type == NULL) {
         return -1;
     }
-    state->pop3_type = pop3_new_type(state, module);
+    state->pop3_type = pop3_type_new(state, module);
     if (state->pop3_type == NULL) {
         return -1;
     }

@@ -4,7 +4,6 @@
 
 #include "binding/reader/reader_read.h"
 #include "binding/reader/reader_file.h"
-#include "binding/socket/python_transport.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 
@@ -120,23 +119,6 @@ reader_dealloc(PyObject *op)
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
-}
-
-size_t
-reader_size(const ReaderObject *self)
-{
-    const struct pop_link *link = &self->link;
-    size_t octets = heap_type_own_size((PyObject *)self);
-
-    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
-        return octets;
-    }
-    octets += link->in.capacity + link->out.capacity;
-    octets += link->batch.capacity * sizeof(*link->batch.spans);
-    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
-    return self->python_transport == NULL
-               ? octets
-               : octets + python_transport_size(self->python_transport);
 }
 
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */

@@ -46,9 +46,6 @@ typedef struct {
     PyObject *limit_owner;
 } ReaderObject;
 
-/* Octets of memory, the buffers included unless another thread is inside. */
-size_t reader_size(const ReaderObject *self);
-
 /* A new type poplib_c.Reader, or NULL. */
 PyTypeObject *reader_new_type(PyObject *module);
 

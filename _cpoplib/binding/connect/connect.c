@@ -14,6 +14,7 @@
 #include "binding/client/options.h"
 #include "binding/messages/read_ahead.h"
 #include "binding/reader/reader.h"
+#include "binding/socket/python_socket.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/client/debug.h"
 
@@ -41,16 +42,6 @@ connect_default_timeout(struct module_state *state)
     return timeout;
 }
 
-void
-connect_discard(struct module_state *state, PyObject *object)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
-
-    Py_XDECREF(result);
-    errors_raise_again(pending);
-}
-
 /* self.file = file, or our Reader in its place.  It is closed if that
    fails. */
 static int
@@ -65,7 +56,7 @@ adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
         failed = set_attribute(self, state->name.file, file);
     }
     if (failed < 0) {
-        connect_discard(state, file == NULL ? made : file);
+        python_socket_discard(state, file == NULL ? made : file);
     }
     Py_XDECREF(file);
     return failed;
@@ -97,7 +88,7 @@ connect_use_socket(POP3Object *self, PyObject *sock)
 {
     if (set_attribute(self, self->state->name.sock, sock) < 0 ||
         set_file(self) < 0) {
-        connect_discard(self->state, sock);
+        python_socket_discard(self->state, sock);
         return -1;
     }
     return 0;

@@ -106,7 +106,7 @@ verify_as_we_do(PyObject *ssl, PyObject *context)
 
 /* ssl.create_default_context(cafile= or capath=), with the certificate. */
 static PyObject *
-verifying_context(PyObject *ssl, const struct tls_wrap_options *options)
+verifying_context(PyObject *ssl, const struct tls_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -144,7 +144,7 @@ done:
 
 /* ssl._create_stdlib_context(certfile=, keyfile=) */
 static PyObject *
-stdlib_context(PyObject *ssl, const struct tls_wrap_options *options)
+stdlib_context(PyObject *ssl, const struct tls_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -161,8 +161,7 @@ stdlib_context(PyObject *ssl, const struct tls_wrap_options *options)
 }
 
 PyObject *
-tls_context_new(struct module_state *state,
-                const struct tls_wrap_options *options)
+tls_context_new(struct module_state *state, const struct tls_options *options)
 {
     PyObject *ssl = package_attribute(state, state->name.ssl);
     PyObject *context;
@@ -170,8 +169,8 @@ tls_context_new(struct module_state *state,
     if (ssl == NULL) {
         return NULL;
     }
-    context = tls_wrap_verifies(options) ? verifying_context(ssl, options)
-                                         : stdlib_context(ssl, options);
+    context = tls_options_verifies(options) ? verifying_context(ssl, options)
+                                            : stdlib_context(ssl, options);
     Py_DECREF(ssl);
     return context;
 }

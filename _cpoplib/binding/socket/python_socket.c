@@ -421,3 +421,13 @@ python_socket_take(struct module_state *state, PyObject *sock)
     Py_DECREF(root);
     return taken;
 }
+
+void
+python_socket_discard(struct module_state *state, PyObject *object)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
+
+    Py_XDECREF(result);
+    errors_raise_again(pending);
+}

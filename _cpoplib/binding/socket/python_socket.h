@@ -57,4 +57,8 @@ int python_socket_is_direct(struct module_state *state, PyObject *sock);
    detached. NULL and an exception; `sock` then has its descriptor still. */
 PyObject *python_socket_take(struct module_state *state, PyObject *sock);
 
+/* object.close(), of a socket or its file, because of the pending exception.
+   That stays unless closing raises a more urgent one. */
+void python_socket_discard(struct module_state *state, PyObject *object);
+
 #endif

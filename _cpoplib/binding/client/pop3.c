@@ -83,6 +83,75 @@ pop3_known_step(POP3Object *self, PyObject *file)
     return self->foreign_file == file ? &self->foreign_step : NULL;
 }
 
+ReaderObject *
+pop3_get_reader(POP3Object *self, int *failed)
+{
+    PyObject *file;
+
+    *failed = PyObject_GetOptionalAttr((PyObject *)self,
+                                       self->state->name.file, &file) < 0;
+    if (file != NULL &&
+        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
+        Py_CLEAR(file);
+    }
+    return (ReaderObject *)file;
+}
+
+/* What is known of the stream that .file reads from; *file keeps it, or is
+   NULL as the result is. */
+static struct step *
+get_step(POP3Object *self, PyObject **file, int *failed)
+{
+    *failed = PyObject_GetOptionalAttr((PyObject *)self,
+                                       self->state->name.file, file) < 0;
+    if (*file == Py_None) {
+        Py_CLEAR(*file);
+    }
+    return *file == NULL ? NULL : pop3_step_of(self, *file);
+}
+
+int
+pop3_check_step(POP3Object *self,
+                int (*check)(struct module_state *, const struct step *))
+{
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    if (step != NULL) {
+        failed = check(self->state, step);
+    }
+    Py_XDECREF(file);
+    return failed ? -1 : 0;
+}
+
+bool
+pop3_is_in_step(POP3Object *self)
+{
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+    bool is = step != NULL && step->state == STEP_IN;
+
+    Py_XDECREF(file);
+    return is;
+}
+
+void
+pop3_note_unsent(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *file;
+    int failed;
+    struct step *step = get_step(self, &file, &failed);
+
+    PyErr_SetRaisedException(pending);
+    if (step != NULL) {
+        step_note_unsent(step);
+    }
+    Py_XDECREF(file);
+}
+
 /* --- one command at a time ---------------------------------------------- */
 
 /* RuntimeError if this thread is inside the object, whose lock that is. */

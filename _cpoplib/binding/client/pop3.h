@@ -8,7 +8,7 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
-#include "binding/reader/step.h"
+#include "binding/reader/reader.h"
 
 /* Where a command is, for another one that a hook or a signal handler of the
    same thread tries in its midst. */
@@ -109,5 +109,22 @@ struct step *pop3_step_of(POP3Object *self, PyObject *file);
 /* The same, or NULL if it is another file by now that something is known
    of. */
 struct step *pop3_known_step(POP3Object *self, PyObject *file);
+
+/* .file if it is an open Reader, as a new reference; otherwise NULL, with an
+   exception if *failed. */
+ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
+
+/* What check(), one of step.h's, raises for the stream that .file reads from.
+ */
+int pop3_check_step(POP3Object *self,
+                    int (*check)(struct module_state *, const struct step *));
+
+/* Whether the next bytes of that stream are the reply that is waited for; not
+   if it can't be told, with an exception. */
+bool pop3_is_in_step(POP3Object *self);
+
+/* A method that sends was ended by the pending exception, which stays: how
+   much it has sent is not known. */
+void pop3_note_unsent(POP3Object *self);
 
 #endif

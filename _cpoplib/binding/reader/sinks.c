@@ -34,6 +34,20 @@ sink_lines_init(struct sink_lines *self)
     self->list = NULL;
 }
 
+PyObject *
+sink_lines_tuple(const struct stream_reply *reply, PyObject *lines)
+{
+    PyObject *octets = PyLong_FromSize_t(reply->octets);
+    PyObject *tuple;
+
+    if (octets == NULL) {
+        return NULL;
+    }
+    tuple = PyTuple_Pack(3, reply->response, lines, octets);
+    Py_DECREF(octets);
+    return tuple;
+}
+
 /* --- nothing ------------------------------------------------------------ */
 
 static int

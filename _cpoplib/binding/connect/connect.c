@@ -12,7 +12,7 @@
 #include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/options.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/reader/reader.h"
 #include "binding/socket/python_socket.h"
 #include "binding/dialogue/getresp.h"

@@ -4,7 +4,7 @@
 #include "binding/client/debug.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "core/proto/command.h"
 
 /* bytes(line, self.encoding). */

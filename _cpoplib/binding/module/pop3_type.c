@@ -16,7 +16,7 @@
 #include "binding/dialogue/getresp.h"
 #include "binding/messages/bulk.h"
 #include "binding/messages/listings.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/messages/retr_bytes.h"
 #include "core/tls/tls_config.h"
 

@@ -110,9 +110,9 @@ def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
 
 def demo() -> int:
     """Print the report of the demonstration."""
-    from poplib_c import _demo
+    from poplib_c._cli.demo import run
 
-    report, differences = _demo.run()
+    report, differences = run()
     _write(*report)
     for difference in differences:
         print(printable(f"poplib_c: demo: {difference}"), file=sys.stderr)

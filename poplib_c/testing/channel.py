@@ -7,12 +7,12 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from poplib_c._maildrop import Refusal
+from poplib_c.testing.maildrop import Refusal
 
 if TYPE_CHECKING:
     import ssl
 
-    from poplib_c._tls import TLSStream
+    from poplib_c.testing.tls import TLSStream
 
 # RFC 2449, section 4, allows 255 octets; SASL's responses may be longer (RFC 5034, section 4).
 _MAX_COMMAND = 8192
@@ -89,7 +89,7 @@ class Channel:
         What the client has sent ahead in plain text is thrown away: whoever can write into the
         connection must not have commands executed as the client's (CVE-2011-0411).
         """
-        from poplib_c._tls import TLSStream
+        from poplib_c.testing.tls import TLSStream
 
         self.flush()
         self._received.clear()

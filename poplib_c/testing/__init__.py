@@ -43,10 +43,10 @@ from email.message import Message
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from poplib_c._auth import accounts
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Maildrop
-from poplib_c._session import Session
+from poplib_c.testing.auth import accounts
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Maildrop
+from poplib_c.testing.session import Session
 
 if TYPE_CHECKING:
     import ssl
@@ -273,7 +273,7 @@ def _check_contexts(tls: object, stls: object) -> None:
         raise ValueError("tls and stls exclude each other")
     for name, context in (("tls", tls), ("stls", stls)):
         if context is not None:
-            from poplib_c._tls import require_server_context
+            from poplib_c.testing.tls import require_server_context
 
             require_server_context(name, context)
 

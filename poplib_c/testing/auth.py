@@ -18,8 +18,8 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 
 from poplib_c import _scram
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Refusal
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Refusal
 
 # RFC 2449, section 4: the longest command, with its line end; a response may be longer.
 _MAX_COMMAND = 255

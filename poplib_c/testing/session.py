@@ -9,9 +9,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from poplib_c._auth import Accounts, authenticate, offered
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Maildrop, Refusal, StoredMessage
+from poplib_c.testing.auth import Accounts, authenticate, offered
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Maildrop, Refusal, StoredMessage
 
 if TYPE_CHECKING:
     import ssl

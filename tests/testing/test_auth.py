@@ -31,12 +31,6 @@ def server():
         yield server
 
 
-@pytest.fixture
-def wire(server):
-    with Wire(server) as wire:
-        yield wire
-
-
 def b64(octets):
     return base64.b64encode(octets)
 

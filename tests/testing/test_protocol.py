@@ -13,18 +13,6 @@ from poplib_c.testing import POP3Server
 
 
 @pytest.fixture
-def server():
-    with POP3Server([FIRST, SECOND, THIRD], users=ALICE) as server:
-        yield server
-
-
-@pytest.fixture
-def wire(server):
-    with Wire(server) as wire:
-        yield wire
-
-
-@pytest.fixture
 def transaction(wire):
     assert wire.login().startswith(b"+OK")
     return wire

@@ -16,13 +16,6 @@ from wire import ALICE, FIRST, SECOND, THIRD, TIMEOUT, Wire, logged_in
 
 from poplib_c.testing import POP3Server
 
-
-@pytest.fixture
-def server():
-    with POP3Server([FIRST, SECOND, THIRD], users=ALICE) as server:
-        yield server
-
-
 # Messages
 
 

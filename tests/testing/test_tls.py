@@ -22,16 +22,6 @@ BOTH = pytest.mark.parametrize("kind", ["tls", "stls"])
 
 
 @pytest.fixture
-def serve(server_context):
-    """Make a server: of POP3S by the kind "tls", with the command STLS by "stls"."""
-
-    def make(kind, messages=(FIRST, SECOND, THIRD), context=server_context, **options):
-        return POP3Server(messages, users=ALICE, **{kind: context}, **options)
-
-    return make
-
-
-@pytest.fixture
 def strict_context(ca):
     """A client's context for which an end without close_notify is an error."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -291,7 +291,7 @@ def test_demo_with_an_output_that_is_not_utf8():
     ("method", "spoil", "told"),
     [
         ("retr", "(reply[0], reply[1][:-1], reply[2])", "retr()"),
-        ("retr", "(reply[0], reply[1], reply[2] + 1)", "retr()'s octets"),
+        ("retr", "(reply[0], reply[1], reply[2] + 1)", "retr()'s octet count"),
         ("list", "(reply[0], reply[1][::-1], reply[2])", "list()"),
         ("uidl", "(reply[0], reply[1][:-1], reply[2])", "uidl()"),
         ("stat", "(reply[0], reply[1] - 1)", "stat()"),
@@ -312,4 +312,4 @@ def test_demo_fails_if_something_does_not_match(method, spoil, told):
         demo.POP3 = Spoiled
         sys.exit(command_line.main(["demo"]))
     """
-    assert failure(run(code=code)) == f"poplib_c: demo: {told} is not what was put in"
+    assert failure(run(code=code)) == f"poplib_c: demo: {told} doesn't match the mailbox"

@@ -135,8 +135,8 @@ def extension():
     compile_args, link_args = compiler_options()
     extension = Extension(
         "_cpoplib",
-        sources=sorted(glob("_cpoplib/core/*.c") + glob("_cpoplib/binding/*.c")),
-        depends=sorted(glob("_cpoplib/core/*.h") + glob("_cpoplib/binding/*.h")),
+        sources=sorted(glob("_cpoplib/**/*.c", recursive=True)),
+        depends=sorted(glob("_cpoplib/**/*.h", recursive=True)),
         extra_compile_args=compile_args,
         **options,
     )

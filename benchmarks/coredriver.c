@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/command.h"
-#include "core/link.h"
+#include "core/proto/command.h"
+#include "core/net/link.h"
 
 #define LINES_OF_LIST 200000
 #define LINES_OF_RETR 256
@@ -28,7 +28,7 @@ struct memory_transport {
 
 static enum pop_status
 memory_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_deadline *deadline,
+            size_t *received, struct pop_timeout *deadline,
             struct pop_error *error)
 {
     struct memory_transport *self = (struct memory_transport *)transport;
@@ -50,7 +50,7 @@ memory_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 memory_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_deadline *deadline,
+            size_t *sent, struct pop_timeout *deadline,
             struct pop_error *error)
 {
     struct memory_transport *self = (struct memory_transport *)transport;

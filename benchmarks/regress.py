@@ -57,7 +57,7 @@ def checkout(commit):
 
 
 def compile_driver(driver, tree, directory, name):
-    core = sorted(Path(tree, "_cpoplib", "core").glob("*.c"))
+    core = sorted(Path(tree, "_cpoplib", "core").rglob("*.c"))
     include = f"-I{tree / '_cpoplib'}"
     return build.program(name, [driver, *core], directory, include, "-DNDEBUG")
 

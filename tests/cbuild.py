@@ -109,7 +109,7 @@ class Builder:
         digest = hashlib.sha256(run([*compiler, "--version"]).stdout.encode())
         digest.update(repr([self.command, self.cflags, self.libraries]).encode())
         for folder in (SOURCES / "core", TESTS / "core", TESTS / "fuzz"):
-            for path in sorted(folder.glob("*.[ch]")):
+            for path in sorted(folder.rglob("*.[ch]")):
                 digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:16]
 

@@ -63,7 +63,8 @@ def top_level(code):
 class Source:
     def __init__(self, path, text):
         self.path = path
-        self.room, _, name = path.rpartition("/")
+        self.folder, _, name = path.rpartition("/")
+        self.room = self.folder.partition("/")[0]
         self.stem, self.suffix = name.split(".")
         self.text = text
         uncommented = TOKEN.sub(lambda m: blank(m) if m["comment"] else m.group(), text)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/reply.h"
-#include "core/status.h"
+#include "core/proto/reply.h"
+#include "core/proto/status.h"
 
 /* What was read of a reply. */
 struct transcript {

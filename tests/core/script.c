@@ -8,11 +8,11 @@
 
 /* Waits as a real transport does: that is what starts a deadline's clock. */
 static enum pop_status
-play(struct script *self, struct pop_deadline *deadline)
+play(struct script *self, struct pop_timeout *deadline)
 {
     size_t call = self->calls++;
 
-    (void)pop_deadline_poll_ms(deadline);
+    (void)pop_timeout_poll_ms(deadline);
     self->deadline = *deadline;
     return call < self->outcome_count ? self->outcomes[call] : POP_OK;
 }
@@ -25,7 +25,7 @@ least(size_t a, size_t b)
 
 static enum pop_status
 script_recv(struct pop_transport *transport, char *space, size_t room,
-            size_t *received, struct pop_deadline *deadline,
+            size_t *received, struct pop_timeout *deadline,
             struct pop_error *error)
 {
     struct script *self = (struct script *)transport;
@@ -51,7 +51,7 @@ script_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 script_send(struct pop_transport *transport, const char *bytes, size_t length,
-            size_t *sent, struct pop_deadline *deadline,
+            size_t *sent, struct pop_timeout *deadline,
             struct pop_error *error)
 {
     struct script *self = (struct script *)transport;

@@ -3,7 +3,7 @@
 #ifndef POP_TEST_SCRIPT_H
 #define POP_TEST_SCRIPT_H
 
-#include "core/link.h"
+#include "core/net/link.h"
 #include "replies.h"
 
 /* A transport that plays a script: bytes to be received piece by piece, and
@@ -19,8 +19,8 @@ struct script {
     size_t sent;
     size_t most_per_send;
     size_t calls;
-    bool has_begun;               /* what it says of sends that fail */
-    struct pop_deadline deadline; /* as the last call left it */
+    bool has_begun;              /* what it says of sends that fail */
+    struct pop_timeout deadline; /* as the last call left it */
 };
 
 /* A link on a script of these bytes, which come whole, and are expected to be

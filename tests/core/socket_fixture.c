@@ -20,7 +20,7 @@ open_on(struct fixture *self, void (*connect_pair)(int fds[2]), bool blocking,
     self->transport = pop_transport_fd_new();
     assert_non_null(self->transport);
     pop_transport_fd_set(self->transport, self->fds[0], blocking);
-    pop_deadline_set(&self->deadline, timeout);
+    pop_timeout_set(&self->deadline, timeout);
 }
 
 void

@@ -3,12 +3,12 @@
 #ifndef POP_TEST_SOCKET_FIXTURE_H
 #define POP_TEST_SOCKET_FIXTURE_H
 
-#include "core/link.h"
+#include "core/net/link.h"
 
 struct fixture {
     int fds[2];
     struct pop_transport *transport;
-    struct pop_deadline deadline; /* of the next recv or send */
+    struct pop_timeout deadline; /* of the next recv or send */
     struct pop_error error;
     char space[64];
     size_t done; /* what recv or send said */

@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "core/transport.h"
+#include "core/net/transport.h"
 #include "support_memory.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

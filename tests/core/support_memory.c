@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/mem.h"
+#include "core/proto/mem.h"
 
 static size_t live_blocks;
 static bool failing;

@@ -1,4 +1,4 @@
-#include "core/base64.h"
+#include "core/proto/base64.h"
 
 #include <string.h>
 

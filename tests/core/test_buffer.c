@@ -1,4 +1,4 @@
-#include "core/buffer.h"
+#include "core/proto/buffer.h"
 
 #include <string.h>
 

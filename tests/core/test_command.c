@@ -1,4 +1,4 @@
-#include "core/command.h"
+#include "core/proto/command.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@ import cbuild
 import pytest
 
 HERE = cbuild.TESTS / "core"
-CORE = sorted((cbuild.SOURCES / "core").glob("*.c"))
+CORE = sorted((cbuild.SOURCES / "core").rglob("*.c"))
 PROGRAMS = sorted(HERE.glob("test_*.c"))
 SHARED = sorted(set(HERE.glob("*.c")) - set(PROGRAMS))
 

@@ -1,4 +1,4 @@
-#include "core/link.h"
+#include "core/net/link.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,7 +40,7 @@ check_sample(const struct sample *sample, const struct feeding *feeding)
     script.feeding = *feeding;
     assert_int_equal(
         pop_link_begin(&link, sample->multiline ? POP_LINES : POP_NO_LINES,
-                       POP_NO_LIMIT, POP_NO_LIMIT),
+                       POP_UNLIMITED_OCTETS, POP_UNLIMITED_OCTETS),
         POP_OK);
     read_reply(&link, &transcript);
     if (transcript.status == POP_EOF) {
@@ -130,8 +130,9 @@ test_limits_are_exact(void **state)
     assert_int_equal(read_with_limits(bytes, length, 5, 7), POP_OK);
     assert_int_equal(read_with_limits(bytes, length, 4, 7), POP_TOO_LONG);
     assert_int_equal(read_with_limits(bytes, length, 5, 6), POP_TOO_LONG);
-    assert_int_equal(
-        read_with_limits(bytes, length, POP_NO_LIMIT, POP_NO_LIMIT), POP_OK);
+    assert_int_equal(read_with_limits(bytes, length, POP_UNLIMITED_OCTETS,
+                                      POP_UNLIMITED_OCTETS),
+                     POP_OK);
 }
 
 /* What cuts a reply short is told as it is, and what had been read stays. */

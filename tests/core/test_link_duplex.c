@@ -1,6 +1,6 @@
 /* Receiving while what is queued is sent. */
 
-#include "core/link.h"
+#include "core/net/link.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "core/link.h"
+#include "core/net/link.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,8 @@ fail_every_allocation(const char *bytes, size_t length)
 
         open_script(&script, &link, bytes, length);
         support_fail_allocation(index);
-        while (pop_link_begin_lines(&link, POP_NO_LIMIT) == POP_NO_MEMORY) {
+        while (pop_link_begin_lines(&link, POP_UNLIMITED_OCTETS) ==
+               POP_NO_MEMORY) {
             failures++;
         }
         read_totals(&link, &totals);
@@ -92,7 +93,8 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
 
     (void)state;
     open_script(&script, &link, bytes, 4 * MIB);
-    assert_int_equal(pop_link_begin_lines(&link, POP_NO_LIMIT), POP_OK);
+    assert_int_equal(pop_link_begin_lines(&link, POP_UNLIMITED_OCTETS),
+                     POP_OK);
     read_totals(&link, &totals);
     assert_int_equal(totals.status, POP_OK);
     assert_int_equal(totals.lines, 2);

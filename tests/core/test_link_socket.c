@@ -1,4 +1,4 @@
-#include "core/link.h"
+#include "core/net/link.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "core/output.h"
+#include "core/net/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "core/pipeline.h"
+#include "core/proto/pipeline.h"
 
 #include "support.h"
 

@@ -1,4 +1,4 @@
-#include "core/reply.h"
+#include "core/proto/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +100,7 @@ check_sample(const struct sample *sample, const struct feeding *feeding)
         struct pop_reply reply;
 
         pop_reply_begin(&reply, sample->multiline ? POP_LINES : POP_NO_LINES,
-                        POP_NO_LIMIT, POP_NO_LIMIT);
+                        POP_UNLIMITED_OCTETS, POP_UNLIMITED_OCTETS);
         read_reply(&reply, sample->bytes, sample->length, feeding, AT_PAGE_END,
                    &takings[i], &transcript);
         transcript_compare(&transcript, &sample->expected, feeding);
@@ -165,7 +165,7 @@ check_against_naive(const char *bytes, size_t length)
         struct transcript transcript;
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
         read_reply(&reply, bytes, length, &feeding, ON_THE_HEAP, &taking,
                    &transcript);
         transcript_compare(&transcript, &expected, &feeding);
@@ -249,7 +249,8 @@ test_status_line_is_a_batch_of_its_own(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin(&reply, POP_LINES, POP_NO_LIMIT, POP_NO_LIMIT);
+    pop_reply_begin(&reply, POP_LINES, POP_UNLIMITED_OCTETS,
+                    POP_UNLIMITED_OCTETS);
     assert_int_equal(pop_reply_scan(&reply, bytes, 11, &batch), POP_OK);
     assert_int_equal(batch.count, 1);
     assert_int_equal(batch.scanned, 5);
@@ -279,12 +280,12 @@ test_the_size_of_all_lines(void **state)
         struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
         reply.size_limit = cases[i].limit;
         assert_int_equal(pop_reply_scan(&reply, bytes, 9, &batch),
                          cases[i].status);
         pop_reply_begin_lines(&reply, cases[i].limit - 1);
-        reply.size_limit = POP_NO_LIMIT;
+        reply.size_limit = POP_UNLIMITED_OCTETS;
         batch.count = batch.scanned = 0;
         assert_int_not_equal(pop_reply_scan(&reply, bytes, 9, &batch),
                              POP_TOO_MUCH);
@@ -329,7 +330,7 @@ test_a_line_as_long_as_all_lines_may_be(void **state)
         struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
         struct pop_reply reply;
 
-        pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+        pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
         reply.size_limit = cases[i].limit;
         assert_int_equal(pop_reply_scan(&reply, cases[i].bytes,
                                         strlen(cases[i].bytes), &batch),
@@ -351,7 +352,7 @@ test_a_line_that_is_dropped_in_pieces(void **state)
     (void)state;
     assert_non_null(bytes);
     memset(bytes, 'x', length);
-    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
     reply.size_limit = 5;
     assert_int_equal(pop_reply_scan(&reply, bytes, length, &batch),
                      POP_TOO_MUCH);
@@ -376,7 +377,7 @@ test_a_full_batch_is_handed_out(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
     assert_int_equal(pop_reply_scan(&reply, bytes, 8, &batch), POP_OK);
     assert_int_equal(batch.count, 2);
     assert_int_equal(batch.scanned, 4);
@@ -397,7 +398,8 @@ test_a_finished_reply_takes_no_more(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin(&reply, POP_NO_LINES, POP_NO_LIMIT, POP_NO_LIMIT);
+    pop_reply_begin(&reply, POP_NO_LINES, POP_UNLIMITED_OCTETS,
+                    POP_UNLIMITED_OCTETS);
     assert_int_equal(pop_reply_scan(&reply, "+OK\n", 4, &batch), POP_OK);
     assert_int_equal(reply.part, POP_REPLY_DONE);
     batch.count = batch.scanned = 0;
@@ -427,7 +429,8 @@ test_a_whole_reply_is_known_by_its_end(void **state)
             size_t used = 0;
             enum pop_status status;
 
-            pop_reply_begin(&reply, form, POP_NO_LIMIT, POP_NO_LIMIT);
+            pop_reply_begin(&reply, form, POP_UNLIMITED_OCTETS,
+                            POP_UNLIMITED_OCTETS);
             do {
                 used += batch.scanned;
                 batch.count = batch.scanned = 0;

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "core/reply.h"
+#include "core/proto/reply.h"
 #include "support.h"
 
 #define MOST_SPANS 8
@@ -38,7 +38,7 @@ read_end(const char *bytes, enum pop_reply_form form, size_t first,
     size_t available = first;
     size_t taken = 0;
 
-    pop_reply_begin(reply, form, POP_NO_LIMIT, POP_NO_LIMIT);
+    pop_reply_begin(reply, form, POP_UNLIMITED_OCTETS, POP_UNLIMITED_OCTETS);
     while (reply->part != POP_REPLY_DONE) {
         enum pop_status status = pop_reply_scan(reply, bytes + taken,
                                                 available - taken, &batch);
@@ -120,7 +120,8 @@ test_an_uncertain_end_can_be_a_line(void **state)
         size_t length = sizeof(bytes) - 1 - 5;
         struct pop_reply reply;
 
-        pop_reply_begin(&reply, forms[i], POP_NO_LIMIT, POP_NO_LIMIT);
+        pop_reply_begin(&reply, forms[i], POP_UNLIMITED_OCTETS,
+                        POP_UNLIMITED_OCTETS);
         assert_int_equal(pop_reply_scan(&reply, bytes, 5, &batch), POP_OK);
         batch.count = 0;
         batch.scanned = 0;
@@ -149,7 +150,7 @@ test_an_uncertain_end_can_be_one_line_too_much(void **state)
     struct pop_reply reply;
 
     (void)state;
-    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
     reply.size_limit = 3;
     assert_int_equal(pop_reply_scan(&reply, bytes, sizeof(bytes) - 1, &batch),
                      POP_OK);

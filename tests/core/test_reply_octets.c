@@ -1,4 +1,4 @@
-#include "core/reply.h"
+#include "core/proto/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +66,7 @@ check_lines_agree(const char *bytes, size_t length,
     struct pop_batch batch = {spans, MOST_SPANS, 0, 0};
     struct pop_reply reply;
 
-    pop_reply_begin_lines(&reply, POP_NO_LIMIT);
+    pop_reply_begin_lines(&reply, POP_UNLIMITED_OCTETS);
     assert_int_equal(pop_reply_scan(&reply, bytes, length, &batch),
                      received->status);
     assert_int_equal(batch.scanned, received->consumed);

@@ -1,4 +1,4 @@
-#include "core/scan.h"
+#include "core/proto/scan.h"
 
 #include <string.h>
 
@@ -42,8 +42,8 @@ test_line_ends_in_lf(void **state)
         size_t searched = 0;
         size_t octets = 0;
 
-        assert_int_equal(scan(cases[i].bytes, cases[i].length, POP_NO_LIMIT,
-                              &searched, &octets),
+        assert_int_equal(scan(cases[i].bytes, cases[i].length,
+                              POP_UNLIMITED_OCTETS, &searched, &octets),
                          POP_OK);
         assert_int_equal(octets, cases[i].octets);
         assert_int_equal(searched, 0);
@@ -60,12 +60,14 @@ test_line_without_lf_needs_input(void **state)
 
     (void)state;
     for (length = 0; length < sizeof(line); length++) {
-        assert_int_equal(scan(line, length, POP_NO_LIMIT, &searched, &octets),
-                         POP_NEED_INPUT);
+        assert_int_equal(
+            scan(line, length, POP_UNLIMITED_OCTETS, &searched, &octets),
+            POP_NEED_INPUT);
         assert_int_equal(searched, length);
     }
     assert_int_equal(
-        scan(LITERAL("+OK\r\n"), POP_NO_LIMIT, &searched, &octets), POP_OK);
+        scan(LITERAL("+OK\r\n"), POP_UNLIMITED_OCTETS, &searched, &octets),
+        POP_OK);
     assert_int_equal(octets, 5);
     assert_int_equal(searched, 0);
 }
@@ -78,11 +80,13 @@ test_bytes_are_searched_once(void **state)
     size_t octets;
 
     (void)state;
-    assert_int_equal(scan(LITERAL("a\nb"), POP_NO_LIMIT, &searched, &octets),
-                     POP_NEED_INPUT);
+    assert_int_equal(
+        scan(LITERAL("a\nb"), POP_UNLIMITED_OCTETS, &searched, &octets),
+        POP_NEED_INPUT);
     assert_int_equal(searched, 3);
     assert_int_equal(
-        scan(LITERAL("a\nbc\n"), POP_NO_LIMIT, &searched, &octets), POP_OK);
+        scan(LITERAL("a\nbc\n"), POP_UNLIMITED_OCTETS, &searched, &octets),
+        POP_OK);
     assert_int_equal(octets, 5);
 }
 

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/mem.h"
+#include "core/proto/mem.h"
 
 /* Whether a process that reads this byte ends as it should. */
 static bool

@@ -1,4 +1,4 @@
-#include "core/tls_bio.h"
+#include "core/tls/tls_bio.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>

@@ -1,4 +1,4 @@
-#include "core/tls_config.h"
+#include "core/tls/tls_config.h"
 
 #include <errno.h>
 #include <openssl/err.h>

@@ -1,4 +1,4 @@
-#include "core/tls_error.h"
+#include "core/tls/tls_error.h"
 
 #include <errno.h>
 #include <openssl/err.h>

@@ -1,9 +1,9 @@
-#include "core/tls_peer.h"
+#include "core/tls/tls_peer.h"
 
 #include <openssl/ssl.h>
 #include <string.h>
 
-#include "core/mem.h"
+#include "core/proto/mem.h"
 #include "tls_fixture.h"
 
 static SSL *

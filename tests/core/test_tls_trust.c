@@ -1,4 +1,4 @@
-#include "core/tls_trust.h"
+#include "core/tls/tls_trust.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

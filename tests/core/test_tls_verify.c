@@ -1,4 +1,4 @@
-#include "core/tls_verify.h"
+#include "core/tls/tls_verify.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/tls_error.h"
-#include "core/tls_peer.h"
+#include "core/tls/tls_error.h"
+#include "core/tls/tls_peer.h"
 #include "tls_fixture.h"
 
 static const struct tls_identity_options authority = {

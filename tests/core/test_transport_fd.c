@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <string.h>

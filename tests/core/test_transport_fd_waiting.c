@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -18,13 +18,13 @@ test_recv_times_out(void **state)
     open_fixture(&self, false, 30 * NS_PER_MS);
     /* Before the first byte, and while a reply comes. */
     for (round = 0; round < 2; round++) {
-        pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+        pop_timeout_set(&self.deadline, 30 * NS_PER_MS);
         start = support_monotonic_ms();
         assert_int_equal(receive(&self), POP_TIMEOUT);
         assert_true(support_monotonic_ms() - start >= 29);
         assert_int_equal(self.done, 0);
         peer_sends(&self, "+");
-        pop_deadline_set(&self.deadline, 10000 * NS_PER_MS);
+        pop_timeout_set(&self.deadline, 10000 * NS_PER_MS);
         assert_int_equal(receive(&self), POP_OK);
     }
     close_fixture(&self);
@@ -190,12 +190,12 @@ test_blocking_socket_with_a_deadline(void **state)
     open_fixture(&self, true, 30 * NS_PER_MS);
     peer_sends(&self, "+");
     assert_int_equal(receive(&self), POP_OK);
-    pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+    pop_timeout_set(&self.deadline, 30 * NS_PER_MS);
     start = support_monotonic_ms();
     assert_int_equal(receive(&self), POP_TIMEOUT);
     assert_true(support_monotonic_ms() - start >= 29);
     support_fill_send_buffer(self.fds[0]);
-    pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+    pop_timeout_set(&self.deadline, 30 * NS_PER_MS);
     start = support_monotonic_ms();
     assert_int_equal(send_bytes(&self, "x", 1), POP_TIMEOUT);
     assert_true(support_monotonic_ms() - start >= 29);

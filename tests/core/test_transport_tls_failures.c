@@ -1,12 +1,12 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/link.h"
-#include "core/tls_error.h"
+#include "core/net/link.h"
+#include "core/tls/tls_error.h"
 #include "tls_fixture.h"
 
 /* --- the handshake ------------------------------------------------------ */
@@ -157,7 +157,7 @@ test_no_descriptor(void **state)
 
     connect_tls(&self, &setup);
     pop_transport_tls_set(self.transport, -1);
-    pop_deadline_set(&self.deadline, 300 * NS_PER_MS);
+    pop_timeout_set(&self.deadline, 300 * NS_PER_MS);
     assert_int_equal(tls_receive(&self), POP_SYSTEM);
     assert_int_equal(self.error.sys, EBADF);
     close_tls(&self);

@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -65,7 +65,7 @@ test_signals_do_not_move_the_deadline(void **state)
         int64_t start;
 
         open_stuck(&self, i, NULL);
-        pop_deadline_set(&self.deadline, 40 * NS_PER_MS);
+        pop_timeout_set(&self.deadline, 40 * NS_PER_MS);
         start = support_monotonic_ms();
         assert_int_equal(insist(&self, operations[i], &interruptions),
                          POP_TIMEOUT);
@@ -85,7 +85,7 @@ test_signals_interrupt_without_a_deadline(void **state)
         struct tls_fixture self;
 
         open_stuck(&self, i, NULL);
-        pop_deadline_set(&self.deadline, POP_WAIT_FOREVER);
+        pop_timeout_set(&self.deadline, POP_WAIT_FOREVER);
         support_start_signals(5);
         assert_int_equal(operations[i](&self), POP_INTERRUPTED);
         support_stop_signals();
@@ -106,7 +106,7 @@ test_an_interrupted_handshake_goes_on(void **state)
         int interruptions;
 
         open_tls(&self, &setup);
-        pop_deadline_set(&self.deadline, 10000 * NS_PER_MS);
+        pop_timeout_set(&self.deadline, 10000 * NS_PER_MS);
         support_start_signals(5);
         assert_int_equal(tls_handshake(&self), POP_INTERRUPTED);
         support_stop_signals();
@@ -131,7 +131,7 @@ test_an_interrupted_send_goes_on(void **state)
     task.space = malloc(task.length);
     task.fd = self.fds[1];
     assert_non_null(task.space);
-    pop_deadline_set(&self.deadline, 10000 * NS_PER_MS);
+    pop_timeout_set(&self.deadline, 10000 * NS_PER_MS);
     support_start_signals(5);
     assert_int_equal(send_a_command(&self), POP_INTERRUPTED);
     assert_true(tls_has_begun(&self));
@@ -173,7 +173,7 @@ test_interrupt_wakes_what_is_blocked(void **state)
 
         /* TCP goes on emptying a buffer that was full. */
         open_stuck(&self, index, sends ? NULL : support_tcp_pair);
-        pop_deadline_set(&self.deadline, timeouts[i % COUNT_OF(timeouts)]);
+        pop_timeout_set(&self.deadline, timeouts[i % COUNT_OF(timeouts)]);
         task.context = self.transport;
         support_start(&task);
         status = operations[index](&self);

@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -207,7 +207,7 @@ test_octets_between_many_tickets(void **state)
             server_write(&self.server, "x", 1);
         }
     }
-    pop_deadline_set(&self.deadline, POP_WAIT_FOREVER);
+    pop_timeout_set(&self.deadline, POP_WAIT_FOREVER);
     support_start(&task);
     while (received < 8) {
         enum pop_status status = tls_receive(&self);

@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -171,7 +171,7 @@ test_it_times_out(void **state)
 
     (void)state;
     connect_version(&self, 0);
-    pop_deadline_set(&self.deadline, 30 * NS_PER_MS);
+    pop_timeout_set(&self.deadline, 30 * NS_PER_MS);
     assert_int_equal(tls_shutdown(&self), POP_TIMEOUT);
     assert_string_equal(self.error.text, "The read operation timed out");
     assert_in_range(support_monotonic_ms() - start, 29, 5000);

@@ -1,4 +1,4 @@
-#include "core/transport.h"
+#include "core/net/transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@ static const int64_t patient[2] = {10000 * NS_PER_MS, POP_WAIT_FOREVER};
 static void
 set_timeout(struct tls_fixture *self, int64_t timeout)
 {
-    pop_deadline_set(&self->deadline, timeout);
+    pop_timeout_set(&self->deadline, timeout);
 }
 
 static enum pop_status
@@ -111,7 +111,7 @@ assert_is_limited(struct tls_fixture *self,
 
     for (i = 0; i < COUNT_OF(patient); i++) {
         set_timeout(self, patient[i]);
-        pop_limit_start(&self->deadline.limit, 30 * NS_PER_MS);
+        pop_deadline_start(&self->deadline.limit, 30 * NS_PER_MS);
         assert_int_equal(operation(self), POP_DEADLINE);
         assert_string_equal(self->error.text,
                             "the deadline of 0.03 s has passed: close() this "

@@ -1,4 +1,4 @@
-#include "core/wait.h"
+#include "core/net/wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,9 +10,9 @@
 static enum pop_status
 wait_for(int fd, short events, int64_t timeout, struct pop_error *error)
 {
-    struct pop_deadline deadline;
+    struct pop_timeout deadline;
 
-    pop_deadline_set(&deadline, timeout);
+    pop_timeout_set(&deadline, timeout);
     return pop_wait_for(fd, events, &deadline, error);
 }
 
@@ -85,14 +85,14 @@ test_what_comes_ends_the_wait(void **state)
 static void
 test_time_runs_out(void **state)
 {
-    struct pop_deadline deadline;
+    struct pop_timeout deadline;
     struct pop_error error;
     int64_t start = support_monotonic_ms();
     int fds[2];
 
     (void)state;
     support_socketpair(fds);
-    pop_deadline_set(&deadline, 30 * NS_PER_MS);
+    pop_timeout_set(&deadline, 30 * NS_PER_MS);
     assert_int_equal(pop_wait_for(fds[0], POLLIN, &deadline, &error),
                      POP_TIMEOUT);
     assert_in_range(support_monotonic_ms() - start, 29, 5000);
@@ -107,7 +107,7 @@ test_time_runs_out(void **state)
 static void
 test_signals_do_not_move_the_deadline(void **state)
 {
-    struct pop_deadline deadline;
+    struct pop_timeout deadline;
     struct pop_error error;
     enum pop_status status;
     int64_t start = support_monotonic_ms();
@@ -116,7 +116,7 @@ test_signals_do_not_move_the_deadline(void **state)
 
     (void)state;
     support_socketpair(fds);
-    pop_deadline_set(&deadline, 40 * NS_PER_MS);
+    pop_timeout_set(&deadline, 40 * NS_PER_MS);
     support_start_signals(5);
     do {
         status = pop_wait_for(fds[0], POLLIN, &deadline, &error);

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 
-#include "core/wait.h"
+#include "core/net/wait.h"
 #include "support.h"
 
 #define NS_PER_DAY (INT64_C(86400) * 1000000000)
@@ -25,11 +25,11 @@ poll(struct pollfd *descriptors, nfds_t count, int milliseconds)
 static enum pop_status
 wait_for(int64_t timeout)
 {
-    struct pop_deadline deadline;
+    struct pop_timeout deadline;
     struct pop_error error;
 
     polls = 0;
-    pop_deadline_set(&deadline, timeout);
+    pop_timeout_set(&deadline, timeout);
     return pop_wait_for(0, POLLIN, &deadline, &error);
 }
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/tls_error.h"
+#include "core/tls/tls_error.h"
 
 const int versions[2] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
@@ -44,7 +44,7 @@ open_tls(struct tls_fixture *self, const struct tls_setup *setup)
         POP_OK);
     pop_tls_config_free(config);
     pop_transport_tls_set(self->transport, self->fds[0]);
-    pop_deadline_set(&self->deadline, POP_WAIT_NEVER);
+    pop_timeout_set(&self->deadline, POP_WAIT_NEVER);
 }
 
 void

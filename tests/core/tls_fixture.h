@@ -5,8 +5,8 @@
 #ifndef POP_TEST_TLS_FIXTURE_H
 #define POP_TEST_TLS_FIXTURE_H
 
-#include "core/tls_config.h"
-#include "core/transport.h"
+#include "core/tls/tls_config.h"
+#include "core/net/transport.h"
 #include "tls_server.h"
 
 #define HOST "pop.example.org"
@@ -25,7 +25,7 @@ struct tls_fixture {
     struct tls_identity identity; /* the server's, if it is any */
     struct tls_server server;
     struct pop_transport *transport;
-    struct pop_deadline deadline; /* of the next operation */
+    struct pop_timeout deadline; /* of the next operation */
     struct pop_error error;
     char space[65536];
     size_t room; /* for the next recv; at first all of it */

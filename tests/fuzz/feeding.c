@@ -1,6 +1,6 @@
 /* A reply that arrives in pieces, by way of a buffer. */
 
-#include "core/buffer.h"
+#include "core/proto/buffer.h"
 #include "fuzz.h"
 
 struct feeder {

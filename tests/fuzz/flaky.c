@@ -29,7 +29,7 @@ flaky_check_failure(const struct flaky *self, enum pop_status status,
 
 /* An operation has its whole timeout, or what an interruption has left. */
 static void
-start_waiting(struct flaky *self, struct pop_deadline *deadline)
+start_waiting(struct flaky *self, struct pop_timeout *deadline)
 {
     if (deadline->timeout == POP_WAIT_NEVER) {
         return;
@@ -51,7 +51,7 @@ start_waiting(struct flaky *self, struct pop_deadline *deadline)
 
 /* What becomes of a call, and how many octets it moves at most. */
 static enum pop_status
-play(struct flaky *self, struct pop_deadline *deadline, size_t *most,
+play(struct flaky *self, struct pop_timeout *deadline, size_t *most,
      struct pop_error *error)
 {
     static const enum pop_status failures[] = {
@@ -84,7 +84,7 @@ is_for_good(enum pop_status status)
 
 static enum pop_status
 flaky_recv(struct pop_transport *transport, char *space, size_t room,
-           size_t *received, struct pop_deadline *deadline,
+           size_t *received, struct pop_timeout *deadline,
            struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
@@ -112,8 +112,7 @@ flaky_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
-           size_t *sent, struct pop_deadline *deadline,
-           struct pop_error *error)
+           size_t *sent, struct pop_timeout *deadline, struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
     enum pop_status status;
@@ -141,7 +140,7 @@ flaky_send(struct pop_transport *transport, const char *bytes, size_t length,
 
 static enum pop_status
 flaky_wait(struct pop_transport *transport, bool receivable, bool sendable,
-           struct pop_deadline *deadline, struct pop_error *error)
+           struct pop_timeout *deadline, struct pop_error *error)
 {
     struct flaky *self = (struct flaky *)transport;
     enum pop_status status;

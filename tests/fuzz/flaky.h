@@ -3,7 +3,7 @@
 #ifndef POP_TEST_FLAKY_H
 #define POP_TEST_FLAKY_H
 
-#include "core/transport.h"
+#include "core/net/transport.h"
 #include "fuzz.h"
 
 /* What a call failed with. */

@@ -62,7 +62,7 @@ fuzz_take_bytes(struct fuzz_input *input, size_t length)
 size_t
 fuzz_limit(unsigned octet)
 {
-    return octet == 0xff ? POP_NO_LIMIT : octet;
+    return octet == 0xff ? POP_UNLIMITED_OCTETS : octet;
 }
 
 size_t

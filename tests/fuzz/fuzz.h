@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/reply.h"
-#include "core/status.h"
+#include "core/proto/reply.h"
+#include "core/proto/status.h"
 
 /* Ends the program, as the sanitizers do, unless the condition holds. */
 #define FUZZ_CHECK(condition)                                                 \

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/buffer.h"
+#include "core/proto/buffer.h"
 #include "fuzz.h"
 #include "support_memory.h"
 

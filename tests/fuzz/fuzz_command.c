@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "core/command.h"
+#include "core/proto/command.h"
 #include "fuzz.h"
 #include "support_memory.h"
 
@@ -118,7 +118,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t cap = fuzz_limit(fuzz_take(&input));
     struct pop_buffer out;
 
-    pop_buffer_init(&out, cap == POP_NO_LIMIT ? POP_BUFFER_NO_CAP : 16 * cap);
+    pop_buffer_init(&out, cap == POP_UNLIMITED_OCTETS ? POP_BUFFER_NO_CAP
+                                                      : 16 * cap);
     model.length = 0;
     while (input.length > 0 && model.length < MOST_QUEUED - MOST_LINE) {
         char line[MOST_LINE];

@@ -7,7 +7,7 @@
    those: what the client does, and what its transport does then; and what the
    server sends, reply after reply. */
 
-#include "core/link.h"
+#include "core/net/link.h"
 #include "flaky.h"
 #include "fuzz.h"
 #include "support_memory.h"

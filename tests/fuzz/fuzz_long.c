@@ -17,7 +17,7 @@
 static size_t
 in_kib(size_t limit)
 {
-    return limit == POP_NO_LIMIT ? limit : limit * KIB;
+    return limit == POP_UNLIMITED_OCTETS ? limit : limit * KIB;
 }
 
 static size_t

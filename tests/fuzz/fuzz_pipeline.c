@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "core/command.h"
-#include "core/link.h"
-#include "core/pipeline.h"
+#include "core/proto/command.h"
+#include "core/net/link.h"
+#include "core/proto/pipeline.h"
 #include "fuzz.h"
 #include "support_memory.h"
 
@@ -96,8 +96,7 @@ answer(struct world *self, const struct sent *command)
 
 static enum pop_status
 world_send(struct pop_transport *transport, const char *bytes, size_t length,
-           size_t *sent, struct pop_deadline *deadline,
-           struct pop_error *error)
+           size_t *sent, struct pop_timeout *deadline, struct pop_error *error)
 {
     struct world *self = (struct world *)transport;
     size_t i;
@@ -121,7 +120,7 @@ world_send(struct pop_transport *transport, const char *bytes, size_t length,
 
 static enum pop_status
 world_recv(struct pop_transport *transport, char *space, size_t room,
-           size_t *received, struct pop_deadline *deadline,
+           size_t *received, struct pop_timeout *deadline,
            struct pop_error *error)
 {
     struct world *self = (struct world *)transport;
@@ -143,7 +142,7 @@ world_recv(struct pop_transport *transport, char *space, size_t room,
 
 static enum pop_status
 world_wait(struct pop_transport *transport, bool receivable, bool sendable,
-           struct pop_deadline *deadline, struct pop_error *error)
+           struct pop_timeout *deadline, struct pop_error *error)
 {
     (void)transport;
     (void)deadline;

@@ -3,7 +3,7 @@
    The input: where to cut (2 octets: a bit for each octet); the limit of a
    line (1); and what the server sends. */
 
-#include "core/scan.h"
+#include "core/proto/scan.h"
 #include "fuzz.h"
 
 /* Finds the first line's end while it arrives in pieces. */

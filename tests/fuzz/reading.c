@@ -192,7 +192,7 @@ expect_limits(const struct fuzz_plan *plan, const struct line *line)
         return POP_OK;
     }
     /* The end of a reply, or a stuffed dot, does not count. */
-    beyond += beyond == POP_NO_LIMIT ? 0 : 3;
+    beyond += beyond == POP_UNLIMITED_OCTETS ? 0 : 3;
     if (line->octets > plan->line_limit && plan->line_limit <= beyond) {
         return POP_TOO_LONG;
     }

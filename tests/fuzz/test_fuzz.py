@@ -8,8 +8,8 @@ import cbuild
 import pytest
 
 HERE = cbuild.TESTS / "fuzz"
-NAMES = ["buffer", "command", "deadline", "limit", "link", "pipeline", "reply", "scan"]
-CORE = [cbuild.SOURCES / "core" / f"{name}.c" for name in NAMES]
+NET = [cbuild.SOURCES / "core" / "net" / f"{name}.c" for name in ("deadline", "timeout", "link")]
+CORE = [*sorted((cbuild.SOURCES / "core" / "proto").glob("*.c")), *NET]
 MEMORY = cbuild.TESTS / "core" / "support_memory.c"
 TARGETS = sorted(HERE.glob("fuzz_*.c"))
 SHARED = sorted(set(HERE.glob("*.c")) - set(TARGETS))

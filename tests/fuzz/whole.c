@@ -10,9 +10,9 @@ is_read_to_its_end(enum pop_reply_form form, const char *bytes, size_t length)
 {
     static char text[2 * FUZZ_MOST_OCTETS];
     const struct fuzz_plan plan = {.form = form,
-                                   .status_limit = POP_NO_LIMIT,
-                                   .line_limit = POP_NO_LIMIT,
-                                   .size_limit = POP_NO_LIMIT};
+                                   .status_limit = POP_UNLIMITED_OCTETS,
+                                   .line_limit = POP_UNLIMITED_OCTETS,
+                                   .size_limit = POP_UNLIMITED_OCTETS};
     struct fuzz_reading reading;
 
     fuzz_reading_begin(&reading, text);

@@ -1,0 +1,519 @@
+#include "binding/base/errors.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "core/tls/tls_error.h"
+
+int
+errors_clear(PyObject *type)
+{
+    if (!PyErr_ExceptionMatches(type)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
+void
+errors_raise_proto(struct module_state *state, const char *text)
+{
+    PyErr_SetString(state->error_proto, text);
+}
+
+void
+errors_raise_response(struct module_state *state, PyObject *response)
+{
+    PyObject *exception;
+
+    exception = PyObject_CallFunctionObjArgs(state->error_proto, response,
+                                             NULL);
+    if (exception == NULL) {
+        return;
+    }
+    PyErr_SetObject(state->error_proto, exception);
+    Py_DECREF(exception);
+}
+
+void
+errors_raise_out_of_step(struct module_state *state, const char *why,
+                         PyObject *detail)
+{
+    static const char advice[] = "close this connection and make a new one";
+
+    if (detail == NULL) {
+        PyErr_Format(state->error_proto, "-ERR out of step: %s; %s", why,
+                     advice);
+    }
+    else {
+        PyErr_Format(state->error_proto, "-ERR out of step: %s: %R; %s", why,
+                     detail, advice);
+    }
+}
+
+void
+errors_raise_uncertain(struct module_state *state, long long number)
+{
+    PyObject *key = number < 0 ? Py_NewRef(Py_None)
+                               : PyLong_FromLongLong(number);
+    PyObject *exception = NULL;
+
+    if (key != NULL) {
+        exception = PyObject_CallFunction(
+            state->error_proto, "N",
+            PyUnicode_FromFormat(
+                "-ERR out of step: a line of one dot may end message %S or be "
+                "a part of it, and other commands were sent ahead; close this "
+                "connection, make a new one, and fetch that message alone, "
+                "by retr_bytes() or top_bytes()",
+                key));
+    }
+    if (exception != NULL &&
+        PyObject_SetAttrString(exception, "number", key) == 0) {
+        PyErr_SetObject(state->error_proto, exception);
+    }
+    Py_XDECREF(exception);
+    Py_XDECREF(key);
+}
+
+void
+errors_raise_too_large(struct module_state *state, size_t limit)
+{
+    PyErr_Format(state->error_proto, "reply larger than %zd octets",
+                 (Py_ssize_t)limit);
+}
+
+void
+errors_raise_timed_out_object(void)
+{
+    PyErr_SetString(PyExc_OSError, "cannot read from timed out object");
+}
+
+void
+errors_raise_closed_meanwhile(void)
+{
+    PyObject *exception;
+
+    exception = PyObject_CallFunction(
+        PyExc_ConnectionAbortedError, "is", ECONNABORTED,
+        "the connection was closed while it was in use");
+    if (exception != NULL) {
+        PyErr_SetObject(PyExc_ConnectionAbortedError, exception);
+        Py_DECREF(exception);
+    }
+}
+
+void
+errors_raise_closed(const char *missing)
+{
+    PyErr_Format(PyExc_AttributeError,
+                 "'NoneType' object has no attribute '%s': "
+                 "the connection is closed",
+                 missing);
+}
+
+void
+errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
+{
+    PyErr_Format(PyExc_OSError,
+                 "recv_into() returned %zd for a buffer of %zd octets", length,
+                 room);
+}
+
+static void
+raise_imported(const char *module_name, const char *name, const char *text)
+{
+    PyObject *type = module_imported(module_name, name);
+
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+        Py_DECREF(type);
+    }
+}
+
+void
+errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length)
+{
+    PyErr_Format(PyExc_OSError, "write() returned %zd for %zd octets", written,
+                 length);
+}
+
+PyObject *
+errors_socket_timeout(struct module_state *state)
+{
+#if PY_VERSION_HEX >= 0x030a0000
+    (void)state;
+    return PyExc_TimeoutError;
+#else
+    if (state->socket_timeout == NULL) {
+        PyObject *type = module_imported("_socket", "timeout");
+
+        Py_XSETREF(state->socket_timeout, type);
+    }
+    return state->socket_timeout;
+#endif
+}
+
+static void
+raise_timeout(struct module_state *state, const char *text)
+{
+    PyObject *type = errors_socket_timeout(state);
+
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+    }
+}
+
+void
+errors_raise_unsupported(const char *text)
+{
+    raise_imported("io", "UnsupportedOperation", text);
+}
+
+bool
+errors_is_socket_timeout(struct module_state *state)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *timeout = errors_socket_timeout(state);
+
+    PyErr_SetRaisedException(pending);
+    return timeout != NULL && PyErr_ExceptionMatches(timeout);
+}
+
+/* Of an exception type that can't have been raised where nobody has imported
+   its module. */
+static bool
+is_of_ssl(struct module_state *state, PyObject *exception, const char *name)
+{
+    PyObject *ssl = PyImport_GetModule(state->name.ssl);
+    PyObject *type = NULL;
+    bool is;
+
+    if (ssl != NULL) {
+        type = PyObject_GetAttrString(ssl, name);
+    }
+    is = type != NULL && PyErr_GivenExceptionMatches(exception, type);
+    Py_XDECREF(type);
+    Py_XDECREF(ssl);
+    return is;
+}
+
+bool
+errors_is_would_block(struct module_state *state)
+{
+    PyObject *pending;
+    bool is;
+
+    if (PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+        return true;
+    }
+    pending = PyErr_GetRaisedException();
+    is = is_of_ssl(state, pending, "SSLWantReadError");
+    errors_raise_again(pending);
+    return is;
+}
+
+int
+errors_pending_errno(PyObject *type)
+{
+    PyObject *pending;
+    PyObject *number;
+    long value = 0;
+
+    if (!PyErr_ExceptionMatches(type)) {
+        return 0;
+    }
+    pending = PyErr_GetRaisedException();
+    number = PyObject_GetAttrString(pending, "errno");
+    if (number != NULL && PyLong_Check(number)) {
+        value = PyLong_AsLong(number);
+    }
+    Py_XDECREF(number);
+    errors_raise_again(pending);
+    return value > 0 && value <= INT_MAX ? (int)value : 0;
+}
+
+bool
+errors_is_refusal(struct module_state *state)
+{
+    PyObject *pending;
+    PyObject *args;
+    bool is = false;
+
+    if (!PyErr_ExceptionMatches(state->error_proto)) {
+        return false;
+    }
+    pending = PyErr_GetRaisedException();
+    args = PyObject_GetAttrString(pending, "args");
+    if (args != NULL && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1) {
+        is = PyBytes_Check(PyTuple_GET_ITEM(args, 0));
+    }
+    Py_XDECREF(args);
+    errors_raise_again(pending);
+    return is;
+}
+
+/* --- contexts ----------------------------------------------------------- */
+
+void
+errors_handle(struct errors_handling *before, PyObject *exception)
+{
+    PyErr_GetExcInfo(&before->type, &before->value, &before->traceback);
+    PyErr_SetExcInfo(Py_NewRef((PyObject *)Py_TYPE(exception)),
+                     Py_NewRef(exception),
+                     PyException_GetTraceback(exception));
+}
+
+void
+errors_handled(struct errors_handling *before)
+{
+    PyErr_SetExcInfo(before->type, before->value, before->traceback);
+}
+
+void
+errors_raise_again(PyObject *pending)
+{
+    PyObject *later = PyErr_GetRaisedException();
+
+    if (later == NULL || PyErr_GivenExceptionMatches(later, PyExc_Exception)) {
+        Py_XDECREF(later);
+        PyErr_SetRaisedException(pending);
+        return;
+    }
+    PyException_SetContext(later, pending);
+    PyErr_SetRaisedException(later);
+}
+
+void
+errors_report(PyObject *where, PyObject *earlier)
+{
+    if (earlier == NULL || PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable(where);
+    }
+}
+
+/* --- TLS ---------------------------------------------------------------- */
+
+/* The ssl module's numbers, which are OpenSSL's SSL_ERROR_... and its own. */
+enum ssl_number {
+    NUMBER_SSL = 1,
+    NUMBER_WANT_READ = 2,
+    NUMBER_WANT_WRITE = 3,
+    NUMBER_EOF = 8
+};
+
+/* ssl.<name>(number, text), or OSError where the interpreter has no ssl
+   module; NULL and an exception. */
+static PyObject *
+new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
+{
+    PyObject *type = module_imported("ssl", name);
+    PyObject *exception;
+
+    if (type == NULL) {
+        if (errors_clear(PyExc_ImportError) < 0) {
+            return NULL;
+        }
+        type = Py_NewRef(PyExc_OSError);
+    }
+    exception = PyObject_CallFunction(type, "iO", (int)number, text);
+    Py_DECREF(type);
+    return exception;
+}
+
+/* Raises `exception`, or what kept it from being made; steals it. */
+static void
+raise_made(PyObject *exception)
+{
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+}
+
+/* What the ssl module's text says, without the place in its source:
+   "[SSL: WRONG_VERSION_NUMBER] wrong version number", and our own words. */
+static PyObject *
+tls_text(const struct pop_error *error, const char *library, const char *name)
+{
+    const char *words = pop_tls_error_reason(error->tls);
+    PyObject *own = PyUnicode_DecodeFSDefault(error->text);
+    PyObject *text;
+
+    if (own == NULL) {
+        return NULL;
+    }
+    if (words == NULL && PyUnicode_GET_LENGTH(own) == 0) {
+        words = "unknown error";
+    }
+    if (words == NULL) {
+        return own;
+    }
+    text = PyUnicode_FromFormat(
+        "[%s%s%s] %s%s%U", library == NULL ? "UNKNOWN" : library,
+        name[0] == '\0' ? "" : ": ", name, words,
+        PyUnicode_GET_LENGTH(own) == 0 ? "" : ": ", own);
+    Py_DECREF(own);
+    return text;
+}
+
+/* exception.name = value, which is stolen. */
+static int
+set(PyObject *exception, const char *name, PyObject *value)
+{
+    int failed;
+
+    if (value == NULL) {
+        return -1;
+    }
+    failed = PyObject_SetAttrString(exception, name, value);
+    Py_DECREF(value);
+    return failed;
+}
+
+static PyObject *
+text_or_none(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? Py_NewRef(Py_None)
+                                           : PyUnicode_FromString(text);
+}
+
+static int
+set_details(PyObject *exception, const struct pop_error *error,
+            const char *library, const char *name)
+{
+    if (set(exception, "library", text_or_none(library)) < 0 ||
+        set(exception, "reason", text_or_none(name)) < 0) {
+        return -1;
+    }
+    if (error->verify == 0) {
+        return 0;
+    }
+    if (set(exception, "verify_code", PyLong_FromLong(error->verify)) < 0) {
+        return -1;
+    }
+    return set(exception, "verify_message",
+               PyUnicode_DecodeFSDefault(error->text));
+}
+
+/* Without a code of OpenSSL's; library and reason may be NULL. */
+static void
+raise_ssl(const char *type, enum ssl_number number, const char *words,
+          const char *library, const char *reason)
+{
+    static const struct pop_error nothing = {0};
+    PyObject *text = PyUnicode_FromString(words);
+    PyObject *exception;
+
+    if (text == NULL) {
+        return;
+    }
+    exception = new_ssl_error(type, number, text);
+    Py_DECREF(text);
+    if (exception != NULL &&
+        set_details(exception, &nothing, library, reason) < 0) {
+        Py_CLEAR(exception);
+    }
+    raise_made(exception);
+}
+
+static void
+raise_tls_eof(void)
+{
+    raise_ssl("SSLEOFError", NUMBER_EOF,
+              "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation "
+              "of protocol",
+              "SSL", "UNEXPECTED_EOF_WHILE_READING");
+}
+
+static void
+raise_tls(const struct pop_error *error)
+{
+    const char *library = pop_tls_error_library(error->tls);
+    const char *type = error->verify == 0 ? "SSLError"
+                                          : "SSLCertVerificationError";
+    char name[128];
+    PyObject *text;
+    PyObject *exception;
+
+    pop_tls_error_name(error->tls, name, sizeof(name));
+    text = tls_text(error, library, name);
+    if (text == NULL) {
+        return;
+    }
+    exception = new_ssl_error(type, NUMBER_SSL, text);
+    Py_DECREF(text);
+    if (exception != NULL &&
+        set_details(exception, error, library, name) < 0) {
+        Py_CLEAR(exception);
+    }
+    raise_made(exception);
+}
+
+/* --- all of them -------------------------------------------------------- */
+
+static void
+raise_system(const struct pop_error *error)
+{
+    errno = error->sys;
+    if (error->text[0] == '\0') {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    else {
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, error->text);
+    }
+}
+
+void
+errors_raise(struct module_state *state, enum pop_status status,
+             const struct pop_error *error)
+{
+    switch (status) {
+    case POP_EOF:
+        errors_raise_proto(state, "-ERR EOF");
+        break;
+    case POP_TIMEOUT:
+    case POP_DEADLINE:
+        raise_timeout(state,
+                      error->text[0] == '\0' ? "timed out" : error->text);
+        break;
+    case POP_TOO_LONG:
+        errors_raise_proto(state, "line too long");
+        break;
+    case POP_TOO_MUCH:
+        errors_raise_proto(state, "reply too large");
+        break;
+    case POP_CONTROL:
+        PyErr_SetString(PyExc_ValueError,
+                        "Control characters not allowed in commands");
+        break;
+    case POP_NO_MEMORY:
+        PyErr_NoMemory();
+        break;
+    case POP_SYSTEM:
+        raise_system(error);
+        break;
+    case POP_TLS:
+        raise_tls(error);
+        break;
+    case POP_TLS_EOF:
+        raise_tls_eof();
+        break;
+    case POP_WANT_READ:
+        raise_ssl("SSLWantReadError", NUMBER_WANT_READ,
+                  "The operation did not complete (read)", NULL, NULL);
+        break;
+    case POP_WANT_WRITE:
+        raise_ssl("SSLWantWriteError", NUMBER_WANT_WRITE,
+                  "The operation did not complete (write)", NULL, NULL);
+        break;
+    case POP_HOST:
+        break;
+    case POP_OK:
+    case POP_NEED_INPUT:
+    case POP_INTERRUPTED:
+    case POP_UNASKED:
+        PyErr_Format(PyExc_SystemError, "unexpected status %d", (int)status);
+        break;
+    }
+}

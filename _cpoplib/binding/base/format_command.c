@@ -1,0 +1,66 @@
+#include "binding/base/format_command.h"
+
+#include <string.h>
+
+#define PLAIN_OCTETS 64 /* the longest verb, two numbers, and spaces */
+
+/* Adds " number" to a line, for an argument that is a number and nothing else;
+   the digits are %s's.  False if it is not. */
+static bool
+add_number(char *line, size_t *length, PyObject *argument)
+{
+    char digits[PLAIN_OCTETS];
+    size_t count = 0;
+    int overflow = 0;
+    long number = PyLong_CheckExact(argument)
+                      ? PyLong_AsLongAndOverflow(argument, &overflow)
+                      : -1;
+
+    if (number < 0 || overflow != 0) {
+        return false;
+    }
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    line[(*length)++] = ' ';
+    while (count > 0) {
+        line[(*length)++] = digits[--count];
+    }
+    return true;
+}
+
+PyObject *
+format_command_make(enum pop_verb verb, PyObject *first, PyObject *second)
+{
+    const char *name = pop_command(verb)->name;
+    char line[PLAIN_OCTETS];
+    size_t length = strlen(name);
+
+    memcpy(line, name, length);
+    if ((first == NULL || add_number(line, &length, first)) &&
+        (second == NULL || add_number(line, &length, second))) {
+        return PyUnicode_FromStringAndSize(line, (Py_ssize_t)length);
+    }
+    return second == NULL
+               ? PyUnicode_FromFormat("%s %S", name, first)
+               : PyUnicode_FromFormat("%s %S %S", name, first, second);
+}
+
+PyObject *
+format_command_format(enum pop_verb verb, PyObject *argument)
+{
+    PyObject *format;
+    PyObject *line;
+
+    if (PyUnicode_CheckExact(argument) || PyLong_CheckExact(argument)) {
+        return format_command_make(verb, argument, NULL);
+    }
+    format = PyUnicode_FromFormat("%s %%s", pop_command(verb)->name);
+    if (format == NULL) {
+        return NULL;
+    }
+    line = PyUnicode_Format(format, argument);
+    Py_DECREF(format);
+    return line;
+}

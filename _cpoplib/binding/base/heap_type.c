@@ -1,0 +1,36 @@
+#include "binding/base/heap_type.h"
+
+int
+heap_type_add_methods(PyTypeObject *type, PyMethodDef *method)
+{
+    for (; method->ml_name != NULL; method++) {
+        PyObject *descriptor = PyDescr_NewMethod(type, method);
+        int failed;
+
+        if (descriptor == NULL) {
+            return -1;
+        }
+        failed = PyObject_SetAttrString((PyObject *)type, method->ml_name,
+                                        descriptor);
+        Py_DECREF(descriptor);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+heap_type_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+                     PyObject *Py_UNUSED(kwargs))
+{
+    PyErr_Format(PyExc_TypeError, "cannot create '%s' instances",
+                 type->tp_name);
+    return NULL;
+}
+
+size_t
+heap_type_own_size(PyObject *op)
+{
+    return (size_t)Py_TYPE(op)->tp_basicsize;
+}

@@ -1,0 +1,317 @@
+#include "binding/base/lock.h"
+
+#include <assert.h>
+
+#include "core/net/timeout.h"
+
+/* --- locks -------------------------------------------------------------- */
+
+/* How long a lock is waited for while the interpreter is exiting. */
+#define EXIT_WAIT_NS INT64_C(1000000000)
+#define MICROSECONDS_PER_MS 1000
+
+/* A thread that waits for a lock.  Not in its frame, which is gone if the
+   thread ends with the interpreter.  A fork copies those of threads that the
+   child does not have. */
+struct lock_wait {
+    unsigned int forks;
+    uint64_t thread;
+    const struct lock *lock;
+    struct lock_wait *next;
+};
+
+/* Unlike PyThread_get_thread_ident(), no thread's after a fork that was
+   another's before. */
+static uint64_t
+this_thread(void)
+{
+    return PyThreadState_GetID(PyThreadState_Get());
+}
+
+void
+lock_note_fork(struct lock_group *all)
+{
+    all->forks++;
+    all->forker = this_thread();
+}
+
+int
+lock_init(struct lock *lock, struct lock_group *all)
+{
+    lock->all = all;
+    lock->owner = 0;
+    lock->forks = all->forks;
+    lock->depth = 0;
+    lock->handle = PyThread_allocate_lock();
+    if (lock->handle == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+void
+lock_destroy(struct lock *lock)
+{
+    PyThread_free_lock(lock->handle);
+}
+
+static void
+begin_to_own(struct lock *lock)
+{
+    lock->owner = this_thread();
+    lock->forks = lock->all->forks;
+    lock->depth = 1;
+}
+
+bool
+lock_try(struct lock *lock)
+{
+    if (lock_is_mine(lock)) {
+        lock->depth++;
+        return true;
+    }
+    if (!PyThread_acquire_lock(lock->handle, NOWAIT_LOCK)) {
+        return false;
+    }
+    begin_to_own(lock);
+    return true;
+}
+
+/* What the thread waits for at the moment; NULL if it does not. */
+static const struct lock *
+awaited_by(const struct lock *lock, uint64_t thread)
+{
+    const struct lock_wait *wait = lock->all->waits;
+
+    while (wait != NULL &&
+           (wait->thread != thread || wait->forks != lock->all->forks)) {
+        wait = wait->next;
+    }
+    return wait == NULL ? NULL : wait->lock;
+}
+
+/* Whether the owner of the lock waits, perhaps for another thread that waits,
+   for what this thread holds. */
+static bool
+waits_for_me(const struct lock *lock)
+{
+    while (lock != NULL && lock_is_held(lock)) {
+        if (lock_is_mine(lock)) {
+            return true;
+        }
+        lock = awaited_by(lock, lock->owner);
+    }
+    return false;
+}
+
+/* Threads that end with the interpreter keep their locks. */
+static PyLockStatus
+wait_nogil(struct lock *lock, struct pop_timeout *deadline)
+{
+    PY_TIMEOUT_T limit = -1;
+    PyLockStatus status;
+
+    if (Py_IsFinalizing()) {
+        limit = (PY_TIMEOUT_T)pop_timeout_poll_ms(deadline) *
+                MICROSECONDS_PER_MS;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = PyThread_acquire_lock_timed(lock->handle, limit, 1);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+static void
+end_wait(struct lock *lock, struct lock_wait *wait)
+{
+    struct lock_wait **link = &lock->all->waits;
+
+    while (*link != wait) {
+        link = &(*link)->next;
+    }
+    *link = wait->next;
+    PyMem_Free(wait);
+}
+
+/* Until the lock is taken, a signal comes, or there is no hope.  -1 and
+   MemoryError. */
+static int
+wait_a_while(struct lock *lock, struct pop_timeout *deadline,
+             PyLockStatus *status)
+{
+    struct lock_wait *wait = PyMem_Malloc(sizeof(*wait));
+
+    if (wait == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    wait->forks = lock->all->forks;
+    wait->thread = this_thread();
+    wait->lock = lock;
+    wait->next = lock->all->waits;
+    lock->all->waits = wait;
+    *status = wait_nogil(lock, deadline);
+    end_wait(lock, wait);
+    return 0;
+}
+
+/* Signal handlers run while this thread is not known as a waiting one: it
+   goes on with them. */
+static int
+wait_for_lock(struct lock *lock)
+{
+    struct pop_timeout deadline;
+
+    pop_timeout_set(&deadline, EXIT_WAIT_NS);
+    for (;;) {
+        PyLockStatus status;
+
+        if (waits_for_me(lock)) {
+            PyErr_SetString(PyExc_RuntimeError,
+                            "reentrant call inside a read or write that "
+                            "another thread waits for");
+            return -1;
+        }
+        if (wait_a_while(lock, &deadline, &status) < 0) {
+            return -1;
+        }
+        switch (status) {
+        case PY_LOCK_ACQUIRED:
+            return 0;
+        case PY_LOCK_FAILURE:
+            PyErr_SetString(PyExc_RuntimeError,
+                            "the connection is in use by a thread that ended "
+                            "with the interpreter");
+            return -1;
+        case PY_LOCK_INTR:
+            break;
+        }
+        if (PyErr_CheckSignals() < 0) {
+            return -1;
+        }
+    }
+}
+
+/* By a thread that a fork did not take along; also if it is nobody's yet:
+   taken, but not noted, as the fork came. */
+static bool
+is_lost(const struct lock *lock)
+{
+    return lock->forks != lock->all->forks &&
+           (lock->depth == 0 || lock->owner != lock->all->forker);
+}
+
+int
+lock_acquire(struct lock *lock)
+{
+    if (lock_try(lock)) {
+        return 0;
+    }
+    if (is_lost(lock)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection was in use by another thread when "
+                        "this process was forked");
+        return -1;
+    }
+    if (wait_for_lock(lock) < 0) {
+        return -1;
+    }
+    begin_to_own(lock);
+    return 0;
+}
+
+void
+lock_release(struct lock *lock)
+{
+    assert(lock_is_mine(lock));
+    lock->depth--;
+    if (lock->depth == 0) {
+        lock->forks = lock->all->forks;
+        PyThread_release_lock(lock->handle);
+    }
+}
+
+bool
+lock_is_mine(const struct lock *lock)
+{
+    return lock->depth > 0 && lock->owner == this_thread();
+}
+
+bool
+lock_is_abandoned(const struct lock *lock)
+{
+    return lock->depth > 0 && is_lost(lock);
+}
+
+bool
+lock_is_held(const struct lock *lock)
+{
+    return lock->depth > 0 && !lock_is_abandoned(lock);
+}
+
+/* --- operations ---------------------------------------------------------- */
+
+static enum pop_status
+call_nogil(lock_function function, void *argument, struct pop_error *error)
+{
+    enum pop_status status;
+
+    Py_BEGIN_ALLOW_THREADS
+    status = function(argument, error);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+static enum pop_status
+repeat(lock_function function, void *argument, bool needs_gil,
+       struct pop_error *error)
+{
+    for (;;) {
+        enum pop_status status;
+
+        status = needs_gil ? function(argument, error)
+                           : call_nogil(function, argument, error);
+        if (status != POP_INTERRUPTED) {
+            return status;
+        }
+        if (PyErr_CheckSignals() < 0) {
+            return POP_HOST;
+        }
+    }
+}
+
+enum pop_status
+lock_call_detached(lock_function function, void *argument,
+                   struct pop_error *error)
+{
+    return repeat(function, argument, false, error);
+}
+
+struct link_call {
+    struct pop_link *link;
+    lock_operation operation;
+};
+
+static enum pop_status
+call_on_link(void *argument, struct pop_error *error)
+{
+    struct link_call *call = argument;
+
+    return call->operation(call->link, error);
+}
+
+enum pop_status
+lock_run_detached(struct pop_link *link, lock_operation operation,
+                  struct pop_error *error)
+{
+    struct link_call call = {link, operation};
+    enum pop_status status;
+
+    status = repeat(call_on_link, &call, link->transport->ops->needs_gil,
+                    error);
+    if (status == POP_HOST) {
+        link->resuming = false;
+    }
+    return status;
+}

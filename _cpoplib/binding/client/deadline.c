@@ -1,0 +1,385 @@
+#include "binding/client/deadline.h"
+
+#include "binding/base/args.h"
+#include "binding/base/errors.h"
+#include "binding/base/heap_type.h"
+
+/* --- a connection's ----------------------------------------------------- */
+
+static void
+free_deadlines(PyObject *owner)
+{
+    PyMem_Free(PyCapsule_GetPointer(owner, NULL));
+}
+
+PyObject *
+deadlines_new(void)
+{
+    struct deadlines *deadlines = PyMem_Calloc(1, sizeof(*deadlines));
+    PyObject *owner;
+
+    if (deadlines == NULL) {
+        return PyErr_NoMemory();
+    }
+    pop_deadline_clear(&deadlines->limit);
+    pop_deadline_clear(&deadlines->session);
+    owner = PyCapsule_New(deadlines, NULL, free_deadlines);
+    if (owner == NULL) {
+        PyMem_Free(deadlines);
+    }
+    return owner;
+}
+
+struct deadlines *
+deadlines_get(PyObject *owner)
+{
+    return PyCapsule_GetPointer(owner, NULL);
+}
+
+/* An entry of the list, which is within the object that entered. */
+struct deadline_block {
+    struct pop_deadline limit;
+    struct deadline_block *next;
+};
+
+static void
+find_earliest(struct deadlines *self)
+{
+    const struct deadline_block *block;
+
+    self->limit = self->session;
+    for (block = self->blocks; block != NULL; block = block->next) {
+        if (block->limit.at < self->limit.at) {
+            self->limit = block->limit;
+        }
+    }
+}
+
+/* --- the argument ------------------------------------------------------- */
+
+/* Nanoseconds; INT64_MAX for None.  -1 and an exception. */
+static int
+parse(PyObject *value, int64_t *allowed)
+{
+    double seconds;
+
+    *allowed = INT64_MAX;
+    if (value == Py_None) {
+        return 0;
+    }
+    seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError,
+                         "deadline must be a number (seconds) or None, not "
+                         "%.100s",
+                         Py_TYPE(value)->tp_name);
+        }
+        return -1;
+    }
+    if (!(seconds > 0.0)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "deadline must be more than 0 seconds, or None for no "
+                        "limit");
+        return -1;
+    }
+    *allowed = python_socket_nanoseconds(seconds);
+    return 0;
+}
+
+int
+deadline_begin(POP3Object *self, PyObject *seconds)
+{
+    int64_t allowed;
+
+    if (seconds == NULL && self->deadlines->is_begun) {
+        return 0;
+    }
+    if (parse(seconds == NULL ? Py_None : seconds, &allowed) < 0) {
+        return -1;
+    }
+    pop_deadline_start(&self->deadlines->session, allowed);
+    find_earliest(self->deadlines);
+    return 0;
+}
+
+/* --- when it has passed ------------------------------------------------- */
+
+/* It has ended what waited. */
+static void
+raise_end(POP3Object *self)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    status = pop_deadline_end(&self->deadlines->limit, &error);
+    errors_raise(self->state, status, &error);
+}
+
+static void
+raise_too_late(POP3Object *self)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    status = pop_deadline_refuse(&self->deadlines->limit, &error);
+    errors_raise(self->state, status, &error);
+}
+
+int
+deadline_check(POP3Object *self)
+{
+    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
+        return 0;
+    }
+    raise_too_late(self);
+    return -1;
+}
+
+int
+deadline_check_reading(POP3Object *self)
+{
+    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
+        return 0;
+    }
+    raise_end(self);
+    return -1;
+}
+
+void
+deadline_explain(POP3Object *self)
+{
+    struct errors_handling before;
+    PyObject *pending;
+
+    if (!pop_deadline_has_passed(&self->deadlines->limit) ||
+        !errors_is_socket_timeout(self->state)) {
+        return;
+    }
+    pending = PyErr_GetRaisedException();
+    errors_handle(&before, pending);
+    raise_end(self);
+    errors_handled(&before);
+    Py_DECREF(pending);
+}
+
+int
+deadline_hold(POP3Object *self, PyObject *sock,
+              struct python_socket_hold *hold)
+{
+    return python_socket_hold(self->state, sock, &self->deadlines->limit,
+                              hold);
+}
+
+int
+deadline_let_go(POP3Object *self, PyObject *sock,
+                struct python_socket_hold *hold)
+{
+    int failed = python_socket_let_go(self->state, sock, hold);
+
+    if (PyErr_Occurred()) {
+        deadline_explain(self);
+    }
+    return failed;
+}
+
+/* --- a block ------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    POP3Object *client; /* NULL once the garbage collector has broken a
+                           cycle */
+    int64_t allowed;
+    struct deadline_block block; /* of client->deadlines->blocks, if: */
+    bool is_entered;
+} DeadlineObject;
+
+#define DEADLINE(op) ((DeadlineObject *)(op))
+
+/* Whatever the order in which blocks are left. */
+static void
+leave(DeadlineObject *self)
+{
+    struct deadlines *deadlines = self->client->deadlines;
+    struct deadline_block **link = &deadlines->blocks;
+
+    while (*link != &self->block) {
+        link = &(*link)->next;
+    }
+    *link = self->block.next;
+    self->is_entered = false;
+    find_earliest(deadlines);
+}
+
+static int
+deadline_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(DEADLINE(op)->client);
+    return 0;
+}
+
+static int
+deadline_clear(PyObject *op)
+{
+    DeadlineObject *self = DEADLINE(op);
+
+    if (self->is_entered) {
+        leave(self);
+    }
+    Py_CLEAR(self->client);
+    return 0;
+}
+
+static void
+deadline_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)deadline_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(enter_doc,
+"__enter__($self)\n"
+"--\n"
+"\n"
+"The seconds count from here on.  RuntimeError while it is entered.");
+
+static int
+check_enter(const DeadlineObject *self)
+{
+    if (self->client == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection of this deadline is no more");
+        return -1;
+    }
+    if (self->is_entered) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this deadline was entered already; call deadline() "
+                        "for each block");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    DeadlineObject *self = DEADLINE(op);
+    struct deadlines *deadlines;
+
+    if (check_enter(self) < 0) {
+        return NULL;
+    }
+    deadlines = self->client->deadlines;
+    pop_deadline_start(&self->block.limit, self->allowed);
+    self->block.next = deadlines->blocks;
+    deadlines->blocks = &self->block;
+    self->is_entered = true;
+    find_earliest(deadlines);
+    return Py_NewRef(op);
+}
+
+PyDoc_STRVAR(exit_doc,
+"__exit__($self, type, value, traceback)\n"
+"--\n"
+"\n"
+"What counted before counts again.");
+
+static PyObject *
+deadline___exit__(PyObject *op, PyObject *Py_UNUSED(args))
+{
+    if (DEADLINE(op)->is_entered) {
+        leave(DEADLINE(op));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef block_methods[] = {
+    {"__enter__", deadline___enter__, METH_NOARGS, enter_doc},
+    {"__exit__", deadline___exit__, METH_VARARGS, exit_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(block_doc,
+"A block of a connection's commands, as deadline() returns it.");
+
+static PyType_Slot block_slots[] = {
+    {Py_tp_doc, (void *)block_doc},
+    {Py_tp_traverse, deadline_traverse},
+    {Py_tp_clear, deadline_clear},
+    {Py_tp_dealloc, deadline_dealloc},
+    {Py_tp_methods, block_methods},
+    {Py_tp_new, heap_type_refuse_new},
+    {0, NULL},
+};
+
+static PyType_Spec block_spec = {
+    .name = "poplib_c.Deadline",
+    .basicsize = sizeof(DeadlineObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = block_slots,
+};
+
+PyTypeObject *
+deadline_new_type(PyObject *module)
+{
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &block_spec, NULL);
+}
+
+/* --- POP3.deadline() ---------------------------------------------------- */
+
+PyDoc_STRVAR(deadline_doc,
+"deadline($self, seconds)\n"
+"--\n"
+"\n"
+"`with client.deadline(30):` gives all commands of the block together so\n"
+"many seconds, however often the server sends something.\n"
+"\n"
+"seconds: more than 0; or None, which sets no limit.  The earliest of the\n"
+"blocks that are entered and the constructor's deadline counts, beside the\n"
+"timeout of each operation; leaving a block restores what counted before.\n"
+"What is returned can be entered again, when it has been left, and counts\n"
+"anew then.\n"
+"\n"
+"When it has passed, what waits raises TimeoutError (socket.timeout before\n"
+"Python 3.10), and the connection can only be closed.  A command that would\n"
+"begin later raises the same and sends nothing: the connection can be used\n"
+"behind the block.");
+
+static PyObject *
+pop3_deadline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.deadline",
+        .names = {"seconds"},
+        .required = 1,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    DeadlineObject *block;
+    int64_t allowed;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        parse(values[0], &allowed) < 0) {
+        return NULL;
+    }
+    block = PyObject_GC_New(DeadlineObject, self->state->deadline_type);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->client = (POP3Object *)Py_NewRef(op);
+    block->allowed = allowed;
+    block->is_entered = false;
+    PyObject_GC_Track((PyObject *)block);
+    return (PyObject *)block;
+}
+
+PyMethodDef deadline_methods[] = {
+    ARGS_METHOD("deadline", pop3_deadline, deadline_doc),
+    {NULL, NULL, 0, NULL},
+};

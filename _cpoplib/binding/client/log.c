@@ -1,0 +1,208 @@
+#include "binding/client/log.h"
+
+#include "binding/base/errors.h"
+#include "binding/client/redact.h"
+
+/* logging.DEBUG, which is documented to be this. */
+#define LEVEL_DEBUG 10L
+
+/* --- the logger --------------------------------------------------------- */
+
+/* logging.getLogger("poplib_c"), from this very module: a new reference.  NULL
+   without an exception if that is still being imported. */
+static PyObject *
+get_logger(struct module_state *state, PyObject *logging)
+{
+    PyObject *logger;
+
+    if (state->logging == logging) {
+        return Py_XNewRef(state->logger);
+    }
+    logger = PyObject_CallMethod(logging, "getLogger", "O",
+                                 state->name.package);
+    if (logger == NULL) {
+        (void)errors_clear(PyExc_AttributeError);
+        return NULL;
+    }
+    Py_XSETREF(state->logger, Py_NewRef(logger));
+    Py_XSETREF(state->logging, Py_NewRef(logging));
+    return logger;
+}
+
+/* The logger, as a new reference, if logging was imported; NULL, perhaps with
+   an exception. */
+static PyObject *
+known_logger(struct module_state *state)
+{
+    PyObject *logging = NULL;
+    PyObject *logger = NULL;
+
+    if (state->modules != NULL) {
+        (void)PyDict_GetItemRef(state->modules, state->name.logging, &logging);
+    }
+    if (logging != NULL && logging != Py_None) {
+        logger = get_logger(state, logging);
+    }
+    Py_XDECREF(logging);
+    return logger;
+}
+
+/* The same if it takes debug messages. */
+static PyObject *
+wanted_logger(struct module_state *state)
+{
+    PyObject *logger = known_logger(state);
+    PyObject *level;
+    PyObject *enabled = NULL;
+    int is = 0;
+
+    level = logger == NULL ? NULL : PyLong_FromLong(LEVEL_DEBUG);
+    if (level != NULL) {
+        enabled = PyObject_CallMethodObjArgs(
+            logger, state->name.is_enabled_for, level, NULL);
+    }
+    if (enabled != NULL) {
+        is = PyObject_IsTrue(enabled);
+    }
+    Py_XDECREF(level);
+    Py_XDECREF(enabled);
+    if (is <= 0) {
+        Py_CLEAR(logger);
+    }
+    return logger;
+}
+
+/* --- what it is told ---------------------------------------------------- */
+
+/* Bytes as repr() shows them, so that no line is two in the log; steals. */
+static PyObject *
+printable(PyObject *bytes)
+{
+    PyObject *repr;
+    PyObject *text = NULL;
+
+    if (bytes == NULL) {
+        return NULL;
+    }
+    repr = PyObject_Repr(bytes);
+    Py_DECREF(bytes);
+    if (repr != NULL) {
+        /* Without b'' around them. */
+        text = PyUnicode_Substring(repr, 2, PyUnicode_GET_LENGTH(repr) - 1);
+        Py_DECREF(repr);
+    }
+    return text;
+}
+
+/* logger.debug(format, text); steals the text. */
+static int
+tell(PyObject *logger, const char *format, PyObject *text)
+{
+    PyObject *result = NULL;
+
+    if (text != NULL) {
+        result = PyObject_CallMethod(logger, "debug", "sO", format, text);
+        Py_DECREF(text);
+    }
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+log_begin(POP3Object *self)
+{
+    PyObject *logger = wanted_logger(self->state);
+
+    self->is_logged = logger != NULL;
+    Py_XDECREF(logger);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* The line without its secrets. */
+static PyObject *
+shown_command(POP3Object *self, PyObject *line)
+{
+    bool response = self->is_challenged || self->sasl == SASL_CHALLENGED;
+
+    if (PyBytes_Check(line)) {
+        return printable(redact_command(line, response));
+    }
+    return PyUnicode_FromString("***");
+}
+
+int
+log_command(POP3Object *self, PyObject *line)
+{
+    PyObject *logger = wanted_logger(self->state);
+    int failed = 0;
+
+    self->is_logged = logger != NULL;
+    if (logger != NULL) {
+        failed = tell(logger, "C: %s", shown_command(self, line));
+        Py_DECREF(logger);
+    }
+    else if (PyErr_Occurred()) {
+        failed = -1;
+    }
+    /* Until a status line is seen, which may be read by hand. */
+    self->is_challenged = self->is_challenged || redact_is_auth(line);
+    return failed;
+}
+
+int
+log_status(POP3Object *self, PyObject *line)
+{
+    PyObject *logger = self->state->logger;
+    int failed;
+
+    /* Somebody may turn the log on before the answer is sent. */
+    self->is_challenged = redact_is_challenge(line);
+    if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
+        return 0;
+    }
+    Py_INCREF(logger);
+    failed = tell(logger, "S: %s", printable(redact_status(line)));
+    Py_DECREF(logger);
+    return failed;
+}
+
+/* --- who uses the connection to write the log ---------------------------- */
+
+/* poplib_c._log.is_inside_handler(logger): 1, 0 or -1. */
+static int
+is_inside_handler(PyObject *logger)
+{
+    PyObject *function = module_imported("poplib_c._log", "is_inside_handler");
+    PyObject *result;
+    int is;
+
+    if (function == NULL) {
+        return -1;
+    }
+    result = PyObject_CallOneArg(function, logger);
+    Py_DECREF(function);
+    is = result == NULL ? -1 : PyObject_IsTrue(result);
+    Py_XDECREF(result);
+    return is;
+}
+
+int
+log_check_outside(POP3Object *self)
+{
+    /* Enabled or not, which is about this thread: there are versions of
+       logging that disable all loggers for one inside a handler. */
+    PyObject *logger = known_logger(self->state);
+    int inside;
+
+    if (logger == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    inside = is_inside_handler(logger);
+    Py_DECREF(logger);
+    if (inside > 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the connection is in use by a thread that may wait "
+                        "for this one's logging handler");
+    }
+    return inside == 0 ? 0 : -1;
+}

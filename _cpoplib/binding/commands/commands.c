@@ -1,0 +1,465 @@
+#include "binding/commands/commands.h"
+
+#include "binding/commands/stat_capa.h"
+#include "binding/base/args.h"
+#include "binding/base/format_command.h"
+#include "binding/dialogue/command.h"
+#include "binding/messages/listings.h"
+#include "binding/dialogue/pipeline_probe.h"
+#include "binding/messages/read_ahead.h"
+#include "binding/messages/read_ahead_turn.h"
+
+/* --- one command -------------------------------------------------------- */
+
+/* Sends a command; `argument` may be NULL.  The verb table says whether the
+   reply has lines. */
+static PyObject *
+run(POP3Object *self, enum pop_verb verb, PyObject *argument)
+{
+    const struct pop_command *command = pop_command(verb);
+    bool multiline = command->multiline;
+    PyObject *line;
+    PyObject *result;
+
+    if (argument == NULL) {
+        line = format_command_make(verb, NULL, NULL);
+    }
+    else {
+        multiline = command->multiline_with_argument;
+        line = format_command_format(verb, argument);
+    }
+    if (line == NULL) {
+        return NULL;
+    }
+    result = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                       : command_shortcmd(self, line);
+    Py_DECREF(line);
+    return result;
+}
+
+static PyObject *
+ask_lines(POP3Object *self, PyObject *which)
+{
+    return run(self, POP_VERB_RETR, which);
+}
+
+/* A method without arguments. */
+static PyObject *
+run_plain(const char *method, enum pop_verb verb, PyObject *op,
+          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    const struct args_signature signature = {.method = method};
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return run(POP3(op), verb, NULL);
+}
+
+/* A method with one argument that is required. */
+static PyObject *
+run_with(const char *method, const char *name, enum pop_verb verb,
+         PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+         PyObject *kwnames)
+{
+    const struct args_signature signature = {
+        .method = method,
+        .names = {name},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return run(POP3(op), verb, values[0]);
+}
+
+/* A method whose one argument may be left out or None. */
+static PyObject *
+run_with_or_without(const char *method, const char *name, enum pop_verb verb,
+                    PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    const struct args_signature signature = {
+        .method = method,
+        .names = {name},
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (values[0] != NULL && values[0] != Py_None) {
+        return run(POP3(op), verb, values[0]);
+    }
+    return run(POP3(op), verb, NULL);
+}
+
+/* A listing, or one message's part of it: without `which`, there is a line for
+   each message. */
+static PyObject *
+run_which(const char *method, enum pop_verb verb, PyObject *op,
+          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *reply = run_with_or_without(method, "which", verb, op, args,
+                                          nargs, kwnames);
+
+    if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
+        listings_note(POP3(op), PyTuple_GET_ITEM(reply, 1));
+    }
+    return reply;
+}
+
+/* --- authorization ------------------------------------------------------ */
+
+PyDoc_STRVAR(user_doc,
+"user($self, user)\n"
+"--\n"
+"\n"
+"Send the user name (USER; RFC 1939, section 7).\n"
+"\n"
+"Returns the response, bytes; it should say that a password is wanted.");
+
+static PyObject *
+pop3_user(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_with("POP3.user", "user", POP_VERB_USER, op, args, nargs,
+                    kwnames);
+}
+
+PyDoc_STRVAR(pass_doc,
+"pass_($self, pswd)\n"
+"--\n"
+"\n"
+"Send the password (PASS; RFC 1939, section 7).\n"
+"\n"
+"The mailbox is locked from here to quit().  Returns the response, bytes.");
+
+static PyObject *
+pop3_pass_(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+           PyObject *kwnames)
+{
+    return run_with("POP3.pass_", "pswd", POP_VERB_PASS, op, args, nargs,
+                    kwnames);
+}
+
+PyDoc_STRVAR(rpop_doc,
+"rpop($self, user)\n"
+"--\n"
+"\n"
+"Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes.");
+
+static PyObject *
+pop3_rpop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_with("POP3.rpop", "user", POP_VERB_RPOP, op, args, nargs,
+                    kwnames);
+}
+
+/* --- STAT --------------------------------------------------------------- */
+
+PyDoc_STRVAR(stat_doc,
+"stat($self)\n"
+"--\n"
+"\n"
+"Get the mailbox's status (STAT; RFC 1939, section 5).\n"
+"\n"
+"Returns (number of messages, octets in all), two ints.  error_proto also\n"
+"if the response has no two numbers.");
+
+static PyObject *
+pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    PyObject *response;
+    PyObject *numbers;
+
+    response = run_plain("POP3.stat", POP_VERB_STAT, op, args, nargs, kwnames);
+    if (response == NULL) {
+        return NULL;
+    }
+    numbers = stat_capa_stat(POP3(op), response);
+    Py_DECREF(response);
+    if (numbers != NULL) {
+        PyObject *count = PyTuple_GET_ITEM(numbers, 0);
+
+        read_ahead_note_count(POP3(op), pipeline_probe_number(count));
+    }
+    return numbers;
+}
+
+/* --- messages ----------------------------------------------------------- */
+
+PyDoc_STRVAR(list_doc,
+"list($self, which=None)\n"
+"--\n"
+"\n"
+"Ask for the messages' sizes (LIST; RFC 1939, section 5).\n"
+"\n"
+"Returns (response, [b'number octets', ...], octets); with `which`, the\n"
+"response for that message, bytes.");
+
+static PyObject *
+pop3_list(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_which("POP3.list", POP_VERB_LIST, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(uidl_doc,
+"uidl($self, which=None)\n"
+"--\n"
+"\n"
+"Ask for the messages' unique ids (UIDL; RFC 1939, section 7).\n"
+"\n"
+"Returns (response, [b'number uid', ...], octets); with `which`, the\n"
+"response for that message, bytes.");
+
+static PyObject *
+pop3_uidl(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_which("POP3.uidl", POP_VERB_UIDL, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(retr_doc,
+"retr($self, which)\n"
+"--\n"
+"\n"
+"Retrieve a whole message (RETR; RFC 1939, section 5).\n"
+"\n"
+"Returns (response, [line, ...], octets): lines are bytes without line ends;\n"
+"octets counts them with their line ends.");
+
+static PyObject *
+pop3_retr(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr",
+        .names = {"which"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines);
+}
+
+PyDoc_STRVAR(top_doc,
+"top($self, which, howmuch)\n"
+"--\n"
+"\n"
+"Retrieve a message's header and the first `howmuch` lines of its body\n"
+"(TOP; RFC 1939, section 7).\n"
+"\n"
+"Returns what retr() does.  Some servers mark the message as seen.");
+
+static PyObject *
+pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+         PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.top",
+        .names = {"which", "howmuch"},
+        .required = 2,
+    };
+    PyObject *values[ARGS_MAX];
+    PyObject *line;
+    PyObject *result;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    line = format_command_make(POP_VERB_TOP, values[0], values[1]);
+    if (line == NULL) {
+        return NULL;
+    }
+    result = command_longcmd(POP3(op), line, POP_END_AT_ONCE, NULL);
+    Py_DECREF(line);
+    return result;
+}
+
+PyDoc_STRVAR(dele_doc,
+"dele($self, which)\n"
+"--\n"
+"\n"
+"Mark a message as deleted; quit() commits it (DELE; RFC 1939, section 5).\n"
+"\n"
+"Some servers delete what is marked at any disconnect.  Returns the\n"
+"response, bytes.");
+
+static PyObject *
+pop3_dele(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_with("POP3.dele", "which", POP_VERB_DELE, op, args, nargs,
+                    kwnames);
+}
+
+PyDoc_STRVAR(rset_doc,
+"rset($self)\n"
+"--\n"
+"\n"
+"Unmark all messages that are marked as deleted (RSET; RFC 1939, section\n"
+"5).  Returns the response, bytes.");
+
+static PyObject *
+pop3_rset(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_plain("POP3.rset", POP_VERB_RSET, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(noop_doc,
+"noop($self)\n"
+"--\n"
+"\n"
+"Do nothing; it keeps the connection alive (NOOP; RFC 1939, section 5).\n"
+"\n"
+"Returns the response, bytes.");
+
+static PyObject *
+pop3_noop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_plain("POP3.noop", POP_VERB_NOOP, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(utf8_doc,
+"utf8($self)\n"
+"--\n"
+"\n"
+"Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes.");
+
+static PyObject *
+pop3_utf8(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_plain("POP3.utf8", POP_VERB_UTF8, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(lang_doc,
+"lang($self, tag=None)\n"
+"--\n"
+"\n"
+"Choose the language of the server's texts (LANG; RFC 6856, section 3).\n"
+"\n"
+"tag: 'de', or '*' for the server's choice; returns the response, bytes.\n"
+"Without it, the languages there are: (response, [b'tag name', ...],\n"
+"octets).  CAPA says whether there is such a command.");
+
+static PyObject *
+pop3_lang(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return run_with_or_without("POP3.lang", "tag", POP_VERB_LANG, op, args,
+                               nargs, kwnames);
+}
+
+/* --- CAPA --------------------------------------------------------------- */
+
+PyDoc_STRVAR(capa_doc,
+"capa($self)\n"
+"--\n"
+"\n"
+"Ask for the server's capabilities (CAPA; RFC 2449, section 5).\n"
+"\n"
+"Returns a dict of name to list of arguments, all str:\n"
+"{'UIDL': [], 'EXPIRE': ['NEVER'], ...}.  error_proto('-ERR CAPA not\n"
+"supported by server') if the server refuses.");
+
+static PyObject *
+pop3_capa(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    POP3Object *self = POP3(op);
+    PyObject *reply;
+    PyObject *capabilities;
+
+    reply = run_plain("POP3.capa", POP_VERB_CAPA, op, args, nargs, kwnames);
+    if (reply == NULL) {
+        stat_capa_capa_failed(self);
+        return NULL;
+    }
+    capabilities = stat_capa_capa(self, reply);
+    Py_DECREF(reply);
+    return capabilities;
+}
+
+/* --- no command --------------------------------------------------------- */
+
+PyDoc_STRVAR(getwelcome_doc,
+"getwelcome($self)\n"
+"--\n"
+"\n"
+"Return the server's greeting, bytes.");
+
+static PyObject *
+pop3_getwelcome(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.getwelcome",
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return PyObject_GetAttr(op, POP3(op)->state->name.welcome);
+}
+
+PyDoc_STRVAR(set_debuglevel_doc,
+"set_debuglevel($self, level)\n"
+"--\n"
+"\n"
+"Print what is sent and received: 0 nothing, 1 commands, 2 each line too.\n"
+"\n"
+"Passwords are printed as well.");
+
+static PyObject *
+pop3_set_debuglevel(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.set_debuglevel",
+        .names = {"level"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (PyObject_SetAttr(op, POP3(op)->state->name.debugging, values[0]) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef commands_methods[] = {
+    ARGS_METHOD("getwelcome", pop3_getwelcome, getwelcome_doc),
+    ARGS_METHOD("set_debuglevel", pop3_set_debuglevel, set_debuglevel_doc),
+    ARGS_METHOD("user", pop3_user, user_doc),
+    ARGS_METHOD("pass_", pop3_pass_, pass_doc),
+    ARGS_METHOD("rpop", pop3_rpop, rpop_doc),
+    ARGS_METHOD("stat", pop3_stat, stat_doc),
+    ARGS_METHOD("list", pop3_list, list_doc),
+    ARGS_METHOD("retr", pop3_retr, retr_doc),
+    ARGS_METHOD("dele", pop3_dele, dele_doc),
+    ARGS_METHOD("noop", pop3_noop, noop_doc),
+    ARGS_METHOD("rset", pop3_rset, rset_doc),
+    ARGS_METHOD("top", pop3_top, top_doc),
+    ARGS_METHOD("uidl", pop3_uidl, uidl_doc),
+    ARGS_METHOD("utf8", pop3_utf8, utf8_doc),
+    ARGS_METHOD("lang", pop3_lang, lang_doc),
+    ARGS_METHOD("capa", pop3_capa, capa_doc),
+    {NULL, NULL, 0, NULL},
+};

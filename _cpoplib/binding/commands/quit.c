@@ -1,0 +1,137 @@
+#include "binding/commands/quit.h"
+
+#include "binding/base/args.h"
+#include "binding/dialogue/command.h"
+#include "binding/base/errors.h"
+#include "binding/messages/read_ahead.h"
+#include "core/proto/command.h"
+
+/* --- QUIT --------------------------------------------------------------- */
+
+/* self.<name>(), for what it does. */
+static int
+call(POP3Object *self, PyObject *name)
+{
+    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)self, name);
+
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Releases the socket although QUIT has failed.  The exception stays. */
+static void
+close_after_failure(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    (void)call(self, self->state->name.close);
+    errors_raise_again(pending);
+}
+
+PyDoc_STRVAR(quit_doc,
+"quit($self)\n"
+"--\n"
+"\n"
+"Sign off: commit deletions, unlock the mailbox, close the connection\n"
+"(QUIT; RFC 1939, section 6).\n"
+"\n"
+"Returns the response, bytes.  The connection is closed also if it raises.");
+
+static PyObject *
+pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {.method = "POP3.quit"};
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    PyObject *line;
+    PyObject *response = NULL;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    line = PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name);
+    if (line == NULL) {
+        return NULL;
+    }
+    if (read_ahead_quit(self) == 0) {
+        response = command_shortcmd(self, line);
+    }
+    Py_DECREF(line);
+    if (response == NULL) {
+        close_after_failure(self);
+    }
+    else if (call(self, self->state->name.close) < 0) {
+        Py_CLEAR(response);
+    }
+    return response;
+}
+
+/* --- with --------------------------------------------------------------- */
+
+PyDoc_STRVAR(enter_doc,
+"__enter__($self)\n"
+"--\n"
+"\n"
+"`with POP3(...) as client:` ends by quit(), or, if the block raises, by\n"
+"close(): then no deletion is committed.");
+
+static PyObject *
+pop3___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(op);
+}
+
+/* Whether close() or quit() was called: 1, 0 or -1. */
+static int
+is_over(POP3Object *self)
+{
+    PyObject *sock;
+    int over;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return -1;
+    }
+    over = sock == NULL || sock == Py_None;
+    Py_XDECREF(sock);
+    return over;
+}
+
+PyDoc_STRVAR(exit_doc,
+"__exit__($self, type, value, traceback)\n"
+"--\n"
+"\n"
+"See __enter__().  Nothing is done if the connection was closed before.");
+
+static PyObject *
+pop3___exit__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.__exit__",
+        .names = {"type", "value", "traceback"},
+        .required = 3,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    int over;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    over = is_over(self);
+    if (over < 0 || (!over && call(self, values[0] == Py_None
+                                             ? self->state->name.quit
+                                             : self->state->name.close) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef quit_methods[] = {
+    ARGS_METHOD("quit", pop3_quit, quit_doc),
+    {"__enter__", pop3___enter__, METH_NOARGS, enter_doc},
+    ARGS_METHOD("__exit__", pop3___exit__, exit_doc),
+    {NULL, NULL, 0, NULL},
+};

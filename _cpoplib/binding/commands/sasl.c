@@ -1,0 +1,449 @@
+#include "binding/commands/sasl.h"
+
+#include "binding/base/args.h"
+#include "binding/dialogue/command.h"
+#include "binding/base/errors.h"
+#include "binding/connect/connect.h"
+#include "binding/dialogue/getresp.h"
+#include "binding/commands/sasl_line.h"
+#include "core/proto/command.h"
+
+/* More than any mechanism has; a server may not go on for ever. */
+#define CHALLENGES_MAX 64
+
+struct sasl {
+    POP3Object *client;
+    PyObject *mechanism; /* the object, or None */
+    PyObject *name;      /* str */
+    PyObject *respond;   /* the callable, or None */
+    PyObject *first;     /* the initial response, bytes, while it is to be
+                            sent; or NULL */
+    int challenges;
+};
+
+/* --- arguments ---------------------------------------------------------- */
+
+static int
+check_respond(struct sasl *self)
+{
+    if (self->respond != Py_None && !PyCallable_Check(self->respond)) {
+        PyErr_Format(PyExc_TypeError,
+                     "authobject must be callable, not %.100s",
+                     Py_TYPE(self->respond)->tp_name);
+        return -1;
+    }
+    if (self->respond == Py_None && self->first == NULL) {
+        PyErr_SetString(PyExc_TypeError,
+                        "auth() needs an authobject or an initial_response");
+        return -1;
+    }
+    return 0;
+}
+
+/* mechanism.initial_response(), if it has that; None otherwise. */
+static PyObject *
+ask_first(struct sasl *self)
+{
+    PyObject *method;
+    PyObject *first;
+
+    if (PyObject_GetOptionalAttr(self->mechanism,
+                                 self->client->state->name.initial_response,
+                                 &method) < 0) {
+        return NULL;
+    }
+    if (method == NULL) {
+        return Py_NewRef(Py_None);
+    }
+    first = PyObject_CallNoArgs(method);
+    Py_DECREF(method);
+    return first;
+}
+
+static int
+set_first(struct sasl *self, PyObject *given)
+{
+    PyObject *first = given == Py_None && self->mechanism != Py_None
+                          ? ask_first(self)
+                          : Py_NewRef(given);
+
+    if (first != NULL && first != Py_None) {
+        self->first = sasl_line_octets(first, "initial_response");
+        Py_DECREF(first);
+        return self->first == NULL ? -1 : 0;
+    }
+    Py_XDECREF(first);
+    return first == NULL ? -1 : 0;
+}
+
+/* The name of what is no str: its attribute.  A class has one too, but what it
+   makes is meant. */
+static PyObject *
+name_of(struct sasl *self, PyObject *object)
+{
+    PyObject *name = NULL;
+
+    if (!PyType_Check(object) &&
+        PyObject_GetOptionalAttr(
+            object, self->client->state->name.mechanism_name, &name) < 0) {
+        return NULL;
+    }
+    if (name == NULL) {
+        PyErr_Format(PyExc_TypeError,
+                     "mechanism must be a str or an object of poplib_c.sasl, "
+                     "not %.100s",
+                     Py_TYPE(object)->tp_name);
+    }
+    return name;
+}
+
+/* `given`: the mechanism, the authobject and the initial response, None for
+   what is not given. */
+static int
+begin(struct sasl *self, PyObject *const *given)
+{
+    bool is_name = PyUnicode_Check(given[0]);
+
+    self->mechanism = Py_NewRef(is_name ? Py_None : given[0]);
+    self->name = is_name ? Py_NewRef(given[0]) : name_of(self, given[0]);
+    self->respond = Py_NewRef(given[1] == Py_None ? self->mechanism
+                                                  : given[1]);
+    if (self->name == NULL || sasl_line_check_name(self->name) < 0 ||
+        set_first(self, given[2]) < 0) {
+        return -1;
+    }
+    return check_respond(self);
+}
+
+static void
+end(struct sasl *self)
+{
+    Py_XDECREF(self->mechanism);
+    Py_XDECREF(self->name);
+    Py_XDECREF(self->respond);
+    Py_XDECREF(self->first);
+}
+
+/* --- what is sent ------------------------------------------------------- */
+
+/* AUTH, with the initial response where that is in it.  One that is longer
+   than a command may be is the answer to an empty challenge (RFC 5034, section
+   4); "=" stands for an empty one. */
+static PyObject *
+command_line(struct sasl *self)
+{
+    PyObject *encoded;
+    PyObject *line = NULL;
+
+    if (self->first == NULL) {
+        return PyUnicode_FromFormat("AUTH %U", self->name);
+    }
+    encoded = sasl_line_encode(self->first);
+    if (encoded != NULL) {
+        bool is_empty = PyUnicode_GET_LENGTH(encoded) == 0;
+
+        line = PyUnicode_FromFormat("AUTH %U %U%s", self->name, encoded,
+                                    is_empty ? "=" : "");
+        Py_DECREF(encoded);
+    }
+    if (line != NULL &&
+        (size_t)PyUnicode_GET_LENGTH(line) + 2 > POP_COMMAND_OCTETS) {
+        Py_DECREF(line);
+        return PyUnicode_FromFormat("AUTH %U", self->name);
+    }
+    Py_CLEAR(self->first);
+    return line;
+}
+
+/* --- turns -------------------------------------------------------------- */
+
+/* The answer of the callable: a new reference, which None is if it cancels, or
+   NULL.  No command can begin meanwhile. */
+static PyObject *
+call(struct sasl *self, PyObject *challenge)
+{
+    POP3Object *client = self->client;
+    PyObject *answer;
+
+    if (self->respond == Py_None) {
+        return Py_NewRef(Py_None);
+    }
+    client->phase = PHASE_CHALLENGE;
+    answer = PyObject_CallFunctionObjArgs(self->respond, challenge, NULL);
+    client->phase = PHASE_REST;
+    if (answer != NULL && answer != Py_None) {
+        Py_SETREF(answer, sasl_line_octets(answer, "what authobject returns"));
+    }
+    return answer;
+}
+
+/* The initial response that had no place in the command. */
+static PyObject *
+late_first(struct sasl *self, PyObject *challenge)
+{
+    PyObject *first = self->first;
+
+    if (PyBytes_GET_SIZE(challenge) > 0) {
+        errors_raise_proto(self->client->state,
+                           "the server sent a challenge before the initial "
+                           "response");
+        return NULL;
+    }
+    self->first = NULL;
+    return first;
+}
+
+/* The answer to a challenge: bytes, None to cancel, or NULL. */
+static PyObject *
+answer(struct sasl *self, PyObject *reply)
+{
+    PyObject *challenge;
+    PyObject *answer;
+
+    if (sasl_line_classify(reply) != SASL_LINE_CHALLENGE) {
+        errors_raise_proto(self->client->state,
+                           "the server's reply to AUTH is neither a challenge "
+                           "nor +OK");
+        return NULL;
+    }
+    if (++self->challenges > CHALLENGES_MAX) {
+        errors_raise_proto(self->client->state,
+                           "the server sent too many challenges");
+        return NULL;
+    }
+    challenge = sasl_line_decode(self->client->state, reply);
+    if (challenge == NULL) {
+        return NULL;
+    }
+    answer = self->first != NULL ? late_first(self, challenge)
+                                 : call(self, challenge);
+    Py_DECREF(challenge);
+    return answer;
+}
+
+static PyObject *
+send_answer(struct sasl *self, PyObject *line)
+{
+    PyObject *reply = command_respond(self->client, line);
+
+    /* Whatever came between: the server may still wait for it. */
+    if (reply == NULL && !errors_is_refusal(self->client->state)) {
+        getresp_abandon(self->client,
+                        "an authentication was abandoned half-way");
+    }
+    return reply;
+}
+
+/* A challenge that is answered: what the server says next. */
+static PyObject *
+respond(struct sasl *self, PyObject *answer)
+{
+    PyObject *line = sasl_line_encode(answer);
+    PyObject *reply;
+
+    if (line == NULL) {
+        getresp_abandon(self->client,
+                        "an authentication was abandoned half-way");
+        return NULL;
+    }
+    reply = send_answer(self, line);
+    Py_DECREF(line);
+    return reply;
+}
+
+/* "*", to which the server has to say -ERR (RFC 5034, section 4).  Always
+   raises: what is pending, or else what the server says. */
+static void
+cancel(struct sasl *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *line = PyUnicode_FromString("*");
+    PyObject *reply = line == NULL ? NULL : send_answer(self, line);
+
+    if (reply != NULL) {
+        errors_raise_proto(self->client->state,
+                           "the server did not let AUTH be cancelled");
+        if (sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
+            getresp_abandon(self->client,
+                            "an authentication was abandoned half-way");
+        }
+        Py_DECREF(reply);
+    }
+    Py_XDECREF(line);
+    if (pending != NULL) {
+        errors_raise_again(pending);
+    }
+}
+
+/* One challenge, whose line it replaces by what comes next. */
+static int
+take_turn(struct sasl *self, PyObject **reply)
+{
+    PyObject *octets = answer(self, *reply);
+
+    if (octets == NULL || octets == Py_None) {
+        Py_XDECREF(octets);
+        cancel(self);
+        return -1;
+    }
+    Py_SETREF(*reply, respond(self, octets));
+    Py_DECREF(octets);
+    return *reply == NULL ? -1 : 0;
+}
+
+/* object.success(), if it has that. */
+static int
+call_success(struct module_state *state, PyObject *object)
+{
+    PyObject *method;
+    PyObject *result;
+
+    if (PyObject_GetOptionalAttr(object, state->name.success, &method) < 0) {
+        return -1;
+    }
+    if (method == NULL) {
+        return 0;
+    }
+    result = PyObject_CallNoArgs(method);
+    Py_DECREF(method);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* +OK: the mechanism, given as the one or the other, may know better.  Then
+   the server is not who it says, and the connection is closed. */
+static int
+check_success(struct sasl *self)
+{
+    struct module_state *state = self->client->state;
+    int failed = 0;
+
+    if (self->first != NULL) {
+        errors_raise_proto(state, "the server said +OK before the initial "
+                                  "response");
+        failed = -1;
+    }
+    if (failed == 0) {
+        failed = call_success(state, self->respond);
+    }
+    if (failed == 0 && self->mechanism != self->respond) {
+        failed = call_success(state, self->mechanism);
+    }
+    if (failed < 0) {
+        connect_give_up(self->client);
+    }
+    return failed;
+}
+
+/* The command itself.  What a logger or an overridden method raises behind a
+   challenge leaves the server waiting for the answer. */
+static PyObject *
+send_command(struct sasl *self, PyObject *line)
+{
+    POP3Object *client = self->client;
+    PyObject *reply;
+
+    client->sasl = SASL_COMMAND;
+    client->is_challenged = false;
+    reply = command_shortcmd(client, line);
+    if (reply == NULL && client->is_challenged) {
+        getresp_abandon(client, "an authentication was abandoned half-way");
+    }
+    return reply;
+}
+
+static PyObject *
+converse(struct sasl *self, PyObject *line)
+{
+    POP3Object *client = self->client;
+    enum pop3_sasl before = client->sasl;
+    PyObject *reply = send_command(self, line);
+
+    client->sasl = SASL_CHALLENGED;
+    while (reply != NULL && sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
+        if (take_turn(self, &reply) < 0) {
+            Py_CLEAR(reply);
+        }
+    }
+    client->sasl = before;
+    client->is_challenged = false;
+    if (reply != NULL && check_success(self) < 0) {
+        Py_CLEAR(reply);
+    }
+    return reply;
+}
+
+static PyObject *
+run(POP3Object *client, PyObject *const *given)
+{
+    struct sasl self = {.client = client};
+    PyObject *line = NULL;
+    PyObject *reply = NULL;
+
+    if (pop3_check_idle(client) == 0 && begin(&self, given) == 0) {
+        line = command_line(&self);
+    }
+    if (line != NULL) {
+        reply = converse(&self, line);
+        Py_DECREF(line);
+    }
+    end(&self);
+    return reply;
+}
+
+/* --- what Python sees --------------------------------------------------- */
+
+PyDoc_STRVAR(auth_doc,
+"auth($self, mechanism, authobject=None, initial_response=None)\n"
+"--\n"
+"\n"
+"Log in by a SASL mechanism (AUTH; RFC 5034).\n"
+"\n"
+"mechanism: its name, 'PLAIN', or an object of poplib_c.sasl, which brings\n"
+"what the other two arguments are, unless they are given.\n"
+"authobject: a callable that is given each challenge, bytes, and returns\n"
+"the response, bytes or ASCII str, or None to cancel.  If it raises, the\n"
+"exchange is cancelled too, and that is raised.  It can't use the\n"
+"connection.\n"
+"initial_response: bytes or ASCII str to begin with.  It is sent along with\n"
+"the command, or, if that had more than 255 octets then, as the answer to\n"
+"an empty challenge.\n"
+"\n"
+"Returns the response, bytes.  error_proto for the server's refusal, and for\n"
+"what is no challenge; ValueError, before anything is sent, for a name that\n"
+"is none, or for str beyond ASCII.  What success() of either object raises\n"
+"after +OK closes the connection.");
+
+static PyObject *
+pop3_auth(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.auth",
+        .names = {"mechanism", "authobject", "initial_response"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+    PyObject *reply;
+    int i;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    for (i = 1; i < 3; i++) {
+        if (values[i] == NULL) {
+            values[i] = Py_None;
+        }
+    }
+    if (pop3_lock(POP3(op)) < 0) {
+        return NULL;
+    }
+    reply = run(POP3(op), values);
+    pop3_unlock(POP3(op));
+    return reply;
+}
+
+PyMethodDef sasl_methods[] = {
+    ARGS_METHOD("auth", pop3_auth, auth_doc),
+    {NULL, NULL, 0, NULL},
+};

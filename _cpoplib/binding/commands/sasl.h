@@ -1,0 +1,10 @@
+/* auth(): one exchange of challenges and responses (RFC 5034). */
+
+#ifndef BINDING_SASL_H
+#define BINDING_SASL_H
+
+#include "binding/client/pop3.h"
+
+extern PyMethodDef sasl_methods[];
+
+#endif

@@ -1,0 +1,32 @@
+/* The lines of an AUTH exchange: what is in them, and what may be (RFC 5034,
+   section 4). */
+
+#ifndef BINDING_SASL_LINE_H
+#define BINDING_SASL_LINE_H
+
+#include "binding/module/module.h"
+
+/* What a positive status line is. */
+enum sasl_line_reply {
+    SASL_LINE_SUCCESS,   /* +OK */
+    SASL_LINE_CHALLENGE, /* "+" and base64, or nothing */
+    SASL_LINE_OTHER
+};
+
+enum sasl_line_reply sasl_line_classify(PyObject *reply);
+
+/* The octets of a challenge; NULL and error_proto if it is not base64. */
+PyObject *sasl_line_decode(struct module_state *state, PyObject *reply);
+
+/* A response, bytes, as str in base64. */
+PyObject *sasl_line_encode(PyObject *bytes);
+
+/* What is to be sent, bytes or ASCII str, as bytes.  `what` names it in
+   TypeError and ValueError: UnicodeEncodeError would hold it. */
+PyObject *sasl_line_octets(PyObject *value, const char *what);
+
+/* -1 and TypeError or ValueError for what is no mechanism's name: it goes into
+   the command as it is. */
+int sasl_line_check_name(PyObject *name);
+
+#endif

@@ -1,0 +1,486 @@
+/* How an instance of POP3 is connected and closed. */
+
+#include "binding/connect/connect.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "binding/base/args.h"
+#include "binding/client/deadline.h"
+#include "binding/base/errors.h"
+#include "binding/client/log.h"
+#include "binding/client/options.h"
+#include "binding/messages/read_ahead.h"
+#include "binding/reader/reader.h"
+#include "binding/dialogue/getresp.h"
+#include "binding/client/debug.h"
+
+#define DEFAULT_PORT 110
+
+/* --- connecting --------------------------------------------------------- */
+
+static int
+set_attribute(POP3Object *self, PyObject *name, PyObject *value)
+{
+    return PyObject_SetAttr((PyObject *)self, name, value);
+}
+
+PyObject *
+connect_default_timeout(struct module_state *state)
+{
+    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *timeout;
+
+    if (module == NULL) {
+        return NULL;
+    }
+    timeout = PyObject_GetAttr(module, state->name.default_timeout);
+    Py_DECREF(module);
+    return timeout;
+}
+
+void
+connect_discard(struct module_state *state, PyObject *object)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
+
+    Py_XDECREF(result);
+    errors_raise_again(pending);
+}
+
+/* self.file = file, or our Reader in its place.  It is closed if that
+   fails. */
+static int
+adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
+{
+    struct module_state *state = self->state;
+    PyObject *file = reader_adopt(state, sock, made, &self->deadlines->limit,
+                                  self->deadlines_owner);
+    int failed = -1;
+
+    if (file != NULL) {
+        failed = set_attribute(self, state->name.file, file);
+    }
+    if (failed < 0) {
+        connect_discard(state, file == NULL ? made : file);
+    }
+    Py_XDECREF(file);
+    return failed;
+}
+
+/* self.file = self.sock.makefile('rb') */
+static int
+set_file(POP3Object *self)
+{
+    PyObject *sock = PyObject_GetAttr((PyObject *)self,
+                                      self->state->name.sock);
+    PyObject *made;
+    int failed = -1;
+
+    if (sock == NULL) {
+        return -1;
+    }
+    made = PyObject_CallMethod(sock, "makefile", "s", "rb");
+    if (made != NULL) {
+        failed = adopt_file(self, sock, made);
+        Py_DECREF(made);
+    }
+    Py_DECREF(sock);
+    return failed;
+}
+
+int
+connect_use_socket(POP3Object *self, PyObject *sock)
+{
+    if (set_attribute(self, self->state->name.sock, sock) < 0 ||
+        set_file(self) < 0) {
+        connect_discard(self->state, sock);
+        return -1;
+    }
+    return 0;
+}
+
+/* self._debugging = 0; self.welcome = self._getresp() */
+static int
+read_welcome(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *zero = PyLong_FromLong(0);
+    PyObject *welcome;
+    int failed;
+
+    if (zero == NULL) {
+        return -1;
+    }
+    failed = set_attribute(self, state->name.debugging, zero);
+    Py_DECREF(zero);
+    if (failed < 0) {
+        return -1;
+    }
+    if (pop3_lock(self) < 0) {
+        return -1;
+    }
+    welcome = log_begin(self) < 0 ? NULL : getresp_call(self);
+    pop3_unlock(self);
+    if (welcome == NULL) {
+        return -1;
+    }
+    failed = set_attribute(self, state->name.welcome, welcome);
+    Py_DECREF(welcome);
+    return failed;
+}
+
+void
+connect_give_up(POP3Object *self)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = connect_close(self);
+
+    Py_XDECREF(result);
+    errors_raise_again(pending);
+}
+
+/* In poplib's order. */
+static int
+set_target(POP3Object *self, PyObject *host, PyObject *port)
+{
+    struct module_state *state = self->state;
+
+    if (set_attribute(self, state->name.host, host) < 0 ||
+        set_attribute(self, state->name.port, port) < 0 ||
+        set_attribute(self, state->name.tls_established, Py_False) < 0) {
+        return -1;
+    }
+    return debug_audit_connect(self, host, port);
+}
+
+/* self.sock = self._create_socket(timeout), and self.file.  A failed
+   constructor leaves no open socket. */
+static int
+open_socket(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *sock;
+    int failed;
+
+    sock = PyObject_CallMethodObjArgs(
+        (PyObject *)self, state->name.create_socket, timeout, NULL);
+    if (sock == NULL) {
+        return -1;
+    }
+    failed = connect_use_socket(self, sock);
+    Py_DECREF(sock);
+    return failed;
+}
+
+static int
+connect_to(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
+{
+    if (set_target(self, host, port) < 0) {
+        return -1;
+    }
+    if (open_socket(self, timeout) < 0 || read_welcome(self) < 0) {
+        connect_give_up(self);
+        return -1;
+    }
+    return 0;
+}
+
+int
+connect_open(POP3Object *self, PyObject *host, PyObject *port,
+             PyObject *timeout)
+{
+    PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
+    PyObject *no_timeout = NULL;
+    int failed = -1;
+
+    if (default_port == NULL) {
+        return -1;
+    }
+    read_ahead_reset(self);
+    if (timeout == NULL || timeout == Py_Ellipsis) {
+        no_timeout = connect_default_timeout(self->state);
+        timeout = no_timeout;
+    }
+    if (timeout != NULL) {
+        failed = connect_to(self, host, port == NULL ? default_port : port,
+                            timeout);
+    }
+    Py_DECREF(default_port);
+    Py_XDECREF(no_timeout);
+    return failed;
+}
+
+PyDoc_STRVAR(init_doc,
+"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
+"--\n"
+"\n"
+"Connect to host and read the server's greeting (RFC 1939, section 4).");
+
+static PyObject *
+pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.__init__",
+        .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
+        .required = 1,
+        .keyword_only = OPTIONS_COUNT + 1,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (options_set(self, values + 3) < 0 ||
+        deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
+        connect_open(self, values[0], values[1], values[2]) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* socket.create_connection(address, timeout), and with a deadline no longer
+   than that leaves for all addresses. */
+static PyObject *
+connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
+                PyObject *timeout)
+{
+    const struct pop_deadline *limit = &self->deadlines->limit;
+    PyObject *within;
+    PyObject *sock;
+
+    if (limit->at == POP_NO_DEADLINE) {
+        return PyObject_CallMethodObjArgs(socket,
+                                          self->state->name.create_connection,
+                                          address, timeout, NULL);
+    }
+    within = module_imported("poplib_c._connect", "within");
+    if (within == NULL) {
+        return NULL;
+    }
+    sock = PyObject_CallFunction(
+        within, "dOOO", (double)pop_deadline_left(limit) / POP_NS_PER_SECOND,
+        socket, address, timeout);
+    Py_DECREF(within);
+    if (sock == NULL) {
+        deadline_explain(self);
+    }
+    return sock;
+}
+
+/* socket.create_connection((self.host, self.port), timeout), looked up
+   through the package so that either can be patched. */
+static PyObject *
+create_connection(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *host = NULL;
+    PyObject *port = NULL;
+    PyObject *address = NULL;
+    PyObject *sock = NULL;
+
+    if (module == NULL) {
+        return NULL;
+    }
+    host = PyObject_GetAttr((PyObject *)self, state->name.host);
+    if (host != NULL) {
+        port = PyObject_GetAttr((PyObject *)self, state->name.port);
+    }
+    if (port != NULL) {
+        address = PyTuple_Pack(2, host, port);
+    }
+    if (address != NULL) {
+        sock = connect_in_time(self, module, address, timeout);
+    }
+    Py_XDECREF(address);
+    Py_XDECREF(port);
+    Py_XDECREF(host);
+    Py_DECREF(module);
+    return sock;
+}
+
+PyDoc_STRVAR(create_socket_doc,
+"_create_socket($self, timeout)\n"
+"--\n"
+"\n"
+"Return a socket connected to (self.host, self.port).\n"
+"\n"
+"Override it to connect in another way; ValueError if timeout is 0.");
+
+static PyObject *
+pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3._create_socket",
+        .names = {"timeout"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+    int given;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    given = values[0] == Py_None ? 1 : PyObject_IsTrue(values[0]);
+    if (given < 0) {
+        return NULL;
+    }
+    if (!given) {
+        PyErr_SetString(PyExc_ValueError,
+                        "Non-blocking socket (timeout=0) is not supported");
+        return NULL;
+    }
+    return create_connection(POP3(op), values[0]);
+}
+
+/* --- closing ------------------------------------------------------------ */
+
+/* self.name, and self.name = None; NULL if there is no such attribute. */
+static PyObject *
+take_attribute(POP3Object *self, PyObject *name)
+{
+    PyObject *value = PyObject_GetAttr((PyObject *)self, name);
+
+    if (value != NULL && set_attribute(self, name, Py_None) < 0) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+static int
+close_file(POP3Object *self)
+{
+    PyObject *file = take_attribute(self, self->state->name.file);
+    PyObject *result;
+
+    if (file == NULL) {
+        return -1;
+    }
+    if (file == Py_None) {
+        Py_DECREF(file);
+        return 0;
+    }
+    result = PyObject_CallMethodNoArgs(file, self->state->name.close);
+    Py_DECREF(file);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+shut_down(POP3Object *self, PyObject *sock)
+{
+    PyObject *how = PyLong_FromLong(SHUT_RDWR);
+    PyObject *result;
+
+    if (how == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethodObjArgs(sock, self->state->name.shutdown, how,
+                                        NULL);
+    Py_DECREF(how);
+    if (result == NULL) {
+        /* The server has closed the connection first. */
+        if (errors_pending_errno(PyExc_OSError) != ENOTCONN ||
+            errors_clear(PyExc_OSError) < 0) {
+            return -1;
+        }
+    }
+    Py_XDECREF(result);
+    return 0;
+}
+
+/* Runs `step` although an exception may be pending; a new one takes over,
+   with the pending one as its context. */
+static int
+finally(POP3Object *self, PyObject *argument,
+        int (*step)(POP3Object *, PyObject *))
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    struct errors_handling before;
+    int failed;
+
+    if (pending == NULL) {
+        return step(self, argument);
+    }
+    errors_handle(&before, pending);
+    failed = step(self, argument);
+    errors_handled(&before);
+    if (failed < 0) {
+        Py_DECREF(pending);
+    }
+    else {
+        PyErr_SetRaisedException(pending);
+    }
+    return -1;
+}
+
+static int
+call_close(POP3Object *self, PyObject *sock)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodNoArgs(sock, self->state->name.close);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *sock = take_attribute(self, self->state->name.sock);
+    int failed;
+
+    if (sock == NULL) {
+        return -1;
+    }
+    if (sock == Py_None) {
+        Py_DECREF(sock);
+        return 0;
+    }
+    (void)shut_down(self, sock);
+    failed = finally(self, sock, call_close);
+    Py_DECREF(sock);
+    return failed;
+}
+
+PyObject *
+connect_close(POP3Object *self)
+{
+    if (!lock_is_held(&self->lock)) {
+        read_ahead_clear(self->readahead);
+    }
+    (void)close_file(self);
+    if (finally(self, NULL, close_sock) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(close_doc,
+"close($self)\n"
+"--\n"
+"\n"
+"Close the connection without sending QUIT: no deletion is committed.\n"
+"\n"
+"It may be called from another thread; a call that is blocked in this\n"
+"connection ends with ConnectionAbortedError.");
+
+static PyObject *
+pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return connect_close(POP3(op));
+}
+
+PyMethodDef connect_methods[] = {
+    ARGS_METHOD("__init__", pop3___init__, init_doc),
+    ARGS_METHOD("_create_socket", pop3__create_socket, create_socket_doc),
+    {"close", pop3_close_method, METH_NOARGS, close_doc},
+    {NULL, NULL, 0, NULL},
+};

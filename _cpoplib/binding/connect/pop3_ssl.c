@@ -1,0 +1,441 @@
+#include "binding/connect/pop3_ssl.h"
+
+#include "binding/base/args.h"
+#include "binding/client/deadline.h"
+#include "binding/base/errors.h"
+#include "binding/base/lazy_attribute.h"
+#include "binding/connect/connect.h"
+#include "binding/client/options.h"
+#include "binding/client/pop3.h"
+#include "binding/connect/tls_context.h"
+#include "binding/base/heap_type.h"
+
+#define DEFAULT_PORT 995
+
+/* --- options ------------------------------------------------------------ */
+
+/* self.name, or NULL if it is None or absent; -1 and an exception. */
+static int
+get_given(POP3Object *self, PyObject *name, PyObject **value)
+{
+    if (PyObject_GetOptionalAttr((PyObject *)self, name, value) < 0) {
+        return -1;
+    }
+    if (*value == Py_None) {
+        Py_CLEAR(*value);
+    }
+    return 0;
+}
+
+/* Whether self.context is anything but the descriptor that makes one when it
+   is asked for: 1, 0 or -1. */
+static int
+has_context(POP3Object *self)
+{
+    PyObject *name = self->state->name.context;
+    PyObject *found;
+    int present = pop3_dict_has(self, name);
+
+    if (present != 0) {
+        return present;
+    }
+    /* On the class, ours raises AttributeError. */
+    present = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name,
+                                       &found);
+    Py_XDECREF(found);
+    return present;
+}
+
+/* self.context, if somebody has set it or asked for it: 0, or -1. */
+static int
+get_context(POP3Object *self, PyObject **context)
+{
+    int has = has_context(self);
+
+    *context = NULL;
+    if (has <= 0) {
+        return has;
+    }
+    return get_given(self, self->state->name.context, context);
+}
+
+/* The options that the attributes stand for; new references. */
+static int
+get_options(POP3Object *self, struct tls_wrap_options *options)
+{
+    struct module_state *state = self->state;
+
+    if (get_context(self, &options->context) < 0 ||
+        get_given(self, state->name.keyfile, &options->keyfile) < 0 ||
+        get_given(self, state->name.certfile, &options->certfile) < 0) {
+        return -1;
+    }
+    options->verify = Py_XNewRef(self->verify);
+    return 0;
+}
+
+static void
+release_options(struct tls_wrap_options *options)
+{
+    Py_XDECREF(options->context);
+    Py_XDECREF(options->keyfile);
+    Py_XDECREF(options->certfile);
+    Py_XDECREF(options->verify);
+}
+
+/* --- POP3_SSL.context --------------------------------------------------- */
+
+static PyObject *
+make_context(POP3Object *self)
+{
+    struct tls_wrap_options options = {.context = NULL};
+    PyObject *context = NULL;
+
+    if (get_options(self, &options) == 0) {
+        context = tls_context_new(self->state, &options);
+    }
+    release_options(&options);
+    return context;
+}
+
+/* What poplib's constructor makes, made when it is asked for. */
+static PyObject *
+pop3_ssl_context(struct module_state *state, PyObject *instance,
+                 PyTypeObject *owner)
+{
+    PyObject *context;
+
+    if (instance == NULL) {
+        PyErr_Format(PyExc_AttributeError,
+                     "type object '%.100s' has no attribute 'context'",
+                     owner->tp_name);
+        return NULL;
+    }
+    context = make_context(POP3(instance));
+    if (context != NULL &&
+        PyObject_SetAttr(instance, state->name.context, context) < 0) {
+        Py_CLEAR(context);
+    }
+    return context;
+}
+
+/* --- connecting --------------------------------------------------------- */
+
+static int
+set_or_none(POP3Object *self, PyObject *name, PyObject *value)
+{
+    return PyObject_SetAttr((PyObject *)self, name,
+                            value == NULL ? Py_None : value);
+}
+
+/* del self.__dict__['context'], if it is there. */
+static int
+forget_context(POP3Object *self)
+{
+    PyObject *name = self->state->name.context;
+    PyObject *dict = pop3_get_dict(self);
+    int has = pop3_dict_has(self, name);
+
+    if (has > 0) {
+        has = PyDict_DelItem(dict, name);
+    }
+    Py_XDECREF(dict);
+    return has;
+}
+
+/* A context from before must not stand in for what is asked for now. */
+static int
+drop_context(POP3Object *self, const struct tls_wrap_options *options)
+{
+    int has;
+
+    if (options->verify == NULL && options->certfile == NULL) {
+        return 0;
+    }
+    if (forget_context(self) < 0) {
+        return -1;
+    }
+    has = has_context(self);
+    if (has > 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "the class has a context, which excludes %s",
+                     options->verify != NULL ? "verify" : "certfile");
+    }
+    return has == 0 ? 0 : -1;
+}
+
+/* Steals the config, which may be NULL. */
+static void
+set_config(POP3Object *self, struct ssl_ctx_st *config)
+{
+    struct ssl_ctx_st *before = self->tls_config;
+
+    self->tls_config = config;
+    pop_tls_config_free(before);
+}
+
+static int
+set_options(POP3Object *self, const struct tls_wrap_options *options)
+{
+    struct module_state *state = self->state;
+
+    if (set_or_none(self, state->name.keyfile, options->keyfile) < 0 ||
+        set_or_none(self, state->name.certfile, options->certfile) < 0) {
+        return -1;
+    }
+    Py_XSETREF(self->verify, Py_XNewRef(options->verify));
+    if (options->context != NULL) {
+        return PyObject_SetAttr((PyObject *)self, state->name.context,
+                                options->context);
+    }
+    if (drop_context(self, options) < 0) {
+        return -1;
+    }
+    /* Files that are not what they should be are found out before anything
+       is connected. */
+    set_config(self, tls_wrap_config(state, options));
+    return self->tls_config == NULL ? -1 : 0;
+}
+
+/* init(self, host, port, timeout), all of them given. */
+static int
+call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
+          PyObject *timeout)
+{
+    PyObject *sentinel = NULL;
+    PyObject *result;
+
+    if (timeout == NULL || timeout == Py_Ellipsis) {
+        sentinel = connect_default_timeout(self->state);
+        if (sentinel == NULL) {
+            return -1;
+        }
+        timeout = sentinel;
+    }
+    result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
+                                          NULL);
+    Py_XDECREF(sentinel);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* POP3.__init__(self, host, port, timeout), also where it was replaced. */
+static int
+call_base(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+    PyObject *init;
+    int failed;
+
+    init = PyObject_GetAttrString((PyObject *)state->pop3_type, "__init__");
+    if (init == NULL) {
+        return -1;
+    }
+    failed = init == state->own_init
+                 ? connect_open(self, host, port, timeout)
+                 : call_init(self, init, host, port, timeout);
+    Py_DECREF(init);
+    return failed;
+}
+
+static int
+connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
+            PyObject *timeout)
+{
+    PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
+    int failed;
+
+    if (default_port == NULL) {
+        return -1;
+    }
+    self->deadlines->is_begun = true;
+    failed = call_base(self, host, port == NULL ? default_port : port,
+                       timeout);
+    self->deadlines->is_begun = false;
+    Py_DECREF(default_port);
+    set_config(self, NULL);
+    return failed;
+}
+
+PyDoc_STRVAR(init_doc,
+"__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
+"--\n"
+"\n"
+"Connect to host, speak TLS and read the server's greeting.");
+
+static PyObject *
+pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                  PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3_SSL.__init__",
+        .names = {"host", "port", "keyfile", "certfile", "timeout", "context",
+                  "verify", OPTIONS_NAMES, "deadline"},
+        .required = 1,
+        .keyword_only = 1 + OPTIONS_COUNT + 1,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    struct tls_wrap_options options;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    options.keyfile = tls_wrap_given(values[2]);
+    options.certfile = tls_wrap_given(values[3]);
+    options.context = tls_wrap_given(values[5]);
+    options.verify = tls_wrap_given(values[6]);
+    if (options_set(self, values + 7) < 0 || tls_wrap_check(&options) < 0 ||
+        set_options(self, &options) < 0 ||
+        deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
+        connect_ssl(self, values[0], values[1], values[4]) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* POP3._create_socket(self, timeout) */
+static PyObject *
+create_plain(POP3Object *self, PyObject *timeout)
+{
+    struct module_state *state = self->state;
+
+    return PyObject_CallMethodObjArgs((PyObject *)state->pop3_type,
+                                      state->name.create_socket, self, timeout,
+                                      NULL);
+}
+
+PyDoc_STRVAR(create_socket_doc,
+"_create_socket($self, timeout)\n"
+"--\n"
+"\n"
+"Return POP3._create_socket(self, timeout) with TLS.");
+
+static PyObject *
+pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3_SSL._create_socket",
+        .names = {"timeout"},
+        .required = 1,
+    };
+    POP3Object *self = POP3(op);
+    struct tls_wrap_options options = {.context = NULL};
+    PyObject *values[ARGS_MAX];
+    struct ssl_ctx_st *config = NULL;
+    PyObject *plain;
+    PyObject *wrapped = NULL;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    plain = create_plain(self, values[0]);
+    if (plain == NULL) {
+        return NULL;
+    }
+    if (self->tls_config != NULL) {
+        config = pop_tls_config_share(self->tls_config);
+    }
+    if (get_options(self, &options) == 0) {
+        wrapped = tls_wrap_start(self, plain, &options, config);
+    }
+    pop_tls_config_free(config);
+    if (wrapped == NULL) {
+        connect_discard(self->state, plain);
+    }
+    release_options(&options);
+    Py_DECREF(plain);
+    return wrapped;
+}
+
+PyDoc_STRVAR(stls_doc,
+"stls($self, keyfile=None, certfile=None, context=None, *, verify=None)\n"
+"--\n"
+"\n"
+"Raises error_proto: there is TLS already.");
+
+static PyObject *
+pop3_ssl_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3_SSL.stls",
+        .names = {"keyfile", "certfile", "context", "verify"},
+        .keyword_only = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) == 0) {
+        errors_raise_proto(POP3(op)->state,
+                           "-ERR TLS session already established");
+    }
+    return NULL;
+}
+
+/* --- type --------------------------------------------------------------- */
+
+static PyMethodDef pop3_ssl_methods[] = {
+    ARGS_METHOD("__init__", pop3_ssl___init__, init_doc),
+    ARGS_METHOD("_create_socket", pop3_ssl__create_socket, create_socket_doc),
+    ARGS_METHOD("stls", pop3_ssl_stls, stls_doc),
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(pop3_ssl_doc,
+"POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
+"         context=None, *, verify=None, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
+"--\n"
+"\n"
+"A connection to a POP3 server over TLS (RFC 8314).\n"
+"\n"
+"host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"
+"as for POP3.\n"
+"keyfile, certfile: paths of PEM files, the client's key and certificate\n"
+"chain; a key that is encrypted is refused.\n"
+"context: an ssl.SSLContext that makes the TLS socket; excludes keyfile,\n"
+"certfile and verify.\n"
+"verify: None or False does not verify the server's certificate, as poplib;\n"
+"True verifies it, and that it is for host, by the system's trust store; a\n"
+"path, of a PEM file or a directory of hashed ones, by those CAs.\n"
+"\n"
+"Without context, TLS is OpenSSL's from 1.2 on, and .sock is a TLSSocket.\n"
+"Beside what POP3 raises: ssl.SSLError and its subclasses,\n"
+"ssl.SSLCertVerificationError for a certificate; OSError for files.");
+
+static PyType_Slot pop3_ssl_slots[] = {
+    {Py_tp_doc, (void *)pop3_ssl_doc},
+    {0, NULL},
+};
+
+static PyType_Spec pop3_ssl_spec = {
+    .name = "poplib_c.POP3_SSL",
+    .basicsize = sizeof(POP3Object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = pop3_ssl_slots,
+};
+
+PyTypeObject *
+pop3_ssl_new_type(struct module_state *state, PyObject *module)
+{
+    PyObject *bases = PyTuple_Pack(1, state->pop3_type);
+    PyTypeObject *type;
+
+    if (bases == NULL) {
+        return NULL;
+    }
+    type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pop3_ssl_spec,
+                                                    bases);
+    Py_DECREF(bases);
+    if (type == NULL) {
+        return NULL;
+    }
+    if (heap_type_add_methods(type, pop3_ssl_methods) < 0 ||
+        lazy_attribute_add(state, type, "context", pop3_ssl_context) < 0) {
+        Py_CLEAR(type);
+    }
+    return type;
+}

@@ -1,0 +1,11 @@
+/* The type POP3_SSL: POP3 over TLS from the first octet (RFC 8314). */
+
+#ifndef BINDING_POP3_SSL_H
+#define BINDING_POP3_SSL_H
+
+#include "binding/module/module.h"
+
+/* A new type poplib_c.POP3_SSL, or NULL. */
+PyTypeObject *pop3_ssl_new_type(struct module_state *state, PyObject *module);
+
+#endif

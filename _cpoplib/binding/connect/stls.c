@@ -1,0 +1,255 @@
+#include "binding/connect/stls.h"
+
+#include "binding/base/args.h"
+#include "binding/client/deadline.h"
+#include "binding/dialogue/command.h"
+#include "binding/base/errors.h"
+#include "binding/connect/connect.h"
+#include "binding/reader/reader.h"
+#include "binding/reader/stream.h"
+#include "binding/connect/tls_wrap.h"
+
+/* --- may it be? --------------------------------------------------------- */
+
+/* Without a TLS session, and offered by the server.  -1 and error_proto. */
+static int
+check_possible(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *established;
+    int truth;
+
+    established = PyObject_GetAttr((PyObject *)self,
+                                   state->name.tls_established);
+    if (established == NULL) {
+        return -1;
+    }
+    truth = PyObject_IsTrue(established);
+    Py_DECREF(established);
+    if (truth > 0) {
+        errors_raise_proto(state, "-ERR TLS session already established");
+    }
+    return truth == 0 ? 0 : -1;
+}
+
+/* 'STLS' in self.capa() */
+static int
+check_offered(POP3Object *self)
+{
+    struct module_state *state = self->state;
+    PyObject *capabilities;
+    PyObject *name;
+    int offered = -1;
+
+    capabilities = PyObject_CallMethodNoArgs((PyObject *)self,
+                                             state->name.capa);
+    if (capabilities == NULL) {
+        return -1;
+    }
+    name = PyUnicode_FromString("STLS");
+    if (name != NULL) {
+        offered = PySequence_Contains(capabilities, name);
+        Py_DECREF(name);
+    }
+    Py_DECREF(capabilities);
+    if (offered == 0) {
+        errors_raise_proto(state, "-ERR STLS not supported by server");
+    }
+    return offered > 0 ? 0 : -1;
+}
+
+/* --- the change --------------------------------------------------------- */
+
+/* The reply to STLS is the last of what is not protected: what comes with it
+   was put there by somebody (CVE-2021-22947).  Only our own file tells. */
+static int
+check_nothing_follows(POP3Object *self, PyObject *file)
+{
+    if (!reader_check(self->state, file)) {
+        return 0;
+    }
+    return stream_check_at_rest((ReaderObject *)file);
+}
+
+/* Another thread, or a signal handler, has closed the connection: a new object
+   is not to reopen it.  -1 and ConnectionAbortedError, in place of an error of
+   the socket. */
+static int
+check_open(POP3Object *self, PyObject *file)
+{
+    if (!reader_check(self->state, file) || !((ReaderObject *)file)->closed) {
+        return 0;
+    }
+    if (PyErr_Occurred() && errors_clear(PyExc_OSError) < 0) {
+        return -1;
+    }
+    errors_raise_closed_meanwhile();
+    return -1;
+}
+
+/* The sock and the file of the TLS session in place of the plain ones. */
+static int
+replace(POP3Object *self, PyObject *sock, PyObject *file,
+        const struct tls_wrap_options *options, struct ssl_ctx_st *config)
+{
+    PyObject *wrapped = tls_wrap_start(self, sock, options, config);
+    int failed;
+
+    if (check_open(self, file) < 0 && wrapped != NULL) {
+        connect_discard(self->state, wrapped);
+        Py_CLEAR(wrapped);
+    }
+    if (wrapped == NULL) {
+        return -1;
+    }
+    failed = connect_use_socket(self, wrapped);
+    Py_DECREF(wrapped);
+    return failed < 0 ? -1 : check_open(self, file);
+}
+
+/* Nothing else goes over the socket from here on, and its descriptor stays
+   during the handshake: whoever closes the connection wakes this thread, which
+   is in its file.  Then that is closed, before anybody else gets into it: it
+   must not reach the octets of the TLS session, nor keep its socket open. */
+static int
+change(POP3Object *self, PyObject *sock, PyObject *file,
+       const struct tls_wrap_options *options, struct ssl_ctx_st *config)
+{
+    bool adopted = reader_check(self->state, file);
+    int failed;
+
+    if (adopted && reader_enter((ReaderObject *)file) < 0) {
+        return -1;
+    }
+    failed = replace(self, sock, file, options, config);
+    if (adopted) {
+        reader_retire((ReaderObject *)file);
+        reader_leave((ReaderObject *)file);
+    }
+    if (failed < 0) {
+        return -1;
+    }
+    return PyObject_SetAttr((PyObject *)self,
+                            self->state->name.tls_established, Py_True);
+}
+
+/* After the server's +OK; the connection is closed if it fails. */
+static int
+begin_tls(POP3Object *self, const struct tls_wrap_options *options,
+          struct ssl_ctx_st *config)
+{
+    PyObject *sock = pop3_get_sock(self, "makefile");
+    PyObject *file = sock == NULL ? NULL : pop3_get_file(self, "readline");
+    int failed = -1;
+
+    if (file != NULL && check_nothing_follows(self, file) == 0) {
+        failed = change(self, sock, file, options, config);
+    }
+    if (failed < 0) {
+        connect_give_up(self);
+    }
+    Py_XDECREF(sock);
+    Py_XDECREF(file);
+    return failed;
+}
+
+static PyObject *
+ask(POP3Object *self)
+{
+    PyObject *line = PyUnicode_FromString("STLS");
+    PyObject *response;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    response = command_shortcmd(self, line);
+    Py_DECREF(line);
+    return response;
+}
+
+static PyObject *
+run(POP3Object *self, const struct tls_wrap_options *options,
+    struct ssl_ctx_st *config)
+{
+    PyObject *response;
+
+    if (check_possible(self) < 0 || check_offered(self) < 0 ||
+        deadline_check(self) < 0) {
+        return NULL;
+    }
+    response = ask(self);
+    /* Whatever came in between, the server may have begun TLS: nothing more
+       is to go over this connection in plain text. */
+    if (response == NULL && !errors_is_refusal(self->state) &&
+        !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+        connect_give_up(self);
+    }
+    if (response != NULL && begin_tls(self, options, config) < 0) {
+        Py_CLEAR(response);
+    }
+    return response;
+}
+
+/* As one command; files that are not what they should be are found out before
+   it. */
+static PyObject *
+run_locked(POP3Object *self, const struct tls_wrap_options *options)
+{
+    struct ssl_ctx_st *config = NULL;
+    PyObject *response = NULL;
+
+    if (options->context == NULL) {
+        config = tls_wrap_config(self->state, options);
+        if (config == NULL) {
+            return NULL;
+        }
+    }
+    if (pop3_lock(self) == 0) {
+        response = run(self, options, config);
+        pop3_unlock(self);
+    }
+    pop_tls_config_free(config);
+    return response;
+}
+
+PyDoc_STRVAR(stls_doc,
+"stls($self, context=None, *, keyfile=None, certfile=None, verify=None)\n"
+"--\n"
+"\n"
+"Begin TLS on a plain connection (STLS; RFC 2595, section 4).\n"
+"\n"
+"The arguments are those of POP3_SSL.  Returns the response, bytes.  Raises\n"
+"error_proto if the server does not offer it, if there is TLS already, and\n"
+"if anything follows the server's reply that is not protected.  If the\n"
+"handshake fails, which raises ssl.SSLError or OSError, the connection is\n"
+"closed.");
+
+static PyObject *
+pop3_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.stls",
+        .names = {"context", "keyfile", "certfile", "verify"},
+        .keyword_only = 3,
+    };
+    PyObject *values[ARGS_MAX];
+    struct tls_wrap_options options;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    options.context = tls_wrap_given(values[0]);
+    options.keyfile = tls_wrap_given(values[1]);
+    options.certfile = tls_wrap_given(values[2]);
+    options.verify = tls_wrap_given(values[3]);
+    if (tls_wrap_check(&options) < 0) {
+        return NULL;
+    }
+    return run_locked(POP3(op), &options);
+}
+
+PyMethodDef stls_methods[] = {
+    ARGS_METHOD("stls", pop3_stls, stls_doc),
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,325 @@
+#include "binding/dialogue/getline.h"
+
+#include "binding/base/args.h"
+#include "binding/client/deadline.h"
+#include "binding/base/errors.h"
+#include "binding/client/overrides.h"
+#include "binding/reader/lines.h"
+#include "binding/client/redact.h"
+#include "binding/client/debug.h"
+#include "core/proto/command.h"
+
+/* --- limits ------------------------------------------------------------- */
+
+size_t
+getline_size_limit(const POP3Object *self)
+{
+    return self->max_size < self->reply_limit ? self->max_size
+                                              : self->reply_limit;
+}
+
+static void
+fill_limits(const POP3Object *self, struct stream_limits *limits)
+{
+    if (self->sasl != SASL_NONE && limits->status < POP_COMMAND_SASL_OCTETS) {
+        limits->status = POP_COMMAND_SASL_OCTETS;
+    }
+    limits->line = self->max_line > limits->status ? self->max_line
+                                                   : limits->status;
+    limits->size = getline_size_limit(self);
+}
+
+int
+getline_limits(POP3Object *self, struct stream_limits *limits)
+{
+    struct module_state *state = self->state;
+    PyObject *value = module_package_attribute(state, state->name.maxline);
+    int failed;
+
+    if (value == NULL) {
+        return -1;
+    }
+    failed = args_octets(value, &limits->status);
+    Py_DECREF(value);
+    if (failed < 0) {
+        return -1;
+    }
+    fill_limits(self, limits);
+    return 0;
+}
+
+int
+getline_plain_limits(POP3Object *self, struct stream_limits *limits)
+{
+    PyObject *value;
+    int found = module_package_global(self->state, self->state->name.maxline,
+                                      &value);
+
+    if (found > 0) {
+        found = PyLong_CheckExact(value);
+    }
+    if (found > 0 && args_octets(value, &limits->status) < 0) {
+        found = -1;
+    }
+    Py_XDECREF(value);
+    if (found > 0) {
+        fill_limits(self, limits);
+    }
+    return found;
+}
+
+/* --- _getline ----------------------------------------------------------- */
+
+static PyObject *
+call_readline(PyObject *file, Py_ssize_t size)
+{
+    return PyObject_CallMethod(file, "readline", "n", size);
+}
+
+/* The same within the deadline, as far as .sock is what the file reads from:
+   each of its receives may take what is left when the line begins. */
+static PyObject *
+readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
+{
+    struct python_socket_hold hold;
+    PyObject *sock;
+    PyObject *line = NULL;
+
+    if (deadline_check_reading(self) < 0 ||
+        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return NULL;
+    }
+    if (sock == NULL) {
+        return call_readline(file, size);
+    }
+    if (deadline_hold(self, sock, &hold) == 0) {
+        line = call_readline(file, size);
+        if (deadline_let_go(self, sock, &hold) < 0) {
+            Py_CLEAR(line);
+        }
+    }
+    Py_DECREF(sock);
+    return line;
+}
+
+/* file.readline(size), in whose midst no other command may be sent. */
+static PyObject *
+read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *line;
+
+    if (before == PHASE_REST) {
+        self->phase = PHASE_STATUS;
+    }
+    line = self->deadlines->limit.at == POP_NO_DEADLINE
+               ? call_readline(file, size)
+               : readline_in_time(self, file, size);
+    self->phase = before;
+    return line;
+}
+
+/* What a line, or NULL, that a foreign .file has returned means for its
+   stream. */
+static int
+check_foreign_line(POP3Object *self, struct step *step, PyObject *line,
+                   size_t limit)
+{
+    if (line == NULL) {
+        step_note_exception(self->state, step);
+        return -1;
+    }
+    if (!PyBytes_Check(line)) {
+        PyErr_Format(PyExc_TypeError,
+                     "readline() of .file should return bytes, not %.100s",
+                     Py_TYPE(line)->tp_name);
+        return -1;
+    }
+    if ((size_t)PyBytes_GET_SIZE(line) > limit) {
+        step_leave(step, "a line was too long");
+        errors_raise(self->state, POP_TOO_LONG, NULL);
+        return -1;
+    }
+    if (PyBytes_GET_SIZE(line) > 0) {
+        return step_check_not_ended(self->state, step);
+    }
+    return 0;
+}
+
+/* file.readline(limit + 1) of any file but our own. */
+static PyObject *
+read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
+{
+    struct step other;
+    struct step *step = pop3_step_of(self, file);
+    Py_ssize_t size = -1;
+    PyObject *line;
+
+    if (step_check(self->state, step) < 0) {
+        return NULL;
+    }
+    if (limit < (size_t)PY_SSIZE_T_MAX) {
+        size = (Py_ssize_t)limit + 1;
+    }
+    line = read_alone(self, file, size);
+    /* It may have put another file in its own place. */
+    step = pop3_known_step(self, file);
+    if (step == NULL) {
+        step_reset(&other);
+        step = &other;
+    }
+    if (check_foreign_line(self, step, line, limit) < 0) {
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+/* The next line with its line end, from whatever .file is; without one at
+   the end of the stream. */
+static PyObject *
+read_raw_line(POP3Object *self, PyObject *file)
+{
+    struct stream_limits limits;
+    size_t limit;
+
+    if (getline_limits(self, &limits) < 0) {
+        return NULL;
+    }
+    limit = self->phase == PHASE_LINES
+                ? pop_reply_line_limit(limits.line, limits.size)
+                : limits.status;
+    if (reader_check(self->state, file)) {
+        return stream_raw_line((ReaderObject *)file, limit,
+                               self->phase != PHASE_LINES);
+    }
+    return read_foreign_line(self, file, limit);
+}
+
+/* error_proto: the stream has ended.  Within a line, a file other than ours
+   may also have stopped because it was not to wait. */
+static void
+raise_end(POP3Object *self, PyObject *file, bool within_line)
+{
+    struct step *step = pop3_known_step(self, file);
+
+    if (step != NULL && within_line) {
+        step_leave(step, "a line was cut off");
+    }
+    else if (step != NULL) {
+        step_end(step);
+    }
+    errors_raise(self->state, POP_EOF, NULL);
+}
+
+/* (text, octets) of a raw line; error_proto if it was cut off. */
+static PyObject *
+strip_line(POP3Object *self, PyObject *file, PyObject *raw)
+{
+    const char *bytes = PyBytes_AS_STRING(raw);
+    size_t octets = (size_t)PyBytes_GET_SIZE(raw);
+    PyObject *text;
+
+    if (octets == 0 || bytes[octets - 1] != '\n') {
+        raise_end(self, file, octets > 0);
+        return NULL;
+    }
+    text = lines_bytes(bytes, pop_scan_strip(bytes, 0, octets));
+    if (text == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("Nn", text, (Py_ssize_t)octets);
+}
+
+PyObject *
+getline_own(POP3Object *self)
+{
+    PyObject *file = pop3_get_file(self, "readline");
+    PyObject *raw;
+    PyObject *result = NULL;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    raw = read_raw_line(self, file);
+    if (raw == NULL) {
+        Py_DECREF(file);
+        return NULL;
+    }
+    if (self->phase != PHASE_LINES) {
+        self->is_challenged = redact_is_challenge(raw);
+    }
+    if (self->phase == PHASE_STATUS) {
+        self->phase = PHASE_REST;
+    }
+    if (debug_received(self, "*get*", raw) == 0) {
+        result = strip_line(self, file, raw);
+    }
+    Py_DECREF(raw);
+    Py_DECREF(file);
+    return result;
+}
+
+/* `line, octets = pair`, as new references. */
+static int
+unpack(PyObject *pair, PyObject **line, PyObject **octets)
+{
+    PyObject *items = PySequence_Tuple(pair);
+
+    if (items == NULL) {
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(items) != 2) {
+        PyErr_Format(PyExc_ValueError,
+                     "_getline() should return (line, octets), not %zd values",
+                     PyTuple_GET_SIZE(items));
+        Py_DECREF(items);
+        return -1;
+    }
+    *line = Py_NewRef(PyTuple_GET_ITEM(items, 0));
+    *octets = Py_NewRef(PyTuple_GET_ITEM(items, 1));
+    Py_DECREF(items);
+    return 0;
+}
+
+int
+getline_call(POP3Object *self, PyObject **line, PyObject **octets)
+{
+    int own = overrides_is_own(self, HOOK_GETLINE);
+    PyObject *pair;
+    int failed;
+
+    if (own < 0) {
+        return -1;
+    }
+    pair = own ? getline_own(self) : overrides_call(self, HOOK_GETLINE, NULL);
+    if (pair == NULL) {
+        return -1;
+    }
+    failed = unpack(pair, line, octets);
+    Py_DECREF(pair);
+    return failed;
+}
+
+ReaderObject *
+getline_quiet_reader(POP3Object *self, int *failed)
+{
+    PyObject *file;
+    int own = overrides_is_own(self, HOOK_GETLINE);
+    int verbose = own > 0 ? debug_is_verbose(self) : 0;
+
+    *failed = own < 0 || verbose < 0;
+    if (own <= 0 || verbose != 0) {
+        return NULL;
+    }
+    file = pop3_get_file(self, "readline");
+    if (file == NULL) {
+        *failed = 1;
+        return NULL;
+    }
+    if (!reader_check(self->state, file)) {
+        Py_DECREF(file);
+        return NULL;
+    }
+    return (ReaderObject *)file;
+}

@@ -1,0 +1,469 @@
+#include "binding/dialogue/getresp.h"
+
+#include "binding/dialogue/pipeline.h"
+#include "binding/base/errors.h"
+#include "binding/dialogue/getline.h"
+#include "binding/client/overrides.h"
+#include "binding/client/log.h"
+#include "binding/reader/sinks.h"
+#include "binding/client/debug.h"
+#include "core/proto/command.h"
+
+/* --- _getresp ----------------------------------------------------------- */
+
+/* bytes.startswith(prefix), or that method of whatever _getline returned. */
+static int
+starts_with(POP3Object *self, PyObject *line, PyObject *prefix)
+{
+    PyObject *result;
+    int truth;
+
+    if (PyBytes_CheckExact(line)) {
+        Py_ssize_t size = PyBytes_GET_SIZE(prefix);
+
+        return PyBytes_GET_SIZE(line) >= size &&
+               memcmp(PyBytes_AS_STRING(line), PyBytes_AS_STRING(prefix),
+                      (size_t)size) == 0;
+    }
+    result = PyObject_CallMethodObjArgs(line, self->state->name.startswith,
+                                        prefix, NULL);
+    if (result == NULL) {
+        return -1;
+    }
+    truth = PyObject_IsTrue(result);
+    Py_DECREF(result);
+    return truth;
+}
+
+static PyObject *
+get_status_line(POP3Object *self)
+{
+    PyObject *line;
+    PyObject *octets;
+
+    if (getline_call(self, &line, &octets) < 0) {
+        return NULL;
+    }
+    Py_DECREF(octets);
+    if (debug_status(self, line) < 0) {
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+static PyObject *
+read_status(POP3Object *self)
+{
+    int failed;
+    ReaderObject *reader = getline_quiet_reader(self, &failed);
+    PyObject *line = NULL;
+    struct stream_limits limits;
+
+    if (failed) {
+        return NULL;
+    }
+    if (reader == NULL) {
+        return get_status_line(self);
+    }
+    if (getline_limits(self, &limits) == 0) {
+        line = stream_status(reader, limits.status);
+    }
+    if (line != NULL && log_status(self, line) < 0) {
+        Py_CLEAR(line);
+    }
+    Py_DECREF(reader);
+    return line;
+}
+
+/* The status line, after which a reply of one line is over. */
+static PyObject *
+read_positive(POP3Object *self)
+{
+    PyObject *line = read_status(self);
+    int positive;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    if (self->phase == PHASE_STATUS) {
+        self->phase = PHASE_REST;
+    }
+    positive = starts_with(self, line, self->state->positive);
+    if (positive > 0) {
+        return line;
+    }
+    if (positive == 0) {
+        /* And so is a refusal (RFC 1939, section 3). */
+        if (self->phase == PHASE_REPLY) {
+            self->phase = PHASE_REST;
+        }
+        errors_raise_response(self->state, line);
+    }
+    Py_DECREF(line);
+    return NULL;
+}
+
+static PyObject *
+getresp_own(POP3Object *self)
+{
+    bool by_hand = self->phase == PHASE_REST;
+    PyObject *line;
+
+    if (by_hand) {
+        self->phase = PHASE_STATUS;
+    }
+    line = read_positive(self);
+    if (by_hand) {
+        self->phase = PHASE_REST;
+    }
+    return line;
+}
+
+PyObject *
+getresp_call(POP3Object *self)
+{
+    int own = overrides_is_own(self, HOOK_GETRESP);
+
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? getresp_own(self) : overrides_call(self, HOOK_GETRESP, NULL);
+}
+
+/* --- _getlongresp ------------------------------------------------------- */
+
+/* Takes the first of two leading dots away (RFC 1939, section 3); replaces
+   both objects. */
+static int
+unstuff(POP3Object *self, PyObject **line, PyObject **octets)
+{
+    int stuffed = starts_with(self, *line, self->state->stuffed);
+    PyObject *one;
+
+    if (stuffed <= 0) {
+        return stuffed;
+    }
+    one = PyLong_FromLong(1);
+    if (one == NULL) {
+        return -1;
+    }
+    Py_SETREF(*octets, PyNumber_Subtract(*octets, one));
+    Py_DECREF(one);
+    if (*octets == NULL) {
+        return -1;
+    }
+    Py_SETREF(*line, PySequence_GetSlice(*line, 1, PY_SSIZE_T_MAX));
+    return *line == NULL ? -1 : 0;
+}
+
+/* Adds a line to the list and the sum: 1, 0 if it was the terminator, -1. */
+static int
+add_line(POP3Object *self, PyObject *lines, PyObject **sum)
+{
+    PyObject *line;
+    PyObject *octets;
+    int more = -1;
+
+    if (getline_call(self, &line, &octets) < 0) {
+        return -1;
+    }
+    more = PyObject_RichCompareBool(line, self->state->terminator, Py_NE);
+    if (more <= 0) {
+        goto done;
+    }
+    more = -1;
+    if (unstuff(self, &line, &octets) < 0) {
+        goto done;
+    }
+    Py_SETREF(*sum, PyNumber_Add(*sum, octets));
+    if (*sum != NULL && PyList_Append(lines, line) == 0) {
+        more = 1;
+    }
+done:
+    Py_XDECREF(line);
+    Py_XDECREF(octets);
+    return more;
+}
+
+/* Raises if the lines are too much: by what _getline() says of their octets,
+   and each is one at the least. */
+static int
+check_size(POP3Object *self, PyObject *lines, PyObject *sum)
+{
+    size_t octets = getline_size_limit(self);
+    PyObject *limit;
+    int over;
+
+    if (octets == POP_UNLIMITED_OCTETS) {
+        return 0;
+    }
+    limit = PyLong_FromSize_t(octets);
+    if (limit == NULL) {
+        return -1;
+    }
+    over = (size_t)PyList_GET_SIZE(lines) > octets
+               ? 1
+               : PyObject_RichCompareBool(sum, limit, Py_GT);
+    Py_DECREF(limit);
+    if (over > 0) {
+        errors_raise_too_large(self->state, octets);
+    }
+    return over == 0 ? 0 : -1;
+}
+
+/* The lines behind a status line, one _getline() each. */
+static PyObject *
+get_lines(POP3Object *self, PyObject *response)
+{
+    PyObject *lines = PyList_New(0);
+    PyObject *sum = lines == NULL ? NULL : PyLong_FromLong(0);
+    PyObject *result = NULL;
+    int more = sum == NULL ? -1 : 1;
+
+    self->phase = PHASE_LINES;
+    while (more > 0) {
+        more = add_line(self, lines, &sum);
+        /* A peer that never pauses must not lock out Ctrl-C. */
+        if (more > 0 &&
+            (PyErr_CheckSignals() < 0 || check_size(self, lines, sum) < 0)) {
+            more = -1;
+        }
+    }
+    if (more == 0) {
+        result = PyTuple_Pack(3, response, lines, sum);
+    }
+    Py_XDECREF(lines);
+    Py_XDECREF(sum);
+    return result;
+}
+
+void
+getresp_abandon(POP3Object *self, const char *why)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *file;
+
+    file = PyObject_GetAttr((PyObject *)self, self->state->name.file);
+    if (file != NULL && file != Py_None) {
+        step_leave(pop3_step_of(self, file), why);
+    }
+    Py_XDECREF(file);
+    errors_raise_again(pending);
+}
+
+/* An exception between two lines of a reply. */
+static void
+abandon(POP3Object *self)
+{
+    getresp_abandon(self, "a reply was abandoned half-way");
+}
+
+static PyObject *
+getlongresp_by_lines(POP3Object *self)
+{
+    PyObject *response = getresp_call(self);
+    PyObject *result;
+
+    if (response == NULL) {
+        /* Unless it is a refusal, lines may follow. */
+        if (!errors_is_refusal(self->state)) {
+            abandon(self);
+        }
+        return NULL;
+    }
+    result = get_lines(self, response);
+    if (result == NULL) {
+        abandon(self);
+    }
+    Py_DECREF(response);
+    return result;
+}
+
+PyObject *
+getresp_tuple(const struct stream_reply *reply, PyObject *lines)
+{
+    PyObject *octets = PyLong_FromSize_t(reply->octets);
+    PyObject *tuple;
+
+    if (octets == NULL) {
+        return NULL;
+    }
+    tuple = PyTuple_Pack(3, reply->response, lines, octets);
+    Py_DECREF(octets);
+    return tuple;
+}
+
+static PyObject *
+getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
+                      struct stream_sink *sink)
+{
+    struct sink_lines lines;
+    struct stream_limits limits;
+    struct stream_reply reply;
+    PyObject *result = NULL;
+
+    sink_lines_init(&lines);
+    lines.sink.rule = self->end_rule;
+    if (getline_limits(self, &limits) < 0) {
+        return NULL;
+    }
+    if (stream_read_reply(reader, &limits, sink == NULL ? &lines.sink : sink,
+                          &reply) < 0) {
+        Py_XDECREF(lines.list);
+        return NULL;
+    }
+    if (log_status(self, reply.response) == 0) {
+        if (reply.is_positive) {
+            result = getresp_tuple(&reply,
+                                   sink == NULL ? lines.list : Py_None);
+        }
+        else {
+            errors_raise_response(self->state, reply.response);
+        }
+    }
+    Py_DECREF(reply.response);
+    Py_XDECREF(lines.list);
+    return result;
+}
+
+static PyObject *
+read_reply(POP3Object *self, struct stream_sink *sink)
+{
+    int failed = 0;
+    int own = overrides_is_own(self, HOOK_GETRESP);
+    ReaderObject *reader = NULL;
+    PyObject *result;
+
+    if (own > 0) {
+        reader = getline_quiet_reader(self, &failed);
+    }
+    if (own < 0 || failed) {
+        return NULL;
+    }
+    if (reader == NULL) {
+        return getlongresp_by_lines(self);
+    }
+    result = getlongresp_by_reader(self, reader, sink);
+    Py_DECREF(reader);
+    return result;
+}
+
+static PyObject *
+getlongresp_into(POP3Object *self, struct stream_sink *sink)
+{
+    enum pop3_phase before = self->phase;
+    PyObject *result;
+
+    self->phase = PHASE_REPLY;
+    result = read_reply(self, sink);
+    /* A hook may read a reply between the lines of another. */
+    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
+    return result;
+}
+
+static PyObject *
+getlongresp_own(POP3Object *self)
+{
+    return getlongresp_into(self, NULL);
+}
+
+PyObject *
+getresp_call_long(POP3Object *self, struct stream_sink *sink)
+{
+    int own = overrides_is_own(self, HOOK_GETLONGRESP);
+
+    if (own < 0) {
+        return NULL;
+    }
+    return own ? getlongresp_into(self, sink)
+               : overrides_call(self, HOOK_GETLONGRESP, NULL);
+}
+
+int
+getresp_are_own(POP3Object *self)
+{
+    int own = overrides_is_own(self, HOOK_GETLONGRESP);
+
+    if (own > 0) {
+        own = overrides_is_own(self, HOOK_GETRESP);
+    }
+    return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
+}
+
+size_t
+getresp_limit(PyObject *line)
+{
+    const char *capa = pop_command(POP_VERB_CAPA)->name;
+
+    return PyUnicode_Check(line) &&
+                   PyUnicode_CompareWithASCIIString(line, capa) == 0
+               ? POP_COMMAND_CAPA_OCTETS
+               : POP_UNLIMITED_OCTETS;
+}
+
+/* --- what Python sees --------------------------------------------------- */
+
+static PyObject *
+call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
+{
+    POP3Object *self = POP3(op);
+    PyObject *result = NULL;
+
+    if (pop3_lock(self) < 0) {
+        return NULL;
+    }
+    /* Nothing is to come while an answer is thought of.  What is read by hand
+       comes behind the replies to what was sent ahead. */
+    if (self->phase == PHASE_CHALLENGE) {
+        (void)pop3_check_rest(self);
+    }
+    else if (self->phase != PHASE_REST ||
+             pipeline_receive_pending(self) == 0) {
+        result = function(self);
+    }
+    pop3_unlock(self);
+    return result;
+}
+
+PyDoc_STRVAR(getline_doc,
+"_getline($self)\n"
+"--\n"
+"\n"
+"Read one line: (line without line end, octets with it).");
+
+static PyObject *
+pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getline_own);
+}
+
+PyDoc_STRVAR(getresp_doc,
+"_getresp($self)\n"
+"--\n"
+"\n"
+"Read a status line; error_proto(line) unless it begins with b'+'.");
+
+static PyObject *
+pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getresp_own);
+}
+
+PyDoc_STRVAR(getlongresp_doc,
+"_getlongresp($self)\n"
+"--\n"
+"\n"
+"Read a multi-line reply: (response, list of lines, octets).");
+
+static PyObject *
+pop3__getlongresp(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return call_locked(op, getlongresp_own);
+}
+
+PyMethodDef getresp_methods[] = {
+    {"_getline", pop3__getline, METH_NOARGS, getline_doc},
+    {"_getresp", pop3__getresp, METH_NOARGS, getresp_doc},
+    {"_getlongresp", pop3__getlongresp, METH_NOARGS, getlongresp_doc},
+    {NULL, NULL, 0, NULL},
+};

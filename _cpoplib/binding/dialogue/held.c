@@ -1,0 +1,209 @@
+#include "binding/dialogue/held.h"
+
+#include <string.h>
+
+#include "binding/base/errors.h"
+#include "binding/dialogue/pipeline_probe.h"
+#include "binding/dialogue/putcmd.h"
+#include "core/proto/scan.h"
+
+static const char uncertain[] = "the end of a message was uncertain";
+
+struct answer {
+    struct pipeline_owner *owner; /* NULL: nobody */
+    PyObject *value;
+    bool failed;
+};
+
+struct held {
+    long long number; /* of the first message */
+    size_t count;
+    struct answer answers[];
+};
+
+static void
+raise_uncertain(ReaderObject *reader, long long number)
+{
+    step_leave(&reader->step, uncertain);
+    step_forget_mix_up(&reader->step);
+    errors_raise_uncertain(reader->state, number);
+}
+
+int
+held_begin(ReaderObject *reader)
+{
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    long long number = pop_pipeline_next(pipeline)->number;
+    struct held *held;
+
+    if (number < 1 || !pop_pipeline_all_have_lines(pipeline)) {
+        raise_uncertain(reader, number);
+        return -1;
+    }
+    held = PyMem_Malloc(sizeof(*held) +
+                        pipeline->count * sizeof(held->answers[0]));
+    if (held == NULL) {
+        step_leave(&reader->step, "there was no memory for replies");
+        PyErr_NoMemory();
+        return -1;
+    }
+    held->number = number;
+    held->count = 0;
+    reader->held = held;
+    reader->link.ends.doubtful = true;
+    return 0;
+}
+
+void
+held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
+         bool failed)
+{
+    struct answer *answer = &reader->held->answers[reader->held->count++];
+
+    answer->owner = owner;
+    answer->value = value;
+    answer->failed = failed;
+}
+
+/* Whether this is "+OK number size". */
+static bool
+stat_capa_list(PyObject *response, long long number)
+{
+    const char *rest;
+    size_t digits;
+
+    if (PyBytes_AS_STRING(response)[0] != '+' ||
+        pipeline_probe_answered_number(response, &rest) != number) {
+        return false;
+    }
+    rest += strspn(rest, " \t");
+    return pop_scan_number(rest, strlen(rest), &digits) >= 0;
+}
+
+/* The line, bytes, as it is sent; Python code that is run on the way finds the
+   stream out of step. */
+static PyObject *
+announce(POP3Object *self, ReaderObject *reader)
+{
+    PyObject *line = PyUnicode_FromFormat("LIST %lld", reader->held->number);
+    PyObject *bytes = NULL;
+
+    step_leave(&reader->step, uncertain);
+    if (line != NULL) {
+        self->phase = PHASE_REST;
+        bytes = putcmd_prepare(self, line);
+        self->phase = PHASE_REPLY;
+        Py_DECREF(line);
+    }
+    if (bytes != NULL) {
+        step_return(&reader->step, uncertain);
+    }
+    return bytes;
+}
+
+/* The reply, which nothing follows. */
+static PyObject *
+ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
+{
+    struct stream_sink sink = {
+        .form = POP_NO_LINES,
+        .rule = POP_END_IF_QUIET,
+    };
+    struct stream_reply reply = {NULL, false, 0};
+
+    if (stream_enter_at_rest(reader) < 0) {
+        return NULL;
+    }
+    reader->link.ends.doubtful = true;
+    (void)stream_exchange(reader, PyBytes_AS_STRING(line),
+                          (size_t)PyBytes_GET_SIZE(line), limits, &sink,
+                          &reply);
+    reader_leave(reader);
+    return reply.response;
+}
+
+int
+held_prove(POP3Object *self, ReaderObject *reader,
+           const struct stream_limits *limits, PyObject *status_lines)
+{
+    PyObject *line = announce(self, reader);
+    PyObject *response = NULL;
+    int failed = -1;
+
+    if (line != NULL) {
+        response = ask(reader, line, limits);
+        Py_DECREF(line);
+    }
+    if (response == NULL) {
+        return -1;
+    }
+    if (!stat_capa_list(response, reader->held->number)) {
+        raise_uncertain(reader, reader->held->number);
+    }
+    else if (status_lines == NULL ||
+             PyList_Append(status_lines, response) == 0) {
+        failed = 0;
+    }
+    Py_DECREF(response);
+    return failed;
+}
+
+static void
+tell(const struct held *self)
+{
+    size_t i;
+
+    for (i = 0; i < self->count; i++) {
+        const struct answer *answer = &self->answers[i];
+
+        pipeline_answer(answer->owner, answer->value, answer->failed);
+    }
+}
+
+static void
+drop(const struct held *self, ReaderObject *reader)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    size_t i;
+
+    for (i = 0; i < self->count; i++) {
+        Py_DECREF(self->answers[i].value);
+    }
+    if (reader->step.state != STEP_ENDED &&
+        PyErr_GivenExceptionMatches(pending, reader->state->error_proto)) {
+        raise_uncertain(reader, self->number);
+        Py_DECREF(pending);
+    }
+    else {
+        PyErr_SetRaisedException(pending);
+    }
+}
+
+void
+held_end(ReaderObject *reader, bool received)
+{
+    struct held *held = reader->held;
+
+    /* Until then, an owner that is freed is forgotten: held_disown(). */
+    if (received) {
+        tell(held);
+    }
+    reader->held = NULL;
+    if (!received) {
+        drop(held, reader);
+    }
+    PyMem_Free(held);
+}
+
+void
+held_disown(ReaderObject *reader, const struct pipeline_owner *owner)
+{
+    struct held *held = reader->held;
+    size_t i;
+
+    for (i = 0; held != NULL && i < held->count; i++) {
+        if (held->answers[i].owner == owner) {
+            held->answers[i].owner = NULL;
+        }
+    }
+}

@@ -1,0 +1,550 @@
+#include "binding/dialogue/pipeline.h"
+
+#include <stdio.h>
+
+#include "binding/base/errors.h"
+#include "binding/dialogue/getline.h"
+#include "binding/dialogue/held.h"
+#include "binding/dialogue/getresp.h"
+#include "binding/dialogue/putcmd.h"
+#include "binding/reader/sinks.h"
+#include "binding/client/debug.h"
+#include "core/proto/scan.h"
+
+void
+pipeline_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
+{
+    if (owner == NULL) {
+        Py_DECREF(value);
+    }
+    else {
+        owner->answer(owner, value, failed);
+    }
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+int
+pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
+              enum pop_reply_form form, struct pipeline_owner *owner)
+{
+    PyObject *bytes = putcmd_prepare(self, line);
+    int failed;
+
+    if (bytes == NULL) {
+        return -1;
+    }
+    failed = stream_queue(reader, bytes, form, owner);
+    Py_DECREF(bytes);
+    return failed;
+}
+
+int
+pipeline_push(ReaderObject *reader)
+{
+    struct pop_error error = {0};
+    enum pop_status status = POP_OK;
+
+    if (pop_buffer_length(&reader->link.out) == 0) {
+        return 0;
+    }
+    if (reader_enter_in_step(reader) < 0) {
+        return -1;
+    }
+    status = lock_run_detached(&reader->link, pop_link_push, &error);
+    if (status != POP_OK) {
+        reader_fail_write(reader, status, &error, false);
+    }
+    reader_leave(reader);
+    return status == POP_OK ? 0 : -1;
+}
+
+/* --- receiving ---------------------------------------------------------- */
+
+/* What it takes to receive replies, inside the Reader. */
+struct reception {
+    POP3Object *self;
+    ReaderObject *reader;
+    struct stream_limits limits;
+    PyObject *status_lines; /* a list of them; NULL: nobody asks */
+};
+
+/* The value of a reply whose status line is positive: a new reference. */
+typedef PyObject *(*finish_value)(void *sink, struct stream_reply *reply);
+
+static PyObject *
+finish_bytes(void *sink, struct stream_reply *Py_UNUSED(reply))
+{
+    return sink_bytes_finish(sink);
+}
+
+static PyObject *
+finish_lines(void *sink, struct stream_reply *reply)
+{
+    struct sink_lines *lines = sink;
+
+    return getresp_tuple(reply, lines->list);
+}
+
+static PyObject *
+finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
+{
+    return Py_NewRef(Py_None);
+}
+
+static bool
+begins_with(PyObject *response, const char *text)
+{
+    return pop_scan_begins_with(PyBytes_AS_STRING(response),
+                                (size_t)PyBytes_GET_SIZE(response), text);
+}
+
+/* What is not +OK is a refusal for poplib.  Among replies to several commands
+   it is rather a line of another one's, unless it is -ERR. */
+static void
+refuse(const struct reception *in, PyObject *response)
+{
+    static const char why[] = "neither +OK nor -ERR begins a reply to one of "
+                              "several commands";
+    ReaderObject *reader = in->reader;
+
+    if (reader->pipeline.sent < 2 || begins_with(response, "-ERR")) {
+        errors_raise_response(in->self->state, response);
+        return;
+    }
+    errors_raise_out_of_step(reader->state, why, response);
+    step_mix_up(&reader->step, why);
+}
+
+/* Whether lines come behind this status line.  To some servers "+ERR" is a
+   refusal: what was read behind it is then the next one's reply. */
+static bool
+has_lines(const struct reception *in, const struct stream_reply *reply)
+{
+    return reply->is_positive && (in->reader->pipeline.sent < 2 ||
+                                  begins_with(reply->response, "+OK"));
+}
+
+static int
+keep_status(const struct reception *in, PyObject *response)
+{
+    return in->status_lines == NULL
+               ? 0
+               : PyList_Append(in->status_lines, response);
+}
+
+/* After the last of the replies that are to come, nothing is. */
+static enum pop_end_rule
+end_rule(const ReaderObject *reader)
+{
+    return reader->pipeline.count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET;
+}
+
+static PyObject *
+read_lines(const struct reception *in, void *sink, finish_value finish)
+{
+    struct stream_reply reply = {NULL, false, 0};
+    PyObject *value = NULL;
+
+    ((struct stream_sink *)sink)->rule = end_rule(in->reader);
+    if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0) {
+        if (keep_status(in, reply.response) < 0) {
+            /* An exception is pending. */
+        }
+        else if (has_lines(in, &reply)) {
+            value = finish(sink, &reply);
+        }
+        else {
+            refuse(in, reply.response);
+        }
+    }
+    Py_XDECREF(reply.response);
+    return value;
+}
+
+static PyObject *
+read_status(const struct reception *in)
+{
+    PyObject *response = stream_status_inside(in->reader, in->limits.status,
+                                              end_rule(in->reader));
+
+    if (response != NULL && keep_status(in, response) < 0) {
+        Py_CLEAR(response);
+    }
+    if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
+                             PyBytes_AS_STRING(response)[0] != '+')) {
+        refuse(in, response);
+        Py_CLEAR(response);
+    }
+    return response;
+}
+
+/* A message that has no end, or is too large to be dropped: what can be done
+   now is something else than a limit. */
+static void
+explain_undropped(const struct reception *in)
+{
+    if (in->reader->step.state == STEP_OUT &&
+        in->reader->link.reply.part == POP_REPLY_LINES &&
+        errors_clear(in->reader->state->error_proto) == 0) {
+        errors_raise_proto(in->reader->state,
+                           "a message that was asked for ahead, and that "
+                           "nobody waits for any more, is too large to be "
+                           "dropped: close() this connection and make another "
+                           "one; a smaller window asks for fewer");
+    }
+}
+
+static PyObject *
+drop(const struct reception *in)
+{
+    struct reception dropping = *in;
+    struct stream_sink nothing;
+    PyObject *value;
+
+    sink_nothing_init(&nothing);
+    if (dropping.limits.size > STREAM_DROPPED_OCTETS) {
+        dropping.limits.size = STREAM_DROPPED_OCTETS;
+    }
+    value = read_lines(&dropping, &nothing, finish_nothing);
+    if (value == NULL) {
+        explain_undropped(in);
+    }
+    return value;
+}
+
+static PyObject *
+read_bytes(const struct reception *in)
+{
+    struct sink_bytes message;
+    PyObject *value;
+
+    sink_bytes_init(&message);
+    value = read_lines(in, &message, finish_bytes);
+    sink_bytes_release(&message);
+    return value;
+}
+
+static PyObject *
+read_list(const struct reception *in)
+{
+    struct sink_lines lines;
+    PyObject *value;
+
+    sink_lines_init(&lines);
+    value = read_lines(in, &lines, finish_lines);
+    Py_XDECREF(lines.list);
+    return value;
+}
+
+/* The reply that comes next, as its owner is told of it. */
+static PyObject *
+read_value(const struct reception *in, const struct pop_expected *expected)
+{
+    if (expected->form == POP_NO_LINES) {
+        return read_status(in);
+    }
+    if (expected->owner == NULL) {
+        return drop(in);
+    }
+    return expected->form == POP_LINES ? read_list(in) : read_bytes(in);
+}
+
+/* Says of a reply that did not come what else may be the matter. */
+static void
+explain(ReaderObject *reader)
+{
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    bool late = errors_is_socket_timeout(reader->state) &&
+                !pop_deadline_has_passed(&reader->link.limit);
+    bool ended = reader->step.state == STEP_ENDED &&
+                 PyErr_ExceptionMatches(reader->state->error_proto);
+    struct errors_handling before;
+    struct pop_error error = {0};
+    PyObject *pending;
+
+    if (pipeline->sent < 2 || (!late && !ended)) {
+        return;
+    }
+    (void)snprintf(error.text, sizeof(error.text),
+                   "%s%zu of %zu commands sent ahead were answered; "
+                   "pipelining=False sends one at a time",
+                   late ? "timed out: " : "-ERR EOF: ",
+                   pipeline->sent - pipeline->count, pipeline->sent);
+    pending = PyErr_GetRaisedException();
+    errors_handle(&before, pending);
+    if (late) {
+        errors_raise(reader->state, POP_TIMEOUT, &error);
+    }
+    else {
+        errors_raise_proto(reader->state, error.text);
+    }
+    errors_handled(&before);
+    Py_DECREF(pending);
+}
+
+/* What came before it was asked for is to something else; what came of it, if
+   that is pending, is then the context. */
+static void
+raise_early(ReaderObject *reader)
+{
+    static const char why[] = "a reply came before its command was sent";
+    PyObject *pending = PyErr_GetRaisedException();
+    struct errors_handling before;
+
+    step_mix_up(&reader->step, why);
+    if (pending == NULL) {
+        errors_raise_out_of_step(reader->state, why, NULL);
+    }
+    else if (!PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
+        PyErr_SetRaisedException(Py_NewRef(pending));
+    }
+    else {
+        errors_handle(&before, pending);
+        errors_raise_out_of_step(reader->state, why, NULL);
+        errors_handled(&before);
+    }
+    Py_XDECREF(pending);
+}
+
+/* What comes next was there before its command was queued: then one of those
+   before it had two replies, and they may be each other's. */
+static int
+check_was_queued(ReaderObject *reader)
+{
+    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+
+    if (!pop_link_had_unread(&reader->link, next->before)) {
+        return 0;
+    }
+    raise_early(reader);
+    return -1;
+}
+
+/* A reply that came before its command had been sent, whatever it says: also
+   a refusal, which is pending. */
+static int
+check_was_sent(ReaderObject *reader)
+{
+    const struct pop_pipeline *pipeline = &reader->pipeline;
+    size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
+
+    if (pop_buffer_length(&reader->link.out) <= later) {
+        return 0;
+    }
+    raise_early(reader);
+    return -1;
+}
+
+static void
+tell_owner(ReaderObject *reader, PyObject *value, bool failed)
+{
+    struct pipeline_owner *owner = pop_pipeline_pop(&reader->pipeline);
+
+    if (reader->held != NULL) {
+        held_add(reader, owner, value, failed);
+    }
+    else {
+        pipeline_answer(owner, value, failed);
+    }
+}
+
+/* Whether the reply that was read, before others that are to come, has an
+   uncertain end. */
+static bool
+is_uncertain(const ReaderObject *reader)
+{
+    return reader->pipeline.count > 1 && reader->held == NULL &&
+           !reader->link.reply.is_certain;
+}
+
+/* The reply was received, and no value has come of it: its owner is told of
+   the exception, unless that is more urgent. */
+static int
+tell_failure(ReaderObject *reader)
+{
+    PyObject *exception = PyErr_GetRaisedException();
+
+    if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+        tell_owner(reader, exception, true);
+        return 0;
+    }
+    tell_owner(reader, Py_NewRef(exception), true);
+    PyErr_SetRaisedException(exception);
+    return -1;
+}
+
+static int
+receive_next(const struct reception *in)
+{
+    ReaderObject *reader = in->reader;
+    PyObject *value;
+
+    if (check_was_queued(reader) < 0) {
+        return -1;
+    }
+    value = read_value(in, pop_pipeline_next(&reader->pipeline));
+    if (value == NULL &&
+        (!reader->pipeline.begun || reader->step.state != STEP_IN)) {
+        explain(reader);
+        return -1;
+    }
+    if (check_was_sent(reader) < 0) {
+        Py_XDECREF(value);
+        return -1;
+    }
+    if (is_uncertain(reader)) {
+        PyObject *pending = PyErr_GetRaisedException();
+
+        if (held_begin(reader) < 0) {
+            Py_XDECREF(pending);
+            Py_XDECREF(value);
+            return -1;
+        }
+        PyErr_SetRaisedException(pending);
+    }
+    if (value == NULL) {
+        return tell_failure(reader);
+    }
+    tell_owner(reader, value, false);
+    return 0;
+}
+
+/* One reply, and those after it whose answers have to be held, which they are
+   then; or none, where what was called on the way into the Reader has received
+   all there were. */
+static int
+receive(const struct reception *in)
+{
+    ReaderObject *reader = in->reader;
+    int failed = 0;
+
+    do {
+        if (reader->pipeline.count == 0) {
+            break;
+        }
+        failed = receive_next(in);
+    } while (failed == 0 && reader->held != NULL);
+    if (reader->held != NULL && failed < 0) {
+        held_end(reader, false);
+    }
+    return failed;
+}
+
+/* Whether the next reply has arrived whole.  *behind is what there is behind
+   the last one that has, if nothing was received since `received`. */
+static bool
+has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
+{
+    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    const struct pop_link *link = &reader->link;
+    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t length = pop_buffer_length(&link->in);
+
+    if (next == NULL || length == 0) {
+        return false;
+    }
+    if (*received != link->received) {
+        *received = link->received;
+        *behind = pop_reply_behind_end(bytes, length);
+    }
+    return length > *behind || pop_reply_is_whole(next->form, bytes, length);
+}
+
+/* Prints the status lines that were received, and logs them, with the Reader
+   left: that may be Python code. */
+static int
+debug_kept_status(POP3Object *self, PyObject *lines, int failed)
+{
+    PyObject *pending = failed < 0 ? PyErr_GetRaisedException() : NULL;
+    int shown = 0;
+    Py_ssize_t i;
+
+    for (i = 0; shown == 0 && i < PyList_GET_SIZE(lines); i++) {
+        PyObject *line = PyList_GetItemRef(lines, i);
+
+        shown = line == NULL ? -1 : debug_status(self, line);
+        Py_XDECREF(line);
+    }
+    if (shown < 0) {
+        failed = -1;
+    }
+    if (pending != NULL) {
+        errors_raise_again(pending);
+    }
+    return failed;
+}
+
+int
+pipeline_receive(POP3Object *self, ReaderObject *reader)
+{
+    struct reception in = {.self = self, .reader = reader};
+    int verbose = debug_is_verbose(self);
+    size_t received;
+    size_t behind = 0;
+    int failed;
+
+    if (pop_pipeline_next(&reader->pipeline) == NULL) {
+        PyErr_SetString(PyExc_SystemError, "no reply is to come");
+        return -1;
+    }
+    if (verbose < 0 || getline_limits(self, &in.limits) < 0 ||
+        reader_enter_in_step(reader) < 0) {
+        return -1;
+    }
+    if (verbose > 0 || self->is_logged) {
+        in.status_lines = PyList_New(0);
+        if (in.status_lines == NULL) {
+            reader_leave(reader);
+            return -1;
+        }
+    }
+    self->phase = PHASE_REPLY;
+    received = reader->link.received - 1;
+    do {
+        failed = receive(&in);
+    } while (failed == 0 && reader->held == NULL && in.status_lines == NULL &&
+             has_arrived(reader, &received, &behind));
+    reader_leave(reader);
+    if (reader->held != NULL) {
+        failed = held_prove(self, reader, &in.limits, in.status_lines);
+        held_end(reader, failed == 0);
+    }
+    if (in.status_lines != NULL) {
+        failed = debug_kept_status(self, in.status_lines, failed);
+        Py_DECREF(in.status_lines);
+    }
+    self->phase = PHASE_REST;
+    return failed;
+}
+
+int
+pipeline_receive_all(POP3Object *self, ReaderObject *reader)
+{
+    while (reader->pipeline.count > 0) {
+        if (pipeline_receive(self, reader) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+pipeline_receive_pending(POP3Object *self)
+{
+    int failed;
+    ReaderObject *reader = putcmd_reader(self, &failed);
+
+    if (reader != NULL) {
+        failed = pipeline_receive_all(self, reader);
+        Py_DECREF(reader);
+    }
+    return failed ? -1 : 0;
+}
+
+void
+pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner)
+{
+    pop_pipeline_disown(&reader->pipeline, owner);
+    held_disown(reader, owner);
+}

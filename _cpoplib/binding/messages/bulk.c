@@ -1,0 +1,217 @@
+#include "binding/messages/bulk.h"
+
+#include "binding/base/args.h"
+#include "binding/messages/bulk_iterator.h"
+
+/* Enough for a few round trips to do for hundreds of messages, and few enough
+   to be kept in memory where another command has to wait for them. */
+#define DEFAULT_WINDOW 128
+/* As many numbers are taken at once, perhaps from an iterable without end. */
+#define LARGEST_WINDOW 65535
+
+/* --- options ------------------------------------------------------------ */
+
+static int
+set_window(PyObject *value, size_t *window)
+{
+    Py_ssize_t number;
+
+    if (value == NULL) {
+        return 0;
+    }
+    number = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    if (number == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (number < 1) {
+        PyErr_SetString(PyExc_ValueError, "window must be at least 1");
+        return -1;
+    }
+    *window = number < LARGEST_WINDOW ? (size_t)number : LARGEST_WINDOW;
+    return 0;
+}
+
+static int
+set_errors(PyObject *value, bool *returns_errors)
+{
+    if (value == NULL) {
+        return 0;
+    }
+    if (PyUnicode_Check(value) &&
+        PyUnicode_CompareWithASCIIString(value, "return") == 0) {
+        *returns_errors = true;
+    }
+    else if (!PyUnicode_Check(value) ||
+             PyUnicode_CompareWithASCIIString(value, "raise") != 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "errors must be 'raise' or 'return', not %R", value);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+set_flag(PyObject *value, bool *flag)
+{
+    int truth;
+
+    if (value == NULL) {
+        return 0;
+    }
+    truth = PyObject_IsTrue(value);
+    *flag = truth > 0;
+    return truth < 0 ? -1 : 0;
+}
+
+/* The values of window, errors, delete and lines; NULL where not given. */
+static int
+set_options(struct bulk_iterator_options *options, PyObject *const *values)
+{
+    options->window = DEFAULT_WINDOW;
+    options->returns_errors = false;
+    options->deletes = false;
+    options->as_lines = false;
+    if (set_window(values[0], &options->window) < 0 ||
+        set_errors(values[1], &options->returns_errors) < 0 ||
+        set_flag(values[2], &options->deletes) < 0) {
+        return -1;
+    }
+    return set_flag(values[3], &options->as_lines);
+}
+
+/* --- methods ------------------------------------------------------------ */
+
+/* -1 and TypeError for text or octets: "12" means message 12, and iterating
+   over it would give 1 and 2. */
+static int
+check_numbers(PyObject *numbers)
+{
+    if (!PyUnicode_Check(numbers) && !PyBytes_Check(numbers) &&
+        !PyByteArray_Check(numbers) && !PyMemoryView_Check(numbers)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_TypeError,
+                 "numbers must be an iterable of message numbers, not %.100s; "
+                 "for one message, [number]",
+                 Py_TYPE(numbers)->tp_name);
+    return -1;
+}
+
+static PyObject *
+start(PyObject *op, PyObject *numbers, PyObject *suffix,
+      PyObject *const *values, struct bulk_iterator_options *options)
+{
+    PyObject *iterator = NULL;
+
+    if (suffix != NULL && check_numbers(numbers) == 0 &&
+        set_options(options, values) == 0) {
+        options->suffix = suffix;
+        iterator = bulk_iterator_new(POP3(op), numbers, options);
+    }
+    Py_XDECREF(suffix);
+    return iterator;
+}
+
+PyDoc_STRVAR(retr_many_doc,
+"retr_many($self, numbers, *, window=128, delete=False, errors='raise',\n"
+"          lines=False)\n"
+"--\n"
+"\n"
+"Retrieve many messages: an iterator over (number, message), in the order of\n"
+"the numbers, any iterable.\n"
+"\n"
+"The messages are what retr_bytes() returns or, with lines, what retr()\n"
+"returns.  Commands are sent ahead of the replies to others (RFC 2449,\n"
+"section 6.6) where the option `pipelining` and the server allow it, up to\n"
+"`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
+"ahead.\n"
+"A message that can't be retrieved raises error_proto when it is its turn,\n"
+"and next() goes on behind it; with errors='return' the exception is\n"
+"returned in the message's place.  Other exceptions end the iteration.\n"
+"delete: each message is marked as deleted when the next one is asked for; a\n"
+"refusal of that is one more error.\n"
+"Other commands may come in between: they wait for what is on its way.");
+
+static PyObject *
+pop3_retr_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr_many",
+        .names = {"numbers", "window", "errors", "delete", "lines"},
+        .required = 1,
+        .keyword_only = 4,
+    };
+    struct bulk_iterator_options options = {.verb = "RETR", .multiline = true};
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return start(op, values[0], PyUnicode_FromString(""), values + 1,
+                 &options);
+}
+
+PyDoc_STRVAR(top_many_doc,
+"top_many($self, numbers, howmuch, *, window=128, delete=False,\n"
+"         errors='raise', lines=False)\n"
+"--\n"
+"\n"
+"Retrieve the headers and the first `howmuch` lines of many messages: an\n"
+"iterator over (number, bytes or what top() returns), as retr_many() gives\n"
+"whole ones.");
+
+static PyObject *
+pop3_top_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.top_many",
+        .names = {"numbers", "howmuch", "window", "errors", "delete", "lines"},
+        .required = 2,
+        .keyword_only = 4,
+    };
+    struct bulk_iterator_options options = {.verb = "TOP", .multiline = true};
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return start(op, values[0], PyUnicode_FromFormat(" %S", values[1]),
+                 values + 2, &options);
+}
+
+PyDoc_STRVAR(dele_many_doc,
+"dele_many($self, numbers, *, window=128, errors='raise')\n"
+"--\n"
+"\n"
+"Mark many messages as deleted: an iterator over (number, response), as\n"
+"retr_many() gives messages.  quit() commits it.");
+
+static PyObject *
+pop3_dele_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.dele_many",
+        .names = {"numbers", "window", "errors"},
+        .required = 1,
+        .keyword_only = 2,
+    };
+    struct bulk_iterator_options options = {.verb = "DELE",
+                                            .multiline = false};
+    PyObject *values[ARGS_MAX] = {NULL};
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return start(op, values[0], PyUnicode_FromString(""), values + 1,
+                 &options);
+}
+
+PyMethodDef bulk_methods[] = {
+    ARGS_METHOD("retr_many", pop3_retr_many, retr_many_doc),
+    ARGS_METHOD("top_many", pop3_top_many, top_many_doc),
+    ARGS_METHOD("dele_many", pop3_dele_many, dele_many_doc),
+    {NULL, NULL, 0, NULL},
+};

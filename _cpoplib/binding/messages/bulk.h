@@ -1,0 +1,10 @@
+/* Many messages: retr_many(), top_many(), dele_many(). */
+
+#ifndef BINDING_BULK_H
+#define BINDING_BULK_H
+
+#include "binding/client/pop3.h"
+
+extern PyMethodDef bulk_methods[];
+
+#endif

@@ -1,0 +1,293 @@
+#include "binding/messages/listings.h"
+
+#include "binding/base/args.h"
+#include "binding/dialogue/command.h"
+#include "binding/messages/read_ahead.h"
+#include "core/proto/scan.h"
+
+/* What is left of a line. */
+struct rest {
+    const char *text;
+    Py_ssize_t length;
+};
+
+static void
+skip(struct rest *rest, Py_ssize_t octets)
+{
+    rest->text += octets;
+    rest->length -= octets;
+}
+
+static bool
+is_blank(char octet)
+{
+    return octet == ' ' || octet == '\t';
+}
+
+/* Some servers send several (RFC 1939 has one space). */
+static void
+skip_blanks(struct rest *rest)
+{
+    while (rest->length > 0 && is_blank(rest->text[0])) {
+        skip(rest, 1);
+    }
+}
+
+/* Whether what was taken was a word of its own. */
+static bool
+at_word_end(const struct rest *rest)
+{
+    return rest->length == 0 || is_blank(rest->text[0]);
+}
+
+/* A number at the front; -1 if there is none. */
+static long long
+take_number(struct rest *rest)
+{
+    size_t digits;
+    long long number = pop_scan_number(rest->text, (size_t)rest->length,
+                                       &digits);
+
+    skip(rest, (Py_ssize_t)digits);
+    return number;
+}
+
+/* The message number that a row begins with; 0 if there is none.  Numbers
+   begin at 1 (RFC 1939, section 4). */
+static long long
+take_message(struct rest *rest)
+{
+    long long number;
+
+    skip_blanks(rest);
+    number = take_number(rest);
+    if (number < 1 || !at_word_end(rest)) {
+        return 0;
+    }
+    skip_blanks(rest);
+    return number;
+}
+
+/* What a row says of its message after the number: a new reference; or NULL,
+   with an exception, or without one if the row is left out. */
+typedef PyObject *(*row_value)(struct rest *rest);
+
+static PyObject *
+size_of(struct rest *rest)
+{
+    long long octets = take_number(rest);
+
+    return octets < 0 || !at_word_end(rest) ? Py_NewRef(Py_None)
+                                            : PyLong_FromLongLong(octets);
+}
+
+/* Whatever stands there: servers send longer ones, and other octets, than RFC
+   1939, section 7, allows. */
+static PyObject *
+uid_of(struct rest *rest)
+{
+    while (rest->length > 0 && is_blank(rest->text[rest->length - 1])) {
+        rest->length--;
+    }
+    return rest->length == 0
+               ? NULL
+               : PyBytes_FromStringAndSize(rest->text, rest->length);
+}
+
+void
+listings_note(POP3Object *client, PyObject *lines)
+{
+    Py_ssize_t count = PyList_Check(lines) ? PyList_GET_SIZE(lines) : 0;
+    PyObject *last = count == 0 ? NULL : PyList_GET_ITEM(lines, count - 1);
+
+    if (last != NULL && PyBytes_Check(last)) {
+        struct rest rest = {PyBytes_AS_STRING(last), PyBytes_GET_SIZE(last)};
+
+        read_ahead_note_listing(client, count, take_message(&rest));
+    }
+}
+
+/* A listing: its rows become items of the dict as they arrive. */
+struct rows {
+    struct stream_sink sink;
+    row_value value_of;
+    PyObject *dict;  /* NULL before the first lines */
+    long long count; /* of rows that name a message */
+    long long last;  /* what the last one names; 0 */
+};
+
+static int
+add_row(struct rows *self, struct rest rest)
+{
+    long long number = take_message(&rest);
+    PyObject *key;
+    PyObject *value;
+    int failed = -1;
+
+    if (number == 0) {
+        return 0;
+    }
+    self->count++;
+    self->last = number;
+    value = self->value_of(&rest);
+    if (value == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    key = PyLong_FromLongLong(number);
+    if (key != NULL) {
+        failed = PyDict_SetItem(self->dict, key, value);
+        Py_DECREF(key);
+    }
+    Py_DECREF(value);
+    return failed;
+}
+
+static int
+begin(struct rows *self)
+{
+    if (self->dict == NULL) {
+        self->dict = PyDict_New();
+    }
+    return self->dict == NULL ? -1 : 0;
+}
+
+static int
+rows_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    struct rows *self = (struct rows *)sink;
+    const char *bytes = pop_buffer_bytes(&link->in);
+    int failed = begin(self);
+    size_t i;
+
+    for (i = 0; failed == 0 && i < link->batch.count; i++) {
+        struct pop_span span = link->batch.spans[i];
+        struct rest rest = {bytes + span.offset, (Py_ssize_t)span.length};
+
+        failed = add_row(self, rest);
+    }
+    return failed;
+}
+
+static int
+take_lines(struct rows *self, PyObject *lines)
+{
+    Py_ssize_t i;
+
+    for (i = 0; i < PyList_GET_SIZE(lines); i++) {
+        PyObject *line = PyList_GetItemRef(lines, i);
+        char *text;
+        struct rest rest;
+        int failed = -1;
+
+        if (line == NULL) {
+            return -1;
+        }
+        if (PyBytes_AsStringAndSize(line, &text, &rest.length) == 0) {
+            rest.text = text;
+            failed = add_row(self, rest);
+        }
+        Py_DECREF(line);
+        if (failed < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Takes the lines of what an overridden method has returned: the sink was not
+   given them. */
+static int
+take_reply(struct rows *self, PyObject *reply)
+{
+    PyObject *lines = PySequence_GetItem(reply, 1);
+    int failed = -1;
+
+    if (lines != NULL && !PyList_CheckExact(lines)) {
+        Py_SETREF(lines, PySequence_List(lines));
+    }
+    if (lines != NULL && begin(self) == 0) {
+        failed = take_lines(self, lines);
+    }
+    Py_XDECREF(lines);
+    return failed;
+}
+
+static PyObject *
+ask(const char *method, const char *command, row_value value_of, PyObject *op,
+    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    const struct args_signature signature = {.method = method};
+    struct rows rows = {
+        .sink = {.form = POP_LINES, .take = rows_take},
+        .value_of = value_of,
+    };
+    PyObject *values[ARGS_MAX];
+    PyObject *line = NULL;
+    PyObject *reply = NULL;
+    int failed = -1;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    line = PyUnicode_FromString(command);
+    if (line != NULL) {
+        reply = command_longcmd(POP3(op), line, POP_END_IF_QUIET, &rows.sink);
+    }
+    if (reply != NULL) {
+        failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
+    }
+    if (failed == 0) {
+        read_ahead_note_listing(POP3(op), rows.count, rows.last);
+    }
+    else {
+        Py_CLEAR(rows.dict);
+    }
+    Py_XDECREF(reply);
+    Py_XDECREF(line);
+    return rows.dict;
+}
+
+PyDoc_STRVAR(sizes_doc,
+"sizes($self)\n"
+"--\n"
+"\n"
+"Ask for the messages' sizes (LIST; RFC 1939, section 5): a dict of message\n"
+"number to octets, in the server's order.\n"
+"\n"
+"Every message that the server lists is there.  A size that can't be read is\n"
+"None: it is missing, negative, has more than 18 digits or is no number.\n"
+"Servers are often wrong by some octets.  If a number comes twice, the last\n"
+"row counts.  Rows that name no message are left out: their number can't be\n"
+"read, or is 0.");
+
+static PyObject *
+pop3_sizes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+           PyObject *kwnames)
+{
+    return ask("POP3.sizes", "LIST", size_of, op, args, nargs, kwnames);
+}
+
+PyDoc_STRVAR(uids_doc,
+"uids($self)\n"
+"--\n"
+"\n"
+"Ask for the messages' unique ids (UIDL; RFC 1939, section 7): a dict of\n"
+"message number to id, bytes of any length.\n"
+"\n"
+"Some servers give one id to several messages.  A message without an id is\n"
+"left out: take the numbers from sizes(), and the ids by get().  If a number\n"
+"comes twice, the last row counts.  Rows that name no message are left out:\n"
+"their number can't be read, or is 0.");
+
+static PyObject *
+pop3_uids(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+          PyObject *kwnames)
+{
+    return ask("POP3.uids", "UIDL", uid_of, op, args, nargs, kwnames);
+}
+
+PyMethodDef listings_methods[] = {
+    ARGS_METHOD("sizes", pop3_sizes, sizes_doc),
+    ARGS_METHOD("uids", pop3_uids, uids_doc),
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,321 @@
+#include "binding/messages/retr_bytes.h"
+
+#include "binding/base/args.h"
+#include "binding/base/format_command.h"
+#include "binding/client/deadline.h"
+#include "binding/dialogue/command.h"
+#include "binding/base/errors.h"
+#include "binding/dialogue/getline.h"
+#include "binding/messages/read_ahead_turn.h"
+#include "binding/reader/sinks.h"
+#include "binding/client/debug.h"
+
+static int
+read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
+        struct stream_reply *reply)
+{
+    struct stream_limits limits;
+
+    return getline_limits(self, &limits) < 0
+               ? -1
+               : stream_read_reply(reader, &limits, sink, reply);
+}
+
+/* --- one that is read from any file ------------------------------------- */
+
+/* A Reader of the lines that another file gives, for one reply. */
+static ReaderObject *
+new_reader(POP3Object *self, PyObject *file)
+{
+    PyObject *type = module_imported("poplib_c._file", "Lines");
+    PyObject *sock = NULL;
+    PyObject *lines = NULL;
+    ReaderObject *reader = NULL;
+
+    if (type != NULL &&
+        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) >= 0) {
+        lines = PyObject_CallFunctionObjArgs(
+            type, file, sock == NULL ? Py_None : sock, NULL);
+    }
+    if (lines != NULL) {
+        reader = reader_new(self->state, lines, lines, &self->deadlines->limit,
+                            self->deadlines_owner);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(sock);
+    Py_XDECREF(lines);
+    return reader;
+}
+
+/* A file that was at its end gives nothing more, or had only paused: both are
+   what reading a line from it raises. */
+static int
+check_not_ended(POP3Object *self, PyObject *file)
+{
+    PyObject *line = NULL;
+
+    if (pop3_step_of(self, file)->state != STEP_ENDED) {
+        return 0;
+    }
+    line = getline_own(self);
+    if (line != NULL) {
+        Py_DECREF(line);
+        errors_raise_out_of_step(self->state,
+                                 "another file has taken the place of the one "
+                                 "that the reply was to come from",
+                                 NULL);
+    }
+    return -1;
+}
+
+/* Nobody can tell whether the message goes on in the file, also if it was not
+   kept: then that exception, which is pending, stays. */
+static void
+raise_doubtful(struct module_state *state, struct step *step)
+{
+    static const char why[] = "a line of one dot may end the message or be a "
+                              "part of it, and .file is not the connection's";
+
+    step_leave(step, why);
+    if (!PyErr_Occurred()) {
+        errors_raise_out_of_step(state, why, NULL);
+    }
+}
+
+/* read_by() of a file that is no Reader. */
+static int
+read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
+             struct stream_reply *reply)
+{
+    ReaderObject *reader = NULL;
+    struct step *step;
+    int failed;
+
+    if (check_not_ended(self, file) == 0) {
+        reader = new_reader(self, file);
+    }
+    step = pop3_step_of(self, file);
+    if (reader == NULL) {
+        step_leave(step, "a reply was left unread");
+        return -1;
+    }
+    reader->step = *step;
+    reader->unanswered = 1;
+    /* After a timeout it could not be read any more: it is not waited for. */
+    sink->rule = POP_END_AT_ONCE;
+    failed = read_by(self, reader, sink, reply);
+    if (reader->unanswered > 0) {
+        step_leave(&reader->step, "a reply was left unread");
+    }
+    if (reader->link.ends.doubtful && reader->step.state == STEP_IN) {
+        raise_doubtful(self->state, &reader->step);
+        Py_CLEAR(reply->response);
+        failed = -1;
+    }
+    /* The file may have put another one in its own place. */
+    step = pop3_known_step(self, file);
+    if (step != NULL) {
+        *step = reader->step;
+    }
+    Py_DECREF(reader);
+    return failed;
+}
+
+/* --- one ---------------------------------------------------------------- */
+
+/* What is read goes into the sink; the result is None. */
+static PyObject *
+finish_message(const struct stream_reply *Py_UNUSED(reply),
+               void *Py_UNUSED(sink))
+{
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *
+read_message(POP3Object *self, void *sink)
+{
+    PyObject *file = pop3_get_file(self, "readline");
+    struct stream_reply reply = {NULL, false, 0};
+    PyObject *result = NULL;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    if ((reader_check(self->state, file)
+             ? read_by(self, (ReaderObject *)file, sink, &reply)
+             : read_foreign(self, file, sink, &reply)) == 0 &&
+        debug_status(self, reply.response) == 0) {
+        if (reply.is_positive) {
+            result = Py_NewRef(Py_None);
+        }
+        else {
+            errors_raise_response(self->state, reply.response);
+        }
+    }
+    Py_XDECREF(reply.response);
+    Py_DECREF(file);
+    return result;
+}
+
+static int
+exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
+{
+    const struct dialogue dialogue = {
+        .hooks = COMMAND_HOOKS,
+        .phase = PHASE_REPLY,
+        .sink = sink,
+        .context = sink,
+        .finish = finish_message,
+        .get = read_message,
+    };
+    ReaderObject *reader;
+    PyObject *file;
+    PyObject *result = NULL;
+
+    if (pop3_lock(self) < 0) {
+        return -1;
+    }
+    file = pop3_get_file(self, "readline");
+    if (file != NULL) {
+        reader = reader_check(self->state, file) ? (ReaderObject *)file : NULL;
+        result = command_exchange(self, line, &dialogue, reader);
+        Py_DECREF(file);
+    }
+    pop3_unlock(self);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+PyObject *
+retr_bytes_fetch(POP3Object *self, PyObject *line)
+{
+    struct sink_bytes message;
+    PyObject *bytes = NULL;
+
+    sink_bytes_init(&message);
+    if (exchange(self, line, &message.sink) == 0) {
+        bytes = sink_bytes_finish(&message);
+    }
+    sink_bytes_release(&message);
+    return bytes;
+}
+
+/* The same; the reference is stolen, also if it is NULL. */
+static PyObject *
+fetch_bytes(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    bytes = retr_bytes_fetch(self, line);
+    Py_DECREF(line);
+    return bytes;
+}
+
+static PyObject *
+ask_bytes(POP3Object *self, PyObject *which)
+{
+    return fetch_bytes(self, format_command_make(POP_VERB_RETR, which, NULL));
+}
+
+PyDoc_STRVAR(retr_bytes_doc,
+"retr_bytes($self, which)\n"
+"--\n"
+"\n"
+"Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.\n"
+"\n"
+"The octets are those that the server sent, with its line ends and without\n"
+"the dots that were added: email.message_from_bytes() takes them.  Raises\n"
+"what retr() does, but no line is too long.");
+
+static PyObject *
+pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr_bytes",
+        .names = {"which"},
+        .required = 1,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
+}
+
+PyDoc_STRVAR(top_bytes_doc,
+"top_bytes($self, which, howmuch)\n"
+"--\n"
+"\n"
+"Retrieve a message's header and the first `howmuch` lines of its body\n"
+"(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
+
+static PyObject *
+pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.top_bytes",
+        .names = {"which", "howmuch"},
+        .required = 2,
+    };
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return fetch_bytes(
+        POP3(op), format_command_make(POP_VERB_TOP, values[0], values[1]));
+}
+
+PyDoc_STRVAR(retr_into_doc,
+"retr_into($self, which, file)\n"
+"--\n"
+"\n"
+"Retrieve a whole message (RETR; RFC 1939, section 5) into a file.\n"
+"\n"
+"file: anything with write(bytes), which gets the octets that retr_bytes()\n"
+"returns, in blocks; an unbuffered file of open() is written to directly.\n"
+"Returns how many octets were written.  If write() raises, the rest of the\n"
+"message is read and dropped, up to 16 MiB of it; if there is more, or\n"
+"another error, the connection is out of step.");
+
+static PyObject *
+pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "POP3.retr_into",
+        .names = {"which", "file"},
+        .required = 2,
+    };
+    POP3Object *self = POP3(op);
+    PyObject *values[ARGS_MAX];
+    struct sink_file file;
+    PyObject *line;
+    PyObject *octets = NULL;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        sink_file_init(&file, self->state, values[1]) < 0) {
+        return NULL;
+    }
+    line = format_command_make(POP_VERB_RETR, values[0], NULL);
+    if (line != NULL && exchange(self, line, &file.sink) == 0) {
+        octets = PyLong_FromSize_t(file.octets);
+    }
+    Py_XDECREF(line);
+    sink_file_release(&file);
+    return octets;
+}
+
+PyMethodDef retr_bytes_methods[] = {
+    ARGS_METHOD("retr_bytes", pop3_retr_bytes, retr_bytes_doc),
+    ARGS_METHOD("top_bytes", pop3_top_bytes, top_bytes_doc),
+    ARGS_METHOD("retr_into", pop3_retr_into, retr_into_doc),
+    {NULL, NULL, 0, NULL},
+};

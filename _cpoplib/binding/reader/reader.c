@@ -1,0 +1,258 @@
+/* The type Reader: what Python sees. */
+
+#include "binding/reader/reader.h"
+
+#include "binding/reader/reader_read.h"
+#include "binding/reader/reader_file.h"
+#include "binding/socket/python_transport.h"
+#include "binding/base/heap_type.h"
+
+#define READER(op) ((ReaderObject *)(op))
+
+bool
+reader_check(struct module_state *state, PyObject *object)
+{
+    return Py_IS_TYPE(object, state->reader_type);
+}
+
+/* --- life cycle --------------------------------------------------------- */
+
+static void
+destroy_transport(struct pop_transport *transport)
+{
+    if (transport != NULL) {
+        transport->ops->destroy(transport);
+    }
+}
+
+ReaderObject *
+reader_new(struct module_state *state, PyObject *sock, PyObject *file,
+           const struct pop_deadline *limit, PyObject *limit_owner)
+{
+    struct pop_transport *direct = NULL;
+    ReaderObject *self = NULL;
+    struct lock lock;
+
+    if (lock_init(&lock, &state->locks) < 0) {
+        return NULL;
+    }
+    direct = pop_transport_fd_new();
+    if (direct == NULL) {
+        PyErr_NoMemory();
+    }
+    else {
+        self = PyObject_GC_New(ReaderObject, state->reader_type);
+    }
+    if (self == NULL) {
+        destroy_transport(direct);
+        lock_destroy(&lock);
+        return NULL;
+    }
+    self->weakrefs = NULL;
+    self->state = state;
+    self->module = Py_NewRef(state->module);
+    self->sock = Py_NewRef(sock);
+    self->file = Py_NewRef(file);
+    self->lock = lock;
+    pop_link_init(&self->link);
+    self->limit = limit;
+    self->limit_owner = Py_NewRef(limit_owner);
+    self->direct = direct;
+    self->python_transport = NULL;
+    self->half_duplex = false;
+    self->in_tls = false;
+    step_reset(&self->step);
+    self->unanswered = 0;
+    pop_pipeline_init(&self->pipeline);
+    self->ability = READER_UNASKED;
+    self->held = NULL;
+    self->closed = false;
+    self->closer = 0;
+    self->file_closed = false;
+    PyObject_GC_Track((PyObject *)self);
+    return self;
+}
+
+static int
+reader_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    ReaderObject *self = READER(op);
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
+    Py_VISIT(self->sock);
+    Py_VISIT(self->file);
+    return 0;
+}
+
+static int
+reader_clear(PyObject *op)
+{
+    ReaderObject *self = READER(op);
+
+    self->closed = true;
+    self->file_closed = true;
+    Py_CLEAR(self->sock);
+    Py_CLEAR(self->file);
+    return 0;
+}
+
+static void
+reader_dealloc(PyObject *op)
+{
+    ReaderObject *self = READER(op);
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(op);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    if (!lock_is_abandoned(&self->lock)) {
+        destroy_transport(self->direct);
+        destroy_transport(self->python_transport);
+        pop_link_release(&self->link);
+        pop_pipeline_release(&self->pipeline);
+    }
+    lock_destroy(&self->lock);
+    (void)reader_clear(op);
+    Py_DECREF(self->limit_owner);
+    Py_DECREF(self->module);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+size_t
+reader_size(const ReaderObject *self)
+{
+    const struct pop_link *link = &self->link;
+    size_t octets = heap_type_own_size((PyObject *)self);
+
+    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
+        return octets;
+    }
+    octets += link->in.capacity + link->out.capacity;
+    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
+    return self->python_transport == NULL
+               ? octets
+               : octets + python_transport_size(self->python_transport);
+}
+
+/* Whether type(object) is exactly module.name: 1, 0, or -1. */
+static int
+is_exactly(PyObject *object, const char *module, const char *name)
+{
+    PyObject *type = module_imported(module, name);
+    int is;
+
+    if (type == NULL) {
+        return -1;
+    }
+    is = (PyObject *)Py_TYPE(object) == type;
+    Py_DECREF(type);
+    return is;
+}
+
+/* Whether `raw` is exactly a SocketIO over `sock`: 1, 0, or -1. */
+static int
+is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
+{
+    int is = is_exactly(raw, "socket", "SocketIO");
+    PyObject *inner;
+
+    if (is <= 0) {
+        return is;
+    }
+    inner = PyObject_GetAttr(raw, state->name.socketio_sock);
+    Py_XDECREF(inner);
+    return inner == NULL ? -1 : inner == sock;
+}
+
+PyObject *
+reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
+             const struct pop_deadline *limit, PyObject *limit_owner)
+{
+    PyObject *raw;
+    int ours = is_exactly(file, "_io", "BufferedReader");
+
+    if (ours <= 0) {
+        return ours < 0 ? NULL : Py_NewRef(file);
+    }
+    raw = PyObject_GetAttr(file, state->name.raw);
+    if (raw == NULL) {
+        return NULL;
+    }
+    ours = is_socketio_over(state, raw, sock);
+    Py_DECREF(raw);
+    if (ours <= 0) {
+        return ours < 0 ? NULL : Py_NewRef(file);
+    }
+    return (PyObject *)reader_new(state, sock, file, limit, limit_owner);
+}
+
+static PyObject *
+reader_repr(PyObject *op)
+{
+    return PyUnicode_FromFormat("<poplib_c.Reader %s at %p>",
+                                READER(op)->closed ? "closed" : "open", op);
+}
+
+static PyMemberDef reader_members[] = {
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ReaderObject, weakrefs),
+     Py_READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(reader_doc,
+"A buffered binary reader over a POP3 connection's own receive buffer.\n"
+"\n"
+"It is what the attribute .file of a connection is; it reads what the\n"
+"commands have not read.");
+
+static PyType_Slot reader_slots[] = {
+    {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},
+    {Py_tp_traverse, reader_traverse},    {Py_tp_clear, reader_clear},
+    {Py_tp_dealloc, reader_dealloc},      {Py_tp_repr, reader_repr},
+    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_read_next},
+    {Py_tp_methods, reader_file_methods}, {Py_tp_getset, reader_file_getset},
+    {Py_tp_members, reader_members},      {0, NULL},
+};
+
+static PyType_Spec reader_spec = {
+    .name = "poplib_c.Reader",
+    .basicsize = sizeof(ReaderObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = reader_slots,
+};
+
+/* isinstance(file, io.BufferedIOBase) holds for it. */
+static int
+register_as_buffered(PyObject *type)
+{
+    PyObject *base = module_imported("io", "BufferedIOBase");
+    PyObject *result;
+
+    if (base == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethod(base, "register", "O", type);
+    Py_DECREF(base);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+PyTypeObject *
+reader_new_type(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
+
+    if (type == NULL) {
+        return NULL;
+    }
+    if (heap_type_add_methods((PyTypeObject *)type, reader_read_methods) < 0 ||
+        register_as_buffered(type) < 0) {
+        Py_DECREF(type);
+        return NULL;
+    }
+    return (PyTypeObject *)type;
+}

@@ -1,0 +1,453 @@
+/* How a Reader is entered for I/O, by which transport, and what a failure
+   means for the stream. */
+
+#include "binding/reader/reader.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "binding/base/errors.h"
+#include "binding/socket/python_socket.h"
+#include "binding/socket/tls_socket.h"
+#include "binding/socket/python_transport.h"
+#include "core/proto/command.h"
+#include "core/net/wait.h"
+
+/* --- which transport ---------------------------------------------------- */
+
+static int
+use_direct(ReaderObject *self)
+{
+    int fd;
+
+    if (python_socket_fileno(self->state, self->sock, &fd) < 0 ||
+        python_socket_timeout(self->state, self->sock, &self->link.timeout) <
+            0) {
+        return -1;
+    }
+    pop_transport_fd_set(self->direct, fd,
+                         self->link.timeout == POP_WAIT_FOREVER);
+    self->link.transport = self->direct;
+    return 0;
+}
+
+static int
+use_methods(ReaderObject *self)
+{
+    if (self->python_transport == NULL) {
+        self->python_transport = python_transport_new(self->state, self->sock);
+    }
+    if (self->python_transport == NULL) {
+        return -1;
+    }
+    self->link.timeout = POP_WAIT_FOREVER;
+    self->link.transport = self->python_transport;
+    return 0;
+}
+
+static int
+use_tls(ReaderObject *self)
+{
+    TLSSocketObject *sock = TLSSOCKET(self->sock);
+
+    if (tls_socket_enter(sock, &self->link.timeout) < 0) {
+        return -1;
+    }
+    self->in_tls = true;
+    self->link.transport = sock->transport;
+    return 0;
+}
+
+static int
+choose_transport(ReaderObject *self)
+{
+    int direct = python_socket_is_direct(self->state, self->sock);
+    int tls = direct == 0 ? tls_socket_is_direct(self->state, self->sock) : 0;
+
+    if (direct < 0 || tls < 0) {
+        return -1;
+    }
+    if (direct) {
+        return use_direct(self);
+    }
+    return tls ? use_tls(self) : use_methods(self);
+}
+
+/* --- entering and leaving ----------------------------------------------- */
+
+static int
+check_usable(ReaderObject *self)
+{
+    if (lock_is_mine(&self->lock)) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
+        return -1;
+    }
+    if (self->closed) {
+        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_enter(ReaderObject *self)
+{
+    if (check_usable(self) < 0) {
+        return -1;
+    }
+    if (lock_acquire(&self->lock) < 0) {
+        return -1;
+    }
+    /* Choosing may run Python code. */
+    if (reader_check_open(self) < 0 || choose_transport(self) < 0 ||
+        reader_check_open(self) < 0) {
+        reader_leave(self);
+        return -1;
+    }
+    self->half_duplex = pop_link_is_half_duplex(&self->link);
+    self->link.limit = *self->limit;
+    return 0;
+}
+
+int
+reader_check_open(ReaderObject *self)
+{
+    if (self->closed) {
+        errors_raise_closed_meanwhile();
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_enter_in_step(ReaderObject *self)
+{
+    if (reader_enter(self) < 0) {
+        return -1;
+    }
+    if (step_check(self->state, &self->step) < 0) {
+        reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_enter_by_hand(ReaderObject *self)
+{
+    if (reader_enter_in_step(self) < 0) {
+        return -1;
+    }
+    /* Behind the end of the stream none of them is to come. */
+    if (self->pipeline.count > 0 && self->step.state != STEP_ENDED) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "%zu replies to commands that were sent ahead are to be "
+                     "read first",
+                     self->pipeline.count);
+        reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
+/* Locked.  All or nothing. */
+static enum pop_status
+queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
+      void *owner)
+{
+    size_t length = (size_t)PyBytes_GET_SIZE(line);
+    enum pop_status status;
+
+    /* Room first: there is no way back from either queue. */
+    status = pop_buffer_reserve(&self->link.out, length + 2);
+    if (status == POP_OK) {
+        const struct pop_expected reply = {
+            .form = form,
+            .number = pop_command_number(PyBytes_AS_STRING(line), length),
+            .octets = length + 2,
+            .before = self->link.received,
+            .owner = owner,
+        };
+
+        status = pop_pipeline_push(&self->pipeline, &reply);
+    }
+    if (status == POP_OK) {
+        status = pop_command_append(&self->link.out, PyBytes_AS_STRING(line),
+                                    length);
+    }
+    return status;
+}
+
+/* reader_enter() without asking the socket: no byte is moved. */
+static int
+enter_still(ReaderObject *self)
+{
+    if (check_usable(self) < 0 || lock_acquire(&self->lock) < 0) {
+        return -1;
+    }
+    if (reader_check_open(self) < 0 ||
+        step_check(self->state, &self->step) < 0) {
+        reader_leave(self);
+        return -1;
+    }
+    return 0;
+}
+
+int
+reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
+             void *owner)
+{
+    enum pop_status status;
+
+    if (enter_still(self) < 0) {
+        return -1;
+    }
+    status = queue(self, line, form, owner);
+    reader_leave(self);
+    if (status != POP_OK) {
+        errors_raise(self->state, status, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+close_file(ReaderObject *self)
+{
+    PyObject *result;
+
+    self->file_closed = true;
+    result = PyObject_CallMethodNoArgs(self->file, self->state->name.close);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+void
+reader_leave(ReaderObject *self)
+{
+    bool last = self->closed && !self->file_closed;
+
+    pop_link_trim(&self->link);
+    self->link.transport = NULL;
+    if (self->in_tls) {
+        self->in_tls = false;
+        tls_socket_leave(TLSSOCKET(self->sock));
+    }
+    lock_release(&self->lock);
+    if (last) {
+        PyObject *pending = PyErr_GetRaisedException();
+
+        if (close_file(self) < 0) {
+            errors_report((PyObject *)self, pending);
+        }
+        errors_raise_again(pending);
+    }
+}
+
+int
+reader_close(ReaderObject *self)
+{
+    if (self->closed) {
+        return 0;
+    }
+    self->closed = true;
+    self->closer = PyThread_get_thread_ident();
+    if (lock_is_held(&self->lock)) {
+        if (self->link.transport != NULL) {
+            pop_link_interrupt(&self->link);
+        }
+        /* By a method of the socket's, of what should not be lost. */
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return close_file(self);
+}
+
+void
+reader_retire(ReaderObject *self)
+{
+    assert(lock_is_mine(&self->lock));
+    if (!self->closed) {
+        self->closed = true;
+        self->closer = PyThread_get_thread_ident();
+    }
+}
+
+bool
+reader_was_taken_away(const ReaderObject *self)
+{
+    return self->closed && self->closer != PyThread_get_thread_ident();
+}
+
+/* --- answers and failures ----------------------------------------------- */
+
+void
+reader_answer(ReaderObject *self)
+{
+    pop_pipeline_begin(&self->pipeline);
+    if (self->unanswered > 0) {
+        self->unanswered--;
+    }
+}
+
+void
+reader_end(ReaderObject *self)
+{
+    pop_buffer_consume(&self->link.in, pop_buffer_length(&self->link.in));
+    self->unanswered = 0;
+    step_end(&self->step);
+}
+
+static bool
+is_dead(int error)
+{
+    switch (error) {
+    case EBADF:
+    case ECONNABORTED:
+    case ECONNRESET:
+    case ENOTCONN:
+    case ENOTSOCK:
+    case EPIPE:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether the failure is what close() in another thread looks like here. */
+static bool
+was_closed(const ReaderObject *self, enum pop_status status)
+{
+    return self->closed && (status == POP_EOF || status == POP_SYSTEM ||
+                            status == POP_TLS || status == POP_TLS_EOF);
+}
+
+/* A timeout of a socket that never waits is EAGAIN. */
+static enum pop_status
+without_waiting(const ReaderObject *self, enum pop_status status,
+                struct pop_error *error)
+{
+    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
+        error->sys = EAGAIN;
+        return POP_SYSTEM;
+    }
+    return status;
+}
+
+void
+reader_fail(ReaderObject *self, enum pop_status status,
+            struct pop_error *error)
+{
+    if (was_closed(self, status)) {
+        reader_end(self);
+        errors_raise_closed_meanwhile();
+        return;
+    }
+    status = without_waiting(self, status, error);
+    switch (status) {
+    case POP_EOF:
+        reader_end(self);
+        break;
+    case POP_TIMEOUT:
+    case POP_DEADLINE:
+        step_time_out(&self->step);
+        break;
+    case POP_TOO_LONG:
+        step_leave(&self->step, "a line was too long");
+        break;
+    case POP_TOO_MUCH:
+        step_leave(&self->step, "a reply was too long");
+        break;
+    case POP_HOST:
+        step_note_exception(self->state, &self->step);
+        if (self->step.state == STEP_ENDED) {
+            reader_end(self);
+        }
+        break;
+    case POP_TLS:
+    case POP_TLS_EOF:
+        reader_end(self);
+        break;
+    case POP_SYSTEM:
+        if (is_dead(error->sys)) {
+            reader_end(self);
+            break;
+        }
+        step_leave(&self->step, "a read failed");
+        break;
+    default:
+        step_leave(&self->step, "a read failed");
+        break;
+    }
+    errors_raise(self->state, status, error);
+}
+
+void
+reader_fail_write(ReaderObject *self, enum pop_status status,
+                  struct pop_error *error, bool untouched)
+{
+    if (was_closed(self, status)) {
+        reader_end(self);
+        errors_raise_closed_meanwhile();
+        return;
+    }
+    status = without_waiting(self, status, error);
+    if (untouched && status == POP_DEADLINE) {
+        status = pop_deadline_refuse(&self->link.limit, error);
+    }
+    else if (!untouched && status == POP_HOST) {
+        step_note_unsent(&self->step);
+    }
+    else if (!untouched) {
+        step_leave(&self->step, "a command was sent in part");
+    }
+    errors_raise(self->state, status, error);
+}
+
+/* Whether a receive could only have waited, which the socket forbids. */
+static bool
+would_block(const ReaderObject *self, enum pop_status status,
+            const struct pop_error *error)
+{
+    switch (status) {
+    case POP_SYSTEM:
+        return pop_wait_is_due(error->sys);
+    case POP_WANT_READ:
+        return true;
+    case POP_HOST:
+        return errors_is_would_block(self->state);
+    default:
+        return false;
+    }
+}
+
+int
+reader_fill(ReaderObject *self)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    if (reader_check_open(self) < 0) {
+        return -1;
+    }
+    status = lock_run_detached(&self->link, pop_link_fill, &error);
+    if (status == POP_OK) {
+        /* A peer that never pauses must not lock out Ctrl-C. */
+        return PyErr_CheckSignals() < 0 ? -1 : 1;
+    }
+    if (status == POP_EOF && !self->closed) {
+        if (pop_buffer_length(&self->link.in) == 0) {
+            reader_end(self);
+        }
+        return 0;
+    }
+    status = without_waiting(self, status, &error);
+    if (!self->closed && would_block(self, status, &error)) {
+        /* What was received before is still unread. */
+        errors_raise(self->state, status, &error);
+    }
+    else {
+        reader_fail(self, status, &error);
+    }
+    return -1;
+}

@@ -1,0 +1,13 @@
+/* The methods of a Reader that do not read. */
+
+#ifndef BINDING_READER_FILE_H
+#define BINDING_READER_FILE_H
+
+#include "binding/reader/reader.h"
+
+extern PyMethodDef reader_file_methods[];
+extern PyGetSetDef reader_file_getset[];
+
+PyObject *reader_file_iter(PyObject *op);
+
+#endif

@@ -1,0 +1,402 @@
+#include "binding/reader/sinks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "binding/base/errors.h"
+#include "binding/reader/lines.h"
+#include "core/net/output.h"
+
+/* --- lines -------------------------------------------------------------- */
+
+/* The first batch, which often is all there is, makes the list. */
+static int
+lines_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    struct sink_lines *self = (struct sink_lines *)sink;
+    const struct pop_batch *batch = &link->batch;
+    const char *bytes = pop_buffer_bytes(&link->in);
+
+    if (self->list == NULL) {
+        self->list = lines_list(bytes, batch->spans, batch->count);
+        return self->list == NULL ? -1 : 0;
+    }
+    return lines_append(self->list, bytes, batch->spans, batch->count);
+}
+
+void
+sink_lines_init(struct sink_lines *self)
+{
+    self->sink.form = POP_LINES;
+    self->sink.rule = POP_END_AT_ONCE;
+    self->sink.take = lines_take;
+    self->list = NULL;
+}
+
+/* --- nothing ------------------------------------------------------------ */
+
+static int
+nothing_take(struct stream_sink *Py_UNUSED(sink),
+             const struct pop_link *Py_UNUSED(link))
+{
+    return 0;
+}
+
+void
+sink_nothing_init(struct stream_sink *sink)
+{
+    sink->form = POP_OCTETS;
+    sink->rule = POP_END_IF_QUIET;
+    sink->take = nothing_take;
+}
+
+/* --- octets ------------------------------------------------------------- */
+
+static size_t
+batch_octets(const struct pop_batch *batch)
+{
+    size_t octets = 0;
+    size_t i;
+
+    for (i = 0; i < batch->count; i++) {
+        octets += batch->spans[i].length;
+    }
+    return octets;
+}
+
+/* Copies the batch's octets to `space`, which has room for them. */
+static void
+copy_batch(const struct pop_link *link, char *space)
+{
+    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t i;
+
+    for (i = 0; i < link->batch.count; i++) {
+        struct pop_span span = link->batch.spans[i];
+
+        memcpy(space, bytes + span.offset, span.length);
+        space += span.length;
+    }
+}
+
+/* --- bytes -------------------------------------------------------------- */
+
+#define FEWEST_OCTETS ((size_t)4 * 1024)
+/* Of what a server has only announced. */
+#define MOST_OCTETS ((size_t)64 * 1024 * 1024)
+
+/* What the server has announced, if it is believed. */
+static size_t
+announced_octets(const struct pop_reply *reply)
+{
+    if (reply->announced < 0) {
+        return 0;
+    }
+    return reply->announced < (long long)MOST_OCTETS ? (size_t)reply->announced
+                                                     : MOST_OCTETS;
+}
+
+/* Room for the first octets: of a whole message no more than those. */
+static int
+bytes_allocate(struct sink_bytes *self, size_t octets,
+               const struct pop_reply *reply)
+{
+    size_t room = octets;
+
+    if (reply->part != POP_REPLY_DONE) {
+        size_t announced = announced_octets(reply);
+
+        room = announced > room ? announced : room;
+        room = room > FEWEST_OCTETS ? room : FEWEST_OCTETS;
+    }
+    self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+    return self->bytes == NULL ? -1 : 0;
+}
+
+/* Makes room for more octets: at least half as many as there are. */
+static int
+bytes_reserve(struct sink_bytes *self, size_t octets)
+{
+    size_t capacity = (size_t)PyBytes_GET_SIZE(self->bytes);
+
+    if (octets <= capacity - self->used) {
+        return 0;
+    }
+    if (octets > (size_t)PY_SSIZE_T_MAX / 2 - capacity) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    capacity += octets > capacity / 2 ? octets : capacity / 2;
+    return _PyBytes_Resize(&self->bytes, (Py_ssize_t)capacity);
+}
+
+static int
+bytes_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    struct sink_bytes *self = (struct sink_bytes *)sink;
+    size_t octets = batch_octets(&link->batch);
+
+    if ((self->bytes == NULL ? bytes_allocate(self, octets, &link->reply)
+                             : bytes_reserve(self, octets)) < 0) {
+        return -1;
+    }
+    copy_batch(link, PyBytes_AS_STRING(self->bytes) + self->used);
+    self->used += octets;
+    return 0;
+}
+
+void
+sink_bytes_init(struct sink_bytes *self)
+{
+    self->sink.form = POP_OCTETS;
+    self->sink.rule = POP_END_IF_QUIET;
+    self->sink.take = bytes_take;
+    self->bytes = NULL;
+    self->used = 0;
+}
+
+/* A block that is made much smaller keeps a mapping, of which a process has
+   only so many. */
+PyObject *
+sink_bytes_finish(struct sink_bytes *self)
+{
+    PyObject *bytes;
+
+    if (self->used < (size_t)PyBytes_GET_SIZE(self->bytes) / 2) {
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->bytes),
+                                         (Py_ssize_t)self->used);
+    }
+    if (_PyBytes_Resize(&self->bytes, (Py_ssize_t)self->used) < 0) {
+        return NULL;
+    }
+    bytes = self->bytes;
+    self->bytes = NULL;
+    return bytes;
+}
+
+void
+sink_bytes_release(struct sink_bytes *self)
+{
+    Py_CLEAR(self->bytes);
+}
+
+/* --- files -------------------------------------------------------------- */
+
+/* An unbuffered file that does not wait, and takes nothing now.  -1. */
+static Py_ssize_t
+raise_would_block(struct sink_file *self)
+{
+    struct pop_error error = {.sys = EAGAIN};
+
+    errors_raise(self->state, POP_SYSTEM, &error);
+    return -1;
+}
+
+/* How many of the octets write() says it has written: None is all of them, as
+   of files before io, or none.  -1 and an exception. */
+static Py_ssize_t
+written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
+{
+    if (result == Py_None && self->is_raw) {
+        return raise_would_block(self);
+    }
+    return PyLong_Check(result) ? PyLong_AsSsize_t(result) : left;
+}
+
+/* file.write(block[start:]); how much of it was written, or -1. */
+static Py_ssize_t
+call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
+{
+    Py_ssize_t left = PyBytes_GET_SIZE(block) - start;
+    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
+    PyObject *result = NULL;
+    Py_ssize_t written;
+
+    if (rest != NULL) {
+        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
+        Py_DECREF(rest);
+    }
+    if (result == NULL) {
+        return -1;
+    }
+    written = written_octets(self, result, left);
+    Py_DECREF(result);
+    if (written == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (written <= 0 || written > left) {
+        errors_raise_bad_write(written, left);
+        return -1;
+    }
+    return written;
+}
+
+/* An unbuffered file may write less than it is given. */
+static int
+write_block(struct sink_file *self, PyObject *block)
+{
+    Py_ssize_t done = 0;
+
+    while (done < PyBytes_GET_SIZE(block)) {
+        Py_ssize_t written = call_write(self, block, done);
+
+        if (written < 0) {
+            return -1;
+        }
+        done += written;
+    }
+    return 0;
+}
+
+static int
+write_batch(struct sink_file *self, const struct pop_link *link, size_t octets)
+{
+    PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)octets);
+    int failed;
+
+    if (block == NULL) {
+        return -1;
+    }
+    copy_batch(link, PyBytes_AS_STRING(block));
+    failed = write_block(self, block);
+    Py_DECREF(block);
+    return failed;
+}
+
+static enum pop_status
+call_output(void *argument, struct pop_error *error)
+{
+    return pop_output_write(argument, error);
+}
+
+/* The file is asked each time: once it is closed, its descriptor may be that
+   of another. */
+static int
+output_once(struct sink_file *self, struct pop_output *output)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    output->fd = PyObject_AsFileDescriptor(self->file);
+    if (output->fd < 0) {
+        return -1;
+    }
+    status = lock_call_detached(call_output, output, &error);
+    if (status != POP_OK) {
+        errors_raise(self->state, status, &error);
+        return -1;
+    }
+    return PyErr_CheckSignals();
+}
+
+static int
+output_batch(struct sink_file *self, const struct pop_link *link)
+{
+    struct pop_output output = {
+        .bytes = pop_buffer_bytes(&link->in),
+        .spans = link->batch.spans,
+        .count = link->batch.count,
+    };
+
+    while (output.done < output.count) {
+        if (output_once(self, &output) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+file_take(struct stream_sink *sink, const struct pop_link *link)
+{
+    struct sink_file *self = (struct sink_file *)sink;
+    size_t octets = batch_octets(&link->batch);
+
+    if (octets == 0) {
+        return 0;
+    }
+    if ((self->is_direct ? output_batch(self, link)
+                         : write_batch(self, link, octets)) < 0) {
+        return -1;
+    }
+    self->octets += octets;
+    return 0;
+}
+
+/* isinstance(file, io.<name>), or type(file) is that: 1, 0 or -1. */
+static int
+is_of_io(PyObject *file, const char *name, bool exactly)
+{
+    PyObject *type = module_imported("io", name);
+    int is;
+
+    if (type == NULL) {
+        return -1;
+    }
+    is = exactly ? (PyObject *)Py_TYPE(file) == type
+                 : PyObject_IsInstance(file, type);
+    Py_DECREF(type);
+    return is;
+}
+
+/* Whether `write` is the method of the file's type, not an attribute. */
+static bool
+is_own_write(PyObject *write, PyObject *file)
+{
+    return PyCFunction_Check(write) && PyCFunction_GET_SELF(write) == file;
+}
+
+/* file.write(b""): may it be written to? */
+static int
+try_write(struct sink_file *self)
+{
+    PyObject *nothing = PyObject_CallFunction(self->write, "y", "");
+
+    Py_XDECREF(nothing);
+    return nothing == NULL ? -1 : 0;
+}
+
+static int
+open_file(struct sink_file *self)
+{
+    int raw = is_of_io(self->file, "RawIOBase", false);
+    int direct = raw > 0 ? is_of_io(self->file, "FileIO", true) : 0;
+
+    if (raw < 0 || direct < 0) {
+        return -1;
+    }
+    self->write = PyObject_GetAttrString(self->file, "write");
+    if (self->write == NULL) {
+        return -1;
+    }
+    self->is_raw = raw;
+    self->is_direct = direct && is_own_write(self->write, self->file);
+    return self->is_direct ? try_write(self) : 0;
+}
+
+int
+sink_file_init(struct sink_file *self, struct module_state *state,
+               PyObject *file)
+{
+    self->sink.form = POP_OCTETS;
+    self->sink.rule = POP_END_IF_QUIET;
+    self->sink.take = file_take;
+    self->state = state;
+    self->file = Py_NewRef(file);
+    self->write = NULL;
+    self->is_raw = false;
+    self->is_direct = false;
+    self->octets = 0;
+    if (open_file(self) < 0) {
+        sink_file_release(self);
+        return -1;
+    }
+    return 0;
+}
+
+void
+sink_file_release(struct sink_file *self)
+{
+    Py_CLEAR(self->write);
+    Py_CLEAR(self->file);
+}

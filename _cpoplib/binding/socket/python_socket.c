@@ -1,0 +1,422 @@
+#include "binding/socket/python_socket.h"
+
+#include <errno.h>
+
+#include "binding/base/errors.h"
+#include "core/net/timeout.h"
+
+#define LONGEST_SECONDS 9e9
+
+/* --- whose methods ------------------------------------------------------ */
+
+int
+python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
+                      getattrofunc getattro)
+{
+    PyTypeObject *type = Py_TYPE(sock);
+    PyObject *found;
+    PyObject *dict;
+    int shadowed;
+
+    if (type->tp_getattro != getattro) {
+        return 0;
+    }
+    found = pycompat_lookup(type, name);
+    Py_XDECREF(found);
+    if (found != own || type->tp_dictoffset == 0) {
+        return found == own;
+    }
+    dict = PyObject_GenericGetDict(sock, NULL);
+    if (dict == NULL) {
+        return -1;
+    }
+    shadowed = PyDict_Contains(dict, name);
+    Py_DECREF(dict);
+    return shadowed < 0 ? -1 : !shadowed;
+}
+
+/* state->slot = value, which is stolen, unless another thread was first. */
+static int
+store(PyObject **slot, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    if (*slot == NULL) {
+        *slot = value;
+    }
+    else {
+        Py_DECREF(value);
+    }
+    return 0;
+}
+
+static int
+load_own_methods(struct module_state *state)
+{
+    PyObject *type;
+    int failed = -1;
+
+    if (state->own_sendall != NULL) {
+        return 0;
+    }
+    type = module_imported("_socket", "socket");
+    if (type == NULL) {
+        return -1;
+    }
+    if (errors_socket_timeout(state) != NULL &&
+        store(&state->own_recv_into,
+              PyObject_GetAttr(type, state->name.recv_into)) == 0) {
+        failed = store(&state->own_sendall,
+                       PyObject_GetAttr(type, state->name.sendall));
+    }
+    Py_DECREF(type);
+    return failed;
+}
+
+int
+python_socket_is_direct(struct module_state *state, PyObject *sock)
+{
+    int own;
+
+    if (load_own_methods(state) < 0) {
+        return -1;
+    }
+    own = python_socket_has_own(sock, state->name.recv_into,
+                                state->own_recv_into, PyObject_GenericGetAttr);
+    if (own <= 0) {
+        return own;
+    }
+    return python_socket_has_own(sock, state->name.sendall, state->own_sendall,
+                                 PyObject_GenericGetAttr);
+}
+
+/* --- descriptor and timeout --------------------------------------------- */
+
+int
+python_socket_fileno(struct module_state *state, PyObject *sock, int *fd)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodNoArgs(sock, state->name.fileno);
+    if (result == NULL) {
+        return -1;
+    }
+    *fd = PyObject_AsFileDescriptor(result);
+    Py_DECREF(result);
+    if (*fd < 0 && errors_clear(PyExc_ValueError) == 0) {
+        struct pop_error error = {.sys = EBADF};
+
+        /* A closed socket says -1: poplib's recv() then fails like this. */
+        errors_raise(state, POP_SYSTEM, &error);
+    }
+    return *fd < 0 ? -1 : 0;
+}
+
+int64_t
+python_socket_nanoseconds(double seconds)
+{
+    if (!(seconds > 0.0)) {
+        return POP_WAIT_NEVER;
+    }
+    if (seconds > LONGEST_SECONDS) {
+        return INT64_MAX;
+    }
+    return (int64_t)(seconds * POP_NS_PER_SECOND) + 1;
+}
+
+int
+python_socket_timeout(struct module_state *state, PyObject *sock,
+                      int64_t *timeout)
+{
+    PyObject *result;
+    double seconds;
+
+    result = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    if (result == NULL) {
+        return -1;
+    }
+    if (result == Py_None) {
+        Py_DECREF(result);
+        *timeout = POP_WAIT_FOREVER;
+        return 0;
+    }
+    seconds = PyFloat_AsDouble(result);
+    Py_DECREF(result);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    *timeout = python_socket_nanoseconds(seconds);
+    return 0;
+}
+
+/* --- a shorter timeout -------------------------------------------------- */
+
+/* sock.settimeout(timeout) */
+static int
+set_timeout(struct module_state *state, PyObject *sock, PyObject *timeout)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodObjArgs(sock, state->name.settimeout, timeout,
+                                        NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Whether the object has what timeouts are asked and set with: 1, 0 or -1. */
+static int
+has_timeout(struct module_state *state, PyObject *sock)
+{
+    PyObject *method;
+    int has = PyObject_GetOptionalAttr(sock, state->name.gettimeout, &method);
+
+    Py_XDECREF(method);
+    if (has <= 0) {
+        return has;
+    }
+    has = PyObject_GetOptionalAttr(sock, state->name.settimeout, &method);
+    Py_XDECREF(method);
+    return has;
+}
+
+/* sock.settimeout(left), and what it then says it is. */
+static int
+shorten(struct module_state *state, PyObject *sock, int64_t left,
+        struct python_socket_hold *hold)
+{
+    PyObject *timeout = PyFloat_FromDouble((double)left / POP_NS_PER_SECOND);
+    int failed;
+
+    if (timeout == NULL) {
+        return -1;
+    }
+    failed = set_timeout(state, sock, timeout);
+    Py_DECREF(timeout);
+    if (failed == 0) {
+        hold->held = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    }
+    return hold->held == NULL ? -1 : 0;
+}
+
+int
+python_socket_hold(struct module_state *state, PyObject *sock,
+                   const struct pop_deadline *limit,
+                   struct python_socket_hold *hold)
+{
+    int64_t left = pop_deadline_left(limit);
+    int64_t own;
+    int has;
+
+    hold->own = NULL;
+    hold->held = NULL;
+    hold->is_endless = false;
+    if (limit->at == POP_NO_DEADLINE) {
+        return 0;
+    }
+    has = has_timeout(state, sock);
+    if (has <= 0) {
+        hold->is_endless = true;
+        return has;
+    }
+    if (python_socket_timeout(state, sock, &own) < 0) {
+        return -1;
+    }
+    if (own == POP_WAIT_NEVER || (own != POP_WAIT_FOREVER && own <= left)) {
+        return 0;
+    }
+    hold->own = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    if (hold->own == NULL) {
+        return -1;
+    }
+    /* 0 would be not to wait at all. */
+    if (shorten(state, sock, left > 0 ? left : 1, hold) < 0) {
+        (void)python_socket_let_go(state, sock, hold);
+        return -1;
+    }
+    return 0;
+}
+
+/* sock.settimeout(own), if it has the timeout that it was given still, as far
+   as that is known. */
+static int
+lengthen(struct module_state *state, PyObject *sock,
+         const struct python_socket_hold *hold)
+{
+    PyObject *now;
+    int is;
+
+    if (hold->held == NULL) {
+        return set_timeout(state, sock, hold->own);
+    }
+    now = PyObject_CallMethodNoArgs(sock, state->name.gettimeout);
+    if (now == NULL) {
+        return -1;
+    }
+    is = PyObject_RichCompareBool(now, hold->held, Py_EQ);
+    Py_DECREF(now);
+    return is > 0 ? set_timeout(state, sock, hold->own) : is;
+}
+
+int
+python_socket_let_go(struct module_state *state, PyObject *sock,
+                     struct python_socket_hold *hold)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    int failed = 0;
+
+    /* A socket that was closed meanwhile waits for nothing. */
+    if (hold->own != NULL && lengthen(state, sock, hold) < 0) {
+        failed = pending == NULL ? errors_clear(PyExc_OSError) : -1;
+    }
+    Py_CLEAR(hold->own);
+    Py_CLEAR(hold->held);
+    if (pending != NULL) {
+        errors_raise_again(pending);
+    }
+    return failed;
+}
+
+/* --- taking the descriptor ---------------------------------------------- */
+
+/* What the socket module's own class is derived from. */
+static PyTypeObject *
+get_root(void)
+{
+    PyObject *root = module_imported("_socket", "socket");
+
+    if (root != NULL && !PyType_Check(root)) {
+        PyErr_SetString(PyExc_TypeError, "_socket.socket should be a type");
+        Py_CLEAR(root);
+    }
+    return (PyTypeObject *)root;
+}
+
+/* socket.socket as it was when `sock` was made, whatever has that name by now:
+   the class next to the root.  A new reference, or NULL. */
+static PyTypeObject *
+plain_type(PyObject *sock, PyTypeObject *root)
+{
+    PyObject *mro = PyObject_GetAttrString((PyObject *)Py_TYPE(sock),
+                                           "__mro__");
+    PyObject *type = (PyObject *)root;
+    Py_ssize_t i;
+
+    if (mro == NULL) {
+        return NULL;
+    }
+    for (i = 1; i < PyTuple_GET_SIZE(mro); i++) {
+        if (PyTuple_GET_ITEM(mro, i) == (PyObject *)root) {
+            type = PyTuple_GET_ITEM(mro, i - 1);
+        }
+    }
+    Py_INCREF(type);
+    Py_DECREF(mro);
+    return (PyTypeObject *)type;
+}
+
+/* A socket like this one, without a descriptor. */
+static PyObject *
+new_socket(PyObject *like, PyTypeObject *root)
+{
+    PyTypeObject *type = plain_type(like, root);
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *sock = NULL;
+
+    if (type != NULL && nothing != NULL) {
+        sock = type->tp_new(type, nothing, NULL);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(nothing);
+    return sock;
+}
+
+/* taken.__init__(sock.family, sock.type, sock.proto, fd) */
+static int
+share_descriptor(PyObject *sock, PyObject *taken, int fd)
+{
+    PyObject *family = PyObject_GetAttrString(sock, "family");
+    PyObject *type = NULL;
+    PyObject *proto = NULL;
+    PyObject *result = NULL;
+
+    if (family != NULL) {
+        type = PyObject_GetAttrString(sock, "type");
+    }
+    if (type != NULL) {
+        proto = PyObject_GetAttrString(sock, "proto");
+    }
+    if (proto != NULL) {
+        result = PyObject_CallMethod(taken, "__init__", "OOOi", family, type,
+                                     proto, fd);
+    }
+    Py_XDECREF(family);
+    Py_XDECREF(type);
+    Py_XDECREF(proto);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* taken.settimeout(sock.gettimeout()) */
+static int
+copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
+{
+    PyObject *timeout = PyObject_CallMethodNoArgs(sock,
+                                                  state->name.gettimeout);
+    PyObject *result;
+
+    if (timeout == NULL) {
+        return -1;
+    }
+    result = PyObject_CallMethod(taken, "settimeout", "O", timeout);
+    Py_DECREF(timeout);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* The root's own detach(), in which no signal handler runs: it is done, or it
+   is not. */
+static int
+detach(PyTypeObject *root, PyObject *sock)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethod((PyObject *)root, "detach", "O", sock);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* What `taken` may have got stays with the other socket.  The pending
+   exception stays, too. */
+static void
+give_back(PyTypeObject *root, PyObject *taken)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+
+    if (detach(root, taken) < 0) {
+        PyErr_WriteUnraisable(taken);
+    }
+    PyErr_SetRaisedException(pending);
+}
+
+PyObject *
+python_socket_take(struct module_state *state, PyObject *sock)
+{
+    PyTypeObject *root = get_root();
+    PyObject *taken;
+    int fd;
+
+    if (root == NULL) {
+        return NULL;
+    }
+    taken = new_socket(sock, root);
+    if (taken != NULL &&
+        (python_socket_fileno(state, sock, &fd) < 0 ||
+         share_descriptor(sock, taken, fd) < 0 ||
+         copy_timeout(state, sock, taken) < 0 || detach(root, sock) < 0)) {
+        give_back(root, taken);
+        Py_CLEAR(taken);
+    }
+    Py_DECREF(root);
+    return taken;
+}

@@ -1,0 +1,278 @@
+#include "binding/socket/python_transport.h"
+
+#include <string.h>
+
+#include "binding/base/errors.h"
+#include "binding/socket/python_socket.h"
+
+/* Received into a bytearray of its own and copied once: a method written in
+   Python may keep a view of what it is given for ever, and a view of the
+   link's buffer would then reach into freed memory. */
+#define STAGING_OCTETS ((Py_ssize_t)64 * 1024)
+
+/* With a limit, so much is given to one sendall(): a socket may send it in
+   pieces, and have its whole timeout for each. */
+#define HELD_OCTETS ((size_t)16 * 1024)
+
+struct python_transport {
+    struct pop_transport base;
+    struct module_state *state;
+    PyObject *sock;    /* borrowed from the owner */
+    PyObject *staging; /* bytearray, exported during each recv_into */
+    bool interrupted;
+};
+
+/* How many octets recv_into() says it stored, or -1 and an exception.  It may
+   have released its view, and made the staging smaller. */
+static Py_ssize_t
+received_octets(struct python_transport *self, PyObject *result,
+                Py_ssize_t room)
+{
+    Py_ssize_t n = PyNumber_AsSsize_t(result, PyExc_OverflowError);
+
+    if (n == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (room > PyByteArray_GET_SIZE(self->staging)) {
+        room = PyByteArray_GET_SIZE(self->staging);
+    }
+    if (n < 0 || n > room) {
+        errors_raise_bad_length(n, room);
+        return -1;
+    }
+    return n;
+}
+
+static Py_ssize_t
+recv_into_staging(struct python_transport *self, Py_ssize_t room)
+{
+    PyObject *whole = PyMemoryView_FromObject(self->staging);
+    PyObject *view = NULL;
+    PyObject *result = NULL;
+    Py_ssize_t n = -1;
+
+    if (whole == NULL) {
+        goto done;
+    }
+    view = PySequence_GetSlice(whole, 0, room);
+    if (view == NULL) {
+        goto done;
+    }
+    result = PyObject_CallMethodObjArgs(
+        self->sock, self->state->name.recv_into, view, NULL);
+    if (result != NULL) {
+        n = received_octets(self, result, room);
+    }
+done:
+    Py_XDECREF(result);
+    Py_XDECREF(view);
+    Py_XDECREF(whole);
+    return n;
+}
+
+/* A method was ended by an exception. */
+static enum pop_status
+failure(const struct python_transport *self,
+        const struct pop_timeout *deadline, struct pop_error *error)
+{
+    bool late = errors_is_socket_timeout(self->state);
+
+    if (late && pop_deadline_has_passed(&deadline->limit) &&
+        errors_clear(PyExc_OSError) == 0) {
+        return pop_deadline_end(&deadline->limit, error);
+    }
+    if (deadline->limit.is_pause &&
+        (late || errors_is_would_block(self->state)) &&
+        errors_clear(PyExc_OSError) == 0) {
+        return POP_TIMEOUT;
+    }
+    return POP_HOST;
+}
+
+/* Exported meanwhile: recv_into() may have left it to another thread, which
+   could make it smaller. */
+static int
+copy_staging(struct python_transport *self, char *space, Py_ssize_t octets)
+{
+    Py_buffer view;
+    int failed = -1;
+
+    if (PyObject_GetBuffer(self->staging, &view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    if (octets > view.len) {
+        errors_raise_bad_length(octets, view.len);
+    }
+    else {
+        memcpy(space, view.buf, (size_t)octets);
+        failed = 0;
+    }
+    PyBuffer_Release(&view);
+    return failed;
+}
+
+static enum pop_status
+python_transport_recv(struct pop_transport *transport, char *space,
+                      size_t room, size_t *received,
+                      struct pop_timeout *deadline, struct pop_error *error)
+{
+    struct python_transport *self = (struct python_transport *)transport;
+    Py_ssize_t limit = PyByteArray_GET_SIZE(self->staging);
+    struct python_socket_hold hold;
+    Py_ssize_t n;
+
+    *received = 0;
+    /* Not every socket-like object minds shutdown(). */
+    if (self->interrupted) {
+        return POP_EOF;
+    }
+    if (room < (size_t)limit) {
+        limit = (Py_ssize_t)room;
+    }
+    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
+        0) {
+        return POP_HOST;
+    }
+    if (hold.is_endless && deadline->limit.is_pause) {
+        return POP_TIMEOUT;
+    }
+    n = recv_into_staging(self, limit);
+    if (python_socket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
+        return failure(self, deadline, error);
+    }
+    if (n == 0) {
+        return POP_EOF;
+    }
+    if (copy_staging(self, space, n) < 0) {
+        return POP_HOST;
+    }
+    *received = (size_t)n;
+    return POP_OK;
+}
+
+/* sock.sendall(data) */
+static int
+send_all(const struct python_transport *self, PyObject *data)
+{
+    PyObject *result;
+
+    result = PyObject_CallMethodObjArgs(self->sock, self->state->name.sendall,
+                                        data, NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static enum pop_status
+python_transport_send(struct pop_transport *transport, const char *bytes,
+                      size_t length, size_t *sent,
+                      struct pop_timeout *deadline, struct pop_error *error)
+{
+    struct python_transport *self = (struct python_transport *)transport;
+    struct python_socket_hold hold;
+    PyObject *data;
+    int failed;
+
+    *sent = 0;
+    if (deadline->limit.at != POP_NO_DEADLINE && length > HELD_OCTETS) {
+        length = HELD_OCTETS;
+    }
+    data = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
+    if (data == NULL) {
+        return POP_HOST;
+    }
+    if (python_socket_hold(self->state, self->sock, &deadline->limit, &hold) <
+        0) {
+        Py_DECREF(data);
+        return POP_HOST;
+    }
+    /* How much a failed sendall() has sent is not known: all or part. */
+    *sent = length;
+    failed = send_all(self, data);
+    Py_DECREF(data);
+    if (python_socket_let_go(self->state, self->sock, &hold) < 0) {
+        failed = -1;
+    }
+    return failed < 0 ? failure(self, deadline, error) : POP_OK;
+}
+
+static bool
+python_transport_has_begun(struct pop_transport *Py_UNUSED(transport))
+{
+    return false;
+}
+
+static bool
+python_transport_readable(struct pop_transport *Py_UNUSED(transport))
+{
+    return false;
+}
+
+static void
+python_transport_interrupt(struct pop_transport *transport)
+{
+    struct python_transport *self = (struct python_transport *)transport;
+    PyObject *result;
+
+    self->interrupted = true;
+    result = PyObject_CallMethod(self->sock, "shutdown", "i", 2);
+    if (result == NULL && errors_clear(PyExc_OSError) < 0) {
+        /* No more is known of an object that has no such method. */
+        (void)errors_clear(PyExc_AttributeError);
+    }
+    Py_XDECREF(result);
+}
+
+static void
+python_transport_destroy(struct pop_transport *transport)
+{
+    struct python_transport *self = (struct python_transport *)transport;
+
+    Py_DECREF(self->staging);
+    PyMem_Free(self);
+}
+
+static const struct pop_transport_ops python_transport_ops = {
+    .recv = python_transport_recv,
+    .send = python_transport_send,
+    .has_begun = python_transport_has_begun,
+    .readable = python_transport_readable,
+    .interrupt = python_transport_interrupt,
+    .destroy = python_transport_destroy,
+    .needs_gil = true,
+};
+
+struct pop_transport *
+python_transport_new(struct module_state *state, PyObject *sock)
+{
+    struct python_transport *self = PyMem_Malloc(sizeof(*self));
+
+    if (self == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    /* Made empty: of one that has no memory for its octets, CPython frees what
+       it has not initialized. */
+    self->staging = PyByteArray_FromStringAndSize(NULL, 0);
+    if (self->staging == NULL ||
+        PyByteArray_Resize(self->staging, STAGING_OCTETS) < 0) {
+        Py_XDECREF(self->staging);
+        PyMem_Free(self);
+        return NULL;
+    }
+    /* A method that counts more than it stores shows no stale memory. */
+    memset(PyByteArray_AS_STRING(self->staging), 0, STAGING_OCTETS);
+    self->base.ops = &python_transport_ops;
+    self->state = state;
+    self->sock = sock;
+    self->interrupted = false;
+    return &self->base;
+}
+
+size_t
+python_transport_size(const struct pop_transport *transport)
+{
+    const struct python_transport *self = (const struct python_transport *)
+        transport;
+
+    return sizeof(*self) + (size_t)PyByteArray_GET_SIZE(self->staging);
+}

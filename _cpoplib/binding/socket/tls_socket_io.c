@@ -1,0 +1,409 @@
+#include "binding/socket/tls_socket_io.h"
+
+#include "binding/base/args.h"
+#include "binding/base/errors.h"
+#include "core/net/transport.h"
+
+/* --- one receive or send ------------------------------------------------ */
+
+struct transfer {
+    struct pop_transport *transport;
+    struct pop_timeout deadline;
+    char *space;
+    const char *bytes;
+    size_t length;
+    size_t done;
+};
+
+static enum pop_status
+receive(void *argument, struct pop_error *error)
+{
+    struct transfer *self = argument;
+    const struct pop_transport_ops *ops = self->transport->ops;
+
+    return ops->recv(self->transport, self->space, self->length, &self->done,
+                     &self->deadline, error);
+}
+
+static enum pop_status
+send_some(void *argument, struct pop_error *error)
+{
+    struct transfer *self = argument;
+    const struct pop_transport_ops *ops = self->transport->ops;
+
+    return ops->send(self->transport, self->bytes, self->length, &self->done,
+                     &self->deadline, error);
+}
+
+/* Whether the failure is what close() in another thread looks like here. */
+static bool
+was_aborted(const TLSSocketObject *self, enum pop_status status)
+{
+    return self->aborted && (status == POP_EOF || status == POP_SYSTEM ||
+                             status == POP_TLS || status == POP_TLS_EOF);
+}
+
+/* -1 and an exception; the end of the stream is 0 octets done, with or without
+   close_notify, as for the ssl module unless told otherwise. */
+static int
+move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+    int64_t timeout;
+
+    if (tls_socket_enter(self, &timeout) < 0) {
+        return -1;
+    }
+    transfer->transport = self->transport;
+    pop_timeout_set(&transfer->deadline, timeout);
+    status = lock_call_detached(function, transfer, &error);
+    tls_socket_leave(self);
+    if (was_aborted(self, status)) {
+        errors_raise_closed_meanwhile();
+        return -1;
+    }
+    if (status != POP_OK && status != POP_EOF) {
+        errors_raise(self->state, status, &error);
+        return -1;
+    }
+    return 0;
+}
+
+/* --- arguments ---------------------------------------------------------- */
+
+/* Flags are for plain sockets. */
+static int
+check_flags(PyObject *flags, const char *name)
+{
+    long value = flags == NULL ? 0 : PyLong_AsLong(flags);
+
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (value != 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "non-zero flags not allowed in calls to %s() on a "
+                     "TLSSocket",
+                     name);
+        return -1;
+    }
+    return 0;
+}
+
+/* --- receiving ---------------------------------------------------------- */
+
+static PyObject *
+receive_bytes(TLSSocketObject *self, Py_ssize_t size)
+{
+    struct transfer incoming = {.length = (size_t)size};
+    PyObject *bytes;
+
+    if (size < 0) {
+        PyErr_SetString(PyExc_ValueError, "negative buffersize in recv");
+        return NULL;
+    }
+    bytes = PyBytes_FromStringAndSize(NULL, size);
+    if (bytes == NULL || size == 0) {
+        return bytes;
+    }
+    incoming.space = PyBytes_AS_STRING(bytes);
+    if (move(self, receive, &incoming) < 0) {
+        Py_DECREF(bytes);
+        return NULL;
+    }
+    /* On failure bytes is NULL. */
+    (void)_PyBytes_Resize(&bytes, (Py_ssize_t)incoming.done);
+    return bytes;
+}
+
+PyDoc_STRVAR(recv_doc,
+"recv($self, buflen=1024, flags=0)\n"
+"--\n"
+"\n"
+"Receive at most buflen octets, bytes; b'' at the end of the stream.\n"
+"\n"
+"flags must be 0.  ssl.SSLWantReadError on a non-blocking socket.");
+
+static PyObject *
+tls_socket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "TLSSocket.recv",
+        .names = {"buflen", "flags"},
+    };
+    TLSSocketObject *self = TLSSOCKET(op);
+    PyObject *values[ARGS_MAX];
+    Py_ssize_t size = 1024;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        check_flags(values[1], "recv") < 0) {
+        return NULL;
+    }
+    if (values[0] != NULL) {
+        size = PyNumber_AsSsize_t(values[0], PyExc_OverflowError);
+        if (size == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    return receive_bytes(self, size);
+}
+
+/* At most `size` octets into the buffer; as many as fit if that is not more
+   than 0, or too many. */
+static PyObject *
+receive_into(TLSSocketObject *self, PyObject *buffer, Py_ssize_t size)
+{
+    struct transfer incoming = {0};
+    Py_buffer view;
+    int failed = 0;
+
+    if (!PyArg_Parse(buffer, "w*:recv_into", &view)) {
+        return NULL;
+    }
+    if (size <= 0 || size > view.len) {
+        size = view.len;
+    }
+    incoming.space = view.buf;
+    incoming.length = (size_t)size;
+    if (size > 0) {
+        failed = move(self, receive, &incoming);
+    }
+    PyBuffer_Release(&view);
+    return failed < 0 ? NULL : PyLong_FromSize_t(incoming.done);
+}
+
+PyDoc_STRVAR(recv_into_doc,
+"recv_into($self, buffer, nbytes=None, flags=0)\n"
+"--\n"
+"\n"
+"Receive at most nbytes octets into a writable buffer; how many.\n"
+"\n"
+"Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
+"end of the stream.  flags must be 0.");
+
+static PyObject *
+tls_socket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "TLSSocket.recv_into",
+        .names = {"buffer", "nbytes", "flags"},
+        .required = 1,
+    };
+    TLSSocketObject *self = TLSSOCKET(op);
+    PyObject *values[ARGS_MAX];
+    Py_ssize_t size = 0;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        check_flags(values[2], "recv_into") < 0) {
+        return NULL;
+    }
+    if (values[1] != NULL && values[1] != Py_None) {
+        size = PyNumber_AsSsize_t(values[1], PyExc_OverflowError);
+        if (size == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    return receive_into(self, values[0], size);
+}
+
+PyDoc_STRVAR(read_doc,
+"read($self, len=1024, buffer=None)\n"
+"--\n"
+"\n"
+"recv(len) or, with a buffer, recv_into(buffer, len).");
+
+static PyObject *
+tls_socket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "TLSSocket.read",
+        .names = {"len", "buffer"},
+    };
+    TLSSocketObject *self = TLSSOCKET(op);
+    PyObject *values[ARGS_MAX];
+    Py_ssize_t size = 1024;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    if (values[0] != NULL) {
+        size = PyNumber_AsSsize_t(values[0], PyExc_OverflowError);
+        if (size == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    if (values[1] != NULL && values[1] != Py_None) {
+        return receive_into(self, values[1], size);
+    }
+    return receive_bytes(self, size);
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+/* Some of the bytes, or `all`; how many were sent, or -1. */
+static Py_ssize_t
+send_bytes(TLSSocketObject *self, const char *bytes, Py_ssize_t length,
+           bool all)
+{
+    Py_ssize_t sent = 0;
+
+    while (sent < length) {
+        struct transfer outgoing = {
+            .bytes = bytes + sent,
+            .length = (size_t)(length - sent),
+        };
+
+        /* close() may have come between two parts. */
+        if (sent > 0 && self->sock_closed) {
+            errors_raise_closed_meanwhile();
+            return -1;
+        }
+        if (move(self, send_some, &outgoing) < 0) {
+            return -1;
+        }
+        sent += (Py_ssize_t)outgoing.done;
+        if (!all) {
+            break;
+        }
+        /* A peer that takes a little at a time must not lock out Ctrl-C. */
+        if (PyErr_CheckSignals() < 0) {
+            return -1;
+        }
+    }
+    return sent;
+}
+
+static Py_ssize_t
+send_object(TLSSocketObject *self, PyObject *data, bool all)
+{
+    Py_buffer view;
+    Py_ssize_t sent;
+
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    sent = send_bytes(self, view.buf, view.len, all);
+    PyBuffer_Release(&view);
+    return sent;
+}
+
+PyDoc_STRVAR(send_doc,
+"send($self, data, flags=0)\n"
+"--\n"
+"\n"
+"Send some of the data; how many octets.  flags must be 0.");
+
+static PyObject *
+tls_socket_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "TLSSocket.send",
+        .names = {"data", "flags"},
+        .required = 1,
+    };
+    TLSSocketObject *self = TLSSOCKET(op);
+    PyObject *values[ARGS_MAX];
+    Py_ssize_t sent;
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        check_flags(values[1], "send") < 0) {
+        return NULL;
+    }
+    sent = send_object(self, values[0], false);
+    return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
+}
+
+PyDoc_STRVAR(sendall_doc,
+"sendall($self, data, flags=0)\n"
+"--\n"
+"\n"
+"Send all of the data; each part within the timeout.  flags must be 0.");
+
+static PyObject *
+tls_socket_sendall(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                   PyObject *kwnames)
+{
+    static const struct args_signature signature = {
+        .method = "TLSSocket.sendall",
+        .names = {"data", "flags"},
+        .required = 1,
+    };
+    TLSSocketObject *self = TLSSOCKET(op);
+    PyObject *values[ARGS_MAX];
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        check_flags(values[1], "sendall") < 0 ||
+        send_object(self, values[0], true) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(write_doc,
+"write($self, data)\n"
+"--\n"
+"\n"
+"send(data)");
+
+static PyObject *
+tls_socket_write(PyObject *op, PyObject *data)
+{
+    TLSSocketObject *self = TLSSOCKET(op);
+    Py_ssize_t sent;
+
+    sent = send_object(self, data, false);
+    return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+static enum pop_status
+shut_down(void *argument, struct pop_error *error)
+{
+    struct transfer *self = argument;
+
+    return pop_transport_tls_shutdown(self->transport, &self->deadline, error);
+}
+
+PyDoc_STRVAR(unwrap_doc,
+"unwrap($self)\n"
+"--\n"
+"\n"
+"End TLS: send close_notify, await the server's, return the plain socket.\n"
+"\n"
+"What goes on in plain text does so by that socket: here receiving and\n"
+"sending are ValueError from then on, and so are the connection's commands.\n"
+"ValueError if that was done already.");
+
+static PyObject *
+tls_socket_unwrap(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    TLSSocketObject *self = TLSSOCKET(op);
+    struct transfer end = {0};
+
+    if (self->unwrapped) {
+        PyErr_Format(PyExc_ValueError, "No SSL wrapper around %R", op);
+        return NULL;
+    }
+    if (move(self, shut_down, &end) < 0) {
+        return NULL;
+    }
+    self->unwrapped = true;
+    return Py_NewRef(self->sock);
+}
+
+PyMethodDef tls_socket_io_methods[] = {
+    ARGS_METHOD("recv", tls_socket_recv, recv_doc),
+    ARGS_METHOD("recv_into", tls_socket_recv_into, recv_into_doc),
+    ARGS_METHOD("read", tls_socket_read, read_doc),
+    ARGS_METHOD("send", tls_socket_send, send_doc),
+    ARGS_METHOD("sendall", tls_socket_sendall, sendall_doc),
+    {"write", tls_socket_write, METH_O, write_doc},
+    {"unwrap", tls_socket_unwrap, METH_NOARGS, unwrap_doc},
+    {NULL, NULL, 0, NULL},
+};

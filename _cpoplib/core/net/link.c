@@ -1,0 +1,559 @@
+#include "core/net/link.h"
+
+#include "core/proto/mem.h"
+
+#define FIRST_CHUNK ((size_t)16 * 1024)
+#define LARGEST_CHUNK ((size_t)64 * 1024)
+#define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
+#define RECEIVES_PER_TURN 16
+#define TURNS_PER_LOOK 4
+#define BATCH_SPANS 2048
+
+/* The silence after which an uncertain end is taken for one.  It is longer
+   than the retransmission of a lost segment takes (200 ms and a round trip).
+ */
+#define QUIET (POP_NS_PER_SECOND * 3 / 10)
+/* The silence that is needed if the server has announced more octets than have
+   come. */
+#define LONG_QUIET (POP_NS_PER_SECOND * 1)
+
+void
+pop_link_init(struct pop_link *link)
+{
+    link->transport = NULL;
+    link->timeout = POP_WAIT_FOREVER;
+    pop_deadline_clear(&link->limit);
+    pop_timeout_set(&link->deadline, POP_WAIT_FOREVER);
+    link->resuming = false;
+    pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
+    pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
+    link->received = 0;
+    link->flooded = false;
+    link->chunk = FIRST_CHUNK;
+    pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
+    link->end_rule = POP_END_AT_ONCE;
+    link->ends.uncertain = false;
+    link->ends.doubtful = false;
+    link->ends.misannounced = false;
+    link->is_sent = false;
+    link->batch.spans = NULL;
+    link->batch.capacity = 0;
+    link->batch.count = 0;
+    link->batch.scanned = 0;
+}
+
+void
+pop_link_release(struct pop_link *link)
+{
+    pop_buffer_release(&link->in);
+    pop_buffer_release(&link->out);
+    POP_FREE(link->batch.spans);
+    link->batch.spans = NULL;
+    link->batch.capacity = 0;
+}
+
+void
+pop_link_interrupt(struct pop_link *link)
+{
+    link->transport->ops->interrupt(link->transport);
+}
+
+/* Every recv and send has the whole timeout for itself, as in the socket
+   module; one that was interrupted goes on with what it has left. */
+static void
+start_waiting(struct pop_link *link)
+{
+    if (!link->resuming) {
+        pop_timeout_set(&link->deadline, link->timeout);
+        link->deadline.limit = link->limit;
+    }
+    link->resuming = false;
+}
+
+static enum pop_status
+stop_waiting(struct pop_link *link, enum pop_status status)
+{
+    link->resuming = status == POP_INTERRUPTED;
+    return status;
+}
+
+/* A peer that lets nobody wait, in either direction, must not lock out the
+   limit. */
+static enum pop_status
+check_limit(const struct pop_link *link, struct pop_error *error)
+{
+    if (link->limit.at == POP_NO_DEADLINE ||
+        !pop_deadline_has_passed(&link->limit)) {
+        return POP_OK;
+    }
+    return pop_deadline_end(&link->limit, error);
+}
+
+enum pop_status
+pop_link_flush(struct pop_link *link, struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+
+    start_waiting(link);
+    while (pop_buffer_length(&link->out) > 0) {
+        enum pop_status status = check_limit(link, error);
+        size_t sent;
+
+        if (status != POP_OK) {
+            return stop_waiting(link, status);
+        }
+        status = transport->ops->send(transport, pop_buffer_bytes(&link->out),
+                                      pop_buffer_length(&link->out), &sent,
+                                      &link->deadline, error);
+        pop_buffer_consume(&link->out, sent);
+        /* A blocking send() that a signal ends says only that it is short. */
+        if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
+            status = POP_INTERRUPTED;
+        }
+        if (status != POP_OK) {
+            return stop_waiting(link, status);
+        }
+    }
+    return POP_OK;
+}
+
+bool
+pop_link_is_unsent(const struct pop_link *link, size_t queued)
+{
+    return pop_buffer_length(&link->out) == queued &&
+           !link->transport->ops->has_begun(link->transport);
+}
+
+bool
+pop_link_is_half_duplex(const struct pop_link *link)
+{
+    return link->transport->ops->wait == NULL;
+}
+
+/* Whether an operation has failed only because it must not wait. */
+static bool
+must_wait(enum pop_status status)
+{
+    return status == POP_TIMEOUT || status == POP_WANT_READ ||
+           status == POP_WANT_WRITE;
+}
+
+/* Sends until that would have to wait, or fails. */
+static enum pop_status
+send_at_once(struct pop_link *link, struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+    enum pop_status status = POP_OK;
+
+    while (status == POP_OK && pop_buffer_length(&link->out) > 0) {
+        struct pop_timeout never;
+        size_t sent;
+
+        pop_timeout_set(&never, POP_WAIT_NEVER);
+        status = transport->ops->send(transport, pop_buffer_bytes(&link->out),
+                                      pop_buffer_length(&link->out), &sent,
+                                      &never, error);
+        pop_buffer_consume(&link->out, sent);
+        if (sent > 0) {
+            link->resuming = false;
+        }
+    }
+    return status;
+}
+
+enum pop_status
+pop_link_push(struct pop_link *link, struct pop_error *error)
+{
+    if (pop_link_is_half_duplex(link)) {
+        return pop_link_flush(link, error);
+    }
+    return send_at_once(link, error) == POP_INTERRUPTED ? POP_INTERRUPTED
+                                                        : POP_OK;
+}
+
+/* Too little room for a recv that is worth its system call. */
+static bool
+is_cramped(const struct pop_link *link)
+{
+    return pop_buffer_room(&link->in) < link->chunk / 2;
+}
+
+static enum pop_status
+receive(struct pop_link *link, struct pop_timeout *deadline,
+        struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+    size_t room = pop_buffer_room(&link->in);
+    enum pop_status status;
+    size_t received;
+
+    status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
+                                  &received, deadline, error);
+    if (status != POP_OK) {
+        return status;
+    }
+    pop_buffer_commit(&link->in, received);
+    link->received += received;
+    if (received == room && link->chunk < LARGEST_CHUNK) {
+        link->chunk *= 2;
+    }
+    return POP_OK;
+}
+
+/* Either direction goes on as soon as it can: a peer that reads no more before
+   its own bytes are taken can't stop both. */
+static enum pop_status
+receive_sending(struct pop_link *link, struct pop_error *error)
+{
+    struct pop_transport *transport = link->transport;
+
+    for (;;) {
+        struct pop_timeout never;
+        struct pop_error unsent = {0};
+        enum pop_status sending = send_at_once(link, &unsent);
+        enum pop_status status;
+
+        start_waiting(link);
+        if (sending == POP_OK) {
+            return receive(link, &link->deadline, error);
+        }
+        if (sending == POP_INTERRUPTED) {
+            return POP_INTERRUPTED;
+        }
+        pop_timeout_set(&never, POP_WAIT_NEVER);
+        status = receive(link, &never, error);
+        if (!must_wait(status)) {
+            return status;
+        }
+        if (!must_wait(sending)) {
+            *error = unsent;
+            return sending;
+        }
+        status = transport->ops->wait(
+            transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
+            status == POP_WANT_WRITE || sending != POP_WANT_READ,
+            &link->deadline, error);
+        if (status == POP_OK) {
+            status = check_limit(link, error);
+        }
+        if (status != POP_OK) {
+            return status;
+        }
+        link->resuming = true;
+    }
+}
+
+enum pop_status
+pop_link_fill(struct pop_link *link, struct pop_error *error)
+{
+    enum pop_status status = check_limit(link, error);
+
+    if (status != POP_OK) {
+        return stop_waiting(link, status);
+    }
+    if (is_cramped(link)) {
+        status = pop_buffer_reserve(&link->in, link->chunk);
+        if (status != POP_OK) {
+            return status;
+        }
+    }
+    if (pop_buffer_length(&link->out) > 0) {
+        if (!pop_link_is_half_duplex(link)) {
+            return stop_waiting(link, receive_sending(link, error));
+        }
+        status = pop_link_flush(link, error);
+        if (status != POP_OK) {
+            return status;
+        }
+    }
+    start_waiting(link);
+    return stop_waiting(link, receive(link, &link->deadline, error));
+}
+
+static bool
+is_at_rest(const struct pop_link *link)
+{
+    size_t length = pop_buffer_length(&link->in);
+
+    return length == 0 ||
+           (length == 1 && pop_buffer_bytes(&link->in)[0] == '\r');
+}
+
+bool
+pop_link_had_unread(const struct pop_link *link, size_t received)
+{
+    size_t length = pop_buffer_length(&link->in);
+    size_t later = link->received - received;
+
+    return later < length &&
+           (length - later > 1 || pop_buffer_bytes(&link->in)[0] != '\r');
+}
+
+bool
+pop_link_has_unread(struct pop_link *link)
+{
+    struct pop_transport *transport = link->transport;
+    int64_t timeout = link->timeout;
+    int turns = 0;
+
+    link->flooded = false;
+    while (is_at_rest(link) && transport->ops->readable(transport)) {
+        struct pop_error ignored;
+        enum pop_status status;
+
+        link->timeout = POP_WAIT_NEVER;
+        status = pop_link_fill(link, &ignored);
+        link->timeout = timeout;
+        link->resuming = false;
+        if (status == POP_INTERRUPTED) {
+            turns++;
+            link->flooded = turns == TURNS_PER_LOOK;
+        }
+        else if (status != POP_OK) {
+            return status == POP_NO_MEMORY;
+        }
+        if (link->flooded) {
+            return true;
+        }
+    }
+    return !is_at_rest(link);
+}
+
+/* Room for a batch of the reply that is begun. */
+static enum pop_status
+ready_batch(struct pop_link *link)
+{
+    struct pop_batch *batch = &link->batch;
+
+    link->end_rule = POP_END_AT_ONCE;
+    link->is_sent = false;
+    batch->count = 0;
+    batch->scanned = 0;
+    if (batch->spans == NULL) {
+        batch->spans = POP_MALLOC(BATCH_SPANS * sizeof(*batch->spans));
+        if (batch->spans == NULL) {
+            return POP_NO_MEMORY;
+        }
+        batch->capacity = BATCH_SPANS;
+    }
+    return POP_OK;
+}
+
+enum pop_status
+pop_link_begin(struct pop_link *link, enum pop_reply_form form,
+               size_t status_limit, size_t line_limit)
+{
+    pop_reply_begin(&link->reply, form, status_limit, line_limit);
+    return ready_batch(link);
+}
+
+enum pop_status
+pop_link_begin_lines(struct pop_link *link, size_t line_limit)
+{
+    pop_reply_begin_lines(&link->reply, line_limit);
+    return ready_batch(link);
+}
+
+static enum pop_status
+scan(struct pop_link *link)
+{
+    return pop_reply_scan(&link->reply, pop_buffer_bytes(&link->in),
+                          pop_buffer_length(&link->in), &link->batch);
+}
+
+/* Whether the reply that was scanned is over, for all that is known. */
+static bool
+is_over(const struct pop_link *link)
+{
+    return link->reply.part == POP_REPLY_DONE && link->reply.is_certain &&
+           (link->end_rule != POP_END_IF_QUIET || !link->ends.doubtful);
+}
+
+enum pop_status
+pop_link_scan(struct pop_link *link)
+{
+    enum pop_status status = scan(link);
+
+    return status == POP_OK && link->reply.part == POP_REPLY_DONE &&
+                   !is_over(link)
+               ? POP_NEED_INPUT
+               : status;
+}
+
+/* Whether something follows the batch.  A lone CR does not count: it is the
+   rest of a line that a server ended in LF CR. */
+static bool
+is_followed(const struct pop_link *link)
+{
+    size_t behind = pop_buffer_length(&link->in) - link->batch.scanned;
+
+    return behind > 1 ||
+           (behind == 1 &&
+            pop_buffer_bytes(&link->in)[link->batch.scanned] != '\r');
+}
+
+/* Whether the reply has just the octets that its status line announces, and
+   that is believed.  After a doubtful end that may be a line of a message. */
+static bool
+is_as_announced(const struct pop_link *link)
+{
+    const struct pop_reply *reply = &link->reply;
+
+    return !link->ends.doubtful && !link->ends.misannounced &&
+           reply->in_octets &&
+           (unsigned long long)reply->announced == reply->octets;
+}
+
+/* Receives what follows the reply.  POP_OK: something did.  POP_TIMEOUT:
+   nothing has, for so long.  Otherwise the results of pop_link_fill(). */
+static enum pop_status
+listen(struct pop_link *link, int64_t duration, struct pop_error *error)
+{
+    struct pop_deadline limit = link->limit;
+    enum pop_status status = check_limit(link, error);
+
+    if (status != POP_OK) {
+        return status;
+    }
+    pop_deadline_start(&link->limit, duration);
+    if (link->limit.at > limit.at) {
+        link->limit = limit;
+    }
+    link->limit.is_pause = true;
+    status = pop_link_fill(link, error);
+    link->limit = limit;
+    if (status == POP_WANT_READ ||
+        (status == POP_DEADLINE && !pop_deadline_has_passed(&link->limit))) {
+        status = POP_TIMEOUT;
+    }
+    return status;
+}
+
+/* Waits until something follows the reply: POP_OK; or nothing has for a while:
+   POP_TIMEOUT. */
+static enum pop_status
+wait_for_more(struct pop_link *link, struct pop_error *error)
+{
+    const struct pop_reply *reply = &link->reply;
+    bool is_short = reply->announced >= 0 &&
+                    (unsigned long long)reply->announced > reply->octets;
+    enum pop_status status = POP_OK;
+
+    while (status == POP_OK && !is_followed(link)) {
+        if (is_as_announced(link) &&
+            !link->transport->ops->readable(link->transport)) {
+            return POP_TIMEOUT;
+        }
+        status = listen(link, is_short ? LONG_QUIET : QUIET, error);
+    }
+    return status;
+}
+
+/* The reply has an end that is uncertain, or may be another's.  POP_OK: it is
+   over.  POP_NEED_INPUT: it goes on. */
+static enum pop_status
+settle(struct pop_link *link, struct pop_error *error)
+{
+    bool is_certain = link->reply.is_certain;
+    enum pop_status status = POP_TIMEOUT;
+
+    if (link->end_rule == POP_END_IF_QUIET) {
+        status = wait_for_more(link, error);
+    }
+    if (status == POP_OK && (is_certain || link->ends.doubtful)) {
+        return POP_UNASKED;
+    }
+    if (status == POP_OK) {
+        status = pop_reply_go_on(&link->reply, pop_buffer_bytes(&link->in),
+                                 &link->batch);
+        return status == POP_OK ? POP_NEED_INPUT : status;
+    }
+    if (status != POP_TIMEOUT) {
+        return status;
+    }
+    link->ends.uncertain |= !is_certain;
+    link->ends.doubtful = !is_certain && !is_as_announced(link);
+    return POP_OK;
+}
+
+enum pop_status
+pop_link_pump(struct pop_link *link, struct pop_error *error)
+{
+    size_t before = pop_buffer_length(&link->in);
+    int receives = 0;
+
+    for (;;) {
+        enum pop_status status = scan(link);
+
+        if (status == POP_OK && link->reply.part == POP_REPLY_DONE &&
+            !is_over(link)) {
+            status = settle(link, error);
+            if (status == POP_NEED_INPUT && receives < RECEIVES_PER_TURN) {
+                receives++;
+                continue;
+            }
+        }
+        if (status != POP_NEED_INPUT) {
+            return status;
+        }
+        /* So the buffer does not grow with the message, only with a line. */
+        if (link->batch.count > 0 && is_cramped(link)) {
+            return POP_OK;
+        }
+        /* A peer that never pauses must not lock out signal handlers; TLS may
+           have much to do for one octet. */
+        if (receives == RECEIVES_PER_TURN ||
+            pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
+            return POP_INTERRUPTED;
+        }
+        receives++;
+        status = pop_link_fill(link, error);
+        if (status != POP_OK) {
+            return status;
+        }
+    }
+}
+
+enum pop_status
+pop_link_exchange(struct pop_link *link, struct pop_error *error)
+{
+    if (!link->is_sent) {
+        enum pop_status status = pop_link_flush(link, error);
+
+        if (status != POP_OK) {
+            return status;
+        }
+        link->is_sent = true;
+    }
+    return pop_link_pump(link, error);
+}
+
+/* A server that announces too few octets would have a message end where its
+   author wants it to. */
+static void
+note_announced(struct pop_link *link)
+{
+    const struct pop_reply *reply = &link->reply;
+
+    if (reply->part == POP_REPLY_DONE && reply->form == POP_OCTETS &&
+        reply->in_octets &&
+        (unsigned long long)reply->announced < reply->octets) {
+        link->ends.misannounced = true;
+    }
+}
+
+void
+pop_link_take(struct pop_link *link)
+{
+    note_announced(link);
+    pop_buffer_consume(&link->in, link->batch.scanned);
+    link->batch.count = 0;
+    link->batch.scanned = 0;
+}
+
+void
+pop_link_trim(struct pop_link *link)
+{
+    pop_buffer_trim(&link->in, 2 * LARGEST_CHUNK);
+    pop_buffer_trim(&link->out, FIRST_CHUNK);
+}

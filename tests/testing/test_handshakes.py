@@ -1,4 +1,4 @@
-"""The test server and TLS handshakes that fail: they are their connection's trouble alone."""
+"""TLS handshakes that fail with the test server: other connections are not affected."""
 
 import contextlib
 import socket

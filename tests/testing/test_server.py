@@ -1,4 +1,4 @@
-"""The test server as an object: what it is given, what is left in it, how it starts and ends."""
+"""The class POP3Server: its arguments, its messages, starting and stopping."""
 
 import contextlib
 import email.message

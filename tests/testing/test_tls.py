@@ -1,4 +1,4 @@
-"""The test server over TLS and with STLS, seen by the standard library's poplib and by ssl."""
+"""The test server over TLS and with STLS, by the standard library's poplib and by ssl."""
 
 import contextlib
 import functools

@@ -59,10 +59,9 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     self->readahead = readahead;
     self->deadlines = deadlines_get(deadlines);
     self->deadlines_owner = deadlines;
-    self->reply_limit = POP_UNLIMITED_OCTETS;
-    self->end_rule = POP_END_AT_ONCE;
+    progress_command_begun(&self->progress, &self->lock);
+    progress_begun(&self->foreign);
     options_init(self);
-    step_reset(&self->foreign_step);
     return (PyObject *)self;
 }
 
@@ -164,29 +163,27 @@ pop3_get_sock(POP3Object *self, const char *wanted)
     return get_open(self, self->state->name.sock, wanted);
 }
 
-struct step *
-pop3_step_of(POP3Object *self, PyObject *file)
+struct stream_progress *
+pop3_progress_of(POP3Object *self, PyObject *file)
 {
     PyObject *old = self->foreign_file;
 
+    assert(lock_is_mine(&self->lock));
     if (reader_check(self->state, file)) {
-        return &((ReaderObject *)file)->step;
+        return &((ReaderObject *)file)->progress;
     }
     if (old != file) {
         self->foreign_file = Py_NewRef(file);
-        step_reset(&self->foreign_step);
+        progress_begun(&self->foreign);
         Py_XDECREF(old);
     }
-    return &self->foreign_step;
+    return &self->foreign;
 }
 
-struct step *
-pop3_known_step(POP3Object *self, PyObject *file)
+struct stream_progress *
+pop3_known_progress(POP3Object *self, PyObject *file)
 {
-    if (reader_check(self->state, file)) {
-        return &((ReaderObject *)file)->step;
-    }
-    return self->foreign_file == file ? &self->foreign_step : NULL;
+    return self->foreign_file == file ? &self->foreign : NULL;
 }
 
 /* --- one command at a time ---------------------------------------------- */
@@ -258,19 +255,13 @@ check(POP3Object *self, bool is_fine)
 int
 pop3_check_rest(POP3Object *self)
 {
-    return check(self, self->phase == PHASE_REST);
-}
-
-bool
-pop3_is_idle(const POP3Object *self)
-{
-    return self->phase == PHASE_REST && self->sasl != SASL_CHALLENGED;
+    return check(self, progress_is_at_rest(&self->progress));
 }
 
 int
 pop3_check_idle(POP3Object *self)
 {
-    return check(self, pop3_is_idle(self));
+    return check(self, progress_is_idle(&self->progress));
 }
 
 PyDoc_STRVAR(sizeof_doc,

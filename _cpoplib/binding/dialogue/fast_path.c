@@ -24,8 +24,8 @@ is_ready(struct module_state *state, const struct overrides_view *view)
     ReaderObject *reader = (ReaderObject *)view->file;
 
     return is_zero(view->debugging) && reader_check(state, view->file) &&
-           !reader->closed && reader->sock == view->sock &&
-           reader->pipeline.count == 0;
+           !progress_is_closed(&reader->progress) &&
+           reader->sock == view->sock && reader->progress.ahead.count == 0;
 }
 
 /* .file, a new reference, if that is a Reader and it can be done so. */
@@ -116,9 +116,9 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
     enum fast_path_end end = FAST_PATH_FAILED;
     int plain;
 
-    client->phase = self->phase;
-    client->is_challenged = false;
-    client->reply_limit = getresp_limit(line);
+    getresp_await(client, line, self->sink);
+    /* What was a challenge is answered. */
+    progress_challenged(&client->progress, false);
     plain = getline_plain_limits(client, &limits);
     if (plain == 0) {
         end = FAST_PATH_ANNOUNCED;
@@ -129,8 +129,7 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
                              self->sink, &self->reply) == 0) {
         end = FAST_PATH_DONE;
     }
-    client->phase = PHASE_REST;
-    client->reply_limit = POP_UNLIMITED_OCTETS;
+    progress_rested(&client->progress);
     return end;
 }
 

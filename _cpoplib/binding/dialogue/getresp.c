@@ -85,18 +85,14 @@ read_positive(POP3Object *self)
     if (line == NULL) {
         return NULL;
     }
-    if (self->phase == PHASE_STATUS) {
-        self->phase = PHASE_REST;
-    }
+    progress_status_ended(&self->progress, PHASE_STATUS);
     positive = starts_with(self, line, self->state->positive);
     if (positive > 0) {
         return line;
     }
     if (positive == 0) {
         /* And so is a refusal (RFC 1939, section 3). */
-        if (self->phase == PHASE_REPLY) {
-            self->phase = PHASE_REST;
-        }
+        progress_status_ended(&self->progress, PHASE_REPLY);
         errors_raise_response(self->state, line);
     }
     Py_DECREF(line);
@@ -106,15 +102,11 @@ read_positive(POP3Object *self)
 static PyObject *
 getresp_own(POP3Object *self)
 {
-    bool by_hand = self->phase == PHASE_REST;
-    PyObject *line;
+    enum pop3_phase before = progress_status_begun(&self->progress);
+    PyObject *line = read_positive(self);
 
-    if (by_hand) {
-        self->phase = PHASE_STATUS;
-    }
-    line = read_positive(self);
-    if (by_hand) {
-        self->phase = PHASE_REST;
+    if (before == PHASE_REST) {
+        progress_resumed(&self->progress, before);
     }
     return line;
 }
@@ -220,7 +212,7 @@ get_lines(POP3Object *self, PyObject *response)
     PyObject *result = NULL;
     int more = sum == NULL ? -1 : 1;
 
-    self->phase = PHASE_LINES;
+    progress_lines_begun(&self->progress);
     while (more > 0) {
         more = add_line(self, lines, &sum);
         /* A peer that never pauses must not lock out Ctrl-C. */
@@ -245,7 +237,7 @@ getresp_abandon(POP3Object *self, const char *why)
 
     file = PyObject_GetAttr((PyObject *)self, self->state->name.file);
     if (file != NULL && file != Py_None) {
-        step_leave(pop3_step_of(self, file), why);
+        progress_left(&self->lock, pop3_progress_of(self, file), why);
     }
     Py_XDECREF(file);
     errors_raise_again(pending);
@@ -303,7 +295,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
     PyObject *result = NULL;
 
     sink_lines_init(&lines);
-    lines.sink.rule = self->end_rule;
+    lines.sink.rule = self->progress.reply_rule;
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
@@ -351,13 +343,12 @@ read_reply(POP3Object *self, struct stream_sink *sink)
 static PyObject *
 getlongresp_into(POP3Object *self, struct stream_sink *sink)
 {
-    enum pop3_phase before = self->phase;
-    PyObject *result;
+    enum pop3_phase before = progress_reply_begun(&self->progress);
+    PyObject *result = read_reply(self, sink);
 
-    self->phase = PHASE_REPLY;
-    result = read_reply(self, sink);
     /* A hook may read a reply between the lines of another. */
-    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
+    progress_resumed(&self->progress,
+                     before == PHASE_LINES ? PHASE_LINES : PHASE_REST);
     return result;
 }
 
@@ -390,8 +381,9 @@ getresp_are_own(POP3Object *self)
     return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
 }
 
-size_t
-getresp_limit(PyObject *line)
+/* Octets that the lines of the reply may have. */
+static size_t
+limit_of(PyObject *line)
 {
     const char *capa = pop_command(POP_VERB_CAPA)->name;
 
@@ -399,6 +391,14 @@ getresp_limit(PyObject *line)
                    PyUnicode_CompareWithASCIIString(line, capa) == 0
                ? POP_COMMAND_CAPA_OCTETS
                : POP_UNLIMITED_OCTETS;
+}
+
+void
+getresp_await(POP3Object *self, PyObject *line, const struct stream_sink *sink)
+{
+    progress_reply_awaited(
+        &self->progress, sink == NULL ? POP_NO_LINES : sink->form,
+        sink == NULL ? POP_END_AT_ONCE : sink->rule, limit_of(line));
 }
 
 /* --- what Python sees --------------------------------------------------- */
@@ -414,10 +414,10 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     }
     /* Nothing is to come while an answer is thought of.  What is read by hand
        comes behind the replies to what was sent ahead. */
-    if (self->phase == PHASE_CHALLENGE) {
+    if (self->progress.phase == PHASE_CHALLENGE) {
         (void)pop3_check_rest(self);
     }
-    else if (self->phase != PHASE_REST ||
+    else if (!progress_is_at_rest(&self->progress) ||
              pipeline_receive_pending(self) == 0) {
         result = function(self);
     }

@@ -19,7 +19,8 @@ putcmd_reader(POP3Object *self, int *failed)
     *failed = PyObject_GetOptionalAttr((PyObject *)self,
                                        self->state->name.file, &file) < 0;
     if (file != NULL &&
-        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
+        (!reader_check(self->state, file) ||
+         progress_is_closed(&((ReaderObject *)file)->progress))) {
         Py_CLEAR(file);
     }
     return (ReaderObject *)file;
@@ -27,27 +28,27 @@ putcmd_reader(POP3Object *self, int *failed)
 
 /* What is known of the stream that .file reads from; *file keeps it, or is
    NULL as the result is. */
-static struct step *
-get_step(POP3Object *self, PyObject **file, int *failed)
+static struct stream_progress *
+get_progress(POP3Object *self, PyObject **file, int *failed)
 {
     *failed = PyObject_GetOptionalAttr((PyObject *)self,
                                        self->state->name.file, file) < 0;
     if (*file == Py_None) {
         Py_CLEAR(*file);
     }
-    return *file == NULL ? NULL : pop3_step_of(self, *file);
+    return *file == NULL ? NULL : pop3_progress_of(self, *file);
 }
 
 int
-putcmd_check_step(POP3Object *self,
-                  int (*check)(struct module_state *, const struct step *))
+putcmd_check_step(POP3Object *self, bool sends)
 {
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
+    struct stream_progress *stream = get_progress(self, &file, &failed);
 
-    if (step != NULL) {
-        failed = check(self->state, step);
+    if (stream != NULL) {
+        failed = sends ? progress_check_send(self->state, stream)
+                       : progress_check(self->state, stream);
     }
     Py_XDECREF(file);
     return failed ? -1 : 0;
@@ -58,8 +59,8 @@ putcmd_is_in_step(POP3Object *self)
 {
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
-    bool is = step != NULL && step->state == STEP_IN;
+    struct stream_progress *stream = get_progress(self, &file, &failed);
+    bool is = stream != NULL && progress_is_in_step(stream);
 
     Py_XDECREF(file);
     return is;
@@ -95,9 +96,9 @@ call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
     if (sendall == NULL) {
         return NULL;
     }
-    self->phase = PHASE_SENDING;
+    progress_sending(&self->progress);
     result = send_in_time(self, sock, sendall, data);
-    self->phase = PHASE_REST;
+    progress_rested(&self->progress);
     Py_DECREF(sendall);
     return result;
 }
@@ -109,11 +110,11 @@ note_unsent(POP3Object *self)
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
+    struct stream_progress *stream = get_progress(self, &file, &failed);
 
     PyErr_SetRaisedException(pending);
-    if (step != NULL) {
-        step_note_unsent(step);
+    if (stream != NULL) {
+        progress_send_raised(&self->lock, stream);
     }
     Py_XDECREF(file);
 }
@@ -127,8 +128,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (putcmd_check_step(self, step_check_send) < 0 ||
-        deadline_check(self) < 0) {
+    if (putcmd_check_step(self, true) < 0 || deadline_check(self) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);
@@ -143,7 +143,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     }
     Py_DECREF(result);
     if (reader != NULL) {
-        reader->unanswered++;
+        progress_line_sent(&self->lock, &reader->progress);
     }
     return 0;
 }
@@ -174,7 +174,7 @@ putcmd_send_line(POP3Object *self, PyObject *line)
     if (reader != NULL) {
         failed = pipeline_receive_all(self, reader);
     }
-    if (reader != NULL && !failed && self->needs_answers) {
+    if (reader != NULL && !failed && self->progress.needs_answers) {
         failed = stream_check_answered(reader);
     }
     if (!failed) {

@@ -10,10 +10,9 @@
    exception if *failed. */
 ReaderObject *putcmd_reader(POP3Object *self, int *failed);
 
-/* What check(), one of step.h's, raises for the stream that .file reads from.
- */
-int putcmd_check_step(POP3Object *self, int (*check)(struct module_state *,
-                                                     const struct step *));
+/* progress_check() of the stream that .file reads from, or, for who `sends`,
+   progress_check_send(). */
+int putcmd_check_step(POP3Object *self, bool sends);
 
 /* Whether the next bytes of that stream are the reply that is waited for; not
    if it can't be told, with an exception. */

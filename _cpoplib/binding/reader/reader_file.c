@@ -25,7 +25,7 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 static int
 check_open(ReaderObject *self)
 {
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
@@ -128,7 +128,7 @@ reader_file_iter(PyObject *op)
 static PyObject *
 reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(READER(op)->closed);
+    return PyBool_FromLong(progress_is_closed(&READER(op)->progress));
 }
 
 static PyObject *

@@ -1,5 +1,7 @@
 #include "binding/client/pop3.h"
 
+#include <assert.h>
+
 #include "binding/commands/apop.h"
 #include "binding/messages/bulk.h"
 #include "binding/commands/commands.h"

@@ -1,5 +1,7 @@
 #include "binding/dialogue/command.h"
 
+#include <assert.h>
+
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
@@ -214,6 +216,7 @@ command_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
 {
     PyObject *result;
 
+    assert(lock_is_mine(&self->lock));
     if (!exchange_at_once(self, line, how, 0, &result)) {
         result = command_by_steps(self, line, how, source);
     }
@@ -286,6 +289,8 @@ shortcmd_if_quiet(POP3Object *self, PyObject *line)
 PyObject *
 command_respond(POP3Object *self, PyObject *line)
 {
+    assert(lock_is_mine(&self->lock));
+    assert(self->progress.sasl == SASL_CHALLENGED);
     return exchange_by_steps(self, line, &short_dialogue, NULL);
 }
 

@@ -1,5 +1,7 @@
 #include "binding/dialogue/fast_path.h"
 
+#include <assert.h>
+
 #include "binding/client/deadline.h"
 #include "binding/dialogue/getline.h"
 #include "binding/client/log.h"
@@ -77,8 +79,10 @@ static enum fast_path_end
 announce(const struct exchange *self, POP3Object *client)
 {
     struct hearing hearing = {self, false};
-    int failed = debug_audit_putline_made(client, make_argument, &hearing);
+    int failed;
 
+    assert(lock_is_mine(&self->reader->lock));
+    failed = debug_audit_putline_made(client, make_argument, &hearing);
     if (!hearing.heard) {
         if (failed < 0) {
             reader_leave(self->reader);
@@ -116,6 +120,7 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
     enum fast_path_end end = FAST_PATH_FAILED;
     int plain;
 
+    assert(lock_is_mine(&self->reader->lock));
     getresp_await(client, line, self->sink);
     /* What was a challenge is answered. */
     progress_challenged(&client->progress, false);
@@ -138,6 +143,8 @@ fast_path_run(struct exchange *self, POP3Object *client, PyObject *line)
 {
     enum fast_path_end end;
 
+    assert(lock_is_mine(&client->lock));
+    assert(progress_is_at_rest(&client->progress));
     self->reply.response = NULL;
     self->bytes = NULL;
     self->reader = NULL;

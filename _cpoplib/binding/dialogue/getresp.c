@@ -1,5 +1,7 @@
 #include "binding/dialogue/getresp.h"
 
+#include <assert.h>
+
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/getline.h"
@@ -114,8 +116,10 @@ getresp_own(POP3Object *self)
 PyObject *
 getresp_call(POP3Object *self)
 {
-    int own = overrides_is_own(self, HOOK_GETRESP);
+    int own;
 
+    assert(lock_is_mine(&self->lock));
+    own = overrides_is_own(self, HOOK_GETRESP);
     if (own < 0) {
         return NULL;
     }
@@ -361,8 +365,10 @@ getlongresp_own(POP3Object *self)
 PyObject *
 getresp_call_long(POP3Object *self, struct stream_sink *sink)
 {
-    int own = overrides_is_own(self, HOOK_GETLONGRESP);
+    int own;
 
+    assert(lock_is_mine(&self->lock));
+    own = overrides_is_own(self, HOOK_GETLONGRESP);
     if (own < 0) {
         return NULL;
     }

@@ -1,5 +1,6 @@
 #include "binding/dialogue/held.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
@@ -130,6 +131,8 @@ held_prove(POP3Object *self, ReaderObject *reader,
     PyObject *response = NULL;
     int failed = -1;
 
+    assert(!lock_is_mine(&reader->lock));
+    assert(self->progress.phase == PHASE_REPLY);
     if (line != NULL) {
         response = ask(reader, line, limits);
         Py_DECREF(line);

@@ -1,5 +1,6 @@
 #include "binding/dialogue/pipeline.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/base/errors.h"
@@ -28,9 +29,11 @@ int
 pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
               enum pop_reply_form form, struct pipeline_owner *owner)
 {
-    PyObject *bytes = putcmd_prepare(self, line);
+    PyObject *bytes;
     int failed;
 
+    assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
+    bytes = putcmd_prepare(self, line);
     if (bytes == NULL) {
         return -1;
     }
@@ -482,11 +485,13 @@ int
 pipeline_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
-    int verbose = debug_is_verbose(self);
     size_t received;
     size_t behind = 0;
+    int verbose;
     int failed;
 
+    assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
+    verbose = debug_is_verbose(self);
     if (pop_pipeline_next(&reader->progress.ahead) == NULL) {
         PyErr_SetString(PyExc_SystemError, "no reply is to come");
         return -1;
@@ -524,6 +529,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
 int
 pipeline_receive_all(POP3Object *self, ReaderObject *reader)
 {
+    assert(lock_is_mine(&self->lock));
     while (reader->progress.ahead.count > 0) {
         if (pipeline_receive(self, reader) < 0) {
             return -1;

@@ -1,5 +1,6 @@
 #include "binding/dialogue/pipeline_probe.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/dialogue/pipeline.h"
@@ -352,6 +353,7 @@ pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
     int failed;
     int on;
 
+    assert(lock_is_mine(&self->lock));
     *reader = NULL;
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;

@@ -1,5 +1,6 @@
 #include "binding/messages/bulk_turn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
@@ -348,6 +349,7 @@ turn(BulkIteratorObject *self)
     int on = 0;
     int failed = 0;
 
+    assert(lock_is_mine(&self->client->lock));
     if (pop3_check_idle(self->client) < 0 ||
         deadline_check(self->client) < 0) {
         return -1;

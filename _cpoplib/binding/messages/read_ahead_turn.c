@@ -1,5 +1,6 @@
 #include "binding/messages/read_ahead_turn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
@@ -285,6 +286,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     ReaderObject *reader = NULL;
     int found = 1;
 
+    assert(lock_is_mine(&client->lock));
     self->last = number > 0 ? number : 0;
     if (self->slots.count > 0 && form != self->form) {
         read_ahead_forget(self);

@@ -25,12 +25,12 @@ int
 progress_check_send(struct module_state *state,
                     const struct stream_progress *stream)
 {
-    struct pop_error error = {.sys = stream->broken};
+    struct pop_error error = {.sys = stream->broken_by};
 
     if (progress_check(state, stream) < 0) {
         return -1;
     }
-    if (stream->broken != 0) {
+    if (stream->broken_by != 0) {
         errors_raise(state, POP_SYSTEM, &error);
         return -1;
     }
@@ -101,8 +101,8 @@ note_broken(struct stream_progress *stream)
 {
     int number = errors_pending_errno(PyExc_ConnectionError);
 
-    if (stream->step == STEP_IN && stream->broken == 0) {
-        stream->broken = number;
+    if (stream->step == STEP_IN && stream->broken_by == 0) {
+        stream->broken_by = number;
     }
     return number != 0;
 }
@@ -147,7 +147,7 @@ copy_step(struct stream_progress *to, const struct stream_progress *from)
 {
     to->step = from->step;
     to->why = from->why;
-    to->broken = from->broken;
+    to->broken_by = from->broken_by;
     to->mixed_up = from->mixed_up;
 }
 

@@ -41,8 +41,8 @@ enum stream_life {
 struct stream_progress {
     enum stream_step step;
     const char *why;   /* STEP_OUT: what happened, static text */
-    int broken;        /* errno, once a method of the socket has said that the
-                          connection broke: nothing is sent any more; or 0 */
+    int broken_by;     /* errno, once a method of the socket has said that the
+                         connection broke: nothing is sent any more; or 0 */
     bool mixed_up;     /* replies may have been to other commands than they
                           were taken for */
     size_t unanswered; /* commands sent whose reply was not read */

@@ -159,6 +159,7 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
     size_t length = (size_t)PyBytes_GET_SIZE(line);
     enum pop_status status;
 
+    assert(lock_is_mine(&self->lock));
     /* Room first: there is no way back from either queue. */
     status = pop_buffer_reserve(&self->link.out, length + 2);
     if (status == POP_OK) {
@@ -274,6 +275,7 @@ reader_retire(ReaderObject *self)
 void
 reader_end(ReaderObject *self)
 {
+    assert(lock_is_mine(&self->lock));
     pop_buffer_consume(&self->link.in, pop_buffer_length(&self->link.in));
     progress_ended(&self->lock, &self->progress);
 }
@@ -320,6 +322,7 @@ void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
 {
+    assert(lock_is_mine(&self->lock));
     if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
@@ -368,6 +371,7 @@ void
 reader_fail_write(ReaderObject *self, enum pop_status status,
                   struct pop_error *error, bool untouched)
 {
+    assert(lock_is_mine(&self->lock));
     if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
@@ -410,6 +414,7 @@ reader_fill(ReaderObject *self)
     struct pop_error error = {0};
     enum pop_status status;
 
+    assert(lock_is_mine(&self->lock));
     if (reader_check_open(self) < 0) {
         return -1;
     }

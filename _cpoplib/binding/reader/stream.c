@@ -1,5 +1,6 @@
 #include "binding/reader/stream.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
@@ -212,9 +213,13 @@ static enum pop_status
 begin_reply(ReaderObject *reader, const struct stream_limits *limits,
             const struct stream_sink *sink)
 {
-    enum pop_status status = pop_link_begin(&reader->link, sink->form,
-                                            limits->status, limits->line);
+    enum pop_status status;
 
+    assert(lock_is_mine(&reader->lock));
+    assert(progress_is_in_step(&reader->progress) ||
+           progress_has_ended(&reader->progress));
+    status = pop_link_begin(&reader->link, sink->form, limits->status,
+                            limits->line);
     reader->link.end_rule = sink->rule;
     return status;
 }

@@ -1,12 +1,13 @@
 #include "binding/messages/bulk_turn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "binding/messages/retr_bytes.h"
 
@@ -21,8 +22,9 @@ static bool
 is_closed(POP3Object *client)
 {
     PyObject *file = pop3_get_file(client, "readline");
-    bool is = file == NULL || (reader_check(client->state, file) &&
-                               ((ReaderObject *)file)->closed);
+    bool is = file == NULL ||
+              (reader_check(client->state, file) &&
+               progress_is_closed(&((ReaderObject *)file)->progress));
 
     Py_XDECREF(file);
     return is;
@@ -44,7 +46,7 @@ is_about_number(BulkIteratorObject *self)
     }
     else if (PyErr_GivenExceptionMatches(pending,
                                          self->client->state->error_proto)) {
-        is = putcmd_is_in_step(self->client);
+        is = pop3_is_in_step(self->client);
     }
     errors_raise_again(pending);
     return is;
@@ -115,7 +117,7 @@ ask_plainly(BulkIteratorObject *self, ReaderObject *reader, PyObject *number)
         return -1;
     }
     failed = bulk_slots_reserve(&self->slots) < 0 ||
-             putcmd_announce_plain(self->client, bytes) < 0 ||
+             announce_plain(self->client, bytes) < 0 ||
              stream_queue(reader, bytes, reply_form(self, false),
                           &self->owner) < 0;
     Py_DECREF(bytes);
@@ -185,13 +187,13 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 
     if (!pipeline_probe_has_room(reader, octets) ||
         (reader->half_duplex &&
-         reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
+         reader->progress.ahead.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         /* Those of another iterator's, perhaps. */
         return self->slots.count > 0
                    ? 0
                    : pipeline_receive_all(self->client, reader);
     }
-    plain = putcmd_is_plain(self->client);
+    plain = announce_is_plain(self->client);
     if (plain < 0) {
         return -1;
     }
@@ -253,8 +255,8 @@ ask_due(BulkIteratorObject *self, ReaderObject *reader)
 static int
 receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
-    if (self->multiline ||
-        reader->pipeline.count <= self->slots.count - self->slots.ready) {
+    if (self->multiline || reader->progress.ahead.count <=
+                               self->slots.count - self->slots.ready) {
         return 0;
     }
     return pipeline_receive_all(self->client, reader) < 0
@@ -320,9 +322,10 @@ check_end(BulkIteratorObject *self)
         self->numbers != NULL) {
         return 0;
     }
-    reader = putcmd_reader(self->client, &failed);
-    if (reader == self->reader && reader->step.state == STEP_IN &&
-        reader->unanswered == 0 && reader->pipeline.count == 0) {
+    reader = pop3_get_reader(self->client, &failed);
+    if (reader == self->reader && progress_is_in_step(&reader->progress) &&
+        reader->progress.unanswered == 0 &&
+        reader->progress.ahead.count == 0) {
         failed = stream_check_at_rest(reader);
     }
     Py_XDECREF(reader);
@@ -346,6 +349,7 @@ turn(BulkIteratorObject *self)
     int on = 0;
     int failed = 0;
 
+    assert(lock_is_mine(&self->client->lock));
     if (pop3_check_idle(self->client) < 0 ||
         deadline_check(self->client) < 0) {
         return -1;
@@ -371,7 +375,8 @@ int
 bulk_turn_run(BulkIteratorObject *self)
 {
     POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
-    bool was_closed = self->reader != NULL && self->reader->closed;
+    bool was_closed = self->reader != NULL &&
+                      progress_is_closed(&self->reader->progress);
     int failed = pop3_lock(client);
 
     if (failed == 0) {

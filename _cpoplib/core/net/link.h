@@ -129,6 +129,10 @@ enum pop_status pop_link_scan(struct pop_link *link);
 /* Forgets the batch and consumes the bytes that it covers. */
 void pop_link_take(struct pop_link *link);
 
+/* Marks the end of the last reply doubtful: the rest of a message may follow
+   (see pop_link_pump()). */
+void pop_link_doubt(struct pop_link *link);
+
 /* Frees the memory that an unusually long line took, in and out. */
 void pop_link_trim(struct pop_link *link);
 

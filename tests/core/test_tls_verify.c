@@ -57,12 +57,23 @@ test_addresses_are_told(void **state)
     assert_told(&v6, "mail.example.org, ::1");
 }
 
+/* The subject's common name is none. */
+static void
+test_a_certificate_without_names(void **state)
+{
+    const struct tls_setup setup = {.verify = true, .is_nameless = true};
+
+    (void)state;
+    assert_told(&setup, "no name");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_odd_names_are_not_told),
         UNIT_TEST(test_addresses_are_told),
+        UNIT_TEST(test_a_certificate_without_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

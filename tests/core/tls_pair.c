@@ -81,7 +81,9 @@ use_certificate(SSL_CTX *config, const struct tls_setup *setup)
     assert_int_equal(
         X509_set_issuer_name(certificate, X509_get_subject_name(certificate)),
         1);
-    add_names(certificate, setup);
+    if (!setup->is_nameless) {
+        add_names(certificate, setup);
+    }
     assert_int_equal(X509_set_pubkey(certificate, key), 1);
     assert_true(
         X509_sign(certificate, key,
@@ -188,9 +190,9 @@ tls_receive(struct tls_pair *self)
 }
 
 enum pop_status
-tls_send(struct tls_pair *self)
+tls_send(struct tls_pair *self, const char *text)
 {
-    return self->transport->ops->send(self->transport, "QUIT\r\n", 6,
+    return self->transport->ops->send(self->transport, text, strlen(text),
                                       &self->done, &self->timeout,
                                       &self->error);
 }

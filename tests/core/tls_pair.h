@@ -15,6 +15,7 @@
 struct tls_setup {
     int version;          /* of TLS; 0: the best */
     bool verify;          /* the client trusts the server's certificate */
+    bool is_nameless;     /* it has no name but its subject's */
     const char *address;  /* one more name of it; NULL: none */
     const char *odd_name; /* one more name of it, which may hold anything */
     size_t odd_length;
@@ -44,7 +45,7 @@ enum pop_status shake_hands(struct tls_pair *self);
 void connect_tls(struct tls_pair *self, int version);
 
 enum pop_status tls_receive(struct tls_pair *self);
-enum pop_status tls_send(struct tls_pair *self);
+enum pop_status tls_send(struct tls_pair *self, const char *text);
 void assert_receives(struct tls_pair *self, const char *text);
 
 void server_says(struct tls_pair *self, const char *text);

@@ -75,6 +75,23 @@ test_nothing_blocks(void **state)
 }
 
 static void
+test_eof_is_noted(void **state)
+{
+    struct bio_fixture self;
+
+    (void)state;
+    open_bio(&self, support_socketpair);
+    assert_false(BIO_eof(self.bio));
+    assert_int_equal(shutdown(self.fds[1], SHUT_WR), 0);
+    assert_int_equal(bio_read(&self), 0);
+    assert_false(BIO_should_retry(self.bio));
+    assert_true(self.socket.eof);
+    assert_true(BIO_eof(self.bio));
+    assert_int_equal(self.socket.sys, 0);
+    close_bio(&self);
+}
+
+static void
 test_failures_are_noted(void **state)
 {
     struct linger at_once = {1, 0};
@@ -104,6 +121,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_nothing_blocks),
+        UNIT_TEST(test_eof_is_noted),
         UNIT_TEST(test_failures_are_noted),
     };
 

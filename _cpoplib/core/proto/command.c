@@ -108,7 +108,6 @@ enum pop_status
 pop_command_append(struct pop_buffer *out, const char *line, size_t length)
 {
     enum pop_status status;
-    char *space;
 
     if (length > POP_BUFFER_NO_CAP - 2) {
         return POP_TOO_LONG;
@@ -117,9 +116,8 @@ pop_command_append(struct pop_buffer *out, const char *line, size_t length)
     if (status != POP_OK) {
         return status;
     }
-    space = pop_buffer_space(out);
-    memcpy(space, line, length);
-    memcpy(space + length, "\r\n", 2);
-    pop_buffer_commit(out, length + 2);
+    (void)pop_buffer_append(out, line, length);
+    memcpy(pop_buffer_space(out), "\r\n", 2);
+    pop_buffer_commit(out, 2);
     return POP_OK;
 }

@@ -97,7 +97,7 @@ class _Mailbox:
         try:
             with self._logins.connected() as client:
                 session = Session(self._run, client)
-                return session.run()
+                return session.work()
         except (error_proto, OSError, OutOfStep) as error:
             if session is None or self._stop.aborted:
                 raise
@@ -109,7 +109,7 @@ class _Mailbox:
             self._idle = self._idle + 1 if is_idle else 0
             if self._idle == _MOST_IDLE - 1:
                 self._run.pipelining = False  # That may be what the server can't bear.
-            left = {session.key(number) for number in session.unfinished} - self._run.tried
+            left = {session.keys[number] for number in session.unfinished} - self._run.tried
             if session.phase != "TOP" and not left:
                 return False
             if self._idle == _MOST_IDLE or self._run.sessions == _MOST_SESSIONS:
@@ -127,37 +127,37 @@ class _Mailbox:
         """Find out which message ended it. Raises *error* if it was none."""
         run = self._run
         number = undecided(error)
-        if number is not None and session.has(number) and self._undecided < 2 * _MOST_UNDECIDED:
+        if number is not None and number in session.keys and self._undecided < 2 * _MOST_UNDECIDED:
             self._undecided += 1
             run.pipelining = self._undecided < _MOST_UNDECIDED
             session.trust()
-            run.alone.add(session.key(number))
+            run.alone.add(session.keys[number])
             return
         number = session.at
         if is_out_of_step(error):
             if session.dropped is not None:
                 return  # Most of a message was left unread; the others come on a new connection.
             doubtful = session.take_back(session.fresh)
-            if number is None or session.key(number) not in run.alone:
+            if number is None or session.keys[number] not in run.alone:
                 self._confused += 1
                 run.pipelining = self._confused < 2
                 run.has_top = session.phase != "TOP" or run.pipelining
                 run.alone |= doubtful
                 if number is not None:
-                    run.alone.add(session.key(number))
+                    run.alone.add(session.keys[number])
                 is_about_nothing = session.phase != "TOP" and not (doubtful or number)
                 if self._confused > _MOST_CONFUSED or is_about_nothing:
                     raise error
                 return
-        elif session.asking is not None:
-            run.unproved.add(session.asking)
+        elif session.contents.asking is not None:
+            run.unproved.add(session.contents.asking)
             return
         if number is None:
             raise error
         self._blame(session, number, error)
 
     def _blame(self, session: Session, number: int, error: Exception) -> None:
-        run, key = self._run, session.key(number)
+        run, key = self._run, session.keys[number]
         if session.phase == "TOP" and key not in run.unverified:
             run.unverified.add(key)
             return

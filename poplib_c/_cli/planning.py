@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from poplib_c._cli.state import Delivered
@@ -16,7 +16,7 @@ class Plan(NamedTuple):
 
     fetch: list[int]
     delete: list[int]  # delivered by an earlier run, still there
-    known: list[int]  # delivered by an earlier run, and kept
+    known: dict[int, int | None]  # delivered by an earlier run, and kept: when it was checked
     large: list[int]
 
 
@@ -31,16 +31,19 @@ class Wanted(NamedTuple):
 def make(
     sizes: Mapping[int, int | None],
     uids: Mapping[int, bytes],
-    delivered: Mapping[bytes, Delivered],
+    find: Callable[[bytes], Delivered | None],
     wanted: Wanted,
 ) -> Plan:
     """Decide about each message of *sizes*, so that none is lost, whatever its uid is worth."""
     copies = collections.Counter(uids.values())
-    plan = Plan([], [], [], [])
+    plan = Plan([], [], {}, [])
     for number, size in sizes.items():
-        record = delivered.get(uids[number])
+        record = find(uids[number])
         if record is not None and _is_known(record, size, copies[uids[number]], wanted):
-            (plan.delete if wanted.delete else plan.known).append(number)
+            if wanted.delete:
+                plan.delete.append(number)
+            else:
+                plan.known[number] = record.checked
         elif wanted.max_size is not None and size is not None and size > wanted.max_size:
             plan.large.append(number)
         else:

@@ -15,7 +15,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from poplib_c._cli.delivery import make_directory
@@ -123,16 +123,14 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def delivered(self) -> dict[bytes, Delivered]:
-        rows = self._database.execute(
-            "SELECT uid, size, copies, deleting, headers, octets, checked FROM delivered "
-            "WHERE account = ?",
-            [self._account],
-        )
-        return {
-            uid: Delivered(size, copies, bool(gone), *more)
-            for uid, size, copies, gone, *more in rows
-        }
+    def find(self, uid: bytes) -> Delivered | None:
+        """Return what is recorded of a message that was delivered."""
+        row = self._database.execute(
+            "SELECT size, copies, deleting, headers, octets, checked FROM delivered "
+            "WHERE account = ? AND uid = ?",
+            [self._account, uid],
+        ).fetchone()
+        return row and Delivered(row[0], row[1], bool(row[2]), *row[3:])
 
     def in_flight(self) -> InFlight | None:
         """Return what a run that did not end was about to deliver."""
@@ -207,6 +205,13 @@ class State:
     def forget(self, uids: Iterable[bytes]) -> None:
         """Forget messages: they are no longer on the server, or are to be fetched again."""
         self._remove("delivered", uids)
+
+    def keep(self, is_kept: Callable[[bytes], bool]) -> None:
+        """Forget all other messages."""
+        rows = self._database.execute(
+            "SELECT uid FROM delivered WHERE account = ?", [self._account]
+        )
+        self.forget([uid for (uid,) in rows if not is_kept(uid)])
 
     def _remove(self, table: str, uids: Iterable[bytes]) -> None:
         with self._transaction():

@@ -124,37 +124,40 @@ class _Mailbox:
     # What a session's end tells
 
     def _learn(self, session: Session, error: Exception) -> None:
-        """Find out which message ended it. Raises *error* if it was none."""
-        run = self._run
-        number = undecided(error)
-        if number is not None and number in session.keys and self._undecided < 2 * _MOST_UNDECIDED:
+        """Decide what the next session does otherwise. Raises *error* if nothing can help."""
+        run, at = self._run, session.at
+        key = session.keys.get(undecided(error) or 0)
+        if key is not None and self._undecided < 2 * _MOST_UNDECIDED:
             self._undecided += 1
             run.pipelining = self._undecided < _MOST_UNDECIDED
             session.trust()
-            run.alone.add(session.keys[number])
-            return
-        number = session.at
-        if is_out_of_step(error):
-            if session.dropped is not None:
-                return  # Most of a message was left unread; the others come on a new connection.
-            doubtful = session.take_back(session.fresh)
-            if number is None or session.keys[number] not in run.alone:
-                self._confused += 1
-                run.pipelining = self._confused < 2
-                run.has_top = session.phase != "TOP" or run.pipelining
-                run.alone |= doubtful
-                if number is not None:
-                    run.alone.add(session.keys[number])
-                is_about_nothing = session.phase != "TOP" and not (doubtful or number)
-                if self._confused > _MOST_CONFUSED or is_about_nothing:
-                    raise error
-                return
+            run.alone.add(key)
+        elif is_out_of_step(error):
+            # After a message whose rest was left unread, a new connection is enough.
+            if session.dropped is None:
+                self._learn_out_of_step(session, error)
         elif session.contents.asking is not None:
             run.unproved.add(session.contents.asking)
-            return
-        if number is None:
+        elif at is not None:
+            self._blame(session, at, error)
+        else:
             raise error
-        self._blame(session, number, error)
+
+    def _learn_out_of_step(self, session: Session, error: Exception) -> None:
+        """Fetch the messages since the last certain point again, alone."""
+        run, at = self._run, session.at
+        doubtful = session.take_back(session.fresh)
+        if at is not None:
+            if session.keys[at] in run.alone:
+                self._blame(session, at, error)
+                return
+            doubtful.add(session.keys[at])
+        self._confused += 1
+        run.pipelining = self._confused < 2
+        run.has_top = session.phase != "TOP" or run.pipelining
+        run.alone |= doubtful
+        if self._confused > _MOST_CONFUSED or not (doubtful or session.phase == "TOP"):
+            raise error
 
     def _blame(self, session: Session, number: int, error: Exception) -> None:
         run, key = self._run, session.keys[number]

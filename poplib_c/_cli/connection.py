@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, is_too_large, reason, usage
+from poplib_c._cli.failures import Failure, is_end, is_timeout, is_too_large, reason, usage
 
 #: Octets of a reply that is held in memory: what a server may have a run take of it.
 MOST_IN_MEMORY = 1 << 26
@@ -81,7 +81,17 @@ def connect(
     if account.tls:
         client = POP3_SSL(*where, verify=_verify(options), **limits)
     else:
-        client = POP3(*where, **limits)
+        try:
+            client = POP3(*where, **limits)
+        except (OSError, error_proto) as error:
+            if isinstance(error, ConnectionRefusedError) or not (
+                is_timeout(error) or is_end(error)
+            ):
+                raise
+            # A TLS server waits for the client's first octets.
+            raise OSError(
+                f"{reason(error)} before the greeting: if port {account.port} speaks TLS, use pop3s://"
+            ) from None
     try:
         if not account.tls and not options.insecure:
             before_tls(client)

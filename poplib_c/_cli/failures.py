@@ -8,7 +8,7 @@ import socket
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
 
-_ADVICE = "; pipelining=", "; close this connection"
+_ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
@@ -110,15 +110,22 @@ def undecided(error: Exception) -> int | None:
     return number
 
 
+def is_timeout(error: Exception) -> bool:
+    return isinstance(error, (TimeoutError, socket.timeout))  # Python 3.9 has two.
+
+
+def is_end(error: Exception) -> bool:
+    """Whether the server closed or lost the connection."""
+    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
+    return is_eof or isinstance(error, ConnectionError)
+
+
 def ending(error: Exception) -> str:
     """Return what happened to a session in the middle of a message."""
-    if isinstance(error, (TimeoutError, socket.timeout)):  # Python 3.9 has two.
-        told = str(error)
-        if told.startswith("the deadline"):
-            return f"{told.partition(':')[0]} in the middle of it"
-        return "the server fell silent in the middle of it"
-    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
-    if is_eof or isinstance(error, ConnectionError):
+    if is_timeout(error):
+        is_late = str(error).startswith("the deadline")
+        return f"{reason(error) if is_late else 'the server fell silent'} in the middle of it"
+    if is_end(error):
         return "the server closed the connection in the middle of it"
     return str(failure(error))
 

@@ -36,7 +36,7 @@ class Account(NamedTuple):
         return f"{'pop3s' if self.tls else 'pop3'}://{self}"
 
 
-def parse(url: str) -> Account:
+def parse(url: str, needs_user: bool = False) -> Account:
     """Take a URL apart. Failure: it is none, or has a password in it, which is not repeated."""
     match = _URL.fullmatch(url)
     if match is None:
@@ -60,4 +60,7 @@ def parse(url: str) -> Account:
     name = unquote(user or "")
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         raise usage("the user name has control characters")
-    return Account(tls, host.strip("[]"), number, name)
+    account = Account(tls, host.strip("[]"), number, name)
+    if needs_user and not name:
+        raise usage(f"{account.url} has no user: {_FORM}")
+    return account

@@ -7,6 +7,7 @@ import os.path
 import re
 from typing import Any, Callable
 
+from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
 from poplib_c._cli.failures import usage
@@ -40,7 +41,10 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument(
-        "--version", action=_Version, nargs=0, help="print the version, and OpenSSL's"
+        "--version",
+        action="version",
+        version=f"poplib-c {__version__} ({OPENSSL_VERSION})",
+        help="print the version, and OpenSSL's",
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _fetch(
@@ -79,18 +83,9 @@ def _command(
 def _fetch(command: argparse.ArgumentParser) -> None:
     command.add_argument("urls", metavar="URL", nargs="*", help=texts.URL)
     places = command.add_argument_group("where to").add_mutually_exclusive_group()
-    places.add_argument(
-        "--maildir", metavar="DIR", type=_path, help="into this Maildir, which is made if missing"
-    )
-    places.add_argument(
-        "--mbox", metavar="FILE", type=_path, help="to the end of this mbox file (mboxrd)"
-    )
-    places.add_argument(
-        "--eml",
-        metavar="DIR",
-        type=_path,
-        help="into files in this directory, octet for octet as sent",
-    )
+    _option(places, "--maildir DIR", _path, "into this Maildir, which is made if missing")
+    _option(places, "--mbox FILE", _path, "to the end of this mbox file (mboxrd)")
+    _option(places, "--eml DIR", _path, "into files in this directory, octet for octet as sent")
     which = command.add_argument_group("which messages, and what becomes of them")
     ends = which.add_mutually_exclusive_group()
     ends.add_argument(
@@ -110,32 +105,28 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         "--delete, those it has delivered are deleted without fetching them again. The server "
         "must have unique ids (UIDL)",
     )
-    which.add_argument(
-        "--max-size",
-        metavar="OCTETS",
-        type=_size,
-        help="leave larger messages on the server; k, M and G after the number multiply",
+    _option(
+        which,
+        "--max-size OCTETS",
+        _size,
+        "leave larger messages on the server; k, M and G after the number multiply",
     )
     _listings(which)
-    which.add_argument(
-        "--headers",
-        metavar="N",
-        type=_number,
-        help="only the headers and the first N lines of each; not with --delete",
+    _option(
+        which,
+        "--headers N",
+        _whole(0, "a number of lines"),
+        "only the headers and the first N lines of each; not with --delete",
     )
-    which.add_argument(
-        "--state", metavar="FILE", type=_path, help="the record of what was delivered; see files"
-    )
+    _option(which, "--state FILE", _path, "the record of what was delivered; see files")
     many = command.add_argument_group("many mailboxes")
-    many.add_argument(
-        "--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below"
-    )
-    many.add_argument(
-        "--jobs",
-        metavar="N",
-        type=_positive,
+    _option(many, "--accounts FILE", _text, "mailboxes and their options; see below")
+    _option(
+        many,
+        "--jobs N",
+        _whole(1, "a whole number of 1 or more"),
+        "mailboxes to fetch in parallel (default: 1)",
         default=1,
-        help="mailboxes to fetch in parallel (default: 1)",
     )
     _connections(command)
     _logins(command)
@@ -143,29 +134,37 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     output.add_argument("--quiet", action="store_true", help="print errors and warnings only")
 
 
+def _option(
+    group: Any, usage: str, convert: Callable[[str], Any], help: str, default: Any = None
+) -> None:
+    """Add an option with a value. usage: its name and that of the value."""
+    name, metavar = usage.split(" ")
+    group.add_argument(name, metavar=metavar, type=convert, help=help, default=default)
+
+
 def _listings(group: Any) -> None:
-    group.add_argument(
-        "--max-listing",
-        metavar="OCTETS",
-        type=_size,
-        help="refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
+    _option(
+        group,
+        "--max-listing OCTETS",
+        _size,
+        "refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
     )
 
 
 def _connections(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("connection")
-    group.add_argument(
-        "--cafile",
-        metavar="PATH",
-        type=_path,
-        help="trust the certificates in this PEM file, or directory of hashed ones, "
+    _option(
+        group,
+        "--cafile PATH",
+        _path,
+        "trust the certificates in this PEM file, or directory of hashed ones, "
         "instead of the system's",
     )
-    group.add_argument(
-        "--fingerprint",
-        metavar="sha256:HEX",
-        type=_fingerprint,
-        help="accept only the certificate with this fingerprint, whoever signed it; with --cafile "
+    _option(
+        group,
+        "--fingerprint sha256:HEX",
+        _checked(fingerprint),
+        "accept only the certificate with this fingerprint, whoever signed it; with --cafile "
         "both must match. 'check' shows the fingerprint",
     )
     group.add_argument(
@@ -178,47 +177,36 @@ def _connections(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="pop3:// without encryption: not safe, prints a warning",
     )
-    group.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
+    _option(
+        group,
+        "--timeout SECONDS",
+        _seconds,
+        "give up after this many seconds of silence (default: 60)",
         default=60.0,
-        help="give up after this many seconds of silence (default: 60)",
     )
-    group.add_argument(
-        "--deadline",
-        metavar="SECONDS",
-        type=_seconds,
-        help="give up on a mailbox after this many seconds in all (default: never)",
+    _option(
+        group,
+        "--deadline SECONDS",
+        _seconds,
+        "give up on a mailbox after this many seconds in all (default: never)",
     )
 
 
 def _logins(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("login").add_mutually_exclusive_group()
-    group.add_argument(
-        "--password-command",
-        metavar="COMMAND",
-        type=_text,
-        help="run this in the shell; the first line it prints is the password; for one mailbox "
-        "only",
+    _option(
+        group,
+        "--password-command COMMAND",
+        _text,
+        "run this in the shell; the first line it prints is the password; for one mailbox only",
     )
-    group.add_argument(
-        "--oauth2-token-command",
-        metavar="COMMAND",
-        type=_text,
-        help="run this in the shell; the first line it prints is an OAuth 2.0 access token; for "
-        "one mailbox only. It is run again if the server refuses the token",
+    _option(
+        group,
+        "--oauth2-token-command COMMAND",
+        _text,
+        "run this in the shell; the first line it prints is an OAuth 2.0 access token; for one "
+        "mailbox only. It is run again if the server refuses the token",
     )
-
-
-class _Version(argparse.Action):
-    """Tells the versions of poplib_c and of the OpenSSL that it has loaded."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from poplib_c import OPENSSL_VERSION, __version__
-
-        print(f"poplib-c {__version__} ({OPENSSL_VERSION})")
-        parser.exit()
 
 
 def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -231,9 +219,6 @@ def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return converted
-
-
-_fingerprint = _checked(fingerprint)
 
 
 @_checked
@@ -259,18 +244,14 @@ def _size(text: str) -> int:
     return int(digits) * factor
 
 
-@_checked
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text!r} is not a number of lines")
-    return int(text)
+def _whole(least: int, what: str) -> Callable[[str], Any]:
+    @_checked
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise ValueError(f"{text!r} is not {what}")
+        return int(text)
 
-
-@_checked
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise ValueError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    return convert
 
 
 @_checked

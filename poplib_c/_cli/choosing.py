@@ -131,9 +131,10 @@ def _leave_alone(session: Dialogue, troubled: Mapping[int, bool]) -> None:
             continue
         run.refused.add(key)
         session.state.trouble(key)
+        name = session.contents.name(number)
         run.fail(
             Failure(
-                f"{session.name(number)} is skipped: it has ended a session in {PATIENCE} or "
-                f"more runs, and is tried in every {SELDOM}th run only"
+                f"{name} is skipped: it has ended a session in {PATIENCE} or more runs, and is "
+                f"tried in every {SELDOM}th run only"
             )
         )

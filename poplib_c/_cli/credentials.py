@@ -28,6 +28,10 @@ class Credentials(NamedTuple):
     token: Callable[[], str] | None = None
 
 
+def _none(text: str) -> Failure:
+    return Failure(text, Status.AUTHENTICATION)
+
+
 def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) -> Credentials:
     """Find the password; prompt for it if no source has it. Failure: there is none.
 
@@ -65,18 +69,14 @@ def _first_line(command: str, option: str, account: Account) -> str:
         command, shell=True, stdout=subprocess.PIPE, check=False, env={**os.environ, **told}
     )
     if ended.returncode:
-        raise Failure(
-            f"the command of {option} failed with status {ended.returncode}", Status.AUTHENTICATION
-        )
+        raise _none(f"the command of {option} failed with status {ended.returncode}")
     line = ended.stdout.partition(b"\n")[0].rstrip(b"\r")
     if not line:
-        raise Failure(f"the command of {option} printed nothing", Status.AUTHENTICATION)
+        raise _none(f"the command of {option} printed nothing")
     try:
         return line.decode()
     except UnicodeDecodeError:
-        raise Failure(
-            f"what the command of {option} printed is not UTF-8", Status.AUTHENTICATION
-        ) from None
+        raise _none(f"what the command of {option} printed is not UTF-8") from None
 
 
 class _Entries(dict[str, Any]):
@@ -111,9 +111,7 @@ def _from_netrc(account: Account) -> str | None:
         if "permissive" in told:
             told = "others may read or write it: chmod 600 ~/.netrc"
         line = getattr(error, "lineno", None)
-        raise Failure(
-            f"~/.netrc{f', near line {line}' if line else ''}: {told}", Status.AUTHENTICATION
-        ) from None
+        raise _none(f"~/.netrc{f', near line {line}' if line else ''}: {told}") from None
     for host in (account.host.lower(), "default"):
         for user in (account.user, ""):
             for entry in entries.kept:
@@ -125,25 +123,23 @@ def _from_netrc(account: Account) -> str | None:
 def _from_variable(mailboxes: int) -> str | None:
     password = os.environ.get(_VARIABLE)
     if password and mailboxes > 1:
-        raise Failure(
+        raise _none(
             f"{_VARIABLE} is for one mailbox, and there are {mailboxes}: "
-            "write password-command into an accounts file for each, or use ~/.netrc",
-            Status.AUTHENTICATION,
+            "write password-command into an accounts file for each, or use ~/.netrc"
         )
     return password
 
 
 def _prompt(account: Account) -> str:
     if not sys.stdin.isatty():
-        raise Failure(
+        raise _none(
             f"no password: give --password-command, an entry in ~/.netrc or {_VARIABLE}, "
-            "or run it in a terminal, where it is asked for",
-            Status.AUTHENTICATION,
+            "or run it in a terminal, where it is asked for"
         )
     try:
         return getpass.getpass(f"Password of {account}: ")
     except EOFError:
-        raise Failure("no password was given", Status.AUTHENTICATION) from None
+        raise _none("no password was given") from None
 
 
 def authenticate(
@@ -161,4 +157,4 @@ def authenticate(
         status = Status.TEMPORARY if error.temporary else Status.AUTHENTICATION
         raise Failure(f"the login is refused: {reason(error)}", status) from None
     except ValueError as error:
-        raise Failure(f"can't log in: {reason(error)}", Status.AUTHENTICATION) from None
+        raise _none(f"can't log in: {reason(error)}") from None

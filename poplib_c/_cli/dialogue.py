@@ -46,9 +46,6 @@ class Dialogue:
         self._asked: collections.deque[int] = collections.deque()  # without a reply so far
         run.sessions += 1
 
-    def name(self, number: int) -> str:
-        return self.contents.name(number)
-
     # Commands
 
     def ask(
@@ -164,7 +161,7 @@ class Dialogue:
         """Do nothing more with a message in this run, and say why."""
         self.run.refused.add(self.keys[number])
         self.unfinished.discard(number)
-        self.run.fail(Failure(f"{self.name(number)} {why}", status))
+        self.run.fail(Failure(f"{self.contents.name(number)} {why}", status))
 
     def check_refused(self, error: error_proto) -> None:
         """Raise *error* unless it concerns a single message."""

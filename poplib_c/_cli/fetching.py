@@ -101,7 +101,7 @@ class _Mailbox:
         except (error_proto, OSError, OutOfStep) as error:
             if session is None or self._stop.aborted:
                 raise
-            session.abandon()
+            session.deliveries.abandon()
             self._learn(session, error)
             if self._stop.requested:
                 raise
@@ -169,7 +169,7 @@ class _Mailbox:
         if key not in run.why:
             run.state.trouble(key)
         what = " is not deleted" if session.phase == "DELE" else ""
-        name = self._names.setdefault(key, session.name(number))
+        name = self._names.setdefault(key, session.contents.name(number))
         run.why[key] = f"{name}{what}: {ending(error)}"
 
     def _tell(self) -> None:

@@ -124,9 +124,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
 
 def _job(url: str, options: argparse.Namespace) -> Job:
-    account = parse(url)
-    if not account.user:
-        raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
+    account = parse(url, needs_user=True)
     places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
     if len(places) != 1:
         raise usage("no destination: give one of --maildir, --mbox, --eml")

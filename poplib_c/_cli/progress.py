@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from poplib_c._cli.texts import printable
 
@@ -16,18 +16,20 @@ _INTERVAL = 10.0  # seconds between two lines of one mailbox
 _UNITS = ("octets", "kB", "MB", "GB", "TB")
 
 
-class Bar(Protocol):
-    """The progress of one mailbox."""
+class Bar:
+    """The progress of one mailbox. This one shows nothing."""
 
     def start(self, messages: int, octets: int) -> None:
-        """So much is to come; the octets are a hint."""
+        """Announce how much will come; *octets* is an estimate."""
 
-    def advance(self, octets: int) -> None: ...
+    def advance(self, octets: int) -> None:
+        pass
 
     def message(self) -> None:
-        """One more message is done."""
+        """Count one more message as done."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        pass
 
 
 class Progress:
@@ -39,7 +41,7 @@ class Progress:
         self._lock = threading.Lock()
 
     def bar(self, label: str) -> Bar:
-        return _Nothing()
+        return Bar()
 
     def error(self, label: str, text: str) -> None:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
@@ -106,21 +108,7 @@ def start(program: str, quiet: bool) -> Progress:
     return Lines(program, quiet)
 
 
-class _Nothing:
-    def start(self, messages: int, octets: int) -> None:
-        pass
-
-    def advance(self, octets: int) -> None:
-        pass
-
-    def message(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _Bar(_Nothing):
+class _Bar(Bar):
     def __init__(self, label: str, tqdm: Any) -> None:
         self._label = label
         self._tqdm = tqdm
@@ -152,7 +140,7 @@ class _Bar(_Nothing):
             self._bar.close()
 
 
-class _Line(_Nothing):
+class _Line(Bar):
     def __init__(self, label: str, progress: Progress) -> None:
         self._label = label
         self._progress = progress

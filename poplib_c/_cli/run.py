@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
 from poplib_c._cli.failures import Failure
@@ -15,39 +16,38 @@ from poplib_c._cli.state import State
 PATIENCE, SELDOM = 3, 10
 
 
+@dataclass
 class Run:
-    """Messages are known by their keys, as numbers change from session to session."""
+    """Messages are known by their keys, because numbers change from session to session."""
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        box: Box,
-        state: State,
-        outcome: Outcome,
-        bar: Bar,
-        progress: Progress,
-        stop: Stop,
-    ) -> None:
-        self.options = options
-        self.box = box
-        self.state = state
-        self.outcome = outcome
-        self.bar = bar
-        self.progress = progress
-        self.stop = stop
-        self.sessions = 0
-        self.is_shown = False
-        self.advanced = 0  # messages that were delivered for certain, or deleted
-        self.left: set[int] = set()  # numbers of the last session
-        self.delivered: dict[bytes, int] = {}  # in this run, with their octets
-        self.pipelining = True
-        self.alone: set[bytes] = set()  # asked for one at a time, with a certain point after each
-        self.has_top = True
-        self.unproved: set[str] = set()  # commands for certain points that have ended a session
-        self.unverified: set[bytes] = set()  # whose TOP has ended a session
-        self.why: dict[bytes, str] = {}  # what has ended a session, and how
-        self.tried: set[bytes] = set()  # last, and in vain
-        self.refused: set[bytes] = set()  # as the server or the options say, and told
+    options: argparse.Namespace
+    box: Box
+    state: State
+    outcome: Outcome
+    bar: Bar
+    progress: Progress
+    stop: Stop
+    sessions: int = 0
+    is_shown: bool = False
+    advanced: int = 0  # messages that were delivered for certain, or deleted
+    left: set[int] = field(default_factory=set)  # numbers of the last session
+    delivered: dict[bytes, int] = field(default_factory=dict)  # in this run, with their octets
+    pipelining: bool = True
+    alone: set[bytes] = field(
+        default_factory=set
+    )  # fetched one at a time, with a certain point after each
+    has_top: bool = True
+    unproved: set[str] = field(
+        default_factory=set
+    )  # commands for certain points that have ended a session
+    unverified: set[bytes] = field(default_factory=set)  # messages whose TOP has ended a session
+    why: dict[bytes, str] = field(default_factory=dict)  # how a message has ended a session
+    tried: set[bytes] = field(
+        default_factory=set
+    )  # messages that were tried last, and failed again
+    refused: set[bytes] = field(
+        default_factory=set
+    )  # messages that the run leaves; it has said why
 
     def doubt(self, keys: Iterable[bytes]) -> None:
         """Stop counting messages that may have been others."""

@@ -66,7 +66,7 @@ class _Sizes:
 class Session(Dialogue):
     def __init__(self, run: Run, client: POP3) -> None:
         super().__init__(run, client)
-        self._deliveries = Deliveries(self)
+        self.deliveries = Deliveries(self)
         self._deleting: list[int] = []  # DELE succeeded; QUIT commits
 
     def work(self) -> bool:
@@ -77,18 +77,14 @@ class Session(Dialogue):
         if self.is_first:
             if self.contents.disagreement:
                 run.fail(Failure(self.contents.disagreement))
-            self._deliveries.recover()
+            self.deliveries.recover()
             self.state.keep(is_uid)
         self.client.set_options(pipelining="auto" if run.pipelining else False)
         choice = choose(self)
-        self._fetch(self._deliveries.in_order(choice.fetch))
+        self._fetch(self.deliveries.in_order(choice.fetch))
         self._delete([*choice.delete, *self.safe])
         self._quit()
-        return choice.postponed and not (run.stop.requested or self._deliveries.is_stopped)
-
-    def abandon(self) -> None:
-        """Record that no delivery is under way any more."""
-        self._deliveries.abandon()
+        return choice.postponed and not (run.stop.requested or self.deliveries.is_stopped)
 
     # Fetching
 
@@ -99,7 +95,7 @@ class Session(Dialogue):
         if not run.is_shown:
             run.bar.start(len(numbers), sum(self.contents.sizes[n] or 0 for n in numbers))
             run.is_shown = True
-        with self._deliveries.until_failure():
+        with self.deliveries.until_failure():
             for alone, group in itertools.groupby(numbers, key=self._is_alone):
                 if alone:
                     self._fetch_alone(group)
@@ -118,9 +114,9 @@ class Session(Dialogue):
 
     def _wanted(self, numbers: Iterable[int]) -> Iterator[int]:
         for number in numbers:
-            if self.run.stop.requested or self._deliveries.is_stopped:
+            if self.run.stop.requested or self.deliveries.is_stopped:
                 return
-            if self._deliveries.has_room(number):
+            if self.deliveries.has_room(number):
                 yield number
 
     def _fetch_alone(self, numbers: Iterable[int]) -> None:
@@ -128,7 +124,7 @@ class Session(Dialogue):
         for number in self._wanted(numbers):
             self.asked(number)
             try:
-                if not self._deliveries.deliver(number, self._into(number)):
+                if not self.deliveries.deliver(number, self._into(number)):
                     self.dropped = number
             except error_proto as error:
                 self._refused(number, error)
@@ -147,10 +143,10 @@ class Session(Dialogue):
         sizes = _Sizes(self.contents.sizes, numbers)
         again: set[int] = set()
         self.client.set_options(max_size=held)
-        with self._deliveries.until_failure():
+        with self.deliveries.until_failure():
             for number, message in self.ask(self._wanted(numbers), self._many):
                 if not isinstance(message, error_proto):
-                    if self._deliveries.deliver(number, _writer(message)):
+                    if self.deliveries.deliver(number, _writer(message)):
                         sizes.compare(number, message)
                     self.run.bar.advance(len(message))
                 elif is_too_large(message) and held != limit and self.options.headers is None:
@@ -167,7 +163,7 @@ class Session(Dialogue):
         self.client.set_options(max_size=limit)
         self.prove()
         for number in again:
-            self._deliveries.postpone(number)
+            self.deliveries.postpone(number)
             self.run.alone.add(self.keys[number])
         self._fetch_alone(sorted(again))
 

@@ -86,7 +86,7 @@ def default_path() -> str:
     return os.path.join(home, "poplib_c", "state.sqlite3")
 
 
-class State:
+class State(contextlib.AbstractContextManager["State"]):
     """The state of one mailbox; while it is open, no other run has it."""
 
     def __init__(self, path: str, account: str) -> None:
@@ -117,9 +117,6 @@ class State:
         if self._lock is not None:
             os.close(self._lock)
 
-    def __enter__(self) -> State:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -143,7 +140,10 @@ class State:
     def begin(self, message: InFlight) -> None:
         """Record that this message is going to be delivered."""
         with self._transaction():
-            self._begin(message)
+            self._database.execute(
+                "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)",
+                [self._account, *message],
+            )
 
     def add(
         self,
@@ -164,9 +164,9 @@ class State:
                 "octets = excluded.octets, checked = NULL",
                 [self._account, message.uid, message.size, message.deleting, headers, octets],
             )
-            self._end()
+            self.end()
             if following is not None:
-                self._begin(following)
+                self.begin(following)
 
     def confirm(self, uids: Iterable[bytes]) -> None:
         """Record that these are the messages of their uids."""
@@ -200,7 +200,7 @@ class State:
     def end(self) -> None:
         """Record that nothing is being delivered."""
         with self._transaction():
-            self._end()
+            self._database.execute("DELETE FROM in_flight WHERE account = ?", [self._account])
 
     def forget(self, uids: Iterable[bytes]) -> None:
         """Forget messages: they are no longer on the server, or are to be fetched again."""
@@ -220,16 +220,12 @@ class State:
                 [(self._account, uid) for uid in uids],
             )
 
-    def _begin(self, message: InFlight) -> None:
-        self._database.execute(
-            "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)", [self._account, *message]
-        )
-
-    def _end(self) -> None:
-        self._database.execute("DELETE FROM in_flight WHERE account = ?", [self._account])
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        """Commit what the block changes, or nothing if it raises. A block inside joins in."""
+        if self._database.in_transaction:
+            yield
+            return
         try:
             self._database.execute("BEGIN IMMEDIATE")
             with self._database:

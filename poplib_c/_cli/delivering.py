@@ -15,7 +15,7 @@ _MOST_WITHOUT_ROOM = 5
 
 
 class Deliveries:
-    """is_stopped: the destination takes no more messages."""
+    """Deliveries to the box of the run. is_stopped: the box takes no more messages."""
 
     def __init__(self, session: Dialogue) -> None:
         self._session = session
@@ -23,7 +23,7 @@ class Deliveries:
         self._box = session.run.box
         self._order: dict[int, int] = {}  # from each message to fetch to the next one
         self._begun: tuple[int, InFlight] | None = None
-        self._again: InFlight | None = None  # what a killed run may have delivered
+        self._again: InFlight | None = None  # A killed run may have delivered it.
         self._room: int | None = None  # octets of the smallest message that did not fit
         self._without_room = 0
         self.is_stopped = False
@@ -57,14 +57,14 @@ class Deliveries:
             self._state.end()
 
     def in_order(self, numbers: Iterable[int]) -> list[int]:
-        """Return messages in the order to fetch them: first what a killed run had begun."""
+        """Return messages in the order to fetch them: first one that a killed run had begun."""
         again = self._again and self._again.uid
         ordered = sorted(numbers, key=lambda n: again not in (None, self._session.keys[n]))
         self._order = dict(zip(ordered, ordered[1:]))
         return ordered
 
     def postpone(self, number: int) -> None:
-        """Note that the message after this one in the order is not delivered next."""
+        """Note that a message is delivered out of order."""
         self._order.pop(number, None)
 
     def has_room(self, number: int) -> bool:
@@ -82,7 +82,7 @@ class Deliveries:
             self.is_stopped = True
 
     def deliver(self, number: int, write: Write) -> bool:
-        """Deliver a message and record that. False: it had no room, smaller ones may have.
+        """Deliver a message and record it. Returns False if it had no room; a smaller one may.
 
         Raises DeliveryFailure if the destination takes no message at all.
         """
@@ -118,6 +118,6 @@ class Deliveries:
         key = session.keys[number]
         if self._again is not None and self._again.uid == key:
             return self._again
-        # Of messages that share a uid, the next run can't tell which one was delivered.
+        # If messages share a uid, the next run can't tell which one was delivered.
         size = planning.recorded(session.contents.sizes[number], session.copies[key])
         return InFlight(key, size, session.options.delete, f"{box.kind}:{box.path}", box.ticket())

@@ -1,4 +1,4 @@
-"""Connects to one mailbox and logs in, as often as a run needs it."""
+"""Connects to one mailbox and logs in, as often as a run needs a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from poplib_c._cli.credentials import Credentials, authenticate
 from poplib_c._cli.failures import Failure, Status, failure, is_refusal
 from poplib_c._cli.job import Stop
 
-_FIRST_PAUSE = 0.5  # seconds before a mailbox that is still locked is tried again
+_FIRST_PAUSE = 0.5  # seconds before the second login to a locked mailbox
 
 
 class Logins:
@@ -38,10 +38,10 @@ class Logins:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[POP3]:
-        """Connect and log in; the connection is closed when the block ends.
+        """Connect and log in; close the connection when the block ends.
 
-        A server may keep the mailbox locked for a while after a connection is lost. So if a login
-        is refused after an earlier one has succeeded, it is repeated until the timeout.
+        After a connection is lost, a server may keep the mailbox locked for a while. So if the
+        server refuses a later login of a run, the login is repeated until the timeout.
         """
         with contextlib.ExitStack() as opened:
             yield self._again(opened) if self._is_again else self._log_in(opened, self.options)

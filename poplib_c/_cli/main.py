@@ -1,4 +1,4 @@
-"""Where the commands begin: arguments in, exit status out."""
+"""Runs fetch, check and list: takes the arguments, returns the exit status."""
 
 from __future__ import annotations
 

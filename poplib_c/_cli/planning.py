@@ -1,4 +1,4 @@
-"""What is to be done with each message of a mailbox."""
+"""Decides from listings and records whether to fetch, delete or leave each message."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ UNKNOWN = -1  # a size
 
 
 class Plan(NamedTuple):
-    """Message numbers, in their order."""
+    """Message numbers in ascending order."""
 
     fetch: list[int]
-    delete: list[int]  # delivered by an earlier run, still there
-    known: dict[int, int | None]  # delivered by an earlier run, and kept: when it was checked
+    delete: list[int]  # delivered by an earlier run, not deleted so far
+    known: dict[int, int | None]  # delivered by an earlier run, and when last checked
     large: list[int]
 
 
@@ -34,7 +34,7 @@ def make(
     find: Callable[[bytes], Delivered | None],
     wanted: Wanted,
 ) -> Plan:
-    """Decide about each message of *sizes*, so that none is lost, whatever its uid is worth."""
+    """Plan for each message of *sizes*. No message is lost, even if uids are not unique."""
     copies = collections.Counter(uids.values())
     plan = Plan([], [], {}, [])
     for number, size in sizes.items():
@@ -52,15 +52,15 @@ def make(
 
 
 def recorded(size: int | None, copies: int) -> int | None:
-    """Return what the state has for the size of a message: None if others share its uid."""
+    """Return the size to record for a message: None if others share its uid."""
     return None if copies != 1 else UNKNOWN if size is None else size
 
 
 def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) -> bool:
-    """Whether the message seems to have been delivered, for all that listings say.
+    """Whether an earlier run delivered the message, as far as the listings show.
 
-    Some servers give one uid to several messages (RFC 1939 has them differ), and some use a uid
-    again. If in doubt, the message is fetched once more.
+    RFC 1939 requires unique uids, but some servers give one uid to several messages, and some
+    reuse uids. If in doubt, the run fetches the message again.
     """
     if not (wanted.since_last or (wanted.delete and record.deleting)):
         return False

@@ -1,4 +1,4 @@
-"""What is seen of work while it goes on: bars on a terminal, else a line now and then."""
+"""Shows progress: bars on a terminal, otherwise a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bar:
 
 
 class Progress:
-    """Shows nothing; where errors and results are written, whatever is shown beside them."""
+    """Prints errors and results, and shows no progress."""
 
     def __init__(self, program: str, quiet: bool) -> None:
         self._program = program
@@ -47,14 +47,14 @@ class Progress:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
 
     def note(self, label: str, text: str) -> None:
-        """Tell what is no error."""
+        """Print a note, unless --quiet is given."""
         if not self._quiet:
             self.error(label, text)
 
     def from_handler(self, text: str) -> None:
-        """Tell something in a signal handler, which may have interrupted whoever has the lock."""
+        """Print from a signal handler, which can't take the lock: its own thread may hold it."""
         if not self._quiet:
-            above = "\n" if sys.stderr.isatty() else ""  # Behind a bar, and the ^C.
+            above = "\n" if sys.stderr.isatty() else ""  # After a bar and ^C.
             with contextlib.suppress(OSError):
                 os.write(
                     sys.stderr.fileno(), f"{above}{printable(self._program)}: {text}\n".encode()
@@ -83,7 +83,7 @@ class Bars(Progress):
         return _Bar(label, self._tqdm)
 
     def _line(self, line: str, file: Any) -> None:
-        """Above the bars; they are gone from the terminal for as long."""
+        """Print above the bars, which are cleared meanwhile."""
         with self._tqdm.external_write_mode(file=file):
             _print(line, file)
 
@@ -92,12 +92,12 @@ def _print(line: str, file: Any) -> None:
     try:
         print(printable(line), file=file, flush=True)
     except OSError:
-        # Nobody reads it, or the terminal is gone: the work goes on, and nothing is written later.
+        # The reader or the terminal is gone. The work goes on; later output is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def start(program: str, quiet: bool) -> Progress:
-    """Return how to show progress: by what standard error is, and whether tqdm is installed."""
+    """Choose bars if standard error is a terminal and tqdm is installed, otherwise lines."""
     if quiet:
         return Progress(program, quiet)
     if sys.stderr.isatty():
@@ -172,7 +172,7 @@ class _Line(Bar):
 
 
 def size(octets: int) -> str:
-    """Return a number of octets as people write it: ``1.5 MB``."""
+    """Return a number of octets for people: ``1.5 MB``."""
     number = float(octets)
     for unit in _UNITS:
         if number < 1000 or unit == _UNITS[-1]:

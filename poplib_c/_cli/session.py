@@ -21,7 +21,7 @@ from poplib_c._cli.job import messages
 from poplib_c._cli.progress import Bar
 from poplib_c._cli.run import Run
 
-# Octets of a message that is fetched ahead and held in memory, one at a time.
+# Octets of the largest message fetched by a command sent ahead. Memory holds one at a time.
 _SMALL = 1 << 18
 _WINDOW = 64
 _BATCH = 256  # messages from one certain point to the next
@@ -40,13 +40,13 @@ class _Watched:
 
 
 class _Sizes:
-    """Compares the sizes of messages with LIST's, which may count a line end as one octet."""
+    """Compares sizes of messages with LIST, which may count a line end as one octet."""
 
     def __init__(self, sizes: Mapping[int, int | None], numbers: Iterable[int]) -> None:
         self._sizes = {number: sizes[number] for number in numbers}
         self._listed = set(self._sizes.values())
         self._odd: dict[int, bytes] = {}
-        self._compared = self._alike = 0  # alike: of a size that LIST has
+        self._compared = self._alike = 0  # alike: LIST has such a size
 
     def compare(self, number: int, message: bytes) -> None:
         octets = {len(message), len(message) - message.count(b"\r\n")}
@@ -56,9 +56,9 @@ class _Sizes:
             self._odd[number] = digest(message)
 
     def odd(self) -> dict[int, bytes]:
-        """Return the messages of another size, with digests of their headers.
+        """Return the messages whose size differs from LIST, with digests of their headers.
 
-        There are none if the server's sizes are wrong for most messages.
+        Returns none if LIST is wrong for most messages.
         """
         return self._odd if 2 * self._alike > self._compared else {}
 
@@ -150,7 +150,7 @@ class Session(Dialogue):
                         sizes.compare(number, message)
                     self.run.bar.advance(len(message))
                 elif is_too_large(message) and held != limit and self.options.headers is None:
-                    # The server understated its size: fetched again, after the others.
+                    # LIST understated the size. The message is fetched alone after the others.
                     self.dropped = number
                     again.add(number)
                 else:
@@ -174,10 +174,10 @@ class Session(Dialogue):
         return self.client.retr_many(numbers, window=_WINDOW, errors="return")
 
     def _take_back_confused(self, sizes: _Sizes) -> set[int]:
-        """Take back messages that have neither the size nor the headers the server says.
+        """Take back messages if both size and headers differ from what the server announces.
 
-        If the server sends one reply too many and later one too few, it is in step again at the
-        next certain point, but the messages in between are others than those asked for.
+        After one reply too many and one too few, the next certain point is in step, but the
+        messages between them are not those that were requested.
         """
         odd = sizes.odd()
         if not odd:
@@ -196,7 +196,7 @@ class Session(Dialogue):
     # Deleting
 
     def _delete(self, numbers: list[int]) -> None:
-        """Mark messages as deleted that are on disk and, for certain, what they seem to be."""
+        """Mark messages as deleted. All were delivered before a certain point."""
         if not self.options.delete:
             return
         if self.fresh:
@@ -221,13 +221,13 @@ class Session(Dialogue):
         """Commit the deletions. If the connection is lost, the next run repeats them."""
         self.phase = "QUIT"
         self.client.quit()
-        self.trust()  # The last reply was the last one: no command lacks its own.
+        self.trust()  # No reply is left over, so each command had its own.
         run = self.run
         keys = [self.keys[number] for number in self._deleting]
         run.outcome.deleted += len(keys)
         run.advanced += len(keys)
         self.settle(keys)
-        # Some servers keep the messages. Without uids, the numbers are others' from now on.
+        # Some servers keep the messages; a number without uid then names another message.
         self.state.forget(key for key in keys if not is_uid(key))
 
 

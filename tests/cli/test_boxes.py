@@ -356,7 +356,7 @@ def test_a_database_of_a_later_version(tmp_path):
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(Failure, match="a later version of poplib-c has written it"):
+    with pytest.raises(Failure, match="a later version of poplib-c wrote it"):
         State(path, "alice")
 
 

@@ -1,18 +1,18 @@
-"""The results as a chart in SVG."""
+"""Draws the results as a chart in SVG."""
 
 import matplotlib
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "poplib_c", "font.size": 9})
 
-from matplotlib import pyplot  # noqa: E402 (the backend is chosen before)
+from matplotlib import pyplot  # noqa: E402 (the backend comes first)
 
 COLOR = "#3776ab"
 MARKERS = [("list", "list limit", "|", "black"), ("python", "pure Python", "o", "#d98b00")]
 
 
 def draw(rows, title, path):
-    """A bar for each workload, with the limits as marks on it; the axis is logarithmic."""
+    """Draw a bar for each workload, with marks for the limits, on a logarithmic axis."""
     figure, axes = pyplot.subplots(figsize=(8, 0.25 * len(rows) + 1.2))
     places = range(len(rows))
     axes.barh(places, [row.ratio("poplib_c") for row in rows], color=COLOR, label="poplib_c")

@@ -1,4 +1,4 @@
-"""The results as a table, in plain text and in reStructuredText."""
+"""Formats the results as tables, in plain text and in reStructuredText."""
 
 HEADS = ["", "poplib", "poplib_c", "times less", "goal", "list limit", "of limit", "met"]
 HEADS += ["pure Python", "C: lines", "C: receives"]
@@ -11,14 +11,14 @@ def number(value, digits=1):
 
 
 def duration(seconds):
-    """Three digits or so."""
+    """Format a duration with about three digits."""
     scale, unit = (1, "s") if seconds >= 1 else (1e3, "ms") if seconds >= 1e-3 else (1e6, "µs")
     value = seconds * scale
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
 
 
 def is_met(row):
-    """Whether a goal that was set is met; None if none was."""
+    """Whether the row meets its goals; None without goals."""
     goals = []
     if row.workload.goal:
         goals.append(row.ratio("poplib_c") >= row.workload.goal)
@@ -32,7 +32,7 @@ def verdict(met):
 
 
 def cells(row):
-    """The columns of a workload."""
+    """Return the columns of a row."""
     return [
         row.workload.name,
         *[duration(row.cpu[client]) for client in ("poplib", "poplib_c")],
@@ -46,7 +46,7 @@ def cells(row):
 
 
 def other_goals(rows):
-    """Lines about what is no ratio of processor time: (what, found, goal, whether met)."""
+    """Yield results other than ratios of processor time: (name, found, goal, whether met)."""
     for row in rows:
         if row.workload.threads > 1:
             for client in ("poplib", "poplib_c"):
@@ -84,7 +84,7 @@ def others_in_text(rows):
 
 
 def in_rst(lines):
-    """A list-table, whose first line is the head."""
+    """Return a list-table. The first line is the header."""
     text = [".. list-table::", "   :header-rows: 1", ""]
     for line in lines:
         for index, cell in enumerate(line):
@@ -102,10 +102,10 @@ def others_in_rst(rows):
 
 
 def growth(lines, messages):
-    """Sentences on how the cost grows, from Runner.lines() and .messages()."""
+    """Describe the results of Runner.lines() and .messages()."""
     each = ", ".join(f"{count:,}: {seconds * 1e9:.0f} ns" for count, seconds in lines)
     tenths = ", ".join(f"{seconds * 1e6:.1f}" for seconds in messages)
     return (
-        f"Processor time for a line, by the lines of one reply: {each}.\n"
-        f"Microseconds for a message, in tenths of all that are fetched: {tenths}.\n"
+        f"Processor time of a line, by the number of lines in the reply: {each}.\n"
+        f"Microseconds for a message, for each tenth of the messages: {tenths}.\n"
     )

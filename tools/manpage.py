@@ -1,6 +1,6 @@
-"""Writes the page on the command line from what --help says.
+"""Writes the manual page of the command line from the texts of --help.
 
-docs/poplib-c.1 is for man and installed with the package, docs/poplib-c.rst is of the manual.
+docs/poplib-c.1 is for man, and installed with the package; docs/poplib-c.rst is for the manual.
 """
 
 import argparse
@@ -18,7 +18,7 @@ NAME, DOES = "poplib-c", "fetch mail from POP3 servers"
 
 
 def described(text):
-    """Paragraphs, and blocks with a title of their own, which stay as they are."""
+    """Yield the paragraphs of a text, and titled blocks verbatim."""
     for part in re.split(r"\n(?=\w[\w ]*:\n)", text):
         titled = re.fullmatch(r"(\w[\w ]*):\n(.*)", part, re.DOTALL)
         if titled:
@@ -41,7 +41,7 @@ def options(command):
 
 
 def page():
-    """The page as (kind, text) and (kind, term, text)."""
+    """Yield the page as (kind, text) and (kind, term, text)."""
     top = arguments.parser(NAME)
     usage, explained = command_line._USAGE.format(NAME).partition("\n\nA URL")[::2]
     commands = next(each for each in top._actions if isinstance(each.choices, dict)).choices
@@ -64,7 +64,7 @@ def page():
 
 
 def released():
-    """The date of this version, if it has one."""
+    """Return the date of this version, or an empty text."""
     changes = (DOCS.parent / "CHANGES.rst").read_text()
     date = re.search(rf"^{re.escape(__version__)} \(([0-9-]+)\)$", changes, re.MULTILINE)
     return date[1] if date else ""
@@ -119,7 +119,7 @@ def to_rst(items):
 
 
 def pages():
-    """What the files in docs/ are to hold: {name: text}."""
+    """Return the contents of the files in docs/: {name: text}."""
     return {
         f"{NAME}.1": "\n".join(to_man(page())) + "\n",
         f"{NAME}.rst": "\n".join(to_rst(page())),

@@ -38,7 +38,7 @@ hostile: ## measure the memory of replies with ten million lines (HOSTILE=100000
 	@venv=$$(tools/venv test) && HOSTILE=$${HOSTILE:-10000000} \
 	    $$venv/bin/pytest -q tests/faults/test_hostile.py
 
-man: ## write docs/poplib-c.1 and .rst from --help
+man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 

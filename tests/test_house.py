@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import setuptools
 from csource import Source
+from linkage import find_arrows, find_circle, find_upward, read_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = ROOT / "_cpoplib" / "README.rst"
 
-# From the top down: a file includes what is in its own folder, or in those after it.
+# From the top down: a file includes and calls what is in its own folder, or in those after it.
 FOLDERS = [
     *["binding/module", "binding/commands", "binding/messages", "binding/connect"],
     *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
@@ -220,11 +222,12 @@ def includes_name_room_and_header(source):
 @rule(
     ("core/net/link.c", '#include "binding/base/lock.h"\n'),
     ("core/proto/scan.h", '#include "core/net/wait.h"\n'),
-    ("core/novel/x.h", "int x;\n"),
+    ("binding/base/errors.h", '#include "binding/client/pop3.h"\n'),
+    ("binding/reader/stream.c", '#include "binding/dialogue/held.h"\n'),
+    ("binding/novel/x.h", "int x;\n"),
+    ("binding/x.h", "int x;\n"),
 )
 def arrows_between_folders_point_down(source):
-    if source.room != "core":
-        return
     if source.folder not in FOLDERS:
         yield 1, f"{source.folder} has no place in FOLDERS"
         return
@@ -452,6 +455,55 @@ def test_headers_of_the_binding_include_no_circle():
 
     for path in headers:
         visit(path, [])
+
+
+def built_objects():
+    """{file: path of its object} of each build of this checkout that is up to date."""
+    build = setuptools.Distribution().get_command_obj("build")
+    build.ensure_finalized()
+    sources = {
+        path.relative_to(ROOT / "_cpoplib").with_suffix("").as_posix(): path
+        for path in (ROOT / "_cpoplib").rglob("*.c")
+    }
+    for folder in Path(ROOT, build.build_temp).glob("*"):
+        objects = {file: folder / "_cpoplib" / f"{file}.o" for file in sources}
+        if all(
+            path.exists() and path.stat().st_mtime_ns >= sources[file].stat().st_mtime_ns
+            for file, path in objects.items()
+        ):
+            yield objects
+
+
+def test_compiled_files_call_what_is_below_them(unavailable):
+    if shutil.which("nm") is None:
+        unavailable("nm is missing: install binutils")
+    builds = list(built_objects())
+    assert builds, "no build of this interpreter's has all objects up to date; run `make test`"
+    for objects in builds:
+        arrows = find_arrows(read_symbols(objects))
+        assert sum(map(len, arrows.values())) > len(arrows)
+        assert find_upward(arrows, FOLDERS) == []
+        assert find_circle(arrows) == []
+
+
+def test_calls_that_point_up_or_go_round_are_found():
+    symbols = {
+        "binding/client/log": ({"log_begin"}, {"errors_clear", "malloc"}),
+        "binding/base/errors": ({"errors_clear"}, {"lock_init", "errors_clear"}),
+        "binding/base/lock": ({"lock_init"}, {"PyErr_NoMemory"}),
+    }
+    arrows = find_arrows(symbols)
+    assert arrows["binding/client/log"] == {"binding/base/errors": {"errors_clear"}}
+    assert find_upward(arrows, FOLDERS) == find_circle(arrows) == []
+    symbols["binding/base/lock"][1].add("errors_clear")
+    circle = find_circle(find_arrows(symbols))
+    assert find_upward(find_arrows(symbols), FOLDERS) == []
+    assert circle[0] == circle[-1]
+    assert {*circle} == {"binding/base/errors", "binding/base/lock"}
+    symbols["binding/base/lock"][1].add("log_begin")
+    assert find_upward(find_arrows(symbols), FOLDERS) == [
+        "binding/base/lock calls log_begin of binding/client/log, which is above"
+    ]
 
 
 def test_the_map_names_every_file():

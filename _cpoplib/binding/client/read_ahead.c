@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "binding/dialogue/pipeline.h"
 #include "core/proto/scan.h"
 
 /* --- life --------------------------------------------------------------- */
@@ -42,7 +41,7 @@ read_ahead_clear(struct readahead *self)
 
     self->reader = NULL;
     if (reader != NULL) {
-        pipeline_disown(reader, &self->owner);
+        pipeline_owner_gone(reader, &self->owner);
     }
     self->dropped = 0;
     bulk_slots_clear(&self->slots);

@@ -4,7 +4,8 @@
 #ifndef BINDING_READ_AHEAD_H
 #define BINDING_READ_AHEAD_H
 
-#include "binding/dialogue/pipeline.h"
+#include "binding/client/pop3.h"
+#include "binding/reader/pipeline_owner.h"
 #include "binding/reader/requests.h"
 
 /* The largest value of the option. */

@@ -7,18 +7,6 @@
 #include "binding/dialogue/announce.h"
 #include "core/proto/scan.h"
 
-struct answer {
-    struct pipeline_owner *owner; /* NULL: nobody */
-    PyObject *value;
-    bool failed;
-};
-
-struct held {
-    long long number; /* of the first message */
-    size_t count;
-    struct answer answers[];
-};
-
 static void
 raise_uncertain(POP3Object *self, ReaderObject *reader, long long number)
 {
@@ -57,7 +45,7 @@ held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
          bool failed)
 {
     struct held *held = reader->held;
-    struct answer *answer = &held->answers[held->count++];
+    struct held_answer *answer = &held->answers[held->count++];
 
     answer->owner = owner;
     answer->value = value;
@@ -170,7 +158,7 @@ tell(const struct held *self)
     size_t i;
 
     for (i = 0; i < self->count; i++) {
-        const struct answer *answer = &self->answers[i];
+        const struct held_answer *answer = &self->answers[i];
 
         pipeline_owner_tell(answer->owner, answer->value, answer->failed);
     }
@@ -200,7 +188,8 @@ held_end(POP3Object *self, ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
 
-    /* Until then, an owner that is freed is forgotten: held_disown(). */
+    /* Until then, an owner that is freed is forgotten: pipeline_owner_gone().
+     */
     if (received) {
         tell(held);
     }
@@ -209,17 +198,4 @@ held_end(POP3Object *self, ReaderObject *reader, bool received)
         drop(self, held, reader);
     }
     PyMem_Free(held);
-}
-
-void
-held_disown(ReaderObject *reader, const struct pipeline_owner *owner)
-{
-    struct held *held = reader->held;
-    size_t i;
-
-    for (i = 0; held != NULL && i < held->count; i++) {
-        if (held->answers[i].owner == owner) {
-            held->answers[i].owner = NULL;
-        }
-    }
 }

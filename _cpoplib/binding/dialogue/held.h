@@ -43,9 +43,6 @@ int held_prove(POP3Object *self, ReaderObject *reader,
    stays. */
 void held_end(POP3Object *self, ReaderObject *reader, bool received);
 
-/* Nobody is told of this owner's answers any more. */
-void held_disown(ReaderObject *reader, const struct pipeline_owner *owner);
-
 /* The message number in "+OK number size", which answers LIST; -1.  *rest is
    the text after it. */
 long long held_listed_number(PyObject *response, const char **rest);

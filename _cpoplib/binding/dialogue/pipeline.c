@@ -538,10 +538,3 @@ pipeline_receive_pending(POP3Object *self)
     }
     return failed ? -1 : 0;
 }
-
-void
-pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner)
-{
-    pop_pipeline_disown(&reader->progress.ahead, owner);
-    held_disown(reader, owner);
-}

@@ -12,8 +12,8 @@
 #include "binding/reader/reader.h"
 
 /* Queues a command line (str) as _putcmd() does, with what that prints and
-   raises.  The owner is borrowed until its answer, or pipeline_disown().  The
-   connection lock is held, here and below, and no command is in its midst.
+   raises.  The owner is borrowed until its answer, or pipeline_owner_gone().
+   The connection lock is held, here and below, and no command is in its midst.
    0, or -1 and an exception: nothing was queued. */
 int pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
                   enum pop_reply_form form, struct pipeline_owner *owner);
@@ -33,9 +33,5 @@ int pipeline_receive_all(POP3Object *self, ReaderObject *reader);
 
 /* The same for whatever .file is. */
 int pipeline_receive_pending(POP3Object *self);
-
-/* From here on, nobody is told of the owner's replies: they are received and
-   dropped when it is their turn.  Nothing is received now. */
-void pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner);
 
 #endif

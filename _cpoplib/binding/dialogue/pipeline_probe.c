@@ -225,7 +225,7 @@ proof_run(struct proof *self, POP3Object *client, ReaderObject *reader)
     if (failed == 0) {
         failed = pipeline_receive_all(client, reader);
     }
-    pipeline_disown(reader, &self->owner);
+    pipeline_owner_gone(reader, &self->owner);
     return failed < 0 ? -1 : stream_check_at_rest(reader);
 }
 

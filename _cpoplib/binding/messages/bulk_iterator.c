@@ -83,7 +83,7 @@ many_clear(PyObject *op)
 
     self->client = NULL;
     if (self->reader != NULL) {
-        pipeline_disown(self->reader, &self->owner);
+        pipeline_owner_gone(self->reader, &self->owner);
     }
     bulk_slots_clear(&self->slots);
     Py_CLEAR(self->reader);
@@ -174,7 +174,7 @@ end_behind_answers(BulkIteratorObject *self)
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->due);
     if (self->reader != NULL) {
-        pipeline_disown(self->reader, &self->owner);
+        pipeline_owner_gone(self->reader, &self->owner);
     }
     bulk_slots_forget_unanswered(&self->slots);
     self->deletes = false;

@@ -5,6 +5,7 @@
 
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
+#include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/client/read_ahead.h"
 #include "binding/dialogue/announce.h"
@@ -80,7 +81,7 @@ static int
 note_queued(struct readahead *self, ReaderObject *reader, PyObject *key)
 {
     if (self->reader != reader) {
-        pipeline_disown(reader, &self->owner);
+        pipeline_owner_gone(reader, &self->owner);
         return 0;
     }
     if (bulk_slots_reserve(&self->slots) < 0) {
@@ -180,7 +181,7 @@ postpone(struct readahead *self)
 {
     PyObject *failure = PyErr_GetRaisedException();
 
-    pipeline_disown(self->reader, &self->owner);
+    pipeline_owner_gone(self->reader, &self->owner);
     self->dropped = 0;
     if (self->slots.count > self->slots.ready) {
         bulk_slots_answer(&self->slots, failure, true);

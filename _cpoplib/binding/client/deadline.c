@@ -127,7 +127,7 @@ raise_too_late(POP3Object *self)
 }
 
 int
-deadline_check(POP3Object *self)
+deadline_check_clock(POP3Object *self)
 {
     if (!pop_deadline_has_passed(&self->deadlines->limit)) {
         return 0;

@@ -33,8 +33,17 @@ struct deadlines *deadlines_get(PyObject *owner);
    and TypeError or ValueError. */
 int deadline_begin(POP3Object *self, PyObject *seconds);
 
+/* deadline_check() of a client that has a deadline. */
+int deadline_check_clock(POP3Object *self);
+
 /* -1 and socket.timeout if a command would begin too late. */
-int deadline_check(POP3Object *self);
+static inline int
+deadline_check(POP3Object *self)
+{
+    return self->deadlines->limit.at == POP_NO_DEADLINE
+               ? 0
+               : deadline_check_clock(self);
+}
 
 /* The same of a reply that is awaited. */
 int deadline_check_reading(POP3Object *self);

@@ -139,10 +139,3 @@ debug_audit_putline(POP3Object *self, PyObject *line)
 {
     return PySys_Audit("poplib.putline", "OO", self, line);
 }
-
-int
-debug_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
-                         void *context)
-{
-    return PySys_Audit("poplib.putline", "OO&", self, make, context);
-}

@@ -32,9 +32,4 @@ int debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
 /* sys.audit("poplib.putline", self, line). */
 int debug_audit_putline(POP3Object *self, PyObject *line);
 
-/* The same with what make(context) returns for the line; it is called only if
-   there is somebody to hear the event. */
-int debug_audit_putline_made(POP3Object *self, PyObject *(*make)(void *),
-                             void *context);
-
 #endif

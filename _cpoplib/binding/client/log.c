@@ -154,14 +154,12 @@ log_command(POP3Object *self, PyObject *line)
 }
 
 int
-log_status(POP3Object *self, PyObject *line)
+log_tell_status(POP3Object *self, PyObject *line)
 {
     PyObject *logger = self->state->logger;
     int failed;
 
-    /* Somebody may turn the log on before the answer is sent. */
-    progress_challenged(&self->progress, redact_is_challenge(line));
-    if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
+    if (logger == NULL || !PyBytes_Check(line)) {
         return 0;
     }
     Py_INCREF(logger);

@@ -7,18 +7,6 @@
 
 /* --- attributes --------------------------------------------------------- */
 
-PyObject *
-pop3_get_dict(POP3Object *self)
-{
-    PyObject *dict;
-
-    /* Assigning to __dict__ takes the object's own lock. */
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
-    dict = Py_XNewRef(self->dict);
-    Py_END_CRITICAL_SECTION();
-    return dict;
-}
-
 int
 pop3_dict_has(POP3Object *self, PyObject *name)
 {
@@ -193,21 +181,12 @@ check_outside(POP3Object *self)
 }
 
 int
-pop3_lock(POP3Object *self)
+pop3_wait_for_lock(POP3Object *self)
 {
-    if (lock_try(&self->lock)) {
-        return 0;
-    }
     if (check_outside(self) < 0 || log_check_outside(self) < 0) {
         return -1;
     }
     return lock_acquire(&self->lock);
-}
-
-void
-pop3_unlock(POP3Object *self)
-{
-    lock_release(&self->lock);
 }
 
 static int

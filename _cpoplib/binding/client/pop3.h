@@ -48,7 +48,17 @@ typedef struct {
 #define POP3(op) ((POP3Object *)(op))
 
 /* The instance's __dict__, a new reference; NULL if it has none yet. */
-PyObject *pop3_get_dict(POP3Object *self);
+static inline PyObject *
+pop3_get_dict(POP3Object *self)
+{
+    PyObject *dict;
+
+    /* Assigning to __dict__ takes the object's own lock. */
+    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    dict = Py_XNewRef(self->dict);
+    Py_END_CRITICAL_SECTION();
+    return dict;
+}
 
 /* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
 int pop3_dict_has(POP3Object *self, PyObject *name);
@@ -60,13 +70,23 @@ PyObject *pop3_get_file(POP3Object *self, const char *wanted);
 /* .sock, likewise. */
 PyObject *pop3_get_sock(POP3Object *self, const char *wanted);
 
-/* Takes the connection for one command: waits while another thread has it.
-   -1 and an exception: RuntimeError if this thread is in the midst of a read
-   or write of this connection's, which the other one's command may wait
-   for. */
-int pop3_lock(POP3Object *self);
+/* pop3_lock() while another thread has the connection. */
+int pop3_wait_for_lock(POP3Object *self);
 
-void pop3_unlock(POP3Object *self);
+/* Takes the connection for one command; waits while another thread has it.  -1
+   and an exception: RuntimeError if this thread is inside a read or write of
+   this connection, which the other thread's command may wait for. */
+static inline int
+pop3_lock(POP3Object *self)
+{
+    return lock_try(&self->lock) ? 0 : pop3_wait_for_lock(self);
+}
+
+static inline void
+pop3_unlock(POP3Object *self)
+{
+    lock_release(&self->lock);
+}
 
 /* -1 and RuntimeError in the midst of another command of this thread's. */
 int pop3_check_rest(POP3Object *self);

@@ -158,17 +158,9 @@ text_length(PyObject *line)
 }
 
 bool
-redact_is_challenge(PyObject *line)
+redact_is_bare_plus(PyObject *line)
 {
-    const char *bytes;
-    size_t length;
-
-    if (!PyBytes_Check(line)) {
-        return false;
-    }
-    bytes = PyBytes_AS_STRING(line);
-    length = text_length(line);
-    return length > 0 && bytes[0] == '+' && (length == 1 || bytes[1] == ' ');
+    return PyBytes_AS_STRING(line)[1] == ' ' || text_length(line) == 1;
 }
 
 PyObject *

@@ -20,9 +20,17 @@ bool redact_is_auth(PyObject *line);
    challenge. */
 PyObject *redact_status(PyObject *line);
 
-/* Whether a line of the server's asks for the rest of a command: "+" alone, or
-   with a challenge. */
-bool redact_is_challenge(PyObject *line);
+/* redact_is_challenge() of bytes that begin with "+". */
+bool redact_is_bare_plus(PyObject *line);
+
+/* Whether a line from the server asks for the rest of a command: "+" alone, or
+   with a challenge.  Most are "+OK". */
+static inline bool
+redact_is_challenge(PyObject *line)
+{
+    return PyBytes_Check(line) && PyBytes_AS_STRING(line)[0] == '+' &&
+           PyBytes_AS_STRING(line)[1] != 'O' && redact_is_bare_plus(line);
+}
 
 /* Why a line can't be encoded: for redact_unicode_error(). */
 #define REDACT_NOT_SENT                                                       \

@@ -239,7 +239,7 @@ pop3_apop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    response = command_shortcmd(POP3(op), line);
+    response = command_shortcmd(POP3(op), line, POP_END_AT_ONCE);
     Py_DECREF(line);
     return response;
 }

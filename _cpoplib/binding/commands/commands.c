@@ -32,7 +32,7 @@ run(POP3Object *self, enum pop_verb verb, PyObject *argument)
         return NULL;
     }
     result = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                       : command_shortcmd(self, line);
+                       : command_shortcmd(self, line, POP_END_AT_ONCE);
     Py_DECREF(line);
     return result;
 }

@@ -55,7 +55,7 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     if (read_ahead_quit(self) == 0) {
-        response = command_shortcmd(self, line);
+        response = command_shortcmd(self, line, POP_END_AT_ONCE);
     }
     Py_DECREF(line);
     if (response == NULL) {

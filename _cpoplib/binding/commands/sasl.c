@@ -341,7 +341,7 @@ static PyObject *
 send_command(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
-    PyObject *reply = command_shortcmd(client, line);
+    PyObject *reply = command_shortcmd(client, line, POP_END_AT_ONCE);
 
     if (reply == NULL && client->progress.is_challenged) {
         getresp_abandon(client, "an authentication was abandoned half-way");

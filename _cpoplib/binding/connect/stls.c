@@ -164,7 +164,7 @@ ask(POP3Object *self)
     if (line == NULL) {
         return NULL;
     }
-    response = command_shortcmd(self, line);
+    response = command_shortcmd(self, line, POP_END_AT_ONCE);
     Py_DECREF(line);
     return response;
 }

@@ -1,11 +1,9 @@
 #include "binding/dialogue/announce.h"
 
-#include "binding/base/errors.h"
 #include "binding/client/debug.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
 #include "binding/client/read_ahead.h"
-#include "core/proto/command.h"
 
 /* bytes(line, self.encoding). */
 static PyObject *
@@ -31,20 +29,6 @@ encode(POP3Object *self, PyObject *line)
         redact_unicode_error(line, REDACT_NOT_SENT);
     }
     return bytes;
-}
-
-int
-announce_check(struct module_state *state, PyObject *bytes)
-{
-    enum pop_status status;
-
-    status = pop_command_check(PyBytes_AS_STRING(bytes),
-                               (size_t)PyBytes_GET_SIZE(bytes));
-    if (status != POP_OK) {
-        errors_raise(state, status, NULL);
-        return -1;
-    }
-    return 0;
 }
 
 PyObject *

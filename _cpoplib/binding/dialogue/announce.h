@@ -6,10 +6,24 @@
 #ifndef BINDING_ANNOUNCE_H
 #define BINDING_ANNOUNCE_H
 
+#include "binding/base/errors.h"
 #include "binding/client/pop3.h"
+#include "core/proto/command.h"
 
 /* -1 and ValueError for control characters in a line, bytes. */
-int announce_check(struct module_state *state, PyObject *bytes);
+static inline int
+announce_check(struct module_state *state, PyObject *bytes)
+{
+    enum pop_status status;
+
+    status = pop_command_check(PyBytes_AS_STRING(bytes),
+                               (size_t)PyBytes_GET_SIZE(bytes));
+    if (status != POP_OK) {
+        errors_raise(state, status, NULL);
+        return -1;
+    }
+    return 0;
+}
 
 /* What _putcmd(line) gives to _putline(): printed, encoded and checked.  NULL
    and an exception: RuntimeError in the midst of another command. */

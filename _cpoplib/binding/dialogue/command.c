@@ -2,64 +2,271 @@
 
 #include <assert.h>
 
-#include "binding/dialogue/pipeline.h"
 #include "binding/base/args.h"
-#include "binding/client/deadline.h"
 #include "binding/base/errors.h"
-#include "binding/dialogue/fast_path.h"
-#include "binding/client/overrides.h"
-#include "binding/dialogue/pipeline_probe.h"
+#include "binding/client/deadline.h"
+#include "binding/client/log.h"
+#include "binding/client/read_ahead.h"
+#include "binding/client/redact.h"
+#include "binding/dialogue/announce.h"
+#include "binding/dialogue/getline.h"
 #include "binding/dialogue/getresp.h"
+#include "binding/dialogue/pipeline.h"
+#include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/putcmd.h"
-#include "binding/reader/sinks.h"
-#include "binding/reader/stream.h"
+#include "core/proto/command.h"
 
-/* --- _shortcmd and _longcmd --------------------------------------------- */
+/* How far a command got in one go. */
+enum course {
+    FAILED,    /* an exception is pending */
+    DONE,      /* the reply was read */
+    UNTOUCHED, /* something is overridden, printed or logged, or .sock is not
+                  the Reader's: nothing was done */
+    ANNOUNCED  /* an audit hook has changed that: only the announcement was
+                  made */
+};
 
-/* Whether the stream must be at rest, so that what comes next is the answer to
-   what is sent next: 1, 0 or -1.  Where replies are read by hooks, only they
-   know. */
-static int
-must_rest(POP3Object *self, const ReaderObject *reader,
-          const struct dialogue *how)
+/* --- in one go ---------------------------------------------------------- */
+
+static bool
+is_zero(PyObject *level)
 {
-    if (reader == NULL) {
-        return 0;
+    int overflow;
+
+    return PyLong_CheckExact(level) &&
+           PyLong_AsLongAndOverflow(level, &overflow) == 0;
+}
+
+static bool
+is_ready(struct module_state *state, const struct overrides_view *view)
+{
+    ReaderObject *reader = (ReaderObject *)view->file;
+
+    return is_zero(view->debugging) && reader_check(state, view->file) &&
+           !progress_is_closed(&reader->progress) &&
+           reader->sock == view->sock && reader->progress.ahead.count == 0;
+}
+
+/* .file, as a new reference, if it is a Reader and C can do the whole; else
+   NULL without an exception. */
+static ReaderObject *
+look(POP3Object *client, hook_set hooks)
+{
+    struct overrides_view view;
+    ReaderObject *reader = NULL;
+
+    if (overrides_are_plain(client, hooks, &view)) {
+        if (is_ready(client->state, &view)) {
+            reader = (ReaderObject *)Py_NewRef(view.file);
+        }
+        overrides_release(&view);
     }
-    return (how->hooks & REPLIES_HOOKS) == 0 ? 1 : getresp_are_own(self);
+    return reader;
+}
+
+static bool
+looks_as_before(const struct command *self, hook_set hooks)
+{
+    ReaderObject *reader = look(self->client, hooks);
+
+    Py_XDECREF(reader);
+    return reader == self->reader;
+}
+
+struct hearing {
+    const struct command *command;
+    bool heard;
+};
+
+/* Makes the event's argument, which the interpreter asks for only if somebody
+   hears the event.  Audit hooks may use the connection. */
+static PyObject *
+make_argument(void *context)
+{
+    struct hearing *hearing = context;
+
+    hearing->heard = true;
+    reader_leave(hearing->command->reader);
+    return Py_NewRef(hearing->command->bytes);
+}
+
+/* The Reader is entered, and stays so if the result is DONE. */
+static enum course
+audit(const struct command *self, hook_set hooks)
+{
+    struct hearing hearing = {self, false};
+    int failed;
+
+    assert(lock_is_mine(&self->reader->lock));
+    failed = PySys_Audit("poplib.putline", "OO&", self->client, make_argument,
+                         &hearing);
+    if (!hearing.heard) {
+        if (failed < 0) {
+            reader_leave(self->reader);
+        }
+        return failed < 0 ? FAILED : DONE;
+    }
+    if (failed < 0) {
+        return FAILED;
+    }
+    if (!looks_as_before(self, hooks)) {
+        return ANNOUNCED;
+    }
+    return stream_enter_answered(self->reader) < 0 ? FAILED : DONE;
 }
 
 static int
-check_stream(POP3Object *self, ReaderObject *reader,
-             const struct dialogue *how)
+encode(struct command *self)
 {
-    int must = must_rest(self, reader, how);
-
-    if (must > 0) {
-        return stream_check_at_rest(reader);
-    }
-    return must < 0 ? -1 : pop3_check_step(self, false);
-}
-
-/* Nothing else is under way, once the replies to what was sent ahead are
-   there: 0 and `source`, or .file if that is an open Reader. */
-static int
-check_at_rest(POP3Object *self, const struct dialogue *how,
-              ReaderObject *source, ReaderObject **reader)
-{
-    int failed = 0;
-
-    *reader = NULL;
-    if (pop3_check_rest(self) < 0 || deadline_check(self) < 0) {
+    self->bytes = PyUnicode_AsUTF8String(self->line);
+    if (self->bytes == NULL) {
+        redact_unicode_error(self->line, REDACT_NOT_SENT);
         return -1;
     }
-    *reader = source == NULL ? pop3_get_reader(self, &failed)
-                             : (ReaderObject *)Py_NewRef((PyObject *)source);
-    if (*reader != NULL) {
-        failed = pipeline_receive_all(self, *reader);
+    return announce_check(self->client->state, self->bytes);
+}
+
+/* Octets of the lines that the reply may have. */
+static size_t
+size_limit(PyObject *line)
+{
+    const char *capa = pop_command(POP_VERB_CAPA)->name;
+
+    return PyUnicode_Check(line) &&
+                   PyUnicode_CompareWithASCIIString(line, capa) == 0
+               ? POP_COMMAND_CAPA_OCTETS
+               : POP_UNLIMITED_OCTETS;
+}
+
+static void
+await_reply(const struct command *self)
+{
+    progress_reply_awaited(&self->client->progress, self->sink->form,
+                           self->sink->rule, size_limit(self->line));
+}
+
+/* The Reader is entered. */
+static enum course
+send_and_read(struct command *self)
+{
+    struct command_progress *progress = &self->client->progress;
+    struct stream_limits limits;
+    enum course course = FAILED;
+    int plain;
+
+    assert(lock_is_mine(&self->reader->lock));
+    await_reply(self);
+    /* What was a challenge is answered. */
+    progress_challenged(progress, false);
+    plain = getline_plain_limits(self->client, &limits);
+    if (plain == 0) {
+        course = ANNOUNCED;
     }
-    if (failed || check_stream(self, *reader, how) < 0) {
-        Py_CLEAR(*reader);
+    else if (plain > 0 &&
+             stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
+                             (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
+                             self->sink, &self->reply) == 0) {
+        course = DONE;
+    }
+    progress_rested(progress);
+    return course;
+}
+
+/* The Reader is entered once: to see that it is at rest, to send, and to
+   receive. */
+static enum course
+run_at_once(struct command *self, hook_set hooks)
+{
+    POP3Object *client = self->client;
+    enum course course;
+
+    if (!progress_is_at_rest(&client->progress) ||
+        client->progress.sasl != SASL_NONE) {
+        return UNTOUCHED;
+    }
+    if (log_begin(client) < 0) {
+        return FAILED;
+    }
+    if (PyUnicode_CheckExact(self->line) && !client->is_logged) {
+        self->reader = look(client, hooks);
+    }
+    if (self->reader == NULL) {
+        return UNTOUCHED;
+    }
+    if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
+        return FAILED;
+    }
+    if (encode(self) < 0 || read_ahead_note_line(client, self->bytes) < 0) {
+        reader_leave(self->reader);
+        return FAILED;
+    }
+    course = audit(self, hooks);
+    if (course == DONE) {
+        course = send_and_read(self);
+        reader_leave(self->reader);
+    }
+    /* Not logged now, but perhaps from the next command on. */
+    if (course == DONE && log_status(client, self->reply.response) < 0) {
+        course = FAILED;
+    }
+    return course;
+}
+
+static PyObject *
+make_result(const struct command *self)
+{
+    if (!self->reply.is_positive) {
+        errors_raise_response(self->client->state, self->reply.response);
+        return NULL;
+    }
+    if (self->sink->form == POP_NO_LINES) {
+        return Py_NewRef(self->reply.response);
+    }
+    return sink_lines_tuple(&self->reply,
+                            self->list == NULL ? Py_None : self->list->list);
+}
+
+/* --- by poplib's call graph --------------------------------------------- */
+
+/* Whether the stream must be at rest, so that what comes next is the answer to
+   what is sent next: 1, 0 or -1.  Where hooks read replies, only they know. */
+static int
+must_rest(const struct command *self)
+{
+    if (self->reader == NULL) {
+        return 0;
+    }
+    return (self->hooks & REPLIES_HOOKS) == 0 ? 1
+                                              : getresp_are_own(self->client);
+}
+
+/* Finds the Reader, receives the replies to what was sent ahead, and checks
+   that nothing else is under way. */
+static int
+come_to_rest(struct command *self)
+{
+    POP3Object *client = self->client;
+    int failed = 0;
+    int must;
+
+    if (pop3_check_rest(client) < 0 || deadline_check(client) < 0) {
+        return -1;
+    }
+    self->reader = self->source == NULL
+                       ? pop3_get_reader(client, &failed)
+                       : (ReaderObject *)Py_NewRef((PyObject *)self->source);
+    if (self->reader != NULL) {
+        failed = pipeline_receive_all(client, self->reader);
+    }
+    must = failed ? -1 : must_rest(self);
+    if (must > 0) {
+        failed = stream_check_at_rest(self->reader);
+    }
+    else if (must == 0) {
+        failed = pop3_check_step(client, false);
+    }
+    if (must < 0 || failed) {
+        Py_CLEAR(self->reader);
         return -1;
     }
     return 0;
@@ -67,16 +274,49 @@ check_at_rest(POP3Object *self, const struct dialogue *how,
 
 /* The answer was read, by whatever means. */
 static int
-settle(POP3Object *self)
+settle(POP3Object *client)
 {
     int failed;
-    ReaderObject *reader = pop3_get_reader(self, &failed);
+    ReaderObject *reader = pop3_get_reader(client, &failed);
 
     if (reader != NULL) {
-        progress_answered(&self->lock, &reader->progress);
+        progress_answered(&client->lock, &reader->progress);
         Py_DECREF(reader);
     }
     return failed ? -1 : 0;
+}
+
+/* Sends the line, or what is left to do of that.  Python code that runs on the
+   way may use the connection. */
+static int
+send_line(const struct command *self)
+{
+    POP3Object *client = self->client;
+    int must = must_rest(self);
+    bool before;
+    int failed;
+
+    if (must < 0) {
+        return -1;
+    }
+    before = progress_needs_answers(&client->progress, must > 0);
+    failed = self->bytes != NULL ? putcmd_send_line(client, self->bytes)
+                                 : putcmd_call(client, self->line);
+    (void)progress_needs_answers(&client->progress, before);
+    return failed;
+}
+
+static PyObject *
+read_reply(const struct command *self)
+{
+    if (self->read != NULL) {
+        return self->read(self->client, self->sink);
+    }
+    if (self->sink->form == POP_NO_LINES) {
+        return getresp_call(self->client);
+    }
+    return getresp_call_long(self->client,
+                             self->list == NULL ? self->sink : NULL);
 }
 
 void
@@ -89,324 +329,180 @@ command_explain_failure(const ReaderObject *reader)
     }
 }
 
-/* Sends the line; `announced` is it as it is sent, if only that is left to do,
-   or NULL.  What runs before that may have used the connection. */
-static int
-send_line(POP3Object *self, PyObject *line, const struct dialogue *how,
-          ReaderObject *reader, PyObject *announced)
-{
-    int must = must_rest(self, reader, how);
-    bool before;
-    int failed;
-
-    if (must < 0) {
-        return -1;
-    }
-    before = progress_needs_answers(&self->progress, must > 0);
-    failed = announced != NULL ? putcmd_send_line(self, announced)
-                               : putcmd_call(self, line);
-    (void)progress_needs_answers(&self->progress, before);
-    return failed;
-}
-
-/* What is left to do where the stream is at rest. */
+/* The stream is at rest. */
 static PyObject *
-by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
-         ReaderObject *reader, PyObject *announced)
-{
-    PyObject *reply;
-
-    if (send_line(self, line, how, reader, announced) < 0) {
-        return NULL;
-    }
-    getresp_await(self, line, how->sink);
-    reply = how->get(self, how->context);
-    progress_rested(&self->progress);
-    if (reply == NULL) {
-        command_explain_failure(reader);
-    }
-    else if (settle(self) < 0) {
-        Py_CLEAR(reply);
-    }
-    return reply;
-}
-
-/* poplib's call graph. */
-static PyObject *
-exchange_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
-                  ReaderObject *source)
-{
-    ReaderObject *reader;
-    PyObject *reply;
-
-    if (check_at_rest(self, how, source, &reader) < 0) {
-        return NULL;
-    }
-    reply = by_steps(self, line, how, reader, NULL);
-    if (reply != NULL) {
-        pipeline_probe_note(reader, line);
-    }
-    Py_XDECREF(reader);
-    return reply;
-}
-
-/* The same for a command, which is not the answer to a challenge. */
-static PyObject *
-command_by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
-                 ReaderObject *source)
-{
-    if (pop3_check_idle(self) < 0) {
-        return NULL;
-    }
-    return exchange_by_steps(self, line, how, source);
-}
-
-/* What comes of a reply that was read. */
-static PyObject *
-finish(POP3Object *self, const struct dialogue *how,
-       const struct stream_reply *reply)
-{
-    if (!reply->is_positive) {
-        errors_raise_response(self->state, reply->response);
-        return NULL;
-    }
-    return how->finish(reply, how->context);
-}
-
-/* The same in one go, unless another hook, too, or one of the dialogue's is
-   overridden: then false, and nothing was done. */
-static bool
-exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
-                 hook_set too, PyObject **result)
-{
-    struct exchange exchange = {
-        .hooks = how->hooks | too,
-        .sink = how->sink,
-    };
-    enum fast_path_end end = FAST_PATH_UNTOUCHED;
-
-    *result = NULL;
-    if (progress_is_at_rest(&self->progress) &&
-        self->progress.sasl == SASL_NONE) {
-        end = fast_path_run(&exchange, self, line);
-    }
-    switch (end) {
-    case FAST_PATH_UNTOUCHED:
-        return false;
-    case FAST_PATH_FAILED:
-        command_explain_failure(exchange.reader);
-        break;
-    case FAST_PATH_ANNOUNCED:
-        *result = by_steps(self, line, how, exchange.reader, exchange.bytes);
-        break;
-    case FAST_PATH_DONE:
-        *result = finish(self, how, &exchange.reply);
-        break;
-    }
-    if (*result != NULL) {
-        pipeline_probe_note(exchange.reader, line);
-    }
-    fast_path_release(&exchange);
-    return true;
-}
-
-PyObject *
-command_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
-                 ReaderObject *source)
+run_by_steps(const struct command *self)
 {
     PyObject *result;
 
-    assert(lock_is_mine(&self->lock));
-    if (!exchange_at_once(self, line, how, 0, &result)) {
-        result = command_by_steps(self, line, how, source);
+    if (send_line(self) < 0) {
+        return NULL;
+    }
+    await_reply(self);
+    result = read_reply(self);
+    progress_rested(&self->client->progress);
+    if (result == NULL) {
+        command_explain_failure(self->reader);
+    }
+    else if (settle(self->client) < 0) {
+        Py_CLEAR(result);
     }
     return result;
+}
+
+/* --- either way --------------------------------------------------------- */
+
+static void
+begin(struct command *self, POP3Object *client, PyObject *line)
+{
+    assert(lock_is_mine(&client->lock));
+    self->client = client;
+    self->line = line;
+    self->reader = NULL;
+    self->bytes = NULL;
+    self->reply.response = NULL;
+}
+
+/* Releases what the command holds; the result stays. */
+static PyObject *
+end(struct command *self, PyObject *result)
+{
+    if (result != NULL) {
+        pipeline_probe_note(self->reader, self->line);
+    }
+    Py_CLEAR(self->reply.response);
+    Py_CLEAR(self->bytes);
+    Py_CLEAR(self->reader);
+    return result;
+}
+
+static PyObject *
+run_from_rest(struct command *self)
+{
+    return come_to_rest(self) < 0 ? NULL : run_by_steps(self);
+}
+
+static PyObject *
+call_or_run(struct command *self, enum hook method)
+{
+    int own = method == HOOK_COUNT ? 1
+                                   : overrides_is_own(self->client, method);
+
+    if (own == 0) {
+        return overrides_call(self->client, method, self->line);
+    }
+    return own < 0 || pop3_check_idle(self->client) < 0 ? NULL
+                                                        : run_from_rest(self);
+}
+
+PyObject *
+command_run(struct command *self, POP3Object *client, PyObject *line,
+            enum hook method)
+{
+    PyObject *result = NULL;
+
+    begin(self, client, line);
+    switch (run_at_once(self, self->hooks | HOOK_SET(method))) {
+    case FAILED:
+        command_explain_failure(self->reader);
+        break;
+    case DONE:
+        result = make_result(self);
+        break;
+    case ANNOUNCED:
+        result = run_by_steps(self);
+        break;
+    case UNTOUCHED:
+        result = call_or_run(self, method);
+        break;
+    }
+    return end(self, result);
 }
 
 /* --- a reply of one line ------------------------------------------------ */
 
 static PyObject *
-finish_short(const struct stream_reply *reply, void *Py_UNUSED(context))
+run_short(POP3Object *client, PyObject *line, enum hook method,
+          enum pop_end_rule rule)
 {
-    return Py_NewRef(reply->response);
-}
+    struct stream_sink sink = {.form = POP_NO_LINES, .rule = rule};
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = &sink};
 
-static PyObject *
-get_short(POP3Object *self, void *Py_UNUSED(context))
-{
-    return getresp_call(self);
+    return command_run(&command, client, line, method);
 }
-
-static const struct dialogue short_dialogue = {
-    .hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-    .finish = finish_short,
-    .get = get_short,
-};
 
 /* POP3._shortcmd(line) */
 static PyObject *
-shortcmd_own(POP3Object *self, PyObject *line)
+shortcmd_own(POP3Object *client, PyObject *line)
 {
-    return command_exchange(self, line, &short_dialogue, NULL);
-}
-
-static PyObject *
-shortcmd_as(POP3Object *self, PyObject *line, const struct dialogue *how)
-{
-    PyObject *result;
-    int own;
-
-    if (exchange_at_once(self, line, how, HOOK_SET(HOOK_SHORTCMD), &result)) {
-        return result;
-    }
-    own = overrides_is_own(self, HOOK_SHORTCMD);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? command_by_steps(self, line, how, NULL)
-               : overrides_call(self, HOOK_SHORTCMD, line);
-}
-
-static PyObject *
-shortcmd(POP3Object *self, PyObject *line)
-{
-    return shortcmd_as(self, line, &short_dialogue);
-}
-
-static PyObject *
-shortcmd_if_quiet(POP3Object *self, PyObject *line)
-{
-    struct stream_sink sink = {
-        .form = POP_NO_LINES,
-        .rule = POP_END_IF_QUIET,
-    };
-    struct dialogue dialogue = short_dialogue;
-
-    dialogue.sink = &sink;
-    return shortcmd_as(self, line, &dialogue);
+    return run_short(client, line, HOOK_COUNT, POP_END_AT_ONCE);
 }
 
 PyObject *
-command_respond(POP3Object *self, PyObject *line)
+command_shortcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule)
 {
-    assert(lock_is_mine(&self->lock));
-    assert(self->progress.sasl == SASL_CHALLENGED);
-    return exchange_by_steps(self, line, &short_dialogue, NULL);
+    PyObject *result;
+
+    if (pop3_lock(client) < 0) {
+        return NULL;
+    }
+    result = run_short(client, line, HOOK_SHORTCMD, rule);
+    pop3_unlock(client);
+    return result;
+}
+
+PyObject *
+command_respond(POP3Object *client, PyObject *line)
+{
+    struct stream_sink sink = {.form = POP_NO_LINES, .rule = POP_END_AT_ONCE};
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = &sink};
+
+    begin(&command, client, line);
+    return end(&command, run_from_rest(&command));
 }
 
 /* --- a reply with lines ------------------------------------------------- */
 
-/* What takes the lines: a list, unless the caller has a sink. */
-struct long_reply {
-    struct sink_lines lines;
-    struct stream_sink *sink; /* the caller's, or NULL */
-};
-
 static PyObject *
-finish_long(const struct stream_reply *reply, void *context)
+run_long(POP3Object *client, PyObject *line, enum hook method,
+         enum pop_end_rule rule, struct stream_sink *sink)
 {
-    const struct long_reply *self = context;
-    PyObject *lines = self->sink == NULL ? self->lines.list : Py_None;
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = sink};
+    struct sink_lines list;
+    PyObject *result;
 
-    return sink_lines_tuple(reply, lines);
-}
-
-static PyObject *
-get_long(POP3Object *self, void *context)
-{
-    return getresp_call_long(self, ((struct long_reply *)context)->sink);
-}
-
-static void
-long_dialogue_init(struct dialogue *self, struct long_reply *reply,
-                   enum pop_end_rule rule, struct stream_sink *sink)
-{
-    sink_lines_init(&reply->lines);
-    reply->sink = sink;
-    self->hooks = COMMAND_HOOKS | REPLIES_HOOKS;
-    self->sink = sink == NULL ? &reply->lines.sink : sink;
-    self->sink->rule = rule;
-    self->context = reply;
-    self->finish = finish_long;
-    self->get = get_long;
+    sink_lines_init(&list);
+    if (sink == NULL) {
+        command.sink = &list.sink;
+        command.list = &list;
+    }
+    command.sink->rule = rule;
+    result = command_run(&command, client, line, method);
+    Py_XDECREF(list.list);
+    return result;
 }
 
 /* POP3._longcmd(line) */
 static PyObject *
-longcmd_own(POP3Object *self, PyObject *line)
+longcmd_own(POP3Object *client, PyObject *line)
 {
-    struct dialogue dialogue;
-    struct long_reply reply;
-    PyObject *result;
-
-    long_dialogue_init(&dialogue, &reply, POP_END_AT_ONCE, NULL);
-    result = command_exchange(self, line, &dialogue, NULL);
-    Py_XDECREF(reply.lines.list);
-    return result;
-}
-
-static PyObject *
-longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
-        struct stream_sink *sink)
-{
-    struct dialogue dialogue;
-    struct long_reply reply;
-    PyObject *result;
-    int own;
-
-    long_dialogue_init(&dialogue, &reply, rule, sink);
-    if (exchange_at_once(self, line, &dialogue, HOOK_SET(HOOK_LONGCMD),
-                         &result)) {
-        Py_XDECREF(reply.lines.list);
-        return result;
-    }
-    own = overrides_is_own(self, HOOK_LONGCMD);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? command_by_steps(self, line, &dialogue, NULL)
-               : overrides_call(self, HOOK_LONGCMD, line);
-}
-
-/* --- as one command ----------------------------------------------------- */
-
-static PyObject *
-call_locked(POP3Object *self, PyObject *line,
-            PyObject *(*function)(POP3Object *, PyObject *))
-{
-    PyObject *result;
-
-    if (pop3_lock(self) < 0) {
-        return NULL;
-    }
-    result = function(self, line);
-    pop3_unlock(self);
-    return result;
+    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE, NULL);
 }
 
 PyObject *
-command_shortcmd(POP3Object *self, PyObject *line)
-{
-    return call_locked(self, line, shortcmd);
-}
-
-PyObject *
-command_shortcmd_if_quiet(POP3Object *self, PyObject *line)
-{
-    return call_locked(self, line, shortcmd_if_quiet);
-}
-
-PyObject *
-command_longcmd(POP3Object *self, PyObject *line, enum pop_end_rule rule,
+command_longcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule,
                 struct stream_sink *sink)
 {
     PyObject *result;
 
-    if (pop3_lock(self) < 0) {
+    if (pop3_lock(client) < 0) {
         return NULL;
     }
-    result = longcmd(self, line, rule, sink);
-    pop3_unlock(self);
+    result = run_long(client, line, HOOK_LONGCMD, rule, sink);
+    pop3_unlock(client);
     return result;
 }
 
@@ -423,11 +519,17 @@ run_method(const char *method, PyObject *(*function)(POP3Object *, PyObject *),
         .required = 1,
     };
     PyObject *values[ARGS_MAX];
+    PyObject *result;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return call_locked(POP3(op), values[0], function);
+    if (pop3_lock(POP3(op)) < 0) {
+        return NULL;
+    }
+    result = function(POP3(op), values[0]);
+    pop3_unlock(POP3(op));
+    return result;
 }
 
 PyDoc_STRVAR(putline_doc,

@@ -1,22 +1,51 @@
-/* poplib's _putline, _putcmd, _shortcmd and _longcmd, and the call graph
-   between them: in C while nothing on the way is overridden, by calls of the
-   Python methods otherwise. */
+/* One command: what is asked for, and the way from its line to its result.
+   Where nothing on the way is overridden, printed or logged, C does the whole
+   in one go.  Elsewhere it takes poplib's call graph: _shortcmd or _longcmd,
+   below them _putcmd and _putline, then _getresp or _getlongresp.
+
+   Calls dialogue/announce, putcmd, getresp, pipeline, and the folders below.
+ */
 
 #ifndef BINDING_COMMAND_H
 #define BINDING_COMMAND_H
 
 #include "binding/client/overrides.h"
-#include "binding/reader/stream.h"
+#include "binding/reader/sinks.h"
 
-/* What a line goes through before it is sent, beside _shortcmd or _longcmd. */
+/* The methods that a line goes through before it is sent, without _shortcmd
+   and _longcmd. */
 #define COMMAND_HOOKS (HOOK_SET(HOOK_PUTCMD) | HOOK_SET(HOOK_PUTLINE))
 
-/* self._shortcmd(line), overridden or not, as one command. */
-PyObject *command_shortcmd(POP3Object *self, PyObject *line);
+struct command {
+    /* The description, by the caller; what is NULL is left out. */
+    hook_set hooks;           /* methods that poplib calls on the way */
+    struct stream_sink *sink; /* form and end of the reply; takes its lines */
+    struct sink_lines *list;  /* the sink, if the result has its list */
+    ReaderObject *source;     /* read from whatever .file is */
+    /* Reads the reply and makes the result, instead of _getresp() and
+       _getlongresp(), where C can't do the whole. */
+    PyObject *(*read)(POP3Object *client, struct stream_sink *sink);
 
-/* command_shortcmd() by the rule POP_END_IF_QUIET, if no overridden method
-   reads the reply. */
-PyObject *command_shortcmd_if_quiet(POP3Object *self, PyObject *line);
+    /* The rest is command_run()'s. */
+    POP3Object *client;
+    PyObject *line;       /* borrowed */
+    ReaderObject *reader; /* .file or the source; NULL if it is no Reader */
+    PyObject *bytes;      /* the line as it is sent, once that was announced */
+    struct stream_reply reply;
+};
+
+/* Sends the line as self._putcmd() does and reads the reply, where the stream
+   has to be at rest.  Returns the response (bytes) or (response, lines,
+   octets), whose lines are None if the sink is not the list's; NULL and an
+   exception, also for a refusal.  The method, if it is overridden, is called
+   instead; HOOK_COUNT for none.  The connection lock is held. */
+PyObject *command_run(struct command *self, POP3Object *client, PyObject *line,
+                      enum hook method);
+
+/* self._shortcmd(line), overridden or not, as one command.  The rule is that
+   of the reply's end, if no overridden method reads it. */
+PyObject *command_shortcmd(POP3Object *self, PyObject *line,
+                           enum pop_end_rule rule);
 
 /* self._longcmd(line), overridden or not, as one command.  `sink`, unless
    NULL, takes the lines of a reply that no overridden method reads: its take()
@@ -25,34 +54,14 @@ PyObject *command_shortcmd_if_quiet(POP3Object *self, PyObject *line);
 PyObject *command_longcmd(POP3Object *self, PyObject *line,
                           enum pop_end_rule rule, struct stream_sink *sink);
 
-/* How a command's reply is read, and what it becomes. */
-struct dialogue {
-    hook_set hooks;           /* through which poplib would send and read */
-    struct stream_sink *sink; /* takes its lines; NULL: it is one line */
-    void *context;            /* of the functions, which return new references,
-                                 or NULL: */
-    /* The result, if the reply was read in one go. */
-    PyObject *(*finish)(const struct stream_reply *reply, void *context);
-    /* The same, reading it, where it can't be read so. */
-    PyObject *(*get)(POP3Object *self, void *context);
-};
-
-/* Sends the line as self._putcmd() does, overridden or not, and reads the
-   reply, where the stream has to be at rest.  `source` is the Reader that it
-   is read from in C, whatever is overridden, or NULL.  The connection lock is
-   held. */
-PyObject *command_exchange(POP3Object *self, PyObject *line,
-                           const struct dialogue *how, ReaderObject *source);
-
 /* Sends an answer to a challenge, str, and reads what the server says to that,
    by self._putcmd() and self._getresp(): the rest of a command, where no other
    one can begin.  The connection lock is held. */
 PyObject *command_respond(POP3Object *self, PyObject *line);
 
-/* What sending or reading raises if close() in another thread has come before
-   it is none of what a connection raises that was closed long ago: then the
-   pending exception becomes another one.  The Reader, or NULL, was open
-   before. */
+/* close() in another thread has come before a failure: the pending exception,
+   which would be that of a connection closed long ago, becomes
+   ConnectionAbortedError.  The Reader, or NULL, was open before. */
 void command_explain_failure(const ReaderObject *reader);
 
 extern PyMethodDef command_methods[];

@@ -373,26 +373,6 @@ getresp_are_own(POP3Object *self)
     return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
 }
 
-/* Octets that the lines of the reply may have. */
-static size_t
-limit_of(PyObject *line)
-{
-    const char *capa = pop_command(POP_VERB_CAPA)->name;
-
-    return PyUnicode_Check(line) &&
-                   PyUnicode_CompareWithASCIIString(line, capa) == 0
-               ? POP_COMMAND_CAPA_OCTETS
-               : POP_UNLIMITED_OCTETS;
-}
-
-void
-getresp_await(POP3Object *self, PyObject *line, const struct stream_sink *sink)
-{
-    progress_reply_awaited(
-        &self->progress, sink == NULL ? POP_NO_LINES : sink->form,
-        sink == NULL ? POP_END_AT_ONCE : sink->rule, limit_of(line));
-}
-
 /* --- what Python sees --------------------------------------------------- */
 
 static PyObject *

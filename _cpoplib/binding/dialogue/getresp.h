@@ -31,9 +31,4 @@ void getresp_abandon(POP3Object *self, const char *why);
 
 extern PyMethodDef getresp_methods[];
 
-/* progress_reply_awaited(), for the reply to a command line, whose lines the
-   sink takes; NULL: it is one line.  progress_rested() has to follow. */
-void getresp_await(POP3Object *self, PyObject *line,
-                   const struct stream_sink *sink);
-
 #endif

@@ -386,12 +386,12 @@ begins_with(PyObject *line, const char *verb)
 }
 
 void
-pipeline_probe_note(ReaderObject *reader, PyObject *line)
+pipeline_probe_note_line(ReaderObject *reader, PyObject *line)
 {
     static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
     size_t i;
 
-    if (reader == NULL || !PyUnicode_Check(line)) {
+    if (!PyUnicode_Check(line)) {
         return;
     }
     for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

@@ -36,8 +36,17 @@ long long pipeline_probe_number(PyObject *object);
    uncertain end was taken for one (see core/proto/reply.h). */
 bool pipeline_probe_has_room(const ReaderObject *reader, size_t octets);
 
+/* pipeline_probe_note() where something is known of the server. */
+void pipeline_probe_note_line(ReaderObject *reader, PyObject *line);
+
 /* A command was sent through `reader`, which may be NULL: after logging in,
    the server may have other capabilities. */
-void pipeline_probe_note(ReaderObject *reader, PyObject *line);
+static inline void
+pipeline_probe_note(ReaderObject *reader, PyObject *line)
+{
+    if (reader != NULL && reader->ability != READER_UNASKED) {
+        pipeline_probe_note_line(reader, line);
+    }
+}
 
 #endif

@@ -88,7 +88,7 @@ call(BulkIteratorObject *self, PyObject *line, bool is_deletion)
 {
     switch (reply_form(self, is_deletion)) {
     case POP_NO_LINES:
-        return command_shortcmd_if_quiet(self->client, line);
+        return command_shortcmd(self->client, line, POP_END_IF_QUIET);
     case POP_LINES:
         return command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
     case POP_OCTETS:

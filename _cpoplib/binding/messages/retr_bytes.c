@@ -120,16 +120,9 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
 
 /* --- one ---------------------------------------------------------------- */
 
-/* What is read goes into the sink; the result is None. */
+/* Reads the reply into the sink; the result is None. */
 static PyObject *
-finish_message(const struct stream_reply *Py_UNUSED(reply),
-               void *Py_UNUSED(sink))
-{
-    return Py_NewRef(Py_None);
-}
-
-static PyObject *
-read_message(POP3Object *self, void *sink)
+read_message(POP3Object *self, struct stream_sink *sink)
 {
     PyObject *file = pop3_get_file(self, "readline");
     struct stream_reply reply = {NULL, false, 0};
@@ -157,14 +150,11 @@ read_message(POP3Object *self, void *sink)
 static int
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
-    const struct dialogue dialogue = {
+    struct command command = {
         .hooks = COMMAND_HOOKS,
         .sink = sink,
-        .context = sink,
-        .finish = finish_message,
-        .get = read_message,
+        .read = read_message,
     };
-    ReaderObject *reader;
     PyObject *file;
     PyObject *result = NULL;
 
@@ -173,8 +163,10 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     }
     file = pop3_get_file(self, "readline");
     if (file != NULL) {
-        reader = reader_check(self->state, file) ? (ReaderObject *)file : NULL;
-        result = command_exchange(self, line, &dialogue, reader);
+        if (reader_check(self->state, file)) {
+            command.source = (ReaderObject *)file;
+        }
+        result = command_run(&command, self, line, HOOK_COUNT);
         Py_DECREF(file);
     }
     pop3_unlock(self);

@@ -1,13 +1,6 @@
 #include "binding/reader/lines.h"
 
 PyObject *
-lines_bytes(const char *base, struct pop_span span)
-{
-    return PyBytes_FromStringAndSize(base + span.offset,
-                                     (Py_ssize_t)span.length);
-}
-
-PyObject *
 lines_list(const char *base, const struct pop_span *spans, size_t count)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);

@@ -7,7 +7,12 @@
 #include "core/proto/scan.h"
 
 /* A new bytes object, or NULL. */
-PyObject *lines_bytes(const char *base, struct pop_span span);
+static inline PyObject *
+lines_bytes(const char *base, struct pop_span span)
+{
+    return PyBytes_FromStringAndSize(base + span.offset,
+                                     (Py_ssize_t)span.length);
+}
 
 /* A new list of one bytes object per span, or NULL. */
 PyObject *lines_list(const char *base, const struct pop_span *spans,

@@ -153,7 +153,9 @@ progress_status_read(const struct lock *held, struct stream_progress *stream)
 {
     assert(lock_is_mine(held));
     (void)held;
-    pop_pipeline_begin(&stream->ahead);
+    if (stream->ahead.count > 0) {
+        pop_pipeline_begin(&stream->ahead);
+    }
     if (stream->unanswered > 0) {
         stream->unanswered--;
     }

@@ -9,12 +9,6 @@
 
 #define READER(op) ((ReaderObject *)(op))
 
-bool
-reader_check(struct module_state *state, PyObject *object)
-{
-    return Py_IS_TYPE(object, state->reader_type);
-}
-
 /* --- life cycle --------------------------------------------------------- */
 
 static void

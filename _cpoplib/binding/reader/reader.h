@@ -56,7 +56,11 @@ PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_deadline *limit,
                        PyObject *limit_owner);
 
-bool reader_check(struct module_state *state, PyObject *object);
+static inline bool
+reader_check(struct module_state *state, PyObject *object)
+{
+    return Py_IS_TYPE(object, state->reader_type);
+}
 
 /* Takes the reader for moving bytes: waits for its lock, and asks the socket
    anew for its descriptor and timeout.  -1 and an exception: RuntimeError if

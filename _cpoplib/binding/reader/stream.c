@@ -508,7 +508,7 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
     if (progress_check_send(reader->state, &reader->progress) < 0) {
         return -1;
     }
-    status = begin_reply(reader, limits, sink == NULL ? &one_line : sink);
+    status = begin_reply(reader, limits, sink);
     if (status == POP_OK) {
         status = pop_command_append(&link->out, line, length);
     }

@@ -81,9 +81,8 @@ int stream_read_reply_inside(ReaderObject *reader,
                              struct stream_sink *sink,
                              struct stream_reply *reply);
 
-/* Sends the line and CRLF and reads the reply: one line if `sink` is NULL,
-   otherwise as stream_read_reply() does.  Entered, and at rest.  0 and a new
-   reference, or -1. */
+/* Sends the line and CRLF and reads the reply as stream_read_reply() does. The
+   Reader is entered, and at rest.  0 and a new reference, or -1. */
 int stream_exchange(ReaderObject *reader, const char *line, size_t length,
                     const struct stream_limits *limits,
                     struct stream_sink *sink, struct stream_reply *reply);

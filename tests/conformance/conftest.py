@@ -11,10 +11,10 @@ import poplib
 import socket
 
 import pytest
+from links import LINKS, TIMEOUT, Link
 from scripted import StartTLS, play
 
 from . import differences
-from .links import LINKS, TIMEOUT, Link
 
 
 def pytest_configure(config):

@@ -8,9 +8,8 @@ import threading
 from unittest import mock
 
 import pytest
+from links import through
 from scripted import Await, C, Close, Reset, S, play
-
-from .links import through
 
 
 class Journal:

@@ -10,9 +10,8 @@ import time
 from unittest import mock
 
 import pytest
+from links import through
 from scripted import C, Pause, S, play
-
-from .links import through
 
 HOOKS = [
     "_putline",

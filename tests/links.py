@@ -1,9 +1,9 @@
-"""What a client's connection goes over."""
+"""The links that a client's connection goes over: plain TCP, and TLS in each way."""
 
 import poplib
 
 import pytest
-from scripted import C, S, StartTLS
+from scripted import C, S, StartTLS, play
 
 TIMEOUT = 5.0
 LINKS = ["plain", "tls", "tls context", "stls", "stls context"]
@@ -15,7 +15,7 @@ def through(*names):
 
 
 class Link:
-    """What a client's connection goes over: plain TCP, TLS from the start, or TLS by STLS.
+    """One of LINKS: plain TCP, TLS from the start, or TLS by STLS.
 
     Over TLS the client has a ssl.SSLContext, or none.
     """
@@ -37,6 +37,10 @@ class Link:
             steps += [C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK"), self._start]
         return steps
 
+    def play(self, *steps, greeting="+OK ready", **options):
+        """A scripted server that plays the steps after the opening."""
+        return play(*self.opening(greeting), *steps, **options)
+
     def class_of(self, cls):
         """The class whose instances connect through this link, as ``cls`` does; a POP3 class."""
         if self.way != "tls":
@@ -45,10 +49,13 @@ class Link:
             return self._pop.POP3_SSL
         return type(cls.__name__, (cls, self._pop.POP3_SSL), {})
 
-    def connect(self, server, cls, **options):
+    def connect(self, server, cls=None, timeout=TIMEOUT, **options):
+        """A greeted client.  ``timeout`` counts from then on, so that it may be short."""
         if self.way == "tls":
             options["context"] = self._context
-        client = self.class_of(cls)(server.host, server.port, timeout=TIMEOUT, **options)
+        cls = self.class_of(cls or self._pop.POP3)
+        client = cls(server.host, server.port, timeout=TIMEOUT, **options)
         if self.way == "stls":
             self._pop.POP3.stls(client, self._context)
+        client.sock.settimeout(timeout)
         return client

@@ -66,11 +66,11 @@ def talk(pop, link):
 
     @contextlib.contextmanager
     def talk(*steps, greeting="+OK ready", cls=pop.POP3, timeout=TIMEOUT, **options):
-        with play(*link.opening(greeting), *steps) as server:
-            client = link.connect(server, cls, **options)
-            with contextlib.closing(client):
-                client.sock.settimeout(timeout)
-                yield client
+        with (
+            link.play(*steps, greeting=greeting) as server,
+            contextlib.closing(link.connect(server, cls, timeout, **options)) as client,
+        ):
+            yield client
 
     return talk
 

@@ -2,8 +2,10 @@
 
 import ast
 import contextlib
+import errno
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -15,7 +17,7 @@ import pytest
 
 import _cpoplib
 import poplib_c
-from poplib_c import POP3
+from poplib_c import POP3, TLSSocket
 
 #: Of what does not happen in time only if something is wrong.
 TIMEOUT = 20.0
@@ -132,6 +134,15 @@ class ByFile(POP3):
 #: One class for each way in which replies are read.
 WAYS = [POP3, ByLines, ByStatus, ByMethods, ByFile]
 
+#: One class for each way in which octets are sent and received.
+SOCKETS = [socket.socket, OwnSocket, TLSSocket, ssl.SSLSocket]
+
+
+def over_links(ways):
+    """Parametrizes a test by ``way`` and ``link``: each way over TCP, and POP3 over TLS."""
+    cases = [*((way, "plain") for way in ways), (POP3, "tls"), (POP3, "tls context")]
+    return pytest.mark.parametrize("way, link", cases, indirect=["link"])
+
 
 class Endless:
     """A step of a script: the server never pauses, until the client leaves."""
@@ -143,7 +154,9 @@ class Endless:
     def play(self, peer):
         with contextlib.suppress(OSError):
             for _ in range(self.limit // len(self.data)):
-                peer.connection.sendall(self.data)
+                if peer.gone:
+                    return
+                peer.send(self.data)
 
 
 class Call(threading.Thread):
@@ -233,6 +246,15 @@ def full_server():
         yield listener.getsockname()
 
 
+def check_aborted(call):
+    """A blocked call was woken at once, since its connection was closed."""
+    with lasts(0):
+        error = call.end()
+    assert type(error) is ConnectionAbortedError
+    assert error.errno == errno.ECONNABORTED
+    assert error.strerror == "the connection was closed while it was in use"
+
+
 @contextlib.contextmanager
 def lasts(least):
     """The block takes at least so many seconds, and does not wait for TIMEOUT."""
@@ -278,7 +300,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
 
 AUDITED = """
 import sys
-from poplib_c import POP3
+from poplib_c import POP3, TLSSocket
 
 events = []
 

@@ -135,7 +135,8 @@ class ByFile(POP3):
 WAYS = [POP3, ByLines, ByStatus, ByMethods, ByFile]
 
 #: One class for each way in which octets are sent and received.
-SOCKETS = [socket.socket, OwnSocket, TLSSocket, ssl.SSLSocket]
+OVER_TLS = [TLSSocket, ssl.SSLSocket]
+SOCKETS = [socket.socket, OwnSocket, *OVER_TLS]
 
 
 def over_links(ways):

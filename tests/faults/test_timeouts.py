@@ -13,11 +13,21 @@ from scripted import Await, C, Pause, Raw, S, play
 
 from poplib_c import POP3, TLSSocket, error_proto
 
-from .support import SHORT, SOCKETS, TIMEOUT, WAYS, Call, OwnSocket, greeted, lasts, over_links
+from .support import (
+    OVER_TLS,
+    SHORT,
+    SOCKETS,
+    TIMEOUT,
+    WAYS,
+    Call,
+    OwnSocket,
+    greeted,
+    lasts,
+    over_links,
+)
 
 every_way = over_links(WAYS)
 every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
-OVER_TLS = [TLSSocket, ssl.SSLSocket]
 
 COMMANDS = [
     ("user", ("mrose",), "USER mrose"),

@@ -155,8 +155,8 @@ def authobject(challenge):
     return f"\0{USER}\0{PASSWORD}"
 
 
-def started(client, **options):
-    answer = client.stls(**options)
+def started(client):
+    answer = client.stls()
     return answer, client.capa()["UIDL"], client.sock.version()
 
 

@@ -219,7 +219,10 @@ def macros_do_not_jump(source):
 @rule(
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetFromErrno(x);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetFromErrnoWithFilename(x, y);\n}\n"),
-    ("binding/base/lock.c", 'int\nf(void)\n{\n    PyErr_SetString(\n        PyExc_OSError, "");\n}\n'),
+    (
+        "binding/base/lock.c",
+        'int\nf(void)\n{\n    PyErr_SetString(\n        PyExc_OSError, "");\n}\n',
+    ),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_Format(state->error_proto, x);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetNone(PyExc_TimeoutError);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    errno = error.sys;\n}\n"),
@@ -234,7 +237,10 @@ def only_errors_raises_for_core(source):
 
 
 @rule(
-    ("core/proto/scan.c", "int\nf(void)\n{\nagain:\n    if (g()) {\n        goto again;\n    }\n}\n"),
+    (
+        "core/proto/scan.c",
+        "int\nf(void)\n{\nagain:\n    if (g()) {\n        goto again;\n    }\n}\n",
+    ),
     (
         "core/proto/scan.c",
         "int\nf(void)\n{\n    goto a;\n    goto b;\na:\n    g();\nb:\n    return 1;\n}\n",
@@ -272,7 +278,10 @@ def public_names_of_core_begin_with_their_file(source):
 @rule(
     ("core/proto/scan.h", "#define POP_SCAN_H\n#endif\n"),
     ("core/proto/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN\n#endif\n"),
-    ("core/proto/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN_H\n#endif\nint pop_scan_x(void);\n"),
+    (
+        "core/proto/scan.h",
+        "#ifndef POP_SCAN_H\n#define POP_SCAN_H\n#endif\nint pop_scan_x(void);\n",
+    ),
     ("core/proto/scan.h", "#ifndef POP_REPLY_H\n#define POP_REPLY_H\n#endif\n"),
     ("binding/base/lock.h", "#pragma once\n"),
 )

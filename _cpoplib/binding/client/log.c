@@ -1,6 +1,7 @@
 #include "binding/client/log.h"
 
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/redact.h"
 
 /* logging.DEBUG, which is documented to be this. */
@@ -172,7 +173,7 @@ log_status(POP3Object *self, PyObject *line)
 static int
 is_inside_handler(PyObject *logger)
 {
-    PyObject *function = module_imported("poplib_c._log", "is_inside_handler");
+    PyObject *function = package_import("poplib_c._log", "is_inside_handler");
     PyObject *result;
     int is;
 

@@ -1,11 +1,14 @@
-/* The type POP3: its instances, and what other files need of them. */
+/* An instance of POP3: its struct, its attributes by name, its lock, and
+   whether a command can begin.
+
+   Calls the socket, the Reader and the client's log. */
 
 #ifndef BINDING_POP3_H
 #define BINDING_POP3_H
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
-#include "binding/reader/step.h"
+#include "binding/base/state.h"
+#include "binding/reader/reader.h"
 
 /* Where a command is, for another one that a hook or a signal handler of the
    same thread tries in its midst. */
@@ -69,19 +72,11 @@ typedef struct {
 
 #define POP3(op) ((POP3Object *)(op))
 
-/* A new type poplib_c.POP3, or NULL.  Fills state->own_hook. */
-PyTypeObject *pop3_new_type(struct module_state *state, PyObject *module);
-
 /* The instance's __dict__, a new reference; NULL if it has none yet. */
 PyObject *pop3_get_dict(POP3Object *self);
 
 /* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
 int pop3_dict_has(POP3Object *self, PyObject *name);
-
-/* __signature__ of POP3, POP3_SSL, and the subclasses that share a
-   constructor of theirs; a lazy_attribute_compute. */
-PyObject *pop3_signature(struct module_state *state, PyObject *instance,
-                         PyTypeObject *owner);
 
 /* .file; AttributeError that names `wanted` and says so if close() has set it
    to None. */
@@ -114,5 +109,22 @@ struct step *pop3_step_of(POP3Object *self, PyObject *file);
 /* The same, or NULL if it is another file by now that something is known
    of. */
 struct step *pop3_known_step(POP3Object *self, PyObject *file);
+
+/* .file if it is an open Reader, as a new reference; otherwise NULL, with an
+   exception if *failed. */
+ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
+
+/* What check(), one of step.h's, raises for the stream that .file reads from.
+ */
+int pop3_check_step(POP3Object *self,
+                    int (*check)(struct module_state *, const struct step *));
+
+/* Whether the next bytes of that stream are the reply that is waited for; not
+   if it can't be told, with an exception. */
+bool pop3_is_in_step(POP3Object *self);
+
+/* A method that sends was ended by the pending exception, which stays: how
+   much it has sent is not known. */
+void pop3_note_unsent(POP3Object *self);
 
 #endif

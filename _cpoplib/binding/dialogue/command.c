@@ -36,7 +36,7 @@ check_stream(POP3Object *self, ReaderObject *reader,
     if (must > 0) {
         return stream_check_at_rest(reader);
     }
-    return must < 0 ? -1 : putcmd_check_step(self, step_check);
+    return must < 0 ? -1 : pop3_check_step(self, step_check);
 }
 
 /* Nothing else is under way, once the replies to what was sent ahead are
@@ -51,7 +51,7 @@ check_at_rest(POP3Object *self, const struct dialogue *how,
     if (pop3_check_rest(self) < 0 || deadline_check(self) < 0) {
         return -1;
     }
-    *reader = source == NULL ? putcmd_reader(self, &failed)
+    *reader = source == NULL ? pop3_get_reader(self, &failed)
                              : (ReaderObject *)Py_NewRef((PyObject *)source);
     if (*reader != NULL) {
         failed = pipeline_receive_all(self, *reader);
@@ -68,7 +68,7 @@ static int
 settle(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = putcmd_reader(self, &failed);
+    ReaderObject *reader = pop3_get_reader(self, &failed);
 
     if (reader != NULL) {
         reader->unanswered = 0;
@@ -308,7 +308,7 @@ finish_long(const struct stream_reply *reply, void *context)
     const struct long_reply *self = context;
     PyObject *lines = self->sink == NULL ? self->lines.list : Py_None;
 
-    return getresp_tuple(reply, lines);
+    return sink_lines_tuple(reply, lines);
 }
 
 static PyObject *

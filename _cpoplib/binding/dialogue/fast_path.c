@@ -4,9 +4,9 @@
 #include "binding/dialogue/getline.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/client/debug.h"
 
 static bool
@@ -105,7 +105,7 @@ encode(struct exchange *self, struct module_state *state, PyObject *line)
         redact_unicode_error(line, REDACT_NOT_SENT);
         return -1;
     }
-    return putcmd_check_line(state, self->bytes);
+    return announce_check(state, self->bytes);
 }
 
 /* Entered. */

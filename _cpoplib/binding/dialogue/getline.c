@@ -3,6 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/overrides.h"
 #include "binding/reader/lines.h"
 #include "binding/client/redact.h"
@@ -33,7 +34,7 @@ int
 getline_limits(POP3Object *self, struct stream_limits *limits)
 {
     struct module_state *state = self->state;
-    PyObject *value = module_package_attribute(state, state->name.maxline);
+    PyObject *value = package_attribute(state, state->name.maxline);
     int failed;
 
     if (value == NULL) {
@@ -52,8 +53,7 @@ int
 getline_plain_limits(POP3Object *self, struct stream_limits *limits)
 {
     PyObject *value;
-    int found = module_package_global(self->state, self->state->name.maxline,
-                                      &value);
+    int found = package_global(self->state, self->state->name.maxline, &value);
 
     if (found > 0) {
         found = PyLong_CheckExact(value);

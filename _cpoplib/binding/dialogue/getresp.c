@@ -279,20 +279,6 @@ getlongresp_by_lines(POP3Object *self)
     return result;
 }
 
-PyObject *
-getresp_tuple(const struct stream_reply *reply, PyObject *lines)
-{
-    PyObject *octets = PyLong_FromSize_t(reply->octets);
-    PyObject *tuple;
-
-    if (octets == NULL) {
-        return NULL;
-    }
-    tuple = PyTuple_Pack(3, reply->response, lines, octets);
-    Py_DECREF(octets);
-    return tuple;
-}
-
 static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
                       struct stream_sink *sink)
@@ -314,8 +300,8 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
     }
     if (log_status(self, reply.response) == 0) {
         if (reply.is_positive) {
-            result = getresp_tuple(&reply,
-                                   sink == NULL ? lines.list : Py_None);
+            result = sink_lines_tuple(&reply,
+                                      sink == NULL ? lines.list : Py_None);
         }
         else {
             errors_raise_response(self->state, reply.response);

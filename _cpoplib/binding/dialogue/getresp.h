@@ -21,9 +21,6 @@ PyObject *getresp_call(POP3Object *self);
    their place. */
 PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
 
-/* What _getlongresp() returns: (response, lines, octets). */
-PyObject *getresp_tuple(const struct stream_reply *reply, PyObject *lines);
-
 /* 1 if none of the three is overridden, 0, or -1 and an exception. */
 int getresp_are_own(POP3Object *self);
 

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "binding/base/errors.h"
-#include "binding/dialogue/pipeline_probe.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "core/proto/scan.h"
 
 static const char uncertain[] = "the end of a message was uncertain";
@@ -65,15 +64,29 @@ held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
     answer->failed = failed;
 }
 
+long long
+held_listed_number(PyObject *response, const char **rest)
+{
+    const char *text = PyBytes_AS_STRING(response);
+    long long number;
+    size_t digits;
+
+    text += strcspn(text, " \t");
+    text += strspn(text, " \t");
+    number = pop_scan_number(text, strlen(text), &digits);
+    *rest = text + digits;
+    return number;
+}
+
 /* Whether this is "+OK number size". */
 static bool
-stat_capa_list(PyObject *response, long long number)
+is_listing(PyObject *response, long long number)
 {
     const char *rest;
     size_t digits;
 
     if (PyBytes_AS_STRING(response)[0] != '+' ||
-        pipeline_probe_answered_number(response, &rest) != number) {
+        held_listed_number(response, &rest) != number) {
         return false;
     }
     rest += strspn(rest, " \t");
@@ -91,7 +104,7 @@ announce(POP3Object *self, ReaderObject *reader)
     step_leave(&reader->step, uncertain);
     if (line != NULL) {
         self->phase = PHASE_REST;
-        bytes = putcmd_prepare(self, line);
+        bytes = announce_command(self, line);
         self->phase = PHASE_REPLY;
         Py_DECREF(line);
     }
@@ -137,7 +150,7 @@ held_prove(POP3Object *self, ReaderObject *reader,
     if (response == NULL) {
         return -1;
     }
-    if (!stat_capa_list(response, reader->held->number)) {
+    if (!is_listing(response, reader->held->number)) {
         raise_uncertain(reader, reader->held->number);
     }
     else if (status_lines == NULL ||
@@ -156,7 +169,7 @@ tell(const struct held *self)
     for (i = 0; i < self->count; i++) {
         const struct answer *answer = &self->answers[i];
 
-        pipeline_answer(answer->owner, answer->value, answer->failed);
+        pipeline_owner_tell(answer->owner, answer->value, answer->failed);
     }
 }
 

@@ -9,12 +9,15 @@
    while all commands are answered with lines.  So nobody is told of an answer
    before all have come, and nothing is left over.  A slow server may send what
    is left over late, but not later than the reply to another command: LIST of
-   that message, whose reply is like none to the commands before it. */
+   that message, whose reply is like none to the commands before it.
+
+   Calls announce.h, the client and the Reader. */
 
 #ifndef BINDING_HELD_H
 #define BINDING_HELD_H
 
-#include "binding/dialogue/pipeline.h"
+#include "binding/client/pop3.h"
+#include "binding/reader/pipeline_owner.h"
 #include "binding/reader/stream.h"
 
 /* Holds the answers to all commands that are sent, beginning with the reply
@@ -42,5 +45,9 @@ void held_end(ReaderObject *reader, bool received);
 
 /* Nobody is told of this owner's answers any more. */
 void held_disown(ReaderObject *reader, const struct pipeline_owner *owner);
+
+/* The message number in "+OK number size", which answers LIST; -1.  *rest is
+   the text after it. */
+long long held_listed_number(PyObject *response, const char **rest);
 
 #endif

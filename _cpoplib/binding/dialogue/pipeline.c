@@ -5,22 +5,10 @@
 #include "binding/base/errors.h"
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/held.h"
-#include "binding/dialogue/getresp.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/sinks.h"
 #include "binding/client/debug.h"
 #include "core/proto/scan.h"
-
-void
-pipeline_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
-{
-    if (owner == NULL) {
-        Py_DECREF(value);
-    }
-    else {
-        owner->answer(owner, value, failed);
-    }
-}
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -28,7 +16,7 @@ int
 pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
               enum pop_reply_form form, struct pipeline_owner *owner)
 {
-    PyObject *bytes = putcmd_prepare(self, line);
+    PyObject *bytes = announce_command(self, line);
     int failed;
 
     if (bytes == NULL) {
@@ -83,7 +71,7 @@ finish_lines(void *sink, struct stream_reply *reply)
 {
     struct sink_lines *lines = sink;
 
-    return getresp_tuple(reply, lines->list);
+    return sink_lines_tuple(reply, lines->list);
 }
 
 static PyObject *
@@ -345,7 +333,7 @@ tell_owner(ReaderObject *reader, PyObject *value, bool failed)
         held_add(reader, owner, value, failed);
     }
     else {
-        pipeline_answer(owner, value, failed);
+        pipeline_owner_tell(owner, value, failed);
     }
 }
 
@@ -533,7 +521,7 @@ int
 pipeline_receive_pending(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = putcmd_reader(self, &failed);
+    ReaderObject *reader = pop3_get_reader(self, &failed);
 
     if (reader != NULL) {
         failed = pipeline_receive_all(self, reader);

@@ -1,22 +1,15 @@
 /* Commands that are sent ahead of the replies to others, through a Reader
-   (RFC 2449, section 6.6). */
+   (RFC 2449, section 6.6): how they are queued, and how their owners are told
+   of the replies.
+
+   Calls announce.h, held.h, getline.h, the client and the Reader. */
 
 #ifndef BINDING_PIPELINE_H
 #define BINDING_PIPELINE_H
 
 #include "binding/client/pop3.h"
+#include "binding/reader/pipeline_owner.h"
 #include "binding/reader/reader.h"
-
-/* Who is told of a reply. */
-struct pipeline_owner {
-    /* `value`, whose reference is stolen, is the response (bytes), the message
-       (bytes), or poplib's tuple; or, if it has failed, the exception. */
-    void (*answer)(struct pipeline_owner *owner, PyObject *value, bool failed);
-};
-
-/* Tells the owner, or nobody if that is NULL; steals the reference. */
-void pipeline_answer(struct pipeline_owner *owner, PyObject *value,
-                     bool failed);
 
 /* Queues a command line (str) as _putcmd() does, with what that prints and
    raises.  The owner is borrowed until its answer, or pipeline_disown().  The

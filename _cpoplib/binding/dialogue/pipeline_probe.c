@@ -6,7 +6,7 @@
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/held.h"
 #include "binding/reader/stream.h"
 #include "core/proto/scan.h"
 
@@ -114,20 +114,6 @@ struct proof {
     bool wrong;
 };
 
-long long
-pipeline_probe_answered_number(PyObject *response, const char **rest)
-{
-    const char *text = PyBytes_AS_STRING(response);
-    long long number;
-    size_t digits;
-
-    text += strcspn(text, " \t");
-    text += strspn(text, " \t");
-    number = pop_scan_number(text, strlen(text), &digits);
-    *rest = text + digits;
-    return number;
-}
-
 /* A message that does not exist is refused. */
 static void
 proof_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
@@ -140,7 +126,7 @@ proof_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
         self->refused = self->refused != 0 ? self->refused : number;
         self->other = number;
     }
-    else if (pipeline_probe_answered_number(value, &rest) == number) {
+    else if (held_listed_number(value, &rest) == number) {
         self->right++;
         self->refused = 0;
     }
@@ -356,7 +342,7 @@ pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;
     }
-    *reader = putcmd_reader(self, &failed);
+    *reader = pop3_get_reader(self, &failed);
     if (*reader == NULL) {
         return failed ? -1 : 0;
     }

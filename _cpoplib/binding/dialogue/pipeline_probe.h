@@ -32,11 +32,6 @@ int pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
    certain. */
 long long pipeline_probe_number(PyObject *object);
 
-/* The message number in "+OK number size", which answers LIST; -1.  *rest is
-   what is behind it. */
-long long pipeline_probe_answered_number(PyObject *response,
-                                         const char **rest);
-
 /* Whether a command of so many octets may be queued.  One by one, once an
    uncertain end was taken for one (see core/proto/reply.h). */
 bool pipeline_probe_has_room(const ReaderObject *reader, size_t octets);

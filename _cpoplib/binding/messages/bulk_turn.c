@@ -6,7 +6,7 @@
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "binding/messages/retr_bytes.h"
 
@@ -44,7 +44,7 @@ is_about_number(BulkIteratorObject *self)
     }
     else if (PyErr_GivenExceptionMatches(pending,
                                          self->client->state->error_proto)) {
-        is = putcmd_is_in_step(self->client);
+        is = pop3_is_in_step(self->client);
     }
     errors_raise_again(pending);
     return is;
@@ -115,7 +115,7 @@ ask_plainly(BulkIteratorObject *self, ReaderObject *reader, PyObject *number)
         return -1;
     }
     failed = bulk_slots_reserve(&self->slots) < 0 ||
-             putcmd_announce_plain(self->client, bytes) < 0 ||
+             announce_plain(self->client, bytes) < 0 ||
              stream_queue(reader, bytes, reply_form(self, false),
                           &self->owner) < 0;
     Py_DECREF(bytes);
@@ -191,7 +191,7 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
                    ? 0
                    : pipeline_receive_all(self->client, reader);
     }
-    plain = putcmd_is_plain(self->client);
+    plain = announce_is_plain(self->client);
     if (plain < 0) {
         return -1;
     }
@@ -320,7 +320,7 @@ check_end(BulkIteratorObject *self)
         self->numbers != NULL) {
         return 0;
     }
-    reader = putcmd_reader(self->client, &failed);
+    reader = pop3_get_reader(self->client, &failed);
     if (reader == self->reader && reader->step.state == STEP_IN &&
         reader->unanswered == 0 && reader->pipeline.count == 0) {
         failed = stream_check_at_rest(reader);

@@ -5,8 +5,8 @@
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/messages/read_ahead.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/client/read_ahead.h"
+#include "binding/dialogue/announce.h"
 
 /* Of a command line. */
 #define LINE_OCTETS 30
@@ -50,14 +50,14 @@ static int
 find_reader(POP3Object *client, enum pop_reply_form form, long long number,
             ReaderObject **reader)
 {
-    int on = putcmd_is_plain(client);
+    int on = announce_is_plain(client);
     int failed;
     PyObject *numbers;
 
     if (on <= 0) {
         return on;
     }
-    *reader = putcmd_reader(client, &failed);
+    *reader = pop3_get_reader(client, &failed);
     if (*reader == NULL) {
         return failed ? -1 : 0;
     }
@@ -198,7 +198,7 @@ announce(POP3Object *client, PyObject *which)
     PyObject *bytes = NULL;
 
     if (line != NULL) {
-        bytes = putcmd_prepare(client, line);
+        bytes = announce_command(client, line);
         Py_DECREF(line);
     }
     Py_XDECREF(bytes);

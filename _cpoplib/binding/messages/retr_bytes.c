@@ -5,6 +5,7 @@
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
 #include "binding/messages/read_ahead_turn.h"
 #include "binding/reader/sinks.h"
@@ -27,7 +28,7 @@ read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
 static ReaderObject *
 new_reader(POP3Object *self, PyObject *file)
 {
-    PyObject *type = module_imported("poplib_c._file", "Lines");
+    PyObject *type = package_import("poplib_c._file", "Lines");
     PyObject *sock = NULL;
     PyObject *lines = NULL;
     ReaderObject *reader = NULL;

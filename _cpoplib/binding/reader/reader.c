@@ -4,8 +4,8 @@
 
 #include "binding/reader/reader_read.h"
 #include "binding/reader/reader_file.h"
-#include "binding/socket/python_transport.h"
 #include "binding/base/heap_type.h"
+#include "binding/base/package.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -121,28 +121,11 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-size_t
-reader_size(const ReaderObject *self)
-{
-    const struct pop_link *link = &self->link;
-    size_t octets = heap_type_own_size((PyObject *)self);
-
-    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
-        return octets;
-    }
-    octets += link->in.capacity + link->out.capacity;
-    octets += link->batch.capacity * sizeof(*link->batch.spans);
-    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
-    return self->python_transport == NULL
-               ? octets
-               : octets + python_transport_size(self->python_transport);
-}
-
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */
 static int
 is_exactly(PyObject *object, const char *module, const char *name)
 {
-    PyObject *type = module_imported(module, name);
+    PyObject *type = package_import(module, name);
     int is;
 
     if (type == NULL) {
@@ -229,7 +212,7 @@ static PyType_Spec reader_spec = {
 static int
 register_as_buffered(PyObject *type)
 {
-    PyObject *base = module_imported("io", "BufferedIOBase");
+    PyObject *base = package_import("io", "BufferedIOBase");
     PyObject *result;
 
     if (base == NULL) {

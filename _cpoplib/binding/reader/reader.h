@@ -5,7 +5,7 @@
 #define BINDING_READER_H
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "binding/reader/step.h"
 #include "core/net/link.h"
 #include "core/proto/pipeline.h"
@@ -45,9 +45,6 @@ typedef struct {
     const struct pop_deadline *limit;
     PyObject *limit_owner;
 } ReaderObject;
-
-/* Octets of memory, the buffers included unless another thread is inside. */
-size_t reader_size(const ReaderObject *self);
 
 /* A new type poplib_c.Reader, or NULL. */
 PyTypeObject *reader_new_type(PyObject *module);

@@ -4,6 +4,8 @@
 #include "binding/reader/reader_file.h"
 
 #include "binding/base/errors.h"
+#include "binding/base/heap_type.h"
+#include "binding/socket/python_transport.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -137,6 +139,24 @@ reader_file_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
     return PyUnicode_FromString("rb");
 }
 
+/* Octets of memory, the buffers included unless another thread is inside. */
+static size_t
+size_of(const ReaderObject *self)
+{
+    const struct pop_link *link = &self->link;
+    size_t octets = heap_type_own_size((PyObject *)self);
+
+    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
+        return octets;
+    }
+    octets += link->in.capacity + link->out.capacity;
+    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
+    return self->python_transport == NULL
+               ? octets
+               : octets + python_transport_size(self->python_transport);
+}
+
 PyDoc_STRVAR(sizeof_doc,
 "__sizeof__($self)\n"
 "--\n"
@@ -146,7 +166,7 @@ PyDoc_STRVAR(sizeof_doc,
 static PyObject *
 reader_file_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromSize_t(reader_size(READER(op)));
+    return PyLong_FromSize_t(size_of(READER(op)));
 }
 
 PyMethodDef reader_file_methods[] = {

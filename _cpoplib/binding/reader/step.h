@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 enum step_state {
     STEP_IN,        /* at the start of a reply, or of what the user reads */

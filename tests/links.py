@@ -25,6 +25,8 @@ class Link:
         self.way, *with_context = name.split()
         self._context = client_context if with_context else None
         self._start = StartTLS(server_context)
+        #: The server's ssl.SSLContext where TLS is there from the start, or None.
+        self.tls = server_context if self.way == "tls" else None
         #: Whether TLS is the ssl module's, as poplib's always is.
         self.by_ssl_module = self.way != "plain" and (bool(with_context) or pop is poplib)
 

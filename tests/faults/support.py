@@ -4,6 +4,7 @@ import ast
 import contextlib
 import errno
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -187,16 +188,45 @@ class Call(threading.Thread):
         return self.is_alive()
 
 
+def wait_for(child):
+    """The child's exit status; it is killed if it hangs."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def in_child(function):
+    """Runs it in a fork; its exit status, which is 0 if it returns."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return wait_for(child)
+
+
 class Lines:
     """A server of any number of connections that answers each line by ``answer(line)``: octets,
-    or an iterable of pieces, each in a segment of its own."""
+    or an iterable of pieces, each in a segment of its own.
 
-    def __init__(self, answer):
+    It speaks TLS if it has a server's ssl.SSLContext.
+    """
+
+    def __init__(self, answer, tls=None):
         self.answer = answer
+        self.tls = tls
         self.received = []
         self._connections = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self._listener.getsockname()
+        self.address = self.host, self.port = self._listener.getsockname()
         self._threads = [threading.Thread(target=self._accept, name="server of lines")]
         self._threads[0].start()
 
@@ -211,6 +241,8 @@ class Lines:
                 thread.start()
 
     def _serve(self, connection):
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True)
         with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
             connection.sendall(GREETING)
             for line in lines:

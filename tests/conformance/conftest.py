@@ -118,6 +118,42 @@ def socket_double():
     return SocketDouble
 
 
+class Green(socket.socket):
+    """A socket whose methods are its own, as those of green threads are."""
+
+    def recv_into(self, *arguments):
+        return super().recv_into(*arguments)
+
+    def sendall(self, data):
+        super().sendall(data)
+
+
+@pytest.fixture(scope="session")
+def green(pop):
+    """A subclass that connects by a Green."""
+
+    class Greenish(pop.POP3):
+        def _create_socket(self, timeout):
+            sock = Green()
+            sock.settimeout(timeout)
+            sock.connect((self.host, self.port))
+            return sock
+
+    return Greenish
+
+
+@pytest.fixture(params=["POP3", "POP3_SSL"])
+def unconnected(request, pop):
+    """A subclass of each that asks for no network and notes what its socket was asked with."""
+
+    class Unconnected(getattr(pop, request.param)):
+        def _create_socket(self, timeout):
+            self.asked = timeout
+            return SocketDouble(b"+OK ready\r\n")
+
+    return Unconnected
+
+
 @pytest.fixture(scope="session")
 def offline(pop):
     """A client over a double, made without the constructor."""

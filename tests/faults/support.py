@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,15 @@ class Call(threading.Thread):
     def is_blocked(self, seconds=SHORT):
         self.join(seconds)
         return self.is_alive()
+
+
+def warned(function):
+    """The texts of the ResourceWarnings, without addresses and numbers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+        gc.collect()
+    return [str(w.message)[:24] for w in caught if issubclass(w.category, ResourceWarning)]
 
 
 def wait_for(child):

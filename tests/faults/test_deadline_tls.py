@@ -5,23 +5,18 @@ import ssl
 import threading
 
 import pytest
-from scripted import Anything, C, S, StartTLS, play
+from scripted import Anything, S, StartTLS, play
 
 from poplib_c import POP3, POP3_SSL
 
 from .deadline import ALLOWED, PATIENT, Drip, Whole, check_cut, passes
-from .tls import Relay, greeted
-
-unverified = ssl._create_unverified_context
-contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
+from .tls import OFFERED, Relay, contexts, greeted, unverified
 
 #: A record of 16 KiB, which takes its time.
 RECORD = b"\x16\x03\x03\x3f\xff"
 handshakes = pytest.mark.parametrize(
     "step, timeout", [(Whole(b""), None), (Drip(RECORD), PATIENT)], ids=["silence", "drip"]
 )
-
-OFFERED = (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK begin"))
 
 
 class Slowly:

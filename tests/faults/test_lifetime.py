@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import types
-import warnings
 import weakref
 
 import pytest
@@ -18,7 +17,7 @@ import _cpoplib
 import poplib_c
 from poplib_c import POP3
 
-from .support import GREETING, TIMEOUT, connect, in_child, run_program, tcp_pair
+from .support import GREETING, TIMEOUT, connect, in_child, run_program, tcp_pair, warned
 
 Reader = _cpoplib.Reader
 
@@ -97,15 +96,6 @@ def test_method_that_outlives_the_client():
         gc.collect()
         assert noop() == b"+OK done"
         noop.__self__.close()
-
-
-def warned(function):
-    """The texts of the ResourceWarnings, without addresses and numbers."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        function()
-        gc.collect()
-    return [str(w.message)[:24] for w in caught if issubclass(w.category, ResourceWarning)]
 
 
 def left_open(module):

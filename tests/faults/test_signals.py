@@ -13,8 +13,8 @@ from scripted import Anything, Await, C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
+from .signals import Interrupted, interrupted, pulses
 from .support import (
-    SHORT,
     SOCKETS,
     TIMEOUT,
     WAYS,
@@ -30,63 +30,12 @@ every_way = pytest.mark.parametrize("way", WAYS)
 every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
 
 
-class Interrupted(Exception):
-    pass
-
-
 def interrupt(number, frame):
     raise Interrupted
 
 
 def stop(number, frame):
     raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def handled_by(handler):
-    before = signal.signal(signal.SIGUSR1, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-@contextlib.contextmanager
-def pulses(handler, first=SHORT, pause=None):
-    """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given."""
-    begun, stop = threading.Event(), threading.Event()
-
-    def send():
-        begun.wait()
-        wait = first
-        while wait is not None and not stop.wait(wait):
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-            wait = pause
-
-    with handled_by(handler):
-        thread = threading.Thread(target=send, name="signals")
-        thread.start()
-        try:
-            begun.set()
-            yield
-        finally:
-            stop.set()
-            thread.join(TIMEOUT)
-
-
-def interrupted():
-    """Raises Interrupted in the block, once.
-
-    A signal just before a system call that blocks does not end it; the next one does.
-    """
-    handled = []
-
-    def handler(*details):
-        handled.append(details)
-        if len(handled) == 1:
-            raise Interrupted
-
-    return pulses(handler, pause=SHORT)
 
 
 def check_out_of_step(client):

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import select
 import socket
 import ssl
 import struct
@@ -25,6 +24,7 @@ from .support import (
     lasts,
     over_links,
 )
+from .tls import wait_readable
 
 every_way = over_links(WAYS)
 every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
@@ -126,7 +126,7 @@ def test_a_reply_that_comes_too_late(way, link):
         with receiving(link):
             client.noop()
         left.set()
-        assert wait_readable(client)
+        assert wait_readable(client.sock)
         check_timed_out(client)
 
 
@@ -205,7 +205,7 @@ def test_no_time_at_all(wired, sock_class):
     client._putcmd("A")
     assert peer.recv(100) == b"A\r\n"
     peer.sendall(b"+OK a\r\n")
-    assert wait_readable(client)
+    assert wait_readable(client.sock)
     client.sock.settimeout(0)
     assert client._getresp() == b"+OK a"
     over_tls = sock_class in OVER_TLS
@@ -237,10 +237,6 @@ def fill(sock):
             count += sock.send(4096 * b"x")
     sock.settimeout(timeout)
     return count
-
-
-def wait_readable(client):
-    return select.select([client.sock], [], [], TIMEOUT)[0]
 
 
 def receive(peer, count):

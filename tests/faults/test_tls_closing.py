@@ -3,21 +3,17 @@
 import contextlib
 import errno
 import random
-import ssl
 
 import pytest
-from scripted import C, S, play
+from scripted import play
 
 from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
+from .signals import pulses
 from .support import SHORT, TIMEOUT, Call, check_aborted, lasts
-from .test_signals import pulses
-from .tls import HANDSHAKE
+from .tls import HANDSHAKE, OFFERED, contexts
 
-unverified = ssl._create_unverified_context
-
-contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
 timeouts = pytest.mark.parametrize("timeout", [TIMEOUT, None])
 
 
@@ -33,15 +29,10 @@ class Silence:
                 self.octets += chunk.rstrip(b"\0")
 
 
-def greeting(silence):
-    """A script up to the handshake."""
-    return (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK"), silence)
-
-
 @contexts
 @timeouts
 def test_close_in_the_handshake_of_stls(context, timeout):
-    with play(*greeting(Silence())) as server:
+    with play(*OFFERED, Silence()) as server:
         client = POP3(server.host, server.port, timeout)
         sock = client.sock
         call = Call(client.stls, context())
@@ -60,7 +51,7 @@ def test_handler_that_closes_in_the_handshake_of_stls(context):
         with contextlib.suppress(OSError):
             client.close()
 
-    with play(*greeting(Silence())) as server:
+    with play(*OFFERED, Silence()) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         aborted = pytest.raises(ConnectionAbortedError)
         with pulses(handler, SHORT, SHORT), lasts(0), aborted as caught:
@@ -83,7 +74,7 @@ def check_reentrant(function, *arguments):
 def test_handler_that_uses_the_connection_in_the_handshake_of_stls(context):
     """Refused: nothing is sent in plain text."""
     silence = Silence()
-    with play(*greeting(silence)) as server:
+    with play(*OFFERED, silence) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         with pulses(lambda *details: client.user("mrose")), lasts(0):
             check_reentrant(client.stls, context())

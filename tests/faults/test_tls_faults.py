@@ -13,7 +13,7 @@ import poplib_c
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, lasts
-from .tls import DATA, HANDSHAKE, HOST, Cut, Relay, Reset, make_context
+from .tls import DATA, HANDSHAKE, HOST, Cut, Relay, Reset, make_context, versions
 
 
 class ByContext:
@@ -29,10 +29,7 @@ class ByContext:
 
 OURS = [poplib_c, ByContext]
 MODULES = [poplib, *OURS]
-VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 MESSAGE = b"Subject: x\r\n\r\n" + b"".join(b"line %d\r\n" % n for n in range(4000))
-
-versions = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
 
 
 @pytest.fixture

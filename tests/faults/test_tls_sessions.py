@@ -15,14 +15,11 @@ from poplib_c import error_proto
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, Call
-from .tls import HOST, Relay, greeted, make_context, wait_readable
+from .tls import HOST, Relay, contexts, greeted, make_context, versions, wait_readable
 
 MODULES = [poplib, poplib_c]
-VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
-versions = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
 modules = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-unverified = ssl._create_unverified_context
 
 
 def answer(there, line, *records):
@@ -113,7 +110,7 @@ def test_reply_that_nobody_asked_for(ca, version, apart):
 
 
 @pytest.mark.parametrize("tickets", [0, 1, 30])
-@pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
+@contexts
 def test_session_tickets_are_no_replies(ca, tickets, context):
     server = make_context(ca, ssl.TLSVersion.TLSv1_3)
     server.num_tickets = tickets

@@ -8,8 +8,8 @@ import pytest
 from poplib_c import POP3_SSL
 from poplib_c.testing import POP3Server
 
+from .signals import Interrupted, interrupted, pulses
 from .support import SHORT, TIMEOUT, lasts
-from .test_signals import Interrupted, interrupted, pulses
 from .tls import HANDSHAKE, HOST, Relay
 
 MESSAGE = b"".join(b"%d\r\n" % number * 20 for number in range(2000))

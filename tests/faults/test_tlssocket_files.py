@@ -9,12 +9,7 @@ import ssl
 import pytest
 
 from .support import SHORT, TIMEOUT, Call, check_aborted
-from .tls import KINDS, has_ended, settle, wait_readable
-
-kinds = pytest.mark.parametrize("kind", KINDS)
-
-GREETING = b"+OK ready\r\n"
-
+from .tls import has_ended, settle, wait_readable
 
 # Files
 

@@ -301,21 +301,21 @@ def check_aborted(call):
 
 @contextlib.contextmanager
 def lasts(least):
-    """The block takes at least so many seconds, and does not wait for TIMEOUT."""
+    """The block takes at least ``least`` seconds, and does not wait for TIMEOUT."""
     start = time.monotonic()
     yield
     assert least <= time.monotonic() - start < TIMEOUT / 2
 
 
 def environment():
-    """That of a program that may import what this process imports."""
+    """The environment of a program that imports what this process can import."""
     places = {Path(_cpoplib.__file__).parent, Path(poplib_c.__file__).parents[1]}
     places.add(Path(__file__).parents[1])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
 def _preloading(library):
-    """The same, with a library in front of a sanitizer's."""
+    """environment(), with a library in front of a sanitizer's."""
     libraries = [str(library), *os.environ.get("LD_PRELOAD", "").split()]
     options = os.environ.get("ASAN_OPTIONS", "")
     return {

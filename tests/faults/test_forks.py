@@ -58,7 +58,7 @@ def test_while_another_thread_waits(in_use):
 
 @every_link
 def test_threads_of_the_child(in_use):
-    """None of them is the parent's, though the system gives them the same identity."""
+    """None of them is the parent's, though the system gives them its identity."""
     client, call, answer = in_use
 
     def child():

@@ -1,4 +1,4 @@
-"""Connections over TLS that break, at every record; poplib is asked the same."""
+"""Connections over TLS that break at each record, compared with poplib."""
 
 import contextlib
 import poplib
@@ -93,7 +93,7 @@ def check_dead(module, client):
 
 
 def compare(server, plan, **options):
-    """The same from all; what they have come to."""
+    """Runs a dialogue by each module; returns the outcome, which all share."""
     outcomes = []
     for module in MODULES:
         with Relay(server.address, plan) as relay:

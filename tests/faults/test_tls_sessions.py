@@ -173,7 +173,7 @@ def expect(process, *texts):
     "version, command", [("-tls1_3", b"k\n"), ("-tls1_3", b"K\n"), ("-tls1_2", b"r\n")]
 )
 def test_new_keys_between_commands(s_server, module, version, command):
-    """KeyUpdate, with and without a request to do the same, and renegotiation: no replies."""
+    """KeyUpdate, with and without a request for one in return, and renegotiation."""
     with s_server(version) as (address, process):
         call = Call(connect, module, address)
         expect(process, *CONNECTED)

@@ -1,4 +1,4 @@
-"""Messages that are hard on a POP3 client, the same ones in every run.
+"""Messages that are hard on a POP3 client; each run has equal ones.
 
 None begins with a dot or holds a NUL: Dovecot does not byte-stuff a message's first octet
 and transfers 0x80 for NUL.

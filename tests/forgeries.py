@@ -40,7 +40,6 @@ class Maildrop(Lines):
         self.sent, self.messages = zip(*map(rule, messages))
         self.announces = announces
         self.cuts = cuts
-        self.host, self.port = self.address
 
     def message(self, number):
         octets = b" %d octets" % len(self.messages[number - 1]) * self.announces

@@ -245,19 +245,20 @@ class _Peer:
         self._server = server
         self._tls = _NoTLS()
         self._unread = bytearray()
-        self._gone = False
+        #: Whether the client was found to have left while sending.
+        self.gone = False
 
     def send(self, data):
         """Sends to a client that may have left: the script notices when it reads."""
         self._send_raw(self._tls.encrypt(data))
 
     def _send_raw(self, data):
-        if self._gone:
+        if self.gone:
             return
         try:
             self.connection.sendall(data)
         except ConnectionError:
-            self._gone = True
+            self.gone = True
 
     def half_close(self):
         self._tls.half_close(self.connection)

@@ -11,10 +11,10 @@ import poplib
 import socket
 
 import pytest
+from links import LINKS, TIMEOUT, Link
 from scripted import StartTLS, play
 
 from . import differences
-from .links import LINKS, TIMEOUT, Link
 
 
 def pytest_configure(config):
@@ -22,7 +22,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Leaves out what would be the same test once more: poplib always has an ssl.SSLContext."""
+    """Leaves out links without a context for poplib, which always has an ssl.SSLContext."""
     items[:] = [
         item
         for item in items
@@ -66,11 +66,11 @@ def talk(pop, link):
 
     @contextlib.contextmanager
     def talk(*steps, greeting="+OK ready", cls=pop.POP3, timeout=TIMEOUT, **options):
-        with play(*link.opening(greeting), *steps) as server:
-            client = link.connect(server, cls, **options)
-            with contextlib.closing(client):
-                client.sock.settimeout(timeout)
-                yield client
+        with (
+            link.play(*steps, greeting=greeting) as server,
+            contextlib.closing(link.connect(server, cls, timeout, **options)) as client,
+        ):
+            yield client
 
     return talk
 
@@ -116,6 +116,42 @@ class SocketDouble:
 @pytest.fixture(scope="session")
 def socket_double():
     return SocketDouble
+
+
+class Green(socket.socket):
+    """A socket whose methods are its own, as those of green threads are."""
+
+    def recv_into(self, *arguments):
+        return super().recv_into(*arguments)
+
+    def sendall(self, data):
+        super().sendall(data)
+
+
+@pytest.fixture(scope="session")
+def green(pop):
+    """A subclass that connects by a Green."""
+
+    class Greenish(pop.POP3):
+        def _create_socket(self, timeout):
+            sock = Green()
+            sock.settimeout(timeout)
+            sock.connect((self.host, self.port))
+            return sock
+
+    return Greenish
+
+
+@pytest.fixture(params=["POP3", "POP3_SSL"])
+def unconnected(request, pop):
+    """A subclass of each that asks for no network and notes what its socket was asked with."""
+
+    class Unconnected(getattr(pop, request.param)):
+        def _create_socket(self, timeout):
+            self.asked = timeout
+            return SocketDouble(b"+OK ready\r\n")
+
+    return Unconnected
 
 
 @pytest.fixture(scope="session")

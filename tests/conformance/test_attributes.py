@@ -9,9 +9,8 @@ import weakref
 from unittest import mock
 
 import pytest
+from links import through
 from scripted import C, Raw, S, play
-
-from .links import through
 
 NAMES = ["host", "port", "_tls_established", "sock", "file", "_debugging", "welcome"]
 

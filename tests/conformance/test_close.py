@@ -8,9 +8,8 @@ import threading
 from unittest import mock
 
 import pytest
-from scripted import Await, C, Close, Reset, S, play
-
-from .links import through
+from links import through
+from scripted import Await, C, Close, Reset, S
 
 
 class Journal:
@@ -111,9 +110,9 @@ def test_the_last_error_wins(pop):
     assert caught.value.__context__ is first
 
 
-def test_the_server_sees_the_end(pop, link):
-    with play(*link.opening("+OK ready")) as server:
-        client = link.connect(server, pop.POP3)
+def test_the_server_sees_the_end(link):
+    with link.play() as server:
+        client = link.connect(server)
         said = server.wire
         sock, file = client.sock, client.file
         client.close()
@@ -159,9 +158,9 @@ def test_shutdown_while_another_thread_reads(talk):
         assert len(outcome) == 1 and issubclass(outcome[0], Exception)
 
 
-def test_quit(pop, link):
-    with play(*link.opening("+OK ready"), C("QUIT"), S("+OK bye")) as server:
-        client = link.connect(server, pop.POP3)
+def test_quit(link):
+    with link.play(C("QUIT"), S("+OK bye")) as server:
+        client = link.connect(server)
         sock = client.sock
         assert client.quit() == b"+OK bye"
         assert client.sock is client.file is None

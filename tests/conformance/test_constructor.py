@@ -5,21 +5,10 @@ import socket
 from unittest import mock
 
 import pytest
+from links import through
 from scripted import S, play
 
 OMITTED = socket._GLOBAL_DEFAULT_TIMEOUT
-
-
-@pytest.fixture
-def unconnected(pop, socket_double):
-    """A subclass that asks for no network and notes what its socket was asked with."""
-
-    class Unconnected(pop.POP3):
-        def _create_socket(self, timeout):
-            self.asked = timeout
-            return socket_double(b"+OK ready\r\n")
-
-    return Unconnected
 
 
 @pytest.mark.row("POP3")
@@ -38,9 +27,10 @@ def test_arguments_by_position_and_by_keyword(pop, how):
         client.close()
 
 
-@pytest.mark.row("POP3")
-def test_default_port(unconnected):
-    assert unconnected("mail.example.org").port == 110
+@pytest.mark.row("POP3", "POP3_SSL")
+def test_default_port(pop, unconnected):
+    port = 995 if issubclass(unconnected, pop.POP3_SSL) else 110
+    assert unconnected("mail.example.org").port == port
 
 
 def test_port_as_text(pop):
@@ -52,7 +42,7 @@ def test_port_as_text(pop):
 
 @pytest.mark.parametrize("timeout", [OMITTED, None, 7.5, 3])
 def test_create_socket_gets_the_timeout(unconnected, timeout):
-    client = unconnected("mail.example.org", 110, timeout)
+    client = unconnected("mail.example.org", 110, timeout=timeout)
     assert client.asked is timeout
 
 
@@ -100,7 +90,7 @@ def test_timeout_of_a_wrong_type(pop):
     [
         ((), {}),
         ((), {"port": 110}),
-        (("mail.example.org", 110, 5, None), {}),
+        (("mail.example.org", 110, None, None, 5, None, None), {}),
         (("mail.example.org",), {"hots": "mail.example.org"}),
         (("mail.example.org",), {"host": "mail.example.org"}),
     ],
@@ -110,11 +100,18 @@ def test_wrong_arguments(unconnected, arguments, keywords):
         unconnected(*arguments, **keywords)
 
 
-def test_called_once_more(pop):
-    with play(S("+OK first")) as first, play(S("+OK second")) as second:
-        client = pop.POP3(first.host, first.port, 4)
+def test_four_arguments(pop):
+    with pytest.raises(TypeError):
+        pop.POP3("127.0.0.1", 1, 5, None)
+
+
+@through("plain", "tls", "tls context")
+def test_called_once_more(link):
+    first, second = link.play(greeting="+OK first"), link.play(greeting="+OK second")
+    with first, second:
+        client = link.connect(first)
         client.close()
-        assert client.__init__(second.host, second.port, 4) is None
+        assert client.__init__(second.host, second.port, timeout=4) is None
         assert client.getwelcome() == b"+OK second"
         assert client.port == second.port
         client.close()
@@ -276,12 +273,13 @@ def test_options_are_keyword_only(pop, ours, unconnected, option, default):
         client.set_options(8192)
 
 
+@through("plain", "tls", "tls context")
 @pytest.mark.differs("failed_constructor")
 @pytest.mark.parametrize("greeting", ["-ERR go away", "* OK IMAP4rev1", "+OK" + 3000 * "."])
-def test_failed_constructor_closes_the_socket(pop, ours, greeting):
-    with play(S(greeting)) as server:
+def test_failed_constructor_closes_the_socket(pop, ours, link, greeting):
+    with link.play(greeting=greeting) as server:
         with pytest.raises(pop.error_proto) as caught:
-            pop.POP3(server.host, server.port, 4)
+            link.connect(server)
         # The traceback keeps the instance, and so poplib's socket, alive.
         assert caught.value.__traceback__ is not None
         assert server.wait_eof(5 if ours else 0.1) is ours

@@ -8,10 +8,10 @@ import pathlib
 import socket
 
 import pytest
+from links import through
 from scripted import C, Close, Raw, S, play
 
 from . import differences
-from .links import through
 
 CONTROLS = [chr(code) for code in (*range(0x20), 0x7F)]
 

@@ -7,9 +7,8 @@ import ssl
 import time
 
 import pytest
+from links import through
 from scripted import C, Close, Raw, Reset, S, play
-
-from .links import through
 
 
 def test_error_proto_is_a_plain_exception(pop):

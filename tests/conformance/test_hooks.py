@@ -10,9 +10,8 @@ import time
 from unittest import mock
 
 import pytest
+from links import through
 from scripted import C, Pause, S, play
-
-from .links import through
 
 HOOKS = [
     "_putline",
@@ -147,7 +146,7 @@ def outcome(pop, link, way, names, name, arguments, calls, expected):
     with contextlib.ExitStack() as stack:
         cls, prepare = stack.enter_context(way(pop, names, noted))
         greeting = "+OK <1896.697170952@dbc.mtview.ca.us>"
-        server = stack.enter_context(play(*link.opening(greeting), *script(calls)))
+        server = stack.enter_context(link.play(*script(calls), greeting=greeting))
         client = link.connect(server, cls)
         stack.callback(pop.POP3.close, client)
         prepare(client)
@@ -164,8 +163,7 @@ def test_calls_of_the_constructor(pop, link, way):
     expected = [("_create_socket", 5), ("_getresp",), ("_getline",)]
     for names in [[*HOOKS, "_create_socket"], *([call[0]] for call in expected)]:
         noted = []
-        steps = link.opening("+OK ready")
-        with way(pop, names, noted) as (cls, _), play(*steps) as server:
+        with way(pop, names, noted) as (cls, _), link.play() as server:
             client = link.connect(server, cls)
             assert noted == [call for call in expected if call[0] in names]
             assert client.welcome == b"+OK ready"

@@ -11,9 +11,8 @@ import ssl
 import threading
 
 import pytest
+from links import through
 from scripted import Await, C, Close, Raw, S
-
-from .links import through
 
 
 def check_out_of_step(pop, client):

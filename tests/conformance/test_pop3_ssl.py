@@ -16,18 +16,6 @@ GREETED = b"+OK ready"
 
 
 @pytest.fixture
-def unconnected(pop, socket_double):
-    """A subclass that asks for no network and notes what its socket was asked with."""
-
-    class Unconnected(pop.POP3_SSL):
-        def _create_socket(self, timeout):
-            self.asked = timeout
-            return socket_double(b"+OK ready\r\n")
-
-    return Unconnected
-
-
-@pytest.fixture
 def files(authority):
     """The client's keyfile and certfile."""
     certificate = authority.issue("client@example.org")
@@ -176,20 +164,6 @@ def test_files_that_are_wrong(pop, takes_files, files, authority, options, error
             server.accept()
 
 
-@pytest.mark.row("POP3_SSL")
-def test_default_port(unconnected):
-    assert unconnected("mail.example.org").port == 995
-
-
-@pytest.mark.parametrize("timeout", [None, 7.5, 3])
-def test_create_socket_gets_the_timeout(unconnected, timeout):
-    assert unconnected("mail.example.org", timeout=timeout).asked is timeout
-
-
-def test_create_socket_gets_the_sentinel_when_omitted(unconnected):
-    assert unconnected("mail.example.org").asked is OMITTED
-
-
 @pytest.mark.row("Timeout")
 @pytest.mark.parametrize("context", ["none", "given"])
 @pytest.mark.parametrize("timeout", [4.5, None])
@@ -219,29 +193,6 @@ def test_timeout_of_the_handshake(pop, client_context, context):
     with play(Anything()) as server, pytest.raises(socket.timeout) as caught:
         pop.POP3_SSL(server.host, server.port, timeout=0.05, context=given)
     assert "timed out" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "arguments, keywords",
-    [
-        ((), {}),
-        (("mail.example.org", 995, None, None, 5, None, None), {}),
-        (("mail.example.org",), {"hots": "mail.example.org"}),
-        (("mail.example.org",), {"host": "mail.example.org"}),
-    ],
-)
-def test_wrong_arguments(unconnected, arguments, keywords):
-    with pytest.raises(TypeError):
-        unconnected(*arguments, **keywords)
-
-
-def test_called_once_more(pop, play_tls):
-    with play_tls(S("+OK first")) as first, play_tls(S("+OK second")) as second:
-        client = pop.POP3_SSL(first.host, first.port, timeout=4)
-        client.close()
-        assert client.__init__(second.host, second.port, timeout=4) is None
-        assert client.getwelcome() == b"+OK second"
-        client.close()
 
 
 NAMES = ["host", "port", "_tls_established", "sock", "file", "_debugging", "welcome"]
@@ -445,17 +396,3 @@ def test_failed_handshake_leaves_no_socket(pop, client_context, context):
         pop.POP3_SSL(server.host, server.port, timeout=5, context=given)
     assert caught.value.__traceback__ is not None
     assert caught.value.reason == "WRONG_VERSION_NUMBER"
-
-
-@pytest.mark.differs("failed_constructor")
-@pytest.mark.parametrize("context", ["none", "given"])
-@pytest.mark.parametrize("greeting", ["-ERR go away", "* OK IMAP4rev1"])
-def test_failed_constructor_closes_the_socket(
-    pop, ours, play_tls, client_context, context, greeting
-):
-    given = client_context if context == "given" else None
-    with play_tls(S(greeting)) as server:
-        with pytest.raises(pop.error_proto) as caught:
-            pop.POP3_SSL(server.host, server.port, timeout=5, context=given)
-        assert caught.value.args == (greeting.encode(),)
-        assert server.wait_eof(5 if ours else 0.1) is ours

@@ -351,26 +351,9 @@ def test_the_factory_of_contexts_replaced_by_one_that_verifies(pop, server_conte
         pop.POP3_SSL(server.host, server.port, timeout=5)
 
 
-class Green(socket.socket):
-    """A socket whose methods are its own, as those of green threads are."""
-
-    def recv_into(self, *arguments):
-        return super().recv_into(*arguments)
-
-    def sendall(self, data):
-        super().sendall(data)
-
-
-def test_a_socket_of_another_kind(pop, connect, monkeypatch):
+def test_a_socket_of_another_kind(pop, connect, green, monkeypatch):
     """The ssl module makes something of it, nobody goes past its methods."""
-
-    def create(self, timeout):
-        sock = Green()
-        sock.settimeout(timeout)
-        sock.connect((self.host, self.port))
-        return sock
-
-    monkeypatch.setattr(pop.POP3, "_create_socket", create)
+    monkeypatch.setattr(pop.POP3, "_create_socket", green._create_socket)
     with connect() as client:
         assert type(client.sock) is ssl.SSLSocket
 

@@ -5,9 +5,8 @@ import io
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from links import through
 from scripted import EACH, C, Raw, S, play
-
-from .links import through
 
 FEW = settings(max_examples=40, deadline=None)
 MANY = settings(max_examples=300, deadline=None)

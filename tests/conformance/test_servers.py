@@ -1,9 +1,8 @@
 """Servers in the wild: what is in no other file of a reply that is odd or unasked for."""
 
 import pytest
+from links import through
 from scripted import C, Raw, S
-
-from .links import through
 
 
 @pytest.fixture

@@ -379,25 +379,8 @@ def test_the_factory_of_contexts_replaced(talk_refused, server_context):
         client.stls()
 
 
-class Green(socket.socket):
-    """A socket whose methods are its own, as those of green threads are."""
-
-    def recv_into(self, *arguments):
-        return super().recv_into(*arguments)
-
-    def sendall(self, data):
-        super().sendall(data)
-
-
-def test_a_socket_of_another_kind(pop, talk, begin, context):
-    class Greenish(pop.POP3):
-        def _create_socket(self, timeout):
-            sock = Green()
-            sock.settimeout(timeout)
-            sock.connect((self.host, self.port))
-            return sock
-
-    with talk(*begin, *NOOP, cls=Greenish) as client:
+def test_a_socket_of_another_kind(green, talk, begin, context):
+    with talk(*begin, *NOOP, cls=green) as client:
         client.stls(context)
         assert type(client.sock) is ssl.SSLSocket
         assert client.noop() == b"+OK done"

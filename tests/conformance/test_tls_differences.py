@@ -12,9 +12,8 @@ import sys
 import threading
 
 import pytest
+from links import through
 from scripted import Anything, C, Close, RefusedTLS, S, StartTLS, play
-
-from .links import through
 
 READY = S("+OK ready")
 NOOP = (C("NOOP"), S("+OK done"))

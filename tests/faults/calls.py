@@ -33,7 +33,9 @@ class Servers:
         self.plain, self.tls, self.ca = int(plain), int(tls), ca
 
     def connect(self, cls=POP3, **options):
-        return cls(HOST, self.plain, timeout=TIMEOUT, **options)
+        client = cls(HOST, self.plain, timeout=TIMEOUT, **options)
+        client.ca = self.ca
+        return client
 
     def connect_tls(self, **options):
         return POP3_SSL(HOST, self.tls, timeout=TIMEOUT, **options)
@@ -166,6 +168,7 @@ AUTHORIZATION = {
     "POP3.rpop": lambda client: refused(error_proto, client.rpop, USER),
     "POP3.utf8": lambda client: client.utf8(),
     "POP3.stls": started,
+    "POP3.stls verify": lambda client: started(client, verify=client.ca),
     "POP3.auth": lambda client: client.auth(sasl.CramMD5(USER, PASSWORD)),
     "POP3.auth authobject": lambda client: client.auth("PLAIN", authobject),
     "POP3.auth cancelled": lambda client: refused(error_proto, client.auth, "PLAIN", {}.get),

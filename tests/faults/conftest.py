@@ -3,14 +3,17 @@
 import contextlib
 import gc
 import socket
+import ssl
 import warnings
 
 import pytest
+from links import Link
 
-from poplib_c import POP3
+import poplib_c
+from poplib_c import POP3, TLSSocket
 
 from .support import GREETING, TIMEOUT, connect, open_descriptors, tcp_pair
-from .tls import KINDS, tls_pair, tls_socket
+from .tls import KINDS, greeted, tls_pair, tls_socket
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +39,24 @@ def no_resource_warning():
 
 
 @pytest.fixture
-def wired():
-    """``client, peer = wired()``: a greeted client, and the socket that its server would have."""
+def link(request, server_context, client_context):
+    """One of the links of links.py, which the test chooses (support.over_links)."""
+    return Link(poplib_c, request.param, server_context, client_context)
+
+
+@pytest.fixture
+def wired(server_context):
+    """``client, peer = wired()``: a greeted client, and the socket that its server would have.
+
+    The client's .sock is of the class ``sock_class``; over TLS the peer is an ssl.SSLSocket.
+    """
+    contexts = {TLSSocket: lambda: None, ssl.SSLSocket: ssl._create_unverified_context}
     with contextlib.ExitStack() as stack:
 
         def wire(cls=POP3, timeout=TIMEOUT, sock_class=socket.socket, **options):
+            if sock_class in contexts:
+                options["context"] = contexts[sock_class]()
+                return stack.enter_context(greeted(server_context, timeout=timeout, **options))
             here, there = tcp_pair(sock_class)
             stack.enter_context(there)
             stack.callback(here.close)

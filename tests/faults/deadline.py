@@ -85,7 +85,7 @@ class Drip:
 
 
 class Whole(Drip):
-    """The same, all octets at a time."""
+    """A step of a script: all the octets at once, over and over, until the client leaves."""
 
     def pieces(self):
         return [self.data]

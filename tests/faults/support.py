@@ -2,20 +2,25 @@
 
 import ast
 import contextlib
+import errno
+import gc
 import os
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 import _cpoplib
 import poplib_c
-from poplib_c import POP3
+from poplib_c import POP3, TLSSocket
 
 #: Of what does not happen in time only if something is wrong.
 TIMEOUT = 20.0
@@ -132,6 +137,16 @@ class ByFile(POP3):
 #: One class for each way in which replies are read.
 WAYS = [POP3, ByLines, ByStatus, ByMethods, ByFile]
 
+#: One class for each way in which octets are sent and received.
+OVER_TLS = [TLSSocket, ssl.SSLSocket]
+SOCKETS = [socket.socket, OwnSocket, *OVER_TLS]
+
+
+def over_links(ways):
+    """Parametrizes a test by ``way`` and ``link``: each way over TCP, and POP3 over TLS."""
+    cases = [*((way, "plain") for way in ways), (POP3, "tls"), (POP3, "tls context")]
+    return pytest.mark.parametrize("way, link", cases, indirect=["link"])
+
 
 class Endless:
     """A step of a script: the server never pauses, until the client leaves."""
@@ -143,7 +158,9 @@ class Endless:
     def play(self, peer):
         with contextlib.suppress(OSError):
             for _ in range(self.limit // len(self.data)):
-                peer.connection.sendall(self.data)
+                if peer.gone:
+                    return
+                peer.send(self.data)
 
 
 class Call(threading.Thread):
@@ -173,16 +190,54 @@ class Call(threading.Thread):
         return self.is_alive()
 
 
+def warned(function):
+    """The texts of the ResourceWarnings, without addresses and numbers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+        gc.collect()
+    return [str(w.message)[:24] for w in caught if issubclass(w.category, ResourceWarning)]
+
+
+def wait_for(child):
+    """The child's exit status; it is killed if it hangs."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def in_child(function):
+    """Runs it in a fork; its exit status, which is 0 if it returns."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return wait_for(child)
+
+
 class Lines:
     """A server of any number of connections that answers each line by ``answer(line)``: octets,
-    or an iterable of pieces, each in a segment of its own."""
+    or an iterable of pieces, each in a segment of its own.
 
-    def __init__(self, answer):
+    It speaks TLS if it has a server's ssl.SSLContext.
+    """
+
+    def __init__(self, answer, tls=None):
         self.answer = answer
+        self.tls = tls
         self.received = []
         self._connections = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self._listener.getsockname()
+        self.address = self.host, self.port = self._listener.getsockname()
         self._threads = [threading.Thread(target=self._accept, name="server of lines")]
         self._threads[0].start()
 
@@ -197,6 +252,8 @@ class Lines:
                 thread.start()
 
     def _serve(self, connection):
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True)
         with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
             connection.sendall(GREETING)
             for line in lines:
@@ -233,23 +290,32 @@ def full_server():
         yield listener.getsockname()
 
 
+def check_aborted(call):
+    """A blocked call was woken at once, since its connection was closed."""
+    with lasts(0):
+        error = call.end()
+    assert type(error) is ConnectionAbortedError
+    assert error.errno == errno.ECONNABORTED
+    assert error.strerror == "the connection was closed while it was in use"
+
+
 @contextlib.contextmanager
 def lasts(least):
-    """The block takes at least so many seconds, and does not wait for TIMEOUT."""
+    """The block takes at least ``least`` seconds, and does not wait for TIMEOUT."""
     start = time.monotonic()
     yield
     assert least <= time.monotonic() - start < TIMEOUT / 2
 
 
 def environment():
-    """That of a program that may import what this process imports."""
+    """The environment of a program that imports what this process can import."""
     places = {Path(_cpoplib.__file__).parent, Path(poplib_c.__file__).parents[1]}
     places.add(Path(__file__).parents[1])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
 
 def _preloading(library):
-    """The same, with a library in front of a sanitizer's."""
+    """environment(), with a library in front of a sanitizer's."""
     libraries = [str(library), *os.environ.get("LD_PRELOAD", "").split()]
     options = os.environ.get("ASAN_OPTIONS", "")
     return {
@@ -278,7 +344,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
 
 AUDITED = """
 import sys
-from poplib_c import POP3
+from poplib_c import POP3, TLSSocket
 
 events = []
 

@@ -103,5 +103,5 @@ def logged():
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 def test_again_and_again(path):
     with logged():
-        run(greeted(path), socket.socket, ROUNDS // 2)
-        check_flat(lambda: run(greeted(path), socket.socket, ROUNDS // 2))
+        run(greeted(path), socket.socket, ROUNDS // 5)
+        check_flat(lambda: run(greeted(path), socket.socket, ROUNDS))

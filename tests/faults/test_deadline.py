@@ -24,7 +24,9 @@ from .deadline import (
     trickling,
 )
 from .support import (
+    OVER_TLS,
     SHORT,
+    SOCKETS,
     TIMEOUT,
     WAYS,
     ByFile,
@@ -35,9 +37,11 @@ from .support import (
     OwnSocket,
     full_server,
     lasts,
+    over_links,
 )
 
 either = pytest.mark.parametrize("cls", [POP3, ByMethods])
+every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
 
 
 def client_of(server, cls=POP3, timeout=PATIENT, **options):
@@ -176,38 +180,32 @@ def test_create_connection_without_any_time_left(monkeypatch):
 
 @pytest.mark.usefixtures("no_resource_warning")
 @pytest.mark.parametrize("steps", [[], [Drip(b"+"), Anything()]], ids=["silence", "drip"])
-@either
-def test_greeting(cls, steps):
+@over_links([POP3, ByMethods])
+def test_greeting(way, link, steps):
+    steps = [*link.opening("")[:-1], *steps]
     with passes(), play(*steps) as server:
-        client_of(server, cls, deadline=ALLOWED)
+        link.connect(server, way, deadline=ALLOWED)
 
 
 @pytest.mark.row("A message whose end never comes")
-@pytest.mark.parametrize("cls", WAYS)
+@over_links(WAYS)
 @pytest.mark.parametrize(
     "timeout, first", [(PATIENT, b""), (None, b"+OK\r\nthe end\r\n.")], ids=["status", "lines"]
 )
-def test_silence(cls, timeout, first):
-    with play(S("+OK ready"), C("RETR 1"), Whole(b"", first)) as server:
-        client = client_of(server, cls, timeout)
+def test_silence(way, link, timeout, first):
+    with link.play(C("RETR 1"), Whole(b"", first)) as server:
+        client = link.connect(server, way, timeout)
         with held(client):
             client.retr(1)
         assert client.sock.gettimeout() == timeout
         check_cut(client)
 
 
-@pytest.mark.parametrize(
-    "cls, data, first",
-    [
-        (POP3, b"+" * 80, b""),
-        (POP3, b"x\r\n", b"+OK\r\n"),
-        (ByMethods, b"x\r\n", b"+OK\r\n"),
-        (ByLines, b"x\r\n", b"+OK\r\n"),
-    ],
-)
-def test_one_octet_at_a_time(cls, data, first):
-    with play(S("+OK ready"), C("RETR 1"), Drip(data, first)) as server:
-        client = client_of(server, cls)
+@over_links([POP3, ByMethods, ByLines])
+@pytest.mark.parametrize("data, first", [(b"+" * 80, b""), (b"x\r\n", b"+OK\r\n")])
+def test_one_octet_at_a_time(way, link, data, first):
+    with link.play(C("RETR 1"), Drip(data, first)) as server:
+        client = link.connect(server, way, PATIENT)
         with held(client):
             client.retr(1)
         check_cut(client)
@@ -222,12 +220,12 @@ def test_one_line_at_a_time():
 
 
 @pytest.mark.row("Endless replies")
-@pytest.mark.parametrize("cls", [POP3, ByMethods, ByLines, ByFile])
-def test_a_server_that_never_pauses(cls):
+@over_links([POP3, ByMethods, ByLines, ByFile])
+def test_a_server_that_never_pauses(way, link):
     """Nothing ever waits; the socket module's own file gives nothing back within a line."""
-    line = 4096 * b"x" if cls is not ByFile else 4094 * b"x" + b"\r\n"
-    with play(S("+OK ready"), C("RETR 1"), S("+OK"), Endless(line, 2**33)) as server:
-        client = client_of(server, cls, max_line=None)
+    line = 4096 * b"x" if way is not ByFile else 4094 * b"x" + b"\r\n"
+    with link.play(C("RETR 1"), S("+OK"), Endless(line, 2**33)) as server:
+        client = link.connect(server, way, PATIENT, max_line=None)
         with held(client):
             client.retr(1)
         check_cut(client)
@@ -321,21 +319,21 @@ class Held(OwnSocket):
 
 
 @pytest.mark.parametrize("timeout", [PATIENT, None])
-@pytest.mark.parametrize("kind", [socket.socket, Held])
-def test_a_server_that_reads_little_at_a_time(wired, kind, timeout):
-    client, peer = wired(timeout=timeout, sock_class=kind)
+@pytest.mark.parametrize("sock_class", [Held, *SOCKETS])
+def test_a_server_that_reads_little_at_a_time(wired, sock_class, timeout):
+    client, peer = wired(timeout=timeout, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with trickling(peer), held(client, 3 * ALLOWED):
+    with trickling(peer), held(client):
         client._putline(LONG_LINE)
     assert client.sock.gettimeout() == timeout
     check_cut(client)
 
 
-@pytest.mark.parametrize("kind", [socket.socket, OwnSocket])
-def test_a_server_that_reads_nothing(wired, kind):
-    client, _ = wired(timeout=PATIENT, sock_class=kind)
+@every_socket
+def test_a_server_that_reads_nothing(wired, sock_class):
+    client, _ = wired(timeout=PATIENT, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with held(client, 3 * ALLOWED):
+    with held(client):
         client._putline(LONG_LINE)
     check_cut(client)
 
@@ -355,14 +353,15 @@ def expired(wired, **options):
     return client, peer
 
 
-@pytest.mark.parametrize("kind", [socket.socket, OwnSocket])
-def test_no_command_is_sent(wired, kind):
-    client, peer = expired(wired, sock_class=kind, pipelining=True, read_ahead=2)
+@every_socket
+def test_no_command_is_sent(wired, sock_class):
+    """The connection stays in step."""
+    client, peer = expired(wired, sock_class=sock_class, pipelining=True, read_ahead=2)
     for command in [
         client.noop,
         client.list,
         client.capa,
-        client.stls,
+        *([] if sock_class in OVER_TLS else [client.stls]),
         lambda: client.retr(1),
         lambda: client.retr_bytes(1),
         lambda: client._putcmd("NOOP"),
@@ -373,8 +372,11 @@ def test_no_command_is_sent(wired, kind):
     ]:
         with passes(OVER, begun=False):
             command()
-    client.close()
-    assert peer.recv(100) == b""
+    client.block.__exit__(None, None, None)
+    call = Call(client.noop)
+    assert peer.recv(100) == b"NOOP\r\n"
+    peer.sendall(b"+OK done\r\n")
+    assert call.end() == b"+OK done"
 
 
 def test_quit(wired):

@@ -1,30 +1,22 @@
-"""Deadlines over TLS: handshakes, records that come octet by octet, servers that never pause."""
+"""Deadlines in handshakes of TLS, and while a record comes octet by octet."""
 
 import contextlib
-import socket
 import ssl
 import threading
-import time
 
 import pytest
-from scripted import Anything, C, S, StartTLS, play
+from scripted import Anything, S, StartTLS, play
 
 from poplib_c import POP3, POP3_SSL
 
-from .deadline import ALLOWED, LONG_LINE, PATIENT, Drip, Whole, check_cut, passes, trickling
-from .support import Endless
-from .tls import Relay, greeted
-
-unverified = ssl._create_unverified_context
-contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
+from .deadline import ALLOWED, PATIENT, Drip, Whole, check_cut, passes
+from .tls import OFFERED, Relay, contexts, greeted, unverified
 
 #: A record of 16 KiB, which takes its time.
 RECORD = b"\x16\x03\x03\x3f\xff"
 handshakes = pytest.mark.parametrize(
     "step, timeout", [(Whole(b""), None), (Drip(RECORD), PATIENT)], ids=["silence", "drip"]
 )
-
-OFFERED = (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK begin"))
 
 
 class Slowly:
@@ -92,29 +84,7 @@ def test_timeout_behind_a_handshake(server_context, context):
         client.close()
 
 
-@contexts
-def test_greeting(server_context, context):
-    with passes(0.2), play(StartTLS(server_context), Drip(b"+"), Anything()) as server:
-        POP3_SSL(server.host, server.port, timeout=PATIENT, context=context(), deadline=0.2)
-
-
 # --- replies ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "step, timeout",
-    [(Whole(b"", b"+OK\r\n"), None), (Drip(b"a\r\n", b"+OK\r\n"), PATIENT)],
-    ids=["silence", "drip"],
-)
-@contexts
-def test_reply(server_context, context, step, timeout):
-    steps = (StartTLS(server_context), S("+OK ready"), C("RETR 1"), step, Anything())
-    with play(*steps) as server:
-        client = POP3_SSL(server.host, server.port, timeout=timeout, context=context())
-        with passes(), client.deadline(ALLOWED):
-            client.retr(1)
-        assert client.sock.gettimeout() == timeout
-        check_cut(client)
 
 
 @contexts
@@ -133,55 +103,6 @@ def test_record_octet_by_octet(server_context, context):
             client._getresp()
         plan.over.set()
         check_cut(client)
-
-
-class EndlessTLS(Endless):
-    """The same through the session."""
-
-    def play(self, peer):
-        for _ in range(self.limit // len(self.data)):
-            if peer._gone:
-                return
-            peer.send(self.data)
-
-
-@contexts
-def test_a_server_that_never_pauses(server_context, context):
-    endless = EndlessTLS(2**20 * b"x", 2**33)
-    steps = (StartTLS(server_context), S("+OK ready"), C("RETR 1"), S("+OK"), endless, Anything())
-    with play(*steps) as server:
-        client = POP3_SSL(
-            server.host, server.port, timeout=PATIENT, context=context(), max_line=None
-        )
-        with passes(), client.deadline(ALLOWED):
-            client.retr(1)
-        check_cut(client)
-
-
-@contexts
-def test_a_server_that_reads_little_at_a_time(server_context, context):
-    with greeted(server_context, timeout=None, context=context()) as (client, there):
-        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        with trickling(there), passes(), client.deadline(ALLOWED):
-            client._putline(LONG_LINE)
-        assert client.sock.gettimeout() is None
-        check_cut(client)
-
-
-# --- behind it ----------------------------------------------------------------------------------
-
-
-@contexts
-def test_a_command_that_comes_too_late(server_context, context):
-    steps = (StartTLS(server_context), S("+OK ready"), C("NOOP"), S("+OK done"))
-    with play(*steps) as server:
-        client = POP3_SSL(server.host, server.port, timeout=PATIENT, context=context())
-        with client.deadline(0.001):
-            time.sleep(0.002)
-            with passes(0.001, begun=False):
-                client.noop()
-        assert client.noop() == b"+OK done"
-        client.close()
 
 
 def test_a_constructor_of_pop3s_that_was_replaced(server_context, monkeypatch):

@@ -1,31 +1,31 @@
-"""Forks while a connection is in use."""
+"""Forks while a connection is in use, and what a child does to TLS."""
 
 import os
 import threading
 
 import pytest
-from scripted import Await, C, S, StartTLS, play
+from scripted import Await, C, S, play
 
-from poplib_c import POP3, POP3_SSL
+from poplib_c import POP3, POP3_SSL, TLSSocket
+from poplib_c.testing import POP3Server
 
-from .support import TIMEOUT, Call, lasts, open_descriptors
-from .test_lifetime import wait_for
-from .test_tls_processes import in_child
+from .support import TIMEOUT, Call, in_child, lasts, open_descriptors, wait_for
+from .tls import wait_readable
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 FORKED = "the connection was in use by another thread when this process was forked"
 
 
-@pytest.fixture(params=["plain", "tls"])
-def in_use(request, server_context):
+every_link = pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
+
+
+@pytest.fixture
+def in_use(link):
     """``client, call, answer``: a thread waits for the answer to NOOP until that is set."""
     answer = threading.Event()
-    first = [StartTLS(server_context)] if request.param == "tls" else []
-    steps = (S("+OK ready"), C("NOOP"), Await(answer), S("+OK done"))
-    with play(*first, *steps) as server:
-        cls = POP3_SSL if first else POP3
-        client = cls(server.host, server.port, timeout=TIMEOUT)
+    with link.play(C("NOOP"), Await(answer), S("+OK done")) as server:
+        client = link.connect(server, timeout=TIMEOUT)
         call = Call(client.noop)
         assert call.is_blocked()
         yield client, call, answer
@@ -38,6 +38,7 @@ def check_refused(client):
             use()
 
 
+@every_link
 def test_while_another_thread_waits(in_use):
     """The child can't go on with what the thread has begun, but let its copy go."""
     client, call, answer = in_use
@@ -55,8 +56,9 @@ def test_while_another_thread_waits(in_use):
     assert call.end() == b"+OK done"
 
 
+@every_link
 def test_threads_of_the_child(in_use):
-    """None of them is the parent's, though the system gives them the same identity."""
+    """None of them is the parent's, though the system gives them its identity."""
     client, call, answer = in_use
 
     def child():
@@ -68,6 +70,7 @@ def test_threads_of_the_child(in_use):
     assert call.end() == b"+OK done"
 
 
+@every_link
 def test_close_in_the_child(in_use):
     """It ends the connection, as it does whoever has it."""
     client, call, answer = in_use
@@ -129,3 +132,41 @@ def test_threads_behind_a_hook_that_forks():
                 os._exit(0 if fine else 1)
         assert response == b"+OK done"
         client.close()
+
+
+@pytest.mark.parametrize("end", ["close", "drop"])
+def test_child_that_lets_tls_go(wired, end):
+    """It says nothing to the server: the parent's connection goes on."""
+    client, peer = wired(sock_class=TLSSocket)
+
+    def noop():
+        client._putcmd("NOOP")
+        assert peer.recv(100) == b"NOOP\r\n"
+        peer.sendall(b"+OK done\r\n")
+        assert client._getresp() == b"+OK done"
+
+    def let_go():
+        if end == "close":
+            client.file.close()
+            client.sock.close()
+            assert client.sock.fileno() == -1
+        else:
+            vars(client).clear()
+
+    noop()
+    assert in_child(let_go) == 0
+    assert not wait_readable(peer, 0)
+    noop()
+
+
+def test_child_with_tls_of_its_own(server_context):
+    def session():
+        client = POP3_SSL(*server.address, timeout=TIMEOUT)
+        assert client.capa()
+        client.quit()
+
+    with POP3Server(tls=server_context) as server:
+        client = POP3_SSL(*server.address, timeout=TIMEOUT)
+        assert in_child(session) == 0
+        assert client.capa()
+        client.quit()

@@ -11,8 +11,7 @@ import poplib_c
 from poplib_c import POP3, sasl
 
 from .auth import PLAIN, SECRET
-from .support import TIMEOUT
-from .test_lifetime import warned
+from .support import TIMEOUT, warned
 
 TWO = (C("RETR 1"), S("+OK", "a", "."), C("RETR 2"), S("+OK", "b", "."))
 

@@ -1,6 +1,12 @@
 """Sub-interpreters, which from 3.12 on have a GIL of their own."""
 
+import pytest
+
+from poplib_c import POP3
+
 from .support import Lines, run_program
+
+every_link = pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
 
 COMMON = """\
 import sys, threading
@@ -21,7 +27,7 @@ def execute(code, **values):
 SESSION = '''
 import poplib_c
 
-client = poplib_c.POP3("127.0.0.1", port, 10)
+client = getattr(poplib_c, cls)("127.0.0.1", port, timeout=10)
 client.user("mrose")
 assert client.stat() == (2, 320)
 for _ in range(20):
@@ -50,37 +56,46 @@ def answer(line):
     return b"+OK bye\r\n"
 
 
+def run(program, link, server):
+    """Runs a program in the place of which are cls and port; what it prints."""
+    output, _ = run_program(COMMON + program, link.class_of(POP3).__name__, server.port)
+    return output
+
+
 ONE = """
-execute(SESSION, port=int(sys.argv[1]))
+execute(SESSION, cls=sys.argv[1], port=int(sys.argv[2]))
 """
 
 
-def test_a_session():
-    with Lines(answer) as server:
-        run_program(COMMON + ONE, server.address[1])
+@every_link
+def test_a_session(link):
+    with Lines(answer, link.tls) as server:
+        run(ONE, link, server)
         assert len(server.received) == COMMANDS
 
 
 SEVERAL = """
 def session():
-    execute(SESSION, port=int(sys.argv[1]))
+    execute(SESSION, **values)
     done.append(True)
+
+values = {"cls": sys.argv[1], "port": int(sys.argv[2])}
 
 done = []
 threads = [threading.Thread(target=session) for _ in range(4)]
 for thread in threads:
     thread.start()
-exec(SESSION, {"port": int(sys.argv[1])})
+exec(SESSION, values)
 for thread in threads:
     thread.join()
 print(len(done))
 """
 
 
-def test_sessions_in_threads():
-    with Lines(answer) as server:
-        output, _ = run_program(COMMON + SEVERAL, server.address[1])
-        assert output == "4\n"
+@every_link
+def test_sessions_in_threads(link):
+    with Lines(answer, link.tls) as server:
+        assert run(SEVERAL, link, server) == "4\n"
         assert len(server.received) == 5 * COMMANDS
 
 
@@ -109,14 +124,16 @@ def test_one_after_the_other():
 LEFT_OPEN = """
 execute('''
 import poplib_c
-client = poplib_c.POP3("127.0.0.1", port, 10)
+client = getattr(poplib_c, cls)("127.0.0.1", port, timeout=10)
+if cls == "POP3_SSL":
+    client.sock.itself = client.sock
 client.noop()
-''', port=int(sys.argv[1]))
+''', cls=sys.argv[1], port=int(sys.argv[2]))
 print("destroyed")
 """
 
 
-def test_destroyed_with_an_open_connection():
-    with Lines(answer) as server:
-        output, _ = run_program(COMMON + LEFT_OPEN, server.address[1])
-    assert output == "destroyed\n"
+@every_link
+def test_destroyed_with_an_open_connection(link):
+    with Lines(answer, link.tls) as server:
+        assert run(LEFT_OPEN, link, server) == "destroyed\n"

@@ -2,25 +2,22 @@
 
 import copy
 import gc
-import os
 import pickle
 import poplib
-import signal
 import socket
 import sys
-import time
+import threading
 import types
-import warnings
 import weakref
 
 import pytest
-from scripted import C, S, play
+from scripted import Anything, Await, C, S, play
 
 import _cpoplib
 import poplib_c
 from poplib_c import POP3
 
-from .support import GREETING, TIMEOUT, connect, run_program, tcp_pair
+from .support import GREETING, TIMEOUT, connect, in_child, run_program, tcp_pair, warned
 
 Reader = _cpoplib.Reader
 
@@ -99,15 +96,6 @@ def test_method_that_outlives_the_client():
         gc.collect()
         assert noop() == b"+OK done"
         noop.__self__.close()
-
-
-def warned(function):
-    """The texts of the ResourceWarnings, without addresses and numbers."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        function()
-        gc.collect()
-    return [str(w.message)[:24] for w in caught if issubclass(w.category, ResourceWarning)]
 
 
 def left_open(module):
@@ -226,22 +214,37 @@ EXIT = """
     import sys, threading, time
     import poplib_c
 
-    port, timeout, waiting = int(sys.argv[1]), eval(sys.argv[2]), int(sys.argv[3])
-    client = poplib_c.POP3("127.0.0.1", port, timeout)
-    for number in range(1 + waiting):
-        threading.Thread(target=client.retr, args=(1,), daemon=True).start()
+    cls, port, timeout = getattr(poplib_c, sys.argv[1]), int(sys.argv[2]), eval(sys.argv[3])
+    calls = {
+        "reading": lambda: client.retr(1),
+        "sending": lambda: client._putline(2**26 * b"x"),
+        "connecting": lambda: cls("127.0.0.1", int(sys.argv[5]), timeout=timeout),
+    }
+    client = cls("127.0.0.1", port, timeout=timeout)
+    threads = [threading.Thread(target=calls[name], daemon=True) for name in sys.argv[4].split()]
+    for thread in threads:
+        thread.start()
     time.sleep(0.2)
-    print("leaves")
+    print(all(thread.is_alive() for thread in threads))
 """
 
 
-@pytest.mark.parametrize("timeout", [None, 20])
-@pytest.mark.parametrize("waiting", [0, 3])
-def test_exit_while_threads_are_blocked(timeout, waiting):
-    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server:
-        output, errors = run_program(EXIT, server.port, timeout, waiting, timeout=10)
-        assert server.wait_eof()
-    assert output == "leaves\n"
+@pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
+@pytest.mark.parametrize(
+    "calls, timeout",
+    [
+        *[("reading", None), ("reading", 20), ("reading reading", None)],
+        *[("sending", None), ("connecting", None)],
+    ],
+)
+def test_exit_while_threads_are_blocked(link, calls, timeout):
+    name, left = link.class_of(POP3).__name__, threading.Event()
+    server = link.play(Await(left), Anything(), timeout=20)
+    with server, socket.create_server(("127.0.0.1", 0)) as silent:
+        arguments = (name, server.port, timeout, calls, silent.getsockname()[1])
+        output, errors = run_program(EXIT, *arguments, timeout=20)
+        left.set()
+    assert output == "True\n"
     assert "Fatal" not in errors and "Traceback" not in errors
 
 
@@ -284,36 +287,20 @@ def test_use_while_the_interpreter_exits(where):
 def test_fork(wired):
     """The child uses the connection and lets its copy go; the parent's goes on."""
     client, peer = wired()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            client._putcmd("CHILD")
-            if client._getresp() == b"+OK child":
-                client.file.close()
-                client.sock.close()
-                status = 0
-        finally:
-            os._exit(status)
-    assert peer.recv(100) == b"CHILD\r\n"
-    peer.sendall(b"+OK child\r\n")
-    assert wait_for(child) == 0
+
+    def child():
+        client._putcmd("CHILD")
+        assert peer.recv(100) == b"CHILD\r\n"
+        peer.sendall(b"+OK child\r\n")
+        assert client._getresp() == b"+OK child"
+        client.file.close()
+        client.sock.close()
+
+    assert in_child(child) == 0
     client._putcmd("PARENT")
     assert peer.recv(100) == b"PARENT\r\n"
     peer.sendall(b"+OK parent\r\n")
     assert client._getresp() == b"+OK parent"
-
-
-def wait_for(child):
-    """The child's exit status; it is killed if it hangs."""
-    deadline = time.monotonic() + TIMEOUT
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return status
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
 
 
 QUIT_AT_EXIT = """

@@ -166,14 +166,14 @@ class Delay:
             thread.join(TIMEOUT)
 
 
-def fastest(work, runs=3):
-    """The seconds of the fastest run, which other programs have delayed the least."""
-    seconds = []
+def is_done_within(seconds, work, runs=3):
+    """Whether one of some runs takes no longer: others may be delayed by other programs."""
     for _ in range(runs):
         start = time.monotonic()
         work()
-        seconds.append(time.monotonic() - start)
-    return min(seconds)
+        if time.monotonic() - start < seconds:
+            return True
+    return False
 
 
 @pytest.mark.alone
@@ -188,7 +188,7 @@ def test_few_round_trips(cls, delay):
         def fetch():
             assert [m for _, m in client.retr_many(range(1, 201))] == messages
 
-        assert fastest(fetch) < 2 * delay * (6 if cls is POP3 else 10) + 0.3
+        assert is_done_within(2 * delay * (6 if cls is POP3 else 10) + 0.3, fetch)
         client.quit()
 
 
@@ -204,7 +204,7 @@ def test_few_round_trips_for_a_loop():
             for number in range(1, 121):
                 assert b"\r\n".join([*client.retr(number)[1], b""]) == messages[number - 1]
 
-        assert fastest(fetch) < 0.02 * 30
+        assert is_done_within(0.02 * 30, fetch)
         client.quit()
 
 

@@ -9,28 +9,25 @@ import threading
 import time
 
 import pytest
-from scripted import Await, C, Raw, S, play
+from scripted import Anything, Await, C, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
+from .signals import Interrupted, interrupted, pulses
 from .support import (
-    SHORT,
+    SOCKETS,
     TIMEOUT,
     WAYS,
     ByMethods,
     Call,
     Endless,
-    OwnSocket,
-    greeted,
     lasts,
+    over_links,
     run_program,
 )
 
 every_way = pytest.mark.parametrize("way", WAYS)
-
-
-class Interrupted(Exception):
-    pass
+every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
 
 
 def interrupt(number, frame):
@@ -39,38 +36,6 @@ def interrupt(number, frame):
 
 def stop(number, frame):
     raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def handled_by(handler):
-    before = signal.signal(signal.SIGUSR1, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-@contextlib.contextmanager
-def pulses(handler, first=SHORT, pause=None):
-    """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given."""
-    begun, stop = threading.Event(), threading.Event()
-
-    def send():
-        begun.wait()
-        wait = first
-        while wait is not None and not stop.wait(wait):
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-            wait = pause
-
-    with handled_by(handler):
-        thread = threading.Thread(target=send, name="signals")
-        thread.start()
-        try:
-            begun.set()
-            yield
-        finally:
-            stop.set()
-            thread.join(TIMEOUT)
 
 
 def check_out_of_step(client):
@@ -82,12 +47,12 @@ def check_out_of_step(client):
     assert sock.fileno() == -1
 
 
-@every_way
+@over_links(WAYS)
 @pytest.mark.parametrize("part", [b"", b"+OK\r\nab"])
-def test_time_left_after_handlers_that_return(way, part):
+def test_time_left_after_handlers_that_return(way, link, part):
     handled = []
-    with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
-        client = greeted(server, way, 0.3)
+    with link.play(C("RETR 1"), Raw(part)) as server:
+        client = link.connect(server, way, 0.3)
         signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
         with signals, lasts(0.28), pytest.raises(socket.timeout):
             client.retr(1)
@@ -95,9 +60,10 @@ def test_time_left_after_handlers_that_return(way, part):
     assert len(handled) > 5
 
 
-def test_time_left_for_sending(wired):
+@every_socket
+def test_time_left_for_sending(wired, sock_class):
     handled = []
-    client, _ = wired(timeout=0.3)
+    client, _ = wired(timeout=0.3, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
     with signals, lasts(0.28), pytest.raises(socket.timeout):
@@ -121,10 +87,11 @@ def test_message_that_arrives_among_signals(way, timeout):
     assert handled
 
 
+@every_socket
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
-def test_line_that_leaves_among_signals(wired, timeout):
+def test_line_that_leaves_among_signals(wired, sock_class, timeout):
     handled = []
-    client, peer = wired(timeout=timeout)
+    client, peer = wired(timeout=timeout, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     line = bytes(range(32, 128)) * 2**14
     received = bytearray()
@@ -142,31 +109,24 @@ def test_line_that_leaves_among_signals(wired, timeout):
     assert handled
 
 
-@every_way
+@over_links(WAYS)
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
 @pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r\na\r\nb"])
-def test_handler_that_raises_while_receiving(way, timeout, part):
-    with play(S("+OK ready"), C("RETR 1"), Raw(part)) as server:
-        client = way(server.host, server.port, timeout)
-        with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
+def test_handler_that_raises_while_receiving(way, link, timeout, part):
+    with link.play(C("RETR 1"), Raw(part)) as server:
+        client = link.connect(server, way, timeout)
+        with interrupted(), lasts(0), pytest.raises(Interrupted):
             client.retr(1)
         check_out_of_step(client)
 
 
-@pytest.mark.parametrize("sock_class", [socket.socket, OwnSocket])
+@every_socket
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
 def test_handler_that_raises_while_sending(wired, sock_class, timeout):
     client, _ = wired(timeout=timeout, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    guard = threading.Timer(5, client.close)
-    guard.start()
-    try:
-        # A signal just before a system call that blocks does not end it; the next one does.
-        with pulses(interrupt, pause=0.3), lasts(0), pytest.raises(Interrupted):
-            client._putline(2**24 * b"x")
-    finally:
-        guard.cancel()
-        guard.join()
+    with interrupted(), lasts(0), pytest.raises(Interrupted):
+        client._putline(2**24 * b"x")
     check_out_of_step(client)
 
 
@@ -190,15 +150,14 @@ def test_handler_that_raises_while_a_pipe_is_full(buffering):
         check_out_of_step(client)
 
 
-@every_way
+@over_links(WAYS)
 @pytest.mark.parametrize("line", [b"x\r\n", 100 * b"x" + b"\n", b""])
-def test_a_server_that_never_pauses(way, line):
+def test_a_server_that_never_pauses(way, link, line):
     """Ctrl-C ends the call at once: a handler need not wait for the end of a reply."""
     data = line * (2**16 // len(line)) if line else 2**16 * b"x"
-    steps = (C("RETR 1"), S("+OK"), Endless(data, 2**28))
-    with play(S("+OK ready"), *steps) as server:
-        client = way(server.host, server.port, TIMEOUT, max_line=None)
-        with pulses(interrupt), lasts(0), pytest.raises(Interrupted):
+    with link.play(C("RETR 1"), S("+OK"), Endless(data, 2**28)) as server:
+        client = link.connect(server, way, TIMEOUT, max_line=None)
+        with interrupted(), lasts(0), pytest.raises(Interrupted):
             client.retr(1)
         check_out_of_step(client)
 
@@ -265,11 +224,11 @@ def test_handler_that_reads_from_the_file(name):
     assert caught == [RuntimeError]
 
 
-@pytest.mark.parametrize("way", [POP3, ByMethods])
+@over_links([POP3, ByMethods])
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
-def test_handler_that_closes(way, timeout):
-    with play(S("+OK ready"), C("NOOP")) as server:
-        client = way(server.host, server.port, timeout)
+def test_handler_that_closes(way, link, timeout):
+    with link.play(C("NOOP")) as server:
+        client = link.connect(server, way, timeout)
         sock = client.sock
         aborted = pytest.raises(ConnectionAbortedError)
         with pulses(lambda *details: client.close()), lasts(0), aborted as caught:
@@ -321,22 +280,41 @@ CTRL_C = """
     import sys, threading, os, signal
     import poplib_c
 
-    client = poplib_c.POP3("127.0.0.1", int(sys.argv[1]), None)
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    cls, port = getattr(poplib_c, sys.argv[1]), int(sys.argv[2])
+    client = cls.__new__(cls)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     try:
+        if "in the constructor" in sys.argv:
+            timer.start()
+        client.__init__("127.0.0.1", port, timeout=None)
+        timer.start()
         client.retr(1)
     except KeyboardInterrupt:
         print("interrupted")
-        sock = client.sock
-        client.close()
-        print(sock.fileno())
+        sock = getattr(client, "sock", None)
+        if sock is not None:
+            client.close()
+            print(sock.fileno())
         raise
 """
 
 
-def test_ctrl_c():
-    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a")) as server, lasts(0):
-        output, errors = run_program(CTRL_C, server.port, status=-signal.SIGINT)
+@pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
+def test_ctrl_c(link):
+    name = link.class_of(POP3).__name__
+    with link.play(C("RETR 1"), S("+OK", "a")) as server, lasts(0):
+        output, errors = run_program(CTRL_C, name, server.port, status=-signal.SIGINT)
         assert server.wait_eof()
     assert output == "interrupted\n-1\n"
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("name", ["POP3", "POP3_SSL"])
+def test_ctrl_c_in_the_constructor(name):
+    """A server that never says a word, neither a greeting nor in a handshake."""
+    with play(Anything()) as server, lasts(0):
+        arguments = (name, server.port, "in the constructor")
+        output, errors = run_program(CTRL_C, *arguments, status=-signal.SIGINT)
+        assert server.wait_eof()
+    assert output == "interrupted\n"
     assert errors.rstrip().endswith("KeyboardInterrupt")

@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import socket
-import ssl
 import threading
 import time
 import warnings
@@ -15,13 +14,9 @@ from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, Call, open_descriptors
+from .tls import OFFERED, contexts
 
-OFFERED = (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK begin"))
 NOOP = (C("NOOP"), S("+OK done"))
-
-unverified = ssl._create_unverified_context
-
-contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
 
 
 def of_kind(kind, cls=POP3):

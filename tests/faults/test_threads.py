@@ -7,7 +7,7 @@ from scripted import Await, C, Pause, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import TIMEOUT, WAYS, Call, Lines, run_program
+from .support import TIMEOUT, WAYS, Call, Lines, over_links, run_program
 
 THREADS = 8
 COMMANDS = 40
@@ -51,11 +51,11 @@ def wire_of(name):
             yield line.encode() + b"\r\n"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@over_links(WAYS)
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
-def test_one_connection_in_many_threads(way, timeout):
-    with Lines(answer) as server:
-        client = way(*server.address, timeout)
+def test_one_connection_in_many_threads(way, link, timeout):
+    with Lines(answer, link.tls) as server:
+        client = link.connect(server, way, timeout)
         calls = [Call(speak, client, f"t{n}", error_proto) for n in range(THREADS)]
         assert [call.end(20) for call in calls] == THREADS * [None]
         client.quit()
@@ -63,14 +63,14 @@ def test_one_connection_in_many_threads(way, timeout):
         assert sorted(server.received) == sorted([*expected, b"QUIT\r\n"])
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_many_connections_in_many_threads(way):
+@over_links(WAYS)
+def test_many_connections_in_many_threads(way, link):
     def session(name):
-        client = way(*server.address, TIMEOUT)
+        client = link.connect(server, way, TIMEOUT)
         speak(client, name, error_proto)
         return client.quit()
 
-    with Lines(answer) as server:
+    with Lines(answer, link.tls) as server:
         calls = [Call(session, f"t{n}") for n in range(THREADS)]
         assert [call.end(20) for call in calls] == THREADS * [b"+OK bye"]
 

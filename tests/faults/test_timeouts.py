@@ -2,19 +2,32 @@
 
 import contextlib
 import errno
-import select
 import socket
+import ssl
 import struct
 import threading
 
 import pytest
 from scripted import Await, C, Pause, Raw, S, play
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, TLSSocket, error_proto
 
-from .support import SHORT, TIMEOUT, WAYS, Call, greeted, lasts
+from .support import (
+    OVER_TLS,
+    SHORT,
+    SOCKETS,
+    TIMEOUT,
+    WAYS,
+    Call,
+    OwnSocket,
+    greeted,
+    lasts,
+    over_links,
+)
+from .tls import wait_readable
 
-every_way = pytest.mark.parametrize("way", WAYS)
+every_way = over_links(WAYS)
+every_socket = pytest.mark.parametrize("sock_class", SOCKETS)
 
 COMMANDS = [
     ("user", ("mrose",), "USER mrose"),
@@ -38,12 +51,26 @@ COMMANDS = [
 ]
 
 
+#: What a timeout says, the last two over TLS.
+TEXTS = ["timed out", "The read operation timed out", "The write operation timed out"]
+
+
 @contextlib.contextmanager
-def times_out(least=0.9 * SHORT):
+def times_out(least=0.9 * SHORT, text="timed out"):
     with lasts(least), pytest.raises(socket.timeout) as caught:
         yield
     assert type(caught.value) is socket.timeout
-    assert caught.value.args == ("timed out",)
+    assert caught.value.args == (text,)
+
+
+def receiving(link):
+    """A call that waits for octets over the link times out."""
+    return times_out(text=TEXTS[link.way == "tls"])
+
+
+def sending(sock_class, least=0.9 * SHORT):
+    """A call that sends by a socket of the class times out."""
+    return times_out(least, TEXTS[2 if sock_class in OVER_TLS else 0])
 
 
 def check_timed_out(client):
@@ -82,32 +109,34 @@ def test_silence_after_quit():
 
 @every_way
 @pytest.mark.parametrize("part", ["", "+", "+OK\r", "+OK\r\n", "+OK\r\na\r\n", "+OK\r\na\r\n.\r"])
-def test_silence_in_a_reply(way, part):
-    with play(S("+OK ready"), C("RETR 1"), Raw(part.encode())) as server:
-        client = greeted(server, way, SHORT)
-        with times_out():
+def test_silence_in_a_reply(way, link, part):
+    with link.play(C("RETR 1"), Raw(part.encode())) as server:
+        client = link.connect(server, way, SHORT)
+        with receiving(link):
             client.retr(1)
         check_timed_out(client)
 
 
 @every_way
-def test_a_reply_that_comes_too_late(way):
+def test_a_reply_that_comes_too_late(way, link):
     """It is nobody's: neither the next command's answer nor an error of its own."""
-    with play(S("+OK ready"), C("NOOP"), Pause(2 * SHORT), S("+OK late")) as server:
-        client = greeted(server, way, SHORT)
-        with times_out():
+    left = threading.Event()
+    with link.play(C("NOOP"), Await(left), S("+OK late")) as server:
+        client = link.connect(server, way, SHORT)
+        with receiving(link):
             client.noop()
-        assert wait_readable(client)
+        left.set()
+        assert wait_readable(client.sock)
         check_timed_out(client)
 
 
 @every_way
 @pytest.mark.parametrize("reply", [b"+OK abcd\r\n", b"+OK\r\na\r\n.\r\n"])
-def test_one_octet_at_a_time(way, reply):
+def test_one_octet_at_a_time(way, link, reply):
     """Each is in time, the whole is not."""
     steps = [step for octet in reply for step in (Pause(0.05), Raw(bytes([octet])))]
-    with play(S("+OK ready"), C("RETR 1"), *steps) as server:
-        client = greeted(server, way, 0.4)
+    with link.play(C("RETR 1"), *steps) as server:
+        client = link.connect(server, way, 0.4)
         with lasts(0.45):
             if reply.endswith(b".\r\n"):
                 assert client.retr(1) == (b"+OK", [b"a"], 3)
@@ -117,26 +146,26 @@ def test_one_octet_at_a_time(way, reply):
 
 
 @every_way
-def test_timeout_changed_between_commands(way):
+def test_timeout_changed_between_commands(way, link):
     steps = (C("A"), Pause(3 * SHORT), S("+OK a"), C("B"), Pause(3 * SHORT), S("+OK b"), C("C"))
-    with play(S("+OK ready"), *steps) as server:
-        client = greeted(server, way, SHORT)
+    with link.play(*steps) as server:
+        client = link.connect(server, way, SHORT)
         client.sock.settimeout(TIMEOUT)
         assert client._shortcmd("A") == b"+OK a"
         client.sock.settimeout(None)
         assert client._shortcmd("B") == b"+OK b"
         client.sock.settimeout(SHORT)
-        with times_out():
+        with receiving(link):
             client._shortcmd("C")
         client.close()
 
 
 @every_way
-def test_no_timeout(way):
+def test_no_timeout(way, link):
     """It waits until another thread lets it go on."""
     go = threading.Event()
-    with play(S("+OK ready"), C("NOOP"), Await(go), S("+OK")) as server:
-        client = way(server.host, server.port, None)
+    with link.play(C("NOOP"), Await(go), S("+OK")) as server:
+        client = link.connect(server, way, None)
         call = Call(client.noop)
         assert call.is_blocked(3 * SHORT)
         go.set()
@@ -170,20 +199,23 @@ def test_timeout_of_the_kernel(wired):
     check_timed_out(client)
 
 
-def test_no_time_at_all(wired):
-    client, peer = wired()
+@every_socket
+def test_no_time_at_all(wired, sock_class):
+    client, peer = wired(sock_class=sock_class)
     client._putcmd("A")
+    assert peer.recv(100) == b"A\r\n"
     peer.sendall(b"+OK a\r\n")
-    assert wait_readable(client)
+    assert wait_readable(client.sock)
     client.sock.settimeout(0)
     assert client._getresp() == b"+OK a"
-    with lasts(0), pytest.raises(BlockingIOError) as caught:
+    over_tls = sock_class in OVER_TLS
+    with lasts(0), pytest.raises(ssl.SSLWantReadError if over_tls else BlockingIOError) as caught:
         client.noop()
-    assert caught.value.errno == errno.EAGAIN
+    assert caught.value.errno == (ssl.SSL_ERROR_WANT_READ if over_tls else errno.EAGAIN)
     with pytest.raises(error_proto):
         client.noop()
     client.close()
-    assert peer.recv(100) == b"A\r\nNOOP\r\n"
+    assert peer.recv(100) == b"NOOP\r\n"
 
 
 def test_no_time_to_send(wired):
@@ -207,20 +239,17 @@ def fill(sock):
     return count
 
 
-def wait_readable(client):
-    return select.select([client.sock], [], [], TIMEOUT)[0]
-
-
 def receive(peer, count):
     while count:
         count -= len(peer.recv(min(count, 65536)))
 
 
-def test_a_server_that_reads_a_part_of_a_command(wired):
-    client, peer = wired(timeout=SHORT)
+@every_socket
+def test_a_server_that_reads_a_part_of_a_command(wired, sock_class):
+    client, peer = wired(timeout=SHORT, sock_class=sock_class)
     sock = client.sock
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with times_out():
+    with sending(sock_class):
         client._putline(2**24 * b"x")
     with lasts(0), pytest.raises(error_proto, match="a command was sent in part"):
         client.noop()
@@ -228,8 +257,9 @@ def test_a_server_that_reads_a_part_of_a_command(wired):
         client.quit()
     assert sock.fileno() == -1
     received = b""
-    while data := peer.recv(2**20):
-        received = data
+    with contextlib.suppress(ssl.SSLError):  # A record is cut.
+        while data := peer.recv(2**20):
+            received = data
     assert received.strip(b"x") == b""
 
 
@@ -246,9 +276,10 @@ def test_a_server_that_reads_nothing_of_a_command(wired):
     assert client._getresp() == b"+OK done"
 
 
-def test_timeout_of_a_command_that_trickles_away(wired):
-    """It holds for a line as a whole, as sendall()'s does."""
-    client, peer = wired(timeout=3 * SHORT)
+@pytest.mark.parametrize("sock_class", [socket.socket, OwnSocket, TLSSocket])
+def test_timeout_of_a_command_that_trickles_away(wired, sock_class):
+    """It holds for a line as a whole; an SSLSocket's holds for each part."""
+    client, peer = wired(timeout=3 * SHORT, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     stop = threading.Event()
 
@@ -257,7 +288,7 @@ def test_timeout_of_a_command_that_trickles_away(wired):
             peer.recv(20000)
 
     reading = Call(trickle)
-    with times_out(2.7 * SHORT):
+    with sending(sock_class, 2.7 * SHORT):
         client._putline(2**24 * b"x")
     stop.set()
     reading.end()

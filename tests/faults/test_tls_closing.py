@@ -1,25 +1,19 @@
-"""Connections over TLS that are closed while they are in use."""
+"""Handshakes that are ended by close(), and sessions over TLS at random moments."""
 
 import contextlib
 import errno
-import poplib
 import random
-import ssl
 
 import pytest
-from scripted import C, S, play
+from scripted import play
 
-import poplib_c
 from poplib_c import POP3, POP3_SSL
 from poplib_c.testing import POP3Server
 
-from .support import SHORT, TIMEOUT, Call, lasts
-from .test_signals import pulses
-from .tls import HANDSHAKE, greeted
+from .signals import pulses
+from .support import SHORT, TIMEOUT, Call, check_aborted, lasts
+from .tls import HANDSHAKE, OFFERED, contexts
 
-unverified = ssl._create_unverified_context
-
-contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
 timeouts = pytest.mark.parametrize("timeout", [TIMEOUT, None])
 
 
@@ -35,29 +29,17 @@ class Silence:
                 self.octets += chunk.rstrip(b"\0")
 
 
-def greeting(silence):
-    """A script up to the handshake."""
-    return (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK"), silence)
-
-
-def check_aborted(error):
-    assert type(error) is ConnectionAbortedError
-    assert error.errno == errno.ECONNABORTED
-    assert error.strerror == "the connection was closed while it was in use"
-
-
 @contexts
 @timeouts
 def test_close_in_the_handshake_of_stls(context, timeout):
-    with play(*greeting(Silence())) as server:
+    with play(*OFFERED, Silence()) as server:
         client = POP3(server.host, server.port, timeout)
         sock = client.sock
         call = Call(client.stls, context())
         assert call.is_blocked()
         with contextlib.suppress(OSError):
             client.close()
-        with lasts(0):
-            check_aborted(call.end())
+        check_aborted(call)
         assert client.sock is client.file is None
         assert sock.fileno() == -1
         assert server.wait_eof()
@@ -69,12 +51,12 @@ def test_handler_that_closes_in_the_handshake_of_stls(context):
         with contextlib.suppress(OSError):
             client.close()
 
-    with play(*greeting(Silence())) as server:
+    with play(*OFFERED, Silence()) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         aborted = pytest.raises(ConnectionAbortedError)
         with pulses(handler, SHORT, SHORT), lasts(0), aborted as caught:
             client.stls(context())
-        check_aborted(caught.value)
+        assert caught.value.errno == errno.ECONNABORTED
         assert server.wait_eof()
 
 
@@ -92,7 +74,7 @@ def check_reentrant(function, *arguments):
 def test_handler_that_uses_the_connection_in_the_handshake_of_stls(context):
     """Refused: nothing is sent in plain text."""
     silence = Silence()
-    with play(*greeting(silence)) as server:
+    with play(*OFFERED, silence) as server:
         client = POP3(server.host, server.port, TIMEOUT)
         with pulses(lambda *details: client.user("mrose")), lasts(0):
             check_reentrant(client.stls, context())
@@ -100,53 +82,6 @@ def test_handler_that_uses_the_connection_in_the_handshake_of_stls(context):
         assert server.wait_eof()
     assert silence.octets[0] == HANDSHAKE
     assert b"mrose" not in silence.octets
-
-
-# In the middle of a command
-
-
-@timeouts
-@pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r\na\r\nb"])
-def test_close_while_a_thread_receives(server_context, timeout, part):
-    with greeted(server_context, timeout=timeout) as (client, there):
-        sock = client.sock
-        call = Call(client.retr, 1)
-        assert there.recv(100) == b"RETR 1\r\n"
-        there.sendall(part)
-        assert call.is_blocked()
-        client.close()
-        with lasts(0):
-            check_aborted(call.end())
-        assert client.sock is client.file is None
-        assert sock.fileno() == -1
-        with pytest.raises(AttributeError, match="the connection is closed"):
-            client.noop()
-
-
-@timeouts
-def test_close_while_a_thread_sends(server_context, timeout):
-    with greeted(server_context, timeout=timeout) as (client, _):
-        sock = client.sock
-        call = Call(client._putline, 2**24 * b"x")
-        assert call.is_blocked()
-        client.close()
-        with lasts(0):
-            check_aborted(call.end())
-        assert sock.fileno() == -1
-
-
-def test_socket_closed_while_a_thread_receives(server_context):
-    """As with poplib, the file keeps the connection open until it is closed too."""
-    for module in (poplib, poplib_c):
-        with greeted(server_context, module) as (client, there):
-            call = Call(client.noop)
-            assert there.recv(100) == b"NOOP\r\n"
-            client.sock.close()
-            there.sendall(b"+OK done\r\n")
-            assert call.end() == b"+OK done"
-            with pytest.raises(OSError) as caught:
-                client.close()
-            assert caught.value.errno == errno.EBADF
 
 
 # At random moments

@@ -1,4 +1,4 @@
-"""Connections over TLS that break, at every record; poplib is asked the same."""
+"""Connections over TLS that break at each record, compared with poplib."""
 
 import contextlib
 import poplib
@@ -13,7 +13,7 @@ import poplib_c
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, lasts
-from .tls import DATA, HANDSHAKE, HOST, Cut, Relay, Reset, make_context
+from .tls import DATA, HANDSHAKE, HOST, Cut, Relay, Reset, make_context, versions
 
 
 class ByContext:
@@ -29,10 +29,7 @@ class ByContext:
 
 OURS = [poplib_c, ByContext]
 MODULES = [poplib, *OURS]
-VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 MESSAGE = b"Subject: x\r\n\r\n" + b"".join(b"line %d\r\n" % n for n in range(4000))
-
-versions = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
 
 
 @pytest.fixture
@@ -96,7 +93,7 @@ def check_dead(module, client):
 
 
 def compare(server, plan, **options):
-    """The same from all; what they have come to."""
+    """Runs a dialogue by each module; returns the outcome, which all share."""
     outcomes = []
     for module in MODULES:
         with Relay(server.address, plan) as relay:

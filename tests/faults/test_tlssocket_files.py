@@ -8,13 +8,8 @@ import ssl
 
 import pytest
 
-from .support import SHORT, TIMEOUT, Call, lasts
-from .tls import KINDS, has_ended, settle, wait_readable
-
-kinds = pytest.mark.parametrize("kind", KINDS)
-
-GREETING = b"+OK ready\r\n"
-
+from .support import SHORT, TIMEOUT, Call, check_aborted
+from .tls import has_ended, settle, wait_readable
 
 # Files
 
@@ -187,14 +182,6 @@ def test_shutdown_of_one_direction(ours):
     with pytest.raises(BrokenPipeError):
         here.send(b"x")
     assert there.recv(100) == b""
-
-
-def check_aborted(call):
-    with lasts(0):
-        error = call.end()
-    assert type(error) is ConnectionAbortedError
-    assert error.errno == errno.ECONNABORTED
-    assert error.strerror == "the connection was closed while it was in use"
 
 
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])

@@ -1,16 +1,14 @@
 """TLSSocket as an object: its attributes, and what keeps it alive"""
 
 import gc
-import warnings
 import weakref
 
 import pytest
 
 from poplib_c import TLSSocket
 
-from .tls import KINDS, greeted, settle, tls_pair, tls_socket
-
-kinds = pytest.mark.parametrize("kind", KINDS)
+from .support import warned
+from .tls import KINDS, greeted, kinds, settle, tls_pair, tls_socket
 
 
 def test_attributes_of_its_own(pair):
@@ -61,15 +59,6 @@ def test_instances_are_made_by_connections_alone(ours):
             make()
 
 
-def unclosed(function):
-    """How many ResourceWarnings it causes."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        function()
-        gc.collect()
-    return [str(w.message)[:8] for w in caught if issubclass(w.category, ResourceWarning)]
-
-
 @kinds
 def test_dropped_without_close(server_context, kind):
     here, there = tls_pair(KINDS[kind], server_context)
@@ -77,7 +66,7 @@ def test_dropped_without_close(server_context, kind):
     reference = weakref.ref(here)
     boxes = [here]
     del here
-    assert unclosed(boxes.clear) == ["unclosed"]
+    assert [text[:8] for text in warned(boxes.clear)] == ["unclosed"]
     assert reference() is None
     assert there.recv(100) == b""
     there.close()

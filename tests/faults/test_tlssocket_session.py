@@ -16,17 +16,14 @@ from .tls import (
     KINDS,
     Records,
     Relay,
+    kinds,
     make_context,
     pass_on,
     ssl_socket,
     tls_pair,
     tls_socket,
+    versions,
 )
-
-VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
-
-kinds = pytest.mark.parametrize("kind", KINDS)
-versions = pytest.mark.parametrize("version", VERSIONS)
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from .signals import pulses
 from .support import SHORT, TIMEOUT, Call, lasts
-from .test_signals import pulses
 from .tls import DATA, Relay, make_context, settle, tls_pair, tls_socket, wait_readable
 
 

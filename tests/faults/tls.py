@@ -7,6 +7,9 @@ import ssl
 import struct
 import threading
 
+import pytest
+from scripted import C, S
+
 import poplib_c
 from poplib_c import POP3_SSL
 
@@ -17,6 +20,17 @@ HOST = "127.0.0.1"
 HANDSHAKE = 22
 ALERT = 21
 DATA = 23
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+unverified = ssl._create_unverified_context
+
+contexts = pytest.mark.parametrize("context", [lambda: None, unverified], ids=["own", "context"])
+versions = pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+
+#: The steps of a script up to the handshake of stls().
+OFFERED = (S("+OK ready"), C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK begin"))
 
 
 class Bare(POP3_SSL):
@@ -47,8 +61,10 @@ def ssl_socket(address, verify=None):
         raise
 
 
-#: The two that are asked the same.
+#: Both answer each call alike.
 KINDS = {"TLSSocket": tls_socket, "SSLSocket": ssl_socket}
+
+kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 def make_context(ca, version=None):

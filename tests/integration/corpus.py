@@ -1,13 +1,14 @@
-"""Messages that are hard on a POP3 client, the same ones in every run.
+"""Messages that are hard on a POP3 client; each run has equal ones.
 
 None begins with a dot or holds a NUL: Dovecot does not byte-stuff a message's first octet
 and transfers 0x80 for NUL.
 """
 
 import base64
+import dataclasses
+import functools
 import random
 import re
-from typing import NamedTuple
 
 COUNT = 200
 SEED = 1939
@@ -23,24 +24,25 @@ LINE_LENGTHS = (
 )
 
 
-class Message(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Message:
     """A message as it is stored in the Maildir, and what POP3 makes of it."""
 
     name: str
     stored: bytes
 
-    @property
+    @functools.cached_property
     def size(self):
         """The size in LIST: each line end counts as two octets, a missing last one as none."""
         return len(_with_crlf(self.stored))
 
-    @property
+    @functools.cached_property
     def wire(self):
         """The message that RETR transfers, byte-stuffing (RFC 1939, section 3) undone."""
         text = _with_crlf(self.stored)
         return text if text.endswith(CRLF) else text + CRLF
 
-    @property
+    @functools.cached_property
     def lines(self):
         return self.wire.split(CRLF)[:-1]
 
@@ -53,7 +55,7 @@ class Message(NamedTuple):
         blank = (n for n, line in enumerate(lines) if line[:1] in (b"", b"\r"))
         return lines[: next(blank, len(lines)) + 1 + count]
 
-    @property
+    @functools.cached_property
     def longest_line(self):
         """Octets of the longest line as it is sent: byte-stuffed, with its line end."""
         return max(len(line) + line.startswith(b".") for line in self.lines) + len(CRLF)

@@ -119,17 +119,15 @@ def test_many_connections_without_quit(library, small_mailbox):
 
 
 @pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context"])
-def test_threads_with_a_connection_each(library, full_mailbox, messages):
+def test_threads_with_a_connection_each(make_library, dovecot, link, full_mailbox, messages):
+    library = make_library("poplib_c", dovecot, link)
     start = threading.Barrier(THREADS, timeout=30)
-    fitting = [(n, m) for n, m in enumerate(messages, 1) if m.longest_line <= 2048]
+    numbered = list(enumerate(messages, 1))
 
     def fetch(client, first):
         start.wait()
-        return [
-            message.name
-            for number, message in fitting[first:] + fitting[:first]
-            if b"\r\n".join([*client.retr(number)[1], b""]) != message.wire
-        ]
+        shifted = numbered[first:] + numbered[:first]
+        return [m.name for number, m in shifted if client.retr(number)[1] != m.lines]
 
     clients = [library.login(full_mailbox) for _ in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:

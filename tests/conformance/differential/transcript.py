@@ -4,9 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
-#: How client and server are connected; see players.py.
-WIRES = ("packets", "stream", "foreign", "double", "tcp", "tls")
-
 #: The methods that an example may override, each to note its call and to go on as before.
 HOOKS = (
     *("_putline", "_putcmd", "_getline", "_getresp"),

@@ -1,9 +1,9 @@
-"""What a client's connection goes over."""
+"""The links that a client's connection goes over: plain TCP, and TLS in each way."""
 
 import poplib
 
 import pytest
-from scripted import C, S, StartTLS
+from scripted import C, S, StartTLS, play
 
 TIMEOUT = 5.0
 LINKS = ["plain", "tls", "tls context", "stls", "stls context"]
@@ -15,7 +15,7 @@ def through(*names):
 
 
 class Link:
-    """What a client's connection goes over: plain TCP, TLS from the start, or TLS by STLS.
+    """One of LINKS: plain TCP, TLS from the start, or TLS by STLS.
 
     Over TLS the client has a ssl.SSLContext, or none.
     """
@@ -25,6 +25,8 @@ class Link:
         self.way, *with_context = name.split()
         self._context = client_context if with_context else None
         self._start = StartTLS(server_context)
+        #: The server's ssl.SSLContext where TLS is there from the start, or None.
+        self.tls = server_context if self.way == "tls" else None
         #: Whether TLS is the ssl module's, as poplib's always is.
         self.by_ssl_module = self.way != "plain" and (bool(with_context) or pop is poplib)
 
@@ -37,6 +39,10 @@ class Link:
             steps += [C("CAPA"), S("+OK", "STLS", "."), C("STLS"), S("+OK"), self._start]
         return steps
 
+    def play(self, *steps, greeting="+OK ready", **options):
+        """A scripted server that plays the steps after the opening."""
+        return play(*self.opening(greeting), *steps, **options)
+
     def class_of(self, cls):
         """The class whose instances connect through this link, as ``cls`` does; a POP3 class."""
         if self.way != "tls":
@@ -45,10 +51,13 @@ class Link:
             return self._pop.POP3_SSL
         return type(cls.__name__, (cls, self._pop.POP3_SSL), {})
 
-    def connect(self, server, cls, **options):
+    def connect(self, server, cls=None, timeout=TIMEOUT, **options):
+        """A greeted client.  ``timeout`` counts from then on, so that it may be short."""
         if self.way == "tls":
             options["context"] = self._context
-        client = self.class_of(cls)(server.host, server.port, timeout=TIMEOUT, **options)
+        cls = self.class_of(cls or self._pop.POP3)
+        client = cls(server.host, server.port, timeout=TIMEOUT, **options)
         if self.way == "stls":
             self._pop.POP3.stls(client, self._context)
+        client.sock.settimeout(timeout)
         return client

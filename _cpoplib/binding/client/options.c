@@ -1,7 +1,7 @@
 #include "binding/client/options.h"
 
 #include "binding/base/args.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
 

@@ -12,7 +12,7 @@
 #include "binding/client/log.h"
 #include "binding/commands/login.h"
 #include "binding/client/options.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/reader/reader.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/commands/sasl.h"

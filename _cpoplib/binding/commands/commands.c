@@ -6,7 +6,7 @@
 #include "binding/dialogue/command.h"
 #include "binding/messages/listings.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/messages/read_ahead_turn.h"
 
 /* --- one command -------------------------------------------------------- */

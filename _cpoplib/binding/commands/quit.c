@@ -3,7 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "core/proto/command.h"
 
 /* --- QUIT --------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #include "binding/base/errors.h"
 #include "binding/client/log.h"
 #include "binding/client/options.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/reader/reader.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/client/debug.h"

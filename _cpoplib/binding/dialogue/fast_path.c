@@ -4,7 +4,7 @@
 #include "binding/dialogue/getline.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/dialogue/putcmd.h"
 #include "binding/client/debug.h"

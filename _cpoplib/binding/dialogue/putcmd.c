@@ -6,7 +6,7 @@
 #include "binding/client/overrides.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/reader/stream.h"
 #include "binding/client/debug.h"
 #include "core/proto/command.h"

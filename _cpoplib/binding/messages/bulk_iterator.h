@@ -4,7 +4,7 @@
 #define BINDING_BULK_ITERATOR_H
 
 #include "binding/dialogue/pipeline.h"
-#include "binding/messages/bulk_slots.h"
+#include "binding/reader/requests.h"
 
 struct bulk_iterator_options {
     const char *verb;    /* "RETR"; static text */

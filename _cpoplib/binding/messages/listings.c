@@ -2,7 +2,7 @@
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "core/proto/scan.h"
 
 /* What is left of a line. */

@@ -5,7 +5,7 @@
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 #include "binding/dialogue/putcmd.h"
 
 /* Of a command line. */

@@ -1,4 +1,4 @@
-#include "binding/messages/read_ahead.h"
+#include "binding/client/read_ahead.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #define BINDING_READ_AHEAD_H
 
 #include "binding/dialogue/pipeline.h"
-#include "binding/messages/bulk_slots.h"
+#include "binding/reader/requests.h"
 
 /* The largest value of the option. */
 #define READAHEAD_MOST 65535

@@ -1,8 +1,8 @@
 /* What an iterator over many messages has asked for, in order: first what has
    been answered, then what has not. */
 
-#ifndef BINDING_BULK_SLOTS_H
-#define BINDING_BULK_SLOTS_H
+#ifndef BINDING_REQUESTS_H
+#define BINDING_REQUESTS_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "binding/messages/bulk_slots.h"
+#include "binding/reader/requests.h"
 
 #include <assert.h>
 

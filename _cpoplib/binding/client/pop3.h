@@ -4,6 +4,7 @@
 #define BINDING_POP3_H
 
 #include "binding/base/lock.h"
+#include "binding/client/read_ahead.h"
 #include "binding/module/module.h"
 #include "binding/reader/step.h"
 
@@ -34,7 +35,6 @@ enum pop3_pipelining {
 };
 
 struct deadlines;
-struct readahead;
 
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
@@ -49,7 +49,7 @@ typedef struct {
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
     size_t read_ahead;             /* messages */
-    struct readahead *readahead;   /* never NULL; see readahead.h */
+    struct read_ahead ahead;       /* what came of that */
     struct deadlines *deadlines;   /* never NULL; see deadline.h */
     PyObject *deadlines_owner;     /* frees them */
     PyObject *verify;              /* of POP3_SSL(); NULL: do not */

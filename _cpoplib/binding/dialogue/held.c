@@ -3,23 +3,10 @@
 #include <string.h>
 
 #include "binding/base/errors.h"
-#include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/putcmd.h"
 #include "core/proto/scan.h"
 
 static const char uncertain[] = "the end of a message was uncertain";
-
-struct answer {
-    struct pipeline_owner *owner; /* NULL: nobody */
-    PyObject *value;
-    bool failed;
-};
-
-struct held {
-    long long number; /* of the first message */
-    size_t count;
-    struct answer answers[];
-};
 
 static void
 raise_uncertain(ReaderObject *reader, long long number)
@@ -54,26 +41,29 @@ held_begin(ReaderObject *reader)
     return 0;
 }
 
-void
-held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
-         bool failed)
+long long
+held_listed_number(PyObject *response, const char **rest)
 {
-    struct answer *answer = &reader->held->answers[reader->held->count++];
+    const char *text = PyBytes_AS_STRING(response);
+    long long number;
+    size_t digits;
 
-    answer->owner = owner;
-    answer->value = value;
-    answer->failed = failed;
+    text += strcspn(text, " \t");
+    text += strspn(text, " \t");
+    number = pop_scan_number(text, strlen(text), &digits);
+    *rest = text + digits;
+    return number;
 }
 
 /* Whether this is "+OK number size". */
 static bool
-stat_capa_list(PyObject *response, long long number)
+is_list_answer(PyObject *response, long long number)
 {
     const char *rest;
     size_t digits;
 
     if (PyBytes_AS_STRING(response)[0] != '+' ||
-        pipeline_probe_answered_number(response, &rest) != number) {
+        held_listed_number(response, &rest) != number) {
         return false;
     }
     rest += strspn(rest, " \t");
@@ -137,7 +127,7 @@ held_prove(POP3Object *self, ReaderObject *reader,
     if (response == NULL) {
         return -1;
     }
-    if (!stat_capa_list(response, reader->held->number)) {
+    if (!is_list_answer(response, reader->held->number)) {
         raise_uncertain(reader, reader->held->number);
     }
     else if (status_lines == NULL ||
@@ -146,18 +136,6 @@ held_prove(POP3Object *self, ReaderObject *reader,
     }
     Py_DECREF(response);
     return failed;
-}
-
-static void
-tell(const struct held *self)
-{
-    size_t i;
-
-    for (i = 0; i < self->count; i++) {
-        const struct answer *answer = &self->answers[i];
-
-        pipeline_answer(answer->owner, answer->value, answer->failed);
-    }
 }
 
 static void
@@ -183,27 +161,16 @@ void
 held_end(ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
+    size_t i;
 
-    /* Until then, an owner that is freed is forgotten: held_disown(). */
-    if (received) {
-        tell(held);
+    /* Until then, an owner that is freed is forgotten: requests_disown(). */
+    for (i = 0; received && i < held->count; i++) {
+        requests_answer(held->answers[i].owner, held->answers[i].value,
+                        held->answers[i].failed);
     }
     reader->held = NULL;
     if (!received) {
         drop(held, reader);
     }
     PyMem_Free(held);
-}
-
-void
-held_disown(ReaderObject *reader, const struct pipeline_owner *owner)
-{
-    struct held *held = reader->held;
-    size_t i;
-
-    for (i = 0; held != NULL && i < held->count; i++) {
-        if (held->answers[i].owner == owner) {
-            held->answers[i].owner = NULL;
-        }
-    }
 }

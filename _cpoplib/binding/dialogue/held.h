@@ -14,17 +14,18 @@
 #ifndef BINDING_HELD_H
 #define BINDING_HELD_H
 
-#include "binding/dialogue/pipeline.h"
+#include "binding/client/pop3.h"
+#include "binding/reader/requests.h"
 #include "binding/reader/stream.h"
+
+/* The message number in "+OK number size", which answers LIST; -1.  *rest is
+   what is behind it. */
+long long held_listed_number(PyObject *response, const char **rest);
 
 /* Holds the answers to all commands that are sent, beginning with the reply
    that was just read.  -1 and an exception if the number of replies can prove
    nothing, or there is no memory: the stream is out of step. */
 int held_begin(ReaderObject *reader);
-
-/* Holds the answer to the next one; the reference is stolen. */
-void held_add(ReaderObject *reader, struct pipeline_owner *owner,
-              PyObject *value, bool failed);
 
 /* All answers were received: asks by LIST whether any reply is left over.  The
    Reader is not entered, and the phase is PHASE_REPLY.  -1 and an exception if
@@ -39,8 +40,5 @@ int held_prove(POP3Object *self, ReaderObject *reader,
    errors_raise_uncertain(), unless the stream has ended.  Any other exception
    stays. */
 void held_end(ReaderObject *reader, bool received);
-
-/* Nobody is told of this owner's answers any more. */
-void held_disown(ReaderObject *reader, const struct pipeline_owner *owner);
 
 #endif

@@ -1,29 +1,12 @@
 /* Commands that are sent ahead of the replies to others, through a Reader
-   (RFC 2449, section 6.6). */
+   (RFC 2449, section 6.6): what was queued is sent, and received for its
+   owner.  The connection lock is held, and no command is in its midst. */
 
 #ifndef BINDING_PIPELINE_H
 #define BINDING_PIPELINE_H
 
 #include "binding/client/pop3.h"
 #include "binding/reader/reader.h"
-
-/* Who is told of a reply. */
-struct pipeline_owner {
-    /* `value`, whose reference is stolen, is the response (bytes), the message
-       (bytes), or poplib's tuple; or, if it has failed, the exception. */
-    void (*answer)(struct pipeline_owner *owner, PyObject *value, bool failed);
-};
-
-/* Tells the owner, or nobody if that is NULL; steals the reference. */
-void pipeline_answer(struct pipeline_owner *owner, PyObject *value,
-                     bool failed);
-
-/* Queues a command line (str) as _putcmd() does, with what that prints and
-   raises.  The owner is borrowed until its answer, or pipeline_disown().  The
-   connection lock is held, here and below, and no command is in its midst.
-   0, or -1 and an exception: nothing was queued. */
-int pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
-                  enum pop_reply_form form, struct pipeline_owner *owner);
 
 /* Sends what is queued, as far as it goes without waiting. */
 int pipeline_push(ReaderObject *reader);
@@ -40,9 +23,5 @@ int pipeline_receive_all(POP3Object *self, ReaderObject *reader);
 
 /* The same for whatever .file is. */
 int pipeline_receive_pending(POP3Object *self);
-
-/* From here on, nobody is told of the owner's replies: they are received and
-   dropped when it is their turn.  Nothing is received now. */
-void pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner);
 
 #endif

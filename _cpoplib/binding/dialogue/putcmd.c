@@ -6,7 +6,6 @@
 #include "binding/client/overrides.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/client/read_ahead.h"
 #include "binding/reader/stream.h"
 #include "binding/client/debug.h"
 #include "core/proto/command.h"
@@ -200,8 +199,8 @@ putcmd_send_line(POP3Object *self, PyObject *line)
 static int
 announce(POP3Object *self, PyObject *line)
 {
-    if (read_ahead_note_line(self, line) < 0 || debug_sent(self, line) < 0 ||
-        debug_audit_putline(self, line) < 0) {
+    if (read_ahead_note_line(&self->ahead, line) < 0 ||
+        debug_sent(self, line) < 0 || debug_audit_putline(self, line) < 0) {
         return -1;
     }
     return log_command(self, line);
@@ -339,7 +338,7 @@ putcmd_is_plain(POP3Object *self)
 int
 putcmd_announce_plain(POP3Object *self, PyObject *bytes)
 {
-    return read_ahead_note_line(self, bytes) < 0
+    return read_ahead_note_line(&self->ahead, bytes) < 0
                ? -1
                : debug_audit_putline(self, bytes);
 }

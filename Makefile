@@ -38,7 +38,7 @@ hostile: ## replies of ten million lines, and what memory they take (HOSTILE=100
 	@venv=$$(tools/venv test) && HOSTILE=$${HOSTILE:-10000000} \
 	    $$venv/bin/pytest -q tests/faults/test_hostile.py
 
-man: ## write the page of the command line, docs/poplib-c.1 and .rst, from its --help
+man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 

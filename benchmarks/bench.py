@@ -10,6 +10,7 @@ workload alone; and how many times as much poplib takes.
 
 import argparse
 import contextlib
+import csv
 import platform
 import sys
 import tempfile
@@ -39,6 +40,8 @@ def parse():
         arguments.repetitions = 2 if arguments.quick else 5
     if arguments.repetitions < 1:
         parser.error("--repetitions must be 1 or more")
+    if arguments.docs and arguments.workloads:
+        parser.error("--docs measures all workloads: name none")
     for part in arguments.workloads:
         if not any(has(workload, part) for workload in WORKLOADS):
             parser.error(f"no workload has {part!r} in its name; --list lists them")
@@ -65,7 +68,8 @@ def measure(runner, workloads, repetitions):
     rows = []
     for workload in workloads:
         rows.append(runner.measure(workload, repetitions))
-        print(table.in_text(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+        *_, line = table.in_text(table.main(rows[-1:]))
+        print(line, file=sys.stderr, flush=True)
     return rows
 
 
@@ -76,16 +80,18 @@ def measure_growth(runner, quick):
     )
 
 
-def write_docs(rows, growth):
+def write_docs(main, others):
+    """Write the tables from which `make docs` makes the manual's, and the chart of README.rst."""
     import chart
 
-    name = "cpython-" + ".".join(platform.python_version_tuple()[:2])
-    title = f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}"
-    DOCS.mkdir(exist_ok=True)
-    parts = [table.rows_in_rst(rows), table.others_in_rst(rows), table.growth(*growth)]
-    DOCS.joinpath(f"{name}.rst").write_text(f"{title}\n\n" + "\n".join(parts))
-    title = f"{title}: poplib's processor time, as many times poplib_c's"
-    chart.draw(rows, title, DOCS / f"{name}.svg")
+    path = DOCS / "cpython-{}.{}.csv".format(*sys.version_info)
+    for name, lines in ((path, main), (path.with_suffix(".others.csv"), others)):
+        with name.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+    svg = path.with_suffix(".svg")
+    if svg.exists():
+        metadata = {"Date": None, "Creator": None}
+        chart.draw(path).savefig(svg, bbox_inches="tight", metadata=metadata)
 
 
 def main():
@@ -97,13 +103,13 @@ def main():
     with ready_runner() as runner:
         rows = measure(runner, workloads, arguments.repetitions)
         growth = None if arguments.workloads else measure_growth(runner, arguments.quick)
-    print(f"CPython {platform.python_version()}: processor time of one call")
-    print(table.in_text(rows))
-    print(table.others_in_text(rows))
-    if growth is not None:
-        print(table.growth(*growth))
+    interpreter = f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}"
+    tables = table.main(rows), table.others(interpreter, rows, growth)
+    print("Processor time of one call")
+    for each in tables:
+        print(*table.in_text(each), "", sep="\n")
     if arguments.docs:
-        write_docs(rows, growth)
+        write_docs(*tables)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The results as a table, in plain text and in reStructuredText."""
+"""The results as tables, lists of lines of cells, and a table as plain text."""
 
-HEADS = ["", "poplib", "poplib_c", "times less", "goal", "list limit", "of limit", "met"]
-HEADS += ["pure Python", "C: lines", "C: receives"]
+HEADS = ["workload", "poplib, µs", "poplib_c, µs", "times less", "goal", "list limit", "of limit"]
+HEADS += ["met", "pure Python", "C: lines", "C: receives"]
 OF_LIMIT = 0.9
 THREADS_GAIN = 1.7
 
@@ -10,11 +10,10 @@ def number(value, digits=1):
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def duration(seconds):
-    """Three digits or so."""
-    scale, unit = (1, "s") if seconds >= 1 else (1e3, "ms") if seconds >= 1e-3 else (1e6, "µs")
-    value = seconds * scale
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+def microseconds(seconds):
+    """Return three digits or more."""
+    value = seconds * 1e6
+    return number(value, 2 if value < 10 else 1 if value < 100 else 0)
 
 
 def is_met(row):
@@ -35,7 +34,7 @@ def cells(row):
     """The columns of a workload."""
     return [
         row.workload.name,
-        *[duration(row.cpu[client]) for client in ("poplib", "poplib_c")],
+        *[microseconds(row.cpu[client]) for client in ("poplib", "poplib_c")],
         number(row.ratio("poplib_c"), 2),
         number(row.workload.goal or None),
         number(row.ratio("list"), 2),
@@ -46,7 +45,7 @@ def cells(row):
 
 
 def other_goals(rows):
-    """Lines about what is no ratio of processor time: (what, found, goal, whether met)."""
+    """Yield what is no ratio of processor time: (what, found, goal, whether met)."""
     for row in rows:
         if row.workload.threads > 1:
             for client in ("poplib", "poplib_c"):
@@ -65,47 +64,27 @@ def other_goals(rows):
             yield what, number(ours), f"<= {theirs:.1f}", ours <= theirs
 
 
-def aligned(table):
+def main(rows):
+    """Return the table of the workloads."""
+    return [HEADS, *map(cells, rows)]
+
+
+def others(interpreter, rows, growth=None):
+    """Return the table of everything else; *growth*: Runner.lines() and Runner.messages()."""
+    table = [["", "found", "goal", "met"], ["interpreter", interpreter, "", ""]]
+    table += [[what, found, goal, verdict(met)] for what, found, goal, met in other_goals(rows)]
+    if growth is not None:
+        lines, messages = growth
+        for count, seconds in lines:
+            table.append([f"LIST of {count:,}: ns for a line", number(seconds * 1e9, 0), "", ""])
+        tenths = ", ".join(number(seconds * 1e6) for seconds in messages)
+        table.append(["RETR 2 kB: µs for a message, in each tenth of the run", tenths, "", ""])
+    return table
+
+
+def in_text(table):
+    """Return the lines, their columns aligned."""
     widths = [max(map(len, column)) for column in zip(*table)]
-    for line in table:
-        first, *rest = (cell.ljust(width) for cell, width in zip(line, widths))
-        numbers = [cell.strip().rjust(width) for cell, width in zip(rest, widths[1:])]
-        yield "  ".join([first, *numbers]).rstrip()
-
-
-def in_text(rows):
-    return "\n".join(aligned([HEADS, *map(cells, rows)]))
-
-
-def others_in_text(rows):
-    lines = [["", "found", "goal", "met"]]
-    lines += [[what, found, goal, verdict(met)] for what, found, goal, met in other_goals(rows)]
-    return "\n".join(aligned(lines)) if len(lines) > 1 else ""
-
-
-def in_rst(lines):
-    """A list-table, whose first line is the head."""
-    text = [".. list-table::", "   :header-rows: 1", ""]
-    for line in lines:
-        for index, cell in enumerate(line):
-            text.append(f"   {'* -' if index == 0 else '  -'} {cell}".rstrip())
-    return "\n".join(text) + "\n"
-
-
-def rows_in_rst(rows):
-    return in_rst([HEADS, *map(cells, rows)])
-
-
-def others_in_rst(rows):
-    lines = [[what, found, goal, verdict(met)] for what, found, goal, met in other_goals(rows)]
-    return in_rst([["", "found", "goal", "met"], *lines]) if lines else ""
-
-
-def growth(lines, messages):
-    """Sentences on how the cost grows, from Runner.lines() and .messages()."""
-    each = ", ".join(f"{count:,}: {seconds * 1e9:.0f} ns" for count, seconds in lines)
-    tenths = ", ".join(f"{seconds * 1e6:.1f}" for seconds in messages)
-    return (
-        f"Processor time for a line, by the lines of one reply: {each}.\n"
-        f"Microseconds for a message, in tenths of all that are fetched: {tenths}.\n"
-    )
+    for first, *rest in table:
+        numbers = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
+        yield "  ".join([first.ljust(widths[0]), *numbers]).rstrip()

@@ -2,11 +2,12 @@
 
     import poplib_c as poplib
 
-gives the classes, methods and results of the library manual's poplib page.
+gives the classes, methods and results that the library reference documents for poplib.
 
-install() puts it in the place of poplib in the whole process, uninstall() undoes that. A TLSSocket
-is the .sock that POP3_SSL and stls() make, a Reader the .file of a connection. OPENSSL_VERSION
-names the OpenSSL that is loaded for TLS. A POP3 server for tests is in poplib_c.testing.
+install() makes ``import poplib`` return poplib_c in the whole process; uninstall() undoes it.
+POP3_SSL and stls() make a TLSSocket as .sock; the .file of a connection is a Reader.
+OPENSSL_VERSION names the OpenSSL that is loaded for TLS. poplib_c.testing has a POP3 server for
+tests.
 """
 
 try:
@@ -36,14 +37,14 @@ CR = b"\r"
 LF = b"\n"
 CRLF = CR + LF
 
-#: The longest status line in octets, line end included; read anew for each reply.
+#: Octets of the longest status line, line end included; looked up for each reply.
 _MAXLINE = 2048
 
 _MODULES = frozenset({"errno", "re", "socket", "ssl", "sys"})
 
 
 def __getattr__(name):
-    """Import the modules that poplib has as attributes when they are first asked for."""
+    """Import a module that is an attribute of poplib, at the first access to it."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -27,15 +27,15 @@ LF: Final = b"\n"
 CRLF: Final = b"\r\n"
 _MAXLINE: int
 
-# A status line, the lines, their octets.
+# The status line, the lines, their octets.
 _Reply: TypeAlias = tuple[bytes, _list[bytes], int]
-# What a command says after its verb: a message's number.
+# The number of a message.
 _Number: TypeAlias = int | str
 _N = TypeVar("_N", int, str)
 _T = TypeVar("_T")
 _Pipelining: TypeAlias = Literal["auto"] | bool
 
-# Challenge to response; None cancels.
+# Returns the response to a challenge; None cancels the exchange.
 _AuthObject: TypeAlias = Callable[[bytes], bytes | str | None]
 
 class _Mechanism(Protocol):
@@ -153,7 +153,7 @@ class POP3:
     def lang(self, tag: None = None) -> _Reply: ...
     @overload
     def lang(self, tag: str) -> bytes: ...
-    # By the best means there are
+    # Logging in by the best mechanism
     def login(
         self,
         user: str,
@@ -298,7 +298,7 @@ class POP3_SSL(POP3):
         read_ahead: int = ...,
         deadline: float | None = None,
     ) -> None: ...
-    # Takes whatever poplib's takes, and refuses it.
+    # Accepts the arguments of poplib's method, and raises.
     def stls(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         keyfile: Any = None,
@@ -313,7 +313,7 @@ class TLSSocket:
     server_hostname: Final[str | None]
     server_side: Final[bool]
     session_reused: Final[bool]
-    # What has no method here is the plain socket's: fileno(), settimeout(), getpeername() ...
+    # Other attributes are those of the plain socket: fileno(), settimeout(), getpeername() ...
     def __getattr__(self, name: str) -> Any: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
@@ -341,7 +341,7 @@ class TLSSocket:
     def selected_alpn_protocol(self) -> str | None: ...
     def pending(self) -> int: ...
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None: ...
-    # There are no messages on TLS, and no second socket.
+    # TLS has no datagrams, and a TLSSocket can't be duplicated: these raise.
     def dup(self, *args: object) -> Never: ...
     def recvfrom(self, *args: object) -> Never: ...
     def recvfrom_into(self, *args: object) -> Never: ...

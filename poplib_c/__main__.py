@@ -25,12 +25,12 @@ fetch     fetch mailboxes into a Maildir, an mbox file or a directory
 check     tell what a server is and can do
 list      list the messages of a mailbox
 demo      fetch a small mailbox from a server on loopback, and compare what arrives
-run       run an unmodified program, as python would, with poplib_c in the place of poplib;
-          with --read-ahead, N messages, 0 to 65535, are asked for ahead of a loop over retr()
+run       run an unmodified program, as python would, with poplib_c as its poplib;
+          --read-ahead requests N messages, 0 to 65535, ahead of a loop over retr()
 HOST ...  print the welcome and every message; not encrypted, and nothing is deleted
           (an IPv6 address with a port is written [::1]:110)
 
-'{0} fetch --help' tells more, so do 'check --help' and 'list --help'; --version the version.
+'{0} fetch --help', 'check --help' and 'list --help' show more; --version shows the version.
 """
 _COMMANDS = ("fetch", "check", "list", "--version")
 _TIMEOUT = 60
@@ -97,7 +97,7 @@ def _run_program(arguments: list[str]) -> int:
 
 
 def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
-    """Take ``--read-ahead N`` or ``--read-ahead=N`` from the front; None: N is no such number."""
+    """Take ``--read-ahead N`` or ``--read-ahead=N`` from the front; None: N is invalid."""
     if not arguments or arguments[0].partition("=")[0] != "--read-ahead":
         return 0, arguments
     _, equals, text = arguments[0].partition("=")
@@ -110,9 +110,9 @@ def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
 
 def demo() -> int:
     """Print the report of the demonstration."""
-    from poplib_c import _demo
+    from poplib_c._cli.demo import run
 
-    report, differences = _demo.run()
+    report, differences = run()
     _write(*report)
     for difference in differences:
         print(printable(f"poplib_c: demo: {difference}"), file=sys.stderr)
@@ -120,7 +120,7 @@ def demo() -> int:
 
 
 def fetch(host: str, port: int, user: str, password: str) -> int:
-    """Print what poplib's own test section prints: the welcome, and every message."""
+    """Print the welcome and every message, as ``python -m poplib`` does."""
     client = POP3(host, port, timeout=_TIMEOUT)
     try:
         _write(_text(client.getwelcome()))
@@ -151,7 +151,7 @@ def _reason(error: Exception) -> str:
 
 
 def _host_and_port(text: str) -> tuple[str, int] | None:
-    """Take HOST, HOST:PORT, an IPv6 address, [ADDRESS] or [ADDRESS]:PORT apart; None: neither."""
+    """Parse HOST, HOST:PORT, an IPv6 address, [ADDRESS] or [ADDRESS]:PORT; None: it is invalid."""
     if text.count(":") > 1 and not text.startswith("["):
         return text, POP3_PORT
     match = _HOST.fullmatch(text)
@@ -166,11 +166,11 @@ def _text(line: bytes) -> str:
 
 
 def _write(*lines: str) -> None:
-    """Print *lines*; end quietly if nobody reads them any more (``| head``)."""
+    """Print *lines*; exit quietly if the reader has closed the pipe (``| head``)."""
     try:
         print(*map(harmless, lines), sep="\n", flush=True)
     except BrokenPipeError:
-        # The interpreter flushes once more at its exit: that must not fail again.
+        # The interpreter flushes stdout again at its exit; that must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

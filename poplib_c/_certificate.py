@@ -1,4 +1,4 @@
-"""A certificate as the dict that ssl.SSLSocket.getpeercert() gives."""
+"""Decodes a certificate into the dict that ssl.SSLSocket.getpeercert() returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def decode(der: bytes) -> dict[str, Any]:
-    """Decode a certificate by the code of the ssl module, which takes it from a file alone."""
+    """Decode a certificate with the ssl module, which reads certificates from files only."""
     with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", delete=False) as file:
         file.write(ssl.DER_cert_to_PEM_cert(der))
     try:

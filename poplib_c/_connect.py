@@ -1,20 +1,21 @@
-"""Connecting within a deadline; the constructors call it if they are given one."""
+"""Connects within a deadline: the constructors call within() if they are given one."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import Any
 
-#: Seconds that a socket's timeout may differ from what was set.
+#: Seconds by which a socket's timeout may differ from the one that was set.
 ROUNDED = 1e-6
 
 
 def within(left: float, socket: Any, address: tuple[Any, Any], timeout: Any) -> Any:
-    """Do socket.create_connection(address, timeout), and take no more than ``left`` seconds.
+    """Do socket.create_connection(address, timeout) within ``left`` seconds.
 
-    That function gives its whole timeout to each of the host's addresses. Where another one has
-    taken its place, it is called, and given what is left for its timeout. What waits in
-    socket.getaddrinfo() cannot be interrupted: it is only noticed afterwards.
+    create_connection() gives its whole timeout to each address of the host; this function shares
+    ``left`` among them. A replacement of create_connection() is called, with ``left`` as its
+    timeout if that is shorter. socket.getaddrinfo() cannot be interrupted: a deadline that passes
+    in it is noticed afterwards.
     """
     end = monotonic() + left
     own = socket.getdefaulttimeout() if timeout is socket._GLOBAL_DEFAULT_TIMEOUT else timeout
@@ -33,11 +34,11 @@ def within(left: float, socket: Any, address: tuple[Any, Any], timeout: Any) -> 
     try:
         raise failure
     finally:
-        del failure  # Its traceback refers to this frame.
+        del failure  # The traceback of failure refers to this frame.
 
 
 def _create(socket: Any, address: tuple[Any, Any], own: float | None, left: float) -> Any:
-    """Call whatever has taken the function's place; another timeout than it was given stays."""
+    """Call the replacement of create_connection(); keep a timeout that it set by itself."""
     if left <= 0:
         raise socket.timeout("timed out")
     held = _earlier(own, left)

@@ -1,4 +1,4 @@
-"""What whole messages are received from where ``.file`` is not the connection's own Reader."""
+"""The source of whole messages if ``.file`` isn't the connection's own Reader."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class Lines:
-    """A file as a socket: each receive gives one line, or a part of it.
+    """A file with the methods of a socket: recv_into() receives one line, or a part of one.
 
-    So no more than the reply is read from the file, which anybody may go on with.
+    So nothing after the reply is read from the file, and other code can go on reading there.
     """
 
     def __init__(self, file: Any, sock: Any) -> None:
@@ -17,7 +17,7 @@ class Lines:
         self._rest = b""
 
     def recv_into(self, buffer: memoryview) -> int:
-        """Read with a limit, and keep what a file gives that does not mind it."""
+        """Read a line with a limit; keep the excess of a file that ignores the limit."""
         if not self._rest:
             line = self._file.readline(len(buffer))
             if not isinstance(line, bytes):
@@ -30,5 +30,5 @@ class Lines:
         return octets
 
     def __getattr__(self, name: str) -> Any:
-        """Timeouts are the socket's, which a deadline makes shorter."""
+        """Return the attribute of the socket; a deadline shortens the socket's timeout."""
         return getattr(self._sock, name)

@@ -1,4 +1,4 @@
-"""Puts poplib_c in the place of poplib, and takes it away again."""
+"""install() makes ``import poplib`` return poplib_c; uninstall() undoes it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from _cpoplib import _set_read_ahead  # type: ignore[attr-defined]
 _NAMES = ("POP3", "POP3_SSL", "error_proto")
 
 _lock = _thread.allocate_lock()
-# The poplib that was imported before, or None, and what it had under those names.
+# After install(): the poplib imported before, or None, and its values of _NAMES.
 _undo = None
 
 
 def install(*, read_ahead: int | None = None) -> None:
-    """Make ``import poplib`` give poplib_c, everywhere in the process.
+    """Make ``import poplib`` return poplib_c, everywhere in the process.
 
-    Where poplib was imported before, its POP3, POP3_SSL and error_proto become poplib_c's, so
-    that modules that hold it use them too. uninstall() undoes it; done twice, it is done once.
+    If poplib was imported before, its POP3, POP3_SSL and error_proto become poplib_c's, so that
+    modules that imported poplib use them, too. uninstall() undoes it. A second call replaces
+    nothing more.
 
-    read_ahead: what that option is, from here on, where a connection is made without it: so many
-    messages are asked for ahead of a loop over retr(). docs/pipelining.rst says what it costs.
+    read_ahead: the default of that option for connections made from now on, the number of
+    messages to request ahead of a loop over retr(). docs/pipelining.rst describes what it costs.
 
-    It can't reach names that were taken out of poplib before, by ``from poplib import POP3`` or
-    by a subclass, nor does poplib_c see a ``_MAXLINE`` that is set on the old module: call it
-    first.
+    Call it first: names taken out of poplib before, by ``from poplib import POP3`` or by a
+    subclass, stay poplib's, and poplib_c ignores a ``_MAXLINE`` that is set on the old module.
     """
     global _undo
     with _lock:
@@ -43,10 +43,10 @@ def install(*, read_ahead: int | None = None) -> None:
 
 
 def uninstall() -> None:
-    """Undo install(): ``import poplib`` gives the standard library's module again.
+    """Undo install(): ``import poplib`` returns the standard library's module again.
 
-    What was imported meanwhile stays poplib_c's; connections made from here on have no read_ahead
-    but their own. Nothing happens without an install() before.
+    Names imported in between stay poplib_c's. The default of read_ahead is 0 again. Does nothing
+    if install() was not called.
     """
     global _undo
     with _lock:

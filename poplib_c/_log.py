@@ -1,4 +1,4 @@
-"""Whether a thread is inside what writes the log, which is asked where it would wait."""
+"""Detects a thread inside a logging handler, before that thread waits for a connection."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import logging
 
 
 def is_inside_handler(logger: logging.Logger) -> bool:
-    """Return whether this thread has the lock of a handler that the logger's records go to.
+    """Return whether this thread holds the lock of a handler of *logger*'s records.
 
-    Who logs meanwhile waits for it.
+    Other threads that log to *logger* wait for that lock.
     """
     at: logging.Logger | None = logger
     while at is not None:

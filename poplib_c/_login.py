@@ -1,6 +1,6 @@
-"""By which means login() and login_oauth2() log in, and when they stop trying.
+"""POP3.login() and POP3.login_oauth2(): which mechanisms they try, and when they stop.
 
-Both are called by the methods of POP3, which hold the connection for as long.
+The methods of POP3 call the functions here, and hold the connection meanwhile.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, Callable, Protocol
 
 from poplib_c import POP3, TLSSocket, error_proto
 
-#: From the best on.
-MEANS = (
+#: What login() tries, best first.
+MECHANISMS = (
     "SCRAM-SHA-256-PLUS",
     "SCRAM-SHA-1-PLUS",
     "SCRAM-SHA-256",
@@ -24,10 +24,10 @@ MEANS = (
     "USER",
 )
 
-#: From the best on.
-MEANS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
+#: What login_oauth2() tries, best first.
+MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
 
-#: These show the password to whoever reads the connection.
+#: These send the password itself.
 _SHOWING = frozenset({"PLAIN", "LOGIN", "USER"})
 
 _CONTROLS = frozenset([*range(32), 127])
@@ -39,10 +39,10 @@ _Capabilities = dict[str, list[str]]
 
 
 class Secret:
-    """A password or token, or a callable that returns a token; not shown by repr().
+    """A password, a token, or a callable that returns a token; repr() doesn't show it.
 
-    Tracebacks keep local variables: a function here has this in one, and calls it where the secret
-    itself is wanted.
+    Tracebacks keep local variables. So functions here pass a Secret on, and call it only in the
+    expression that uses the value.
     """
 
     __slots__ = ("_value",)
@@ -77,13 +77,14 @@ def login(
     mechanisms: Iterable[str] | None = None,
     allow_insecure: bool = False,
 ) -> bytes:
-    """Try what both sides have, from the best on, until the password was sent in any form.
+    """Try the mechanisms that both sides support, best first, until the password was sent.
 
-    What was refused before that, without a response code, is not supported, whatever the server's
-    list says; then the next may be tried. With a response code, or after that, a weaker mechanism
-    would be a second guess at the password, or what an attacker wants.
+    A digest of the password counts as sent, too. A refusal before that, without a response code,
+    means that the server doesn't support the mechanism, whatever its list says: the next one is
+    tried. After any other refusal a weaker mechanism would be a second guess at the password, or
+    what an attacker wants.
     """
-    names = _chosen(mechanisms, MEANS)
+    names = _chosen(mechanisms, MECHANISMS)
     if not isinstance(user, str) or not issubclass(secret.kind, str):
         raise TypeError("user and password must be str")
     capabilities = _capabilities(client)
@@ -108,7 +109,7 @@ def login(
             raise refusal
         raise error_proto(_why(withheld, capabilities, names)) from refusal
     finally:
-        # Its traceback has this frame: a circle that would keep the client.
+        # The traceback of refusal refers to this frame: a cycle that would keep the client.
         del refusal
 
 
@@ -119,8 +120,8 @@ def login_oauth2(
     mechanisms: Iterable[str] | None = None,
     allow_insecure: bool = False,
 ) -> bytes:
-    """Send the token; if it is refused, and there is a callable to ask for another, that once."""
-    names = _chosen(mechanisms, MEANS_OAUTH2)
+    """Send the token; if it is refused, and *secret* is a callable, send another one once."""
+    names = _chosen(mechanisms, MECHANISMS_OAUTH2)
     capabilities = _capabilities(client)
     if not (allow_insecure or _is_private(client.sock)):
         raise error_proto(_insecure("the token"))
@@ -141,7 +142,7 @@ def login_oauth2(
 
 
 def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the names in the order to try them in; ValueError: not one of *known*."""
+    """Return the names in the order to try them; raise ValueError for one not in *known*."""
     if mechanisms is None:
         return [*known]
     if isinstance(mechanisms, (str, bytes)):
@@ -154,7 +155,7 @@ def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]
 
 
 def _capabilities(client: POP3) -> _Capabilities | None:
-    """Return what CAPA says; None if the server has no such command."""
+    """Return the capabilities; None if the server doesn't support CAPA."""
     try:
         capabilities = client.capa()
     except error_proto as exc:
@@ -165,7 +166,7 @@ def _capabilities(client: POP3) -> _Capabilities | None:
 
 
 def _is_listed(name: str, capabilities: _Capabilities | None) -> bool:
-    """Whether the server has the SASL mechanism, or has no list of them."""
+    """Whether the server lists the SASL mechanism, or lists no capabilities at all."""
     return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
 
 
@@ -176,7 +177,7 @@ def _is_possible(
         return _has_message_id(client)
     if name == "USER":
         return not capabilities or "USER" in capabilities or "SASL" not in capabilities
-    # Without a list, one guess at a mechanism would be a refused command each.
+    # Without a list, each attempt may be a refused command.
     if capabilities is None or not _is_listed(name, capabilities):
         return False
     if name.endswith("-PLUS"):
@@ -187,8 +188,8 @@ def _is_possible(
 def _has_message_id(client: POP3) -> bool:
     """Whether the greeting's time stamp is an RFC 822 msg-id.
 
-    A server that sends something else may be computing the password from digests of chosen texts
-    (CVE-2007-1558).
+    A server that sends another text may compute the password from digests of texts that it
+    chooses (CVE-2007-1558).
     """
     welcome = getattr(client, "welcome", None)
     match = client.timestamp.match(welcome) if isinstance(welcome, bytes) else None
@@ -211,10 +212,10 @@ def _has_scramp() -> bool:
 
 
 def _can_bind(sock: Any, is_wanted: bool) -> bool:
-    """Whether *sock* has what servers want to be bound to, or anything if that is wanted.
+    """Whether *sock* has the channel binding that servers expect; if *is_wanted*, any binding.
 
-    With TLS 1.3 they want ``tls-exporter`` (RFC 9266, section 3), which the ssl module does not
-    have. Dovecot 2.4.1 closes the connection at the sight of anything else.
+    With TLS 1.3 servers expect ``tls-exporter`` (RFC 9266, section 3), which the ssl module
+    doesn't have. Dovecot 2.4.1 closes the connection if it receives another binding.
     """
     from poplib_c import _scram
 
@@ -233,7 +234,7 @@ def _is_private(sock: Any) -> bool:
 
 
 def _is_encrypted(sock: Any) -> bool:
-    """Whether *sock* is known to be in TLS; verified or not, as the program has chosen."""
+    """Whether *sock* uses TLS; the program decides whether the certificate is verified."""
     if isinstance(sock, TLSSocket):
         return sock.version() is not None
     ssl = sys.modules.get("ssl")
@@ -241,9 +242,10 @@ def _is_encrypted(sock: Any) -> bool:
 
 
 def _is_local(sock: Any) -> bool:
-    """Whether the peer is this machine: by a loopback address or a Unix socket.
+    """Whether the peer is this machine: it has a loopback address or a Unix socket.
 
-    A proxy may be here while the server behind it is not: PySocks says so.
+    A proxy on this machine may lead to a server elsewhere: sockets of PySocks tell of a proxy by
+    proxy_peername.
     """
     import ipaddress
     import socket
@@ -268,20 +270,20 @@ def _insecure(what: str) -> str:
 
 
 def _why(withheld: Sequence[str], capabilities: _Capabilities | None, names: Sequence[str]) -> str:
-    """Say why nothing is left to try of *names*, and what can be done."""
+    """Return the error text if none of *names* can be tried: the cause, and what to do."""
     if withheld:
         return _insecure(f"the password to {', '.join(withheld)}")
     if capabilities is None:
         return (
-            "-ERR no means to log in: the server has no CAPA, and no time stamp for APOP; "
-            "auth() asks for neither"
+            "-ERR no mechanism to log in: the server has no CAPA, and no time stamp for APOP; "
+            "use auth(), which needs neither"
         )
     listed = [name.upper() for name in capabilities.get("SASL", [])]
     shown = ", ".join(map(_shown, listed)) or "no mechanism of SASL"
     if len(shown) > _LONGEST_LIST:
         shown = shown[:_LONGEST_LIST] + "..."
-    text = f"-ERR no means to log in that both sides have: the server lists {shown}"
-    if len(names) < len(MEANS):
+    text = f"-ERR no mechanism to log in that both sides support: the server lists {shown}"
+    if len(names) < len(MECHANISMS):
         text += f"; looked for {', '.join(names) or 'none'}"
     if any(name.startswith("SCRAM-") and name in names for name in listed) and not _has_scramp():
         text += " (SCRAM needs the library scramp: pip install poplib-c[scram])"
@@ -289,7 +291,7 @@ def _why(withheld: Sequence[str], capabilities: _Capabilities | None, names: Seq
 
 
 def _shown(name: str) -> str:
-    """Return what a server calls a mechanism so that a terminal can be shown it."""
+    """Return the server's name of a mechanism, with characters escaped for a terminal."""
     return name if name.isascii() and name.isprintable() else ascii(name)
 
 
@@ -297,7 +299,7 @@ def _shown(name: str) -> str:
 
 
 class _Attempt:
-    """One of the means, and how far it has come."""
+    """One mechanism, and whether the password was sent."""
 
     def __init__(self, client: POP3, name: str) -> None:
         self._client = client
@@ -321,12 +323,12 @@ class _Attempt:
         return self._is_sent or error.response is None or error.code is not None
 
     def _note(self, is_first: bool) -> None:
-        """Something was sent. What begins SCRAM has no secret."""
+        """Record that a response was sent; the first one of SCRAM holds no secret."""
         if not is_first or not self._name.startswith("SCRAM-"):
             self._is_sent = True
 
     def _check_command(self, user: str, secret: Secret) -> None:
-        """Raise ValueError for what can't be in a command line."""
+        """Raise ValueError if *user* or *secret* can't be sent in a command line."""
         for what, value in (("user", Secret(user)), ("password", secret)):
             if not _fits(value, self._client.encoding):
                 raise ValueError(f"{what} has characters that {self._name} can't send")
@@ -356,7 +358,7 @@ def _fits(value: Secret, encoding: str) -> bool:
 
 
 class _Watched:
-    """A mechanism whose responses are noted, not kept."""
+    """A mechanism that reports each response by note(); the text is not kept."""
 
     def __init__(self, mechanism: _Mechanism, note: Callable[[bool], None]) -> None:
         self.name = mechanism.name
@@ -385,7 +387,7 @@ class _Watched:
 
 
 def _send_token(client: POP3, name: str, user: str, secret: Secret) -> bytes:
-    """Log in by one token. What the server says of it is the cause of its refusal."""
+    """Log in by one token; the server's explanation is the cause of a refusal's exception."""
     from poplib_c import sasl
 
     mechanism: sasl.OAuthBearer | sasl.XOAuth2
@@ -402,7 +404,7 @@ def _send_token(client: POP3, name: str, user: str, secret: Secret) -> bytes:
 
 
 def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
-    """Send the token along with the command; or, if the server refuses that form, behind it."""
+    """Send the token in the AUTH command; if the server refuses that form, after the command."""
     responses: list[bool] = []
     try:
         return client.auth(_Watched(mechanism, responses.append))
@@ -416,15 +418,15 @@ def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
     except (error_proto, OSError) as exc:
         if isinstance(exc, error_proto) and exc.response is not None:
             raise
-        # The server has closed the connection on the first form.
+        # The server closed the connection after the first form.
         raise refusal from exc
     finally:
-        # As in login().
+        # The traceback of refusal refers to this frame: a cycle that would keep the client.
         del refusal
 
 
 def _fits_command(mechanism: _Mechanism) -> bool:
-    """Whether auth() has sent the token along with the command."""
+    """Whether auth() has sent the token in the AUTH command."""
     octets = len(mechanism.initial_response() or b"")
     return len(f"AUTH {mechanism.name} \r\n") + (octets + 2) // 3 * 4 <= _LONGEST_COMMAND
 

@@ -1,4 +1,4 @@
-"""Runs a program as the interpreter would, with poplib_c in the place of poplib."""
+"""The command ``run``: runs a program as the interpreter would, with poplib_c as its poplib."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from types import CodeType, ModuleType, TracebackType
 
 import poplib_c
 
-# What the interpreter itself calls for -m; it has no public name.
+# The interpreter calls this function for -m; it has no public name.
 _run_module = vars(runpy)["_run_module_as_main"]
 
 
 def run(arguments: list[str], read_ahead: int = 0) -> None:
-    """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``; read_ahead is install()'s.
+    """Run ``SCRIPT [ARGUMENT...]`` or ``-m MODULE [ARGUMENT...]``; read_ahead is for install().
 
-    sys.argv, sys.path and __main__ are as the program expects them. What it raises goes on,
-    SystemExit too; a traceback has the program's own frames only.
+    sys.argv, sys.path and __main__ are set as the program expects them. The program's exceptions
+    propagate, SystemExit included; a traceback shows the program's own frames only.
     """
     poplib_c.install(read_ahead=read_ahead)
     try:
@@ -54,7 +54,7 @@ def _run_script(path: str) -> None:
 
 
 def _new_main() -> ModuleType:
-    """Put an empty module in the place of the command line's own ``__main__``."""
+    """Replace the command line's own ``__main__`` by an empty module; return that module."""
     main = sys.modules["__main__"] = ModuleType("__main__")
     return main
 
@@ -74,20 +74,20 @@ def _read(path: str) -> CodeType:
 
 
 def _begin_path_with(directory: str) -> None:
-    """Put a directory in the place of the current one, which ``-m`` has put there, if it has."""
+    """Replace sys.path[0] by *directory* if the interpreter has put the current one there."""
     if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
         sys.path[0] = directory
 
 
 def _report(exc: BaseException) -> None:
-    """Print the traceback without our frames, and not once more at the interpreter's exit."""
+    """Print the traceback of the program; keep the interpreter from printing it at its exit."""
     exc.__traceback__ = _own_part(exc.__traceback__)
     sys.excepthook(type(exc), exc, exc.__traceback__)
     sys.excepthook = lambda *_: None
 
 
 def _own_part(traceback: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames of this file, which come first."""
+    """Return *traceback* without the frames of this file, which come first."""
     while traceback is not None and traceback.tb_frame.f_globals is globals():
         traceback = traceback.tb_next
     return traceback

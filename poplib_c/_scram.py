@@ -1,9 +1,9 @@
-"""SCRAM through the library scramp, of which every version from 1.4.6 on will do.
+"""SCRAM by the library scramp, version 1.4.6 or later.
 
-Versions differ in what they check and escape, and the newest do not run on the oldest Pythons; so
-what matters is done here: names are escaped once, and the server's first message is looked at
-before scramp works on it. It has no channel binding ``tls-exporter`` (RFC 9266), so with that the
-proofs are made here, too. Nothing here raises while a password is in a local variable.
+Versions of scramp differ in what they check and escape, and the newest don't run on the oldest
+Pythons. So this module escapes names once, and checks the server's first message before scramp
+parses it. scramp has no channel binding ``tls-exporter`` (RFC 9266): for that binding this module
+computes the proofs. No function raises while a password is in one of its local variables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FIRST = re.compile(r"r=([!-+\--~]+),s=([A-Za-z0-9+/]+=*),i=([1-9][0-9]*)")
 _FINAL = re.compile(r"v=[A-Za-z0-9+/]+=*")
 _REFUSED = re.compile(r"e=[^,]+(,.*)?", re.DOTALL)
 
-# RFC 7677, section 4, has the least; the most is a limit for what a server may have the client do.
+# RFC 7677, section 4, sets the minimum; the maximum limits the work that a server can cause.
 _LEAST_ITERATIONS = 4096
 _MOST_ITERATIONS = 1_000_000
 
@@ -30,14 +30,14 @@ _MOST_ITERATIONS = 1_000_000
 EXPORTER = "tls-exporter"
 END_POINT = "tls-server-end-point"
 
-# The kinds of signatures that are of a hash; Ed25519 is not one of them.
+# Signature algorithms that sign a hash; Ed25519 is not one of them.
 _HASHED = {"rsassa_pkcs1v15", "rsassa_pss", "dsa", "ecdsa"}
 
 _MALFORMED = "the server's SCRAM message is malformed"
 
 
 def require() -> Any:
-    """Return the module scramp; ImportError tells how to install it."""
+    """Return the module scramp; the ImportError says how to install it."""
     try:
         return importlib.import_module("scramp")
     except ImportError as exc:
@@ -47,7 +47,7 @@ def require() -> Any:
 
 
 def escape(name: str) -> str:
-    """Return *name* as it is written in a message (RFC 5802, section 5.1)."""
+    """Return *name* escaped for a message (RFC 5802, section 5.1)."""
     return name.replace("=", "=3D").replace(",", "=2C")
 
 
@@ -72,13 +72,13 @@ class Client:
         self._client: Any = None
         #: The client's first message.
         self.first = b""
-        #: The answer to what was taken last; None cancels the exchange.
+        #: The response to the last message that was taken; None cancels the exchange.
         self.answer: bytes | None = None
         #: Whether the server has proved that it knows the password.
         self.verified = False
 
     def begin(self, mechanism: Any) -> str | None:
-        """Make the first message of *mechanism*'s user and password, or return what is wrong."""
+        """Make the first message for *mechanism*; return the problem with that, if any."""
         scramp = require()
         is_exported = self._channel is not None and self._channel[0] == EXPORTER
         make: Any = _ExporterClient if is_exported else scramp.ScramClient
@@ -91,7 +91,7 @@ class Client:
                 c_nonce=self._nonce,
             )
             self.first = self._client.get_client_first().encode()
-            # Old versions look at the password when they use it.
+            # Old versions of scramp prepare the password only when they use it.
             scramp.core.saslprep(_text(mechanism._password))
         except UnicodeDecodeError:
             return "user and password must be UTF-8"
@@ -100,7 +100,7 @@ class Client:
         return None
 
     def take(self, challenge: bytes) -> str | None:
-        """Take a message of the server's, or return what is wrong with it."""
+        """Take a message of the server; return the problem with it, if any."""
         try:
             message = challenge.decode()
         except UnicodeDecodeError:
@@ -111,9 +111,9 @@ class Client:
             interruption: BaseException = MemoryError()
         except Exception as exc:
             return f"{_MALFORMED}: {exc}"
-        except BaseException as exc:  # A signal handler's: a server can have this take a second.
+        except BaseException as exc:  # Of a signal handler: a server can make this take a second.
             interruption = exc
-        # Not with the first traceback, whose frames have the password.
+        # Without the original traceback, whose frames hold the password.
         raise interruption.with_traceback(None)
 
     def _take_first(self, message: str) -> str | None:
@@ -149,7 +149,7 @@ class Client:
         return None
 
     def _refused(self) -> str | None:
-        """The server says why it refuses, and -ERR next (RFC 5802, section 7, server-error)."""
+        """Acknowledge a server-error; the server sends -ERR next (RFC 5802, section 7)."""
         self.answer = b""
         self._step = self._take_more
         return None
@@ -164,14 +164,14 @@ def _text(value: str | bytes) -> str:
 
 
 def _prepared(user: str) -> str:
-    """Return *user* as this version of scramp has to be given it."""
+    """Return *user* in the form that the installed version of scramp expects."""
     if _escapes_names():
         return user
     return escape(require().core.saslprep(user))
 
 
 class _ExporterClient:
-    """Like scramp.ScramClient, whose bare message it has, bound by ``tls-exporter``."""
+    """Replaces scramp.ScramClient for ``tls-exporter``; takes the bare first message from it."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class _ExporterClient:
         self._server_first = message
 
     def get_client_final(self) -> str:
-        """RFC 5802, section 3."""
+        """Return the final message, with the client's proof (RFC 5802, section 3)."""
         parts = _FIRST.fullmatch(self._server_first)
         assert parts is not None
         unproved = f"c={self._channel},r={parts[1]}"
@@ -225,10 +225,11 @@ class _ExporterClient:
 
 
 def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
-    """Return name and octets of what binds to *sock*'s TLS session; ValueError: nothing does.
+    """Return name and octets of a channel binding to *sock*'s TLS session.
 
-    Unless a *kind* is given, that is what the version of TLS has (RFC 9266, section 3); or, as the
-    ssl module has nothing for TLS 1.3, the hash of the server's certificate.
+    Without *kind*, the TLS version determines the binding (RFC 9266, section 3). The ssl module
+    has none for TLS 1.3: there, the binding is the hash of the server's certificate. Raises
+    ValueError if *sock* has no such binding.
     """
     if kind is not None:
         kinds: tuple[str, ...] = (kind,)
@@ -247,15 +248,15 @@ def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
 def _binding(sock: Any, kind: str) -> bytes | None:
     try:
         data: bytes | None = sock.get_channel_binding(kind)
-    except ValueError:  # The ssl module has no such kind.
+    except ValueError:  # The ssl module doesn't support this kind.
         der = sock.getpeercert(binary_form=True) if kind == END_POINT else None
         data = None if der is None else certificate_hash(der)
     return data
 
 
 def certificate_hash(der: bytes) -> bytes | None:
-    """Return a certificate's hash (RFC 5929, section 4.1); None: its signature's kind has none."""
-    # It comes with scramp.
+    """Return a certificate's hash (RFC 5929, section 4.1); None if its signature has none."""
+    # scramp depends on asn1crypto.
     x509: Any = importlib.import_module("asn1crypto.x509")
     signature = x509.Certificate.load(der)["signature_algorithm"]
     if signature.signature_algo not in _HASHED:

@@ -5,27 +5,28 @@
     client = POP3_SSL("mail.example.org", verify=True)
     client.auth(sasl.Plain("alice", "secret"))
 
-A mechanism is an object with these, and any object that has them will do:
+A mechanism is any object with these members:
 
 ``name``
-    What the mechanism is called in the AUTH command: ``"PLAIN"``.
+    The name of the mechanism in the AUTH command, such as ``"PLAIN"``.
 ``initial_response()``
-    Begins an exchange and returns what may be sent along with the command, as bytes before base64;
-    None if it is the server that speaks first.
+    Begins an exchange. Returns the bytes that may be sent in the AUTH command, before base64, or
+    None if the server speaks first.
 ``mechanism(challenge)``
-    The answer to a challenge: bytes, or None to cancel the exchange. Exceptions cancel it, too.
+    Returns the response to a challenge, as bytes, or None to cancel the exchange. An exception
+    cancels the exchange, too.
 ``success()`` (optional)
-    Called when the server has said ``+OK``; raises SASLError if it has not shown who it is.
+    Called after the server's ``+OK``; raises SASLError if the server has not proved its identity.
 
-An object may be used for any number of exchanges, one at a time. ``repr()`` has the class and the
-user; the secret is in no text of any exception raised here and no local variable of its traceback,
-and mechanisms cannot be pickled or copied (TypeError).
+An object may be used for any number of exchanges, one at a time. ``repr()`` shows the class and
+the user. No exception raised here has the secret in its text or in a local variable of its
+traceback. Mechanisms can't be pickled or copied (TypeError).
 
-Passwords and tokens are str, sent as UTF-8, or bytes, sent as they are. SASLprep (RFC 4013) is
-applied by the SCRAM mechanisms alone: in PLAIN it is the server's task (RFC 4616, section 2), and
-LOGIN, CRAM-MD5 and the OAuth mechanisms have none. What cannot be sent is refused when the object
-is made, or, for a token that is asked for and for SCRAM, by initial_response(): ValueError, or
-TypeError where it is neither str nor bytes.
+Passwords and tokens are str, sent as UTF-8, or bytes, sent unchanged. Only the SCRAM mechanisms
+apply SASLprep (RFC 4013): for PLAIN it is the server's task (RFC 4616, section 2), and LOGIN,
+CRAM-MD5 and the OAuth mechanisms don't use it. A value that can't be sent raises ValueError, and
+one that is neither str nor bytes TypeError, when the object is made. For SCRAM, and for a token
+from a callable, initial_response() raises.
 """
 
 from __future__ import annotations
@@ -62,29 +63,30 @@ _MAX_TRACE = 255
 
 
 class SASLError(error_proto):
-    """What the server says makes no sense, or does not prove that it knows the password.
+    """The server's message is malformed, or doesn't prove that the server knows the password.
 
-    The second is RFC 5802's mutual authentication. args[0] is a str.
+    The proof is part of the mutual authentication of RFC 5802. args[0] is a str.
     """
 
 
 class OAuthError(SASLError):
-    """What the server says is wrong with a token; the cause of the error_proto that follows.
+    """The server's explanation of a refused token; the cause of the error_proto that follows.
 
-    args[0] is the dict of the server's JSON (RFC 7628, section 3.2.2), as the mechanism's error.
+    args[0] is the dict from the server's JSON (RFC 7628, section 3.2.2), like the mechanism's
+    ``error``.
     """
 
     def __str__(self) -> str:
         text = ", ".join(f"{name}: {value}" for name, value in self.args[0].items())
-        # A server's text is not to be a terminal's commands.
+        # Escape control characters: they could command a terminal.
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _fault(what: str, value: object, forbidden: frozenset[int]) -> Exception | None:
-    """The exception for *value* as the argument *what*, if it is wrong.
+    """Return the exception to raise for *value* of the argument *what*, or None.
 
-    Not raised here, as its traceback would keep this frame, and so the value. For the same reason
-    a UnicodeEncodeError, which has the whole text, is not let through.
+    The caller raises it: a traceback that begins here would keep this frame, and so the value. A
+    UnicodeEncodeError would keep the value, too: it holds the whole text.
     """
     if not isinstance(value, (str, bytes)):
         return TypeError(f"{what} must be str or bytes, not {type(value).__name__}")
@@ -103,7 +105,7 @@ def _octets(value: _Text) -> bytes:
 
 
 class _Mechanism:
-    """What all have in common; arguments are kept as attributes, the name behind an underscore."""
+    """The base of all mechanisms; it keeps arguments as attributes."""
 
     name: str
 
@@ -120,7 +122,7 @@ class _Mechanism:
         return self._turn
 
     def _check(self, *names: str, forbidden: frozenset[int] = _NUL) -> None:
-        """Raise TypeError or ValueError if what is kept under one of *names* cannot be sent."""
+        """Raise TypeError or ValueError if an attribute of *names* can't be sent."""
         for name in names:
             fault = _fault(name.lstrip("_"), getattr(self, name), forbidden)
             if fault is not None:
@@ -135,10 +137,10 @@ class _Mechanism:
 
 
 class _ClientFirst(_Mechanism):
-    """A mechanism of one message, the client's.
+    """A mechanism of one message, which the client sends.
 
-    An empty challenge asks for it. That is how it is sent where the command has no initial
-    response; a server that ignores those may ask once although it got one.
+    An empty challenge asks for the message if the AUTH command had no initial response. A server
+    that ignores initial responses may ask once more.
     """
 
     def _message(self) -> bytes:
@@ -155,10 +157,10 @@ class _ClientFirst(_Mechanism):
 
 
 class Plain(_ClientFirst):
-    """PLAIN (RFC 4616): shows the password to the server, and to whoever reads the connection.
+    """PLAIN (RFC 4616): sends the password; an eavesdropper can read it.
 
-    *user* is whose password it is; *authzid* whose mailbox, if it is another's (the
-    authorization identity). NUL is refused in all three: ValueError.
+    *user* is the owner of the password. *authzid*, the authorization identity, is the owner of the
+    mailbox, if that is another user. Raises ValueError if an argument contains NUL.
     """
 
     name = "PLAIN"
@@ -175,7 +177,7 @@ class Plain(_ClientFirst):
 
 
 class _ByPassword(_Mechanism):
-    """A mechanism that has no more than a user and a password."""
+    """A mechanism with a user and a password, and no other argument."""
 
     def __init__(self, user: _Text, password: _Text) -> None:
         self.user = user
@@ -185,10 +187,10 @@ class _ByPassword(_Mechanism):
 
 
 class Login(_ByPassword):
-    """LOGIN: user and password as answers to two prompts; of no RFC, for servers without PLAIN.
+    """LOGIN: user and password as responses to two prompts; no RFC, for servers without PLAIN.
 
-    The first challenge is answered with the user's name and the second with the password,
-    whatever the server writes in them. NUL is refused in both: ValueError.
+    The response to the first challenge is the user's name, to the second the password, whatever
+    their texts. Raises ValueError if an argument contains NUL.
     """
 
     name = "LOGIN"
@@ -202,43 +204,42 @@ class Login(_ByPassword):
 
 
 class CramMD5(_ByPassword):
-    """CRAM-MD5 (RFC 2195): the password is not sent, but can be guessed from what is.
+    """CRAM-MD5 (RFC 2195): sends a digest, from which an eavesdropper may guess the password.
 
-    It works where MD5 is barred from security uses (FIPS), with every hashlib from Python 3.9 on.
-    NUL is refused in both arguments: ValueError.
+    It works if MD5 is forbidden for security (FIPS), with the hashlib of Python 3.9 and later.
+    Raises ValueError if an argument contains NUL.
     """
 
     name = "CRAM-MD5"
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        """Return the user's name and the digest; None for a challenge that is empty or not the
-        only one."""
+        """Return the user's name and the digest; None for an empty or a second challenge."""
         if self._next_turn() > 1 or not challenge:
             return None
-        # Given by name, "md5", hmac takes OpenSSL's, which FIPS bars.
+        # For the name "md5" hmac takes OpenSSL's MD5, which FIPS forbids.
         md5 = functools.partial(hashlib.md5, usedforsecurity=False)
         digest = hmac.new(_octets(self._password), challenge, md5).hexdigest()
         return b"%b %b" % (_octets(self.user), digest.encode("ascii"))
 
 
 class _Bearer(_ClientFirst):
-    """OAuth 2.0: a token, and a refusal that says why before the server says -ERR."""
+    """OAuth 2.0: sends a token; the server explains a refusal before it sends -ERR."""
 
-    #: What acknowledges a refusal.
+    #: The response to the server's explanation.
     _acknowledgement: bytes
 
     def __init__(self, user: _Text, token: _Text | Callable[[], _Text]) -> None:
         self.user = user
         self._token = token
         del token
-        #: What the server said of the token in this exchange, as a dict, or None.
+        #: The server's explanation of a refusal in this exchange, a dict, or None.
         self.error: dict[str, Any] | None = None
         self._check("user", forbidden=_CONTROLS)
         if not callable(self._token):
             self._check("_token", forbidden=_CONTROLS)
 
     def initial_response(self) -> bytes:
-        """Begin an exchange: ask for the token, if it is a callable, and return the message."""
+        """Begin an exchange: call the token, if it is a callable, and return the message."""
         self.error = self._asked = None
         self._asked = self._token() if callable(self._token) else self._token
         fault = _fault("token", self._asked, _CONTROLS)
@@ -250,7 +251,7 @@ class _Bearer(_ClientFirst):
     _asked: _Text | None = None
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        """Return the message for an empty challenge; keep an error, and acknowledge it."""
+        """Return the message for an empty challenge; keep an explanation, and acknowledge it."""
         if not challenge:
             if self._asked is None:
                 return self.initial_response()
@@ -275,14 +276,14 @@ def _parsed(challenge: bytes) -> dict[str, Any]:
 
 
 class XOAuth2(_Bearer):
-    """XOAUTH2 (Google's, and Microsoft's): an OAuth 2.0 access token in the place of a password.
+    """XOAUTH2 (Google, Microsoft): an OAuth 2.0 access token instead of a password.
 
-    *token* is the token, or a callable without arguments that returns it, and that is called at
-    each exchange's beginning. Control characters are refused: ValueError.
+    *token* is the token, or a callable without arguments that returns it; each exchange begins
+    with a call of it. Raises ValueError if an argument contains control characters.
 
-    ``error`` is what the server said of a token it refused: a dict from its JSON, such as
-    ``{"status": "401", "schemes": "bearer"}``, or ``{"raw": text}`` if it was something else; None
-    if it said nothing.
+    ``error`` is the server's explanation of a refusal: a dict from its JSON, such as
+    ``{"status": "401", "schemes": "bearer"}``, or ``{"raw": text}`` for any other text; None
+    without an explanation.
     """
 
     name = "XOAUTH2"
@@ -293,10 +294,10 @@ class XOAuth2(_Bearer):
 
 
 class OAuthBearer(_Bearer):
-    """OAUTHBEARER (RFC 7628), the standard's form of XOAUTH2.
+    """OAUTHBEARER (RFC 7628), the standard form of XOAUTH2.
 
-    *user* and *token* are as in XOAuth2, and so is ``error``; *host* and *port* are what the
-    client connected to, for servers that want to know.
+    *user*, *token* and ``error`` are those of XOAuth2. *host* and *port* are what the client
+    connected to; some servers require them.
     """
 
     name = "OAUTHBEARER"
@@ -322,7 +323,7 @@ class OAuthBearer(_Bearer):
             raise TypeError(f"port must be an int or None, not {type(port).__name__}")
 
     def _message(self) -> bytes:
-        # RFC 5801, section 4: saslname, in which these two are the only ones escaped.
+        # RFC 5801, section 4: in a saslname only these two characters are escaped.
         user = _octets(self.user).replace(b"=", b"=3D").replace(b",", b"=2C")
         host = b"" if self._host is None else b"host=%b\1" % _octets(self._host)
         port = b"" if self._port is None else b"port=%d\1" % self._port
@@ -330,9 +331,10 @@ class OAuthBearer(_Bearer):
 
 
 class External(_ClientFirst):
-    """EXTERNAL (RFC 4422, appendix A): who one is, the server knows already, by a certificate.
+    """EXTERNAL (RFC 4422, appendix A): the server knows the client by its certificate.
 
-    *authzid* is whose mailbox to open; empty, the server chooses. NUL is refused: ValueError.
+    *authzid* is the owner of the mailbox; if it is empty, the server chooses. Raises ValueError if
+    it contains NUL.
     """
 
     name = "EXTERNAL"
@@ -348,8 +350,8 @@ class External(_ClientFirst):
 class Anonymous(_ClientFirst):
     """ANONYMOUS (RFC 4505).
 
-    *trace* is for the server's log, such as a mail address: up to 255 characters, without
-    control characters (ValueError).
+    *trace* is a text for the server's log, such as a mail address. Raises ValueError if it has
+    more than 255 characters, or control characters.
     """
 
     name = "ANONYMOUS"
@@ -367,8 +369,8 @@ class Anonymous(_ClientFirst):
 class _Scram(_Mechanism):
     """SCRAM: neither side sends the password, both prove that they know it.
 
-    The server's proof comes last. If it is wrong, the exchange is cancelled by SASLError; if the
-    server says +OK without one, SASLError is raised by success().
+    The server's proof comes last. If it is wrong, SASLError cancels the exchange; if the server
+    sends +OK without a proof, success() raises SASLError.
     """
 
     def __init__(self, user: _Text, password: _Text, authzid: _Text = "") -> None:
@@ -379,7 +381,7 @@ class _Scram(_Mechanism):
         self._client: _scram.Client | None = None
         self._check("user", "_password")
         if authzid:
-            raise ValueError("authzid must be empty: the library scramp has no other")
+            raise ValueError("authzid must be empty: the library scramp doesn't support it")
 
     def _binding(self) -> tuple[str, bytes] | None:
         return None
@@ -387,8 +389,8 @@ class _Scram(_Mechanism):
     def initial_response(self) -> bytes:
         """Begin an exchange and return the client's first message.
 
-        ValueError: user or password has what SASLprep (RFC 4013) prohibits, or octets that are
-        no UTF-8; or there is no channel to bind to.
+        Raises ValueError if user or password isn't UTF-8 or has characters that SASLprep (RFC
+        4013) prohibits, or if there is no channel binding.
         """
         self._turn = 0
         self._client = _scram.Client(self.name, self._binding())
@@ -398,7 +400,7 @@ class _Scram(_Mechanism):
         return self._client.first
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        """Return the answer to the server's first or last message; SASLError if it is wrong."""
+        """Return the response to the server's message; raise SASLError if the message is wrong."""
         if self._client is None:
             return self.initial_response() if not challenge else None
         turn = self._next_turn()
@@ -412,7 +414,7 @@ class _Scram(_Mechanism):
     def success(self) -> None:
         """Raise SASLError unless the server has proved that it knows the password.
 
-        It may be an impostor's ``+OK`` then: close the connection.
+        Close the connection then: the ``+OK`` may be an impostor's.
         """
         client, self._client = self._client, None
         if client is None or not client.verified:
@@ -420,10 +422,10 @@ class _Scram(_Mechanism):
 
 
 class ScramSHA1(_Scram):
-    """SCRAM-SHA-1 (RFC 5802), through the library scramp: ``pip install poplib-c[scram]``.
+    """SCRAM-SHA-1 (RFC 5802), by the library scramp: ``pip install poplib-c[scram]``.
 
-    *user* and *password* are prepared by SASLprep. *authzid* must be empty, as scramp has no
-    authorization identities: ValueError. ImportError: scramp is not installed.
+    SASLprep is applied to *user* and *password*. Raises ValueError unless *authzid* is empty, as
+    scramp has no authorization identities, and ImportError if scramp isn't installed.
     """
 
     name = "SCRAM-SHA-1"
@@ -436,13 +438,14 @@ class ScramSHA256(ScramSHA1):
 
 
 class ScramSHA1Plus(_Scram):
-    """SCRAM-SHA-1-PLUS: SCRAM bound to the TLS session, so that nobody can relay it.
+    """SCRAM-SHA-1-PLUS: SCRAM bound to the TLS session; a man in the middle can't relay it.
 
-    *sock* is the connection's ``.sock``, a TLSSocket or an ssl.SSLSocket. *binding* is what to
-    bind to: ``tls-unique``, ``tls-server-end-point`` (RFC 5929) or ``tls-exporter`` (RFC 9266).
-    None means the first before TLS 1.3 and the last with it, and ``tls-server-end-point`` with
-    TLS 1.3 of the ssl module, which has no other. ValueError: *sock* has no TLS; or, from
-    initial_response(), no such binding.
+    *sock* is the connection's ``.sock``, a TLSSocket or an ssl.SSLSocket. *binding* names the
+    channel binding: ``tls-unique``, ``tls-server-end-point`` (RFC 5929) or ``tls-exporter``
+    (RFC 9266). None means ``tls-unique`` before TLS 1.3 and ``tls-exporter`` with it. With an
+    ssl.SSLSocket, which has no ``tls-exporter``, None means ``tls-server-end-point`` with TLS 1.3.
+    Raises ValueError if *sock* has no TLS; initial_response() raises ValueError if there is no
+    such binding.
     """
 
     name = "SCRAM-SHA-1-PLUS"

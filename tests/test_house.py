@@ -24,6 +24,14 @@ FOLDERS = [
     *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
     *["core/tls", "core/net", "core/proto"],
 ]
+# Files that alone write what a connection is in the midst of, and how others would.
+HOMES_OF_STATE = {
+    "binding/reader/progress": r"progress(\.\w+)*|foreign|ahead\.\w+|step|why|broken_by|mixed_up"
+    r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
+    "binding/dialogue/held": r"(?<=reader->)held",
+    "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
+    "core/net/link": r"ends(\.\w+)?",
+}
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
 }
@@ -175,6 +183,28 @@ def pointers_to_pointers_are_not_cast(source):
 
 
 @rule(
+    ("binding/dialogue/getresp.c", "int\nf(void)\n{\n    self->progress.phase = PHASE_REST;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    reader->progress.unanswered++;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    ++stream->unanswered;\n}\n"),
+    ("binding/dialogue/putcmd.c", "int\nf(void)\n{\n    stream->step = STEP_IN;\n}\n"),
+    ("binding/messages/retr_bytes.c", "int\nf(void)\n{\n    *stream = reader->progress;\n}\n"),
+    ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->progress.ahead.count = 0;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    pop_pipeline_begin(ahead);\n}\n"),
+    ("binding/dialogue/pipeline.c", "int\nf(void)\n{\n    reader->held = NULL;\n}\n"),
+    ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->ability = READER_ABLE;\n}\n"),
+    ("binding/dialogue/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
+)
+def state_is_written_in_its_home_only(source):
+    for home, fields in HOMES_OF_STATE.items():
+        if f"{source.folder}/{source.stem}" != home:
+            place = rf"[\w\])](->|\.)({fields})"
+            yield from source.find(rf"{place}\s*(=(?!=)|[-+*/&|^]=|\+\+|--)")
+            yield from source.find(rf"(\+\+|--)\w+{place}\b(?![.-])")
+    if source.room == "binding" and source.stem != "progress":
+        yield from source.find(r"\bpop_pipeline_begin\b|[;{}]\s*\*(stream|command)\s*=(?!=)")
+
+
+@rule(
     ("binding/client/pop3.c", '#include "core/proto/scan.c"\n'),
     ("binding/client/pop3.c", "#include <core/proto/scan.c>\n"),
     ("binding/client/pop3.c", '#include "pop3.h"\n'),
@@ -219,7 +249,10 @@ def macros_do_not_jump(source):
 @rule(
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetFromErrno(x);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetFromErrnoWithFilename(x, y);\n}\n"),
-    ("binding/base/lock.c", 'int\nf(void)\n{\n    PyErr_SetString(\n        PyExc_OSError, "");\n}\n'),
+    (
+        "binding/base/lock.c",
+        'int\nf(void)\n{\n    PyErr_SetString(\n        PyExc_OSError, "");\n}\n',
+    ),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_Format(state->error_proto, x);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    PyErr_SetNone(PyExc_TimeoutError);\n}\n"),
     ("binding/base/lock.c", "int\nf(void)\n{\n    errno = error.sys;\n}\n"),
@@ -234,7 +267,10 @@ def only_errors_raises_for_core(source):
 
 
 @rule(
-    ("core/proto/scan.c", "int\nf(void)\n{\nagain:\n    if (g()) {\n        goto again;\n    }\n}\n"),
+    (
+        "core/proto/scan.c",
+        "int\nf(void)\n{\nagain:\n    if (g()) {\n        goto again;\n    }\n}\n",
+    ),
     (
         "core/proto/scan.c",
         "int\nf(void)\n{\n    goto a;\n    goto b;\na:\n    g();\nb:\n    return 1;\n}\n",
@@ -272,7 +308,10 @@ def public_names_of_core_begin_with_their_file(source):
 @rule(
     ("core/proto/scan.h", "#define POP_SCAN_H\n#endif\n"),
     ("core/proto/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN\n#endif\n"),
-    ("core/proto/scan.h", "#ifndef POP_SCAN_H\n#define POP_SCAN_H\n#endif\nint pop_scan_x(void);\n"),
+    (
+        "core/proto/scan.h",
+        "#ifndef POP_SCAN_H\n#define POP_SCAN_H\n#endif\nint pop_scan_x(void);\n",
+    ),
     ("core/proto/scan.h", "#ifndef POP_REPLY_H\n#define POP_REPLY_H\n#endif\n"),
     ("binding/base/lock.h", "#pragma once\n"),
 )

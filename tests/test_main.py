@@ -291,7 +291,7 @@ def test_demo_with_an_output_that_is_not_utf8():
     ("method", "spoil", "told"),
     [
         ("retr", "(reply[0], reply[1][:-1], reply[2])", "retr()"),
-        ("retr", "(reply[0], reply[1], reply[2] + 1)", "retr()'s octets"),
+        ("retr", "(reply[0], reply[1], reply[2] + 1)", "retr()'s octet count"),
         ("list", "(reply[0], reply[1][::-1], reply[2])", "list()"),
         ("uidl", "(reply[0], reply[1][:-1], reply[2])", "uidl()"),
         ("stat", "(reply[0], reply[1] - 1)", "stat()"),
@@ -300,15 +300,16 @@ def test_demo_with_an_output_that_is_not_utf8():
 def test_demo_fails_if_something_does_not_match(method, spoil, told):
     code = f"""
         import sys
-        from poplib_c import POP3, _demo
+        from poplib_c import POP3
         from poplib_c import __main__ as command_line
+        from poplib_c._cli import demo
 
         class Spoiled(POP3):
             def {method}(self, *args):
                 reply = super().{method}(*args)
                 return {spoil}
 
-        _demo.POP3 = Spoiled
+        demo.POP3 = Spoiled
         sys.exit(command_line.main(["demo"]))
     """
-    assert failure(run(code=code)) == f"poplib_c: demo: {told} is not what was put in"
+    assert failure(run(code=code)) == f"poplib_c: demo: {told} doesn't match the mailbox"

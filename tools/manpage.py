@@ -1,6 +1,7 @@
-"""Writes the page on the command line from what --help says.
+"""Makes the page on the command line from --help.
 
-docs/poplib-c.1 is for man and installed with the package, docs/poplib-c.rst is of the manual.
+As a program: writes it for man, as docs/poplib-c.1, which is installed with the package. Sphinx
+imports to_rst() to make the page of the manual.
 """
 
 import argparse
@@ -108,8 +109,6 @@ def to_rst(items):
             [f"``{term}``", *textwrap.wrap(escaped(text), 100)]
         ),
     }
-    title = f"{NAME}(1)"
-    yield f"{'=' * len(title)}\n{title}\n{'=' * len(title)}\n"
     before = None
     for kind, *rest in items:
         if before == "item" and kind != "item":
@@ -118,14 +117,10 @@ def to_rst(items):
         before = kind
 
 
-def pages():
-    """What the files in docs/ are to hold: {name: text}."""
-    return {
-        f"{NAME}.1": "\n".join(to_man(page())) + "\n",
-        f"{NAME}.rst": "\n".join(to_rst(page())),
-    }
+def man_page():
+    """Return the text of docs/poplib-c.1."""
+    return "\n".join(to_man(page())) + "\n"
 
 
 if __name__ == "__main__":
-    for name, text in pages().items():
-        (DOCS / name).write_text(text)
+    (DOCS / f"{NAME}.1").write_text(man_page())

@@ -1,8 +1,8 @@
 import pytest
 
 from poplib_c.__main__ import main
-from poplib_c._session import Session
 from poplib_c.testing import POP3Server
+from poplib_c.testing.session import Session
 
 from .support import User, numbered, url
 

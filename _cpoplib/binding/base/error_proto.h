@@ -3,7 +3,7 @@
 #ifndef BINDING_ERROR_PROTO_H
 #define BINDING_ERROR_PROTO_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 /* A new exception type poplib_c.error_proto, or NULL.
    state->lazy_attribute_type is there. */

@@ -1,5 +1,7 @@
 #include "binding/base/errors.h"
 
+#include "binding/base/package.h"
+
 #include <errno.h>
 #include <limits.h>
 
@@ -123,7 +125,7 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
 static void
 raise_imported(const char *module_name, const char *name, const char *text)
 {
-    PyObject *type = module_imported(module_name, name);
+    PyObject *type = package_import(module_name, name);
 
     if (type != NULL) {
         PyErr_SetString(type, text);
@@ -146,7 +148,7 @@ errors_socket_timeout(struct module_state *state)
     return PyExc_TimeoutError;
 #else
     if (state->socket_timeout == NULL) {
-        PyObject *type = module_imported("_socket", "timeout");
+        PyObject *type = package_import("_socket", "timeout");
 
         Py_XSETREF(state->socket_timeout, type);
     }
@@ -307,7 +309,7 @@ enum ssl_number {
 static PyObject *
 new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
 {
-    PyObject *type = module_imported("ssl", name);
+    PyObject *type = package_import("ssl", name);
     PyObject *exception;
 
     if (type == NULL) {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/proto/status.h"
 
 /* error_proto(text): what the client found. */

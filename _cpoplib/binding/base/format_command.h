@@ -3,7 +3,7 @@
 #ifndef BINDING_FORMAT_COMMAND_H
 #define BINDING_FORMAT_COMMAND_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/proto/command.h"
 
 /* "VERB", "VERB first" or "VERB first second", as '%s' formats the arguments;

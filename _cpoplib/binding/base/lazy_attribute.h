@@ -4,7 +4,7 @@
 #ifndef BINDING_LAZY_ATTRIBUTE_H
 #define BINDING_LAZY_ATTRIBUTE_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 /* The value for `instance`, NULL if it was looked up on the class `owner`
    itself; a new reference, or NULL and an exception. */

@@ -5,8 +5,7 @@
    _PyType_LookupRef   from 3.13 on, up to 3.15: nothing public does what these
                        do, but PyType_GetDict() of each class of __mro__ would;
    _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
-   structmember.h      before 3.12, where Python.h has it with Py_ names;
-   ht_module           before 3.11, which has PyType_GetModuleByDef(). */
+   structmember.h      before 3.12, where Python.h has it with Py_ names. */
 
 #ifndef BINDING_PYCOMPAT_H
 #define BINDING_PYCOMPAT_H
@@ -39,32 +38,6 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
         return -1;
     }
     return 0;
-}
-
-#endif
-
-#if PY_VERSION_HEX < 0x030b0000
-
-static inline PyObject *
-PyType_GetModuleByDef(PyTypeObject *type, PyModuleDef *def)
-{
-    PyObject *mro = type->tp_mro;
-    Py_ssize_t i;
-
-    for (i = 0; i < PyTuple_GET_SIZE(mro); i++) {
-        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        PyObject *module = NULL;
-
-        if (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
-            module = ((PyHeapTypeObject *)base)->ht_module;
-        }
-        if (module != NULL && PyModule_GetDef(module) == def) {
-            return module;
-        }
-    }
-    PyErr_Format(PyExc_TypeError, "%s is not a type of _cpoplib",
-                 type->tp_name);
-    return NULL;
 }
 
 #endif

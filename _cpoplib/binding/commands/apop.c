@@ -6,6 +6,7 @@
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/redact.h"
 
 #define MD5_OCTETS 16
@@ -16,7 +17,7 @@
 static PyObject *
 compile_pattern(void)
 {
-    PyObject *compile = module_imported("re", "compile");
+    PyObject *compile = package_import("re", "compile");
     PyObject *pattern;
 
     if (compile == NULL) {

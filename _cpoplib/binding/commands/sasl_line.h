@@ -4,7 +4,7 @@
 #ifndef BINDING_SASL_LINE_H
 #define BINDING_SASL_LINE_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 /* What a positive status line is. */
 enum sasl_line_reply {

@@ -9,9 +9,11 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/options.h"
 #include "binding/reader/reader.h"
+#include "binding/socket/python_socket.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/client/debug.h"
 
@@ -28,7 +30,7 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
 PyObject *
 connect_default_timeout(struct module_state *state)
 {
-    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *module = package_attribute(state, state->name.socket);
     PyObject *timeout;
 
     if (module == NULL) {
@@ -37,16 +39,6 @@ connect_default_timeout(struct module_state *state)
     timeout = PyObject_GetAttr(module, state->name.default_timeout);
     Py_DECREF(module);
     return timeout;
-}
-
-void
-connect_discard(struct module_state *state, PyObject *object)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
-
-    Py_XDECREF(result);
-    errors_raise_again(pending);
 }
 
 /* self.file = file, or our Reader in its place.  It is closed if that
@@ -63,7 +55,7 @@ adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
         failed = set_attribute(self, state->name.file, file);
     }
     if (failed < 0) {
-        connect_discard(state, file == NULL ? made : file);
+        python_socket_discard(state, file == NULL ? made : file);
     }
     Py_XDECREF(file);
     return failed;
@@ -95,7 +87,7 @@ connect_use_socket(POP3Object *self, PyObject *sock)
 {
     if (set_attribute(self, self->state->name.sock, sock) < 0 ||
         set_file(self) < 0) {
-        connect_discard(self->state, sock);
+        python_socket_discard(self->state, sock);
         return -1;
     }
     return 0;
@@ -258,7 +250,7 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                                           self->state->name.create_connection,
                                           address, timeout, NULL);
     }
-    within = module_imported("poplib_c._connect", "within");
+    within = package_import("poplib_c._connect", "within");
     if (within == NULL) {
         return NULL;
     }
@@ -278,7 +270,7 @@ static PyObject *
 create_connection(POP3Object *self, PyObject *timeout)
 {
     struct module_state *state = self->state;
-    PyObject *module = module_package_attribute(state, state->name.socket);
+    PyObject *module = package_attribute(state, state->name.socket);
     PyObject *host = NULL;
     PyObject *port = NULL;
     PyObject *address = NULL;

@@ -26,10 +26,6 @@ int connect_use_socket(POP3Object *self, PyObject *sock);
    closing raises a more urgent one, as errors_raise_again() has it. */
 void connect_give_up(POP3Object *self);
 
-/* object.close() because of the pending exception, which stays unless closing
-   raises a more urgent one. */
-void connect_discard(struct module_state *state, PyObject *object);
-
 extern PyMethodDef connect_methods[];
 
 #endif

@@ -8,6 +8,8 @@
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_context.h"
+#include "binding/connect/tls_wrap.h"
+#include "binding/socket/python_socket.h"
 #include "binding/base/heap_type.h"
 
 #define DEFAULT_PORT 995
@@ -61,7 +63,7 @@ get_context(POP3Object *self, PyObject **context)
 
 /* The options that the attributes stand for; new references. */
 static int
-get_options(POP3Object *self, struct tls_wrap_options *options)
+get_options(POP3Object *self, struct tls_options *options)
 {
     struct module_state *state = self->state;
 
@@ -75,7 +77,7 @@ get_options(POP3Object *self, struct tls_wrap_options *options)
 }
 
 static void
-release_options(struct tls_wrap_options *options)
+release_options(struct tls_options *options)
 {
     Py_XDECREF(options->context);
     Py_XDECREF(options->keyfile);
@@ -88,7 +90,7 @@ release_options(struct tls_wrap_options *options)
 static PyObject *
 make_context(POP3Object *self)
 {
-    struct tls_wrap_options options = {.context = NULL};
+    struct tls_options options = {.context = NULL};
     PyObject *context = NULL;
 
     if (get_options(self, &options) == 0) {
@@ -145,7 +147,7 @@ forget_context(POP3Object *self)
 
 /* A context from before must not stand in for what is asked for now. */
 static int
-drop_context(POP3Object *self, const struct tls_wrap_options *options)
+drop_context(POP3Object *self, const struct tls_options *options)
 {
     int has;
 
@@ -175,7 +177,7 @@ set_config(POP3Object *self, struct ssl_ctx_st *config)
 }
 
 static int
-set_options(POP3Object *self, const struct tls_wrap_options *options)
+set_options(POP3Object *self, const struct tls_options *options)
 {
     struct module_state *state = self->state;
 
@@ -278,16 +280,16 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     };
     POP3Object *self = POP3(op);
     PyObject *values[ARGS_MAX];
-    struct tls_wrap_options options;
+    struct tls_options options;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    options.keyfile = tls_wrap_given(values[2]);
-    options.certfile = tls_wrap_given(values[3]);
-    options.context = tls_wrap_given(values[5]);
-    options.verify = tls_wrap_given(values[6]);
-    if (options_set(self, values + 7) < 0 || tls_wrap_check(&options) < 0 ||
+    options.keyfile = tls_options_given(values[2]);
+    options.certfile = tls_options_given(values[3]);
+    options.context = tls_options_given(values[5]);
+    options.verify = tls_options_given(values[6]);
+    if (options_set(self, values + 7) < 0 || tls_options_check(&options) < 0 ||
         set_options(self, &options) < 0 ||
         deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {
@@ -323,7 +325,7 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
     };
     POP3Object *self = POP3(op);
-    struct tls_wrap_options options = {.context = NULL};
+    struct tls_options options = {.context = NULL};
     PyObject *values[ARGS_MAX];
     struct ssl_ctx_st *config = NULL;
     PyObject *plain;
@@ -344,7 +346,7 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     pop_tls_config_free(config);
     if (wrapped == NULL) {
-        connect_discard(self->state, plain);
+        python_socket_discard(self->state, plain);
     }
     release_options(&options);
     Py_DECREF(plain);

@@ -3,7 +3,7 @@
 #ifndef BINDING_POP3_SSL_H
 #define BINDING_POP3_SSL_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 
 /* A new type poplib_c.POP3_SSL, or NULL. */
 PyTypeObject *pop3_ssl_new_type(struct module_state *state, PyObject *module);

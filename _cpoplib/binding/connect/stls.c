@@ -8,6 +8,7 @@
 #include "binding/reader/reader.h"
 #include "binding/reader/stream.h"
 #include "binding/connect/tls_wrap.h"
+#include "binding/socket/python_socket.h"
 
 /* --- may it be? --------------------------------------------------------- */
 
@@ -77,7 +78,8 @@ check_nothing_follows(POP3Object *self, PyObject *file)
 static int
 check_open(POP3Object *self, PyObject *file)
 {
-    if (!reader_check(self->state, file) || !((ReaderObject *)file)->closed) {
+    if (!reader_check(self->state, file) ||
+        !progress_is_closed(&((ReaderObject *)file)->progress)) {
         return 0;
     }
     if (PyErr_Occurred() && errors_clear(PyExc_OSError) < 0) {
@@ -90,13 +92,13 @@ check_open(POP3Object *self, PyObject *file)
 /* The sock and the file of the TLS session in place of the plain ones. */
 static int
 replace(POP3Object *self, PyObject *sock, PyObject *file,
-        const struct tls_wrap_options *options, struct ssl_ctx_st *config)
+        const struct tls_options *options, struct ssl_ctx_st *config)
 {
     PyObject *wrapped = tls_wrap_start(self, sock, options, config);
     int failed;
 
     if (check_open(self, file) < 0 && wrapped != NULL) {
-        connect_discard(self->state, wrapped);
+        python_socket_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
     if (wrapped == NULL) {
@@ -113,7 +115,7 @@ replace(POP3Object *self, PyObject *sock, PyObject *file,
    must not reach the octets of the TLS session, nor keep its socket open. */
 static int
 change(POP3Object *self, PyObject *sock, PyObject *file,
-       const struct tls_wrap_options *options, struct ssl_ctx_st *config)
+       const struct tls_options *options, struct ssl_ctx_st *config)
 {
     bool adopted = reader_check(self->state, file);
     int failed;
@@ -135,7 +137,7 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
 
 /* After the server's +OK; the connection is closed if it fails. */
 static int
-begin_tls(POP3Object *self, const struct tls_wrap_options *options,
+begin_tls(POP3Object *self, const struct tls_options *options,
           struct ssl_ctx_st *config)
 {
     PyObject *sock = pop3_get_sock(self, "makefile");
@@ -168,7 +170,7 @@ ask(POP3Object *self)
 }
 
 static PyObject *
-run(POP3Object *self, const struct tls_wrap_options *options,
+run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
     PyObject *response;
@@ -193,7 +195,7 @@ run(POP3Object *self, const struct tls_wrap_options *options,
 /* As one command; files that are not what they should be are found out before
    it. */
 static PyObject *
-run_locked(POP3Object *self, const struct tls_wrap_options *options)
+run_locked(POP3Object *self, const struct tls_options *options)
 {
     struct ssl_ctx_st *config = NULL;
     PyObject *response = NULL;
@@ -234,16 +236,16 @@ pop3_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .keyword_only = 3,
     };
     PyObject *values[ARGS_MAX];
-    struct tls_wrap_options options;
+    struct tls_options options;
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    options.context = tls_wrap_given(values[0]);
-    options.keyfile = tls_wrap_given(values[1]);
-    options.certfile = tls_wrap_given(values[2]);
-    options.verify = tls_wrap_given(values[3]);
-    if (tls_wrap_check(&options) < 0) {
+    options.context = tls_options_given(values[0]);
+    options.keyfile = tls_options_given(values[1]);
+    options.certfile = tls_options_given(values[2]);
+    options.verify = tls_options_given(values[3]);
+    if (tls_options_check(&options) < 0) {
         return NULL;
     }
     return run_locked(POP3(op), &options);

@@ -1,5 +1,7 @@
 #include "binding/connect/tls_context.h"
 
+#include "binding/base/package.h"
+
 /* ssl.VERIFY_X509_PARTIAL_CHAIN, which has that name since Python 3.10. */
 #define PARTIAL_CHAIN 0x80000L
 
@@ -29,7 +31,7 @@ call_with_keywords(PyObject *module, const char *name, PyObject *keywords)
 static int
 is_directory(PyObject *path)
 {
-    PyObject *isdir = module_imported("os.path", "isdir");
+    PyObject *isdir = package_import("os.path", "isdir");
     PyObject *result;
     int truth;
 
@@ -104,7 +106,7 @@ verify_as_we_do(PyObject *ssl, PyObject *context)
 
 /* ssl.create_default_context(cafile= or capath=), with the certificate. */
 static PyObject *
-verifying_context(PyObject *ssl, const struct tls_wrap_options *options)
+verifying_context(PyObject *ssl, const struct tls_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -142,7 +144,7 @@ done:
 
 /* ssl._create_stdlib_context(certfile=, keyfile=) */
 static PyObject *
-stdlib_context(PyObject *ssl, const struct tls_wrap_options *options)
+stdlib_context(PyObject *ssl, const struct tls_options *options)
 {
     PyObject *keywords = PyDict_New();
     PyObject *context = NULL;
@@ -159,17 +161,16 @@ stdlib_context(PyObject *ssl, const struct tls_wrap_options *options)
 }
 
 PyObject *
-tls_context_new(struct module_state *state,
-                const struct tls_wrap_options *options)
+tls_context_new(struct module_state *state, const struct tls_options *options)
 {
-    PyObject *ssl = module_package_attribute(state, state->name.ssl);
+    PyObject *ssl = package_attribute(state, state->name.ssl);
     PyObject *context;
 
     if (ssl == NULL) {
         return NULL;
     }
-    context = tls_wrap_verifies(options) ? verifying_context(ssl, options)
-                                         : stdlib_context(ssl, options);
+    context = tls_options_verifies(options) ? verifying_context(ssl, options)
+                                            : stdlib_context(ssl, options);
     Py_DECREF(ssl);
     return context;
 }

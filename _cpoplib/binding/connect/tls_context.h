@@ -1,13 +1,14 @@
-/* The ssl module's counterpart of our own TLS. */
+/* The ssl.SSLContext that does what our own TLS would.  Calls package.h. */
 
 #ifndef BINDING_TLS_CONTEXT_H
 #define BINDING_TLS_CONTEXT_H
 
-#include "binding/connect/tls_wrap.h"
+#include "binding/base/state.h"
+#include "binding/connect/tls_options.h"
 
 /* The ssl.SSLContext that stands for the options: as poplib makes it or, where
    verify asks for more, as our own TLS is.  A new reference, or NULL. */
 PyObject *tls_context_new(struct module_state *state,
-                          const struct tls_wrap_options *options);
+                          const struct tls_options *options);
 
 #endif

@@ -5,64 +5,10 @@
 
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
-#include "binding/connect/connect.h"
+#include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
 #include "binding/connect/tls_context.h"
 #include "binding/socket/tls_socket.h"
-
-/* --- options ------------------------------------------------------------ */
-
-PyObject *
-tls_wrap_given(PyObject *argument)
-{
-    return argument == Py_None ? NULL : argument;
-}
-
-bool
-tls_wrap_verifies(const struct tls_wrap_options *options)
-{
-    return options->verify != NULL && options->verify != Py_False;
-}
-
-static bool
-is_empty(PyObject *path)
-{
-    return path != NULL &&
-           ((PyUnicode_Check(path) && PyUnicode_GET_LENGTH(path) == 0) ||
-            (PyBytes_Check(path) && PyBytes_GET_SIZE(path) == 0));
-}
-
-int
-tls_wrap_check(const struct tls_wrap_options *options)
-{
-    const char *other = NULL;
-
-    if (options->keyfile != NULL) {
-        other = "keyfile";
-    }
-    else if (options->certfile != NULL) {
-        other = "certfile";
-    }
-    else if (options->verify != NULL) {
-        other = "verify";
-    }
-    if (options->context != NULL && other != NULL) {
-        PyErr_Format(PyExc_ValueError,
-                     "context and %s arguments are mutually exclusive", other);
-        return -1;
-    }
-    if (options->keyfile != NULL && options->certfile == NULL) {
-        PyErr_SetString(PyExc_ValueError, "certfile must be specified");
-        return -1;
-    }
-    if (is_empty(options->verify)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "verify must be True, or name a PEM file or a "
-                        "directory of trusted certificates");
-        return -1;
-    }
-    return 0;
-}
 
 /* --- our own TLS -------------------------------------------------------- */
 
@@ -85,9 +31,9 @@ text_of(PyObject *bytes)
 }
 
 static struct ssl_ctx_st *
-new_config(struct module_state *state, const struct tls_wrap_options *options)
+new_config(struct module_state *state, const struct tls_options *options)
 {
-    struct pop_tls_options plain = {.verify = tls_wrap_verifies(options)};
+    struct pop_tls_options plain = {.verify = tls_options_verifies(options)};
     struct pop_error error = {0};
     struct ssl_ctx_st *config = NULL;
     PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
@@ -117,10 +63,9 @@ done:
 /* Making one takes a fourth of what a connection takes: the one without
    options is kept. */
 struct ssl_ctx_st *
-tls_wrap_config(struct module_state *state,
-                const struct tls_wrap_options *options)
+tls_wrap_config(struct module_state *state, const struct tls_options *options)
 {
-    if (tls_wrap_verifies(options) || options->certfile != NULL) {
+    if (tls_options_verifies(options) || options->certfile != NULL) {
         return new_config(state, options);
     }
     if (state->plain_config == NULL) {
@@ -181,8 +126,7 @@ decode_host(PyObject *encoded)
 
 static PyObject *
 wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
-              const struct tls_wrap_options *options,
-              struct ssl_ctx_st *config)
+              const struct tls_options *options, struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
     PyObject *encoded = encode_host(host);
@@ -239,7 +183,7 @@ wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
     wrapped = wrap_in_context(context, sock, host);
     if (deadline_let_go(self, wrapped == NULL ? sock : wrapped, &hold) < 0 &&
         wrapped != NULL) {
-        connect_discard(self->state, wrapped);
+        python_socket_discard(self->state, wrapped);
         Py_CLEAR(wrapped);
     }
     return wrapped;
@@ -284,7 +228,7 @@ is_replaced(struct module_state *state)
         Py_XDECREF(ssl);
         return PyErr_Occurred() ? -1 : 0;
     }
-    seen = module_package_attribute(state, state->name.ssl);
+    seen = package_attribute(state, state->name.ssl);
     if (seen != NULL) {
         function = PyObject_GetAttrString(seen, "_create_stdlib_context");
     }
@@ -310,7 +254,7 @@ wants_key_log(void)
     if (path == NULL || path[0] == '\0') {
         return 0;
     }
-    flags = module_imported("sys", "flags");
+    flags = package_import("sys", "flags");
     if (flags == NULL) {
         return -1;
     }
@@ -328,7 +272,7 @@ wants_key_log(void)
    -1. */
 static int
 is_native(struct module_state *state, PyObject *sock,
-          const struct tls_wrap_options *options)
+          const struct tls_options *options)
 {
     int direct = python_socket_is_direct(state, sock);
     int other = 0;
@@ -347,7 +291,7 @@ is_native(struct module_state *state, PyObject *sock,
 
 static PyObject *
 wrap_by_new_context(POP3Object *self, PyObject *sock, PyObject *host,
-                    const struct tls_wrap_options *options)
+                    const struct tls_options *options)
 {
     PyObject *context = tls_context_new(self->state, options);
     PyObject *wrapped;
@@ -362,8 +306,7 @@ wrap_by_new_context(POP3Object *self, PyObject *sock, PyObject *host,
 
 PyObject *
 tls_wrap_start(POP3Object *self, PyObject *sock,
-               const struct tls_wrap_options *options,
-               struct ssl_ctx_st *config)
+               const struct tls_options *options, struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
     PyObject *host = PyObject_GetAttr((PyObject *)self, state->name.host);

@@ -4,30 +4,13 @@
 #define BINDING_TLS_WRAP_H
 
 #include "binding/client/pop3.h"
+#include "binding/connect/tls_options.h"
 #include "core/tls/tls_config.h"
-
-/* Arguments of POP3_SSL and stls(), borrowed; NULL for None and what was not
-   given. */
-struct tls_wrap_options {
-    PyObject *context;
-    PyObject *keyfile;
-    PyObject *certfile;
-    PyObject *verify;
-};
-
-/* NULL for None. */
-PyObject *tls_wrap_given(PyObject *argument);
-
-/* -1 and ValueError for arguments that exclude each other. */
-int tls_wrap_check(const struct tls_wrap_options *options);
-
-/* Whether the certificate is to be verified: verify=False is verify=None. */
-bool tls_wrap_verifies(const struct tls_wrap_options *options);
 
 /* What our own TLS is to be, to be freed with pop_tls_config_free(); NULL and
    an exception: ssl.SSLError or OSError for the files. */
 struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
-                                   const struct tls_wrap_options *options);
+                                   const struct tls_options *options);
 
 /* `sock` with TLS, after the handshake with self.host: by options->context; by
    a context of the ssl module's if the socket is none of the system's own, if
@@ -35,7 +18,7 @@ struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
    our own TLS with `config`, which is made if it is NULL.  A new reference, or
    NULL. */
 PyObject *tls_wrap_start(POP3Object *self, PyObject *sock,
-                         const struct tls_wrap_options *options,
+                         const struct tls_options *options,
                          struct ssl_ctx_st *config);
 
 #endif

@@ -1,43 +1,42 @@
 #include "binding/dialogue/held.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "core/proto/scan.h"
 
-static const char uncertain[] = "the end of a message was uncertain";
-
 static void
-raise_uncertain(ReaderObject *reader, long long number)
+raise_uncertain(POP3Object *self, ReaderObject *reader, long long number)
 {
-    step_leave(&reader->step, uncertain);
-    step_forget_mix_up(&reader->step);
+    progress_doubted(&self->lock, &reader->progress);
     errors_raise_uncertain(reader->state, number);
 }
 
 int
-held_begin(ReaderObject *reader)
+held_begin(POP3Object *self, ReaderObject *reader)
 {
-    const struct pop_pipeline *pipeline = &reader->pipeline;
+    const struct pop_pipeline *pipeline = &reader->progress.ahead;
     long long number = pop_pipeline_next(pipeline)->number;
     struct held *held;
 
     if (number < 1 || !pop_pipeline_all_have_lines(pipeline)) {
-        raise_uncertain(reader, number);
+        raise_uncertain(self, reader, number);
         return -1;
     }
     held = PyMem_Malloc(sizeof(*held) +
                         pipeline->count * sizeof(held->answers[0]));
     if (held == NULL) {
-        step_leave(&reader->step, "there was no memory for replies");
+        progress_left(&reader->lock, &reader->progress,
+                      "there was no memory for replies");
         PyErr_NoMemory();
         return -1;
     }
     held->number = number;
     held->count = 0;
     reader->held = held;
-    reader->link.ends.doubtful = true;
+    pop_link_doubt(&reader->link);
     return 0;
 }
 
@@ -57,7 +56,7 @@ held_listed_number(PyObject *response, const char **rest)
 
 /* Whether this is "+OK number size". */
 static bool
-is_list_answer(PyObject *response, long long number)
+is_listing(PyObject *response, long long number)
 {
     const char *rest;
     size_t digits;
@@ -78,15 +77,15 @@ announce(POP3Object *self, ReaderObject *reader)
     PyObject *line = PyUnicode_FromFormat("LIST %lld", reader->held->number);
     PyObject *bytes = NULL;
 
-    step_leave(&reader->step, uncertain);
+    progress_doubted(&self->lock, &reader->progress);
     if (line != NULL) {
-        self->phase = PHASE_REST;
-        bytes = putcmd_prepare(self, line);
-        self->phase = PHASE_REPLY;
+        progress_rested(&self->progress);
+        bytes = announce_command(self, line);
+        (void)progress_reply_begun(&self->progress);
         Py_DECREF(line);
     }
     if (bytes != NULL) {
-        step_return(&reader->step, uncertain);
+        progress_trusted(&self->lock, &reader->progress);
     }
     return bytes;
 }
@@ -104,7 +103,7 @@ ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
     if (stream_enter_at_rest(reader) < 0) {
         return NULL;
     }
-    reader->link.ends.doubtful = true;
+    pop_link_doubt(&reader->link);
     (void)stream_exchange(reader, PyBytes_AS_STRING(line),
                           (size_t)PyBytes_GET_SIZE(line), limits, &sink,
                           &reply);
@@ -117,9 +116,12 @@ held_prove(POP3Object *self, ReaderObject *reader,
            const struct stream_limits *limits, PyObject *status_lines)
 {
     PyObject *line = announce(self, reader);
+    long long number = reader->held->number;
     PyObject *response = NULL;
     int failed = -1;
 
+    assert(!lock_is_mine(&reader->lock));
+    assert(self->progress.phase == PHASE_REPLY);
     if (line != NULL) {
         response = ask(reader, line, limits);
         Py_DECREF(line);
@@ -127,8 +129,8 @@ held_prove(POP3Object *self, ReaderObject *reader,
     if (response == NULL) {
         return -1;
     }
-    if (!is_list_answer(response, reader->held->number)) {
-        raise_uncertain(reader, reader->held->number);
+    if (!is_listing(response, number)) {
+        raise_uncertain(self, reader, number);
     }
     else if (status_lines == NULL ||
              PyList_Append(status_lines, response) == 0) {
@@ -139,17 +141,17 @@ held_prove(POP3Object *self, ReaderObject *reader,
 }
 
 static void
-drop(const struct held *self, ReaderObject *reader)
+drop(POP3Object *self, const struct held *held, ReaderObject *reader)
 {
     PyObject *pending = PyErr_GetRaisedException();
     size_t i;
 
-    for (i = 0; i < self->count; i++) {
-        Py_DECREF(self->answers[i].value);
+    for (i = 0; i < held->count; i++) {
+        Py_DECREF(held->answers[i].value);
     }
-    if (reader->step.state != STEP_ENDED &&
+    if (!progress_has_ended(&reader->progress) &&
         PyErr_GivenExceptionMatches(pending, reader->state->error_proto)) {
-        raise_uncertain(reader, self->number);
+        raise_uncertain(self, reader, held->number);
         Py_DECREF(pending);
     }
     else {
@@ -158,7 +160,7 @@ drop(const struct held *self, ReaderObject *reader)
 }
 
 void
-held_end(ReaderObject *reader, bool received)
+held_end(POP3Object *self, ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
     size_t i;
@@ -170,7 +172,7 @@ held_end(ReaderObject *reader, bool received)
     }
     reader->held = NULL;
     if (!received) {
-        drop(held, reader);
+        drop(self, held, reader);
     }
     PyMem_Free(held);
 }

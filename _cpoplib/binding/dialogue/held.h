@@ -9,7 +9,9 @@
    while all commands are answered with lines.  So nobody is told of an answer
    before all have come, and nothing is left over.  A slow server may send what
    is left over late, but not later than the reply to another command: LIST of
-   that message, whose reply is like none to the commands before it. */
+   that message, whose reply is like none to the commands before it.
+
+   Calls announce.h, the client and the Reader. */
 
 #ifndef BINDING_HELD_H
 #define BINDING_HELD_H
@@ -18,14 +20,10 @@
 #include "binding/reader/requests.h"
 #include "binding/reader/stream.h"
 
-/* The message number in "+OK number size", which answers LIST; -1.  *rest is
-   what is behind it. */
-long long held_listed_number(PyObject *response, const char **rest);
-
 /* Holds the answers to all commands that are sent, beginning with the reply
    that was just read.  -1 and an exception if the number of replies can prove
    nothing, or there is no memory: the stream is out of step. */
-int held_begin(ReaderObject *reader);
+int held_begin(POP3Object *self, ReaderObject *reader);
 
 /* All answers were received: asks by LIST whether any reply is left over.  The
    Reader is not entered, and the phase is PHASE_REPLY.  -1 and an exception if
@@ -39,6 +37,10 @@ int held_prove(POP3Object *self, ReaderObject *reader,
    error_proto, caused by a message that was taken for replies, becomes that of
    errors_raise_uncertain(), unless the stream has ended.  Any other exception
    stays. */
-void held_end(ReaderObject *reader, bool received);
+void held_end(POP3Object *self, ReaderObject *reader, bool received);
+
+/* The message number in "+OK number size", which answers LIST; -1.  *rest is
+   the text after it. */
+long long held_listed_number(PyObject *response, const char **rest);
 
 #endif

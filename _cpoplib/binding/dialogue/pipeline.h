@@ -1,6 +1,8 @@
 /* Commands that are sent ahead of the replies to others, through a Reader
    (RFC 2449, section 6.6): what was queued is sent, and received for its
-   owner.  The connection lock is held, and no command is in its midst. */
+   owner.  The connection lock is held, and no command is in its midst.
+
+   Calls held.h, getline.h, the client and the Reader. */
 
 #ifndef BINDING_PIPELINE_H
 #define BINDING_PIPELINE_H

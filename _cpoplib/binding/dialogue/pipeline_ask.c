@@ -1,9 +1,11 @@
 #include "binding/dialogue/pipeline_ask.h"
 
+#include <assert.h>
+
 #include "binding/base/errors.h"
 #include "binding/base/format_command.h"
 #include "binding/dialogue/pipeline.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 
 /* Of a command line, without what is behind its number. */
@@ -49,9 +51,9 @@ pipeline_ask_has_room(const struct requests *requests,
     if (more != NULL) {
         octets += (size_t)PyUnicode_GET_LENGTH(more);
     }
-    return reader->pipeline.count == 0 ||
+    return reader->progress.ahead.count == 0 ||
            (!reader->link.ends.uncertain &&
-            (!reader->half_duplex || reader->pipeline.octets + octets <=
+            (!reader->half_duplex || reader->progress.ahead.octets + octets <=
                                          PIPELINING_HALF_DUPLEX_OCTETS));
 }
 
@@ -70,14 +72,14 @@ announced_line(POP3Object *client, const struct requests *requests,
                                           second(requests, request));
     }
     if (bytes != NULL) {
-        if (!requests->is_silent && putcmd_announce_plain(client, bytes) < 0) {
+        if (!requests->is_silent && announce_plain(client, bytes) < 0) {
             Py_CLEAR(bytes);
         }
         return bytes;
     }
     line = PyErr_Occurred() ? NULL : pipeline_ask_line(requests, request);
     if (line != NULL) {
-        bytes = putcmd_prepare(client, line);
+        bytes = announce_command(client, line);
         Py_DECREF(line);
     }
     return bytes;
@@ -91,8 +93,9 @@ static bool
 is_closed(POP3Object *client)
 {
     PyObject *file = pop3_get_file(client, "readline");
-    bool is = file == NULL || (reader_check(client->state, file) &&
-                               ((ReaderObject *)file)->closed);
+    bool is = file == NULL ||
+              (reader_check(client->state, file) &&
+               progress_is_closed(&((ReaderObject *)file)->progress));
 
     Py_XDECREF(file);
     return is;
@@ -111,7 +114,7 @@ pipeline_ask_is_about_number(POP3Object *client)
     }
     else if (PyErr_GivenExceptionMatches(pending,
                                          client->state->error_proto)) {
-        is = putcmd_is_in_step(client);
+        is = pop3_is_in_step(client);
     }
     errors_raise_again(pending);
     return is;
@@ -143,6 +146,7 @@ pipeline_ask_next(POP3Object *client, ReaderObject *reader,
     PyObject *line = announced_line(client, requests, request, plain);
     int failed = -1;
 
+    assert(lock_is_mine(&client->lock));
     if (line != NULL) {
         failed = stream_queue(reader, line,
                               pipeline_ask_form(requests, request), requests);
@@ -166,7 +170,7 @@ int
 pipeline_ask(POP3Object *client, ReaderObject *reader,
              struct requests *requests)
 {
-    int plain = requests->is_silent ? 1 : putcmd_is_plain(client);
+    int plain = requests->is_silent ? 1 : announce_is_plain(client);
 
     if (plain < 0) {
         return -1;

@@ -30,7 +30,7 @@ bool pipeline_ask_is_about_number(POP3Object *client);
 
 /* Queues the command of the next request, which there is: announced as
    _putcmd() does, unless the requests are silent.  `plain`: what
-   putcmd_is_plain() said.  0, or -1 and an exception: it was not queued, and
+   announce_is_plain() said.  0, or -1 and an exception: it was not queued, and
    is the next one still; with keeps_errors, the exception may have become its
    answer instead. */
 int pipeline_ask_next(POP3Object *client, ReaderObject *reader,

@@ -1,5 +1,6 @@
 #include "binding/dialogue/pipeline_probe.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/dialogue/held.h"
@@ -8,7 +9,7 @@
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "core/proto/scan.h"
 
@@ -64,7 +65,7 @@ is_announced(POP3Object *self, const ReaderObject *reader)
                                              self->state->name.capa);
     if (capabilities == NULL) {
         /* Without CAPA there are no capabilities. */
-        return reader->step.state == STEP_IN
+        return progress_is_in_step(&reader->progress)
                    ? errors_clear(self->state->error_proto)
                    : -1;
     }
@@ -217,7 +218,7 @@ find_out(POP3Object *self, ReaderObject *reader, struct requests *proof)
     if (self->pipelining == PIPELINING_AUTO) {
         able = is_announced(self, reader);
     }
-    if (able < 0 || reader->closed) {
+    if (able < 0 || progress_is_closed(&reader->progress)) {
         return able < 0 ? -1 : 0;
     }
     if (able > 0) {
@@ -257,6 +258,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
 {
     int on;
 
+    assert(lock_is_mine(&self->lock));
     if (self->pipelining == PIPELINING_NEVER || reader == NULL) {
         return 0;
     }
@@ -265,7 +267,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
         on = is_own_socket(self, reader);
     }
     /* What was sent by hand is to be answered first. */
-    if (on > 0 && reader->pipeline.count == 0 &&
+    if (on > 0 && reader->progress.ahead.count == 0 &&
         stream_check_at_rest(reader) < 0) {
         on = -1;
     }

@@ -1,5 +1,7 @@
 #include "binding/messages/bulk_iterator.h"
 
+#include <assert.h>
+
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 #include "binding/client/deadline.h"
@@ -7,7 +9,7 @@
 #include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 #include "binding/messages/retr_bytes.h"
 #include "binding/reader/stream.h"
 
@@ -108,7 +110,7 @@ static int
 receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
     if (self->requests.form != POP_NO_LINES ||
-        reader->pipeline.count <= self->requests.sent.count) {
+        reader->progress.ahead.count <= self->requests.sent.count) {
         return 0;
     }
     return pipeline_receive_all(self->client, reader) < 0
@@ -149,7 +151,7 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
     }
     if (pipeline_ask_has_room(requests, reader) &&
         (!reader->half_duplex ||
-         reader->pipeline.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
+         reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         return pipeline_ask(self->client, reader, requests);
     }
     /* Those of another iterator's, perhaps. */
@@ -232,7 +234,7 @@ ask(BulkIteratorObject *self)
     struct requests *requests = &self->requests;
     unsigned int how = 0;
     int failed;
-    ReaderObject *reader = putcmd_reader(self->client, &failed);
+    ReaderObject *reader = pop3_get_reader(self->client, &failed);
     int on = -1;
 
     if (requests->form == POP_OCTETS) {
@@ -290,19 +292,21 @@ check_end(BulkIteratorObject *self)
         requests_count(&self->requests) > 0) {
         return 0;
     }
-    reader = putcmd_reader(self->client, &failed);
-    if (reader == self->requests.reader && reader->step.state == STEP_IN &&
-        reader->unanswered == 0 && reader->pipeline.count == 0) {
+    reader = pop3_get_reader(self->client, &failed);
+    if (reader == self->requests.reader &&
+        progress_is_in_step(&reader->progress) &&
+        reader->progress.unanswered == 0 &&
+        reader->progress.ahead.count == 0) {
         failed = stream_check_at_rest(reader);
     }
     Py_XDECREF(reader);
     return failed ? -1 : 0;
 }
 
-/* Locked. */
 static int
 turn(BulkIteratorObject *self)
 {
+    assert(lock_is_mine(&self->client->lock));
     if (pop3_check_idle(self->client) < 0 ||
         deadline_check(self->client) < 0) {
         return -1;
@@ -326,7 +330,7 @@ take_turn(BulkIteratorObject *self)
 {
     POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
     const ReaderObject *reader = self->requests.reader;
-    bool was_closed = reader != NULL && reader->closed;
+    bool was_closed = reader != NULL && progress_is_closed(&reader->progress);
     int failed = pop3_lock(client);
 
     if (failed == 0) {

@@ -1,12 +1,14 @@
 #include "binding/messages/read_ahead_turn.h"
 
+#include <assert.h>
+
 #include "binding/base/format_command.h"
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/dialogue/putcmd.h"
+#include "binding/dialogue/announce.h"
 
 /* --- asking ------------------------------------------------------------- */
 
@@ -59,8 +61,8 @@ is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     }
     requests_empty(&requests->unsent);
     /* Nothing that is held is sure to be what it seems. */
-    if (on > 0 && reader->step.mixed_up) {
-        on = step_check(reader->state, &reader->step);
+    if (on > 0 && reader->progress.mixed_up) {
+        on = progress_check(reader->state, &reader->progress);
     }
     return on;
 }
@@ -71,7 +73,7 @@ announce(POP3Object *client, PyObject *which)
 {
     PyObject *line = format_command_make(POP_VERB_RETR, which, NULL);
     PyObject *bytes = line == NULL ? NULL : PyUnicode_AsUTF8String(line);
-    int failed = bytes == NULL ? -1 : putcmd_announce_plain(client, bytes);
+    int failed = bytes == NULL ? -1 : announce_plain(client, bytes);
 
     Py_XDECREF(line);
     Py_XDECREF(bytes);
@@ -157,15 +159,15 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
          PyObject *which, long long number, bool goes_on, PyObject **value)
 {
     struct requests *requests = &client->ahead.requests;
-    bool was_closed = reader->closed;
+    bool was_closed = progress_is_closed(&reader->progress);
     int failed;
 
     if (announce(client, which) < 0) {
         return -1;
     }
-    client->phase = PHASE_SENDING;
+    progress_sending(&client->progress);
     failed = ask_ahead(client, reader, form, number, goes_on);
-    client->phase = PHASE_REST;
+    progress_rested(&client->progress);
     if (failed == 0) {
         failed = receive(client, number);
     }
@@ -174,7 +176,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     }
     /* The message is sure, although the exception came of what is behind it.
        That is raised when the program asks for the next one. */
-    if (is_ready(client, number) && !requests->reader->step.mixed_up &&
+    if (is_ready(client, number) && !requests->reader->progress.mixed_up &&
         PyErr_ExceptionMatches(PyExc_Exception)) {
         requests_end(requests, PyErr_GetRaisedException());
         return give(requests, value);
@@ -186,7 +188,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     return -1;
 }
 
-/* 1 and the value; 0 if the command is to be sent as ever; -1.  Locked. */
+/* 1 and the value; 0 if the command is to be sent as ever; -1. */
 static int
 fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
       PyObject **value)
@@ -199,6 +201,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     int found = 1;
     int failed;
 
+    assert(lock_is_mine(&client->lock));
     self->last = number > 0 ? number : 0;
     if (form != self->requests.form) {
         requests_forget(&self->requests);
@@ -212,9 +215,9 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
         }
         return found;
     }
-    found = putcmd_is_plain(client);
+    found = announce_is_plain(client);
     if (found > 0) {
-        reader = putcmd_reader(client, &failed);
+        reader = pop3_get_reader(client, &failed);
         found = failed ? -1 : reader != NULL;
     }
     if (found > 0) {
@@ -242,7 +245,7 @@ fetch_locked(POP3Object *client, PyObject *which, enum pop_reply_form form,
     if (pop3_lock(client) < 0) {
         return -1;
     }
-    if (pop3_is_idle(client)) {
+    if (progress_is_idle(&client->progress)) {
         found = deadline_check(client) < 0 ? -1
                                            : fetch(client, which, form, value);
     }

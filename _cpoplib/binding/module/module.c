@@ -1,180 +1,19 @@
-#include "binding/module/module.h"
+/* The extension module: its init function, its state filled, its types made.
+   Calls whatever makes a type. */
+
+#include "binding/base/state.h"
 
 #include "binding/client/deadline.h"
 #include "binding/base/error_proto.h"
 #include "binding/base/lazy_attribute.h"
+#include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
-#include "binding/client/pop3.h"
 #include "binding/connect/pop3_ssl.h"
+#include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
-#include "binding/socket/tls_socket.h"
+#include "binding/socket/tls_socket_type.h"
 #include "core/tls/tls_config.h"
-
-static struct PyModuleDef module_def;
-
-struct module_state *
-module_state_of_type(PyTypeObject *type)
-{
-    PyObject *module = PyType_GetModuleByDef(type, &module_def);
-
-    return module == NULL ? NULL : PyModule_GetState(module);
-}
-
-/* The package, as a new reference. */
-static PyObject *
-get_package(struct module_state *state)
-{
-    PyObject *package = NULL;
-
-    if (state->modules != NULL &&
-        PyDict_GetItemRef(state->modules, state->name.package, &package) < 0) {
-        return NULL;
-    }
-    /* At exit, sys.modules is emptied before the last objects go. */
-    if (package == NULL || package == Py_None) {
-        Py_XDECREF(package);
-        return state->package != NULL ? Py_NewRef(state->package)
-                                      : PyImport_Import(state->name.package);
-    }
-    if (package != state->package) {
-        Py_XSETREF(state->package, Py_NewRef(package));
-    }
-    return package;
-}
-
-PyObject *
-module_package_attribute(struct module_state *state, PyObject *name)
-{
-    PyObject *package = get_package(state);
-    PyObject *value;
-
-    if (package == NULL) {
-        return NULL;
-    }
-    value = PyObject_GetAttr(package, name);
-    Py_DECREF(package);
-    return value;
-}
-
-int
-module_package_global(struct module_state *state, PyObject *name,
-                      PyObject **value)
-{
-    PyObject *package = NULL;
-    int found = 0;
-
-    *value = NULL;
-    if (state->modules != NULL) {
-        found = PyDict_GetItemRef(state->modules, state->name.package,
-                                  &package);
-    }
-    if (package != NULL) {
-        found = PyModule_CheckExact(package)
-                    ? PyDict_GetItemRef(PyModule_GetDict(package), name, value)
-                    : 0;
-        Py_DECREF(package);
-    }
-    return found;
-}
-
-/* From a module that was imported before: NULL, and perhaps an exception, also
-   if that is still under way. */
-static PyObject *
-get_imported(PyObject *module, const char *name)
-{
-    PyObject *imported = PyImport_GetModule(module);
-    PyObject *attribute;
-    PyObject *value = NULL;
-
-    if (imported == NULL) {
-        return NULL;
-    }
-    attribute = PyUnicode_InternFromString(name);
-    if (attribute != NULL) {
-        (void)PyObject_GetOptionalAttr(imported, attribute, &value);
-        Py_DECREF(attribute);
-    }
-    Py_DECREF(imported);
-    return value;
-}
-
-PyObject *
-module_imported(const char *module, const char *name)
-{
-    PyObject *path = PyUnicode_FromString(module);
-    PyObject *imported;
-    PyObject *value;
-
-    if (path == NULL) {
-        return NULL;
-    }
-    /* An import statement costs ten times as much. */
-    value = get_imported(path, name);
-    if (value == NULL && !PyErr_Occurred()) {
-        imported = PyImport_Import(path);
-        if (imported != NULL) {
-            value = PyObject_GetAttrString(imported, name);
-            Py_DECREF(imported);
-        }
-    }
-    Py_DECREF(path);
-    return value;
-}
-
-/* --- state -------------------------------------------------------------- */
-
-static int
-intern(PyObject **slot, const char *text)
-{
-    *slot = PyUnicode_InternFromString(text);
-    return *slot == NULL ? -1 : 0;
-}
-
-static int
-init_names(struct module_state *state)
-{
-    static const char *const hook_names[HOOK_COUNT] = {
-#define X(id, text) [id] = text,
-        HOOK_NAMES(X)
-#undef X
-    };
-    const struct {
-        PyObject **slot;
-        const char *text;
-    } names[] = {
-#define X(field, text) {&state->name.field, text},
-        STATE_NAMES(X)
-#undef X
-    };
-    size_t i;
-
-    for (i = 0; i < HOOK_COUNT; i++) {
-        if (intern(&state->hook_name[i], hook_names[i]) < 0) {
-            return -1;
-        }
-    }
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (intern(names[i].slot, names[i].text) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-init_bytes(struct module_state *state)
-{
-    state->crlf = PyBytes_FromString("\r\n");
-    state->terminator = PyBytes_FromString(".");
-    state->stuffed = PyBytes_FromString("..");
-    state->positive = PyBytes_FromString("+");
-    if (state->crlf == NULL || state->terminator == NULL ||
-        state->stuffed == NULL || state->positive == NULL) {
-        return -1;
-    }
-    return 0;
-}
 
 static int
 init_types(struct module_state *state, PyObject *module)
@@ -191,7 +30,7 @@ init_types(struct module_state *state, PyObject *module)
     if (state->error_proto == NULL) {
         return -1;
     }
-    state->tls_socket_type = tls_socket_new_type(state, module);
+    state->tls_socket_type = tls_socket_type_new(state, module);
     if (state->tls_socket_type == NULL) {
         return -1;
     }
@@ -203,7 +42,7 @@ init_types(struct module_state *state, PyObject *module)
     if (state->deadline_type == NULL) {
         return -1;
     }
-    state->pop3_type = pop3_new_type(state, module);
+    state->pop3_type = pop3_type_new(state, module);
     if (state->pop3_type == NULL) {
         return -1;
     }
@@ -248,7 +87,7 @@ hear_of_forks(PyObject *module)
         function = PyCFunction_New(&note_fork_function, reference);
     }
     if (function != NULL) {
-        register_at_fork = module_imported("os", "register_at_fork");
+        register_at_fork = package_import("os", "register_at_fork");
     }
     if (register_at_fork != NULL) {
         nothing = PyTuple_New(0);
@@ -274,10 +113,8 @@ module_exec(PyObject *module)
     struct module_state *state = PyModule_GetState(module);
     size_t i;
 
-    state->module = module;
-    state->modules = Py_NewRef(PyImport_GetModuleDict());
-    if (init_names(state) < 0 || init_bytes(state) < 0 ||
-        init_types(state, module) < 0 || hear_of_forks(module) < 0) {
+    if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
+        hear_of_forks(module) < 0) {
         return -1;
     }
     const struct {
@@ -300,81 +137,6 @@ module_exec(PyObject *module)
                                       pop_tls_config_library());
 }
 
-/* The objects that may be part of a cycle: names and bytes refer to
-   nothing. */
-#define CYCLIC_OBJECTS(X)                                                     \
-    X(modules)                                                                \
-    X(package)                                                                \
-    X(logging)                                                                \
-    X(logger)                                                                 \
-    X(error_proto)                                                            \
-    X(pop3_type)                                                              \
-    X(pop3_ssl_type)                                                          \
-    X(reader_type)                                                            \
-    X(tls_socket_type)                                                        \
-    X(bulk_iterator_type)                                                     \
-    X(deadline_type)                                                          \
-    X(lazy_attribute_type)                                                    \
-    X(timestamp_pattern)                                                      \
-    X(own_recv_into)                                                          \
-    X(own_sendall)                                                            \
-    X(socket_timeout)                                                         \
-    X(own_tls_recv_into)                                                      \
-    X(own_tls_sendall)                                                        \
-    X(own_init)
-
-static int
-module_traverse(PyObject *module, visitproc visit, void *arg)
-{
-    struct module_state *state = PyModule_GetState(module);
-    int i;
-
-#define X(field) Py_VISIT(state->field);
-    CYCLIC_OBJECTS(X)
-#undef X
-    for (i = 0; i < HOOK_COUNT; i++) {
-        Py_VISIT(state->own_hook[i]);
-    }
-    return 0;
-}
-
-static int
-module_clear(PyObject *module)
-{
-    struct module_state *state = PyModule_GetState(module);
-    int i;
-
-#define X(field) Py_CLEAR(state->field);
-    CYCLIC_OBJECTS(X)
-#undef X
-    for (i = 0; i < HOOK_COUNT; i++) {
-        Py_CLEAR(state->own_hook[i]);
-    }
-    return 0;
-}
-
-static void
-module_free(void *module)
-{
-    struct module_state *state = PyModule_GetState((PyObject *)module);
-    int i;
-
-    (void)module_clear((PyObject *)module);
-    pop_tls_config_free(state->plain_config);
-    state->plain_config = NULL;
-    for (i = 0; i < HOOK_COUNT; i++) {
-        Py_CLEAR(state->hook_name[i]);
-    }
-#define X(field, text) Py_CLEAR(state->name.field);
-    STATE_NAMES(X)
-#undef X
-    Py_CLEAR(state->own_encoding);
-    Py_CLEAR(state->crlf);
-    Py_CLEAR(state->terminator);
-    Py_CLEAR(state->stuffed);
-    Py_CLEAR(state->positive);
-}
-
 PyDoc_STRVAR(module_doc,
 "POP3 client in C; use it through the package poplib_c.");
 
@@ -393,9 +155,9 @@ static struct PyModuleDef module_def = {
     .m_size = sizeof(struct module_state),
     .m_methods = options_functions,
     .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
+    .m_traverse = state_traverse,
+    .m_clear = state_clear,
+    .m_free = state_free,
 };
 
 PyMODINIT_FUNC

@@ -4,8 +4,8 @@
 
 #include "binding/reader/reader_read.h"
 #include "binding/reader/reader_file.h"
-#include "binding/socket/python_transport.h"
 #include "binding/base/heap_type.h"
+#include "binding/base/package.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -61,14 +61,9 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->python_transport = NULL;
     self->half_duplex = false;
     self->in_tls = false;
-    step_reset(&self->step);
-    self->unanswered = 0;
-    pop_pipeline_init(&self->pipeline);
+    progress_begun(&self->progress);
     self->ability = READER_UNASKED;
     self->held = NULL;
-    self->closed = false;
-    self->closer = 0;
-    self->file_closed = false;
     PyObject_GC_Track((PyObject *)self);
     return self;
 }
@@ -90,8 +85,7 @@ reader_clear(PyObject *op)
 {
     ReaderObject *self = READER(op);
 
-    self->closed = true;
-    self->file_closed = true;
+    progress_file_closed(&self->progress);
     Py_CLEAR(self->sock);
     Py_CLEAR(self->file);
     return 0;
@@ -111,7 +105,7 @@ reader_dealloc(PyObject *op)
         destroy_transport(self->direct);
         destroy_transport(self->python_transport);
         pop_link_release(&self->link);
-        pop_pipeline_release(&self->pipeline);
+        pop_pipeline_release(&self->progress.ahead);
     }
     lock_destroy(&self->lock);
     (void)reader_clear(op);
@@ -121,28 +115,11 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-size_t
-reader_size(const ReaderObject *self)
-{
-    const struct pop_link *link = &self->link;
-    size_t octets = heap_type_own_size((PyObject *)self);
-
-    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
-        return octets;
-    }
-    octets += link->in.capacity + link->out.capacity;
-    octets += link->batch.capacity * sizeof(*link->batch.spans);
-    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
-    return self->python_transport == NULL
-               ? octets
-               : octets + python_transport_size(self->python_transport);
-}
-
 /* Whether type(object) is exactly module.name: 1, 0, or -1. */
 static int
 is_exactly(PyObject *object, const char *module, const char *name)
 {
-    PyObject *type = module_imported(module, name);
+    PyObject *type = package_import(module, name);
     int is;
 
     if (type == NULL) {
@@ -193,8 +170,9 @@ reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
 static PyObject *
 reader_repr(PyObject *op)
 {
-    return PyUnicode_FromFormat("<poplib_c.Reader %s at %p>",
-                                READER(op)->closed ? "closed" : "open", op);
+    return PyUnicode_FromFormat(
+        "<poplib_c.Reader %s at %p>",
+        progress_is_closed(&READER(op)->progress) ? "closed" : "open", op);
 }
 
 static PyMemberDef reader_members[] = {
@@ -229,7 +207,7 @@ static PyType_Spec reader_spec = {
 static int
 register_as_buffered(PyObject *type)
 {
-    PyObject *base = module_imported("io", "BufferedIOBase");
+    PyObject *base = package_import("io", "BufferedIOBase");
     PyObject *result;
 
     if (base == NULL) {

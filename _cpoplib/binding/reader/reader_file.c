@@ -4,6 +4,8 @@
 #include "binding/reader/reader_file.h"
 
 #include "binding/base/errors.h"
+#include "binding/base/heap_type.h"
+#include "binding/socket/python_transport.h"
 
 #define READER(op) ((ReaderObject *)(op))
 
@@ -25,7 +27,7 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 static int
 check_open(ReaderObject *self)
 {
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
@@ -128,13 +130,32 @@ reader_file_iter(PyObject *op)
 static PyObject *
 reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(READER(op)->closed);
+    return PyBool_FromLong(progress_is_closed(&READER(op)->progress));
 }
 
 static PyObject *
 reader_file_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
 {
     return PyUnicode_FromString("rb");
+}
+
+/* Octets of memory, the buffers included unless another thread is inside. */
+static size_t
+size_of(const ReaderObject *self)
+{
+    const struct pop_link *link = &self->link;
+    size_t octets = heap_type_own_size((PyObject *)self);
+
+    if (lock_is_held(&self->lock) && !lock_is_mine(&self->lock)) {
+        return octets;
+    }
+    octets += link->in.capacity + link->out.capacity;
+    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    octets += self->progress.ahead.capacity *
+              sizeof(*self->progress.ahead.entries);
+    return self->python_transport == NULL
+               ? octets
+               : octets + python_transport_size(self->python_transport);
 }
 
 PyDoc_STRVAR(sizeof_doc,
@@ -146,7 +167,7 @@ PyDoc_STRVAR(sizeof_doc,
 static PyObject *
 reader_file_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromSize_t(reader_size(READER(op)));
+    return PyLong_FromSize_t(size_of(READER(op)));
 }
 
 PyMethodDef reader_file_methods[] = {

@@ -119,7 +119,7 @@ requests_answer(struct requests *self, PyObject *value, bool failed)
 void
 requests_tell(ReaderObject *reader, PyObject *value, bool failed)
 {
-    struct requests *owner = pop_pipeline_pop(&reader->pipeline);
+    struct requests *owner = pop_pipeline_pop(&reader->progress.ahead);
     struct held *held = reader->held;
 
     if (held == NULL) {
@@ -140,7 +140,7 @@ requests_disown(ReaderObject *reader, const struct requests *self)
     struct held *held = reader->held;
     size_t i;
 
-    pop_pipeline_disown(&reader->pipeline, self);
+    pop_pipeline_disown(&reader->progress.ahead, self);
     for (i = 0; held != NULL && i < held->count; i++) {
         if (held->answers[i].owner == self) {
             held->answers[i].owner = NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/reader/lines.h"
 #include "core/net/output.h"
 
@@ -31,6 +32,20 @@ sink_lines_init(struct sink_lines *self)
     self->sink.rule = POP_END_AT_ONCE;
     self->sink.take = lines_take;
     self->list = NULL;
+}
+
+PyObject *
+sink_lines_tuple(const struct stream_reply *reply, PyObject *lines)
+{
+    PyObject *octets = PyLong_FromSize_t(reply->octets);
+    PyObject *tuple;
+
+    if (octets == NULL) {
+        return NULL;
+    }
+    tuple = PyTuple_Pack(3, reply->response, lines, octets);
+    Py_DECREF(octets);
+    return tuple;
 }
 
 /* --- nothing ------------------------------------------------------------ */
@@ -327,7 +342,7 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
 static int
 is_of_io(PyObject *file, const char *name, bool exactly)
 {
-    PyObject *type = module_imported("io", name);
+    PyObject *type = package_import("io", name);
     int is;
 
     if (type == NULL) {

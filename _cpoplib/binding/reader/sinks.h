@@ -13,6 +13,9 @@ struct sink_lines {
 
 void sink_lines_init(struct sink_lines *self);
 
+/* What poplib returns of a reply with lines: (response, lines, octets). */
+PyObject *sink_lines_tuple(const struct stream_reply *reply, PyObject *lines);
+
 /* What nobody wants. */
 void sink_nothing_init(struct stream_sink *sink);
 

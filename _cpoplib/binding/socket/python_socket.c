@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "core/net/timeout.h"
 
 #define LONGEST_SECONDS 9e9
@@ -60,7 +61,7 @@ load_own_methods(struct module_state *state)
     if (state->own_sendall != NULL) {
         return 0;
     }
-    type = module_imported("_socket", "socket");
+    type = package_import("_socket", "socket");
     if (type == NULL) {
         return -1;
     }
@@ -283,7 +284,7 @@ python_socket_let_go(struct module_state *state, PyObject *sock,
 static PyTypeObject *
 get_root(void)
 {
-    PyObject *root = module_imported("_socket", "socket");
+    PyObject *root = package_import("_socket", "socket");
 
     if (root != NULL && !PyType_Check(root)) {
         PyErr_SetString(PyExc_TypeError, "_socket.socket should be a type");
@@ -419,4 +420,14 @@ python_socket_take(struct module_state *state, PyObject *sock)
     }
     Py_DECREF(root);
     return taken;
+}
+
+void
+python_socket_discard(struct module_state *state, PyObject *object)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallMethodNoArgs(object, state->name.close);
+
+    Py_XDECREF(result);
+    errors_raise_again(pending);
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/net/deadline.h"
 
 /* sock.fileno(); -1 and OSError (EBADF) if it is closed. */
@@ -56,5 +56,9 @@ int python_socket_is_direct(struct module_state *state, PyObject *sock);
    the timeout of `sock`, whose python_socket_is_direct() holds; `sock` is
    detached. NULL and an exception; `sock` then has its descriptor still. */
 PyObject *python_socket_take(struct module_state *state, PyObject *sock);
+
+/* object.close(), of a socket or its file, because of the pending exception.
+   That stays unless closing raises a more urgent one. */
+void python_socket_discard(struct module_state *state, PyObject *object);
 
 #endif

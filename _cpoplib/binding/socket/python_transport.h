@@ -3,7 +3,7 @@
 #ifndef BINDING_PYTHON_TRANSPORT_H
 #define BINDING_PYTHON_TRANSPORT_H
 
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/net/transport.h"
 
 /* A transport over the methods recv_into() and sendall() of `sock`, which the

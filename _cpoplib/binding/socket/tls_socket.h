@@ -1,4 +1,7 @@
-/* What .sock is on our own TLS: a socket, and a TLS session over it. */
+/* TLSSocket, which .sock is on our own TLS: a socket, and a TLS session over
+   it. The handshake, how a session is entered for I/O, and its end.
+
+   Calls python_socket.h, the base and core/tls. */
 
 #ifndef BINDING_TLS_SOCKET_H
 #define BINDING_TLS_SOCKET_H
@@ -7,7 +10,7 @@
 #include <stdint.h>
 
 #include "binding/base/lock.h"
-#include "binding/module/module.h"
+#include "binding/base/state.h"
 #include "core/tls/tls_config.h"
 #include "core/tls/tls_peer.h"
 
@@ -37,10 +40,6 @@ typedef struct {
 
 #define TLSSOCKET(op) ((TLSSocketObject *)(op))
 
-/* A new type poplib_c.TLSSocket, or NULL.  Fills state->own_tls_... */
-PyTypeObject *tls_socket_new_type(struct module_state *state,
-                                  PyObject *module);
-
 /* A TLSSocket with the descriptor of `sock`, whose python_socket_is_direct()
    holds, after a handshake with `host` (see pop_tls_config_session()) within
    the socket's timeout and the limit; `sock` is detached, as the ssl module
@@ -50,6 +49,9 @@ PyObject *tls_socket_wrap(struct module_state *state, PyObject *sock,
                           PyObject *server_hostname, const char *host,
                           struct ssl_ctx_st *config,
                           const struct pop_deadline *limit);
+
+/* An attribute: its own or, if it has none of that name, the socket's. */
+PyObject *tls_socket_getattro(PyObject *op, PyObject *name);
 
 /* Whether `sock` is a TLSSocket whose session may be used instead of its
    methods.  1, 0 or -1. */

@@ -5,6 +5,7 @@
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
+#include "binding/base/package.h"
 #include "core/net/transport.h"
 
 /* --- certificate -------------------------------------------------------- */
@@ -13,7 +14,7 @@
 static PyObject *
 decode_certificate(TLSSocketObject *self)
 {
-    PyObject *decode = module_imported("poplib_c._certificate", "decode");
+    PyObject *decode = package_import("poplib_c._certificate", "decode");
     PyObject *decoded;
 
     if (decode == NULL) {

@@ -1,7 +1,7 @@
-"""The AUTH command of the test server: SASL (RFC 5034), and what its mechanisms ask a client.
+"""The AUTH command of the test server (RFC 5034) and its SASL mechanisms.
 
 A mechanism is a generator: it yields challenges, is sent the responses, and returns when the
-client is who it says; Refusal tells why not.
+client is authenticated. It raises Refusal otherwise.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 
 from poplib_c import _scram
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Refusal
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Refusal
 
-# RFC 2449, section 4: the longest command, with its line end; a response may be longer.
+# RFC 2449, section 4: octets of the longest command, line end included.
 _MAX_COMMAND = 255
 
 _DENIED = "[AUTH] invalid credentials"
@@ -30,7 +30,7 @@ Exchange = Generator[bytes, bytes, None]
 
 
 class Accounts(NamedTuple):
-    """Who may log in, and how; the arguments of POP3Server."""
+    """Who may log in, and how; from the arguments of POP3Server."""
 
     users: Mapping[bytes, bytes] | None
     tokens: Mapping[str, str]
@@ -40,8 +40,9 @@ class Accounts(NamedTuple):
 
 class _Mechanism(NamedTuple):
     converse: Callable[[Accounts, Channel], Exchange]
-    # Whether a client may speak first, in the command.
+    # Whether the command may have an initial response.
     client_first: bool = True
+    # The argument of POP3Server that the mechanism needs.
     needs: str = ""
 
 
@@ -53,8 +54,8 @@ def accounts(
 ) -> Accounts:
     """Check and complete the arguments of POP3Server.
 
-    ValueError: a mechanism that is not known, or lacks the users or tokens it is for.
-    ImportError: it is one of SCRAM, and scramp is not installed.
+    Raises ValueError if a mechanism is unknown or lacks its users or tokens, ImportError if SCRAM
+    is named and scramp isn't installed.
     """
     if mechanisms is None:
         names = [b"PLAIN", b"LOGIN", b"CRAM-MD5"]
@@ -76,7 +77,7 @@ def accounts(
 
 
 def offered(accounts: Accounts, channel: Channel) -> list[bytes]:
-    """The mechanisms for this connection: channel binding is for TLS."""
+    """Return the mechanisms for this connection: channel binding needs TLS."""
     return [
         name for name in accounts.mechanisms if channel.encrypted or not name.endswith(b"-PLUS")
     ]
@@ -85,9 +86,9 @@ def offered(accounts: Accounts, channel: Channel) -> list[bytes]:
 def authenticate(
     accounts: Accounts, channel: Channel, name: bytes, initial: bytes | None, log: list[bytes]
 ) -> None:
-    """Converse with a client that has said ``AUTH name initial``; Refusal: it is not let in.
+    """Run the exchange after ``AUTH name initial``; raise Refusal if it fails.
 
-    What the client says is appended to *log*, as commands are.
+    Responses are appended to *log*.
     """
     if name not in offered(accounts, channel):
         raise Refusal("unknown mechanism")
@@ -118,7 +119,7 @@ def _ask(channel: Channel, challenge: bytes, log: list[bytes]) -> bytes:
     return _decoded(line)
 
 
-# RFC 4648, section 4; some Pythons' base64 takes padding anywhere.
+# RFC 4648, section 4; base64 of some Python versions accepts padding anywhere.
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -194,7 +195,7 @@ def _bearer(
     if form is _OAUTHBEARER:
         user = _scram.unescape(user)
     if accounts.tokens.get(user) != token:
-        # Whatever the client answers, it is not let in (RFC 7628, section 3.2.3).
+        # The exchange fails whatever the client answers (RFC 7628, section 3.2.3).
         yield json.dumps(error).encode("ascii")
         raise Refusal(_DENIED)
 
@@ -203,7 +204,7 @@ _GS2_HEADER = re.compile(r"(?:n|y|p=([A-Za-z0-9.-]+)),[^,]*,n=([^,]+),r=[^,]+")
 
 
 def _scram_exchange(mechanism: str, accounts: Accounts, channel: Channel) -> Exchange:
-    """RFC 5802; what a client is told of a failure is -ERR, without a server-error before it."""
+    """Run SCRAM (RFC 5802); a failure is a Refusal, without a server-error before it."""
     first = (yield b"").decode("utf-8", "replace")
     header = _GS2_HEADER.match(first)
     if header is None:
@@ -224,7 +225,7 @@ def _scram_server(
     mechanism: str, accounts: Accounts, channel: Channel, header: re.Match[str]
 ) -> Any:
     assert accounts.users is not None
-    # Old versions of scramp hand the name on as it is written.
+    # Old versions of scramp pass the name on still escaped.
     password = accounts.users.get(_scram.unescape(header[2]).encode())
     if password is None:
         raise Refusal(_DENIED)
@@ -246,7 +247,7 @@ def _scram_server(
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """Turn scramp's exceptions, of whatever version and kind, into a refusal."""
+    """Turn scramp's exceptions into Refusal; their types differ between its versions."""
     try:
         yield
     except Exception:

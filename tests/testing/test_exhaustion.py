@@ -1,4 +1,4 @@
-"""The test server where the process runs out of something, and over mailboxes that fail."""
+"""The test server if the process runs out of resources, or a mailbox fails."""
 
 import contextlib
 import mailbox
@@ -38,7 +38,7 @@ OUT_OF_DESCRIPTORS = """
 
 
 def test_out_of_descriptors():
-    """It waits, without keeping the processor busy, and goes on once there are some again."""
+    """The server waits without using the processor, and accepts once descriptors are free."""
     finished = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(OUT_OF_DESCRIPTORS)],
         capture_output=True,
@@ -64,7 +64,7 @@ def no_thread_called(monkeypatch, word):
 
 
 def test_no_thread_for_a_connection(monkeypatch):
-    """That client is let go, and the next one is served."""
+    """The server closes that connection and serves the next client."""
     with POP3Server([FIRST], users=ALICE) as server:
         refused = no_thread_called(monkeypatch, "-connection")
         with refused, socket.create_connection(server.address, timeout=TIMEOUT) as sock:
@@ -74,7 +74,7 @@ def test_no_thread_for_a_connection(monkeypatch):
 
 
 def test_no_thread_for_the_server(monkeypatch):
-    """Nothing stays open, and it can be started later."""
+    """The server closes its descriptors, and can be started later."""
     server = POP3Server([FIRST], users=ALICE)
     before = len(os.listdir("/dev/fd"))
     refused = pytest.raises(RuntimeError, match="can't start new thread")
@@ -87,7 +87,7 @@ def test_no_thread_for_the_server(monkeypatch):
 
 @pytest.mark.parametrize("error", [TypeError("no order"), LookupError(), RuntimeError("no")])
 def test_mailbox_that_fails(error):
-    """Whatever it raises, the client is told, and may try again."""
+    """For any exception the client gets a reply, and may log in again."""
 
     class Failing(mailbox.Mailbox):
         fails = True

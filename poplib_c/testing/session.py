@@ -1,4 +1,4 @@
-"""POP3 as the test server speaks it: the states, the commands and their replies."""
+"""A POP3 session of the test server: its states, commands and replies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from poplib_c._auth import Accounts, authenticate, offered
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Maildrop, Refusal, StoredMessage
+from poplib_c.testing.auth import Accounts, authenticate, offered
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Maildrop, Refusal, StoredMessage
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +31,7 @@ def _ok(text: str) -> bytes:
 
 
 def _ok_lines(text: str, octets: bytes) -> bytes:
-    """Return a multi-line reply: *octets* dot-stuffed, and the termination (RFC 1939, 3)."""
+    """Return a multi-line reply, dot-stuffed and terminated (RFC 1939, section 3)."""
     dot = b"." if octets.startswith(b".") else b""
     return b"".join((_ok(text), dot, octets.replace(b"\r\n.", b"\r\n.."), b".\r\n"))
 
@@ -53,7 +53,7 @@ _NUMBER = rb"([0-9]{1,20})"
 
 
 def _command(verb: bytes, states: _State, arguments: bytes = b"") -> Callable[..., Any]:
-    """Enter a method into the table; it gets the groups of the pattern *arguments*."""
+    """Register a method for *verb*; it is called with the groups of the pattern *arguments*."""
 
     def enter(execute: Callable[..., bytes]) -> Callable[..., bytes]:
         _COMMANDS[verb] = _Command(states, re.compile(arguments), execute)
@@ -63,7 +63,7 @@ def _command(verb: bytes, states: _State, arguments: bytes = b"") -> Callable[..
 
 
 class Session:
-    """One connection: its state, and a method for each command, which returns the reply."""
+    """One connection: its state, and for each command a method that returns the reply."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Session:
         self._deleted: set[int] = set()
 
     def run(self) -> None:
-        """Converse until the client says QUIT, or the connection is lost, idle or aborted."""
+        """Answer commands until QUIT, or until the connection is lost, idle or aborted."""
         try:
             self._channel.disable_delay()
             if self._tls is not None:
@@ -117,7 +117,7 @@ class Session:
         verb, _, rest = line.partition(b" ")
         verb = verb.upper()
         if verb != b"PASS":
-            self._name = None  # PASS is for right after USER (RFC 1939, section 7).
+            self._name = None  # PASS is valid only right after USER (RFC 1939, section 7).
         command = _COMMANDS.get(verb)
         if command is None:
             raise Refusal("unknown command")
@@ -139,7 +139,7 @@ class Session:
             self._maildrop.close()
 
     def _left(self) -> list[tuple[int, StoredMessage]]:
-        """The messages not marked as deleted, with their numbers."""
+        """Return the messages that aren't marked as deleted, with their numbers."""
         numbered = enumerate(self._messages, 1)
         return [(number, message) for number, message in numbered if number not in self._deleted]
 
@@ -176,7 +176,7 @@ class Session:
         context, self._stls = self._stls, None
         self._channel.write(_ok("begin TLS negotiation"))
         self._channel.start_tls(context)
-        return b""  # The handshake is followed by the client's next command (RFC 2595, section 4).
+        return b""  # After the handshake the client sends the next command (RFC 2595, section 4).
 
     @_command(b"AUTH", _State.AUTHORIZATION, rb"(?:([^ ]+)(?: ([^ ]+))?)?")
     def _auth(self, mechanism: bytes | None, initial: bytes | None) -> bytes:
@@ -269,5 +269,5 @@ class Session:
         try:
             self._maildrop.remove([self._messages[n - 1] for n in sorted(self._deleted)])
         finally:
-            self._leave()  # Before the reply, so that the client may log in again upon it.
+            self._leave()  # Before the reply: the client may log in again as soon as it has that.
         return _ok("POP3 server signing off")

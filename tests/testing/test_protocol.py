@@ -1,4 +1,4 @@
-"""The test server's protocol, seen by the standard library's poplib and by bare sockets."""
+"""The protocol of the test server, by the standard library's poplib and by bare sockets."""
 
 import contextlib
 import poplib
@@ -10,18 +10,6 @@ import pytest
 from wire import ALICE, FIRST, SECOND, THIRD, TIMEOUT, Wire, logged_in
 
 from poplib_c.testing import POP3Server
-
-
-@pytest.fixture
-def server():
-    with POP3Server([FIRST, SECOND, THIRD], users=ALICE) as server:
-        yield server
-
-
-@pytest.fixture
-def wire(server):
-    with Wire(server) as wire:
-        yield wire
 
 
 @pytest.fixture
@@ -290,7 +278,7 @@ def test_a_line_too_long_is_refused_once(server, transaction, length):
 
 def test_the_end_of_a_line_too_long_is_no_command(transaction):
     transaction.sock.sendall(b"N" * 20_000)
-    time.sleep(0.1)  # so that the end comes alone
+    time.sleep(0.1)  # the end of the line arrives separately
     assert transaction.ask(b"STAT").startswith(b"-ERR")
     assert transaction.ask(b"STAT").startswith(b"+OK 3 ")
 

@@ -1,4 +1,4 @@
-"""The test server's AUTH command (RFC 5034), seen by bare sockets and by mechanisms' objects."""
+"""The AUTH command of the test server (RFC 5034), by bare sockets and by mechanism objects."""
 
 import base64
 import ssl
@@ -31,18 +31,12 @@ def server():
         yield server
 
 
-@pytest.fixture
-def wire(server):
-    with Wire(server) as wire:
-        yield wire
-
-
 def b64(octets):
     return base64.b64encode(octets)
 
 
 def names(wire, command=b"CAPA"):
-    """The mechanisms of the SASL line, or those that AUTH alone lists."""
+    """Return the mechanisms that CAPA lists, or those that AUTH lists."""
     assert wire.ask(command).startswith(b"+OK")
     lines = wire.rest().split(b"\r\n")[:-2]
     if command == b"CAPA":
@@ -224,12 +218,12 @@ def test_external(ca):
 PLUS = pytest.mark.parametrize("make", [sasl.ScramSHA1Plus, sasl.ScramSHA256Plus])
 VERSIONS = pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 
-# That says nothing about the password: there is no [AUTH].
+# No [AUTH]: the password may be right.
 NO_BINDING = b"-ERR no such channel binding\r\n"
 
 
 def contexts(ca, version):
-    """A server's and a client's, for one version of TLS."""
+    """Return contexts of a server and a client for one version of TLS."""
     made = []
     for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT):
         context = ssl.SSLContext(protocol)
@@ -254,7 +248,7 @@ def test_channel_binding(ca, make, version):
 @PLUS
 @VERSIONS
 def test_a_relay(ca, make, version):
-    """Who passes on what somebody says has a session of TLS, or a certificate, of its own."""
+    """A relay has a TLS session, or a certificate, of its own."""
     of_server, of_client = contexts(ca, version)
     of_relay, _ = contexts(ca, version)
     options = {"users": USERS, "mechanisms": ALL[-2:]}
@@ -283,7 +277,7 @@ def test_a_binding_that_is_asked_for(ca, make):
 
 @VERSIONS
 def test_the_bindings_of_both_kinds_of_socket(ca, version):
-    """The C extension finds the end point's hash by OpenSSL."""
+    """The C extension computes the hash of the end point by OpenSSL."""
     of_server, of_client = contexts(ca, version)
     end_point = "tls-server-end-point"
     expected = ["tls-exporter", end_point] if version == "TLSv1_3" else ["tls-unique"] * 2
@@ -320,7 +314,7 @@ def test_wrong_bindings(server_context, client_context):
 
 
 def test_a_server_that_shows_its_certificate_to_few(ca):
-    """It is asked for its own without one."""
+    """The server looks up its own certificate by a handshake without a client certificate."""
     of_server, of_client = contexts(ca, "TLSv1_2")
     of_server.verify_mode = ssl.CERT_REQUIRED
     ca.configure_trust(of_server)
@@ -412,7 +406,7 @@ def test_a_changed_proof(wire):
 
 @pytest.mark.parametrize(("size", "line"), [(180, 255), (181, 259)])
 def test_the_longest_command(size, line):
-    """RFC 5034, section 4: a longer response has to wait for a challenge."""
+    """RFC 5034, section 4: a longer response is sent after a challenge."""
     token = "t" * (size - len("user=alice\1auth=Bearer \1\1"))
     mechanism = sasl.XOAuth2("alice", token)
     with POP3Server(tokens={"alice": token}) as server, Wire(server) as wire:

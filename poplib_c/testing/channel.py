@@ -1,4 +1,4 @@
-"""A connection of the test server: lines in, replies out, in plain text or over TLS."""
+"""A connection of the test server: reads lines and writes replies, in plain text or over TLS."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from poplib_c._maildrop import Refusal
+from poplib_c.testing.maildrop import Refusal
 
 if TYPE_CHECKING:
     import ssl
 
-    from poplib_c._tls import TLSStream
+    from poplib_c.testing.tls import TLSStream
 
-# RFC 2449, section 4, allows 255 octets; SASL's responses may be longer (RFC 5034, section 4).
+# RFC 2449, section 4, limits a command to 255 octets; a response of SASL may be longer (RFC 5034,
+# section 4).
 _MAX_COMMAND = 8192
 
-# Replies to commands sent ahead are gathered up to this many octets before they are sent.
+# Octets of replies to commands sent ahead that are collected before they are sent.
 _MAX_PENDING = 65536
 
 
 class Channel:
-    """A connection's octets: lines in, replies out."""
+    """One connection."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -34,10 +35,11 @@ class Channel:
         self._pending_octets = 0
 
     def readline(self) -> bytes:
-        """Return the next line without its end. EOFError: there is none; OSError: of the socket.
+        """Return the next line without its end.
 
-        Replies are flushed before waiting for input, but not before a line that is already here:
-        commands sent ahead are answered together. A line that is too long is skipped to its end.
+        Raises EOFError at the end of the connection, OSError if the socket fails, and Refusal if
+        the line is too long; that line is read to its end. Replies are flushed only before waiting
+        for input, so that commands sent ahead are answered together.
         """
         oversized = False
         while (end := self._received.find(b"\n")) < 0:
@@ -76,20 +78,20 @@ class Channel:
         return self._tls is not None
 
     def client_names(self) -> list[bytes]:
-        """Whom the client's certificate is for, if it has shown one that was verified."""
+        """Return the names in the client's certificate; none without one that was verified."""
         return [] if self._tls is None else self._tls.client_names()
 
     def binding(self, kind: str) -> bytes | None:
-        """What is bound to that is called *kind* (RFC 5929); None: nothing is."""
+        """Return the channel binding called *kind* (RFC 5929), or None if there is none."""
         return None if self._tls is None else self._tls.binding(kind)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Shake hands; from here on everything goes over TLS. OSError, EOFError: it failed.
+        """Do the TLS handshake; raise OSError or EOFError if it fails.
 
-        What the client has sent ahead in plain text is thrown away: whoever can write into the
-        connection must not have commands executed as the client's (CVE-2011-0411).
+        Discards input that was received in plain text: an attacker who injects it must not have
+        commands executed as the client's (CVE-2011-0411).
         """
-        from poplib_c._tls import TLSStream
+        from poplib_c.testing.tls import TLSStream
 
         self.flush()
         self._received.clear()
@@ -97,11 +99,11 @@ class Channel:
         self._tls.do_handshake()
 
     def disable_delay(self) -> None:
-        """Send replies at once instead of waiting for the previous one's acknowledgement."""
+        """Send each reply at once, without waiting for the acknowledgement of the one before."""
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def abort(self) -> None:
-        """End the connection from another thread: whoever reads or writes is woken."""
+        """End the connection from another thread, and wake the thread that reads or writes."""
         with self._closing, contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""The test server and TLS handshakes that fail: they are their connection's trouble alone."""
+"""TLS handshakes that fail with the test server: other connections are not affected."""
 
 import contextlib
 import socket
@@ -6,9 +6,7 @@ import ssl
 import threading
 
 import pytest
-from wire import ALICE, drain, over_tls, raw
-
-from poplib_c.testing import POP3Server
+from wire import drain, over_tls, raw
 
 # In the server's threads an exception is printed, not raised.
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -42,16 +40,6 @@ GARBAGE = {
 
 def with_ids(octets):
     return pytest.mark.parametrize("octets", octets.values(), ids=octets)
-
-
-@pytest.fixture
-def serve(server_context):
-    """Make a server: of POP3S by the kind "tls", with the command STLS by "stls"."""
-
-    def make(kind, context=server_context, **options):
-        return POP3Server(users=ALICE, **{kind: context}, **options)
-
-    return make
 
 
 @BOTH

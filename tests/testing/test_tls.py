@@ -1,4 +1,4 @@
-"""The test server over TLS and with STLS, seen by the standard library's poplib and by ssl."""
+"""The test server over TLS and with STLS, by the standard library's poplib and by ssl."""
 
 import contextlib
 import functools
@@ -19,16 +19,6 @@ from poplib_c.testing import POP3Server
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 BOTH = pytest.mark.parametrize("kind", ["tls", "stls"])
-
-
-@pytest.fixture
-def serve(server_context):
-    """Make a server: of POP3S by the kind "tls", with the command STLS by "stls"."""
-
-    def make(kind, messages=(FIRST, SECOND, THIRD), context=server_context, **options):
-        return POP3Server(messages, users=ALICE, **{kind: context}, **options)
-
-    return make
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the test server serves: messages as they are transmitted, behind one lock."""
+"""The maildrop of the test server: messages as RETR sends them, and the exclusive-access lock."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from email.message import Message
 from typing import Any, NamedTuple
 
-# A client that drops its connection and logs in again may be faster than the thread that has
-# yet to notice the drop: a login waits this many seconds for the maildrop's lock.
+# Seconds for which a login waits for the maildrop's lock: a client may drop its connection and
+# log in again before the thread of the first connection notices the drop.
 _LOCK_WAIT = 0.5
 
 
 class Refusal(Exception):
-    """What a command is answered with after ``-ERR``."""
+    """A command is refused; the text is sent after ``-ERR``."""
 
 
 class StoredMessage(NamedTuple):
@@ -43,7 +43,7 @@ class Maildrop:
             return [octets for _, octets in self._store.items()]
 
     def open(self) -> list[StoredMessage]:
-        """Lock the maildrop and return what is in it. Refusal: it is locked, or can't be read."""
+        """Lock the maildrop and return its messages; raise Refusal if either fails."""
         if not self._session.acquire(timeout=_LOCK_WAIT):
             raise Refusal("[IN-USE] maildrop is locked by another session")
         try:
@@ -54,13 +54,13 @@ class Maildrop:
                 ]
         except BaseException as error:
             self._session.release()
-            # A mailbox is the user's own object: whatever it raises, the client gets an answer.
+            # A mailbox.Mailbox may raise anything; the client gets a reply in any case.
             if isinstance(error, Exception):
                 raise Refusal("[SYS/TEMP] maildrop cannot be read") from None
             raise
 
     def remove(self, messages: list[StoredMessage]) -> None:
-        """Remove *messages* for good. Refusal: some are left."""
+        """Remove *messages* for good; raise Refusal if some of them are left."""
         if not messages:
             return
         try:
@@ -73,7 +73,7 @@ class Maildrop:
         self._session.release()
 
     def _uid(self, key: Any, octets: bytes) -> str:
-        """Equal messages in equal order have equal unique-ids, in every server."""
+        """Return the unique-id: equal messages in equal order have equal ones in every server."""
         if key not in self._uids:
             digest = hashlib.sha256(octets).hexdigest()[:16]
             self._copies[digest] += 1
@@ -101,7 +101,7 @@ class _MailboxStore:
         self._box = box
 
     def items(self) -> Iterable[tuple[Any, bytes]]:
-        # A Maildir's keys come in the file system's order; sorted, it is that of delivery.
+        # A Maildir lists its keys in the file system's order; sorting gives the order of delivery.
         return ((key, _octets(self._box.get_bytes(key))) for key in sorted(self._box.keys()))
 
     def remove(self, keys: list[Any]) -> None:
@@ -115,7 +115,7 @@ class _MailboxStore:
 
 
 def _octets(message: bytes | str | Message) -> bytes:
-    """Return *message* as it is transmitted: CRLF at each line's end, the last one's too."""
+    """Return *message* as RETR sends it: each line ends in CRLF, the last one too."""
     if isinstance(message, Message):
         message = message.as_bytes()
     elif isinstance(message, str):

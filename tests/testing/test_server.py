@@ -1,4 +1,4 @@
-"""The test server as an object: what it is given, what is left in it, how it starts and ends."""
+"""The class POP3Server: its arguments, its messages, starting and stopping."""
 
 import contextlib
 import email.message
@@ -15,13 +15,6 @@ import pytest
 from wire import ALICE, FIRST, SECOND, THIRD, TIMEOUT, Wire, logged_in
 
 from poplib_c.testing import POP3Server
-
-
-@pytest.fixture
-def server():
-    with POP3Server([FIRST, SECOND, THIRD], users=ALICE) as server:
-        yield server
-
 
 # Messages
 

@@ -1,7 +1,12 @@
-/* The state of one _cpoplib module, and the ways to reach it. */
+/* The state of one _cpoplib module: what its types share.  It lives as long as
+   the module.  An object keeps the module itself, because the garbage
+   collector may take it from a type that still has instances; no cycle through
+   it is broken there.
 
-#ifndef BINDING_MODULE_H
-#define BINDING_MODULE_H
+   Calls nothing of the binding's. */
+
+#ifndef BINDING_STATE_H
+#define BINDING_STATE_H
 
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"
@@ -114,24 +119,13 @@ struct module_state {
     struct state_names name;
 };
 
-/* The state of the module that made `type` or one of its bases; NULL and
-   TypeError if there is none.  It lives as long as the module: objects keep
-   state->module, because the garbage collector may take a module from its
-   types while there still are instances.  They are not what breaks a cycle
-   through it. */
-struct module_state *module_state_of_type(PyTypeObject *type);
+/* Fills the state of `module`, but for its types: those and what they compare
+   with are the module's to make.  -1 and an exception. */
+int state_init(struct module_state *state, PyObject *module);
 
-/* An attribute of the package poplib_c: socket, ssl, _MAXLINE.  Of what
-   sys.modules has under that name or, while the interpreter exits, had. */
-PyObject *module_package_attribute(struct module_state *state, PyObject *name);
-
-/* A global of the package as it is in the package's __dict__: 1 and a new
-   reference; 0 and NULL if it has none, or if looking for it is not that
-   simple; -1 and an exception. */
-int module_package_global(struct module_state *state, PyObject *name,
-                          PyObject **value);
-
-/* from module import name; a new reference, or NULL. */
-PyObject *module_imported(const char *module, const char *name);
+/* The m_traverse, m_clear and m_free of the module. */
+int state_traverse(PyObject *module, visitproc visit, void *arg);
+int state_clear(PyObject *module);
+void state_free(void *module);
 
 #endif

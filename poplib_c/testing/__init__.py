@@ -14,19 +14,20 @@
     assert server.messages == []
     assert server.commands[-1] == b"QUIT"
 
-POP3Server(tls=context) is a POP3S server, POP3Server(stls=context) has the STLS command: *context*
-is an ssl.SSLContext with a certificate, which the package trustme makes for tests::
+POP3Server(tls=context) is a POP3S server; POP3Server(stls=context) supports STLS. *context* is an
+ssl.SSLContext with a certificate. The package trustme issues certificates for tests::
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
 
-POP3Server(tokens={"alice": token}) takes OAuth 2.0 access tokens; server.tokens["alice"] = another
-makes the first one a bad one.
+POP3Server(tokens={"alice": token}) accepts OAuth 2.0 access tokens. server.tokens["alice"] =
+another replaces the token.
 
-It speaks RFC 1939 (USER, PASS, APOP, STAT, LIST, UIDL, RETR, TOP, DELE, RSET, NOOP, QUIT),
-RFC 2449 (CAPA, PIPELINING, RESP-CODES), RFC 2595 (STLS), RFC 5034 (AUTH), RFC 8314 (POP3S) and
-the UTF8 command of RFC 6856. It is made for loopback: it keeps whole messages in memory and trusts
-whoever connects to be a test.
+The server implements RFC 1939 (USER, PASS, APOP, STAT, LIST, UIDL, RETR, TOP, DELE, RSET, NOOP,
+QUIT), RFC 2449 (CAPA, PIPELINING, RESP-CODES), RFC 2595 (STLS), RFC 5034 (AUTH), RFC 8314 (POP3S)
+and the UTF8 command of RFC 6856. It is for loopback only: it keeps whole messages in memory and
+does not defend itself against its clients. POP3Server is the public name; the modules of this
+package are its implementation.
 """
 
 from __future__ import annotations
@@ -43,78 +44,85 @@ from email.message import Message
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from poplib_c._auth import accounts
-from poplib_c._channel import Channel
-from poplib_c._maildrop import Maildrop
-from poplib_c._session import Session
+from poplib_c.testing.auth import accounts
+from poplib_c.testing.channel import Channel
+from poplib_c.testing.maildrop import Maildrop
+from poplib_c.testing.session import Session
 
 if TYPE_CHECKING:
     import ssl
 
 __all__ = ["POP3Server"]
 
-# Seconds that stop() gives the threads to end.
+# Seconds for which stop() waits for the threads of all connections.
 _STOP_WAIT = 5.0
 
-# Seconds after which accept() is tried again when the process is out of descriptors.
+# Seconds between two calls of accept() while the process is out of descriptors or memory.
 _ACCEPT_PAUSE = 0.1
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class POP3Server:
-    """A POP3 server on one address, with one maildrop that all its users share.
+    """A POP3 server on one address; all its users share one maildrop.
 
-    *messages* is what the maildrop holds: an iterable of bytes, str (sent as UTF-8) and
-    email.message.Message objects, or a mailbox.Mailbox, whose messages are taken in the order of
-    their keys at each login, and from which deleted ones are removed when a client says QUIT.
-    (It is locked for the removal alone: leave it to the server while a client is logged in.)
-    Line ends become CRLF, and a missing last one is added; nothing else is changed.
+    *messages* fills the maildrop. It is an iterable of bytes, str (sent as UTF-8) and
+    email.message.Message objects, or a mailbox.Mailbox. The server reads a mailbox at each login,
+    in the order of its keys, and removes deleted messages from it at QUIT. The server locks a
+    mailbox only to remove messages: don't change it while a client is logged in. Line ends are
+    sent as CRLF, and a missing last one is added; nothing else is changed.
 
-    *users* maps names to passwords, both str; None lets everybody in with any password.
+    *users* maps names to passwords, both str. With None every name and password is accepted.
 
-    *tokens* maps names to OAuth 2.0 access tokens, both str; it is looked at when a client shows
-    one, and nobody is let in by a token otherwise.
+    *tokens* maps names to OAuth 2.0 access tokens, both str. With None no token is accepted.
 
-    *mechanisms* names what the AUTH command knows: ``PLAIN``, ``LOGIN``, ``CRAM-MD5``,
-    ``XOAUTH2``, ``OAUTHBEARER``, ``EXTERNAL`` (by the client's certificate, which *tls* or *stls*
-    has to verify), ``ANONYMOUS``, ``SCRAM-SHA-1``, ``SCRAM-SHA-256``, and these two with
-    ``-PLUS``, which are offered over TLS and bound to it by ``tls-unique``, before TLS 1.3, or by
-    ``tls-server-end-point``; the ssl module has no ``tls-exporter``. SCRAM needs *users* and the
-    library scramp. None means the first three, and if there are *tokens* the two after them.
-    Passwords are compared as octets.
+    *mechanisms* names the mechanisms of the AUTH command:
 
-    *two_step*, if true, refuses an AUTH command that has an initial response and closes the
+    * ``PLAIN``, ``LOGIN``, ``CRAM-MD5``
+    * ``XOAUTH2``, ``OAUTHBEARER``: need *tokens*
+    * ``EXTERNAL``: needs a client certificate that the context verifies
+    * ``ANONYMOUS``
+    * ``SCRAM-SHA-1``, ``SCRAM-SHA-256``: need *users* and the library scramp
+    * ``SCRAM-SHA-1-PLUS``, ``SCRAM-SHA-256-PLUS``: need *users* and scramp, and are offered over
+      TLS only. Channel bindings are ``tls-unique``, before TLS 1.3, and ``tls-server-end-point``;
+      the ssl module has no ``tls-exporter``.
+
+    None means the first three and, if *tokens* is given, the two of OAuth 2.0. Passwords are
+    compared as octets.
+
+    *two_step*, if true, refuses an AUTH command with an initial response and closes the
     connection, as Microsoft 365 does: the client has to wait for the challenge.
 
-    *host* is the name or address to listen on, IPv4 or IPv6 (``"::1"``), and *port* the port;
-    0 lets the system choose one, which ``port`` then tells.
+    *host* is the name or address to listen on, IPv4 or IPv6 (``"::1"``). *port* is the port; with
+    0 the system chooses one, and start() sets ``port`` to it.
 
-    *timeout* is the time in seconds after which an idle connection is closed, without removing
-    messages; RFC 1939 wants at least the default, ten minutes. It holds for the TLS handshake too.
+    *timeout* is the time in seconds after which the server closes an idle connection, without
+    removing messages; RFC 1939 requires at least the default, ten minutes. It limits each wait of
+    the TLS handshake, too.
 
-    *tls* or *stls* is a context for servers, with a certificate: with *tls* everything goes over
-    TLS from the first octet on, with *stls* a client may ask for it by STLS before it logs in.
+    *tls* and *stls* are contexts for servers, with a certificate. With *tls* the connection uses
+    TLS from the first octet; with *stls* the client may start TLS by STLS before it logs in.
 
-    Raises TypeError if a message or a context is of another type, ValueError if *timeout* isn't
-    positive, a context is for clients, both contexts are given, or a mechanism is not known or
-    lacks its users or tokens; ImportError if it needs scramp and that isn't installed.
+    Raises TypeError if a message or a context has another type; ValueError if *timeout* isn't
+    positive, a context is for clients, both contexts are given, or a mechanism is unknown or
+    lacks its *users* or *tokens*; ImportError if a mechanism needs scramp and scramp isn't
+    installed.
 
-    Unique-ids come from the messages' content: they are the same in every run, and equal
-    messages' differ.
+    Unique-ids are computed from the messages: they are equal in every run, and equal messages
+    have different ones.
 
     The object is a context manager that starts and stops the server. Its attributes:
 
     ``host``, ``port``, ``address``
-        Where to connect to; ``address`` is the pair of the two.
+        Where to connect to; ``address`` is the pair of host and port.
     ``messages``
-        The messages left in the maildrop, as a list of bytes: each the octets that RETR
-        transmits, so with CRLF line ends, and as many as LIST says.
+        The messages left in the maildrop, a list of bytes. Each has CRLF line ends, as RETR sends
+        it before dot-stuffing, and the size that LIST reports.
     ``commands``
-        The command lines received, and the responses to challenges, as a list of bytes without
-        line ends, in order of arrival over all connections. Passwords and tokens are in there as
-        they came. May be cleared at any time.
+        The command lines and the responses to challenges that were received, a list of bytes
+        without line ends, in order of arrival over all connections. Passwords and tokens are
+        included as received. May be cleared at any time.
     ``tokens``
-        The mapping *tokens*, a dict of its own, which may be changed at any time.
+        A dict, the copy of *tokens*; may be changed at any time.
     """
 
     def __init__(
@@ -162,10 +170,10 @@ class POP3Server:
         return self._maildrop.contents()
 
     def start(self) -> None:
-        """Listen and serve, in threads; a server that runs is left alone.
+        """Listen and serve, in threads; do nothing if the server runs.
 
-        Started again after stop(), it listens on the same port as before. Raises OSError if the
-        address can't be listened on.
+        After stop(), start() listens on the earlier port again. Raises OSError if the address
+        can't be listened on.
         """
         if self._listening is not None:
             return
@@ -190,10 +198,11 @@ class POP3Server:
         self._listening = thread, waker
 
     def stop(self) -> None:
-        """Close all connections and end all threads; a server that doesn't run is left alone.
+        """Close all connections and end all threads; do nothing if the server doesn't run.
 
-        What clients have deleted without saying QUIT stays in the maildrop. Connections over TLS
-        end without close_notify. Raises RuntimeError if a thread is still busy after five seconds.
+        Messages that clients have marked as deleted, without QUIT, stay in the maildrop.
+        Connections over TLS end without close_notify. Raises RuntimeError if the thread of a
+        connection still runs after five seconds.
         """
         if self._listening is None:
             return
@@ -234,21 +243,21 @@ class POP3Server:
                     selector.register(listener, selectors.EVENT_READ)
                     pause = None
                 elif not self._accept(listener):
-                    # The client stays in the queue, where select() would see it again at once.
+                    # The client stays in the queue: select() would return again at once.
                     selector.unregister(listener)
                     pause = _ACCEPT_PAUSE
 
     def _accept(self, listener: socket.socket) -> bool:
-        """Serve the next client. False: the process is out of descriptors or memory."""
+        """Serve the next client; return False if the process is out of descriptors or memory."""
         try:
             sock = listener.accept()[0]
         except OSError as error:
-            # The client may have gone between select() and accept().
+            # The client may have closed the connection between select() and accept().
             return error.errno not in _EXHAUSTED
         try:
             self._converse(sock)
         except (OSError, RuntimeError, MemoryError):
-            sock.close()  # It has gone, or there can be no thread for it.
+            sock.close()  # The client has closed the connection, or no thread can be started.
         return True
 
     def _converse(self, sock: socket.socket) -> None:
@@ -273,7 +282,7 @@ def _check_contexts(tls: object, stls: object) -> None:
         raise ValueError("tls and stls exclude each other")
     for name, context in (("tls", tls), ("stls", stls)):
         if context is not None:
-            from poplib_c._tls import require_server_context
+            from poplib_c.testing.tls import require_server_context
 
             require_server_context(name, context)
 

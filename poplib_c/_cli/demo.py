@@ -1,4 +1,4 @@
-"""The demonstration: a small mailbox, fetched over loopback and compared."""
+"""The command ``demo``: fetches a small mailbox over loopback and compares what arrives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAST_SUBJECT = 12
 
 
 def run() -> tuple[list[str], list[str]]:
-    """Fetch every message; return the lines of a report, and of what didn't match."""
+    """Fetch every message; return the lines of a report, and the differences found."""
     sent = [message.as_bytes(policy=email.policy.SMTP) for message in _mailbox()]
     with POP3Server(sent, users={_USER: _PASSWORD}) as server:
         start = time.perf_counter()
@@ -49,9 +49,11 @@ def _fetch(server: POP3Server, sent: list[bytes]) -> tuple[list[tuple[str, ...]]
         "list()": sizes == [[n, b"%d" % len(octets)] for n, octets in zip(numbers, sent)],
         "uidl()": [n for n, _ in uids] == numbers and len({uid for _, uid in uids}) == len(sent),
         "retr()": received == sent,
-        "retr()'s octets": [octets for _, octets in fetched] == list(map(len, sent)),
+        "retr()'s octet count": [octets for _, octets in fetched] == list(map(len, sent)),
     }
-    differences = [f"{call} is not what was put in" for call, same in results.items() if not same]
+    differences = [
+        f"{call} doesn't match the mailbox" for call, same in results.items() if not same
+    ]
     if differences:
         return [], differences
     return [_row(octets, *uid) for octets, uid in zip(sent, uids)], differences
@@ -65,7 +67,7 @@ def _row(octets: bytes, number: bytes, uid: bytes) -> tuple[str, ...]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
-    """The lines of a table that is as wide as the terminal at most."""
+    """Yield the lines of a table, cut to the width of the terminal."""
     table = [_HEADINGS, *rows]
     number, octets, uid = (max(len(row[column]) for row in table) for column in range(3))
     taken = number + octets + uid + _FROM_WIDTH + 4 * 2

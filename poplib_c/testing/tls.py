@@ -1,6 +1,6 @@
-"""TLS for the test server: what a connected socket carries, encrypted.
+"""TLS over a connected socket of the test server.
 
-Apart from the rest, because it imports ssl.
+The package imports this module only when TLS is used, because it imports ssl.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any, Callable
 
 from poplib_c._scram import certificate_hash
 
-# Seconds that close_notify may take to fit into the system's buffer.
+# Seconds for which sending close_notify may block.
 _NOTIFY_WAIT = 1.0
 
 
 class TLSStream:
-    """The server's side of TLS over *sock*, with recv() and sendall() as a socket has them.
+    """The server's side of TLS over *sock*, with the recv() and sendall() of a socket.
 
-    The socket stays as it is and belongs to the caller, who may shut it down from another thread
-    while this one waits in here. All methods raise OSError (ssl.SSLError is one) if TLS or the
-    socket fails, and EOFError if the client ends the connection without close_notify.
+    The caller owns the socket, and may shut it down from another thread to wake a method that
+    waits. All methods raise OSError (or its subclass ssl.SSLError) if TLS or the socket fails, and
+    EOFError if the client ends the connection without close_notify.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
@@ -35,7 +35,7 @@ class TLSStream:
         self._drive(self._tls.do_handshake)
 
     def recv(self, size: int) -> bytes:
-        """Return up to *size* octets, none after the client's close_notify."""
+        """Return up to *size* octets; b"" after the client's close_notify."""
         received: bytes = self._drive(self._tls.read, size)
         return received
 
@@ -45,13 +45,13 @@ class TLSStream:
             left = left[self._drive(self._tls.write, left) :]
 
     def notify_close(self) -> None:
-        """Send close_notify if that is still possible; the client's is not waited for."""
+        """Send close_notify if possible, without waiting for the client's."""
         self._sock.settimeout(_NOTIFY_WAIT)
         with contextlib.suppress(OSError):
             self._attempt(self._tls.unwrap)
 
     def client_names(self) -> list[bytes]:
-        """The names in the certificate that the client has shown, if the context verifies it."""
+        """Return the names in the client's certificate; none unless the context verifies it."""
         certificate: dict[str, Any] = self._tls.getpeercert() or {}
         names = [value for _, value in certificate.get("subjectAltName", ())]
         subject = (pair for part in certificate.get("subject", ()) for pair in part)
@@ -59,7 +59,7 @@ class TLSStream:
         return [name.encode() for name in names]
 
     def binding(self, kind: str) -> bytes | None:
-        """The channel binding ``tls-unique`` (before TLS 1.3) or ``tls-server-end-point``."""
+        """Return the binding ``tls-unique`` (before TLS 1.3) or ``tls-server-end-point``."""
         if kind == "tls-unique" and self._tls.version() != "TLSv1.3":
             return self._tls.get_channel_binding(kind)
         if kind == "tls-server-end-point":
@@ -78,7 +78,7 @@ class TLSStream:
             self._incoming.write(octets)
 
     def _attempt(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Also an operation that fails may have something to send: the alert that says why."""
+        """Run *operation* and send its output; one that fails may have an alert to send."""
         try:
             return operation(*args)
         finally:
@@ -87,9 +87,9 @@ class TLSStream:
 
 
 def _certificate_of(context: ssl.SSLContext) -> bytes | None:
-    """The certificate that a server's context shows, found by asking it for one.
+    """Return the certificate of a server's context, found by a handshake in memory.
 
-    None: it shows that only to clients with a certificate of their own.
+    None if the context shows its certificate only to clients that have one, too.
     """
     asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     asking.check_hostname = False
@@ -100,7 +100,7 @@ def _certificate_of(context: ssl.SSLContext) -> bytes | None:
     for end in (client, server) * 3:
         with contextlib.suppress(ssl.SSLError):
             end.do_handshake()
-    with contextlib.suppress(ValueError):  # The handshake is not over.
+    with contextlib.suppress(ValueError):  # The handshake did not complete.
         return client.getpeercert(binary_form=True)
     return None
 

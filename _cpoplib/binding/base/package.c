@@ -1,0 +1,101 @@
+#include "binding/base/package.h"
+
+/* The package, as a new reference. */
+static PyObject *
+get_package(struct module_state *state)
+{
+    PyObject *package = NULL;
+
+    if (state->modules != NULL &&
+        PyDict_GetItemRef(state->modules, state->name.package, &package) < 0) {
+        return NULL;
+    }
+    /* At exit, sys.modules is emptied before the last objects go. */
+    if (package == NULL || package == Py_None) {
+        Py_XDECREF(package);
+        return state->package != NULL ? Py_NewRef(state->package)
+                                      : PyImport_Import(state->name.package);
+    }
+    if (package != state->package) {
+        Py_XSETREF(state->package, Py_NewRef(package));
+    }
+    return package;
+}
+
+PyObject *
+package_attribute(struct module_state *state, PyObject *name)
+{
+    PyObject *package = get_package(state);
+    PyObject *value;
+
+    if (package == NULL) {
+        return NULL;
+    }
+    value = PyObject_GetAttr(package, name);
+    Py_DECREF(package);
+    return value;
+}
+
+int
+package_global(struct module_state *state, PyObject *name, PyObject **value)
+{
+    PyObject *package = NULL;
+    int found = 0;
+
+    *value = NULL;
+    if (state->modules != NULL) {
+        found = PyDict_GetItemRef(state->modules, state->name.package,
+                                  &package);
+    }
+    if (package != NULL) {
+        found = PyModule_CheckExact(package)
+                    ? PyDict_GetItemRef(PyModule_GetDict(package), name, value)
+                    : 0;
+        Py_DECREF(package);
+    }
+    return found;
+}
+
+/* From a module that was imported before: NULL, and perhaps an exception, also
+   if that is still under way. */
+static PyObject *
+get_imported(PyObject *module, const char *name)
+{
+    PyObject *imported = PyImport_GetModule(module);
+    PyObject *attribute;
+    PyObject *value = NULL;
+
+    if (imported == NULL) {
+        return NULL;
+    }
+    attribute = PyUnicode_InternFromString(name);
+    if (attribute != NULL) {
+        (void)PyObject_GetOptionalAttr(imported, attribute, &value);
+        Py_DECREF(attribute);
+    }
+    Py_DECREF(imported);
+    return value;
+}
+
+PyObject *
+package_import(const char *module, const char *name)
+{
+    PyObject *path = PyUnicode_FromString(module);
+    PyObject *imported;
+    PyObject *value;
+
+    if (path == NULL) {
+        return NULL;
+    }
+    /* An import statement costs ten times as much. */
+    value = get_imported(path, name);
+    if (value == NULL && !PyErr_Occurred()) {
+        imported = PyImport_Import(path);
+        if (imported != NULL) {
+            value = PyObject_GetAttrString(imported, name);
+            Py_DECREF(imported);
+        }
+    }
+    Py_DECREF(path);
+    return value;
+}

@@ -1,0 +1,138 @@
+#include "binding/base/state.h"
+
+#include "core/tls/tls_config.h"
+
+static int
+intern(PyObject **slot, const char *text)
+{
+    *slot = PyUnicode_InternFromString(text);
+    return *slot == NULL ? -1 : 0;
+}
+
+static int
+init_names(struct module_state *state)
+{
+    static const char *const hook_names[HOOK_COUNT] = {
+#define X(id, text) [id] = text,
+        HOOK_NAMES(X)
+#undef X
+    };
+    const struct {
+        PyObject **slot;
+        const char *text;
+    } names[] = {
+#define X(field, text) {&state->name.field, text},
+        STATE_NAMES(X)
+#undef X
+    };
+    size_t i;
+
+    for (i = 0; i < HOOK_COUNT; i++) {
+        if (intern(&state->hook_name[i], hook_names[i]) < 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (intern(names[i].slot, names[i].text) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+init_bytes(struct module_state *state)
+{
+    state->crlf = PyBytes_FromString("\r\n");
+    state->terminator = PyBytes_FromString(".");
+    state->stuffed = PyBytes_FromString("..");
+    state->positive = PyBytes_FromString("+");
+    if (state->crlf == NULL || state->terminator == NULL ||
+        state->stuffed == NULL || state->positive == NULL) {
+        return -1;
+    }
+    return 0;
+}
+
+int
+state_init(struct module_state *state, PyObject *module)
+{
+    state->module = module;
+    state->modules = Py_NewRef(PyImport_GetModuleDict());
+    return init_names(state) < 0 ? -1 : init_bytes(state);
+}
+
+/* The objects that may be part of a cycle: names and bytes refer to
+   nothing. */
+#define CYCLIC_OBJECTS(X)                                                     \
+    X(modules)                                                                \
+    X(package)                                                                \
+    X(logging)                                                                \
+    X(logger)                                                                 \
+    X(error_proto)                                                            \
+    X(pop3_type)                                                              \
+    X(pop3_ssl_type)                                                          \
+    X(reader_type)                                                            \
+    X(tls_socket_type)                                                        \
+    X(bulk_iterator_type)                                                     \
+    X(deadline_type)                                                          \
+    X(lazy_attribute_type)                                                    \
+    X(timestamp_pattern)                                                      \
+    X(own_recv_into)                                                          \
+    X(own_sendall)                                                            \
+    X(socket_timeout)                                                         \
+    X(own_tls_recv_into)                                                      \
+    X(own_tls_sendall)                                                        \
+    X(own_init)
+
+int
+state_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct module_state *state = PyModule_GetState(module);
+    int i;
+
+#define X(field) Py_VISIT(state->field);
+    CYCLIC_OBJECTS(X)
+#undef X
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_VISIT(state->own_hook[i]);
+    }
+    return 0;
+}
+
+int
+state_clear(PyObject *module)
+{
+    struct module_state *state = PyModule_GetState(module);
+    int i;
+
+#define X(field) Py_CLEAR(state->field);
+    CYCLIC_OBJECTS(X)
+#undef X
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_CLEAR(state->own_hook[i]);
+    }
+    return 0;
+}
+
+void
+state_free(void *module)
+{
+    struct module_state *state = PyModule_GetState((PyObject *)module);
+    int i;
+
+    (void)state_clear((PyObject *)module);
+    pop_tls_config_free(state->plain_config);
+    state->plain_config = NULL;
+    for (i = 0; i < HOOK_COUNT; i++) {
+        Py_CLEAR(state->hook_name[i]);
+    }
+#define X(field, text) Py_CLEAR(state->name.field);
+    STATE_NAMES(X)
+#undef X
+    Py_CLEAR(state->own_encoding);
+    Py_CLEAR(state->crlf);
+    Py_CLEAR(state->terminator);
+    Py_CLEAR(state->stuffed);
+    Py_CLEAR(state->positive);
+}

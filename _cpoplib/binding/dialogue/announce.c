@@ -1,0 +1,114 @@
+#include "binding/dialogue/announce.h"
+
+#include "binding/base/errors.h"
+#include "binding/client/debug.h"
+#include "binding/client/log.h"
+#include "binding/client/redact.h"
+#include "core/proto/command.h"
+
+/* bytes(line, self.encoding). */
+static PyObject *
+encode(POP3Object *self, PyObject *line)
+{
+    PyObject *encoding;
+    PyObject *bytes;
+
+    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
+    if (encoding == NULL) {
+        return NULL;
+    }
+    if (PyUnicode_CheckExact(line) && PyUnicode_CheckExact(encoding) &&
+        PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0) {
+        bytes = PyUnicode_AsUTF8String(line);
+    }
+    else {
+        bytes = PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
+                                             encoding, NULL);
+    }
+    Py_DECREF(encoding);
+    if (bytes == NULL) {
+        redact_unicode_error(line, REDACT_NOT_SENT);
+    }
+    return bytes;
+}
+
+int
+announce_check(struct module_state *state, PyObject *bytes)
+{
+    enum pop_status status;
+
+    status = pop_command_check(PyBytes_AS_STRING(bytes),
+                               (size_t)PyBytes_GET_SIZE(bytes));
+    if (status != POP_OK) {
+        errors_raise(state, status, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *
+announce_encode(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes;
+
+    if (pop3_check_rest(self) < 0 || debug_command(self, line) < 0) {
+        return NULL;
+    }
+    bytes = encode(self, line);
+    if (bytes != NULL && announce_check(self->state, bytes) < 0) {
+        Py_CLEAR(bytes);
+    }
+    return bytes;
+}
+
+int
+announce_line(POP3Object *self, PyObject *line)
+{
+    if (read_ahead_note_line(&self->ahead, line) < 0 ||
+        debug_sent(self, line) < 0 || debug_audit_putline(self, line) < 0) {
+        return -1;
+    }
+    return log_command(self, line);
+}
+
+PyObject *
+announce_command(POP3Object *self, PyObject *line)
+{
+    PyObject *bytes = announce_encode(self, line);
+
+    if (bytes != NULL && announce_line(self, bytes) < 0) {
+        Py_CLEAR(bytes);
+    }
+    return bytes;
+}
+
+int
+announce_is_plain(POP3Object *self)
+{
+    int on = debug_is_on(self);
+    PyObject *encoding;
+    int plain;
+
+    if (on < 0 || log_begin(self) < 0) {
+        return -1;
+    }
+    if (on > 0 || self->is_logged) {
+        return 0;
+    }
+    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
+    if (encoding == NULL) {
+        return -1;
+    }
+    plain = PyUnicode_CheckExact(encoding) &&
+            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
+    Py_DECREF(encoding);
+    return plain;
+}
+
+int
+announce_plain(POP3Object *self, PyObject *bytes)
+{
+    return read_ahead_note_line(&self->ahead, bytes) < 0
+               ? -1
+               : debug_audit_putline(self, bytes);
+}

@@ -1,0 +1,314 @@
+#include "binding/module/pop3_type.h"
+
+#include "binding/base/heap_type.h"
+#include "binding/base/lazy_attribute.h"
+#include "binding/client/deadline.h"
+#include "binding/client/options.h"
+#include "binding/client/pop3.h"
+#include "binding/commands/apop.h"
+#include "binding/commands/commands.h"
+#include "binding/commands/login.h"
+#include "binding/commands/quit.h"
+#include "binding/commands/sasl.h"
+#include "binding/connect/connect.h"
+#include "binding/connect/stls.h"
+#include "binding/dialogue/command.h"
+#include "binding/dialogue/getresp.h"
+#include "binding/messages/bulk.h"
+#include "binding/messages/listings.h"
+#include "binding/messages/retr_bytes.h"
+#include "core/tls/tls_config.h"
+
+/* --- object ------------------------------------------------------------- */
+
+/* Of the module that made POP3.  Each subclass extends POP3's struct, so its
+   chain of tp_base ends in POP3 and object.  NULL and TypeError if the garbage
+   collector has taken the module from the type. */
+static struct module_state *
+find_state(PyTypeObject *type)
+{
+    while (type->tp_base != &PyBaseObject_Type) {
+        type = type->tp_base;
+    }
+    return PyType_GetModuleState(type);
+}
+
+/* All that can fail comes before the object is made: a subclass may have
+   __del__(), whose commands find an object that is whole. */
+static PyObject *
+pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
+         PyObject *Py_UNUSED(kwargs))
+{
+    struct module_state *state = find_state(type);
+    PyObject *deadlines = NULL;
+    POP3Object *self = NULL;
+    struct lock lock;
+
+    if (state == NULL || lock_init(&lock, &state->locks) < 0) {
+        return NULL;
+    }
+    deadlines = deadlines_new();
+    if (deadlines != NULL) {
+        self = (POP3Object *)type->tp_alloc(type, 0);
+    }
+    if (self == NULL) {
+        Py_XDECREF(deadlines);
+        lock_destroy(&lock);
+        return NULL;
+    }
+    self->state = state;
+    self->module = Py_NewRef(state->module);
+    self->lock = lock;
+    self->deadlines = deadlines_get(deadlines);
+    self->deadlines_owner = deadlines;
+    progress_command_begun(&self->progress, &self->lock);
+    progress_begun(&self->foreign);
+    options_init(self);
+    return (PyObject *)self;
+}
+
+static int
+pop3_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    POP3Object *self = POP3(op);
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
+    Py_VISIT(self->dict);
+    Py_VISIT(self->verify);
+    Py_VISIT(self->foreign_file);
+    return read_ahead_traverse(&self->ahead, visit, arg);
+}
+
+static int
+pop3_clear(PyObject *op)
+{
+    POP3Object *self = POP3(op);
+
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->verify);
+    Py_CLEAR(self->foreign_file);
+    read_ahead_reset(&self->ahead);
+    return 0;
+}
+
+static void
+pop3_dealloc(PyObject *op)
+{
+    POP3Object *self = POP3(op);
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(op);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    (void)pop3_clear(op);
+    pop_tls_config_free(self->tls_config);
+    Py_DECREF(self->deadlines_owner);
+    lock_destroy(&self->lock);
+    Py_DECREF(self->module);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(sizeof_doc,
+"__sizeof__($self)\n"
+"--\n"
+"\n"
+"Octets of memory, what was read ahead and the deadlines included.");
+
+static PyObject *
+pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    const POP3Object *self = POP3(op);
+
+    return PyLong_FromSize_t(heap_type_own_size(op) +
+                             sizeof(*self->deadlines) +
+                             requests_size(&self->ahead.requests));
+}
+
+/* --- type --------------------------------------------------------------- */
+
+static PyMethodDef pop3_methods[] = {
+    {"__sizeof__", pop3_sizeof, METH_NOARGS, sizeof_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef pop3_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef pop3_members[] = {
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(POP3Object, dict), Py_READONLY,
+     NULL},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(POP3Object, weakrefs),
+     Py_READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(pop3_doc,
+"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
+DEADLINE_SIGNATURE ")\n"
+"--\n"
+"\n"
+"A connection to a POP3 server (RFC 1939).\n"
+"\n"
+"host, port: the server; the connection is made at once, and the greeting\n"
+"is kept for getwelcome().\n"
+"timeout: seconds that connecting, and each later send and receive, may\n"
+"take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
+"ValueError.\n"
+"max_line, max_size: octets of the longest line of a message, and of a\n"
+"whole one, or None; pipelining: 'auto', True or False; read_ahead: 0 to\n"
+"65535 messages, left out for what install() has set, or 0; see\n"
+"set_options().\n"
+"deadline: seconds that the whole session may take, from here on, however\n"
+"often the server sends something; or None.  Connecting to all addresses,\n"
+"the TLS handshake, the greeting and all commands count; what waits when\n"
+"it passes raises TimeoutError, and so does each later command, which\n"
+"sends nothing; see deadline().\n"
+"\n"
+"Raises error_proto for a greeting that is not positive or none at all,\n"
+"OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
+"the network.  The methods raise the same, ValueError for a control\n"
+"character in an argument, and AttributeError after close().\n"
+"Arguments of commands may be str, int or anything that '%s' formats.");
+
+static PyType_Slot pop3_slots[] = {
+    {Py_tp_doc, (void *)pop3_doc},
+    {Py_tp_new, pop3_new},
+    {Py_tp_traverse, pop3_traverse},
+    {Py_tp_clear, pop3_clear},
+    {Py_tp_dealloc, pop3_dealloc},
+    {Py_tp_getset, pop3_getset},
+    {Py_tp_members, pop3_members},
+    {Py_tp_methods, pop3_methods},
+    {0, NULL},
+};
+
+static PyType_Spec pop3_spec = {
+    .name = "poplib_c.POP3",
+    .basicsize = sizeof(POP3Object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = pop3_slots,
+};
+
+/* inspect.signature(POP3.__init__) without its `self`. */
+static PyObject *
+init_signature(PyObject *init)
+{
+    PyObject *inspect = PyImport_ImportModule("inspect");
+    PyObject *method = NULL;
+    PyObject *values = NULL;
+    PyObject *parameters = NULL;
+    PyObject *signature = NULL;
+
+    if (inspect == NULL) {
+        return NULL;
+    }
+    method = PyObject_CallMethod(inspect, "signature", "O", init);
+    if (method != NULL) {
+        values = PyObject_GetAttrString(method, "parameters");
+    }
+    if (values != NULL) {
+        parameters = PyMapping_Values(values);
+    }
+    if (parameters != NULL && PyList_SetSlice(parameters, 0, 1, NULL) == 0) {
+        signature = PyObject_CallMethod(inspect, "Signature", "O", parameters);
+    }
+    Py_DECREF(inspect);
+    Py_XDECREF(method);
+    Py_XDECREF(values);
+    Py_XDECREF(parameters);
+    return signature;
+}
+
+/* __signature__ of POP3, POP3_SSL, and the subclasses that share a constructor
+   of theirs, which inspect can't find out on every version. */
+static PyObject *
+pop3_signature(struct module_state *Py_UNUSED(state),
+               PyObject *Py_UNUSED(instance), PyTypeObject *owner)
+{
+    PyObject *init = PyObject_GetAttrString((PyObject *)owner, "__init__");
+    PyObject *signature = NULL;
+
+    if (init == NULL) {
+        return NULL;
+    }
+    /* One of ours, not a Python function of a subclass's. */
+    if (Py_IS_TYPE(init, &PyMethodDescr_Type)) {
+        signature = init_signature(init);
+    }
+    else {
+        PyErr_SetString(PyExc_AttributeError, "__signature__");
+    }
+    Py_DECREF(init);
+    return signature;
+}
+
+/* The class attributes that are no methods. */
+static int
+add_attributes(struct module_state *state, PyTypeObject *type)
+{
+    state->own_encoding = PyUnicode_InternFromString("UTF-8");
+    if (state->own_encoding == NULL ||
+        PyObject_SetAttr((PyObject *)type, state->name.encoding,
+                         state->own_encoding) < 0) {
+        return -1;
+    }
+    if (lazy_attribute_add(state, type, "timestamp", apop_timestamp_pattern) <
+        0) {
+        return -1;
+    }
+    return lazy_attribute_add(state, type, "__signature__", pop3_signature);
+}
+
+/* What overrides_is_own() compares with. */
+static int
+remember_hooks(struct module_state *state, PyTypeObject *type)
+{
+    int i;
+
+    for (i = 0; i < HOOK_COUNT; i++) {
+        state->own_hook[i] = PyObject_GetAttr((PyObject *)type,
+                                              state->hook_name[i]);
+        if (state->own_hook[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyTypeObject *
+pop3_type_new(struct module_state *state, PyObject *module)
+{
+    PyMethodDef *const tables[] = {
+        connect_methods,  options_methods,    deadline_methods,
+        getresp_methods,  command_methods,    commands_methods,
+        listings_methods, retr_bytes_methods, bulk_methods,
+        quit_methods,     apop_methods,       sasl_methods,
+        login_methods,    stls_methods,
+    };
+    PyTypeObject *type;
+    size_t i;
+
+    type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pop3_spec, NULL);
+    if (type == NULL) {
+        return NULL;
+    }
+    for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        if (heap_type_add_methods(type, tables[i]) < 0) {
+            goto error;
+        }
+    }
+    state->own_init = PyObject_GetAttrString((PyObject *)type, "__init__");
+    if (state->own_init == NULL || add_attributes(state, type) < 0 ||
+        remember_hooks(state, type) < 0) {
+        goto error;
+    }
+    return type;
+error:
+    Py_DECREF(type);
+    return NULL;
+}

@@ -6,7 +6,6 @@
 #include "binding/dialogue/getline.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/client/read_ahead.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/dialogue/announce.h"
 #include "binding/client/debug.h"
@@ -161,7 +160,7 @@ fast_path_run(struct exchange *self, POP3Object *client, PyObject *line)
         return FAST_PATH_FAILED;
     }
     if (encode(self, client->state, line) < 0 ||
-        read_ahead_note_line(client, self->bytes) < 0) {
+        read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);
         return FAST_PATH_FAILED;
     }

@@ -507,11 +507,15 @@ def test_calls_that_point_up_or_go_round_are_found():
 
 
 def test_the_map_names_every_file():
-    text = MAP.read_text()
+    """Under the heading of its folder, and those from the top down."""
+    headings = [*re.finditer(r"^((?:binding|core)/\w+)\n=+\n", MAP.read_text(), re.M)]
+    assert [match[1] for match in headings] == FOLDERS
+    parts = re.split(r"^.*\n=+\n", MAP.read_text()[headings[0].start() :], flags=re.M)[1:]
+    texts = dict(zip(FOLDERS, parts))
     missing = [
         source.path
         for source in read_sources("_cpoplib")
-        if not re.search(rf"\b{source.stem}\.(\[ch\]|{source.suffix}\b)", text)
+        if not re.search(rf"``{source.stem}\.(\[ch\]|{source.suffix})``", texts[source.folder])
     ]
     assert not missing
 

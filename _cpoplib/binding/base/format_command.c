@@ -30,21 +30,45 @@ add_number(char *line, size_t *length, PyObject *argument)
     return true;
 }
 
+/* The line's octets, if its arguments are numbers; 0 otherwise. */
+static size_t
+make_plain(char line[PLAIN_OCTETS], enum pop_verb verb, PyObject *first,
+           PyObject *second)
+{
+    const char *name = pop_command(verb)->name;
+    size_t length = strlen(name);
+
+    memcpy(line, name, length);
+    return (first == NULL || add_number(line, &length, first)) &&
+                   (second == NULL || add_number(line, &length, second))
+               ? length
+               : 0;
+}
+
 PyObject *
 format_command_make(enum pop_verb verb, PyObject *first, PyObject *second)
 {
     const char *name = pop_command(verb)->name;
     char line[PLAIN_OCTETS];
-    size_t length = strlen(name);
+    size_t length = make_plain(line, verb, first, second);
 
-    memcpy(line, name, length);
-    if ((first == NULL || add_number(line, &length, first)) &&
-        (second == NULL || add_number(line, &length, second))) {
+    if (length > 0) {
         return PyUnicode_FromStringAndSize(line, (Py_ssize_t)length);
     }
     return second == NULL
                ? PyUnicode_FromFormat("%s %S", name, first)
                : PyUnicode_FromFormat("%s %S %S", name, first, second);
+}
+
+PyObject *
+format_command_make_plain(enum pop_verb verb, PyObject *first,
+                          PyObject *second)
+{
+    char line[PLAIN_OCTETS];
+    size_t length = make_plain(line, verb, first, second);
+
+    return length == 0 ? NULL
+                       : PyBytes_FromStringAndSize(line, (Py_ssize_t)length);
 }
 
 PyObject *

@@ -11,6 +11,11 @@
 PyObject *format_command_make(enum pop_verb verb, PyObject *first,
                               PyObject *second);
 
+/* The octets of that line, if all its arguments are ints; NULL without an
+   exception if they are not. */
+PyObject *format_command_make_plain(enum pop_verb verb, PyObject *first,
+                                    PyObject *second);
+
 /* 'VERB %s' % argument, with what % makes of tuples and mappings. */
 PyObject *format_command_format(enum pop_verb verb, PyObject *argument);
 

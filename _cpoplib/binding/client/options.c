@@ -1,7 +1,6 @@
 #include "binding/client/options.h"
 
 #include "binding/base/args.h"
-#include "binding/client/read_ahead.h"
 
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
 
@@ -82,7 +81,7 @@ options_set(POP3Object *self, PyObject *const *values)
     if (values[3] != NULL && set_read_ahead(values[3], &read_ahead) < 0) {
         return -1;
     }
-    read_ahead_drop(self);
+    requests_forget(&self->ahead.requests);
     self->max_line = max_line;
     self->max_size = max_size;
     self->pipelining = pipelining;

@@ -8,8 +8,8 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
+#include "binding/client/read_ahead.h"
 #include "binding/reader/progress.h"
-#include "binding/reader/reader.h"
 
 /* Are commands sent ahead of the replies to others? */
 enum pop3_pipelining {
@@ -19,7 +19,6 @@ enum pop3_pipelining {
 };
 
 struct deadlines;
-struct readahead;
 
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
@@ -34,7 +33,7 @@ typedef struct {
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
     size_t read_ahead;                /* messages */
-    struct readahead *readahead;      /* never NULL; see readahead.h */
+    struct read_ahead ahead;          /* what came of that */
     struct deadlines *deadlines;      /* never NULL; see deadline.h */
     PyObject *deadlines_owner;        /* frees them */
     PyObject *verify;                 /* of POP3_SSL(); NULL: do not */

@@ -6,7 +6,6 @@
 #include "binding/dialogue/command.h"
 #include "binding/messages/listings.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/client/read_ahead.h"
 #include "binding/messages/read_ahead_turn.h"
 
 /* --- one command -------------------------------------------------------- */
@@ -187,7 +186,7 @@ pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
-        read_ahead_note_count(POP3(op), pipeline_probe_number(count));
+        read_ahead_note_count(&POP3(op)->ahead, pipeline_probe_number(count));
     }
     return numbers;
 }

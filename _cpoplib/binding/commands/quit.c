@@ -3,7 +3,6 @@
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
-#include "binding/client/read_ahead.h"
 #include "core/proto/command.h"
 
 /* --- QUIT --------------------------------------------------------------- */
@@ -26,6 +25,22 @@ close_after_failure(POP3Object *self)
 
     (void)call(self, self->state->name.close);
     errors_raise_again(pending);
+}
+
+/* What is on its way is dropped as it comes, if it is not too large.  -1 and
+   an exception: the connection can't be had. */
+static int
+drop_what_was_read_ahead(POP3Object *self)
+{
+    if (self->ahead.requests.reader == NULL) {
+        return 0;
+    }
+    if (pop3_lock(self) < 0) {
+        return -1;
+    }
+    requests_clear(&self->ahead.requests);
+    pop3_unlock(self);
+    return 0;
 }
 
 PyDoc_STRVAR(quit_doc,
@@ -54,7 +69,7 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     if (line == NULL) {
         return NULL;
     }
-    if (read_ahead_quit(self) == 0) {
+    if (drop_what_was_read_ahead(self) == 0) {
         response = command_shortcmd(self, line, POP_END_AT_ONCE);
     }
     Py_DECREF(line);

@@ -12,7 +12,6 @@
 #include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/options.h"
-#include "binding/client/read_ahead.h"
 #include "binding/reader/reader.h"
 #include "binding/socket/python_socket.h"
 #include "binding/dialogue/getresp.h"
@@ -191,7 +190,7 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
     if (default_port == NULL) {
         return -1;
     }
-    read_ahead_reset(self);
+    read_ahead_reset(&self->ahead);
     if (timeout == NULL || timeout == Py_Ellipsis) {
         no_timeout = connect_default_timeout(self->state);
         timeout = no_timeout;
@@ -446,7 +445,7 @@ PyObject *
 connect_close(POP3Object *self)
 {
     if (!lock_is_held(&self->lock)) {
-        read_ahead_clear(self->readahead);
+        requests_clear(&self->ahead.requests);
     }
     (void)close_file(self);
     if (finally(self, NULL, close_sock) < 0) {

@@ -3,7 +3,6 @@
 #include "binding/client/debug.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
-#include "binding/client/read_ahead.h"
 
 /* bytes(line, self.encoding). */
 static PyObject *
@@ -49,8 +48,8 @@ announce_encode(POP3Object *self, PyObject *line)
 int
 announce_line(POP3Object *self, PyObject *line)
 {
-    if (read_ahead_note_line(self, line) < 0 || debug_sent(self, line) < 0 ||
-        debug_audit_putline(self, line) < 0) {
+    if (read_ahead_note_line(&self->ahead, line) < 0 ||
+        debug_sent(self, line) < 0 || debug_audit_putline(self, line) < 0) {
         return -1;
     }
     return log_command(self, line);
@@ -93,7 +92,7 @@ announce_is_plain(POP3Object *self)
 int
 announce_plain(POP3Object *self, PyObject *bytes)
 {
-    return read_ahead_note_line(self, bytes) < 0
+    return read_ahead_note_line(&self->ahead, bytes) < 0
                ? -1
                : debug_audit_putline(self, bytes);
 }

@@ -6,7 +6,6 @@
 #include "binding/base/errors.h"
 #include "binding/client/deadline.h"
 #include "binding/client/log.h"
-#include "binding/client/read_ahead.h"
 #include "binding/client/redact.h"
 #include "binding/dialogue/announce.h"
 #include "binding/dialogue/getline.h"
@@ -196,7 +195,8 @@ run_at_once(struct command *self, hook_set hooks)
     if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
         return FAILED;
     }
-    if (encode(self) < 0 || read_ahead_note_line(client, self->bytes) < 0) {
+    if (encode(self) < 0 ||
+        read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);
         return FAILED;
     }

@@ -40,18 +40,6 @@ held_begin(POP3Object *self, ReaderObject *reader)
     return 0;
 }
 
-void
-held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
-         bool failed)
-{
-    struct held *held = reader->held;
-    struct held_answer *answer = &held->answers[held->count++];
-
-    answer->owner = owner;
-    answer->value = value;
-    answer->failed = failed;
-}
-
 long long
 held_listed_number(PyObject *response, const char **rest)
 {
@@ -153,18 +141,6 @@ held_prove(POP3Object *self, ReaderObject *reader,
 }
 
 static void
-tell(const struct held *self)
-{
-    size_t i;
-
-    for (i = 0; i < self->count; i++) {
-        const struct held_answer *answer = &self->answers[i];
-
-        pipeline_owner_tell(answer->owner, answer->value, answer->failed);
-    }
-}
-
-static void
 drop(POP3Object *self, const struct held *held, ReaderObject *reader)
 {
     PyObject *pending = PyErr_GetRaisedException();
@@ -187,11 +163,12 @@ void
 held_end(POP3Object *self, ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
+    size_t i;
 
-    /* Until then, an owner that is freed is forgotten: pipeline_owner_gone().
-     */
-    if (received) {
-        tell(held);
+    /* Until then, an owner that is freed is forgotten: requests_disown(). */
+    for (i = 0; received && i < held->count; i++) {
+        requests_answer(held->answers[i].owner, held->answers[i].value,
+                        held->answers[i].failed);
     }
     reader->held = NULL;
     if (!received) {

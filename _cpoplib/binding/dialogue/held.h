@@ -17,17 +17,13 @@
 #define BINDING_HELD_H
 
 #include "binding/client/pop3.h"
-#include "binding/reader/pipeline_owner.h"
+#include "binding/reader/requests.h"
 #include "binding/reader/stream.h"
 
 /* Holds the answers to all commands that are sent, beginning with the reply
    that was just read.  -1 and an exception if the number of replies can prove
    nothing, or there is no memory: the stream is out of step. */
 int held_begin(POP3Object *self, ReaderObject *reader);
-
-/* Holds the answer to the next one; the reference is stolen. */
-void held_add(ReaderObject *reader, struct pipeline_owner *owner,
-              PyObject *value, bool failed);
 
 /* All answers were received: asks by LIST whether any reply is left over.  The
    Reader is not entered, and the phase is PHASE_REPLY.  -1 and an exception if

@@ -7,28 +7,12 @@
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/held.h"
 #include "binding/dialogue/announce.h"
+#include "binding/reader/requests.h"
 #include "binding/reader/sinks.h"
 #include "binding/client/debug.h"
 #include "core/proto/scan.h"
 
 /* --- sending ------------------------------------------------------------ */
-
-int
-pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
-              enum pop_reply_form form, struct pipeline_owner *owner)
-{
-    PyObject *bytes;
-    int failed;
-
-    assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
-    bytes = announce_command(self, line);
-    if (bytes == NULL) {
-        return -1;
-    }
-    failed = stream_queue(reader, bytes, form, owner);
-    Py_DECREF(bytes);
-    return failed;
-}
 
 int
 pipeline_push(ReaderObject *reader)
@@ -59,29 +43,6 @@ struct reception {
     struct stream_limits limits;
     PyObject *status_lines; /* a list of them; NULL: nobody asks */
 };
-
-/* The value of a reply whose status line is positive: a new reference. */
-typedef PyObject *(*finish_value)(void *sink, struct stream_reply *reply);
-
-static PyObject *
-finish_bytes(void *sink, struct stream_reply *Py_UNUSED(reply))
-{
-    return sink_bytes_finish(sink);
-}
-
-static PyObject *
-finish_lines(void *sink, struct stream_reply *reply)
-{
-    struct sink_lines *lines = sink;
-
-    return sink_lines_tuple(reply, lines->list);
-}
-
-static PyObject *
-finish_nothing(void *Py_UNUSED(sink), struct stream_reply *Py_UNUSED(reply))
-{
-    return Py_NewRef(Py_None);
-}
 
 static bool
 begins_with(PyObject *response, const char *text)
@@ -132,26 +93,23 @@ end_rule(const ReaderObject *reader)
                                             : POP_END_IF_QUIET;
 }
 
-static PyObject *
-read_lines(const struct reception *in, void *sink, finish_value finish)
+/* 0, and the reply, whose response is the caller's, if that is positive. */
+static int
+read_lines(const struct reception *in, struct stream_sink *sink,
+           struct stream_reply *reply)
 {
-    struct stream_reply reply = {NULL, false, 0};
-    PyObject *value = NULL;
-
-    ((struct stream_sink *)sink)->rule = end_rule(in->reader);
-    if (stream_read_reply_inside(in->reader, &in->limits, sink, &reply) == 0) {
-        if (keep_status(in, reply.response) < 0) {
-            /* An exception is pending. */
-        }
-        else if (has_lines(in, &reply)) {
-            value = finish(sink, &reply);
-        }
-        else {
-            refuse(in, reply.response);
-        }
+    sink->rule = end_rule(in->reader);
+    if (stream_read_reply_inside(in->reader, &in->limits, sink, reply) < 0) {
+        return -1;
     }
-    Py_XDECREF(reply.response);
-    return value;
+    if (keep_status(in, reply->response) == 0) {
+        if (has_lines(in, reply)) {
+            return 0;
+        }
+        refuse(in, reply->response);
+    }
+    Py_CLEAR(reply->response);
+    return -1;
 }
 
 static PyObject *
@@ -191,41 +149,48 @@ static PyObject *
 drop(const struct reception *in)
 {
     struct reception dropping = *in;
+    struct stream_reply reply = {NULL, false, 0};
     struct stream_sink nothing;
-    PyObject *value;
 
     sink_nothing_init(&nothing);
     if (dropping.limits.size > STREAM_DROPPED_OCTETS) {
         dropping.limits.size = STREAM_DROPPED_OCTETS;
     }
-    value = read_lines(&dropping, &nothing, finish_nothing);
-    if (value == NULL) {
+    if (read_lines(&dropping, &nothing, &reply) < 0) {
         explain_undropped(in);
     }
-    return value;
+    return reply.response;
 }
 
 static PyObject *
 read_bytes(const struct reception *in)
 {
+    struct stream_reply reply = {NULL, false, 0};
     struct sink_bytes message;
-    PyObject *value;
+    PyObject *value = NULL;
 
     sink_bytes_init(&message);
-    value = read_lines(in, &message, finish_bytes);
+    if (read_lines(in, &message.sink, &reply) == 0) {
+        value = sink_bytes_finish(&message);
+    }
     sink_bytes_release(&message);
+    Py_XDECREF(reply.response);
     return value;
 }
 
 static PyObject *
 read_list(const struct reception *in)
 {
+    struct stream_reply reply = {NULL, false, 0};
     struct sink_lines lines;
-    PyObject *value;
+    PyObject *value = NULL;
 
     sink_lines_init(&lines);
-    value = read_lines(in, &lines, finish_lines);
+    if (read_lines(in, &lines.sink, &reply) == 0) {
+        value = sink_lines_tuple(&reply, lines.list);
+    }
     Py_XDECREF(lines.list);
+    Py_XDECREF(reply.response);
     return value;
 }
 
@@ -329,19 +294,6 @@ check_was_sent(ReaderObject *reader)
     return -1;
 }
 
-static void
-tell_owner(ReaderObject *reader, PyObject *value, bool failed)
-{
-    struct pipeline_owner *owner = pop_pipeline_pop(&reader->progress.ahead);
-
-    if (reader->held != NULL) {
-        held_add(reader, owner, value, failed);
-    }
-    else {
-        pipeline_owner_tell(owner, value, failed);
-    }
-}
-
 /* Whether the reply that was read, before others that are to come, has an
    uncertain end. */
 static bool
@@ -359,10 +311,10 @@ tell_failure(ReaderObject *reader)
     PyObject *exception = PyErr_GetRaisedException();
 
     if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
-        tell_owner(reader, exception, true);
+        requests_tell(reader, exception, true);
         return 0;
     }
-    tell_owner(reader, Py_NewRef(exception), true);
+    requests_tell(reader, Py_NewRef(exception), true);
     PyErr_SetRaisedException(exception);
     return -1;
 }
@@ -399,7 +351,7 @@ receive_next(const struct reception *in)
     if (value == NULL) {
         return tell_failure(reader);
     }
-    tell_owner(reader, value, false);
+    requests_tell(reader, value, false);
     return 0;
 }
 

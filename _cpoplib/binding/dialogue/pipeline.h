@@ -1,22 +1,14 @@
 /* Commands that are sent ahead of the replies to others, through a Reader
-   (RFC 2449, section 6.6): how they are queued, and how their owners are told
-   of the replies.
+   (RFC 2449, section 6.6): what was queued is sent, and received for its
+   owner.  The connection lock is held, and no command is in its midst.
 
-   Calls announce.h, held.h, getline.h, the client and the Reader. */
+   Calls held.h, getline.h, the client and the Reader. */
 
 #ifndef BINDING_PIPELINE_H
 #define BINDING_PIPELINE_H
 
 #include "binding/client/pop3.h"
-#include "binding/reader/pipeline_owner.h"
 #include "binding/reader/reader.h"
-
-/* Queues a command line (str) as _putcmd() does, with what that prints and
-   raises.  The owner is borrowed until its answer, or pipeline_owner_gone().
-   The connection lock is held, here and below, and no command is in its midst.
-   0, or -1 and an exception: nothing was queued. */
-int pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
-                  enum pop_reply_form form, struct pipeline_owner *owner);
 
 /* Sends what is queued, as far as it goes without waiting. */
 int pipeline_push(ReaderObject *reader);

@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "binding/dialogue/held.h"
 #include "binding/dialogue/pipeline.h"
+#include "binding/dialogue/pipeline_ask.h"
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/dialogue/held.h"
+#include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "core/proto/scan.h"
 
@@ -103,167 +105,114 @@ pipeline_probe_number(PyObject *object)
     return digits == length ? number : -1;
 }
 
-/* The answers to LIST, each with an argument. */
-struct proof {
-    struct pipeline_owner owner;
-    long long *numbers;
-    size_t count;
-    size_t answered;
-    size_t right;
-    long long refused; /* the first one behind those; 0 */
-    long long other;   /* any one; 0 */
-    bool wrong;
-};
-
-/* A message that does not exist is refused. */
-static void
-proof_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
-{
-    struct proof *self = (struct proof *)owner;
-    long long number = self->numbers[self->answered++];
-    const char *rest;
-
-    if (failed) {
-        self->refused = self->refused != 0 ? self->refused : number;
-        self->other = number;
-    }
-    else if (held_listed_number(value, &rest) == number) {
-        self->right++;
-        self->refused = 0;
-    }
-    else {
-        self->wrong = true;
-    }
-    Py_DECREF(value);
-}
-
-static void
-proof_init(struct proof *self, long long *numbers, size_t count)
-{
-    self->owner.answer = proof_answer;
-    self->numbers = numbers;
-    self->count = count;
-    self->answered = 0;
-    self->right = 0;
-    self->refused = 0;
-    self->other = 0;
-    self->wrong = false;
-}
-
-/* Adds the number to a set: 1, 0 if it was there, -1. */
+/* Adds the number unless it was: an answer that came twice must not pass. */
 static int
-add_distinct(PyObject *seen, long long number)
+add_distinct(struct requests *proof, PyObject *seen, long long number)
 {
+    Py_ssize_t before = PySet_GET_SIZE(seen);
     PyObject *key = PyLong_FromLongLong(number);
-    int has = key == NULL ? -1 : PySet_Contains(seen, key);
 
-    if (has == 0) {
-        has = PySet_Add(seen, key);
-        has = has < 0 ? -1 : 1;
+    if (key == NULL || PySet_Add(seen, key) < 0) {
+        Py_XDECREF(key);
+        return -1;
     }
-    else if (has > 0) {
-        has = 0;
+    if (PySet_GET_SIZE(seen) > before) {
+        return requests_add(proof, key);
     }
-    Py_XDECREF(key);
-    return has;
+    Py_DECREF(key);
+    return 0;
 }
 
-/* Whichever messages can be recognised by their number, each once: an answer
-   that came twice must not pass. */
+/* Whichever messages can be recognised by their number. */
 static int
-collect(PyObject *objects, long long *numbers, size_t *count)
+collect(struct requests *proof, const struct requests *requests)
 {
+    const struct request *request = requests->unsent.first;
     PyObject *seen = PySet_New(NULL);
-    int added = seen == NULL ? -1 : 0;
-    Py_ssize_t i;
+    int failed = seen == NULL ? -1 : 0;
 
-    *count = 0;
-    for (i = 0; added >= 0 && i < PyList_GET_SIZE(objects); i++) {
-        long long number = pipeline_probe_number(PyList_GET_ITEM(objects, i));
+    for (; failed == 0 && request != NULL; request = request->next) {
+        long long number = pipeline_probe_number(request->number);
 
-        added = number > 0 ? add_distinct(seen, number) : 0;
-        if (added > 0) {
-            numbers[(*count)++] = number;
+        if (number > 0 && !request->is_deletion) {
+            failed = add_distinct(proof, seen, number);
         }
     }
     Py_XDECREF(seen);
-    return added < 0 ? -1 : 0;
+    return failed;
 }
 
 static int
-proof_send(struct proof *self, POP3Object *client, ReaderObject *reader)
+run(struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
-    size_t i;
+    int failed;
 
-    for (i = 0; i < self->count; i++) {
-        PyObject *line = PyUnicode_FromFormat("LIST %lld", self->numbers[i]);
-        int failed;
-
-        if (line == NULL) {
-            return -1;
-        }
-        if (!pipeline_probe_has_room(reader,
-                                     (size_t)PyUnicode_GET_LENGTH(line) + 2)) {
-            self->count = i;
-        }
-        failed = i < self->count &&
-                 pipeline_send(client, reader, line, POP_NO_LINES,
-                               &self->owner) < 0;
-        Py_DECREF(line);
-        if (failed) {
-            return -1;
-        }
-    }
-    return pipeline_push(reader);
-}
-
-static int
-proof_run(struct proof *self, POP3Object *client, ReaderObject *reader)
-{
-    int failed = proof_send(self, client, reader);
-
+    proof->verb = POP_VERB_LIST;
+    proof->form = POP_NO_LINES;
+    proof->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
+    failed = pipeline_ask(client, reader, proof);
     if (failed == 0) {
         failed = pipeline_receive_all(client, reader);
     }
-    pipeline_owner_gone(reader, &self->owner);
+    requests_end(proof, NULL);
     return failed < 0 ? -1 : stream_check_at_rest(reader);
 }
 
 /* Whether a message that was refused among others is refused on its own, too:
    a server that has too many commands at once may refuse some.  1, 0, -1. */
 static int
-is_refused_alone(POP3Object *client, ReaderObject *reader, long long number)
+is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
 {
-    struct proof alone;
+    struct requests alone = {0};
+    int is = -1;
 
-    proof_init(&alone, &number, 1);
-    if (proof_run(&alone, client, reader) < 0) {
-        return -1;
+    if (requests_add(&alone, Py_NewRef(number)) == 0 &&
+        run(&alone, client, reader) == 0) {
+        is = alone.answered.first != NULL && alone.answered.first->failed;
     }
-    return alone.other != 0;
+    requests_clear(&alone);
+    return is;
 }
 
 /* Whether the answers are those of a server that keeps their order: one that
-   has refused them all shows none. */
+   has refused them all shows none.  A message that does not exist is
+   refused. */
 static int
-proof_holds(const struct proof *self, POP3Object *client, ReaderObject *reader)
+holds(const struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
-    if (self->right == 0 || self->wrong) {
-        return 0;
+    const struct request *request = proof->answered.first;
+    PyObject *first = NULL; /* that was refused behind all that were not */
+    PyObject *last = NULL;  /* that was refused */
+    bool is_right = false;
+
+    for (; request != NULL; request = request->next) {
+        const char *rest;
+
+        if (request->failed) {
+            first = first != NULL ? first : request->number;
+            last = request->number;
+        }
+        else if (held_listed_number(request->value, &rest) ==
+                 pipeline_probe_number(request->number)) {
+            is_right = true;
+            first = NULL;
+        }
+        else {
+            return 0;
+        }
     }
-    if (self->other == 0) {
-        return 1;
+    if (!is_right || last == NULL) {
+        return is_right;
     }
-    return is_refused_alone(client, reader,
-                            self->refused != 0 ? self->refused : self->other);
+    return is_refused_alone(client, reader, first != NULL ? first : last);
 }
 
 static int
-find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
+find_out(POP3Object *self, ReaderObject *reader, struct requests *proof)
 {
     int able = 1;
 
-    if (proof->count < 2) {
+    if (proof->unsent.count < 2) {
         return 0;
     }
     if (self->pipelining == PIPELINING_AUTO) {
@@ -273,9 +222,7 @@ find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
         return able < 0 ? -1 : 0;
     }
     if (able > 0) {
-        able = proof_run(proof, self, reader) < 0
-                   ? -1
-                   : proof_holds(proof, self, reader);
+        able = run(proof, self, reader) < 0 ? -1 : holds(proof, self, reader);
     }
     if (able >= 0) {
         reader->ability = able > 0 ? READER_ABLE : READER_UNABLE;
@@ -284,12 +231,10 @@ find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
 }
 
 static int
-server_is_able(POP3Object *self, ReaderObject *reader, PyObject *objects,
-               bool proved)
+server_is_able(POP3Object *self, ReaderObject *reader,
+               const struct requests *requests, bool proved)
 {
-    struct proof proof;
-    long long *numbers;
-    size_t count;
+    struct requests proof = {0};
     int able = -1;
 
     if (self->pipelining == PIPELINING_ALWAYS && !proved) {
@@ -298,27 +243,26 @@ server_is_able(POP3Object *self, ReaderObject *reader, PyObject *objects,
     if (reader->ability != READER_UNASKED) {
         return reader->ability == READER_ABLE;
     }
-    numbers = PyMem_New(long long, (size_t)PyList_GET_SIZE(objects));
-    if (numbers == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (collect(objects, numbers, &count) == 0) {
-        proof_init(&proof, numbers, count);
+    if (collect(&proof, requests) == 0) {
         able = find_out(self, reader, &proof);
     }
-    PyMem_Free(numbers);
+    requests_clear(&proof);
     return able;
 }
 
 /* --- both --------------------------------------------------------------- */
 
-static int
-is_on(POP3Object *self, PyObject *numbers, unsigned int how,
-      ReaderObject *reader)
+int
+pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
+                     const struct requests *requests, unsigned int how)
 {
-    int on = are_own(self, (how & PIPELINING_PLAIN) != 0);
+    int on;
 
+    assert(lock_is_mine(&self->lock));
+    if (self->pipelining == PIPELINING_NEVER || reader == NULL) {
+        return 0;
+    }
+    on = are_own(self, (how & PIPELINING_PLAIN) != 0);
     if (on > 0) {
         on = is_own_socket(self, reader);
     }
@@ -327,43 +271,9 @@ is_on(POP3Object *self, PyObject *numbers, unsigned int how,
         stream_check_at_rest(reader) < 0) {
         on = -1;
     }
-    return on > 0 ? server_is_able(self, reader, numbers,
+    return on > 0 ? server_is_able(self, reader, requests,
                                    (how & PIPELINING_PROVED) != 0)
                   : on;
-}
-
-int
-pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
-                     ReaderObject **reader)
-{
-    int failed;
-    int on;
-
-    assert(lock_is_mine(&self->lock));
-    *reader = NULL;
-    if (self->pipelining == PIPELINING_NEVER) {
-        return 0;
-    }
-    *reader = pop3_get_reader(self, &failed);
-    if (*reader == NULL) {
-        return failed ? -1 : 0;
-    }
-    on = is_on(self, numbers, how, *reader);
-    if (on <= 0) {
-        Py_CLEAR(*reader);
-    }
-    return on;
-}
-
-bool
-pipeline_probe_has_room(const ReaderObject *reader, size_t octets)
-{
-    if (reader->progress.ahead.count == 0) {
-        return true;
-    }
-    return !reader->link.ends.uncertain &&
-           (!reader->half_duplex || reader->progress.ahead.octets + octets <=
-                                        PIPELINING_HALF_DUPLEX_OCTETS);
 }
 
 /* Whether the line, str, begins with the verb and a blank. */

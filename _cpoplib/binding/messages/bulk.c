@@ -3,9 +3,6 @@
 #include "binding/base/args.h"
 #include "binding/messages/bulk_iterator.h"
 
-/* Enough for a few round trips to do for hundreds of messages, and few enough
-   to be kept in memory where another command has to wait for them. */
-#define DEFAULT_WINDOW 128
 /* As many numbers are taken at once, perhaps from an iterable without end. */
 #define LARGEST_WINDOW 65535
 
@@ -65,18 +62,20 @@ set_flag(PyObject *value, bool *flag)
 
 /* The values of window, errors, delete and lines; NULL where not given. */
 static int
-set_options(struct bulk_iterator_options *options, PyObject *const *values)
+set_options(BulkIteratorObject *self, PyObject *const *values)
 {
-    options->window = DEFAULT_WINDOW;
-    options->returns_errors = false;
-    options->deletes = false;
-    options->as_lines = false;
-    if (set_window(values[0], &options->window) < 0 ||
-        set_errors(values[1], &options->returns_errors) < 0 ||
-        set_flag(values[2], &options->deletes) < 0) {
+    bool as_lines = false;
+
+    if (set_window(values[0], &self->window) < 0 ||
+        set_errors(values[1], &self->returns_errors) < 0 ||
+        set_flag(values[2], &self->deletes) < 0 ||
+        set_flag(values[3], &as_lines) < 0) {
         return -1;
     }
-    return set_flag(values[3], &options->as_lines);
+    if (as_lines) {
+        self->requests.form = POP_LINES;
+    }
+    return 0;
 }
 
 /* --- methods ------------------------------------------------------------ */
@@ -97,19 +96,26 @@ check_numbers(PyObject *numbers)
     return -1;
 }
 
+/* The arguments are the numbers, perhaps what is behind them in each line, and
+   options. */
 static PyObject *
-start(PyObject *op, PyObject *numbers, PyObject *suffix,
-      PyObject *const *values, struct bulk_iterator_options *options)
+start(PyObject *op, enum pop_verb verb, enum pop_reply_form form,
+      const struct args_signature *signature, PyObject *const *args,
+      Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *iterator = NULL;
+    PyObject *values[ARGS_MAX] = {NULL};
+    PyObject *self = NULL;
 
-    if (suffix != NULL && check_numbers(numbers) == 0 &&
-        set_options(options, values) == 0) {
-        options->suffix = suffix;
-        iterator = bulk_iterator_new(POP3(op), numbers, options);
+    if (args_bind(signature, args, nargs, kwnames, values) == 0 &&
+        check_numbers(values[0]) == 0) {
+        self = bulk_iterator_new(POP3(op), values[0], verb, form,
+                                 signature->required > 1 ? values[1] : NULL);
     }
-    Py_XDECREF(suffix);
-    return iterator;
+    if (self != NULL &&
+        set_options(BULK_ITERATOR(self), values + signature->required) < 0) {
+        Py_CLEAR(self);
+    }
+    return self;
 }
 
 PyDoc_STRVAR(retr_many_doc,
@@ -142,14 +148,9 @@ pop3_retr_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
         .keyword_only = 4,
     };
-    struct bulk_iterator_options options = {.verb = "RETR", .multiline = true};
-    PyObject *values[ARGS_MAX];
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return start(op, values[0], PyUnicode_FromString(""), values + 1,
-                 &options);
+    return start(op, POP_VERB_RETR, POP_OCTETS, &signature, args, nargs,
+                 kwnames);
 }
 
 PyDoc_STRVAR(top_many_doc,
@@ -171,14 +172,9 @@ pop3_top_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 2,
         .keyword_only = 4,
     };
-    struct bulk_iterator_options options = {.verb = "TOP", .multiline = true};
-    PyObject *values[ARGS_MAX];
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return start(op, values[0], PyUnicode_FromFormat(" %S", values[1]),
-                 values + 2, &options);
+    return start(op, POP_VERB_TOP, POP_OCTETS, &signature, args, nargs,
+                 kwnames);
 }
 
 PyDoc_STRVAR(dele_many_doc,
@@ -198,15 +194,9 @@ pop3_dele_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         .required = 1,
         .keyword_only = 2,
     };
-    struct bulk_iterator_options options = {.verb = "DELE",
-                                            .multiline = false};
-    PyObject *values[ARGS_MAX] = {NULL};
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return start(op, values[0], PyUnicode_FromString(""), values + 1,
-                 &options);
+    return start(op, POP_VERB_DELE, POP_NO_LINES, &signature, args, nargs,
+                 kwnames);
 }
 
 PyMethodDef bulk_methods[] = {

@@ -1,60 +1,50 @@
 #include "binding/messages/bulk_iterator.h"
 
-#include "binding/messages/bulk_turn.h"
+#include <assert.h>
+
+#include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
+#include "binding/client/deadline.h"
+#include "binding/dialogue/command.h"
+#include "binding/dialogue/pipeline.h"
+#include "binding/dialogue/pipeline_ask.h"
+#include "binding/dialogue/pipeline_probe.h"
+#include "binding/dialogue/announce.h"
+#include "binding/messages/retr_bytes.h"
+#include "binding/reader/stream.h"
+
+/* Enough for a few round trips to do for hundreds of messages, and few enough
+   to be kept in memory where another command has to wait for them. */
+#define DEFAULT_WINDOW 128
 
 /* --- life --------------------------------------------------------------- */
 
-static void
-many_answer(struct pipeline_owner *owner, PyObject *value, bool failed)
-{
-    BulkIteratorObject *self = (BulkIteratorObject *)((char *)owner -
-                                                      offsetof(
-                                                          BulkIteratorObject,
-                                                          owner));
-
-    bulk_slots_answer(&self->slots, value, failed);
-}
-
 PyObject *
-bulk_iterator_new(POP3Object *client, PyObject *numbers,
-                  const struct bulk_iterator_options *options)
+bulk_iterator_new(POP3Object *client, PyObject *numbers, enum pop_verb verb,
+                  enum pop_reply_form form, PyObject *second)
 {
-    PyObject *iterator = PyObject_GetIter(numbers);
-    BulkIteratorObject *self = NULL;
-    PyObject *pulled = NULL;
+    PyTypeObject *type = client->state->bulk_iterator_type;
+    BulkIteratorObject *self = (BulkIteratorObject *)type->tp_alloc(type, 0);
 
-    if (iterator != NULL) {
-        pulled = PyList_New(0);
-    }
-    if (pulled != NULL) {
-        self = PyObject_GC_New(BulkIteratorObject,
-                               client->state->bulk_iterator_type);
-    }
     if (self == NULL) {
-        Py_XDECREF(iterator);
-        Py_XDECREF(pulled);
         return NULL;
     }
-    self->owner.answer = many_answer;
     self->client = (POP3Object *)Py_NewRef((PyObject *)client);
-    self->numbers = iterator;
-    self->failure = NULL;
-    self->pulled = pulled;
-    self->due = NULL;
-    self->verb = options->verb;
-    self->suffix = Py_NewRef(options->suffix);
-    self->reader = NULL;
-    bulk_slots_init(&self->slots);
-    self->window = options->window;
-    self->multiline = options->multiline;
-    self->as_lines = options->as_lines;
-    self->deletes = options->deletes;
-    self->returns_errors = options->returns_errors;
+    self->window = DEFAULT_WINDOW;
     self->ahead = client->pipelining != PIPELINING_NEVER;
-    self->running = false;
-    self->broken = false;
-    PyObject_GC_Track((PyObject *)self);
+    self->requests.verb = verb;
+    self->requests.form = form;
+    self->requests.keeps_errors = true;
+    if (second != NULL) {
+        self->second = PyObject_Str(second);
+        self->requests.second = self->second;
+    }
+    if (second == NULL || self->second != NULL) {
+        self->numbers = PyObject_GetIter(numbers);
+    }
+    if (self->numbers == NULL) {
+        Py_CLEAR(self);
+    }
     return (PyObject *)self;
 }
 
@@ -67,11 +57,8 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->client);
     Py_VISIT(self->numbers);
     Py_VISIT(self->failure);
-    Py_VISIT(self->pulled);
-    Py_VISIT(self->due);
-    Py_VISIT(self->suffix);
-    Py_VISIT(self->reader);
-    return bulk_slots_traverse(&self->slots, visit, arg);
+    Py_VISIT(self->second);
+    return requests_traverse(&self->requests, visit, arg);
 }
 
 /* It is over; what is to come is nobody's. */
@@ -82,16 +69,10 @@ many_clear(PyObject *op)
     POP3Object *client = self->client;
 
     self->client = NULL;
-    if (self->reader != NULL) {
-        pipeline_owner_gone(self->reader, &self->owner);
-    }
-    bulk_slots_clear(&self->slots);
-    Py_CLEAR(self->reader);
+    requests_clear(&self->requests);
     Py_CLEAR(self->numbers);
     Py_CLEAR(self->failure);
-    Py_CLEAR(self->pulled);
-    Py_CLEAR(self->due);
-    Py_CLEAR(self->suffix);
+    Py_CLEAR(self->second);
     Py_XDECREF(client);
     return 0;
 }
@@ -105,6 +86,262 @@ many_dealloc(PyObject *op)
     (void)many_clear(op);
     type->tp_free(op);
     Py_DECREF(type);
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+/* Answers can come only from where they were asked for. */
+static int
+check_source(const BulkIteratorObject *self, const void *file)
+{
+    if (self->requests.sent.first == NULL || self->requests.reader == file) {
+        return 0;
+    }
+    errors_raise_out_of_step(self->client->state,
+                             "another file has taken the place of the one "
+                             "that replies are to come from",
+                             NULL);
+    return -1;
+}
+
+/* What others have asked for comes before a deletion: the caller may go by
+   it, and one reply too many shows only at its end. */
+static int
+receive_others(BulkIteratorObject *self, ReaderObject *reader)
+{
+    if (self->requests.form != POP_NO_LINES ||
+        reader->progress.ahead.count <= self->requests.sent.count) {
+        return 0;
+    }
+    return pipeline_receive_all(self->client, reader) < 0
+               ? -1
+               : stream_check_at_rest(reader);
+}
+
+/* The deletion of what the caller has come back from. */
+static int
+ask_due(BulkIteratorObject *self, ReaderObject *reader)
+{
+    if (!self->requests.unsent.first->is_deletion) {
+        return 0;
+    }
+    if (!pipeline_ask_has_room(&self->requests, reader) &&
+        pipeline_receive_all(self->client, reader) < 0) {
+        return -1;
+    }
+    return pipeline_ask_next(self->client, reader, &self->requests, false);
+}
+
+/* As many as there is room for. */
+static int
+ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
+{
+    struct requests *requests = &self->requests;
+
+    if (check_source(self, reader) < 0) {
+        return -1;
+    }
+    Py_XSETREF(requests->reader,
+               (ReaderObject *)Py_NewRef((PyObject *)reader));
+    if (receive_others(self, reader) < 0 || ask_due(self, reader) < 0) {
+        return -1;
+    }
+    if (requests->unsent.first == NULL) {
+        return 0;
+    }
+    if (pipeline_ask_has_room(requests, reader) &&
+        (!reader->half_duplex ||
+         reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
+        return pipeline_ask(self->client, reader, requests);
+    }
+    /* Those of another iterator's, perhaps. */
+    return requests->answered.first != NULL || requests->sent.first != NULL
+               ? 0
+               : pipeline_receive_all(self->client, reader);
+}
+
+/* One command, and its reply. */
+static PyObject *
+call(BulkIteratorObject *self, const struct request *request)
+{
+    PyObject *line = pipeline_ask_line(&self->requests, request);
+    PyObject *value = NULL;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    switch (pipeline_ask_form(&self->requests, request)) {
+    case POP_NO_LINES:
+        value = command_shortcmd(self->client, line, POP_END_IF_QUIET);
+        break;
+    case POP_LINES:
+        value = command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
+        break;
+    case POP_OCTETS:
+        value = retr_bytes_fetch(self->client, line);
+        break;
+    }
+    Py_DECREF(line);
+    return value;
+}
+
+/* The next one, with all else done. */
+static int
+ask_alone(BulkIteratorObject *self)
+{
+    struct request *request = requests_take(&self->requests.unsent);
+    PyObject *value = call(self, request);
+    bool failed = value == NULL;
+
+    if (failed) {
+        if (!pipeline_ask_is_about_number(self->client)) {
+            requests_put_back(&self->requests.unsent, request);
+            return -1;
+        }
+        value = PyErr_GetRaisedException();
+    }
+    requests_answer_unsent(&self->requests, request, value, failed);
+    return 0;
+}
+
+static void
+free_first(BulkIteratorObject *self)
+{
+    struct request *first = requests_take(&self->requests.answered);
+
+    self->deletions -= first->is_deletion;
+    requests_free(first);
+}
+
+/* Whether the first answer is there and of interest: deletions that were not
+   refused are not. */
+static bool
+has_answer(BulkIteratorObject *self)
+{
+    const struct request *first;
+
+    while ((first = self->requests.answered.first) != NULL &&
+           first->is_deletion && !first->failed) {
+        free_first(self);
+    }
+    return first != NULL;
+}
+
+/* As far as there is room for it; one by one, once all else is done. */
+static int
+ask(BulkIteratorObject *self)
+{
+    struct requests *requests = &self->requests;
+    unsigned int how = 0;
+    int failed;
+    ReaderObject *reader = pop3_get_reader(self->client, &failed);
+    int on = -1;
+
+    if (requests->form == POP_OCTETS) {
+        how |= PIPELINING_PLAIN;
+    }
+    if (self->deletes || requests->form == POP_NO_LINES) {
+        how |= PIPELINING_PROVED;
+    }
+    if (!failed) {
+        on = pipeline_probe_is_on(self->client, reader, requests, how);
+    }
+    if (on >= 0) {
+        self->ahead = on;
+        failed = 0;
+    }
+    if (on > 0) {
+        failed = ask_ahead(self, reader);
+    }
+    else if (on == 0 &&
+             (requests->unsent.first->is_deletion ||
+              (!has_answer(self) && requests->sent.first == NULL))) {
+        failed = ask_alone(self);
+    }
+    Py_XDECREF(reader);
+    return on < 0 ? -1 : failed;
+}
+
+/* --- receiving ---------------------------------------------------------- */
+
+/* The first answer that is to come, unless what gives .file has received it.
+ */
+static int
+receive_one(BulkIteratorObject *self)
+{
+    PyObject *file = pop3_get_file(self->client, "readline");
+    int failed = file == NULL ? -1 : check_source(self, file);
+
+    if (failed == 0 && self->requests.answered.first == NULL) {
+        failed = pipeline_receive(self->client, self->requests.reader);
+    }
+    Py_XDECREF(file);
+    return failed;
+}
+
+/* At the end: more replies than commands mean that some are not those of the
+   numbers they were given with.  What else there is to say of the connection
+   is its next command's. */
+static int
+check_end(BulkIteratorObject *self)
+{
+    ReaderObject *reader;
+    int failed;
+
+    if (self->requests.reader == NULL || self->numbers != NULL ||
+        requests_count(&self->requests) > 0) {
+        return 0;
+    }
+    reader = pop3_get_reader(self->client, &failed);
+    if (reader == self->requests.reader &&
+        progress_is_in_step(&reader->progress) &&
+        reader->progress.unanswered == 0 &&
+        reader->progress.ahead.count == 0) {
+        failed = stream_check_at_rest(reader);
+    }
+    Py_XDECREF(reader);
+    return failed ? -1 : 0;
+}
+
+static int
+turn(BulkIteratorObject *self)
+{
+    assert(lock_is_mine(&self->client->lock));
+    if (pop3_check_idle(self->client) < 0 ||
+        deadline_check(self->client) < 0) {
+        return -1;
+    }
+    if (self->requests.unsent.first != NULL && ask(self) < 0) {
+        return -1;
+    }
+    while (!has_answer(self) && self->requests.sent.first != NULL) {
+        if (receive_one(self) < 0) {
+            return -1;
+        }
+    }
+    return check_end(self);
+}
+
+/* Asks, and receives until the first answer is there, or nothing is to come.
+   Waits for the connection, which is held meanwhile.  -1 and an exception that
+   is about no number. */
+static int
+take_turn(BulkIteratorObject *self)
+{
+    POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
+    const ReaderObject *reader = self->requests.reader;
+    bool was_closed = reader != NULL && progress_is_closed(&reader->progress);
+    int failed = pop3_lock(client);
+
+    if (failed == 0) {
+        failed = turn(self);
+        pop3_unlock(client);
+    }
+    if (failed < 0 && !was_closed) {
+        command_explain_failure(self->requests.reader);
+    }
+    Py_DECREF(client);
+    return failed;
 }
 
 /* --- numbers ------------------------------------------------------------ */
@@ -128,21 +365,18 @@ static int
 pull(BulkIteratorObject *self)
 {
     size_t most = self->ahead ? self->window : 1;
-    size_t held = self->slots.messages + (size_t)PyList_GET_SIZE(self->pulled);
+    size_t held = requests_count(&self->requests) - self->deletions;
 
     if (held > most / 2) {
         return 0;
     }
     for (; self->numbers != NULL && held < most; held++) {
         PyObject *number = PyIter_Next(self->numbers);
-        int failed;
 
         if (number == NULL) {
             return end_numbers(self);
         }
-        failed = PyList_Append(self->pulled, number);
-        Py_DECREF(number);
-        if (failed < 0) {
+        if (requests_add(&self->requests, number) < 0) {
             return -1;
         }
     }
@@ -151,56 +385,44 @@ pull(BulkIteratorObject *self)
 
 /* --- results ------------------------------------------------------------ */
 
-/* Whether the next result is there, and nothing is to be asked for; or, if
-   the iteration is broken off, whatever there is. */
-static bool
-has_result(BulkIteratorObject *self)
-{
-    return (self->broken ||
-            (self->due == NULL && PyList_GET_SIZE(self->pulled) == 0)) &&
-           bulk_slots_find_result(&self->slots);
-}
-
 /* The pending exception ends the iteration, but behind the answers that are
    held, unless it is more urgent. */
 static int
 end_behind_answers(BulkIteratorObject *self)
 {
-    if (self->slots.ready == 0 || self->failure != NULL ||
+    if (self->requests.answered.first == NULL || self->failure != NULL ||
         !PyErr_ExceptionMatches(PyExc_Exception)) {
         return -1;
     }
     self->failure = PyErr_GetRaisedException();
     Py_CLEAR(self->numbers);
-    Py_CLEAR(self->due);
-    if (self->reader != NULL) {
-        pipeline_owner_gone(self->reader, &self->owner);
-    }
-    bulk_slots_forget_unanswered(&self->slots);
+    requests_end(&self->requests, NULL);
     self->deletes = false;
     self->broken = true;
-    return PyList_SetSlice(self->pulled, 0, PY_SSIZE_T_MAX, NULL);
+    return 0;
 }
 
-/* 1 if the first slot is the next result; 0 at the end; -1. */
+/* 1 if the first answer is the next result; 0 at the end; -1. */
 static int
 find(BulkIteratorObject *self)
 {
+    const struct request_list *unsent = &self->requests.unsent;
+
     do {
         if (pull(self) < 0) {
             return -1;
         }
-        if (has_result(self)) {
+        if (unsent->first == NULL && has_answer(self)) {
             return 1;
         }
-        if (!self->broken && bulk_turn_run(self) < 0 &&
+        if (!self->broken && take_turn(self) < 0 &&
             end_behind_answers(self) < 0) {
             return -1;
         }
-        if (bulk_slots_find_result(&self->slots)) {
+        if (has_answer(self)) {
             return 1;
         }
-    } while (self->numbers != NULL || PyList_GET_SIZE(self->pulled) > 0);
+    } while (self->numbers != NULL || unsent->first != NULL);
     if (self->failure != NULL) {
         PyErr_SetRaisedException(self->failure);
         self->failure = NULL;
@@ -209,26 +431,38 @@ find(BulkIteratorObject *self)
     return 0;
 }
 
+/* Whether the exception is given in the message's place. */
+static bool
+returns(const BulkIteratorObject *self, PyObject *exception)
+{
+    return self->returns_errors &&
+           PyErr_GivenExceptionMatches(exception,
+                                       self->client->state->error_proto);
+}
+
 /* (number, value), or the exception. */
 static PyObject *
 give(BulkIteratorObject *self)
 {
-    struct slot slot = bulk_slots_take(&self->slots);
+    struct request *first = self->requests.answered.first;
     PyObject *pair = NULL;
 
-    if (slot.failed && !(self->returns_errors &&
-                         PyErr_GivenExceptionMatches(
-                             slot.value, self->client->state->error_proto))) {
-        PyErr_SetRaisedException(slot.value);
+    if (first->failed && !returns(self, first->value)) {
+        PyErr_SetRaisedException(Py_NewRef(first->value));
     }
     else {
-        pair = PyTuple_Pack(2, slot.number, slot.value);
-        Py_DECREF(slot.value);
+        pair = PyTuple_Pack(2, first->number, first->value);
     }
-    if (pair != NULL && self->deletes && !slot.failed) {
-        self->due = Py_NewRef(slot.number);
+    if (pair == NULL || first->failed || !self->deletes) {
+        free_first(self);
+        return pair;
     }
-    Py_DECREF(slot.number);
+    /* It becomes the next request, before what was pulled from the numbers. */
+    (void)requests_take(&self->requests.answered);
+    Py_CLEAR(first->value);
+    first->is_deletion = true;
+    self->deletions++;
+    requests_put_back(&self->requests.unsent, first);
     return pair;
 }
 
@@ -299,7 +533,7 @@ static PyObject *
 many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromSize_t(heap_type_own_size(op) +
-                             bulk_slots_size(&BULK_ITERATOR(op)->slots));
+                             requests_size(&BULK_ITERATOR(op)->requests));
 }
 
 /* --- type --------------------------------------------------------------- */

@@ -2,7 +2,6 @@
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
-#include "binding/client/read_ahead.h"
 #include "core/proto/scan.h"
 
 /* What is left of a line. */
@@ -103,7 +102,7 @@ listings_note(POP3Object *client, PyObject *lines)
     if (last != NULL && PyBytes_Check(last)) {
         struct rest rest = {PyBytes_AS_STRING(last), PyBytes_GET_SIZE(last)};
 
-        read_ahead_note_listing(client, count, take_message(&rest));
+        read_ahead_note_listing(&client->ahead, count, take_message(&rest));
     }
 }
 
@@ -237,7 +236,7 @@ ask(const char *method, const char *command, row_value value_of, PyObject *op,
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
     if (failed == 0) {
-        read_ahead_note_listing(POP3(op), rows.count, rows.last);
+        read_ahead_note_listing(&POP3(op)->ahead, rows.count, rows.last);
     }
     else {
         Py_CLEAR(rows.dict);

@@ -16,7 +16,6 @@
 #include "binding/dialogue/getresp.h"
 #include "binding/messages/bulk.h"
 #include "binding/messages/listings.h"
-#include "binding/client/read_ahead.h"
 #include "binding/messages/retr_bytes.h"
 #include "core/tls/tls_config.h"
 
@@ -41,7 +40,6 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
     struct module_state *state = find_state(type);
-    struct readahead *readahead = NULL;
     PyObject *deadlines = NULL;
     POP3Object *self = NULL;
     struct lock lock;
@@ -49,23 +47,18 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    readahead = read_ahead_new();
-    if (readahead != NULL) {
-        deadlines = deadlines_new();
-    }
+    deadlines = deadlines_new();
     if (deadlines != NULL) {
         self = (POP3Object *)type->tp_alloc(type, 0);
     }
     if (self == NULL) {
         Py_XDECREF(deadlines);
-        read_ahead_free(readahead);
         lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->lock = lock;
-    self->readahead = readahead;
     self->deadlines = deadlines_get(deadlines);
     self->deadlines_owner = deadlines;
     progress_command_begun(&self->progress, &self->lock);
@@ -84,7 +77,7 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->dict);
     Py_VISIT(self->verify);
     Py_VISIT(self->foreign_file);
-    return read_ahead_traverse(self->readahead, visit, arg);
+    return read_ahead_traverse(&self->ahead, visit, arg);
 }
 
 static int
@@ -95,7 +88,7 @@ pop3_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
-    read_ahead_clear(self->readahead);
+    read_ahead_reset(&self->ahead);
     return 0;
 }
 
@@ -111,7 +104,6 @@ pop3_dealloc(PyObject *op)
     }
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
-    read_ahead_free(self->readahead);
     Py_DECREF(self->deadlines_owner);
     lock_destroy(&self->lock);
     Py_DECREF(self->module);
@@ -130,9 +122,9 @@ pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     const POP3Object *self = POP3(op);
 
-    return PyLong_FromSize_t(
-        heap_type_own_size(op) + sizeof(*self->deadlines) +
-        sizeof(*self->readahead) + bulk_slots_size(&self->readahead->slots));
+    return PyLong_FromSize_t(heap_type_own_size(op) +
+                             sizeof(*self->deadlines) +
+                             requests_size(&self->ahead.requests));
 }
 
 /* --- type --------------------------------------------------------------- */

@@ -1,176 +1,223 @@
 #include "binding/reader/requests.h"
 
-#include <assert.h>
-
-#define FIRST_CAPACITY 16
+/* --- lists -------------------------------------------------------------- */
 
 void
-bulk_slots_init(struct slots *slots)
+requests_put(struct request_list *list, struct request *request)
 {
-    slots->ring = NULL;
-    slots->capacity = 0;
-    slots->head = 0;
-    slots->count = 0;
-    slots->ready = 0;
-    slots->messages = 0;
+    request->next = NULL;
+    if (list->first == NULL) {
+        list->first = request;
+    }
+    else {
+        list->last->next = request;
+    }
+    list->last = request;
+    list->count++;
 }
 
-static struct slot *
-get(const struct slots *slots, size_t index)
+void
+requests_put_back(struct request_list *list, struct request *request)
 {
-    return &slots->ring[(slots->head + index) % slots->capacity];
+    request->next = list->first;
+    list->first = request;
+    if (request->next == NULL) {
+        list->last = request;
+    }
+    list->count++;
 }
+
+struct request *
+requests_take(struct request_list *list)
+{
+    struct request *first = list->first;
+
+    if (first != NULL) {
+        list->first = first->next;
+        list->count--;
+    }
+    return first;
+}
+
+void
+requests_free(struct request *request)
+{
+    Py_DECREF(request->number);
+    Py_XDECREF(request->value);
+    PyMem_Free(request);
+}
+
+/* One by one: what is freed may run code that uses the list. */
+void
+requests_empty(struct request_list *list)
+{
+    struct request *request;
+
+    while ((request = requests_take(list)) != NULL) {
+        requests_free(request);
+    }
+}
+
+/* --- answers ------------------------------------------------------------ */
 
 int
-bulk_slots_traverse(const struct slots *slots, visitproc visit, void *arg)
+requests_add(struct requests *self, PyObject *number)
 {
+    struct request *request;
+
+    if (number == NULL) {
+        return -1;
+    }
+    request = PyMem_Calloc(1, sizeof(*request));
+    if (request == NULL) {
+        Py_DECREF(number);
+        PyErr_NoMemory();
+        return -1;
+    }
+    request->number = number;
+    requests_put(&self->unsent, request);
+    return 0;
+}
+
+/* Where some were not sent, their answers are there before those of the ones
+   in front. */
+static void
+settle(struct requests *self)
+{
+    while (self->sent.first != NULL && self->sent.first->value != NULL) {
+        requests_put(&self->answered, requests_take(&self->sent));
+    }
+}
+
+void
+requests_answer_unsent(struct requests *self, struct request *request,
+                       PyObject *value, bool failed)
+{
+    request->value = value;
+    request->failed = failed;
+    requests_put(&self->sent, request);
+    settle(self);
+}
+
+void
+requests_answer(struct requests *self, PyObject *value, bool failed)
+{
+    if (self == NULL) {
+        Py_DECREF(value);
+    }
+    else if (self->dropped > 0) {
+        self->dropped--;
+        Py_DECREF(value);
+    }
+    else {
+        self->sent.first->value = value;
+        self->sent.first->failed = failed;
+        settle(self);
+    }
+}
+
+void
+requests_tell(ReaderObject *reader, PyObject *value, bool failed)
+{
+    struct requests *owner = pop_pipeline_pop(&reader->progress.ahead);
+    struct held *held = reader->held;
+
+    if (held == NULL) {
+        requests_answer(owner, value, failed);
+        return;
+    }
+    held->answers[held->count].owner = owner;
+    held->answers[held->count].value = value;
+    held->answers[held->count].failed = failed;
+    held->count++;
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+void
+requests_disown(ReaderObject *reader, const struct requests *self)
+{
+    struct held *held = reader->held;
     size_t i;
 
-    for (i = 0; i < slots->count; i++) {
-        Py_VISIT(get(slots, i)->number);
-        Py_VISIT(get(slots, i)->value);
+    pop_pipeline_disown(&reader->progress.ahead, self);
+    for (i = 0; held != NULL && i < held->count; i++) {
+        if (held->answers[i].owner == self) {
+            held->answers[i].owner = NULL;
+        }
+    }
+}
+
+void
+requests_end(struct requests *self, PyObject *failure)
+{
+    if (self->reader != NULL) {
+        requests_disown(self->reader, self);
+    }
+    self->dropped = 0;
+    if (failure != NULL) {
+        requests_answer(self->sent.first == NULL ? NULL : self, failure, true);
+    }
+    requests_empty(&self->sent);
+    requests_empty(&self->unsent);
+}
+
+void
+requests_forget(struct requests *self)
+{
+    struct request *request;
+
+    while ((request = requests_take(&self->sent)) != NULL) {
+        self->dropped += request->value == NULL;
+        requests_free(request);
+    }
+    requests_empty(&self->answered);
+}
+
+void
+requests_clear(struct requests *self)
+{
+    ReaderObject *reader = self->reader;
+
+    self->reader = NULL;
+    if (reader != NULL) {
+        requests_disown(reader, self);
+    }
+    self->dropped = 0;
+    requests_empty(&self->answered);
+    requests_empty(&self->sent);
+    requests_empty(&self->unsent);
+    Py_XDECREF(reader);
+}
+
+/* --- what it holds ------------------------------------------------------ */
+
+int
+requests_traverse(const struct requests *self, visitproc visit, void *arg)
+{
+    const struct request_list *lists[] = {&self->answered, &self->sent,
+                                          &self->unsent};
+    const struct request *request;
+    size_t i;
+
+    Py_VISIT(self->reader);
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (request = lists[i]->first; request; request = request->next) {
+            Py_VISIT(request->number);
+            Py_VISIT(request->value);
+        }
     }
     return 0;
 }
 
 size_t
-bulk_slots_size(const struct slots *slots)
+requests_count(const struct requests *self)
 {
-    return slots->capacity * sizeof(*slots->ring);
+    return self->answered.count + self->sent.count + self->unsent.count;
 }
 
-void
-bulk_slots_clear(struct slots *slots)
+size_t
+requests_size(const struct requests *self)
 {
-    struct slots old = *slots;
-    size_t i;
-
-    bulk_slots_init(slots);
-    for (i = 0; i < old.count; i++) {
-        Py_DECREF(get(&old, i)->number);
-        Py_XDECREF(get(&old, i)->value);
-    }
-    PyMem_Free(old.ring);
-}
-
-int
-bulk_slots_reserve(struct slots *slots)
-{
-    size_t capacity = slots->capacity == 0 ? FIRST_CAPACITY
-                                           : 2 * slots->capacity;
-    struct slot *ring;
-    size_t i;
-
-    if (slots->count < slots->capacity) {
-        return 0;
-    }
-    ring = PyMem_New(struct slot, capacity);
-    if (ring == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (i = 0; i < slots->count; i++) {
-        ring[i] = *get(slots, i);
-    }
-    PyMem_Free(slots->ring);
-    slots->ring = ring;
-    slots->capacity = capacity;
-    slots->head = 0;
-    return 0;
-}
-
-void
-bulk_slots_add(struct slots *slots, PyObject *number, bool is_deletion)
-{
-    struct slot *slot;
-
-    assert(slots->count < slots->capacity);
-    slot = get(slots, slots->count);
-    slot->number = Py_NewRef(number);
-    slot->value = NULL;
-    slot->failed = false;
-    slot->is_deletion = is_deletion;
-    slots->count++;
-    slots->messages += !is_deletion;
-}
-
-void
-bulk_slots_forget_unanswered(struct slots *slots)
-{
-    while (slots->count > slots->ready) {
-        struct slot last = *get(slots, slots->count - 1);
-
-        slots->count--;
-        slots->messages -= !last.is_deletion;
-        Py_DECREF(last.number);
-        Py_XDECREF(last.value);
-    }
-}
-
-static void
-answer(struct slots *slots, size_t index, PyObject *value, bool failed)
-{
-    struct slot *slot = get(slots, index);
-
-    assert(index < slots->count && slot->value == NULL);
-    slot->value = value;
-    slot->failed = failed;
-    while (slots->ready < slots->count &&
-           get(slots, slots->ready)->value != NULL) {
-        slots->ready++;
-    }
-}
-
-void
-bulk_slots_answer(struct slots *slots, PyObject *value, bool failed)
-{
-    answer(slots, slots->ready, value, failed);
-}
-
-void
-bulk_slots_answer_last(struct slots *slots, PyObject *value, bool failed)
-{
-    answer(slots, slots->count - 1, value, failed);
-}
-
-struct slot
-bulk_slots_take(struct slots *slots)
-{
-    struct slot first = *get(slots, 0);
-
-    assert(slots->ready > 0);
-    slots->head = (slots->head + 1) % slots->capacity;
-    slots->count--;
-    slots->ready--;
-    slots->messages -= !first.is_deletion;
-    return first;
-}
-
-void
-bulk_slots_drop(struct slots *slots)
-{
-    struct slot first = bulk_slots_take(slots);
-
-    Py_DECREF(first.number);
-    Py_DECREF(first.value);
-}
-
-const struct slot *
-bulk_slots_first(const struct slots *slots)
-{
-    return get(slots, 0);
-}
-
-bool
-bulk_slots_find_result(struct slots *slots)
-{
-    while (slots->ready > 0) {
-        const struct slot *first = bulk_slots_first(slots);
-
-        if (!first->is_deletion || first->failed) {
-            return true;
-        }
-        bulk_slots_drop(slots);
-    }
-    return false;
+    return requests_count(self) * sizeof(struct request);
 }

@@ -72,6 +72,8 @@ class Unpacked(Traits, Server):
         self.unpacked = Path(where) / self.package
         if not (self.unpacked / "version").exists():
             raise Unavailable(f"the package {self.package} is not unpacked in {where}")
+        if os.geteuid() != 0:
+            raise Unavailable(f"{self.package} serves other users, for which it must be root")
         self.version = (self.unpacked / "version").read_text().strip()
         self._free_users = iter(USERS)
 
@@ -122,7 +124,7 @@ class Unpacked(Traits, Server):
             [*enter, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
         )
         if tried.returncode != 0:
-            raise Unavailable(f"{self} needs namespaces and overlays, as root: {tried.stderr}")
+            raise Unavailable(f"{self} needs namespaces and overlays: {tried.stderr}")
         return [*map(str, enter), *map(str, self.program(*ports))]
 
     def mailbox(self, contents):

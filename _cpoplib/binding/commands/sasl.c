@@ -168,9 +168,9 @@ call(struct sasl *self, PyObject *challenge)
     if (self->respond == Py_None) {
         return Py_NewRef(Py_None);
     }
-    client->phase = PHASE_CHALLENGE;
+    progress_thinking(&client->progress);
     answer = PyObject_CallFunctionObjArgs(self->respond, challenge, NULL);
-    client->phase = PHASE_REST;
+    progress_rested(&client->progress);
     if (answer != NULL && answer != Py_None) {
         Py_SETREF(answer, sasl_line_octets(answer, "what authobject returns"));
     }
@@ -341,12 +341,9 @@ static PyObject *
 send_command(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
-    PyObject *reply;
+    PyObject *reply = command_shortcmd(client, line);
 
-    client->sasl = SASL_COMMAND;
-    client->is_challenged = false;
-    reply = command_shortcmd(client, line);
-    if (reply == NULL && client->is_challenged) {
+    if (reply == NULL && client->progress.is_challenged) {
         getresp_abandon(client, "an authentication was abandoned half-way");
     }
     return reply;
@@ -356,17 +353,16 @@ static PyObject *
 converse(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
-    enum pop3_sasl before = client->sasl;
+    enum pop3_sasl before = progress_auth_begun(&client->progress);
     PyObject *reply = send_command(self, line);
 
-    client->sasl = SASL_CHALLENGED;
+    progress_auth_sent(&client->progress);
     while (reply != NULL && sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
         if (take_turn(self, &reply) < 0) {
             Py_CLEAR(reply);
         }
     }
-    client->sasl = before;
-    client->is_challenged = false;
+    progress_auth_over(&client->progress, before);
     if (reply != NULL && check_success(self) < 0) {
         Py_CLEAR(reply);
     }

@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist docs \
-	man compile-commands lint sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
+	docs man compile-commands lint sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15

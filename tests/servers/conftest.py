@@ -28,14 +28,14 @@ PROMISED = {"cyrus", "dovecot", "twisted"}
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A server's tests run in one process, one after the other."""
+    """Tests of one server over one link run in one process, one after the other."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByServer(LoadScopeScheduling):
+    class ByLink(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return re.search(r"\[(\w+)-", nodeid)[1]
+            return re.search(r"\[(.+)\]", nodeid)[1]
 
-    return ByServer(config, log)
+    return ByLink(config, log)
 
 
 @pytest.fixture(scope="session")

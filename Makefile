@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks programs bench bench-regress dist docs \
-	man compile-commands lint sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
+	docs man compile-commands lint sanitize fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -45,6 +45,9 @@ man: ## write the man page, docs/poplib-c.1, from --help
 compile-commands: ## write compile_commands.json, which clangd reads
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python setup.py -q compile_commands
+
+servers: ## run the whole conversation with each real POP3 server that can be installed
+	@tools/servers $(PYTEST_ARGS)
 
 programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c
 	@tools/programs $(PYTEST_ARGS)

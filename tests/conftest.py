@@ -15,6 +15,7 @@ import certificates
 import pytest
 from integration import dovecot as dovecot_server
 from integration.dovecot_config import TLS
+from integration.server import Unavailable
 
 REAL_SERVERS = pytest.StashKey[list]()
 DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
@@ -48,7 +49,7 @@ def pytest_report_header(config):
     ]
     try:
         server = str(dovecot_server.find())
-    except dovecot_server.NotInstalled as exc:
+    except Unavailable as exc:
         server = f"none: {exc}"
     return [*lines, f"real servers: {server}"]
 
@@ -142,22 +143,32 @@ def authority():
 
 
 @pytest.fixture(scope="session")
-def start_dovecot(request, unavailable):
-    """Starts a Dovecot that runs until the end: start_dovecot(tls=None)."""
+def start_server(request):
+    """start_server(server): starts it, until the end; the summary of the run names it."""
     with contextlib.ExitStack() as stack:
 
-        def start(tls=None):
-            try:
-                installation = dovecot_server.find()
-            except dovecot_server.NotInstalled as exc:
-                unavailable(str(exc))
-            server = stack.enter_context(dovecot_server.Dovecot(installation, tls))
+        def start(server):
+            stack.enter_context(server)
             used = request.config.stash[REAL_SERVERS]
-            if str(installation) not in used:
-                used.append(str(installation))
+            if str(server) not in used:
+                used.append(str(server))
             return server
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def start_dovecot(start_server, unavailable):
+    """Starts a Dovecot that runs until the end: start_dovecot(tls=None)."""
+
+    def start(tls=None):
+        try:
+            installation = dovecot_server.find()
+        except Unavailable as exc:
+            unavailable(str(exc))
+        return start_server(dovecot_server.Dovecot(installation, tls))
+
+    return start
 
 
 @pytest.fixture(scope="session")

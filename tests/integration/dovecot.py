@@ -6,29 +6,18 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 from . import dovecot_config
+from .server import PASSWORD, Server, Unavailable
 
 PACKAGES = "dovecot-core dovecot-pop3d"
-PASSWORD = "secret"
 
 #: A client that comes from there, to 127.0.0.1, is not on the server's machine in Dovecot's eyes.
 AFAR = "127.0.0.2"
-
-
-class NotInstalled(Exception):
-    """There is no Dovecot with POP3 on this machine."""
-
-
-class StartError(Exception):
-    """Dovecot did not start; the text holds what it said."""
 
 
 class Installation(NamedTuple):
@@ -53,16 +42,16 @@ class Mailbox(NamedTuple):
 
 
 def find():
-    """Return this machine's Installation; raises NotInstalled."""
+    """Return this machine's Installation; raises Unavailable."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
     program = shutil.which("dovecot", path=path)
     doveconf = shutil.which("doveconf", path=path)
     if program is None or doveconf is None:
-        raise NotInstalled(f"dovecot is not installed (Debian: {PACKAGES})")
+        raise Unavailable(f"dovecot is not installed (Debian: {PACKAGES})")
     installation = Installation(program, _output(program, "--version").split()[0])
     libexec = _output(doveconf, "-d", "libexec_dir").partition("=")[2].strip()
     if not os.path.exists(os.path.join(libexec, "pop3-login")):
-        raise NotInstalled(f"{installation} has no POP3 service (Debian: {PACKAGES})")
+        raise Unavailable(f"{installation} has no POP3 service (Debian: {PACKAGES})")
     return installation
 
 
@@ -72,45 +61,54 @@ def _output(*command):
     ).stdout
 
 
-class Dovecot:
-    """The running server; a context manager, killed with its children at the end.
+class Dovecot(Server):
+    """The running server.
 
     With a dovecot_config.TLS it has STLS, and POP3S on tls_port; without it neither. As root it
     runs as ``nobody``, because Dovecot serves no mail to uid 0.
     """
+
+    name = "dovecot"
+    logs = ("startup.log", "dovecot.log")
 
     def __init__(self, installation, tls=None):
         self.installation = installation
         self.syntax = dovecot_config.syntax_of(installation.version)
         self.tls = tls
         self.hosts = _loopback_addresses()
-        self.port = self.tls_port = None
-        self._process = None
         self._numbers = itertools.count(1)
         as_root = os.geteuid() == 0
         account = pwd.getpwnam("nobody") if as_root else pwd.getpwuid(os.geteuid())
         gid = account.pw_gid if as_root else os.getegid()
         self._user, self._group = account.pw_name, grp.getgrgid(gid).gr_name
         self._uid, self._gid = account.pw_uid, gid
-        self._identity = {"user": self._uid, "group": gid, "extra_groups": []} if as_root else {}
+        self.identity = {"user": self._uid, "group": gid, "extra_groups": []} if as_root else {}
 
-    def __enter__(self):
-        # Not pytest's tmp_path: that is 0700, and its name can be too long for a Unix socket.
-        self.directory = Path(tempfile.mkdtemp(prefix="poplib_c-dovecot-"))
-        try:
-            self.directory.chmod(0o755)
-            for name in ("run", "mail", "home", "users"):
-                (self.directory / name).mkdir()
-            self._hand_over(self.directory)
-            self._start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    def __str__(self):
+        return str(self.installation)
 
-    def __exit__(self, *_):
-        self._stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def prepare(self):
+        for name in ("run", "mail", "home", "users"):
+            (self.directory / name).mkdir()
+        self._hand_over(self.directory)
+
+    def configure(self, port, tls_port):
+        self.port = port
+        self.tls_port = tls_port if self.tls is not None else None
+        configuration = dovecot_config.write(
+            self.directory,
+            self.syntax,
+            self.tls,
+            user=self._user,
+            group=self._group,
+            addresses=" ".join(self.hosts),
+            port=port,
+            tls_port=self.tls_port or 0,
+        )
+        return [self.installation.program, "-F", "-c", str(configuration)]
+
+    def is_ready(self):
+        return (self.directory / "run" / "master.pid").exists() and super().is_ready()
 
     @property
     def ca_file(self):
@@ -154,70 +152,6 @@ class Dovecot:
         for path in (top, *top.rglob("*")):
             os.chown(path, self._uid, self._gid)
 
-    def _start(self):
-        for _ in range(5):
-            self.port, tls_port = _free_ports(self.hosts, 2)
-            self.tls_port = tls_port if self.tls is not None else None
-            self._launch()
-            _eventually(lambda: self._process.poll() is not None or self._is_ready(), 10)
-            if self._is_ready():
-                return
-            said = self._said()
-            self._stop()
-            # Another process may have taken a port since _free_ports() gave it up.
-            if "Address already in use" not in said:
-                break
-        raise StartError(f"{self.installation} did not start:\n{said}")
-
-    def _launch(self):
-        configuration = dovecot_config.write(
-            self.directory,
-            self.syntax,
-            self.tls,
-            user=self._user,
-            group=self._group,
-            addresses=" ".join(self.hosts),
-            port=self.port,
-            tls_port=self.tls_port or 0,
-        )
-        with open(self.directory / "startup.log", "wb") as startup:
-            self._process = subprocess.Popen(
-                [self.installation.program, "-F", "-c", str(configuration)],
-                stdin=subprocess.DEVNULL,
-                stdout=startup,
-                stderr=subprocess.STDOUT,
-                # Not this process's environment: LD_PRELOAD may hold a sanitizer.
-                env={"PATH": os.environ.get("PATH", os.defpath)},
-                start_new_session=True,
-                **self._identity,
-            )
-
-    def _is_ready(self):
-        if not (self.directory / "run" / "master.pid").exists():
-            return False
-        with contextlib.suppress(OSError):
-            for host in self.hosts:
-                with socket.create_connection((host, self.port), timeout=5) as sock:
-                    if not sock.recv(3).startswith(b"+"):
-                        return False
-            return True
-        return False
-
-    def _said(self):
-        logs = (self.directory / name for name in ("startup.log", "dovecot.log"))
-        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
-
-    def _stop(self):
-        process, self._process = self._process, None
-        if process is None:
-            return
-        # Until wait() reaps the master, its id, which is its group's, cannot be another's.
-        # After SIGTERM Dovecot takes a second to end.
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
-
 
 def _loopback_addresses():
     """127.0.0.1, and ::1 where the machine has it."""
@@ -227,28 +161,3 @@ def _loopback_addresses():
     except OSError:
         return ("127.0.0.1",)
     return ("127.0.0.1", "::1")
-
-
-def _free_ports(hosts, count):
-    """TCP ports that were free on all of hosts."""
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for _ in range(count):
-            port = 0
-            for host in hosts:
-                family = socket.AF_INET6 if ":" in host else socket.AF_INET
-                sock = stack.enter_context(socket.socket(family))
-                sock.bind((host, port))
-                port = sock.getsockname()[1]
-            ports.append(port)
-        return ports
-
-
-def _eventually(condition, seconds):
-    """Whether condition() becomes true in that time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

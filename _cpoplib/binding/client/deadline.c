@@ -4,7 +4,7 @@
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 
-/* --- a connection's ----------------------------------------------------- */
+/* --- deadlines of a connection ------------------------------------------ */
 
 static void
 free_deadlines(PyObject *owner)
@@ -36,7 +36,7 @@ deadlines_get(PyObject *owner)
     return PyCapsule_GetPointer(owner, NULL);
 }
 
-/* An entry of the list, which is within the object that entered. */
+/* An entry of deadlines->blocks, stored in a DeadlineObject. */
 struct deadline_block {
     struct pop_deadline limit;
     struct deadline_block *next;
@@ -57,7 +57,8 @@ find_earliest(struct deadlines *self)
 
 /* --- the argument ------------------------------------------------------- */
 
-/* Nanoseconds; INT64_MAX for None.  -1 and an exception. */
+/* Converts seconds to nanoseconds, None to INT64_MAX.  Returns -1 and an
+   exception. */
 static int
 parse(PyObject *value, int64_t *allowed)
 {
@@ -105,7 +106,7 @@ deadline_begin(POP3Object *self, PyObject *seconds)
 
 /* --- when it has passed ------------------------------------------------- */
 
-/* It has ended what waited. */
+/* Raises socket.timeout: the deadline ended a wait. */
 static void
 raise_end(POP3Object *self)
 {
@@ -187,16 +188,15 @@ deadline_let_go(POP3Object *self, PyObject *sock,
 
 typedef struct {
     PyObject_HEAD
-    POP3Object *client; /* NULL once the garbage collector has broken a
-                           cycle */
+    POP3Object *client; /* NULL after tp_clear */
     int64_t allowed;
-    struct deadline_block block; /* of client->deadlines->blocks, if: */
+    struct deadline_block block; /* in client->deadlines->blocks if entered */
     bool is_entered;
 } DeadlineObject;
 
 #define DEADLINE(op) ((DeadlineObject *)(op))
 
-/* Whatever the order in which blocks are left. */
+/* Removes the block from the list, in any order of leaving. */
 static void
 leave(DeadlineObject *self)
 {

@@ -1,4 +1,3 @@
-
 #include "binding/connect/connect.h"
 
 #include <errno.h>

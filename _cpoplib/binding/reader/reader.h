@@ -49,9 +49,9 @@ ReaderObject *reader_new(struct module_state *state, PyObject *sock,
                          PyObject *file, const struct pop_deadline *limit,
                          PyObject *limit_owner);
 
-/* What .file is to be for `file`, which sock.makefile("rb") has returned: a
-   new Reader if that is exactly a BufferedReader over a SocketIO over that
-   same socket, else `file` itself.  A new reference, or NULL. */
+/* Returns the value of .file for `file`, the result of sock.makefile("rb"): a
+   new Reader if that is exactly a BufferedReader over a SocketIO over `sock`,
+   else `file`.  A new reference, or NULL and an exception. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_deadline *limit,
                        PyObject *limit_owner);

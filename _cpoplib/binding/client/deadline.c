@@ -336,19 +336,18 @@ PyDoc_STRVAR(deadline_doc,
 "deadline($self, seconds)\n"
 "--\n"
 "\n"
-"`with client.deadline(30):` gives all commands of the block together so\n"
-"many seconds, however often the server sends something.\n"
+"`with client.deadline(30):` gives all commands of the block together 30\n"
+"seconds, however often the server sends something.\n"
 "\n"
-"seconds: more than 0; or None, which sets no limit.  The earliest of the\n"
-"blocks that are entered and the constructor's deadline counts, beside the\n"
-"timeout of each operation; leaving a block restores what counted before.\n"
-"What is returned can be entered again, when it has been left, and counts\n"
-"anew then.\n"
+"seconds: more than 0; or None, which sets no limit.  The earliest deadline\n"
+"of the entered blocks and the constructor applies, besides the timeout of\n"
+"each operation.  Leaving a block restores the deadline before it.  The\n"
+"context manager is reusable, not reentrant; each entry restarts the clock.\n"
 "\n"
-"When it has passed, what waits raises TimeoutError (socket.timeout before\n"
-"Python 3.10), and the connection can only be closed.  A command that would\n"
-"begin later raises the same and sends nothing: the connection can be used\n"
-"behind the block.");
+"After the deadline a waiting command raises TimeoutError (socket.timeout\n"
+"before Python 3.10), and the connection can only be closed.  A command that\n"
+"begins later raises TimeoutError and sends nothing; the connection can be\n"
+"used after the block.");
 
 static PyObject *
 pop3_deadline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,

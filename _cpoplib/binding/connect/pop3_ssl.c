@@ -407,8 +407,8 @@ DEADLINE_SIGNATURE ")\n"
 "path, of a PEM file or a directory of hashed ones, by those CAs.\n"
 "\n"
 "Without context, TLS is OpenSSL's from 1.2 on, and .sock is a TLSSocket.\n"
-"Beside what POP3 raises: ssl.SSLError and its subclasses,\n"
-"ssl.SSLCertVerificationError for a certificate; OSError for files.");
+"Raises the exceptions of POP3, ssl.SSLError and its subclasses\n"
+"(ssl.SSLCertVerificationError for a certificate), and OSError for files.");
 
 static PyType_Slot pop3_ssl_slots[] = {
     {Py_tp_doc, (void *)pop3_ssl_doc},

@@ -15,7 +15,7 @@ count_names(const struct args_signature *signature)
     return count;
 }
 
-/* The name that the interpreter's own messages give a method. */
+/* Python 3.9 names methods in TypeError without their class. */
 static const char *
 shown_name(const struct args_signature *signature)
 {
@@ -33,7 +33,7 @@ static void
 raise_too_many(const struct args_signature *signature, Py_ssize_t positional,
                Py_ssize_t nargs)
 {
-    /* self counts as one in these messages. */
+    /* The interpreter counts self. */
     Py_ssize_t least = signature->required + 1;
     Py_ssize_t most = positional + 1;
 
@@ -91,7 +91,7 @@ check_required(const struct args_signature *signature, PyObject **values)
     if (count == 0) {
         return 0;
     }
-    /* No method of POP3 requires more than two. */
+    /* No method requires more than two arguments. */
     PyErr_Format(PyExc_TypeError,
                  "%s() missing %zd required positional argument%s: "
                  "'%s'%s%s%s",

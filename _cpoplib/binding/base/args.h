@@ -1,5 +1,6 @@
-/* Arguments of methods: bound, and refused, as those of poplib's Python
-   functions are. */
+/* Binds the arguments of METH_FASTCALL methods.  Raises TypeError with the
+   texts that the interpreter uses for Python functions, as in poplib.  Calls
+   nothing of the binding. */
 
 #ifndef BINDING_ARGS_H
 #define BINDING_ARGS_H
@@ -8,7 +9,7 @@
 
 #define ARGS_MAX 12
 
-/* An entry of a method table for a function that calls args_bind(). */
+/* A PyMethodDef entry of a function that calls args_bind(). */
 #define ARGS_METHOD(name, function, doc)                                      \
     {name, (PyCFunction)(void (*)(void))(function),                           \
      METH_FASTCALL | METH_KEYWORDS, doc}
@@ -16,22 +17,22 @@
 /* The signature of a method, without self. */
 struct args_signature {
     const char *method;          /* "POP3.retr" */
-    const char *names[ARGS_MAX]; /* NULL behind the last one */
-    Py_ssize_t required;         /* the first ones have no default */
-    Py_ssize_t keyword_only;     /* the last ones */
+    const char *names[ARGS_MAX]; /* then NULL */
+    Py_ssize_t required;         /* names without a default, at the start */
+    Py_ssize_t keyword_only;     /* names at the end */
 };
 
-/* Binds a METH_FASTCALL | METH_KEYWORDS call; values[i] is borrowed, or NULL
-   if the argument was not given.  -1 and TypeError. */
+/* Stores borrowed references in values[], NULL for arguments not given.
+   Returns -1 and raises TypeError if the call does not fit. */
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
 
-/* Octets of the option `name`: a positive int, or None for
- * POP_UNLIMITED_OCTETS. */
+/* Converts a positive int, or None (POP_UNLIMITED_OCTETS).  Returns -1 and
+   raises TypeError, ValueError or OverflowError; `name` is in the text. */
 int args_limit(const char *name, PyObject *value, size_t *limit);
 
-/* The buffer size that an int stands for: too large is clipped, negative is
-   0.  -1 and TypeError. */
+/* Converts an int to a buffer size; clips it to 0 .. PY_SSIZE_T_MAX.  Returns
+   -1 and raises TypeError. */
 int args_octets(PyObject *value, size_t *octets);
 
 #endif

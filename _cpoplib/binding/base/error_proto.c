@@ -24,9 +24,9 @@ PyDoc_STRVAR(error_proto_doc,
 "alone, over a new connection, by retr_bytes() or top_bytes(): retr() and\n"
 "top() end a message where poplib does.");
 
-/* *line is what the server said, as a new reference; NULL if it is the client
-   that found it, if there is no instance, or if a subclass has other `args`,
-   which may raise anything. */
+/* Sets *line to args[0] if that is bytes, the server's line (new reference);
+   else to NULL.  Returns -1 only for MemoryError and RecursionError: `args` of
+   a subclass may raise anything. */
 static int
 get_server_line(PyObject *instance, PyObject **line)
 {
@@ -51,7 +51,8 @@ get_server_line(PyObject *instance, PyObject **line)
     return 0;
 }
 
-/* The code, in upper case and with a NUL behind it; NULL if there is none. */
+/* Copies the response code (RFC 2449, section 8) in upper case, with a NUL.
+   Returns `code`, or NULL if there is none that fits. */
 static char *
 find_code(PyObject *line, char *code, size_t room)
 {
@@ -70,7 +71,7 @@ find_code(PyObject *line, char *code, size_t room)
     return code;
 }
 
-/* No status line is longer, unless _MAXLINE is set; its code is none then. */
+/* The default _MAXLINE; a longer code counts as none. */
 #define CODE_ROOM 2048
 
 static PyObject *
@@ -85,7 +86,8 @@ get_response(struct module_state *Py_UNUSED(state), PyObject *instance,
     return line == NULL ? Py_NewRef(Py_None) : line;
 }
 
-/* 1 if what the server said has a code; 0 if not; -1. */
+/* Returns 1 if the server's line has a response code, 0 if not, -1 and an
+   exception. */
 static int
 get_code_of(PyObject *instance, char *code, size_t room)
 {

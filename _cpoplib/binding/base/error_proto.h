@@ -1,12 +1,13 @@
-/* The exception error_proto, and what it tells of the server's line. */
+/* The exception error_proto and its attributes: response, code, temporary.
+   Calls errors and lazy_attribute. */
 
 #ifndef BINDING_ERROR_PROTO_H
 #define BINDING_ERROR_PROTO_H
 
 #include "binding/base/state.h"
 
-/* A new exception type poplib_c.error_proto, or NULL.
-   state->lazy_attribute_type is there. */
+/* Makes the type; needs state->lazy_attribute_type.  Returns a new reference,
+   or NULL and an exception. */
 PyObject *error_proto_new_type(struct module_state *state);
 
 #endif

@@ -182,8 +182,8 @@ errors_is_socket_timeout(struct module_state *state)
     return timeout != NULL && PyErr_ExceptionMatches(timeout);
 }
 
-/* Of an exception type that can't have been raised where nobody has imported
-   its module. */
+/* Returns whether `exception` is ssl.<name>.  Does not import ssl: without it
+   that exception can't have been raised. */
 static bool
 is_of_ssl(struct module_state *state, PyObject *exception, const char *name)
 {
@@ -296,7 +296,7 @@ errors_report(PyObject *where, PyObject *earlier)
 
 /* --- TLS ---------------------------------------------------------------- */
 
-/* The ssl module's numbers, which are OpenSSL's SSL_ERROR_... and its own. */
+/* Values of ssl.SSLErrorNumber. */
 enum ssl_number {
     NUMBER_SSL = 1,
     NUMBER_WANT_READ = 2,
@@ -304,8 +304,8 @@ enum ssl_number {
     NUMBER_EOF = 8
 };
 
-/* ssl.<name>(number, text), or OSError where the interpreter has no ssl
-   module; NULL and an exception. */
+/* Returns a new ssl.<name>(number, text), an OSError if the interpreter has no
+   ssl module, or NULL and an exception. */
 static PyObject *
 new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
 {
@@ -323,7 +323,7 @@ new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
     return exception;
 }
 
-/* Raises `exception`, or what kept it from being made; steals it. */
+/* Raises `exception` (stolen); if NULL, an exception is pending already. */
 static void
 raise_made(PyObject *exception)
 {
@@ -333,8 +333,8 @@ raise_made(PyObject *exception)
     }
 }
 
-/* What the ssl module's text says, without the place in its source:
-   "[SSL: WRONG_VERSION_NUMBER] wrong version number", and our own words. */
+/* Formats "[SSL: WRONG_VERSION_NUMBER] wrong version number: <error->text>",
+   the ssl module's text without its source line. */
 static PyObject *
 tls_text(const struct pop_error *error, const char *library, const char *name)
 {
@@ -359,7 +359,7 @@ tls_text(const struct pop_error *error, const char *library, const char *name)
     return text;
 }
 
-/* exception.name = value, which is stolen. */
+/* Sets exception.name; steals `value`, which may be NULL with an exception. */
 static int
 set(PyObject *exception, const char *name, PyObject *value)
 {
@@ -398,7 +398,8 @@ set_details(PyObject *exception, const struct pop_error *error,
                PyUnicode_DecodeFSDefault(error->text));
 }
 
-/* Without a code of OpenSSL's; library and reason may be NULL. */
+/* Raises ssl.<type> without an OpenSSL code; library and reason may be
+   NULL. */
 static void
 raise_ssl(const char *type, enum ssl_number number, const char *words,
           const char *library, const char *reason)
@@ -452,7 +453,7 @@ raise_tls(const struct pop_error *error)
     raise_made(exception);
 }
 
-/* --- all of them -------------------------------------------------------- */
+/* --- statuses ----------------------------------------------------------- */
 
 static void
 raise_system(const struct pop_error *error)

@@ -1,4 +1,6 @@
-/* The only translator of core results into exceptions. */
+/* Raises exceptions: translates enum pop_status, and keeps, chains and clears
+   pending exceptions.  No other file translates a status.  Calls state,
+   package and core/tls/tls_error.  All functions need the GIL. */
 
 #ifndef BINDING_ERRORS_H
 #define BINDING_ERRORS_H
@@ -8,92 +10,96 @@
 #include "binding/base/state.h"
 #include "core/proto/status.h"
 
-/* error_proto(text): what the client found. */
+/* Raises error_proto(text), for a fault that the client found. */
 void errors_raise_proto(struct module_state *state, const char *text);
 
-/* error_proto(response): what the server said, bytes. */
+/* Raises error_proto(response), for a reply (bytes) that is not +OK. */
 void errors_raise_response(struct module_state *state, PyObject *response);
 
-/* The stream position is lost; `detail` (bytes) is shown where given. */
+/* Raises error_proto: the stream is out of step, because of `why`.  `detail`
+   (bytes, or NULL) is quoted in the text. */
 void errors_raise_out_of_step(struct module_state *state, const char *why,
                               PyObject *detail);
 
-/* The end of a message can't be told, since other commands are under way:
-   error_proto whose attribute `number` is the message's. */
+/* Raises error_proto with the attribute `number`: the end of that message is
+   uncertain, because other commands were sent ahead. */
 void errors_raise_uncertain(struct module_state *state, long long number);
 
-/* The lines of a reply have more octets than are allowed. */
+/* Raises error_proto: the reply has more octets than max_size. */
 void errors_raise_too_large(struct module_state *state, size_t limit);
 
-/* What the socket module's file raises for reads after a timeout. */
+/* Raises OSError, as socket.SocketIO does for reads after a timeout. */
 void errors_raise_timed_out_object(void);
 
-/* The connection was closed by another thread, or by a signal handler, while
-   this one was using it. */
+/* Raises ConnectionAbortedError: another thread or a signal handler closed the
+   connection during a call. */
 void errors_raise_closed_meanwhile(void);
 
-/* An attribute of a connection that close() has taken away. */
+/* Raises AttributeError: close() set `sock` or `file` to None. */
 void errors_raise_closed(const char *missing);
 
-/* Clears the pending exception if it is of the type, or one of a tuple: 0.
-   Any other one stays: -1. */
+/* Clears the pending exception and returns 0 if it matches `type` (a type or a
+   tuple of types); else keeps it and returns -1. */
 int errors_clear(PyObject *type);
 
-/* io.UnsupportedOperation(text). */
+/* Raises io.UnsupportedOperation(text). */
 void errors_raise_unsupported(const char *text);
 
-/* recv_into() of a socket-like object has returned nonsense. */
+/* Raises OSError: recv_into() returned an impossible length. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
 
-/* write() of a file has returned nonsense. */
+/* Raises OSError: write() of a file returned an impossible length. */
 void errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length);
 
-/* socket.timeout, borrowed; NULL and an exception. */
+/* Returns socket.timeout (borrowed), or NULL and an exception. */
 PyObject *errors_socket_timeout(struct module_state *state);
 
-/* Whether the pending exception is socket.timeout (TimeoutError from 3.10
-   on). */
+/* Returns whether the pending exception is socket.timeout; TimeoutError from
+   Python 3.10 on. */
 bool errors_is_socket_timeout(struct module_state *state);
 
-/* Whether the pending exception says that a read could only have waited:
-   BlockingIOError, or ssl.SSLWantReadError. */
+/* Returns whether the pending exception is BlockingIOError or
+   ssl.SSLWantReadError. */
 bool errors_is_would_block(struct module_state *state);
 
-/* The errno of the pending exception, which stays, if that is of this type;
-   else 0. */
+/* Returns errno of the pending exception if it matches `type`, else 0.  The
+   exception stays pending. */
 int errors_pending_errno(PyObject *type);
 
-/* Whether the pending exception is a reply of the server's, rather than a
-   connection that broke. */
+/* Returns whether the pending exception is error_proto with a reply of the
+   server. */
 bool errors_is_refusal(struct module_state *state);
 
-/* What an `except` block keeps while it runs. */
+/* The exception that was being handled before errors_handle(). */
 struct errors_handling {
     PyObject *type;
     PyObject *value;
     PyObject *traceback;
 };
 
-/* What is raised from here on, until errors_handled(), has `exception` as its
-   context, as in an `except` block that has caught it. */
+/* Enters an `except` block for `exception`: it becomes the context of what is
+   raised until errors_handled(). */
 void errors_handle(struct errors_handling *before, PyObject *exception);
 
 void errors_handled(struct errors_handling *before);
 
-/* Restores `pending`, whatever cleaning up after it has raised; unless that is
-   more urgent, when it becomes the context.  Steals it. */
+/* Restores `pending` (stolen) and drops an exception of the cleanup.  If that
+   one is no subclass of Exception (KeyboardInterrupt), it stays, and `pending`
+   becomes its context. */
 void errors_raise_again(PyObject *pending);
 
-/* Hands the pending exception to sys.unraisablehook, unless
-   errors_raise_again() raises it in the place of the earlier one, which may be
-   NULL. */
+/* Passes the pending exception to sys.unraisablehook.  Keeps it if
+   errors_raise_again(earlier) would raise it.  `earlier` may be NULL. */
 void errors_report(PyObject *where, PyObject *earlier);
 
-/* The exception for any status but POP_OK; for POP_HOST there is one already.
-   POP_EOF and POP_TOO_LONG are error_proto with poplib's texts, POP_TIMEOUT
-   and POP_DEADLINE are socket.timeout (TimeoutError from 3.10 on); what is
-   about TLS is ssl.SSLError or one of its subclasses, as the ssl module raises
-   them.
+/* Raises the exception of a status other than POP_OK:
+
+   POP_EOF, POP_TOO_LONG       error_proto with poplib's text
+   POP_TIMEOUT, POP_DEADLINE   socket.timeout
+   POP_SYSTEM                  OSError
+   TLS                         ssl.SSLError or a subclass, as ssl raises them
+   POP_HOST                    the exception that is already pending
+
    `error` may be NULL for a status that has no details. */
 void errors_raise(struct module_state *state, enum pop_status status,
                   const struct pop_error *error);

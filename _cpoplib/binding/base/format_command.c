@@ -4,8 +4,8 @@
 
 #define PLAIN_OCTETS 64 /* the longest verb, two numbers, and spaces */
 
-/* Adds " number" to a line, for an argument that is a number and nothing else;
-   the digits are %s's.  False if it is not. */
+/* Appends " number" if the argument is an int >= 0 that fits a long; else
+   returns false. */
 static bool
 add_number(char *line, size_t *length, PyObject *argument)
 {

@@ -1,4 +1,5 @@
-/* Command lines, as str: what self._putcmd() takes. */
+/* Formats command lines as str, the argument of _putcmd().  Calls nothing of
+   the binding. */
 
 #ifndef BINDING_FORMAT_COMMAND_H
 #define BINDING_FORMAT_COMMAND_H
@@ -6,17 +7,18 @@
 #include "binding/base/state.h"
 #include "core/proto/command.h"
 
-/* "VERB", "VERB first" or "VERB first second", as '%s' formats the arguments;
-   those may be NULL.  A new reference, or NULL. */
+/* Returns "VERB", "VERB first" or "VERB first second" with str() of the
+   arguments, which may be NULL: a new reference, or NULL and an exception. */
 PyObject *format_command_make(enum pop_verb verb, PyObject *first,
                               PyObject *second);
 
-/* The octets of that line, if all its arguments are ints; NULL without an
-   exception if they are not. */
+/* Returns the octets of that line if all its arguments are ints; NULL without
+   an exception if they are not. */
 PyObject *format_command_make_plain(enum pop_verb verb, PyObject *first,
                                     PyObject *second);
 
-/* 'VERB %s' % argument, with what % makes of tuples and mappings. */
+/* Returns 'VERB %s' % argument, as poplib does; % treats tuples and mappings
+   in its own way.  A new reference, or NULL and an exception. */
 PyObject *format_command_format(enum pop_verb verb, PyObject *argument);
 
 #endif

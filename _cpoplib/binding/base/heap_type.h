@@ -1,19 +1,19 @@
-/* Heap types whose methods are spread over several files. */
+/* Helpers for heap types.  Calls nothing of the binding. */
 
 #ifndef BINDING_HEAP_TYPE_H
 #define BINDING_HEAP_TYPE_H
 
 #include "binding/base/pycompat.h"
 
-/* Adds the methods of a table to a type, as if assigned to the class: that
-   makes __init__ a method with a signature of its own, where a slot would give
-   (*args, **kwargs).  -1 and an exception. */
+/* Adds the methods of a table to a type by assignment.  Unlike a slot, this
+   gives __init__ its own signature instead of (*args, **kwargs).  Returns -1
+   and an exception. */
 int heap_type_add_methods(PyTypeObject *type, PyMethodDef *method);
 
-/* What object.__sizeof__() says. */
+/* Returns object.__sizeof__(op). */
 size_t heap_type_own_size(PyObject *op);
 
-/* tp_new of a type whose instances are made by C alone: TypeError. */
+/* tp_new of a type that only C instantiates; raises TypeError. */
 PyObject *heap_type_refuse_new(PyTypeObject *type, PyObject *args,
                                PyObject *kwargs);
 

@@ -1,21 +1,21 @@
-/* Class attributes that are computed when first asked for, so that importing
-   the module imports neither re nor inspect. */
+/* Class attributes computed at each access, so that importing the module
+   imports neither re nor inspect.  Calls heap_type. */
 
 #ifndef BINDING_LAZY_ATTRIBUTE_H
 #define BINDING_LAZY_ATTRIBUTE_H
 
 #include "binding/base/state.h"
 
-/* The value for `instance`, NULL if it was looked up on the class `owner`
-   itself; a new reference, or NULL and an exception. */
+/* Returns the value (new reference), or NULL and an exception.  `instance` is
+   NULL if the attribute is looked up on the class `owner`. */
 typedef PyObject *(*lazy_attribute_compute)(struct module_state *state,
                                             PyObject *instance,
                                             PyTypeObject *owner);
 
-/* The type of these descriptors, or NULL. */
+/* Returns the type of the descriptors, or NULL and an exception. */
 PyTypeObject *lazy_attribute_new_type(PyObject *module);
 
-/* type.name is computed at each access; 0, or -1 and an exception. */
+/* Adds the attribute `name` to a type.  Returns -1 and an exception. */
 int lazy_attribute_add(struct module_state *state, PyTypeObject *type,
                        const char *name, lazy_attribute_compute compute);
 

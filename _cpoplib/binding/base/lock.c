@@ -6,13 +6,13 @@
 
 /* --- locks -------------------------------------------------------------- */
 
-/* How long a lock is waited for while the interpreter is exiting. */
+/* The longest wait for a lock while the interpreter exits. */
 #define EXIT_WAIT_NS INT64_C(1000000000)
 #define MICROSECONDS_PER_MS 1000
 
-/* A thread that waits for a lock.  Not in its frame, which is gone if the
-   thread ends with the interpreter.  A fork copies those of threads that the
-   child does not have. */
+/* A thread that waits for a lock.  On the heap, because a thread that ends
+   with the interpreter loses its frame.  After a fork, entries with an older
+   count belong to threads of the parent. */
 struct lock_wait {
     unsigned int forks;
     uint64_t thread;
@@ -20,8 +20,8 @@ struct lock_wait {
     struct lock_wait *next;
 };
 
-/* Unlike PyThread_get_thread_ident(), no thread's after a fork that was
-   another's before. */
+/* Unlike PyThread_get_thread_ident(), the ID of a thread that a fork lost is
+   not reused. */
 static uint64_t
 this_thread(void)
 {
@@ -78,7 +78,7 @@ lock_try(struct lock *lock)
     return true;
 }
 
-/* What the thread waits for at the moment; NULL if it does not. */
+/* Returns the lock that the thread waits for, or NULL. */
 static const struct lock *
 awaited_by(const struct lock *lock, uint64_t thread)
 {
@@ -91,8 +91,8 @@ awaited_by(const struct lock *lock, uint64_t thread)
     return wait == NULL ? NULL : wait->lock;
 }
 
-/* Whether the owner of the lock waits, perhaps for another thread that waits,
-   for what this thread holds. */
+/* Returns whether the owner waits, directly or through other threads, for a
+   lock that this thread holds. */
 static bool
 waits_for_me(const struct lock *lock)
 {
@@ -105,7 +105,8 @@ waits_for_me(const struct lock *lock)
     return false;
 }
 
-/* Threads that end with the interpreter keep their locks. */
+/* Waits with the GIL released.  While the interpreter exits the wait has a
+   limit, because threads that end with it keep their locks. */
 static PyLockStatus
 wait_nogil(struct lock *lock, struct pop_timeout *timeout)
 {
@@ -134,8 +135,8 @@ end_wait(struct lock *lock, struct lock_wait *wait)
     PyMem_Free(wait);
 }
 
-/* Until the lock is taken, a signal comes, or there is no hope.  -1 and
-   MemoryError. */
+/* Waits once, listed in the group's waits, and sets *status.  Returns -1 and
+   raises MemoryError. */
 static int
 wait_a_while(struct lock *lock, struct pop_timeout *timeout,
              PyLockStatus *status)
@@ -156,8 +157,9 @@ wait_a_while(struct lock *lock, struct pop_timeout *timeout,
     return 0;
 }
 
-/* Signal handlers run while this thread is not known as a waiting one: it
-   goes on with them. */
+/* Waits until the lock is taken; returns -1 and an exception.  Runs signal
+   handlers while this thread is not listed as waiting, because it is running
+   then. */
 static int
 wait_for_lock(struct lock *lock)
 {
@@ -193,8 +195,8 @@ wait_for_lock(struct lock *lock)
     }
 }
 
-/* By a thread that a fork did not take along; also if it is nobody's yet:
-   taken, but not noted, as the fork came. */
+/* Returns whether a fork lost the owner.  Depth 0 with an old count: the fork
+   came between taking the lock and recording the owner. */
 static bool
 is_lost(const struct lock *lock)
 {

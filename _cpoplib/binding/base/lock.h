@@ -1,4 +1,5 @@
-/* Waiting: the connection lock, and the release of the GIL around I/O. */
+/* Locks that threads wait for interruptibly, and the release of the GIL around
+   I/O.  The only file that detaches from the interpreter.  Calls core/net. */
 
 #ifndef BINDING_LOCK_H
 #define BINDING_LOCK_H
@@ -10,69 +11,69 @@
 
 struct lock_wait;
 
-/* What all locks of one module have in common. */
+/* Shared by all locks of one module. */
 struct lock_group {
-    struct lock_wait *waits; /* of all threads that wait for them */
-    unsigned int forks;      /* that this process has behind it */
-    uint64_t forker; /* the only thread that came through the last one */
+    struct lock_wait *waits; /* one for each waiting thread */
+    unsigned int forks;      /* counted by lock_note_fork() */
+    uint64_t forker;         /* the thread that survived the last fork */
 };
 
-/* A lock that its owner may take again.  Fields are read and written with
-   the GIL held. */
+/* A recursive lock.  Its fields need the GIL. */
 struct lock {
     PyThread_type_lock handle;
-    uint64_t owner;     /* a thread; meaningful while depth > 0 */
-    unsigned int forks; /* when it was taken or released last */
+    uint64_t owner;     /* a thread state's ID; valid while depth > 0 */
+    unsigned int forks; /* group's count at the last change */
     unsigned int depth;
     struct lock_group *all;
 };
 
-/* In the child, by the thread that has forked, before any lock is asked
-   for. */
+/* Counts a fork.  Called in the child by the thread that forked, before it
+   uses a lock. */
 void lock_note_fork(struct lock_group *all);
 
-/* 0, or -1 and MemoryError. */
+/* Returns -1 and raises MemoryError. */
 int lock_init(struct lock *lock, struct lock_group *all);
 
 void lock_destroy(struct lock *lock);
 
-/* Takes the lock if it is free, or the calling thread's already. */
+/* Takes the lock if it is free or the calling thread holds it. */
 bool lock_try(struct lock *lock);
 
-/* Waits for the lock, with the GIL released and signal handlers run.  -1 and
-   an exception, and the lock is not held: a handler raised; RuntimeError if
-   the wait would have no end, because the owner waits for this thread, the
-   interpreter is exiting and the owner runs no more, or the lock is
-   abandoned. */
+/* Takes the lock; waits with the GIL released, and runs signal handlers.
+   Returns -1, without the lock, if a handler raised.  Raises RuntimeError if
+   the wait could not end: the owner waits for this thread (a deadlock), the
+   interpreter exits and has stopped the owner, or the lock is abandoned. */
 int lock_acquire(struct lock *lock);
 
 void lock_release(struct lock *lock);
 
-/* Held by the calling thread. */
+/* Returns whether the calling thread holds the lock. */
 bool lock_is_mine(const struct lock *lock);
 
-/* Held by any thread that will release it. */
+/* Returns whether a thread of this process holds the lock. */
 bool lock_is_held(const struct lock *lock);
 
-/* Held by a thread that a fork did not take along.  What it had in hand may
-   be in any state. */
+/* Returns whether the owner is a thread of the parent process, lost in a fork.
+   The data under the lock may be inconsistent. */
 bool lock_is_abandoned(const struct lock *lock);
 
 /* pop_link_flush, pop_link_exchange, pop_link_fill or pop_link_pump. */
 typedef enum pop_status (*lock_operation)(struct pop_link *link,
                                           struct pop_error *error);
 
-/* Runs the operation, with the GIL released unless the link's transport
-   needs it.  On EINTR signal handlers run and the operation goes on with the
-   time it has left (PEP 475); POP_HOST if a handler raised. */
+/* Runs the operation with the GIL released, unless the link's transport needs
+   it.  On EINTR runs signal handlers and resumes with the remaining time
+   (PEP 475).  Returns POP_HOST if a handler raised. */
 enum pop_status lock_run_detached(struct pop_link *link,
                                   lock_operation operation,
                                   struct pop_error *error);
 
-/* The same for anything else that core does, which never needs the GIL. */
+/* A blocking function of core/ that never needs the GIL. */
 typedef enum pop_status (*lock_function)(void *argument,
                                          struct pop_error *error);
 
+/* Runs the function with the GIL released; handles EINTR like
+   lock_run_detached(). */
 enum pop_status lock_call_detached(lock_function function, void *argument,
                                    struct pop_error *error);
 

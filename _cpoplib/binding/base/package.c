@@ -1,6 +1,6 @@
 #include "binding/base/package.h"
 
-/* The package, as a new reference. */
+/* Returns the package as a new reference, or NULL and an exception. */
 static PyObject *
 get_package(struct module_state *state)
 {
@@ -56,8 +56,8 @@ package_global(struct module_state *state, PyObject *name, PyObject **value)
     return found;
 }
 
-/* From a module that was imported before: NULL, and perhaps an exception, also
-   if that is still under way. */
+/* Returns the name from a module in sys.modules; NULL, perhaps without an
+   exception, if the module or the name is missing (import in progress). */
 static PyObject *
 get_imported(PyObject *module, const char *name)
 {
@@ -87,7 +87,7 @@ package_import(const char *module, const char *name)
     if (path == NULL) {
         return NULL;
     }
-    /* An import statement costs ten times as much. */
+    /* PyImport_Import() takes ten times as long. */
     value = get_imported(path, name);
     if (value == NULL && !PyErr_Occurred()) {
         imported = PyImport_Import(path);

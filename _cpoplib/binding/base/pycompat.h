@@ -1,9 +1,9 @@
-/* The few shims that let one source compile for CPython 3.9 to 3.15.  What is
-   private to CPython is used here alone:
+/* Shims for CPython 3.9 to 3.15, included by every file of the binding.  Only
+   this file uses private names of CPython:
 
    _PyType_Lookup      before 3.13;
-   _PyType_LookupRef   from 3.13 on, up to 3.15: nothing public does what these
-                       do, but PyType_GetDict() of each class of __mro__ would;
+   _PyType_LookupRef   3.13 to 3.15; a public replacement would search
+                       PyType_GetDict() of each class of __mro__;
    _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
    structmember.h      before 3.12, where Python.h has it with Py_ names. */
 
@@ -50,7 +50,7 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
 #define Py_T_PYSSIZET T_PYSSIZET
 #define Py_READONLY READONLY
 
-/* The pending exception, normalised, which is cleared; NULL if none. */
+/* Clears the pending exception; returns it normalised, or NULL. */
 static inline PyObject *
 PyErr_GetRaisedException(void)
 {
@@ -119,15 +119,15 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t index)
     return Py_XNewRef(PyList_GetItem(list, index));
 }
 
-/* There is a GIL. */
+/* The GIL is the critical section. */
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }
 
 #endif
 
-/* What a class has under that name, found as its instances find it: not bound,
-   a new reference, or NULL without an exception.  PyObject_GetAttr() would ask
-   the metaclass first. */
+/* Finds an attribute of a class as its instances do: searches __mro__, not the
+   metaclass, and does not bind.  Returns a new reference, or NULL without an
+   exception. */
 static inline PyObject *
 pycompat_lookup(PyTypeObject *type, PyObject *name)
 {

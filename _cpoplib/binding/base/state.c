@@ -62,8 +62,7 @@ state_init(struct module_state *state, PyObject *module)
     return init_names(state) < 0 ? -1 : init_bytes(state);
 }
 
-/* The objects that may be part of a cycle: names and bytes refer to
-   nothing. */
+/* Objects that may be part of a reference cycle; names and bytes can't. */
 #define CYCLIC_OBJECTS(X)                                                     \
     X(modules)                                                                \
     X(package)                                                                \

@@ -1,9 +1,7 @@
-/* The state of one _cpoplib module: what its types share.  It lives as long as
-   the module.  An object keeps the module itself, because the garbage
-   collector may take it from a type that still has instances; no cycle through
-   it is broken there.
-
-   Calls nothing of the binding's. */
+/* The state of one _cpoplib module, shared by its types.  It lives as long as
+   the module.  Each object owns a reference to the module, because the garbage
+   collector may clear a type that still has instances.  Calls nothing of the
+   binding. */
 
 #ifndef BINDING_STATE_H
 #define BINDING_STATE_H
@@ -83,14 +81,14 @@ struct state_names {
 struct ssl_ctx_st;
 
 struct module_state {
-    PyObject *module; /* whose state this is */
+    PyObject *module; /* borrowed; this state's module */
     struct lock_group locks;
-    PyObject *modules; /* sys.modules; kept, for at exit the interpreter
-                              has none any more, and dies if it is asked */
-    PyObject *package; /* as last seen in sys.modules; or NULL */
-    size_t read_ahead; /* the default of that option */
-    PyObject *logging; /* the module that `logger` is of; NULL until the
-                          first command after it was imported */
+    PyObject *modules; /* sys.modules; PyImport_GetModuleDict() is fatal
+                              while the interpreter exits */
+    PyObject *package; /* last found in sys.modules, or NULL */
+    size_t read_ahead; /* default of the option */
+    PyObject *logging; /* the module of `logger`; NULL until the first
+                          command after its import */
     PyObject *logger;
     PyObject *error_proto;
     PyTypeObject *pop3_type;
@@ -102,13 +100,13 @@ struct module_state {
     PyTypeObject *deadline_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */
-    PyObject *timestamp_pattern;     /* NULL until first asked for */
+    PyObject *timestamp_pattern;     /* NULL until first used */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
-    PyObject *socket_timeout;       /* before 3.10; likewise */
+    PyObject *socket_timeout;       /* Python 3.9; NULL until first used */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
     PyObject *own_init;   /* POP3.__init__ */
@@ -119,11 +117,11 @@ struct module_state {
     struct state_names name;
 };
 
-/* Fills the state of `module`, but for its types: those and what they compare
-   with are the module's to make.  -1 and an exception. */
+/* Fills the names and bytes; the types and own_... are filled as types are
+   made.  Returns -1 and an exception. */
 int state_init(struct module_state *state, PyObject *module);
 
-/* The m_traverse, m_clear and m_free of the module. */
+/* m_traverse, m_clear and m_free of the module. */
 int state_traverse(PyObject *module, visitproc visit, void *arg);
 int state_clear(PyObject *module);
 void state_free(void *module);

@@ -4,7 +4,7 @@
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 
-/* --- a connection's ----------------------------------------------------- */
+/* --- deadlines of a connection ------------------------------------------ */
 
 static void
 free_deadlines(PyObject *owner)
@@ -36,7 +36,7 @@ deadlines_get(PyObject *owner)
     return PyCapsule_GetPointer(owner, NULL);
 }
 
-/* An entry of the list, which is within the object that entered. */
+/* An entry of deadlines->blocks, stored in a DeadlineObject. */
 struct deadline_block {
     struct pop_deadline limit;
     struct deadline_block *next;
@@ -57,7 +57,8 @@ find_earliest(struct deadlines *self)
 
 /* --- the argument ------------------------------------------------------- */
 
-/* Nanoseconds; INT64_MAX for None.  -1 and an exception. */
+/* Converts seconds to nanoseconds, None to INT64_MAX.  Returns -1 and an
+   exception. */
 static int
 parse(PyObject *value, int64_t *allowed)
 {
@@ -105,7 +106,7 @@ deadline_begin(POP3Object *self, PyObject *seconds)
 
 /* --- when it has passed ------------------------------------------------- */
 
-/* It has ended what waited. */
+/* Raises socket.timeout: the deadline ended a wait. */
 static void
 raise_end(POP3Object *self)
 {
@@ -187,16 +188,15 @@ deadline_let_go(POP3Object *self, PyObject *sock,
 
 typedef struct {
     PyObject_HEAD
-    POP3Object *client; /* NULL once the garbage collector has broken a
-                           cycle */
+    POP3Object *client; /* NULL after tp_clear */
     int64_t allowed;
-    struct deadline_block block; /* of client->deadlines->blocks, if: */
+    struct deadline_block block; /* in client->deadlines->blocks if entered */
     bool is_entered;
 } DeadlineObject;
 
 #define DEADLINE(op) ((DeadlineObject *)(op))
 
-/* Whatever the order in which blocks are left. */
+/* Removes the block from the list, in any order of leaving. */
 static void
 leave(DeadlineObject *self)
 {
@@ -336,19 +336,18 @@ PyDoc_STRVAR(deadline_doc,
 "deadline($self, seconds)\n"
 "--\n"
 "\n"
-"`with client.deadline(30):` gives all commands of the block together so\n"
-"many seconds, however often the server sends something.\n"
+"`with client.deadline(30):` gives all commands of the block together 30\n"
+"seconds, however often the server sends something.\n"
 "\n"
-"seconds: more than 0; or None, which sets no limit.  The earliest of the\n"
-"blocks that are entered and the constructor's deadline counts, beside the\n"
-"timeout of each operation; leaving a block restores what counted before.\n"
-"What is returned can be entered again, when it has been left, and counts\n"
-"anew then.\n"
+"seconds: more than 0; or None, which sets no limit.  The earliest deadline\n"
+"of the entered blocks and the constructor applies, besides the timeout of\n"
+"each operation.  Leaving a block restores the deadline before it.  The\n"
+"context manager is reusable, not reentrant; each entry restarts the clock.\n"
 "\n"
-"When it has passed, what waits raises TimeoutError (socket.timeout before\n"
-"Python 3.10), and the connection can only be closed.  A command that would\n"
-"begin later raises the same and sends nothing: the connection can be used\n"
-"behind the block.");
+"After the deadline a waiting command raises TimeoutError (socket.timeout\n"
+"before Python 3.10), and the connection can only be closed.  A command that\n"
+"begins later raises TimeoutError and sends nothing; the connection can be\n"
+"used after the block.");
 
 static PyObject *
 pop3_deadline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,

@@ -1,5 +1,5 @@
-/* When a connection has to be done: deadlines of the whole session, and of
-   blocks within it. */
+/* Deadlines of a whole session and of `with` blocks within it.  Calls pop3,
+   socket/python_socket, base and core/net. */
 
 #ifndef BINDING_DEADLINE_H
 #define BINDING_DEADLINE_H
@@ -8,35 +8,36 @@
 #include "binding/socket/python_socket.h"
 #include "core/net/deadline.h"
 
-/* For docstrings of the constructors, behind OPTIONS_SIGNATURE. */
+/* For docstrings of the constructors, after OPTIONS_SIGNATURE. */
 #define DEADLINE_SIGNATURE ", deadline=None"
 
 struct deadline_block;
 
-/* A connection's.  Its Readers look at `limit`, and keep what owns this. */
+/* Deadlines of one connection.  Its Readers use `limit` and hold a reference
+   to the owner. */
 struct deadlines {
-    struct pop_deadline limit;     /* the earliest of these: */
-    struct pop_deadline session;   /* the constructor's */
-    struct deadline_block *blocks; /* those that were entered */
-    bool is_begun; /* by the constructor of a subclass, which goes on with that
-                      of POP3 */
+    struct pop_deadline limit;     /* the earliest of the others */
+    struct pop_deadline session;   /* constructor's `deadline` */
+    struct deadline_block *blocks; /* blocks entered */
+    bool is_begun; /* a subclass's constructor has called deadline_begin() */
 };
 
-/* What owns the deadlines of one connection, at first none; or NULL and
-   MemoryError. */
+/* Returns a new owner of deadlines, without a limit, or NULL and an
+   exception. */
 PyObject *deadlines_new(void);
 
 struct deadlines *deadlines_get(PyObject *owner);
 
-/* The constructor's argument: the session begins now, and has so many seconds
-   left.  NULL and None: no limit; NULL leaves what a subclass has begun.  -1
-   and TypeError or ValueError. */
+/* Starts the session's deadline, `seconds` from now.  None means no limit;
+   NULL too, unless a subclass's constructor has started one.  Returns -1 and
+   raises TypeError or ValueError. */
 int deadline_begin(POP3Object *self, PyObject *seconds);
 
 /* deadline_check() of a client that has a deadline. */
 int deadline_check_clock(POP3Object *self);
 
-/* -1 and socket.timeout if a command would begin too late. */
+/* Before a command: returns -1 and raises socket.timeout if the deadline has
+   passed. */
 static inline int
 deadline_check(POP3Object *self)
 {
@@ -45,23 +46,23 @@ deadline_check(POP3Object *self)
                : deadline_check_clock(self);
 }
 
-/* The same of a reply that is awaited. */
+/* Before a read: returns -1 and raises socket.timeout if the deadline has
+   passed. */
 int deadline_check_reading(POP3Object *self);
 
-/* Makes of the pending exception, if it is socket.timeout, that of the
-   deadline, if that has passed. */
+/* Replaces a pending socket.timeout by that of the deadline, if the deadline
+   has passed. */
 void deadline_explain(POP3Object *self);
 
-/* While a method of the socket's is called, its timeout is no longer than what
-   is left: python_socket_hold(). */
+/* Calls python_socket_hold() with the connection's deadline. */
 int deadline_hold(POP3Object *self, PyObject *sock,
                   struct python_socket_hold *hold);
 
-/* Afterwards, with deadline_explain(): python_socket_let_go(). */
+/* Calls deadline_explain() and python_socket_let_go(). */
 int deadline_let_go(POP3Object *self, PyObject *sock,
                     struct python_socket_hold *hold);
 
-/* A new type poplib_c.Deadline, or NULL. */
+/* Returns a new type poplib_c.Deadline, or NULL and an exception. */
 PyTypeObject *deadline_new_type(PyObject *module);
 
 extern PyMethodDef deadline_methods[];

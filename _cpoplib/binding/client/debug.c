@@ -67,7 +67,7 @@ debug_print(const char *tag, PyObject *object)
     return result == NULL ? -1 : 0;
 }
 
-/* debug_print(), which steals the object. */
+/* Calls debug_print(); steals the object. */
 static int
 print_made(const char *tag, PyObject *object)
 {
@@ -77,7 +77,8 @@ print_made(const char *tag, PyObject *object)
     return failed;
 }
 
-/* What poplib has is printed as it is; auth() is not among that. */
+/* Returns the line as printed: poplib's commands unchanged, secrets of auth()
+   masked. */
 static PyObject *
 shown_command(POP3Object *self, PyObject *line)
 {

@@ -1,35 +1,37 @@
-/* set_debuglevel() output and audit events, as poplib's. */
+/* set_debuglevel() output and audit events, as in poplib.  Calls log, redact,
+   pop3 and base.  Functions that return int return -1 and an exception on
+   failure. */
 
 #ifndef BINDING_DEBUG_H
 #define BINDING_DEBUG_H
 
 #include "binding/client/pop3.h"
 
-/* `if self._debugging`: 1, 0, or -1 and an exception. */
+/* Returns 1 if self._debugging is true, else 0. */
 int debug_is_on(POP3Object *self);
 
-/* `if self._debugging > 1`. */
+/* Returns 1 if self._debugging > 1, else 0. */
 int debug_is_verbose(POP3Object *self);
 
-/* print(tag, repr(object)). */
+/* Calls print(tag, repr(object)). */
 int debug_print(const char *tag, PyObject *object);
 
-/* The same if self._debugging, for a command; of auth() without secrets. */
+/* Prints a command if self._debugging is true; masks secrets of auth(). */
 int debug_command(POP3Object *self, PyObject *line);
 
-/* The same if self._debugging > 1, for a line that is about to be sent. */
+/* Prints a line about to be sent if self._debugging > 1. */
 int debug_sent(POP3Object *self, PyObject *line);
 
-/* The same if self._debugging > 1, for what was received, bytes or not. */
+/* Prints a received line (any object) if self._debugging > 1. */
 int debug_received(POP3Object *self, const char *tag, PyObject *line);
 
-/* debug_received() of a status line, and the log. */
+/* Prints and logs a status line. */
 int debug_status(POP3Object *self, PyObject *line);
 
-/* sys.audit("poplib.connect", self, host, port). */
+/* Raises the audit event poplib.connect(self, host, port). */
 int debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
 
-/* sys.audit("poplib.putline", self, line). */
+/* Raises the audit event poplib.putline(self, line). */
 int debug_audit_putline(POP3Object *self, PyObject *line);
 
 #endif

@@ -4,13 +4,13 @@
 #include "binding/base/package.h"
 #include "binding/client/redact.h"
 
-/* logging.DEBUG, which is documented to be this. */
+/* logging.DEBUG, documented to be 10. */
 #define LEVEL_DEBUG 10L
 
 /* --- the logger --------------------------------------------------------- */
 
-/* logging.getLogger("poplib_c"), from this very module: a new reference.  NULL
-   without an exception if that is still being imported. */
+/* Calls logging.getLogger("poplib_c") of the given module.  Returns a new
+   reference; NULL, without an exception if logging is still being imported. */
 static PyObject *
 get_logger(struct module_state *state, PyObject *logging)
 {
@@ -30,8 +30,8 @@ get_logger(struct module_state *state, PyObject *logging)
     return logger;
 }
 
-/* The logger, as a new reference, if logging was imported; NULL, perhaps with
-   an exception. */
+/* Returns the logger (new reference) if logging was imported; else NULL,
+   perhaps with an exception. */
 static PyObject *
 known_logger(struct module_state *state)
 {
@@ -48,7 +48,8 @@ known_logger(struct module_state *state)
     return logger;
 }
 
-/* The same if it takes debug messages. */
+/* Returns the logger (new reference) if it takes debug messages; else NULL,
+   perhaps with an exception. */
 static PyObject *
 wanted_logger(struct module_state *state)
 {
@@ -73,9 +74,9 @@ wanted_logger(struct module_state *state)
     return logger;
 }
 
-/* --- what it is told ---------------------------------------------------- */
+/* --- records ------------------------------------------------------------ */
 
-/* Bytes as repr() shows them, so that no line is two in the log; steals. */
+/* Returns repr() of the bytes (stolen), so that a record is one line. */
 static PyObject *
 printable(PyObject *bytes)
 {
@@ -88,14 +89,14 @@ printable(PyObject *bytes)
     repr = PyObject_Repr(bytes);
     Py_DECREF(bytes);
     if (repr != NULL) {
-        /* Without b'' around them. */
+        /* Strips b''. */
         text = PyUnicode_Substring(repr, 2, PyUnicode_GET_LENGTH(repr) - 1);
         Py_DECREF(repr);
     }
     return text;
 }
 
-/* logger.debug(format, text); steals the text. */
+/* Calls logger.debug(format, text); steals the text. */
 static int
 tell(PyObject *logger, const char *format, PyObject *text)
 {
@@ -119,7 +120,7 @@ log_begin(POP3Object *self)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* The line without its secrets. */
+/* Returns the line with its secrets masked. */
 static PyObject *
 shown_command(POP3Object *self, PyObject *line)
 {
@@ -146,7 +147,7 @@ log_command(POP3Object *self, PyObject *line)
     else if (PyErr_Occurred()) {
         failed = -1;
     }
-    /* Until a status line is seen, which may be read by hand. */
+    /* The status line may be read by hand: assume a challenge until then. */
     if (redact_is_auth(line)) {
         progress_challenged(&self->progress, true);
     }
@@ -168,9 +169,9 @@ log_tell_status(POP3Object *self, PyObject *line)
     return failed;
 }
 
-/* --- who uses the connection to write the log ---------------------------- */
+/* --- handlers that use the connection ------------------------------------ */
 
-/* poplib_c._log.is_inside_handler(logger): 1, 0 or -1. */
+/* Calls poplib_c._log.is_inside_handler(logger); returns 1, 0 or -1. */
 static int
 is_inside_handler(PyObject *logger)
 {
@@ -191,8 +192,8 @@ is_inside_handler(PyObject *logger)
 int
 log_check_outside(POP3Object *self)
 {
-    /* Enabled or not, which is about this thread: there are versions of
-       logging that disable all loggers for one inside a handler. */
+    /* Checked even if the logger is disabled: some versions of logging disable
+       all loggers inside a handler. */
     PyObject *logger = known_logger(self->state);
     int inside;
 

@@ -1,12 +1,12 @@
-/* What is ours alone and can be set: keyword-only arguments of the
-   constructors, and set_options(). */
+/* The options max_line, max_size, pipelining and read_ahead: keyword-only
+   arguments of the constructors and of set_options().  Calls pop3 and base. */
 
 #ifndef BINDING_OPTIONS_H
 #define BINDING_OPTIONS_H
 
 #include "binding/client/pop3.h"
 
-/* For struct args_signature, as the last ones. */
+/* The last names of a struct args_signature. */
 #define OPTIONS_NAMES "max_line", "max_size", "pipelining", "read_ahead"
 #define OPTIONS_COUNT 4
 
@@ -16,13 +16,13 @@
 
 void options_init(POP3Object *self);
 
-/* Sets those of the OPTIONS_COUNT values that are not NULL; all or, with an
-   exception and -1, none. */
+/* Sets the OPTIONS_COUNT values that are not NULL.  On failure sets none and
+   returns -1 with an exception. */
 int options_set(POP3Object *self, PyObject *const *values);
 
 extern PyMethodDef options_methods[];
 
-/* Of the module. */
+/* Functions of the module. */
 extern PyMethodDef options_functions[];
 
 #endif

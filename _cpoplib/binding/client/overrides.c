@@ -11,7 +11,7 @@ overrides_is_own(POP3Object *self, enum hook hook)
     PyObject *found;
     int shadowed;
 
-    /* A class with __getattribute__ or __getattr__ decides for itself. */
+    /* The class has __getattribute__ or __getattr__. */
     if (type->tp_getattro != PyObject_GenericGetAttr) {
         return 0;
     }
@@ -35,7 +35,8 @@ class_has(PyTypeObject *type, PyObject *name, PyObject *wanted)
     return found == wanted;
 }
 
-/* What an instance has under that name comes before what its class has. */
+/* Returns whether an attribute of the instance takes precedence: the class has
+   no data descriptor of that name. */
 static bool
 class_gives_way(PyTypeObject *type, PyObject *name)
 {
@@ -63,9 +64,9 @@ class_is_plain(struct module_state *state, PyTypeObject *type, hook_set hooks)
            class_gives_way(type, state->name.debugging);
 }
 
-/* Whether the key of an instance's __dict__ is known not to be the name of a
-   hook, nor to hide .encoding: interned strings that are equal are the same
-   object. */
+/* Returns whether the key of an instance's __dict__ is certain to be neither a
+   hook's name nor "encoding".  Compares pointers: equal interned strings are
+   one object. */
 static bool
 is_harmless(struct module_state *state, PyObject *key)
 {
@@ -80,7 +81,7 @@ is_harmless(struct module_state *state, PyObject *key)
     return harmless;
 }
 
-/* With the dict's own lock. */
+/* Needs the dict's critical section. */
 static bool
 dict_is_plain(struct module_state *state, PyObject *dict,
               struct overrides_view *view)

@@ -73,8 +73,8 @@ redact_command(PyObject *line, bool response)
                                  : PyUnicode_FromString(MASK);
 }
 
-/* Raises what says of the masked text that it can't be encoded: by the codec
-   of the exception, which is still there. */
+/* Raises UnicodeEncodeError for the masked text, with the codec of
+   `exception`. */
 static void
 raise_masked(PyObject *exception, PyObject *masked, const char *reason)
 {
@@ -143,7 +143,7 @@ redact_is_auth(PyObject *line)
     return pop_scan_begins_with(bytes, length, "AUTH ");
 }
 
-/* Octets without the line end. */
+/* Returns the length without the line end. */
 static size_t
 text_length(PyObject *line)
 {

@@ -1,5 +1,5 @@
-/* Lines without their secrets, for whoever may read them: the log, and what is
-   printed of an AUTH exchange. */
+/* Masks secrets in lines, for the log and for debug output of AUTH.  Calls
+   base and core/proto. */
 
 #ifndef BINDING_REDACT_H
 #define BINDING_REDACT_H
@@ -8,23 +8,23 @@
 
 #include "binding/base/pycompat.h"
 
-/* A command line, str or bytes, with "***" for what is secret in it; for all
-   of it if it is `response`, an answer to a challenge, unless it is "*", which
-   cancels.  A new reference, or NULL. */
+/* Returns a command line (str or bytes) with "***" for secrets.  If
+   `response`, the line answers a challenge: masks all of it, except "*", which
+   cancels.  A new reference, or NULL and an exception. */
 PyObject *redact_command(PyObject *line, bool response);
 
-/* Whether a command line begins an exchange of AUTH. */
+/* Returns whether a command line begins an AUTH exchange. */
 bool redact_is_auth(PyObject *line);
 
-/* A line of the server's, bytes with or without its line end, with "***" for a
+/* Returns a server's line (bytes, line end optional) with "***" for a
    challenge. */
 PyObject *redact_status(PyObject *line);
 
 /* redact_is_challenge() of bytes that begin with "+". */
 bool redact_is_bare_plus(PyObject *line);
 
-/* Whether a line from the server asks for the rest of a command: "+" alone, or
-   with a challenge.  Most are "+OK". */
+/* Returns whether a server's line is a challenge: "+", alone or with base64.
+   Most lines are "+OK". */
 static inline bool
 redact_is_challenge(PyObject *line)
 {
@@ -32,7 +32,7 @@ redact_is_challenge(PyObject *line)
            PyBytes_AS_STRING(line)[1] != 'O' && redact_is_bare_plus(line);
 }
 
-/* Why a line can't be encoded: for redact_unicode_error(). */
+/* A reason for redact_unicode_error(). */
 #define REDACT_NOT_SENT                                                       \
     "the secret, which is not shown, has characters that client.encoding "    \
     "lacks; set that to 'UTF-8' and call utf8(); lone surrogates can't be "   \
@@ -41,10 +41,9 @@ redact_is_challenge(PyObject *line)
     "the secret, which is not shown, has characters that the encoding of "    \
     "the output lacks"
 
-/* A UnicodeError that is pending holds what was to be encoded: if a command
-   line has a secret, another one takes its place, which holds the line as
-   redact_command() shows it.  Any other object than bytes or str is a secret.
- */
+/* Replaces a pending UnicodeError, which holds the command line, by one with
+   the masked line, if the line has a secret.  An object other than bytes or
+   str counts as a secret. */
 void redact_unicode_error(PyObject *line, const char *reason);
 
 #endif

@@ -36,7 +36,7 @@ apop_timestamp_pattern(struct module_state *state,
     if (state->timestamp_pattern == NULL) {
         PyObject *pattern = compile_pattern();
 
-        /* Another thread may have been faster. */
+        /* Another thread may have compiled it meanwhile. */
         if (state->timestamp_pattern == NULL) {
             state->timestamp_pattern = pattern;
         }
@@ -49,7 +49,7 @@ apop_timestamp_pattern(struct module_state *state,
 
 /* --- apop --------------------------------------------------------------- */
 
-/* The time stamp of self.welcome, error_proto if there is none. */
+/* Returns the time stamp of self.welcome, or raises error_proto. */
 static PyObject *
 get_timestamp(POP3Object *self)
 {
@@ -101,8 +101,8 @@ encode_password(POP3Object *self, PyObject *password)
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 
-/* RFC 1939 prescribes it; here it is no security function that a FIPS provider
-   would have to refuse. */
+/* RFC 1939 prescribes MD5.  Fetched with "-fips", so that a FIPS provider does
+   not refuse it. */
 static int
 digest_md5(const void *data, size_t length, unsigned char *digest)
 {
@@ -124,7 +124,7 @@ digest_md5(const void *data, size_t length, unsigned char *digest)
 
 #endif
 
-/* MD5 of one buffer.  OpenSSL's error queue stays as it was. */
+/* MD5 of one buffer; leaves OpenSSL's error queue unchanged. */
 static int
 md5(const void *data, size_t length, unsigned char *digest)
 {
@@ -171,7 +171,7 @@ md5_hexdigest(PyObject *data)
     return hex(digest);
 }
 
-/* The digest of RFC 1939, section 7. */
+/* Returns the digest of RFC 1939, section 7. */
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {

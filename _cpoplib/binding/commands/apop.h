@@ -1,11 +1,13 @@
-/* apop(), and the class attribute `timestamp` that it uses. */
+/* The method apop() and the class attribute `timestamp`.  Calls dialogue and
+   OpenSSL's digests. */
 
 #ifndef BINDING_APOP_H
 #define BINDING_APOP_H
 
 #include "binding/client/pop3.h"
 
-/* poplib's regular expression for the time stamp in a greeting. */
+/* Computes POP3.timestamp, poplib's pattern of the time stamp in a greeting:
+   a new reference, or NULL and an exception. */
 PyObject *apop_timestamp_pattern(struct module_state *state,
                                  PyObject *instance, PyTypeObject *owner);
 

@@ -96,8 +96,7 @@ run_with_or_without(const char *method, const char *name, enum pop_verb verb,
     return run(POP3(op), verb, NULL);
 }
 
-/* A listing, or one message's part of it: without `which`, there is a line for
-   each message. */
+/* LIST or UIDL: a multi-line reply without `which`, one line with it. */
 static PyObject *
 run_which(const char *method, enum pop_verb verb, PyObject *op,
           PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -392,7 +391,7 @@ pop3_capa(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return capabilities;
 }
 
-/* --- no command --------------------------------------------------------- */
+/* --- local methods ------------------------------------------------------ */
 
 PyDoc_STRVAR(getwelcome_doc,
 "getwelcome($self)\n"

@@ -1,4 +1,5 @@
-/* The documented commands: user() to capa(). */
+/* The documented commands, user() to capa().  Calls stat_capa, messages,
+   dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H
 #define BINDING_COMMANDS_H

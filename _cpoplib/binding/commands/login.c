@@ -2,9 +2,9 @@
 
 #include "binding/base/args.h"
 
-/* poplib_c._login.<function>(client, user, secret, mechanisms,
-   allow_insecure), as one command.  The secret, values[1], is wrapped here, so
-   that no local variable of Python code shows it in a traceback. */
+/* Calls poplib_c._login.<function>(client, user, secret, mechanisms,
+   allow_insecure) with the command lock.  Wraps the secret (values[1]), so
+   that no traceback shows it as a local variable. */
 static PyObject *
 call_policy(POP3Object *self, const char *function, PyObject *const *values)
 {
@@ -28,7 +28,7 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values)
     return response;
 }
 
-/* Binds and runs a method with the arguments of both. */
+/* Binds the arguments of login() or login_oauth2() and runs it. */
 static PyObject *
 run(const char *method, const char *function, const char *secret, PyObject *op,
     PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)

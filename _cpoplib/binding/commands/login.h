@@ -1,5 +1,5 @@
-/* login() and login_oauth2(): which mechanism is tried is decided in Python,
-   by poplib_c/_login.py. */
+/* The methods login() and login_oauth2().  Calls poplib_c/_login.py, which
+   chooses the mechanism. */
 
 #ifndef BINDING_LOGIN_H
 #define BINDING_LOGIN_H

@@ -7,7 +7,7 @@
 
 /* --- QUIT --------------------------------------------------------------- */
 
-/* self.<name>(), for what it does. */
+/* Calls self.<name>() and drops the result. */
 static int
 call(POP3Object *self, PyObject *name)
 {
@@ -17,7 +17,7 @@ call(POP3Object *self, PyObject *name)
     return result == NULL ? -1 : 0;
 }
 
-/* Releases the socket although QUIT has failed.  The exception stays. */
+/* Releases the socket after QUIT failed; keeps the exception. */
 static void
 close_after_failure(POP3Object *self)
 {
@@ -97,7 +97,7 @@ pop3___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(op);
 }
 
-/* Whether close() or quit() was called: 1, 0 or -1. */
+/* Returns whether close() or quit() was called: 1, 0 or -1. */
 static int
 is_over(POP3Object *self)
 {

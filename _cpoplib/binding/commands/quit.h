@@ -1,4 +1,5 @@
-/* How a session ends: QUIT, and the `with` statement. */
+/* The method quit() and the `with` statement.  Calls dialogue and the layers
+   below. */
 
 #ifndef BINDING_QUIT_H
 #define BINDING_QUIT_H

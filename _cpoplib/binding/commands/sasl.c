@@ -8,7 +8,7 @@
 #include "binding/commands/sasl_line.h"
 #include "core/proto/command.h"
 
-/* More than any mechanism has; a server may not go on for ever. */
+/* A limit for endless servers; no mechanism needs as many. */
 #define CHALLENGES_MAX 64
 
 struct sasl {
@@ -16,8 +16,7 @@ struct sasl {
     PyObject *mechanism; /* the object, or None */
     PyObject *name;      /* str */
     PyObject *respond;   /* the callable, or None */
-    PyObject *first;     /* the initial response, bytes, while it is to be
-                            sent; or NULL */
+    PyObject *first;     /* initial response (bytes), NULL once sent */
     int challenges;
 };
 
@@ -40,7 +39,8 @@ check_respond(struct sasl *self)
     return 0;
 }
 
-/* mechanism.initial_response(), if it has that; None otherwise. */
+/* Calls mechanism.initial_response(); returns None if it has no such method.
+ */
 static PyObject *
 ask_first(struct sasl *self)
 {
@@ -76,8 +76,8 @@ set_first(struct sasl *self, PyObject *given)
     return first == NULL ? -1 : 0;
 }
 
-/* The name of what is no str: its attribute.  A class has one too, but what it
-   makes is meant. */
+/* Returns object.name; raises TypeError for a class, whose instance is
+   needed. */
 static PyObject *
 name_of(struct sasl *self, PyObject *object)
 {
@@ -97,8 +97,8 @@ name_of(struct sasl *self, PyObject *object)
     return name;
 }
 
-/* `given`: the mechanism, the authobject and the initial response, None for
-   what is not given. */
+/* Checks and stores `given`: mechanism, authobject and initial response, None
+   if not given. */
 static int
 begin(struct sasl *self, PyObject *const *given)
 {
@@ -124,11 +124,10 @@ end(struct sasl *self)
     Py_XDECREF(self->first);
 }
 
-/* --- what is sent ------------------------------------------------------- */
+/* --- the command line --------------------------------------------------- */
 
-/* AUTH, with the initial response where that is in it.  One that is longer
-   than a command may be is the answer to an empty challenge (RFC 5034, section
-   4); "=" stands for an empty one. */
+/* Returns the AUTH line.  "=" stands for an empty initial response; one too
+   long for the line is sent after an empty challenge (RFC 5034, section 4). */
 static PyObject *
 command_line(struct sasl *self)
 {
@@ -157,8 +156,8 @@ command_line(struct sasl *self)
 
 /* --- turns -------------------------------------------------------------- */
 
-/* The answer of the callable: a new reference, which None is if it cancels, or
-   NULL.  No command can begin meanwhile. */
+/* Calls the callable with a challenge.  Returns its answer (new reference;
+   None cancels), or NULL and an exception.  No command can begin meanwhile. */
 static PyObject *
 call(struct sasl *self, PyObject *challenge)
 {
@@ -177,7 +176,7 @@ call(struct sasl *self, PyObject *challenge)
     return answer;
 }
 
-/* The initial response that had no place in the command. */
+/* Returns the initial response that was too long for the command. */
 static PyObject *
 late_first(struct sasl *self, PyObject *challenge)
 {
@@ -193,7 +192,8 @@ late_first(struct sasl *self, PyObject *challenge)
     return first;
 }
 
-/* The answer to a challenge: bytes, None to cancel, or NULL. */
+/* Returns the answer to a challenge: bytes, None to cancel, or NULL and an
+   exception. */
 static PyObject *
 answer(struct sasl *self, PyObject *reply)
 {
@@ -226,7 +226,7 @@ send_answer(struct sasl *self, PyObject *line)
 {
     PyObject *reply = command_respond(self->client, line);
 
-    /* Whatever came between: the server may still wait for it. */
+    /* The server may still wait for the answer. */
     if (reply == NULL && !errors_is_refusal(self->client->state)) {
         getresp_abandon(self->client,
                         "an authentication was abandoned half-way");
@@ -234,7 +234,7 @@ send_answer(struct sasl *self, PyObject *line)
     return reply;
 }
 
-/* A challenge that is answered: what the server says next. */
+/* Sends the answer to a challenge; returns the next status line. */
 static PyObject *
 respond(struct sasl *self, PyObject *answer)
 {
@@ -251,8 +251,8 @@ respond(struct sasl *self, PyObject *answer)
     return reply;
 }
 
-/* "*", to which the server has to say -ERR (RFC 5034, section 4).  Always
-   raises: what is pending, or else what the server says. */
+/* Sends "*", which the server must reject with -ERR (RFC 5034, section 4).
+   Always raises: the pending exception, or else the server's reply. */
 static void
 cancel(struct sasl *self)
 {
@@ -275,7 +275,7 @@ cancel(struct sasl *self)
     }
 }
 
-/* One challenge, whose line it replaces by what comes next. */
+/* Answers one challenge; replaces *reply by the next status line. */
 static int
 take_turn(struct sasl *self, PyObject **reply)
 {
@@ -291,7 +291,7 @@ take_turn(struct sasl *self, PyObject **reply)
     return *reply == NULL ? -1 : 0;
 }
 
-/* object.success(), if it has that. */
+/* Calls object.success() if it has that method. */
 static int
 call_success(struct module_state *state, PyObject *object)
 {
@@ -310,8 +310,8 @@ call_success(struct module_state *state, PyObject *object)
     return result == NULL ? -1 : 0;
 }
 
-/* +OK: the mechanism, given as the one or the other, may know better.  Then
-   the server is not who it says, and the connection is closed. */
+/* After +OK, lets the mechanism or the authobject verify the server; closes
+   the connection if that raises. */
 static int
 check_success(struct sasl *self)
 {
@@ -335,8 +335,8 @@ check_success(struct sasl *self)
     return failed;
 }
 
-/* The command itself.  What a logger or an overridden method raises behind a
-   challenge leaves the server waiting for the answer. */
+/* Sends AUTH and returns the status line.  If a logger or an overridden method
+   raises after a challenge, the server still waits for the answer. */
 static PyObject *
 send_command(struct sasl *self, PyObject *line)
 {

@@ -1,12 +1,12 @@
-/* The lines of an AUTH exchange: what is in them, and what may be (RFC 5034,
-   section 4). */
+/* Encodes, decodes and checks the lines of an AUTH exchange (RFC 5034, section
+   4).  Calls base and core/proto. */
 
 #ifndef BINDING_SASL_LINE_H
 #define BINDING_SASL_LINE_H
 
 #include "binding/base/state.h"
 
-/* What a positive status line is. */
+/* Kinds of positive status lines. */
 enum sasl_line_reply {
     SASL_LINE_SUCCESS,   /* +OK */
     SASL_LINE_CHALLENGE, /* "+" and base64, or nothing */
@@ -15,18 +15,19 @@ enum sasl_line_reply {
 
 enum sasl_line_reply sasl_line_classify(PyObject *reply);
 
-/* The octets of a challenge; NULL and error_proto if it is not base64. */
+/* Returns the octets of a challenge; raises error_proto if it is not base64.
+ */
 PyObject *sasl_line_decode(struct module_state *state, PyObject *reply);
 
-/* A response, bytes, as str in base64. */
+/* Returns a response (bytes) in base64, as str. */
 PyObject *sasl_line_encode(PyObject *bytes);
 
-/* What is to be sent, bytes or ASCII str, as bytes.  `what` names it in
-   TypeError and ValueError: UnicodeEncodeError would hold it. */
+/* Converts bytes or ASCII str to bytes.  Raises TypeError or ValueError naming
+   `what`; UnicodeEncodeError would hold the secret. */
 PyObject *sasl_line_octets(PyObject *value, const char *what);
 
-/* -1 and TypeError or ValueError for what is no mechanism's name: it goes into
-   the command as it is. */
+/* Returns -1 and raises TypeError or ValueError unless the name is that of a
+   mechanism: the command contains it unchanged. */
 int sasl_line_check_name(PyObject *name);
 
 #endif

@@ -5,7 +5,7 @@
 
 /* --- STAT --------------------------------------------------------------- */
 
-/* error_proto(text), with the pending exception as its context. */
+/* Raises error_proto(text) with the pending exception as its context. */
 static void
 replace_exception(POP3Object *self, const char *text)
 {
@@ -56,7 +56,7 @@ stat_fields(POP3Object *self, PyObject *fields)
     if (on < 0 || (on > 0 && debug_print("*stat*", fields) < 0)) {
         return NULL;
     }
-    /* There may be more behind the two numbers (RFC 1939, section 5). */
+    /* More fields may follow the two numbers (RFC 1939, section 5). */
     if (count < 3) {
         errors_raise_proto(self->state, "Invalid STAT response format");
         return NULL;

@@ -1,5 +1,3 @@
-/* How an instance of POP3 is connected and closed. */
-
 #include "binding/connect/connect.h"
 
 #include <errno.h>
@@ -41,8 +39,8 @@ connect_default_timeout(struct module_state *state)
     return timeout;
 }
 
-/* self.file = file, or our Reader in its place.  It is closed if that
-   fails. */
+/* Sets self.file to `made`, or to a Reader in its place; closes `made` on
+   failure. */
 static int
 adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
 {
@@ -133,7 +131,7 @@ connect_give_up(POP3Object *self)
     errors_raise_again(pending);
 }
 
-/* In poplib's order. */
+/* Sets the attributes in the order of poplib. */
 static int
 set_target(POP3Object *self, PyObject *host, PyObject *port)
 {
@@ -147,8 +145,7 @@ set_target(POP3Object *self, PyObject *host, PyObject *port)
     return debug_audit_connect(self, host, port);
 }
 
-/* self.sock = self._create_socket(timeout), and self.file.  A failed
-   constructor leaves no open socket. */
+/* Sets self.sock and self.file; closes the socket on failure. */
 static int
 open_socket(POP3Object *self, PyObject *timeout)
 {
@@ -235,8 +232,8 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     Py_RETURN_NONE;
 }
 
-/* socket.create_connection(address, timeout), and with a deadline no longer
-   than that leaves for all addresses. */
+/* Calls socket.create_connection(); the deadline limits the time for all
+   addresses. */
 static PyObject *
 connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                 PyObject *timeout)
@@ -264,8 +261,8 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
     return sock;
 }
 
-/* socket.create_connection((self.host, self.port), timeout), looked up
-   through the package so that either can be patched. */
+/* Looks socket.create_connection up through the package, so that both can be
+   patched. */
 static PyObject *
 create_connection(POP3Object *self, PyObject *timeout)
 {
@@ -333,7 +330,8 @@ pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 
 /* --- closing ------------------------------------------------------------ */
 
-/* self.name, and self.name = None; NULL if there is no such attribute. */
+/* Sets self.name to None and returns the old value; NULL, without an
+   exception, if there was none. */
 static PyObject *
 take_attribute(POP3Object *self, PyObject *name)
 {
@@ -377,7 +375,7 @@ shut_down(POP3Object *self, PyObject *sock)
                                         NULL);
     Py_DECREF(how);
     if (result == NULL) {
-        /* The server has closed the connection first. */
+        /* The server closed the connection first. */
         if (errors_pending_errno(PyExc_OSError) != ENOTCONN ||
             errors_clear(PyExc_OSError) < 0) {
             return -1;
@@ -387,8 +385,8 @@ shut_down(POP3Object *self, PyObject *sock)
     return 0;
 }
 
-/* Runs `step` although an exception may be pending; a new one takes over,
-   with the pending one as its context. */
+/* Runs `step` as in a `finally` block: a pending exception becomes the context
+   of a new one. */
 static int
 finally(POP3Object *self, PyObject *argument,
         int (*step)(POP3Object *, PyObject *))

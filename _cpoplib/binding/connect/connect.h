@@ -1,29 +1,31 @@
-/* How an instance of POP3 is connected and closed. */
+/* Connects and closes an instance of POP3: __init__(), _create_socket(),
+   close().  Calls dialogue and the layers below. */
 
 #ifndef BINDING_CONNECT_H
 #define BINDING_CONNECT_H
 
 #include "binding/client/pop3.h"
 
-/* poplib's close(): .file, then .sock, each set to None first.  Takes no
-   lock; it wakes a thread that is blocked in this connection. */
+/* Closes .file, then .sock, as poplib does; sets each to None first.  Takes no
+   lock.  Wakes a thread that is blocked in the connection.  Returns None, or
+   NULL and an exception. */
 PyObject *connect_close(POP3Object *self);
 
-/* What POP3.__init__ does; `port` and `timeout` may be NULL.  -1 and an
-   exception; the socket is closed then. */
+/* POP3.__init__(); `port` and `timeout` may be NULL.  On failure closes the
+   socket and returns -1 with an exception. */
 int connect_open(POP3Object *self, PyObject *host, PyObject *port,
                  PyObject *timeout);
 
-/* The socket module's sentinel for a timeout that was not given; a new
-   reference, or NULL. */
+/* Returns socket._GLOBAL_DEFAULT_TIMEOUT (new reference), or NULL and an
+   exception. */
 PyObject *connect_default_timeout(struct module_state *state);
 
-/* self.sock = sock; self.file = sock.makefile('rb'), or a Reader in its
-   place.  -1 and an exception; the socket is closed then. */
+/* Sets self.sock, and self.file to sock.makefile('rb') or a Reader in its
+   place.  On failure closes the socket and returns -1 with an exception. */
 int connect_use_socket(POP3Object *self, PyObject *sock);
 
-/* connect_close() because of the pending exception, which stays unless
-   closing raises a more urgent one, as errors_raise_again() has it. */
+/* Calls connect_close() and restores the pending exception by
+   errors_raise_again(). */
 void connect_give_up(POP3Object *self);
 
 extern PyMethodDef connect_methods[];

@@ -16,7 +16,8 @@
 
 /* --- options ------------------------------------------------------------ */
 
-/* self.name, or NULL if it is None or absent; -1 and an exception. */
+/* Gets self.name; *value is NULL if it is None or absent.  Returns -1 and an
+   exception. */
 static int
 get_given(POP3Object *self, PyObject *name, PyObject **value)
 {
@@ -29,8 +30,8 @@ get_given(POP3Object *self, PyObject *name, PyObject **value)
     return 0;
 }
 
-/* Whether self.context is anything but the descriptor that makes one when it
-   is asked for: 1, 0 or -1. */
+/* Returns whether self.context was set, or made by an access: 1, 0 or -1.
+   Does not call the descriptor that makes it. */
 static int
 has_context(POP3Object *self)
 {
@@ -41,14 +42,15 @@ has_context(POP3Object *self)
     if (present != 0) {
         return present;
     }
-    /* On the class, ours raises AttributeError. */
+    /* pop3_ssl_context() raises AttributeError on the class. */
     present = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name,
                                        &found);
     Py_XDECREF(found);
     return present;
 }
 
-/* self.context, if somebody has set it or asked for it: 0, or -1. */
+/* Gets self.context if has_context(), else NULL.  Returns -1 and an
+   exception. */
 static int
 get_context(POP3Object *self, PyObject **context)
 {
@@ -61,7 +63,7 @@ get_context(POP3Object *self, PyObject **context)
     return get_given(self, self->state->name.context, context);
 }
 
-/* The options that the attributes stand for; new references. */
+/* Fills the options from the attributes; new references. */
 static int
 get_options(POP3Object *self, struct tls_options *options)
 {
@@ -100,7 +102,7 @@ make_context(POP3Object *self)
     return context;
 }
 
-/* What poplib's constructor makes, made when it is asked for. */
+/* Makes the context that poplib's constructor makes, at the first access. */
 static PyObject *
 pop3_ssl_context(struct module_state *state, PyObject *instance,
                  PyTypeObject *owner)
@@ -130,7 +132,7 @@ set_or_none(POP3Object *self, PyObject *name, PyObject *value)
                             value == NULL ? Py_None : value);
 }
 
-/* del self.__dict__['context'], if it is there. */
+/* Removes 'context' from self.__dict__. */
 static int
 forget_context(POP3Object *self)
 {
@@ -145,7 +147,8 @@ forget_context(POP3Object *self)
     return has;
 }
 
-/* A context from before must not stand in for what is asked for now. */
+/* Drops an earlier context if verify or certfile is given.  Raises ValueError
+   if the class has one. */
 static int
 drop_context(POP3Object *self, const struct tls_options *options)
 {
@@ -166,7 +169,7 @@ drop_context(POP3Object *self, const struct tls_options *options)
     return has == 0 ? 0 : -1;
 }
 
-/* Steals the config, which may be NULL. */
+/* Replaces self->tls_config; steals the config, which may be NULL. */
 static void
 set_config(POP3Object *self, struct ssl_ctx_st *config)
 {
@@ -193,13 +196,12 @@ set_options(POP3Object *self, const struct tls_options *options)
     if (drop_context(self, options) < 0) {
         return -1;
     }
-    /* Files that are not what they should be are found out before anything
-       is connected. */
+    /* Loads the certificate files now: a bad file raises before connecting. */
     set_config(self, tls_wrap_config(state, options));
     return self->tls_config == NULL ? -1 : 0;
 }
 
-/* init(self, host, port, timeout), all of them given. */
+/* Calls init(self, host, port, timeout). */
 static int
 call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
           PyObject *timeout)
@@ -221,7 +223,7 @@ call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
     return result == NULL ? -1 : 0;
 }
 
-/* POP3.__init__(self, host, port, timeout), also where it was replaced. */
+/* Calls POP3.__init__(), which may have been replaced. */
 static int
 call_base(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
 {
@@ -298,7 +300,7 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     Py_RETURN_NONE;
 }
 
-/* POP3._create_socket(self, timeout) */
+/* Calls POP3._create_socket(self, timeout). */
 static PyObject *
 create_plain(POP3Object *self, PyObject *timeout)
 {
@@ -405,8 +407,8 @@ DEADLINE_SIGNATURE ")\n"
 "path, of a PEM file or a directory of hashed ones, by those CAs.\n"
 "\n"
 "Without context, TLS is OpenSSL's from 1.2 on, and .sock is a TLSSocket.\n"
-"Beside what POP3 raises: ssl.SSLError and its subclasses,\n"
-"ssl.SSLCertVerificationError for a certificate; OSError for files.");
+"Raises the exceptions of POP3, ssl.SSLError and its subclasses\n"
+"(ssl.SSLCertVerificationError for a certificate), and OSError for files.");
 
 static PyType_Slot pop3_ssl_slots[] = {
     {Py_tp_doc, (void *)pop3_ssl_doc},

@@ -10,9 +10,9 @@
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
 
-/* --- may it be? --------------------------------------------------------- */
+/* --- conditions --------------------------------------------------------- */
 
-/* Without a TLS session, and offered by the server.  -1 and error_proto. */
+/* Raises error_proto if TLS is active or the server does not offer STLS. */
 static int
 check_possible(POP3Object *self)
 {
@@ -33,7 +33,7 @@ check_possible(POP3Object *self)
     return truth == 0 ? 0 : -1;
 }
 
-/* 'STLS' in self.capa() */
+/* Raises error_proto unless 'STLS' in self.capa(). */
 static int
 check_offered(POP3Object *self)
 {
@@ -59,10 +59,10 @@ check_offered(POP3Object *self)
     return offered > 0 ? 0 : -1;
 }
 
-/* --- the change --------------------------------------------------------- */
+/* --- start of TLS ------------------------------------------------------- */
 
-/* The reply to STLS is the last of what is not protected: what comes with it
-   was put there by somebody (CVE-2021-22947).  Only our own file tells. */
+/* Raises error_proto if bytes follow the reply to STLS: an attacker injected
+   them (CVE-2021-22947).  Only a Reader can tell. */
 static int
 check_nothing_follows(POP3Object *self, PyObject *file)
 {
@@ -72,9 +72,8 @@ check_nothing_follows(POP3Object *self, PyObject *file)
     return stream_check_at_rest((ReaderObject *)file);
 }
 
-/* Another thread, or a signal handler, has closed the connection: a new object
-   is not to reopen it.  -1 and ConnectionAbortedError, in place of an error of
-   the socket. */
+/* Raises ConnectionAbortedError, in place of an error of the socket, if
+   another thread or a signal handler closed the connection. */
 static int
 check_open(POP3Object *self, PyObject *file)
 {
@@ -89,7 +88,7 @@ check_open(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* The sock and the file of the TLS session in place of the plain ones. */
+/* Sets .sock and .file to those of the TLS session. */
 static int
 replace(POP3Object *self, PyObject *sock, PyObject *file,
         const struct tls_options *options, struct ssl_ctx_st *config)
@@ -109,10 +108,10 @@ replace(POP3Object *self, PyObject *sock, PyObject *file,
     return failed < 0 ? -1 : check_open(self, file);
 }
 
-/* Nothing else goes over the socket from here on, and its descriptor stays
-   during the handshake: whoever closes the connection wakes this thread, which
-   is in its file.  Then that is closed, before anybody else gets into it: it
-   must not reach the octets of the TLS session, nor keep its socket open. */
+/* Shakes hands while inside the plain Reader: nobody else can use the socket,
+   its descriptor stays open, and close() wakes this thread.  Retires that
+   Reader before it is left: it must neither read the TLS session's octets nor
+   keep its socket open. */
 static int
 change(POP3Object *self, PyObject *sock, PyObject *file,
        const struct tls_options *options, struct ssl_ctx_st *config)
@@ -135,7 +134,7 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
                             self->state->name.tls_established, Py_True);
 }
 
-/* After the server's +OK; the connection is closed if it fails. */
+/* Starts TLS after the server's +OK; closes the connection on failure. */
 static int
 begin_tls(POP3Object *self, const struct tls_options *options,
           struct ssl_ctx_st *config)
@@ -180,8 +179,7 @@ run(POP3Object *self, const struct tls_options *options,
         return NULL;
     }
     response = ask(self);
-    /* Whatever came in between, the server may have begun TLS: nothing more
-       is to go over this connection in plain text. */
+    /* The server may have begun TLS: send nothing more in plain text. */
     if (response == NULL && !errors_is_refusal(self->state) &&
         !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
         connect_give_up(self);
@@ -192,8 +190,8 @@ run(POP3Object *self, const struct tls_options *options,
     return response;
 }
 
-/* As one command; files that are not what they should be are found out before
-   it. */
+/* Needs the command lock.  Loads the certificate files first: a bad file
+   raises before STLS is sent. */
 static PyObject *
 run_locked(POP3Object *self, const struct tls_options *options)
 {

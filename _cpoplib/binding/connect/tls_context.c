@@ -2,10 +2,10 @@
 
 #include "binding/base/package.h"
 
-/* ssl.VERIFY_X509_PARTIAL_CHAIN, which has that name since Python 3.10. */
+/* ssl.VERIFY_X509_PARTIAL_CHAIN, named since Python 3.10. */
 #define PARTIAL_CHAIN 0x80000L
 
-/* {name: value} with what is given. */
+/* Adds the keyword unless the value is NULL. */
 static int
 set_keyword(PyObject *keywords, const char *name, PyObject *value)
 {
@@ -91,8 +91,8 @@ set_least_version(PyObject *ssl, PyObject *context)
     return failed;
 }
 
-/* As strict as our own TLS about versions and names, and content with a
-   certificate that is trusted without being a root. */
+/* Applies the rules of our own TLS: versions, host names, and trust in a
+   certificate that is no root. */
 static int
 verify_as_we_do(PyObject *ssl, PyObject *context)
 {
@@ -104,7 +104,8 @@ verify_as_we_do(PyObject *ssl, PyObject *context)
                                   Py_False);
 }
 
-/* ssl.create_default_context(cafile= or capath=), with the certificate. */
+/* Calls ssl.create_default_context(cafile= or capath=) and loads the client
+   certificate. */
 static PyObject *
 verifying_context(PyObject *ssl, const struct tls_options *options)
 {

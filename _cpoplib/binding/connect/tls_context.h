@@ -1,4 +1,4 @@
-/* The ssl.SSLContext that does what our own TLS would.  Calls package.h. */
+/* Makes an ssl.SSLContext equivalent to our own TLS.  Calls base/package. */
 
 #ifndef BINDING_TLS_CONTEXT_H
 #define BINDING_TLS_CONTEXT_H
@@ -6,8 +6,8 @@
 #include "binding/base/state.h"
 #include "binding/connect/tls_options.h"
 
-/* The ssl.SSLContext that stands for the options: as poplib makes it or, where
-   verify asks for more, as our own TLS is.  A new reference, or NULL. */
+/* Returns a context for the options: with verify, one as strict as our own
+   TLS; else poplib's.  A new reference, or NULL and an exception. */
 PyObject *tls_context_new(struct module_state *state,
                           const struct tls_options *options);
 

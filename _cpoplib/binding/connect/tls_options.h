@@ -1,5 +1,5 @@
-/* The arguments of POP3_SSL and stls() that say what TLS is to be, and which
-   of them exclude each other.  Calls nothing of the binding's. */
+/* The TLS arguments of POP3_SSL() and stls(), and which of them exclude each
+   other.  Calls nothing of the binding. */
 
 #ifndef BINDING_TLS_OPTIONS_H
 #define BINDING_TLS_OPTIONS_H
@@ -8,7 +8,7 @@
 
 #include "binding/base/pycompat.h"
 
-/* Borrowed references; NULL for None and what was not given. */
+/* Borrowed references; NULL for None or not given. */
 struct tls_options {
     PyObject *context;
     PyObject *keyfile;
@@ -16,13 +16,13 @@ struct tls_options {
     PyObject *verify;
 };
 
-/* NULL for None. */
+/* Returns the argument, or NULL for None. */
 PyObject *tls_options_given(PyObject *argument);
 
-/* -1 and ValueError for arguments that exclude each other. */
+/* Returns -1 and raises ValueError for arguments that exclude each other. */
 int tls_options_check(const struct tls_options *options);
 
-/* Whether the certificate is to be verified: verify=False is verify=None. */
+/* Returns whether to verify the certificate; verify=False equals None. */
 bool tls_options_verifies(const struct tls_options *options);
 
 #endif

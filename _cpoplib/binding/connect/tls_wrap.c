@@ -12,7 +12,7 @@
 
 /* --- our own TLS -------------------------------------------------------- */
 
-/* A path as bytes in *path, or NULL if there is none. */
+/* Encodes a path to bytes; *path is NULL if there is none. */
 static int
 encode_path(PyObject *value, PyObject **path)
 {
@@ -23,7 +23,7 @@ encode_path(PyObject *value, PyObject **path)
     return PyUnicode_FSConverter(value, path) ? 0 : -1;
 }
 
-/* Of bytes; NULL for NULL and None. */
+/* Returns the text of bytes; NULL for NULL and None. */
 static const char *
 text_of(PyObject *bytes)
 {
@@ -60,8 +60,8 @@ done:
     return config;
 }
 
-/* Making one takes a fourth of what a connection takes: the one without
-   options is kept. */
+/* Keeps the config without options in the module's state: making one takes a
+   fourth of the time of a connection. */
 struct ssl_ctx_st *
 tls_wrap_config(struct module_state *state, const struct tls_options *options)
 {
@@ -77,7 +77,7 @@ tls_wrap_config(struct module_state *state, const struct tls_options *options)
     return pop_tls_config_share(state->plain_config);
 }
 
-/* host.encode("idna"), as the ssl module encodes it; None stays. */
+/* Returns host.encode("idna"), as the ssl module does, or None for None. */
 static PyObject *
 encode_host(PyObject *host)
 {
@@ -113,7 +113,7 @@ encode_host(PyObject *host)
     return encoded;
 }
 
-/* The text that sock.server_hostname is, as an ssl.SSLSocket has it. */
+/* Returns sock.server_hostname as an ssl.SSLSocket has it. */
 static PyObject *
 decode_host(PyObject *encoded)
 {
@@ -169,7 +169,8 @@ wrap_in_context(PyObject *context, PyObject *sock, PyObject *host)
     return wrapped;
 }
 
-/* The same within the deadline: what is made has the timeout of `sock`. */
+/* Calls wrap_in_context() within the deadline; the result has the timeout of
+   `sock`. */
 static PyObject *
 wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
                 PyObject *host)
@@ -189,10 +190,10 @@ wrap_by_context(POP3Object *self, PyObject *context, PyObject *sock,
     return wrapped;
 }
 
-/* --- which of them ------------------------------------------------------ */
+/* --- choice ------------------------------------------------------------- */
 
-/* Whether it is ssl's own: by where it was defined, for what replaces it may
-   have taken on its names (functools.wraps).  1, 0 or -1. */
+/* Returns whether the function was defined in ssl: 1, 0 or -1.  Compares its
+   globals, since a wrapper copies the names (functools.wraps). */
 static int
 is_own_factory(struct module_state *state, PyObject *ssl, PyObject *function)
 {
@@ -214,8 +215,8 @@ is_own_factory(struct module_state *state, PyObject *ssl, PyObject *function)
     return own;
 }
 
-/* Whether somebody has replaced ssl._create_stdlib_context: 1, 0 or -1.  Where
-   nobody has imported ssl, nobody has. */
+/* Returns whether ssl._create_stdlib_context was replaced: 1, 0 or -1; 0 if
+   ssl was not imported. */
 static int
 is_replaced(struct module_state *state)
 {
@@ -241,8 +242,8 @@ is_replaced(struct module_state *state)
     return own < 0 ? -1 : !own;
 }
 
-/* Whether the secrets of TLS sessions are to be written to a file, which the
-   contexts of the ssl module do: 1, 0 or -1. */
+/* Returns whether SSLKEYLOGFILE is set, which the ssl module obeys: 1, 0
+   or -1. */
 static int
 wants_key_log(void)
 {
@@ -268,8 +269,8 @@ wants_key_log(void)
     return truth < 0 ? -1 : !truth;
 }
 
-/* Whether our own TLS does what the options and the process ask for: 1, 0 or
-   -1. */
+/* Returns whether our own TLS serves the options and the process: 1, 0
+   or -1. */
 static int
 is_native(struct module_state *state, PyObject *sock,
           const struct tls_options *options)

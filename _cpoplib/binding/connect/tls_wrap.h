@@ -1,4 +1,5 @@
-/* TLS over a connection's socket, as the user's arguments ask for it. */
+/* Starts TLS over a connection's socket, by our own TLS or the ssl module.
+   Calls tls_context, tls_options, client, socket and the layers below. */
 
 #ifndef BINDING_TLS_WRAP_H
 #define BINDING_TLS_WRAP_H
@@ -7,16 +8,19 @@
 #include "binding/connect/tls_options.h"
 #include "core/tls/tls_config.h"
 
-/* What our own TLS is to be, to be freed with pop_tls_config_free(); NULL and
-   an exception: ssl.SSLError or OSError for the files. */
+/* Returns a configuration of our own TLS; free it by pop_tls_config_free().
+   Returns NULL and raises ssl.SSLError or OSError for bad files. */
 struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
                                    const struct tls_options *options);
 
-/* `sock` with TLS, after the handshake with self.host: by options->context; by
-   a context of the ssl module's if the socket is none of the system's own, if
-   ssl._create_stdlib_context was replaced, or if SSLKEYLOGFILE is set; else by
-   our own TLS with `config`, which is made if it is NULL.  A new reference, or
-   NULL. */
+/* Wraps `sock` and shakes hands with self.host.  Uses, in this order:
+
+   options->context, if given;
+   a context of the ssl module, if `sock` is no plain socket of the system,
+   ssl._create_stdlib_context was replaced, or SSLKEYLOGFILE is set;
+   our own TLS with `config`, made here if it is NULL.
+
+   Returns a new reference, or NULL and an exception. */
 PyObject *tls_wrap_start(POP3Object *self, PyObject *sock,
                          const struct tls_options *options,
                          struct ssl_ctx_st *config);

@@ -1,5 +1,5 @@
-/* The extension module: its init function, its state filled, its types made.
-   Calls whatever makes a type. */
+/* PyInit__cpoplib: fills the module's state and makes the types.  Calls all
+   layers below. */
 
 #include "binding/base/state.h"
 
@@ -50,7 +50,7 @@ init_types(struct module_state *state, PyObject *module)
     return state->pop3_ssl_type == NULL ? -1 : 0;
 }
 
-/* In the child of a fork. */
+/* Called in the child after a fork. */
 static PyObject *
 note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
 {
@@ -71,8 +71,8 @@ note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
 static PyMethodDef note_fork_function = {"_note_fork", note_fork, METH_NOARGS,
                                          NULL};
 
-/* os.register_at_fork(after_in_child=...), which nothing takes back: the
-   module may go before the interpreter does. */
+/* Calls os.register_at_fork(after_in_child=...).  Nothing unregisters it, so
+   the callback holds a weak reference to the module. */
 static int
 hear_of_forks(PyObject *module)
 {

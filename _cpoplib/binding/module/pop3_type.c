@@ -21,9 +21,9 @@
 
 /* --- object ------------------------------------------------------------- */
 
-/* Of the module that made POP3.  Each subclass extends POP3's struct, so its
-   chain of tp_base ends in POP3 and object.  NULL and TypeError if the garbage
-   collector has taken the module from the type. */
+/* Returns the state of the module that made POP3.  Each subclass extends
+   POP3's struct, so its chain of tp_base ends in POP3 and object.  Raises
+   TypeError if the garbage collector has cleared the type. */
 static struct module_state *
 find_state(PyTypeObject *type)
 {
@@ -33,8 +33,8 @@ find_state(PyTypeObject *type)
     return PyType_GetModuleState(type);
 }
 
-/* All that can fail comes before the object is made: a subclass may have
-   __del__(), whose commands find an object that is whole. */
+/* Allocates the object last: __del__() of a subclass may run commands, which
+   need a complete object. */
 static PyObject *
 pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
@@ -194,7 +194,7 @@ static PyType_Spec pop3_spec = {
     .slots = pop3_slots,
 };
 
-/* inspect.signature(POP3.__init__) without its `self`. */
+/* Returns inspect.signature(POP3.__init__) without `self`. */
 static PyObject *
 init_signature(PyObject *init)
 {
@@ -224,8 +224,8 @@ init_signature(PyObject *init)
     return signature;
 }
 
-/* __signature__ of POP3, POP3_SSL, and the subclasses that share a constructor
-   of theirs, which inspect can't find out on every version. */
+/* Computes __signature__ of POP3, POP3_SSL and subclasses without __init__();
+   inspect can't on every version. */
 static PyObject *
 pop3_signature(struct module_state *Py_UNUSED(state),
                PyObject *Py_UNUSED(instance), PyTypeObject *owner)
@@ -236,7 +236,7 @@ pop3_signature(struct module_state *Py_UNUSED(state),
     if (init == NULL) {
         return NULL;
     }
-    /* One of ours, not a Python function of a subclass's. */
+    /* __init__ of C, not a Python function of a subclass. */
     if (Py_IS_TYPE(init, &PyMethodDescr_Type)) {
         signature = init_signature(init);
     }
@@ -247,7 +247,7 @@ pop3_signature(struct module_state *Py_UNUSED(state),
     return signature;
 }
 
-/* The class attributes that are no methods. */
+/* Adds the class attributes that are no methods. */
 static int
 add_attributes(struct module_state *state, PyTypeObject *type)
 {
@@ -264,7 +264,7 @@ add_attributes(struct module_state *state, PyTypeObject *type)
     return lazy_attribute_add(state, type, "__signature__", pop3_signature);
 }
 
-/* What overrides_is_own() compares with. */
+/* Records POP3's hooks for overrides_is_own(). */
 static int
 remember_hooks(struct module_state *state, PyTypeObject *type)
 {

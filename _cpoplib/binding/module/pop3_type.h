@@ -1,12 +1,13 @@
-/* The type POP3: how an instance is made and freed, and all that its methods
-   are in.  Calls whatever has a part of an instance, or a table of methods. */
+/* The type POP3: creates and frees instances, collects the method tables.
+   Calls all layers below. */
 
 #ifndef BINDING_POP3_TYPE_H
 #define BINDING_POP3_TYPE_H
 
 #include "binding/base/state.h"
 
-/* A new type poplib_c.POP3, or NULL.  Fills state->own_hook. */
+/* Returns a new type poplib_c.POP3, or NULL and an exception.  Fills
+   state->own_hook. */
 PyTypeObject *pop3_type_new(struct module_state *state, PyObject *module);
 
 #endif

@@ -1,4 +1,4 @@
-/* Spans of received bytes into Python objects. */
+/* Makes Python objects of spans of received bytes.  Calls core/proto only. */
 
 #ifndef BINDING_LINES_H
 #define BINDING_LINES_H
@@ -6,7 +6,7 @@
 #include "binding/base/pycompat.h"
 #include "core/proto/scan.h"
 
-/* A new bytes object, or NULL. */
+/* Returns a new bytes object, or NULL and an exception. */
 static inline PyObject *
 lines_bytes(const char *base, struct pop_span span)
 {
@@ -14,11 +14,13 @@ lines_bytes(const char *base, struct pop_span span)
                                      (Py_ssize_t)span.length);
 }
 
-/* A new list of one bytes object per span, or NULL. */
+/* Returns a new list of one bytes object per span, or NULL and an exception.
+ */
 PyObject *lines_list(const char *base, const struct pop_span *spans,
                      size_t count);
 
-/* Appends one bytes object per span; 0, or -1 with some appended. */
+/* Appends one bytes object per span.  Returns -1 and an exception, with some
+   appended. */
 int lines_append(PyObject *list, const char *base,
                  const struct pop_span *spans, size_t count);
 

@@ -1,5 +1,3 @@
-/* The type Reader: what Python sees. */
-
 #include "binding/reader/reader.h"
 
 #include "binding/reader/reader_read.h"
@@ -109,7 +107,7 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-/* Whether type(object) is exactly module.name: 1, 0, or -1. */
+/* Returns whether type(object) is module.name itself: 1, 0 or -1. */
 static int
 is_exactly(PyObject *object, const char *module, const char *name)
 {
@@ -124,7 +122,7 @@ is_exactly(PyObject *object, const char *module, const char *name)
     return is;
 }
 
-/* Whether `raw` is exactly a SocketIO over `sock`: 1, 0, or -1. */
+/* Returns whether `raw` is exactly a SocketIO over `sock`: 1, 0 or -1. */
 static int
 is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 {
@@ -197,7 +195,7 @@ static PyType_Spec reader_spec = {
     .slots = reader_slots,
 };
 
-/* isinstance(file, io.BufferedIOBase) holds for it. */
+/* Registers the type as an io.BufferedIOBase. */
 static int
 register_as_buffered(PyObject *type)
 {

@@ -1,5 +1,7 @@
-/* What .file is: a buffered binary reader over the connection's own buffer,
-   so that no byte that C has received is hidden from Python. */
+/* The type Reader (.file): a buffered binary reader over the connection's own
+   buffer, so that Python can read every byte that C received.  Its struct,
+   life cycle and lock.  Calls the other files reader_*, socket, base and core.
+ */
 
 #ifndef BINDING_READER_H
 #define BINDING_READER_H
@@ -9,7 +11,7 @@
 #include "binding/reader/progress.h"
 #include "core/net/link.h"
 
-/* Whether commands may be sent ahead of the replies to others. */
+/* Whether commands may be sent ahead of replies. */
 enum reader_ability {
     READER_UNASKED,
     READER_ABLE,
@@ -20,38 +22,36 @@ typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
     struct module_state *state;   /* of `module` */
-    PyObject *module;             /* kept until the end */
-    PyObject *sock;               /* read from; never NULL once adopted */
-    PyObject *file;               /* what makefile() gave; it holds the
-                                     descriptor open until it is closed */
+    PyObject *module;             /* owned */
+    PyObject *sock;               /* set by reader_new() */
+    PyObject *file;               /* of makefile(); keeps the descriptor open
+                                     until closed */
     struct lock lock;             /* held while bytes are moved */
-    struct pop_link link;         /* touched with the lock held only */
-    struct pop_transport *direct; /* on the descriptor */
-    struct pop_transport
-        *python_transport; /* on the methods; NULL until needed */
-    bool half_duplex;      /* by the transport last entered with */
-    bool in_tls;           /* entered, and the TLSSocket, which sock
-                              is, too */
+    struct pop_link link;         /* needs the lock */
+    struct pop_transport *direct; /* over the descriptor */
+    struct pop_transport *python_transport; /* over methods; NULL until used */
+    bool half_duplex;                       /* of the transport last used */
+    bool in_tls; /* entered, and so is the TLSSocket `sock` */
     struct stream_progress progress;
     enum reader_ability ability; /* of the server; see pipeline_probe.h */
-    struct held *held;           /* answers not told yet; see held.h */
-    /* Of all that it does, as it is now; and what frees that. */
+    struct held *held;           /* answers held back; see held.h */
+    /* The deadline for all operations, and the object that owns it. */
     const struct pop_deadline *limit;
     PyObject *limit_owner;
 } ReaderObject;
 
-/* A new type poplib_c.Reader, or NULL. */
+/* Returns a new type poplib_c.Reader, or NULL and an exception. */
 PyTypeObject *reader_new_type(PyObject *module);
 
-/* A Reader of what `sock` receives, which closes `file`.  `limit` counts for
-   all that it does, and is freed by its owner.  NULL and an exception. */
+/* Returns a Reader over `sock` that closes `file`, or NULL and an exception.
+   `limit` applies to all operations; its owner (new reference) frees it. */
 ReaderObject *reader_new(struct module_state *state, PyObject *sock,
                          PyObject *file, const struct pop_deadline *limit,
                          PyObject *limit_owner);
 
-/* What .file is to be for `file`, which sock.makefile("rb") has returned: a
-   new Reader if that is exactly a BufferedReader over a SocketIO over that
-   same socket, else `file` itself.  A new reference, or NULL. */
+/* Returns the value of .file for `file`, the result of sock.makefile("rb"): a
+   new Reader if that is exactly a BufferedReader over a SocketIO over `sock`,
+   else `file`.  A new reference, or NULL and an exception. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_deadline *limit,
                        PyObject *limit_owner);
@@ -62,54 +62,56 @@ reader_check(struct module_state *state, PyObject *object)
     return Py_IS_TYPE(object, state->reader_type);
 }
 
-/* Takes the reader for moving bytes: waits for its lock, and asks the socket
-   anew for its descriptor and timeout.  -1 and an exception: RuntimeError if
-   this thread is inside already, ValueError if the reader is closed,
-   ConnectionAbortedError if it was closed meanwhile. */
+/* Takes the reader's lock, and asks the socket for its descriptor and timeout.
+   Returns -1 and raises RuntimeError if this thread holds the lock, ValueError
+   if the Reader is closed, ConnectionAbortedError if closed meanwhile. */
 int reader_enter(ReaderObject *self);
 
-/* The same for reading on a stream that is in step: -1 also with the
-   exceptions of progress_check(). */
+/* Calls reader_enter() and progress_check(); returns -1, not entered, if
+   either raises. */
 int reader_enter_in_step(ReaderObject *self);
 
-/* The same for reading by hand: -1 and RuntimeError also while replies to
-   commands that were sent ahead are to come. */
+/* Like reader_enter_in_step(), for reading by hand: also raises RuntimeError
+   while replies to commands sent ahead are pending. */
 int reader_enter_by_hand(ReaderObject *self);
 
-/* Queues a command line, without its line end, to be sent while something is
-   received: its reply is the pipeline's last.  Not entered.  -1 and an
-   exception, those of reader_enter_in_step() too. */
+/* Queues a command line (without line end), sent during the next receive; its
+   reply is the last of the pipeline.  The caller has not entered the Reader.
+   Returns -1 and an exception, as reader_enter_in_step(). */
 int reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
                  void *owner);
 
-/* Gives it back.  A pending exception stays. */
+/* Releases the reader's lock; keeps a pending exception. */
 void reader_leave(ReaderObject *self);
 
-/* Closes it for all but the caller, who is inside: reader_leave() closes
-   .file.  Its socket is left alone. */
+/* Closes the Reader, but not the socket, while the caller is inside;
+   reader_leave() closes `file`. */
 void reader_retire(ReaderObject *self);
 
-/* -1 and ConnectionAbortedError if it was closed since it was entered. */
+/* Returns -1 and raises ConnectionAbortedError if the Reader was closed since
+   it was entered. */
 int reader_check_open(ReaderObject *self);
 
-/* Records that the stream is over: nothing is unread.  Entered. */
+/* Records the end of the stream, with no bytes unread.  Needs the reader's
+   lock. */
 void reader_end(ReaderObject *self);
 
-/* Records what a failed read means for the stream, and raises.  Entered. */
+/* Records a failed read in the stream's progress, and raises.  Needs the
+   reader's lock. */
 void reader_fail(ReaderObject *self, enum pop_status status,
                  struct pop_error *error);
 
-/* reader_fail() for a failed write: `untouched` if not a byte of the command
-   can have been sent. */
+/* Records a failed write and raises; `untouched` if no byte of the command was
+   sent.  Needs the reader's lock. */
 void reader_fail_write(ReaderObject *self, enum pop_status status,
                        struct pop_error *error, bool untouched);
 
-/* Receives at least one byte for what is read by hand: 1, or 0 at the end of
-   the stream, or -1 and an exception.  Entered. */
+/* Receives at least one byte, for reading by hand.  Returns 1, 0 at the end of
+   the stream, or -1 and an exception.  Needs the reader's lock. */
 int reader_fill(ReaderObject *self);
 
-/* Closes it, waking a thread that is inside; that thread then closes .file.
-   -1 and an exception if closing .file failed. */
+/* Closes the Reader.  Wakes a thread that is inside, which then closes `file`.
+   Returns -1 and an exception if closing `file` failed. */
 int reader_close(ReaderObject *self);
 
 #endif

@@ -1,6 +1,3 @@
-/* The methods of a Reader that do not read: the rest of a buffered binary
-   file. */
-
 #include "binding/reader/reader_file.h"
 
 #include "binding/base/errors.h"
@@ -139,7 +136,8 @@ reader_file_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
     return PyUnicode_FromString("rb");
 }
 
-/* Octets of memory, the buffers included unless another thread is inside. */
+/* Returns the memory in octets, with the buffers unless another thread is
+   inside. */
 static size_t
 size_of(const ReaderObject *self)
 {

@@ -1,4 +1,5 @@
-/* The methods of a Reader that do not read. */
+/* The Reader's methods that do not read: the rest of a buffered binary file.
+   Calls reader_enter, socket and base. */
 
 #ifndef BINDING_READER_FILE_H
 #define BINDING_READER_FILE_H

@@ -1,5 +1,3 @@
-/* The methods of a Reader that read. */
-
 #include "binding/reader/reader_read.h"
 
 #include <string.h>
@@ -8,7 +6,7 @@
 
 #define ALL_OCTETS PY_SSIZE_T_MAX
 
-/* Whoever reads a line's end by hand has read the answer to the oldest
+/* Consumes octets read by hand; a line end among them answers the oldest
    command. */
 static void
 consume(ReaderObject *self, size_t octets)
@@ -21,7 +19,7 @@ consume(ReaderObject *self, size_t octets)
     pop_buffer_consume(in, octets);
 }
 
-/* The first `octets` unread bytes as an object, consumed. */
+/* Consumes the first `octets` unread bytes and returns them. */
 static PyObject *
 take_bytes(ReaderObject *self, size_t octets)
 {
@@ -65,8 +63,8 @@ fill_if_empty(ReaderObject *self)
     return fill_up_to(self, 1);
 }
 
-/* Receives until there is a line end within `limit` octets, or as many
-   octets, or the end of the stream; *octets is what to take. */
+/* Receives until a line end, `limit` octets or the end of the stream; *octets
+   is the length to take. */
 static int
 fill_line(ReaderObject *self, size_t limit, size_t *octets)
 {
@@ -94,7 +92,7 @@ fill_line(ReaderObject *self, size_t limit, size_t *octets)
     }
 }
 
-/* The one optional argument, a size: None and negative ones mean all. */
+/* Parses an optional size; None and negative sizes mean all. */
 static int
 parse_size(PyObject *args, const char *format, Py_ssize_t *size)
 {
@@ -232,7 +230,8 @@ reader_read_peek(PyObject *op, PyObject *args)
     return bytes;
 }
 
-/* Fills `view`, or stores what is there (`once`); how many octets, or -1. */
+/* Fills `view`, or stores the result of one receive (`once`).  Returns the
+   octets stored, or -1 and an exception. */
 static Py_ssize_t
 read_into(ReaderObject *self, Py_buffer *view, bool once)
 {

@@ -1,4 +1,4 @@
-/* The methods of a Reader that read. */
+/* The Reader's methods that read.  Calls reader_enter, progress, base. */
 
 #ifndef BINDING_READER_READ_H
 #define BINDING_READER_READ_H

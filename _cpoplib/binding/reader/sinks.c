@@ -10,7 +10,7 @@
 
 /* --- lines -------------------------------------------------------------- */
 
-/* The first batch, which often is all there is, makes the list. */
+/* Makes the list from the first batch, which often is the only one. */
 static int
 lines_take(struct stream_sink *sink, const struct pop_link *link)
 {
@@ -97,10 +97,10 @@ copy_batch(const struct pop_link *link, char *space)
 /* --- bytes -------------------------------------------------------------- */
 
 #define FEWEST_OCTETS ((size_t)4 * 1024)
-/* Of what a server has only announced. */
+/* Most octets allocated because a server announced them. */
 #define MOST_OCTETS ((size_t)64 * 1024 * 1024)
 
-/* What the server has announced, if it is believed. */
+/* Returns the octets that the status line announces, at most MOST_OCTETS. */
 static size_t
 announced_octets(const struct pop_reply *reply)
 {
@@ -111,7 +111,8 @@ announced_octets(const struct pop_reply *reply)
                                                      : MOST_OCTETS;
 }
 
-/* Room for the first octets: of a whole message no more than those. */
+/* Allocates room for the first octets; exactly those if the reply is
+   complete. */
 static int
 bytes_allocate(struct sink_bytes *self, size_t octets,
                const struct pop_reply *reply)
@@ -128,7 +129,7 @@ bytes_allocate(struct sink_bytes *self, size_t octets,
     return self->bytes == NULL ? -1 : 0;
 }
 
-/* Makes room for more octets: at least half as many as there are. */
+/* Makes room for more octets; grows by at least half. */
 static int
 bytes_reserve(struct sink_bytes *self, size_t octets)
 {
@@ -170,8 +171,8 @@ sink_bytes_init(struct sink_bytes *self)
     self->used = 0;
 }
 
-/* A block that is made much smaller keeps a mapping, of which a process has
-   only so many. */
+/* Copies instead of shrinking a large block, which would keep its mapping; a
+   process has a limited number of mappings. */
 PyObject *
 sink_bytes_finish(struct sink_bytes *self)
 {
@@ -197,7 +198,7 @@ sink_bytes_release(struct sink_bytes *self)
 
 /* --- files -------------------------------------------------------------- */
 
-/* An unbuffered file that does not wait, and takes nothing now.  -1. */
+/* Raises BlockingIOError for a non-blocking raw file; returns -1. */
 static Py_ssize_t
 raise_would_block(struct sink_file *self)
 {
@@ -207,8 +208,9 @@ raise_would_block(struct sink_file *self)
     return -1;
 }
 
-/* How many of the octets write() says it has written: None is all of them, as
-   of files before io, or none.  -1 and an exception. */
+/* Returns how many octets write() has written: all if the result is no int, as
+   of old files.  For None from a raw file, and on failure, returns -1 and an
+   exception. */
 static Py_ssize_t
 written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
 {
@@ -218,7 +220,7 @@ written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
     return PyLong_Check(result) ? PyLong_AsSsize_t(result) : left;
 }
 
-/* file.write(block[start:]); how much of it was written, or -1. */
+/* Calls file.write(block[start:]); returns the octets written, or -1. */
 static Py_ssize_t
 call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
 {
@@ -246,7 +248,7 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
     return written;
 }
 
-/* An unbuffered file may write less than it is given. */
+/* Writes all of the block; a raw file may take it in parts. */
 static int
 write_block(struct sink_file *self, PyObject *block)
 {
@@ -284,8 +286,8 @@ call_output(void *argument, struct pop_error *error)
     return pop_output_write(argument, error);
 }
 
-/* The file is asked each time: once it is closed, its descriptor may be that
-   of another. */
+/* Asks for the descriptor each time: after close() it may belong to another
+   file. */
 static int
 output_once(struct sink_file *self, struct pop_output *output)
 {
@@ -338,7 +340,8 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
     return 0;
 }
 
-/* isinstance(file, io.<name>), or type(file) is that: 1, 0 or -1. */
+/* Returns isinstance(file, io.<name>) or, if `exactly`, whether that is its
+   type: 1, 0 or -1. */
 static int
 is_of_io(PyObject *file, const char *name, bool exactly)
 {
@@ -354,14 +357,14 @@ is_of_io(PyObject *file, const char *name, bool exactly)
     return is;
 }
 
-/* Whether `write` is the method of the file's type, not an attribute. */
+/* Returns whether `write` is a method of the file's type, not an attribute. */
 static bool
 is_own_write(PyObject *write, PyObject *file)
 {
     return PyCFunction_Check(write) && PyCFunction_GET_SELF(write) == file;
 }
 
-/* file.write(b""): may it be written to? */
+/* Calls file.write(b""), which raises if the file can't be written. */
 static int
 try_write(struct sink_file *self)
 {

@@ -1,11 +1,12 @@
-/* Where the lines of a reply go: a list, bytes, a file, or nowhere. */
+/* Destinations for the lines of a reply: a list, bytes, a file, or nowhere.
+   Calls stream, lines, base and core/net/output. */
 
 #ifndef BINDING_SINKS_H
 #define BINDING_SINKS_H
 
 #include "binding/reader/stream.h"
 
-/* Lines in a list, which is the caller's. */
+/* Collects lines in a list, which the caller owns. */
 struct sink_lines {
     struct stream_sink sink;
     PyObject *list; /* NULL before the first batch */
@@ -13,13 +14,13 @@ struct sink_lines {
 
 void sink_lines_init(struct sink_lines *self);
 
-/* What poplib returns of a reply with lines: (response, lines, octets). */
+/* Returns poplib's (response, lines, octets), or NULL and an exception. */
 PyObject *sink_lines_tuple(const struct stream_reply *reply, PyObject *lines);
 
-/* What nobody wants. */
+/* Drops the lines. */
 void sink_nothing_init(struct stream_sink *sink);
 
-/* Octets in a bytes object, which is the caller's. */
+/* Collects octets in a bytes object, which the caller owns. */
 struct sink_bytes {
     struct stream_sink sink;
     PyObject *bytes; /* NULL before the first octet, or after a failure */
@@ -28,24 +29,23 @@ struct sink_bytes {
 
 void sink_bytes_init(struct sink_bytes *self);
 
-/* The bytes, of the right size: a new reference, or NULL. */
+/* Returns the bytes, trimmed (new reference), or NULL and an exception. */
 PyObject *sink_bytes_finish(struct sink_bytes *self);
 
 void sink_bytes_release(struct sink_bytes *self);
 
-/* Octets through file.write(), or straight to the descriptor of an io.FileIO.
- */
+/* Writes octets by file.write(), or to the descriptor of an io.FileIO. */
 struct sink_file {
     struct stream_sink sink;
     struct module_state *state;
     PyObject *file;
     PyObject *write; /* file.write */
-    bool is_raw;     /* unbuffered: it may take a part, or nothing */
-    bool is_direct;  /* past write() */
+    bool is_raw;     /* unbuffered: may write a part */
+    bool is_direct;  /* to the descriptor */
     size_t octets;   /* written so far */
 };
 
-/* -1 and an exception if the file can't be written to. */
+/* Returns -1 and an exception if the file can't be written to. */
 int sink_file_init(struct sink_file *self, struct module_state *state,
                    PyObject *file);
 

@@ -11,7 +11,7 @@
 
 /* --- sending ------------------------------------------------------------ */
 
-/* The line did not go out, or not all of it; `queued` octets were to. */
+/* Raises for a line of `queued` octets that was not sent, or only in part. */
 static void
 fail_sending(ReaderObject *reader, enum pop_status status,
              struct pop_error *error, size_t queued)
@@ -53,10 +53,9 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     return status == POP_OK ? 0 : -1;
 }
 
-/* --- at rest? ----------------------------------------------------------- */
+/* --- at rest ------------------------------------------------------------ */
 
-/* The first line of what is unread, or as much of it as the text of an
-   exception can do with. */
+/* Returns the first unread line, cut to a length fit for an exception. */
 static PyObject *
 unread_line(const struct pop_link *link)
 {
@@ -88,7 +87,7 @@ raise_unread(ReaderObject *reader)
         return;
     }
     if (!pop_link_had_unread(&reader->link, reader->link.received)) {
-        /* What there is may be no reply at all, but a record of TLS. */
+        /* The unread bytes may be a TLS record, not a reply. */
         PyErr_NoMemory();
         return;
     }
@@ -112,7 +111,7 @@ enter(ReaderObject *reader, bool (*has_unread)(struct pop_link *))
             NULL);
     }
     else if (reader->progress.ahead.count > 0) {
-        /* By a signal handler, while the Reader was waited for. */
+        /* A signal handler sent a command during the wait for the lock. */
         errors_raise_out_of_step(
             reader->state, "the reply to an earlier command is still to come",
             NULL);
@@ -179,7 +178,7 @@ stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
 
 /* --- one line ----------------------------------------------------------- */
 
-/* Records what a failed read means for the stream, and raises. */
+/* Records a failed read in the stream's progress, and raises. */
 static void
 fail(ReaderObject *reader, enum pop_status status, struct pop_error *error)
 {
@@ -192,7 +191,7 @@ fail(ReaderObject *reader, enum pop_status status, struct pop_error *error)
     }
 }
 
-/* Scans what is there, and receives only if that is not enough. */
+/* Scans the unread bytes; receives only if they don't suffice. */
 static enum pop_status
 pump(ReaderObject *reader, struct pop_error *error)
 {
@@ -233,8 +232,8 @@ pump_status(ReaderObject *reader, const struct stream_limits *limits,
     return status == POP_OK ? pump(reader, error) : status;
 }
 
-/* The unread bytes up to the end of the scanned line, or all of them if the
-   stream has ended within it. */
+/* Returns the unread bytes up to the end of the scanned line, or all of them
+   if the stream ended inside it. */
 static PyObject *
 raw_bytes(ReaderObject *reader, bool ended)
 {
@@ -277,8 +276,8 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
     return line;
 }
 
-/* The status line at the front, consumed also if there is no memory for it:
-   the stream is at the end of a line either way. */
+/* Consumes and returns the status line.  Consumes it on MemoryError, too, so
+   that the stream is at the end of a line. */
 static PyObject *
 take_status(ReaderObject *reader)
 {
@@ -328,14 +327,14 @@ is_done(const ReaderObject *reader)
     return reader->link.reply.part == POP_REPLY_DONE;
 }
 
-/* A peer that never pauses must not lock out Ctrl-C, nor close(). */
+/* Lets Ctrl-C and close() end a read from a peer that never pauses. */
 static int
 check_go_on(ReaderObject *reader)
 {
     return PyErr_CheckSignals() < 0 ? -1 : reader_check_open(reader);
 }
 
-/* Reads the rest of a reply, but not too much of it. */
+/* Reads and drops at most STREAM_DROPPED_OCTETS of the rest of a reply. */
 static void
 drop_lines(ReaderObject *reader)
 {
@@ -359,8 +358,8 @@ drop_lines(ReaderObject *reader)
     }
 }
 
-/* Drops the rest of a reply that nobody wants any more, for the pending
-   exception, which stays unless a signal handler raises meanwhile. */
+/* Drops the rest of a reply after an exception.  That stays pending unless a
+   signal handler raises another. */
 static void
 drop_rest(ReaderObject *reader)
 {
@@ -370,8 +369,8 @@ drop_rest(ReaderObject *reader)
     errors_raise_again(pending);
 }
 
-/* The batch is forgotten also if it was not kept: an exception at the end of
-   a reply leaves the stream in step. */
+/* Passes the batch to the sink, and consumes it even if the sink raises: an
+   exception at the end of a reply leaves the stream in step. */
 static int
 take_batch(ReaderObject *reader, struct stream_sink *sink)
 {
@@ -421,8 +420,8 @@ read_lines(ReaderObject *reader, struct stream_sink *sink)
     return 0;
 }
 
-/* What is received once the status line was pumped for: that, and the lines
-   behind it if there are any. */
+/* Reads a reply whose status line was pumped: that line, and the lines after
+   it. */
 static int
 read_whole(ReaderObject *reader, enum pop_status status,
            struct pop_error *error, const struct stream_limits *limits,
@@ -444,8 +443,8 @@ read_whole(ReaderObject *reader, enum pop_status status,
     return read_lines(reader, sink);
 }
 
-/* The same; a reply that is not read to its end leaves the stream out of
-   step. */
+/* Calls read_whole(); marks the stream out of step if the reply was not read
+   to its end. */
 static int
 read_reply(ReaderObject *reader, enum pop_status status,
            struct pop_error *error, const struct stream_limits *limits,

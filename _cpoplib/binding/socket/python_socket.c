@@ -8,7 +8,7 @@
 
 #define LONGEST_SECONDS 9e9
 
-/* --- whose methods ------------------------------------------------------ */
+/* --- own methods -------------------------------------------------------- */
 
 int
 python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
@@ -36,7 +36,7 @@ python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
     return shadowed < 0 ? -1 : !shadowed;
 }
 
-/* state->slot = value, which is stolen, unless another thread was first. */
+/* Sets *slot to the value (stolen) unless another thread has set it. */
 static int
 store(PyObject **slot, PyObject *value)
 {
@@ -108,7 +108,7 @@ python_socket_fileno(struct module_state *state, PyObject *sock, int *fd)
     if (*fd < 0 && errors_clear(PyExc_ValueError) == 0) {
         struct pop_error error = {.sys = EBADF};
 
-        /* A closed socket says -1: poplib's recv() then fails like this. */
+        /* fileno() of a closed socket is -1; recv() would fail with EBADF. */
         errors_raise(state, POP_SYSTEM, &error);
     }
     return *fd < 0 ? -1 : 0;
@@ -165,7 +165,8 @@ set_timeout(struct module_state *state, PyObject *sock, PyObject *timeout)
     return result == NULL ? -1 : 0;
 }
 
-/* Whether the object has what timeouts are asked and set with: 1, 0 or -1. */
+/* Returns whether the object has gettimeout() and settimeout(): 1, 0
+   or -1. */
 static int
 has_timeout(struct module_state *state, PyObject *sock)
 {
@@ -181,7 +182,7 @@ has_timeout(struct module_state *state, PyObject *sock)
     return has;
 }
 
-/* sock.settimeout(left), and what it then says it is. */
+/* Calls sock.settimeout(left); keeps what gettimeout() then returns. */
 static int
 shorten(struct module_state *state, PyObject *sock, int64_t left,
         struct python_socket_hold *hold)
@@ -230,7 +231,7 @@ python_socket_hold(struct module_state *state, PyObject *sock,
     if (hold->own == NULL) {
         return -1;
     }
-    /* 0 would be not to wait at all. */
+    /* A timeout of 0 would make the socket non-blocking. */
     if (shorten(state, sock, left > 0 ? left : 1, hold) < 0) {
         (void)python_socket_let_go(state, sock, hold);
         return -1;
@@ -238,8 +239,7 @@ python_socket_hold(struct module_state *state, PyObject *sock,
     return 0;
 }
 
-/* sock.settimeout(own), if it has the timeout that it was given still, as far
-   as that is known. */
+/* Restores the timeout unless it was changed since shorten(). */
 static int
 lengthen(struct module_state *state, PyObject *sock,
          const struct python_socket_hold *hold)
@@ -266,7 +266,7 @@ python_socket_let_go(struct module_state *state, PyObject *sock,
     PyObject *pending = PyErr_GetRaisedException();
     int failed = 0;
 
-    /* A socket that was closed meanwhile waits for nothing. */
+    /* A socket closed meanwhile raises OSError. */
     if (hold->own != NULL && lengthen(state, sock, hold) < 0) {
         failed = pending == NULL ? errors_clear(PyExc_OSError) : -1;
     }
@@ -280,7 +280,7 @@ python_socket_let_go(struct module_state *state, PyObject *sock,
 
 /* --- taking the descriptor ---------------------------------------------- */
 
-/* What the socket module's own class is derived from. */
+/* Returns _socket.socket, or NULL and an exception. */
 static PyTypeObject *
 get_root(void)
 {
@@ -293,8 +293,9 @@ get_root(void)
     return (PyTypeObject *)root;
 }
 
-/* socket.socket as it was when `sock` was made, whatever has that name by now:
-   the class next to the root.  A new reference, or NULL. */
+/* Returns the class derived directly from the root in the MRO of `sock`: the
+   original socket.socket, even if that name was patched since.  A new
+   reference, or NULL and an exception. */
 static PyTypeObject *
 plain_type(PyObject *sock, PyTypeObject *root)
 {
@@ -316,7 +317,7 @@ plain_type(PyObject *sock, PyTypeObject *root)
     return (PyTypeObject *)type;
 }
 
-/* A socket like this one, without a descriptor. */
+/* Makes a socket of the plain type, without a descriptor. */
 static PyObject *
 new_socket(PyObject *like, PyTypeObject *root)
 {
@@ -332,7 +333,7 @@ new_socket(PyObject *like, PyTypeObject *root)
     return sock;
 }
 
-/* taken.__init__(sock.family, sock.type, sock.proto, fd) */
+/* Calls taken.__init__(sock.family, sock.type, sock.proto, fd). */
 static int
 share_descriptor(PyObject *sock, PyObject *taken, int fd)
 {
@@ -358,7 +359,7 @@ share_descriptor(PyObject *sock, PyObject *taken, int fd)
     return result == NULL ? -1 : 0;
 }
 
-/* taken.settimeout(sock.gettimeout()) */
+/* Calls taken.settimeout(sock.gettimeout()). */
 static int
 copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
 {
@@ -375,8 +376,8 @@ copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
     return result == NULL ? -1 : 0;
 }
 
-/* The root's own detach(), in which no signal handler runs: it is done, or it
-   is not. */
+/* Calls _socket.socket.detach(), which runs no signal handler and so is
+   atomic. */
 static int
 detach(PyTypeObject *root, PyObject *sock)
 {
@@ -387,8 +388,8 @@ detach(PyTypeObject *root, PyObject *sock)
     return result == NULL ? -1 : 0;
 }
 
-/* What `taken` may have got stays with the other socket.  The pending
-   exception stays, too. */
+/* Detaches `taken`, so that the descriptor stays with the first socket.  Keeps
+   the pending exception. */
 static void
 give_back(PyTypeObject *root, PyObject *taken)
 {

@@ -1,5 +1,6 @@
-/* What is asked of a Python socket: its descriptor, its timeout, and whose
-   methods it has; and its descriptor taken. */
+/* Asks a Python socket for its descriptor and timeout, and whether its methods
+   are the standard ones; shortens its timeout; takes its descriptor.  Calls
+   base and core/net. */
 
 #ifndef BINDING_PYTHON_SOCKET_H
 #define BINDING_PYTHON_SOCKET_H
@@ -10,55 +11,55 @@
 #include "binding/base/state.h"
 #include "core/net/deadline.h"
 
-/* sock.fileno(); -1 and OSError (EBADF) if it is closed. */
+/* Stores sock.fileno().  Returns -1 and an exception; OSError (EBADF) if the
+   socket is closed. */
 int python_socket_fileno(struct module_state *state, PyObject *sock, int *fd);
 
-/* sock.gettimeout(), for a deadline: see deadline.h. */
+/* Stores sock.gettimeout() as nanoseconds or POP_WAIT_...
+   (core/net/timeout.h). Returns -1 and an exception. */
 int python_socket_timeout(struct module_state *state, PyObject *sock,
                           int64_t *timeout);
 
-/* Rounded up, so that a time is never shorter than it was asked for; too many
-   seconds are INT64_MAX, and what is not above 0 is POP_WAIT_NEVER. */
+/* Converts seconds to nanoseconds, rounded up.  Returns INT64_MAX for too many
+   seconds, POP_WAIT_NEVER for zero and less. */
 int64_t python_socket_nanoseconds(double seconds);
 
-/* A timeout that was shortened. */
+/* A shortened timeout. */
 struct python_socket_hold {
-    PyObject *own;   /* what it was; NULL: it was not shortened */
-    PyObject *held;  /* what it is now */
-    bool is_endless; /* a call may never return, for all that is known */
+    PyObject *own;   /* before; NULL if it was not shortened */
+    PyObject *held;  /* now */
+    bool is_endless; /* a call may never return */
 };
 
-/* While a method of the socket's is called, its timeout is no longer than what
-   the limit leaves.  Nothing is done to a socket that never waits, or that has
-   no gettimeout() and settimeout(): only its own timeouts end what it does.
-   -1 and an exception. */
+/* Shortens the socket's timeout to the time left, while a method of it is
+   called.  Leaves a non-blocking socket alone, and one without gettimeout()
+   and settimeout().  Returns -1 and an exception. */
 int python_socket_hold(struct module_state *state, PyObject *sock,
                        const struct pop_deadline *limit,
                        struct python_socket_hold *hold);
 
-/* The socket has its own timeout again, unless somebody has changed it
-   meanwhile, or it can't be told.  A pending exception stays unless what is
-   raised now, by a signal handler, is no Exception.  -1 and such an exception,
-   MemoryError or, perhaps, the pending one. */
+/* Restores the timeout of python_socket_hold(), unless it was changed
+   meanwhile.  A pending exception stays, unless a signal handler raises one
+   that is no subclass of Exception.  Returns -1 and an exception. */
 int python_socket_let_go(struct module_state *state, PyObject *sock,
                          struct python_socket_hold *hold);
 
-/* 1 if sock.name, looked up by type->tp_getattro == getattro, is `own` of its
-   type; else 0, or -1. */
+/* Returns 1 if type(sock).tp_getattro is `getattro` and sock.name is `own` of
+   the type; else 0; -1 and an exception. */
 int python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
                           getattrofunc getattro);
 
-/* Whether the descriptor may be used instead of the socket's methods: they
-   are _socket.socket's own.  1, 0 or -1. */
+/* Returns whether recv_into() and sendall() are those of _socket.socket, so
+   that the descriptor can be used instead: 1, 0 or -1. */
 int python_socket_is_direct(struct module_state *state, PyObject *sock);
 
-/* A new socket of the socket module's own class that has the descriptor and
-   the timeout of `sock`, whose python_socket_is_direct() holds; `sock` is
-   detached. NULL and an exception; `sock` then has its descriptor still. */
+/* Returns a new socket.socket with the descriptor and the timeout of `sock`,
+   and detaches `sock`, which must be python_socket_is_direct().  On failure
+   returns NULL with an exception; `sock` keeps its descriptor. */
 PyObject *python_socket_take(struct module_state *state, PyObject *sock);
 
-/* object.close(), of a socket or its file, because of the pending exception.
-   That stays unless closing raises a more urgent one. */
+/* Calls object.close() and restores the pending exception by
+   errors_raise_again(). */
 void python_socket_discard(struct module_state *state, PyObject *object);
 
 #endif

@@ -5,13 +5,12 @@
 #include "binding/base/errors.h"
 #include "binding/socket/python_socket.h"
 
-/* Received into a bytearray of its own and copied once: a method written in
-   Python may keep a view of what it is given for ever, and a view of the
-   link's buffer would then reach into freed memory. */
+/* recv_into() gets a bytearray, not the link's buffer: a method written in
+   Python may keep a view, which would then reach freed memory. */
 #define STAGING_OCTETS ((Py_ssize_t)64 * 1024)
 
-/* With a limit, so much is given to one sendall(): a socket may send it in
-   pieces, and have its whole timeout for each. */
+/* Octets per sendall() if there is a deadline: a socket may send in pieces and
+   use its whole timeout for each. */
 #define HELD_OCTETS ((size_t)16 * 1024)
 
 struct python_transport {
@@ -22,8 +21,8 @@ struct python_transport {
     bool interrupted;
 };
 
-/* How many octets recv_into() says it stored, or -1 and an exception.  It may
-   have released its view, and made the staging smaller. */
+/* Returns how many octets recv_into() stored, or -1 and an exception.  It may
+   have shrunk the bytearray. */
 static Py_ssize_t
 received_octets(struct python_transport *self, PyObject *result,
                 Py_ssize_t room)
@@ -70,7 +69,7 @@ done:
     return n;
 }
 
-/* A method was ended by an exception. */
+/* Returns the status for the pending exception of a method. */
 static enum pop_status
 failure(const struct python_transport *self, const struct pop_timeout *timeout,
         struct pop_error *error)
@@ -89,8 +88,8 @@ failure(const struct python_transport *self, const struct pop_timeout *timeout,
     return POP_HOST;
 }
 
-/* Exported meanwhile: recv_into() may have left it to another thread, which
-   could make it smaller. */
+/* Holds an export during the copy, so that no other thread can shrink the
+   bytearray. */
 static int
 copy_staging(struct python_transport *self, char *space, Py_ssize_t octets)
 {
@@ -122,7 +121,7 @@ python_transport_recv(struct pop_transport *transport, char *space,
     Py_ssize_t n;
 
     *received = 0;
-    /* Not every socket-like object minds shutdown(). */
+    /* Not every socket-like object obeys shutdown(). */
     if (self->interrupted) {
         return POP_EOF;
     }
@@ -185,7 +184,7 @@ python_transport_send(struct pop_transport *transport, const char *bytes,
         Py_DECREF(data);
         return POP_HOST;
     }
-    /* How much a failed sendall() has sent is not known: all or part. */
+    /* A failed sendall() may have sent all, part or nothing. */
     *sent = length;
     failed = send_all(self, data);
     Py_DECREF(data);
@@ -216,7 +215,7 @@ python_transport_interrupt(struct pop_transport *transport)
     self->interrupted = true;
     result = PyObject_CallMethod(self->sock, "shutdown", "i", 2);
     if (result == NULL && errors_clear(PyExc_OSError) < 0) {
-        /* No more is known of an object that has no such method. */
+        /* The object may have no shutdown(). */
         (void)errors_clear(PyExc_AttributeError);
     }
     Py_XDECREF(result);
@@ -250,8 +249,8 @@ python_transport_new(struct module_state *state, PyObject *sock)
         PyErr_NoMemory();
         return NULL;
     }
-    /* Made empty: of one that has no memory for its octets, CPython frees what
-       it has not initialized. */
+    /* Made empty and resized: if a sized one fails to allocate, CPython frees
+       uninitialised fields. */
     self->staging = PyByteArray_FromStringAndSize(NULL, 0);
     if (self->staging == NULL ||
         PyByteArray_Resize(self->staging, STAGING_OCTETS) < 0) {
@@ -259,7 +258,7 @@ python_transport_new(struct module_state *state, PyObject *sock)
         PyMem_Free(self);
         return NULL;
     }
-    /* A method that counts more than it stores shows no stale memory. */
+    /* A method that returns more than it stores must not leak old memory. */
     memset(PyByteArray_AS_STRING(self->staging), 0, STAGING_OCTETS);
     self->base.ops = &python_transport_ops;
     self->state = state;

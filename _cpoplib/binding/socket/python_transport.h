@@ -1,4 +1,5 @@
-/* Any Python socket-like object behind the transport's vtable. */
+/* A transport over the methods of any socket-like object.  Calls
+   python_socket, base and core/net. */
 
 #ifndef BINDING_PYTHON_TRANSPORT_H
 #define BINDING_PYTHON_TRANSPORT_H
@@ -6,13 +7,13 @@
 #include "binding/base/state.h"
 #include "core/net/transport.h"
 
-/* A transport over the methods recv_into() and sendall() of `sock`, which the
-   caller keeps alive.  The object's own timeout counts; deadlines do not.
-   NULL and an exception if out of memory. */
+/* Returns a transport over recv_into() and sendall() of `sock` (borrowed; the
+   caller keeps it alive), or NULL and MemoryError.  The object's own timeout
+   ends a call. */
 struct pop_transport *python_transport_new(struct module_state *state,
                                            PyObject *sock);
 
-/* Its octets of memory. */
+/* Returns the memory of the transport in octets. */
 size_t python_transport_size(const struct pop_transport *transport);
 
 #endif

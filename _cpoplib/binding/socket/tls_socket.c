@@ -5,7 +5,7 @@
 #include "core/proto/mem.h"
 #include "core/net/transport.h"
 
-/* Takes the session, unless it fails. */
+/* Steals the session unless it fails. */
 static TLSSocketObject *
 tls_socket_new(struct module_state *state, PyObject *sock,
                PyObject *server_hostname, struct pop_transport *session)
@@ -75,7 +75,7 @@ keep_certificate(TLSSocketObject *self, const struct ssl_st *session)
     return 0;
 }
 
-/* What is asked later, without the lock: another thread may be inside. */
+/* Keeps answers that later callers read without the lock. */
 static int
 keep_answers(TLSSocketObject *self)
 {
@@ -110,8 +110,8 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
     return keep_answers(self);
 }
 
-/* The socket underneath is this object's alone: whoever has kept the one that
-   was given can't reach under TLS. */
+/* Takes the socket's descriptor, so that a caller who kept the plain socket
+   can't bypass TLS. */
 static int
 take_socket(TLSSocketObject *self)
 {
@@ -152,7 +152,7 @@ tls_socket_wrap(struct module_state *state, PyObject *sock,
 
 /* --- entering and leaving ----------------------------------------------- */
 
-/* What was to be protected does not go on in plain text. */
+/* Raises ValueError after unwrap(): nothing continues in plain text. */
 static int
 check_wrapped(TLSSocketObject *self)
 {

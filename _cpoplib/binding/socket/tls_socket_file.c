@@ -8,9 +8,8 @@ PyDoc_STRVAR(makefile_doc,
 "\n"
 "A file over this socket, as socket.socket.makefile() makes it.");
 
-/* makefile(self, ...) of the class of the socket underneath, socket.socket: it
-   asks for recv_into(), send() and _decref_socketios(), and counts in
-   _io_refs. */
+/* Calls socket.socket.makefile() with this object, which needs recv_into(),
+   send(), _decref_socketios() and _io_refs. */
 static PyObject *
 tls_socket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -98,7 +97,7 @@ tls_socket_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
     return tls_socket_close(op, NULL);
 }
 
-/* --- what would go past TLS --------------------------------------------- */
+/* --- methods that would bypass TLS -------------------------------------- */
 
 PyDoc_STRVAR(refuse_doc,
 "Raises NotImplementedError: it would go past TLS.");

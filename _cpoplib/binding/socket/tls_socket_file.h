@@ -1,5 +1,5 @@
-/* A TLSSocket as a file: makefile(), closing, and what is not possible on it.
- */
+/* TLSSocket's makefile(), close(), and the methods that it refuses.  Calls
+   tls_socket and base. */
 
 #ifndef BINDING_TLS_SOCKET_FILE_H
 #define BINDING_TLS_SOCKET_FILE_H

@@ -10,7 +10,7 @@
 
 /* --- certificate -------------------------------------------------------- */
 
-/* poplib_c._certificate.decode(der) */
+/* Calls poplib_c._certificate.decode(der). */
 static PyObject *
 decode_certificate(TLSSocketObject *self)
 {

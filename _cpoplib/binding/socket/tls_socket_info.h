@@ -1,4 +1,5 @@
-/* What a TLSSocket tells of its session. */
+/* TLSSocket's methods that tell facts about the session: certificate, cipher,
+   channel binding.  Calls tls_socket, base and core/tls. */
 
 #ifndef BINDING_TLS_SOCKET_INFO_H
 #define BINDING_TLS_SOCKET_INFO_H

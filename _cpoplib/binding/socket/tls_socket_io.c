@@ -35,7 +35,7 @@ send_some(void *argument, struct pop_error *error)
                      &self->timeout, error);
 }
 
-/* Whether the failure is what close() in another thread looks like here. */
+/* Returns whether close() in another thread caused the failure. */
 static bool
 was_aborted(const TLSSocketObject *self, enum pop_status status)
 {
@@ -43,8 +43,9 @@ was_aborted(const TLSSocketObject *self, enum pop_status status)
                              status == POP_TLS || status == POP_TLS_EOF);
 }
 
-/* -1 and an exception; the end of the stream is 0 octets done, with or without
-   close_notify, as for the ssl module unless told otherwise. */
+/* Returns -1 and an exception.  At the end of the stream 0 octets are done,
+   with or without close_notify, as with suppress_ragged_eofs of the ssl
+   module. */
 static int
 move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
 {
@@ -72,7 +73,7 @@ move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
 
 /* --- arguments ---------------------------------------------------------- */
 
-/* Flags are for plain sockets. */
+/* Raises ValueError for flags other than 0, which TLS does not support. */
 static int
 check_flags(PyObject *flags, const char *name)
 {
@@ -150,8 +151,8 @@ tls_socket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return receive_bytes(self, size);
 }
 
-/* At most `size` octets into the buffer; as many as fit if that is not more
-   than 0, or too many. */
+/* Receives at most `size` octets into the buffer, or as many as fit if `size`
+   is 0, negative or larger than the buffer. */
 static PyObject *
 receive_into(TLSSocketObject *self, PyObject *buffer, Py_ssize_t size)
 {
@@ -244,7 +245,8 @@ tls_socket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 
 /* --- sending ------------------------------------------------------------ */
 
-/* Some of the bytes, or `all`; how many were sent, or -1. */
+/* Sends some of the bytes, or `all`.  Returns how many, or -1 and an
+   exception. */
 static Py_ssize_t
 send_bytes(TLSSocketObject *self, const char *bytes, Py_ssize_t length,
            bool all)
@@ -257,7 +259,7 @@ send_bytes(TLSSocketObject *self, const char *bytes, Py_ssize_t length,
             .length = (size_t)(length - sent),
         };
 
-        /* close() may have come between two parts. */
+        /* close() may have been called between two parts. */
         if (sent > 0 && self->sock_closed) {
             errors_raise_closed_meanwhile();
             return -1;
@@ -269,7 +271,7 @@ send_bytes(TLSSocketObject *self, const char *bytes, Py_ssize_t length,
         if (!all) {
             break;
         }
-        /* A peer that takes a little at a time must not lock out Ctrl-C. */
+        /* Ctrl-C works even if the peer receives a little at a time. */
         if (PyErr_CheckSignals() < 0) {
             return -1;
         }

@@ -1,4 +1,4 @@
-/* The methods of a TLSSocket that move bytes. */
+/* TLSSocket's methods that move bytes.  Calls tls_socket and base. */
 
 #ifndef BINDING_TLS_SOCKET_IO_H
 #define BINDING_TLS_SOCKET_IO_H

@@ -31,8 +31,8 @@ tls_socket_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-/* A cycle through the socket underneath is broken in its own __dict__; its
-   methods here rely on it. */
+/* Keeps `sock`, which the methods need; a cycle through it is broken in the
+   __dict__ of that socket. */
 static int
 tls_socket_clear(PyObject *op)
 {

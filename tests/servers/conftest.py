@@ -33,7 +33,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByLink(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return re.search(r"\[(.+)\]", nodeid)[1]
+            link = re.search(r"\[(.+)\]", nodeid)
+            return link[1] if link else nodeid.partition("::")[0]
 
     return ByLink(config, log)
 

@@ -210,6 +210,27 @@ def test_class_and_dict_can_be_assigned(name):
         client.close()
 
 
+def test_classes_of_several_bases():
+    """A new instance finds its module by whatever way its class comes from POP3."""
+
+    class Mixin:
+        pass
+
+    class First(POP3):
+        pass
+
+    class Both(First, poplib_c.POP3_SSL):
+        pass
+
+    class Last(Mixin, Both, metaclass=type("Meta", (type,), {})):
+        __slots__ = ("extra",)
+
+    for cls in (First, Both, Last):
+        assert cls.__new__(cls).set_options() is None
+    First.__bases__ = (poplib_c.POP3_SSL,)
+    assert First.__new__(First).set_options() is None
+
+
 EXIT = """
     import sys, threading, time
     import poplib_c

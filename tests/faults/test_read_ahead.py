@@ -1,6 +1,7 @@
 """The option read_ahead: what a loop over retr() asks for next is on its way already."""
 
 import io
+import logging
 import poplib
 import sys
 
@@ -135,6 +136,19 @@ def test_what_is_printed_later(capsys):
         assert client.retr(2) == tuples(2)[0]
         client.close()
     assert capsys.readouterr().out == "*cmd* 'RETR 2'\n"
+
+
+def test_the_logger_is_asked_once_a_message(monkeypatch):
+    asked = []
+    steps = [*retr(1, 2, 3), *replies(1, 2, 3)]
+    with play(*OF_THREE, *steps) as server:
+        client = logged_in(server, count=3)
+        client.retr(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(logging.getLogger("poplib_c"), "isEnabledFor", asked.append)
+            assert client.retr(2) == tuples(2)[0]
+        client.close()
+    assert asked == [logging.DEBUG]
 
 
 def test_audit_events_are_those_of_the_loop():

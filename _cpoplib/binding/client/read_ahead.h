@@ -1,6 +1,9 @@
 /* The option read_ahead: messages that a loop over retr() will ask for next
-   are asked for before it does (RFC 2449, section 6.6).  Here is what is held
-   and known; it is asked for, and given, by messages/read_ahead_turn.c. */
+   are asked for before it does (RFC 2449, section 6.6).  These files keep what
+   is held, and what is known of the messages; messages/read_ahead_turn.c asks
+   for them.
+
+   Calls the Reader and core/proto. */
 
 #ifndef BINDING_READ_AHEAD_H
 #define BINDING_READ_AHEAD_H
@@ -21,8 +24,7 @@ struct read_ahead {
 int read_ahead_traverse(const struct read_ahead *self, visitproc visit,
                         void *arg);
 
-/* Forgets everything: the instance connects, perhaps once more, or it is no
-   more. */
+/* Forgets everything: the instance connects, perhaps again, or is freed. */
 void read_ahead_reset(struct read_ahead *self);
 
 /* The first number that is held; 0 if none is. */
@@ -30,8 +32,8 @@ long long read_ahead_first(const struct read_ahead *self);
 
 bool read_ahead_holds(const struct read_ahead *self, long long number);
 
-/* A command line (bytes) goes out: after some, what was read ahead is not what
-   the server would say, or a message no longer exists.  0, or -1 and
+/* A command line (bytes) goes out.  After some, the server would no longer
+   answer what was read ahead, or a message no longer exists.  0, or -1 and
    MemoryError. */
 int read_ahead_note_line(struct read_ahead *self, PyObject *line);
 

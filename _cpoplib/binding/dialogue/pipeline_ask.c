@@ -8,7 +8,7 @@
 #include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 
-/* Of a command line, without what is behind its number. */
+/* Of a command line, without what follows its number. */
 #define LINE_OCTETS ((size_t)30)
 
 /* --- commands ----------------------------------------------------------- */
@@ -19,7 +19,7 @@ verb(const struct requests *requests, const struct request *request)
     return request->is_deletion ? POP_VERB_DELE : requests->verb;
 }
 
-/* What is behind the number; NULL for nothing. */
+/* What follows the number; NULL for nothing. */
 static PyObject *
 second(const struct requests *requests, const struct request *request)
 {
@@ -57,8 +57,8 @@ pipeline_ask_has_room(const struct requests *requests,
                                          PIPELINING_HALF_DUPLEX_OCTETS));
 }
 
-/* The line (bytes), which was announced.  Where no more is seen of a line than
-   its audit event, one of numbers is not even made a str. */
+/* The line, bytes, once it is announced.  If only the audit event sees it, a
+   line of ints is made without a str. */
 static PyObject *
 announced_line(POP3Object *client, const struct requests *requests,
                const struct request *request, bool plain)
@@ -122,9 +122,9 @@ pipeline_ask_is_about_number(POP3Object *client)
 
 /* --- asking ------------------------------------------------------------- */
 
-/* It was queued.  What was asked for, and even where its answers come from,
-   may have been forgotten before: the wait for the Reader runs signal
-   handlers, and other threads. */
+/* The request was queued.  The others, and even the Reader, may have been
+   forgotten meanwhile: the wait for the Reader runs signal handlers and other
+   threads. */
 static void
 note_queued(struct requests *requests, ReaderObject *reader,
             struct request *request)

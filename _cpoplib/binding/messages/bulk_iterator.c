@@ -61,7 +61,7 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
     return requests_traverse(&self->requests, visit, arg);
 }
 
-/* It is over; what is to come is nobody's. */
+/* Ends the iteration; what is to come is dropped when it comes. */
 static int
 many_clear(PyObject *op)
 {
@@ -90,7 +90,8 @@ many_dealloc(PyObject *op)
 
 /* --- asking ------------------------------------------------------------- */
 
-/* Answers can come only from where they were asked for. */
+/* -1 and error_proto if `file`, which .file is, is not the one that answers
+   are to come from. */
 static int
 check_source(const BulkIteratorObject *self, const void *file)
 {
@@ -104,8 +105,9 @@ check_source(const BulkIteratorObject *self, const void *file)
     return -1;
 }
 
-/* What others have asked for comes before a deletion: the caller may go by
-   it, and one reply too many shows only at its end. */
+/* Before deletions by dele_many(), receives the replies to the requests of
+   others: the caller may rely on them, and one reply too many shows only at
+   their end. */
 static int
 receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -118,7 +120,8 @@ receive_others(BulkIteratorObject *self, ReaderObject *reader)
                : stream_check_at_rest(reader);
 }
 
-/* The deletion of what the caller has come back from. */
+/* Queues the deletion of the message that the caller has come back from, if
+   that is next. */
 static int
 ask_due(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -132,7 +135,7 @@ ask_due(BulkIteratorObject *self, ReaderObject *reader)
     return pipeline_ask_next(self->client, reader, &self->requests, false);
 }
 
-/* As many as there is room for. */
+/* Queues and sends as many as there is room for. */
 static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -154,7 +157,7 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
          reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         return pipeline_ask(self->client, reader, requests);
     }
-    /* Those of another iterator's, perhaps. */
+    /* With none of its own, those of others take the room. */
     return requests->answered.first != NULL || requests->sent.first != NULL
                ? 0
                : pipeline_receive_all(self->client, reader);
@@ -185,7 +188,7 @@ call(BulkIteratorObject *self, const struct request *request)
     return value;
 }
 
-/* The next one, with all else done. */
+/* Sends the next one, and reads its reply. */
 static int
 ask_alone(BulkIteratorObject *self)
 {
@@ -213,8 +216,8 @@ free_first(BulkIteratorObject *self)
     requests_free(first);
 }
 
-/* Whether the first answer is there and of interest: deletions that were not
-   refused are not. */
+/* Whether there is a result: answers to deletions are none, unless they are
+   refusals, and are freed. */
 static bool
 has_answer(BulkIteratorObject *self)
 {
@@ -227,7 +230,7 @@ has_answer(BulkIteratorObject *self)
     return first != NULL;
 }
 
-/* As far as there is room for it; one by one, once all else is done. */
+/* Ahead, as far as there is room; or one by one, once all else is done. */
 static int
 ask(BulkIteratorObject *self)
 {
@@ -248,24 +251,22 @@ ask(BulkIteratorObject *self)
     }
     if (on >= 0) {
         self->ahead = on;
-        failed = 0;
     }
     if (on > 0) {
-        failed = ask_ahead(self, reader);
+        on = ask_ahead(self, reader);
     }
     else if (on == 0 &&
              (requests->unsent.first->is_deletion ||
               (!has_answer(self) && requests->sent.first == NULL))) {
-        failed = ask_alone(self);
+        on = ask_alone(self);
     }
     Py_XDECREF(reader);
-    return on < 0 ? -1 : failed;
+    return on;
 }
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* The first answer that is to come, unless what gives .file has received it.
- */
+/* Receives the next answer, unless looking .file up has received it. */
 static int
 receive_one(BulkIteratorObject *self)
 {
@@ -279,9 +280,9 @@ receive_one(BulkIteratorObject *self)
     return failed;
 }
 
-/* At the end: more replies than commands mean that some are not those of the
-   numbers they were given with.  What else there is to say of the connection
-   is its next command's. */
+/* At the end, -1 and error_proto for more replies than commands: some were
+   given with the wrong numbers.  The next command raises what else is wrong
+   with the connection. */
 static int
 check_end(BulkIteratorObject *self)
 {
@@ -322,9 +323,8 @@ turn(BulkIteratorObject *self)
     return check_end(self);
 }
 
-/* Asks, and receives until the first answer is there, or nothing is to come.
-   Waits for the connection, which is held meanwhile.  -1 and an exception that
-   is about no number. */
+/* Waits for the connection, asks, and receives until there is a result, or
+   nothing is to come.  -1 and an exception that is about no number. */
 static int
 take_turn(BulkIteratorObject *self)
 {
@@ -346,8 +346,8 @@ take_turn(BulkIteratorObject *self)
 
 /* --- numbers ------------------------------------------------------------ */
 
-/* The end of the numbers; what they have raised, if that is no more urgent,
-   waits for its turn. */
+/* The numbers end.  An Exception that they raised waits for its turn; -1 for
+   any other exception. */
 static int
 end_numbers(BulkIteratorObject *self)
 {
@@ -385,8 +385,8 @@ pull(BulkIteratorObject *self)
 
 /* --- results ------------------------------------------------------------ */
 
-/* The pending exception ends the iteration, but behind the answers that are
-   held, unless it is more urgent. */
+/* The pending exception ends the iteration, but after the answers that are
+   there.  -1 if there are none, or it is no Exception. */
 static int
 end_behind_answers(BulkIteratorObject *self)
 {
@@ -402,7 +402,7 @@ end_behind_answers(BulkIteratorObject *self)
     return 0;
 }
 
-/* 1 if the first answer is the next result; 0 at the end; -1. */
+/* 1 if there is a result; 0 at the end; -1. */
 static int
 find(BulkIteratorObject *self)
 {

@@ -12,9 +12,9 @@
 
 /* --- asking ------------------------------------------------------------- */
 
-/* Adds the requests for the message, unless it is held, and, if the program
-   goes on, for those behind it, once half of them are there no more.  `number`
-   has POP_NUMBER_DIGITS at most. */
+/* Adds a request for the message, unless it is held.  If the program goes on,
+   and half of the messages after it were taken, adds requests for the next
+   ones.  `number` has POP_NUMBER_DIGITS at most. */
 static int
 plan(POP3Object *client, long long number, bool goes_on)
 {
@@ -50,7 +50,7 @@ is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     struct requests *requests = &client->ahead.requests;
     int on = 0;
 
-    /* Those that the server is proved with, where that was not done. */
+    /* If the server was not proved, it is proved with these. */
     if (client->pipelining == PIPELINING_AUTO &&
         reader->ability == READER_UNASKED) {
         on = plan(client, number, true);
@@ -60,14 +60,14 @@ is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
                                   form == POP_OCTETS ? PIPELINING_PLAIN : 0);
     }
     requests_empty(&requests->unsent);
-    /* Nothing that is held is sure to be what it seems. */
+    /* What is held may be other messages. */
     if (on > 0 && reader->progress.mixed_up) {
         on = progress_check(reader->state, &reader->progress);
     }
     return on;
 }
 
-/* What the program sees of a command: its audit event. */
+/* Raises the audit event, which is all that the program sees of a command. */
 static int
 announce(POP3Object *client, PyObject *which)
 {
@@ -80,9 +80,8 @@ announce(POP3Object *client, PyObject *which)
     return failed;
 }
 
-/* Asks for the message, if that was not done, and for those behind it if the
-   program takes one after the other.  What there is no room for is asked for
-   another time. */
+/* Sends what was planned.  Requests that there is no room for are planned
+   anew another time. */
 static int
 ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
           long long number, bool goes_on)
@@ -119,8 +118,8 @@ is_ready(const POP3Object *client, long long number)
            read_ahead_first(&client->ahead) == number;
 }
 
-/* Receives until the reply is the first answer.  It may not be held any more,
-   if what was called on the way has taken it. */
+/* Receives until the reply is the first answer, or is not held any more: what
+   was called on the way may have taken it. */
 static int
 receive(POP3Object *client, long long number)
 {
@@ -174,8 +173,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (failed == 0) {
         return is_ready(client, number) ? give(requests, value) : 0;
     }
-    /* The message is sure, although the exception came of what is behind it.
-       That is raised when the program asks for the next one. */
+    /* The message came before what failed.  The next one raises that. */
     if (is_ready(client, number) && !requests->reader->progress.mixed_up &&
         PyErr_ExceptionMatches(PyExc_Exception)) {
         requests_end(requests, PyErr_GetRaisedException());
@@ -188,7 +186,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     return -1;
 }
 
-/* 1 and the value; 0 if the command is to be sent as ever; -1. */
+/* 1 and the value; 0 if the command has to be sent; -1. */
 static int
 fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
       PyObject **value)

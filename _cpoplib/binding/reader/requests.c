@@ -47,7 +47,7 @@ requests_free(struct request *request)
     PyMem_Free(request);
 }
 
-/* One by one: what is freed may run code that uses the list. */
+/* One by one: freeing may run code that uses the list. */
 void
 requests_empty(struct request_list *list)
 {
@@ -79,8 +79,8 @@ requests_add(struct requests *self, PyObject *number)
     return 0;
 }
 
-/* Where some were not sent, their answers are there before those of the ones
-   in front. */
+/* A request that was not sent may have its answer before those in front of it
+   have theirs: it waits for them. */
 static void
 settle(struct requests *self)
 {

@@ -1,7 +1,8 @@
-/* Requests for messages that are sent ahead of the replies to others, and
-   their answers.  This file sends nothing, and receives nothing: the commands
-   are those of dialogue/pipeline_ask.c, the answers come from
-   dialogue/pipeline.c. */
+/* A queue of requests that are sent ahead of the replies to others, and their
+   answers.  It does no I/O: dialogue/pipeline_ask.c sends the commands,
+   dialogue/pipeline.c receives the answers.
+
+   Calls core/proto. */
 
 #ifndef BINDING_REQUESTS_H
 #define BINDING_REQUESTS_H
@@ -23,28 +24,27 @@ struct request_list {
     size_t count;
 };
 
-/* The requests of one owner, in order: those of `answered` come before those
-   of `sent`, and those before the ones of `unsent`.  All zero is an empty
-   queue whose command is given next. */
+/* The requests of one owner, in order: first those of `answered`, then those
+   of `sent`, then those of `unsent`.  A struct of zeros is an empty queue. */
 struct requests {
     enum pop_verb verb;
-    PyObject *second;         /* str, behind each number; borrowed, or NULL */
+    PyObject *second;         /* str, after each number; borrowed, or NULL */
     enum pop_reply_form form; /* what the replies have, unless to DELE */
     bool is_silent;           /* the owner announces the lines itself */
-    bool keeps_errors;        /* what is about one number is its answer */
+    bool keeps_errors;        /* an error about one number is its answer */
     ReaderObject *reader;     /* the answers come from it; NULL at first */
-    size_t dropped;           /* replies to come first, which nobody wants */
+    size_t dropped;           /* that many replies are dropped first */
     struct request_list answered;
     struct request_list sent;
     struct request_list unsent;
 };
 
-/* Answers that nobody is told of yet: see dialogue/held.h. */
+/* Answers that are held back: see dialogue/held.h. */
 struct held {
     long long number; /* of the first message */
     size_t count;
     struct {
-        struct requests *owner; /* NULL: nobody */
+        struct requests *owner; /* NULL: there is none */
         PyObject *value;
         bool failed;
     } answers[];
@@ -53,7 +53,7 @@ struct held {
 void requests_put(struct request_list *list, struct request *request);
 void requests_put_back(struct request_list *list, struct request *request);
 
-/* The first one, which is the caller's from here on; NULL if there is none. */
+/* Removes the first one, which the caller owns then; NULL if there is none. */
 struct request *requests_take(struct request_list *list);
 
 /* Frees one that is in no list. */
@@ -62,37 +62,38 @@ void requests_free(struct request *request);
 /* Frees all of them. */
 void requests_empty(struct request_list *list);
 
-/* One more that is to be sent.  Steals the number.  -1, with the exception if
-   that is NULL, or MemoryError. */
+/* Adds a request to `unsent`.  Steals the number.  0, or -1: the exception is
+   pending if the number is NULL; otherwise MemoryError. */
 int requests_add(struct requests *self, PyObject *number);
 
-/* Answers a request that is in no list, and will not be sent: it is the next
-   one behind those that were.  The reference is stolen. */
+/* Answers a request that is in no list, and is not sent: it follows those that
+   were.  Steals the value. */
 void requests_answer_unsent(struct requests *self, struct request *request,
                             PyObject *value, bool failed);
 
-/* Answers the first one that was sent; `self` may be NULL, for nobody.  The
-   reference is stolen. */
+/* Answers the first request of `sent`; drops the value if `self` is NULL.
+   Steals the value. */
 void requests_answer(struct requests *self, PyObject *value, bool failed);
 
-/* The reply that was begun is over: its owner is told, at once or with all
-   that are held.  The reference is stolen. */
+/* The reply that was begun is over: answers its owner, at once or with all
+   answers that are held back.  Steals the value. */
 void requests_tell(ReaderObject *reader, PyObject *value, bool failed);
 
-/* Nobody is told any more of what was sent through the Reader: it is received
-   and dropped when it is its turn. */
+/* Takes the owner out of all that is to come from the Reader: those replies
+   are received and dropped when it is their turn.  Receives nothing now.  No
+   lock is needed. */
 void requests_disown(ReaderObject *reader, const struct requests *self);
 
-/* Nothing more is to come, but for what was answered.  Unless `failure` is
-   NULL, it answers the first one that was sent; its reference is stolen. */
+/* Keeps only what was answered, and disowns the rest.  If `failure` is not
+   NULL, it answers the first request of `sent`; steals it. */
 void requests_end(struct requests *self, PyObject *failure);
 
-/* Forgets what was answered, and what was sent.  What is to come is received
-   whole all the same, however large it is, one reply at a time: the owner goes
-   on. */
+/* Frees what was answered, and what was sent.  The replies that are to come
+   are still received whole, however large they are, one at a time: the owner
+   goes on. */
 void requests_forget(struct requests *self);
 
-/* Forgets all of them, and the Reader; what is to come is nobody's. */
+/* Frees all requests, disowns them, and releases the Reader. */
 void requests_clear(struct requests *self);
 
 int requests_traverse(const struct requests *self, visitproc visit, void *arg);

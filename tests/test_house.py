@@ -508,9 +508,9 @@ def test_calls_that_point_up_or_go_round_are_found():
 
 def test_the_map_names_every_file():
     """Under the heading of its folder, and those from the top down."""
-    headings = [*re.finditer(r"^((?:binding|core)/\w+)\n=+\n", MAP.read_text(), re.M)]
+    headings = [*re.finditer(r"^((?:binding|core)/\w+)/\n-+\n", MAP.read_text(), re.M)]
     assert [match[1] for match in headings] == FOLDERS
-    parts = re.split(r"^.*\n=+\n", MAP.read_text()[headings[0].start() :], flags=re.M)[1:]
+    parts = re.split(r"^.*\n[=-]+\n", MAP.read_text()[headings[0].start() :], flags=re.M)[1:]
     texts = dict(zip(FOLDERS, parts))
     missing = [
         source.path

@@ -30,6 +30,9 @@ _MOST_ITERATIONS = 1_000_000
 EXPORTER = "tls-exporter"
 END_POINT = "tls-server-end-point"
 
+# scramp sends the flag "y" if a mechanism without binding is given one; its data are not sent.
+_ANY_CHANNEL = "tls-unique", b"-"
+
 # Signature algorithms that sign a hash; Ed25519 is not one of them.
 _HASHED = {"rsassa_pkcs1v15", "rsassa_pss", "dsa", "ecdsa"}
 
@@ -64,9 +67,16 @@ def _escapes_names() -> bool:
 class Client:
     """The client's side of one exchange."""
 
-    def __init__(self, mechanism: str, binding: tuple[str, bytes] | None) -> None:
+    def __init__(
+        self, mechanism: str, binding: tuple[str, bytes] | None, could_bind: bool = False
+    ) -> None:
+        """Choose the flag of RFC 5802, section 6, that detects a downgrade.
+
+        With *binding* it is "p"; with *could_bind* "y": the client has a binding, but believes
+        that the server has none; else "n": the client has none.
+        """
         self._mechanism = mechanism
-        self._channel = binding
+        self._channel = _ANY_CHANNEL if binding is None and could_bind else binding
         self._nonce = secrets.token_urlsafe(24)
         self._step = self._take_first
         self._client: Any = None

@@ -15,8 +15,9 @@ enum sasl_line_reply {
 
 enum sasl_line_reply sasl_line_classify(PyObject *reply);
 
-/* The octets of a challenge; NULL and error_proto if it is not base64. */
-PyObject *sasl_line_decode(struct module_state *state, PyObject *reply);
+/* What a challenge says: 1 and its octets, 0 and its text if it is not base64,
+   or -1 and an exception. */
+int sasl_line_decode(PyObject *reply, PyObject **challenge);
 
 /* A response, bytes, as str in base64. */
 PyObject *sasl_line_encode(PyObject *bytes);

@@ -15,6 +15,7 @@ import hmac
 import importlib
 import re
 import secrets
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # RFC 5802, section 7: server-first-message, and server-final-message.
@@ -241,18 +242,28 @@ def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
     has none for TLS 1.3: there, the binding is the hash of the server's certificate. Raises
     ValueError if *sock* has no such binding.
     """
-    if kind is not None:
-        kinds: tuple[str, ...] = (kind,)
-    elif sock.version() == "TLSv1.3":
-        kinds = (EXPORTER, END_POINT)
-    else:
-        kinds = ("tls-unique",)
-    for name in kinds:
-        data = _binding(sock, name)
-        if data:
-            return name, data
+    kinds = _expected(sock) if kind is None else (kind,)
+    for name, data in _found(sock, kinds):
+        return name, data
     by = "" if kind is None else f" by {kind!r}"
     raise ValueError(f"there is no TLS session that SCRAM can be bound to{by}")
+
+
+def bindings(sock: Any) -> Iterator[str]:
+    """Yield the names of all channel bindings of *sock*, the one that servers expect first."""
+    for kind, _ in _found(sock, dict.fromkeys((*_expected(sock), END_POINT))):
+        yield kind
+
+
+def _expected(sock: Any) -> tuple[str, ...]:
+    return (EXPORTER, END_POINT) if sock.version() == "TLSv1.3" else ("tls-unique",)
+
+
+def _found(sock: Any, kinds: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    for kind in kinds:
+        data = _binding(sock, kind)
+        if data:
+            yield kind, data
 
 
 def _binding(sock: Any, kind: str) -> bytes | None:

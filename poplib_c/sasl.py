@@ -124,6 +124,10 @@ class _Mechanism:
         self._turn += 1
         return self._turn
 
+    def prompt(self, text: bytes) -> bytes | None:
+        """Answer a challenge that isn't base64; raise SASLError, as this mechanism can't."""
+        raise SASLError("the server's challenge is not base64")
+
     def _check(self, *names: str, forbidden: frozenset[int] = _NUL) -> None:
         """Raise TypeError or ValueError if an attribute of *names* can't be sent."""
         for name in names:

@@ -24,6 +24,14 @@ FOLDERS = [
     *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
     *["core/tls", "core/net", "core/proto"],
 ]
+# Files that alone write what a connection is in the midst of, and how others would.
+HOMES_OF_STATE = {
+    "binding/reader/progress": r"progress(\.\w+)*|foreign|ahead\.\w+|step|why|broken_by|mixed_up"
+    r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
+    "binding/dialogue/held": r"(?<=reader->)held",
+    "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
+    "core/net/link": r"ends(\.\w+)?",
+}
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
 }
@@ -172,6 +180,28 @@ def exceptions_are_cleared_by_type(source):
 @rule(("binding/client/pop3.c", "int\nf(void)\n{\n    return g((char **)&span.text);\n}\n"))
 def pointers_to_pointers_are_not_cast(source):
     yield from source.find(r"\((const )?(struct )?\w+ \*\*\)\s*[&\w]")
+
+
+@rule(
+    ("binding/dialogue/getresp.c", "int\nf(void)\n{\n    self->progress.phase = PHASE_REST;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    reader->progress.unanswered++;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    ++stream->unanswered;\n}\n"),
+    ("binding/dialogue/putcmd.c", "int\nf(void)\n{\n    stream->step = STEP_IN;\n}\n"),
+    ("binding/messages/retr_bytes.c", "int\nf(void)\n{\n    *stream = reader->progress;\n}\n"),
+    ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->progress.ahead.count = 0;\n}\n"),
+    ("binding/reader/stream.c", "int\nf(void)\n{\n    pop_pipeline_begin(ahead);\n}\n"),
+    ("binding/dialogue/pipeline.c", "int\nf(void)\n{\n    reader->held = NULL;\n}\n"),
+    ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->ability = READER_ABLE;\n}\n"),
+    ("binding/dialogue/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
+)
+def state_is_written_in_its_home_only(source):
+    for home, fields in HOMES_OF_STATE.items():
+        if f"{source.folder}/{source.stem}" != home:
+            place = rf"[\w\])](->|\.)({fields})"
+            yield from source.find(rf"{place}\s*(=(?!=)|[-+*/&|^]=|\+\+|--)")
+            yield from source.find(rf"(\+\+|--)\w+{place}\b(?![.-])")
+    if source.room == "binding" and source.stem != "progress":
+        yield from source.find(r"\bpop_pipeline_begin\b|[;{}]\s*\*(stream|command)\s*=(?!=)")
 
 
 @rule(

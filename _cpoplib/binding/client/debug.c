@@ -81,9 +81,9 @@ print_made(const char *tag, PyObject *object)
 static PyObject *
 shown_command(POP3Object *self, PyObject *line)
 {
-    return self->sasl == SASL_NONE
+    return self->progress.sasl == SASL_NONE
                ? Py_NewRef(line)
-               : redact_command(line, self->sasl == SASL_CHALLENGED);
+               : redact_command(line, self->progress.sasl == SASL_CHALLENGED);
 }
 
 int
@@ -115,8 +115,9 @@ debug_received(POP3Object *self, const char *tag, PyObject *line)
     if (verbose <= 0) {
         return verbose;
     }
-    return print_made(tag, self->sasl == SASL_NONE ? Py_NewRef(line)
-                                                   : redact_status(line));
+    return print_made(tag, self->progress.sasl == SASL_NONE
+                               ? Py_NewRef(line)
+                               : redact_status(line));
 }
 
 int

@@ -123,7 +123,8 @@ log_begin(POP3Object *self)
 static PyObject *
 shown_command(POP3Object *self, PyObject *line)
 {
-    bool response = self->is_challenged || self->sasl == SASL_CHALLENGED;
+    bool response = self->progress.is_challenged ||
+                    self->progress.sasl == SASL_CHALLENGED;
 
     if (PyBytes_Check(line)) {
         return printable(redact_command(line, response));
@@ -146,7 +147,9 @@ log_command(POP3Object *self, PyObject *line)
         failed = -1;
     }
     /* Until a status line is seen, which may be read by hand. */
-    self->is_challenged = self->is_challenged || redact_is_auth(line);
+    if (redact_is_auth(line)) {
+        progress_challenged(&self->progress, true);
+    }
     return failed;
 }
 
@@ -157,7 +160,7 @@ log_status(POP3Object *self, PyObject *line)
     int failed;
 
     /* Somebody may turn the log on before the answer is sent. */
-    self->is_challenged = redact_is_challenge(line);
+    progress_challenged(&self->progress, redact_is_challenge(line));
     if (!self->is_logged || logger == NULL || !PyBytes_Check(line)) {
         return 0;
     }

@@ -58,29 +58,29 @@ pop3_get_sock(POP3Object *self, const char *wanted)
     return get_open(self, self->state->name.sock, wanted);
 }
 
-struct step *
-pop3_step_of(POP3Object *self, PyObject *file)
+struct stream_progress *
+pop3_progress_of(POP3Object *self, PyObject *file)
 {
     PyObject *old = self->foreign_file;
 
+    assert(lock_is_mine(&self->lock));
     if (reader_check(self->state, file)) {
-        return &((ReaderObject *)file)->step;
+        return &((ReaderObject *)file)->progress;
     }
     if (old != file) {
         self->foreign_file = Py_NewRef(file);
-        step_reset(&self->foreign_step);
+        progress_begun(&self->foreign);
         Py_XDECREF(old);
     }
-    return &self->foreign_step;
+    return &self->foreign;
 }
 
-struct step *
-pop3_known_step(POP3Object *self, PyObject *file)
+struct stream_progress *
+pop3_known_progress(POP3Object *self, PyObject *file,
+                    struct stream_progress *other)
 {
-    if (reader_check(self->state, file)) {
-        return &((ReaderObject *)file)->step;
-    }
-    return self->foreign_file == file ? &self->foreign_step : NULL;
+    progress_begun(other);
+    return self->foreign_file == file ? &self->foreign : other;
 }
 
 ReaderObject *
@@ -91,7 +91,8 @@ pop3_get_reader(POP3Object *self, int *failed)
     *failed = PyObject_GetOptionalAttr((PyObject *)self,
                                        self->state->name.file, &file) < 0;
     if (file != NULL &&
-        (!reader_check(self->state, file) || ((ReaderObject *)file)->closed)) {
+        (!reader_check(self->state, file) ||
+         progress_is_closed(&((ReaderObject *)file)->progress))) {
         Py_CLEAR(file);
     }
     return (ReaderObject *)file;
@@ -99,27 +100,27 @@ pop3_get_reader(POP3Object *self, int *failed)
 
 /* What is known of the stream that .file reads from; *file keeps it, or is
    NULL as the result is. */
-static struct step *
-get_step(POP3Object *self, PyObject **file, int *failed)
+static struct stream_progress *
+get_progress(POP3Object *self, PyObject **file, int *failed)
 {
     *failed = PyObject_GetOptionalAttr((PyObject *)self,
                                        self->state->name.file, file) < 0;
     if (*file == Py_None) {
         Py_CLEAR(*file);
     }
-    return *file == NULL ? NULL : pop3_step_of(self, *file);
+    return *file == NULL ? NULL : pop3_progress_of(self, *file);
 }
 
 int
-pop3_check_step(POP3Object *self,
-                int (*check)(struct module_state *, const struct step *))
+pop3_check_step(POP3Object *self, bool sends)
 {
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
+    struct stream_progress *stream = get_progress(self, &file, &failed);
 
-    if (step != NULL) {
-        failed = check(self->state, step);
+    if (stream != NULL) {
+        failed = sends ? progress_check_send(self->state, stream)
+                       : progress_check(self->state, stream);
     }
     Py_XDECREF(file);
     return failed ? -1 : 0;
@@ -130,8 +131,8 @@ pop3_is_in_step(POP3Object *self)
 {
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
-    bool is = step != NULL && step->state == STEP_IN;
+    struct stream_progress *stream = get_progress(self, &file, &failed);
+    bool is = stream != NULL && progress_is_in_step(stream);
 
     Py_XDECREF(file);
     return is;
@@ -143,11 +144,11 @@ pop3_note_unsent(POP3Object *self)
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *file;
     int failed;
-    struct step *step = get_step(self, &file, &failed);
+    struct stream_progress *stream = get_progress(self, &file, &failed);
 
     PyErr_SetRaisedException(pending);
-    if (step != NULL) {
-        step_note_unsent(step);
+    if (stream != NULL) {
+        progress_send_raised(&self->lock, stream);
     }
     Py_XDECREF(file);
 }
@@ -221,17 +222,11 @@ check(POP3Object *self, bool is_fine)
 int
 pop3_check_rest(POP3Object *self)
 {
-    return check(self, self->phase == PHASE_REST);
-}
-
-bool
-pop3_is_idle(const POP3Object *self)
-{
-    return self->phase == PHASE_REST && self->sasl != SASL_CHALLENGED;
+    return check(self, progress_is_at_rest(&self->progress));
 }
 
 int
 pop3_check_idle(POP3Object *self)
 {
-    return check(self, pop3_is_idle(self));
+    return check(self, progress_is_idle(&self->progress));
 }

@@ -8,26 +8,8 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
+#include "binding/reader/progress.h"
 #include "binding/reader/reader.h"
-
-/* Where a command is, for another one that a hook or a signal handler of the
-   same thread tries in its midst. */
-enum pop3_phase {
-    PHASE_REST,      /* between two commands */
-    PHASE_SENDING,   /* a line goes out, by a method of the socket's; or
-                        some, ahead of their replies */
-    PHASE_CHALLENGE, /* the answer to a challenge is being thought of */
-    PHASE_STATUS,    /* a reply of one line is to come */
-    PHASE_REPLY,     /* a reply with lines is to come */
-    PHASE_LINES      /* its lines are being read */
-};
-
-/* Where auth() is. */
-enum pop3_sasl {
-    SASL_NONE,
-    SASL_COMMAND,   /* AUTH goes out */
-    SASL_CHALLENGED /* an answer is what the server waits for */
-};
 
 /* Are commands sent ahead of the replies to others? */
 enum pop3_pipelining {
@@ -51,23 +33,16 @@ typedef struct {
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none; see */
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
-    size_t read_ahead;             /* messages */
-    struct readahead *readahead;   /* never NULL; see readahead.h */
-    struct deadlines *deadlines;   /* never NULL; see deadline.h */
-    PyObject *deadlines_owner;     /* frees them */
-    PyObject *verify;              /* of POP3_SSL(); NULL: do not */
-    struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
-    enum pop3_phase phase;         /* of the lock's owner */
-    size_t reply_limit;            /* octets of the lines that are awaited */
-    enum pop_end_rule end_rule;    /* of the reply that is awaited */
-    enum pop3_sasl sasl;
-    bool needs_answers;       /* a command's line goes out: whatever is sent
-                                 meanwhile, all before it was answered */
-    bool is_logged;           /* since the last command; see log.h */
-    bool is_challenged;       /* by the last status line, or perhaps by what
-                                 AUTH was answered with */
-    PyObject *foreign_file;   /* the .file, not a Reader, that */
-    struct step foreign_step; /*   this is about */
+    size_t read_ahead;                /* messages */
+    struct readahead *readahead;      /* never NULL; see readahead.h */
+    struct deadlines *deadlines;      /* never NULL; see deadline.h */
+    PyObject *deadlines_owner;        /* frees them */
+    PyObject *verify;                 /* of POP3_SSL(); NULL: do not */
+    struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
+    bool is_logged;                   /* since the last command; see log.h */
+    struct command_progress progress; /* of the lock's owner */
+    PyObject *foreign_file;           /* the .file, not a Reader, that */
+    struct stream_progress foreign;   /*   this is about */
 } POP3Object;
 
 #define POP3(op) ((POP3Object *)(op))
@@ -96,28 +71,25 @@ void pop3_unlock(POP3Object *self);
 /* -1 and RuntimeError in the midst of another command of this thread's. */
 int pop3_check_rest(POP3Object *self);
 
-/* Whether a command can begin: neither in the midst of another one, nor while
-   the server waits for an answer to its challenge. */
-bool pop3_is_idle(const POP3Object *self);
-
-/* -1 and RuntimeError if none can. */
+/* -1 and RuntimeError if no command can begin: see progress_is_idle(). */
 int pop3_check_idle(POP3Object *self);
 
-/* What is known of the stream behind `file`, which .file is. */
-struct step *pop3_step_of(POP3Object *self, PyObject *file);
+/* What is known of the stream that `file`, which .file is, reads from.  The
+   connection lock is held. */
+struct stream_progress *pop3_progress_of(POP3Object *self, PyObject *file);
 
-/* The same, or NULL if it is another file by now that something is known
-   of. */
-struct step *pop3_known_step(POP3Object *self, PyObject *file);
+/* What is known of the stream of `file`, which is no Reader; or `other`, of
+   which nothing is, if .file has been another one since. */
+struct stream_progress *pop3_known_progress(POP3Object *self, PyObject *file,
+                                            struct stream_progress *other);
 
 /* .file if it is an open Reader, as a new reference; otherwise NULL, with an
    exception if *failed. */
 ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
 
-/* What check(), one of step.h's, raises for the stream that .file reads from.
- */
-int pop3_check_step(POP3Object *self,
-                    int (*check)(struct module_state *, const struct step *));
+/* progress_check() of the stream that .file reads from, or, for who `sends`,
+   progress_check_send(). */
+int pop3_check_step(POP3Object *self, bool sends);
 
 /* Whether the next bytes of that stream are the reply that is waited for; not
    if it can't be told, with an exception. */

@@ -203,14 +203,14 @@ ask(struct sasl *self, PyObject *reply)
     PyObject *answer = NULL;
     int is_base64 = sasl_line_decode(reply, &challenge);
 
-    self->client->phase = PHASE_CHALLENGE;
+    progress_thinking(&self->client->progress);
     if (is_base64 == 0) {
         Py_SETREF(callable, get_prompt(self));
     }
     if (is_base64 >= 0 && callable != NULL) {
         answer = call(callable, challenge);
     }
-    self->client->phase = PHASE_REST;
+    progress_rested(&self->client->progress);
     Py_XDECREF(challenge);
     Py_XDECREF(callable);
     return answer;
@@ -360,12 +360,9 @@ static PyObject *
 send_command(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
-    PyObject *reply;
+    PyObject *reply = command_shortcmd(client, line);
 
-    client->sasl = SASL_COMMAND;
-    client->is_challenged = false;
-    reply = command_shortcmd(client, line);
-    if (reply == NULL && client->is_challenged) {
+    if (reply == NULL && client->progress.is_challenged) {
         getresp_abandon(client, "an authentication was abandoned half-way");
     }
     return reply;
@@ -375,17 +372,16 @@ static PyObject *
 converse(struct sasl *self, PyObject *line)
 {
     POP3Object *client = self->client;
-    enum pop3_sasl before = client->sasl;
+    enum pop3_sasl before = progress_auth_begun(&client->progress);
     PyObject *reply = send_command(self, line);
 
-    client->sasl = SASL_CHALLENGED;
+    progress_auth_sent(&client->progress);
     while (reply != NULL && sasl_line_classify(reply) != SASL_LINE_SUCCESS) {
         if (take_turn(self, &reply) < 0) {
             Py_CLEAR(reply);
         }
     }
-    client->sasl = before;
-    client->is_challenged = false;
+    progress_auth_over(&client->progress, before);
     if (reply != NULL && check_success(self) < 0) {
         Py_CLEAR(reply);
     }

@@ -78,7 +78,8 @@ check_nothing_follows(POP3Object *self, PyObject *file)
 static int
 check_open(POP3Object *self, PyObject *file)
 {
-    if (!reader_check(self->state, file) || !((ReaderObject *)file)->closed) {
+    if (!reader_check(self->state, file) ||
+        !progress_is_closed(&((ReaderObject *)file)->progress)) {
         return 0;
     }
     if (PyErr_Occurred() && errors_clear(PyExc_OSError) < 0) {

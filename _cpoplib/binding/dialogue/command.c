@@ -1,5 +1,7 @@
 #include "binding/dialogue/command.h"
 
+#include <assert.h>
+
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
@@ -36,7 +38,7 @@ check_stream(POP3Object *self, ReaderObject *reader,
     if (must > 0) {
         return stream_check_at_rest(reader);
     }
-    return must < 0 ? -1 : pop3_check_step(self, step_check);
+    return must < 0 ? -1 : pop3_check_step(self, false);
 }
 
 /* Nothing else is under way, once the replies to what was sent ahead are
@@ -71,7 +73,7 @@ settle(POP3Object *self)
     ReaderObject *reader = pop3_get_reader(self, &failed);
 
     if (reader != NULL) {
-        reader->unanswered = 0;
+        progress_answered(&self->lock, &reader->progress);
         Py_DECREF(reader);
     }
     return failed ? -1 : 0;
@@ -80,7 +82,7 @@ settle(POP3Object *self)
 void
 command_explain_failure(const ReaderObject *reader)
 {
-    if (reader != NULL && reader_was_taken_away(reader) &&
+    if (reader != NULL && progress_was_taken_away(&reader->progress) &&
         (errors_clear(PyExc_AttributeError) == 0 ||
          errors_clear(PyExc_ValueError) == 0)) {
         errors_raise_closed_meanwhile();
@@ -93,17 +95,17 @@ static int
 send_line(POP3Object *self, PyObject *line, const struct dialogue *how,
           ReaderObject *reader, PyObject *announced)
 {
-    bool before = self->needs_answers;
     int must = must_rest(self, reader, how);
+    bool before;
     int failed;
 
     if (must < 0) {
         return -1;
     }
-    self->needs_answers = must > 0;
+    before = progress_needs_answers(&self->progress, must > 0);
     failed = announced != NULL ? putcmd_send_line(self, announced)
                                : putcmd_call(self, line);
-    self->needs_answers = before;
+    (void)progress_needs_answers(&self->progress, before);
     return failed;
 }
 
@@ -117,13 +119,9 @@ by_steps(POP3Object *self, PyObject *line, const struct dialogue *how,
     if (send_line(self, line, how, reader, announced) < 0) {
         return NULL;
     }
-    self->phase = how->phase;
-    self->reply_limit = getresp_limit(line);
-    self->end_rule = how->sink == NULL ? POP_END_AT_ONCE : how->sink->rule;
+    getresp_await(self, line, how->sink);
     reply = how->get(self, how->context);
-    self->phase = PHASE_REST;
-    self->reply_limit = POP_UNLIMITED_OCTETS;
-    self->end_rule = POP_END_AT_ONCE;
+    progress_rested(&self->progress);
     if (reply == NULL) {
         command_explain_failure(reader);
     }
@@ -183,13 +181,13 @@ exchange_at_once(POP3Object *self, PyObject *line, const struct dialogue *how,
 {
     struct exchange exchange = {
         .hooks = how->hooks | too,
-        .phase = how->phase,
         .sink = how->sink,
     };
     enum fast_path_end end = FAST_PATH_UNTOUCHED;
 
     *result = NULL;
-    if (self->phase == PHASE_REST && self->sasl == SASL_NONE) {
+    if (progress_is_at_rest(&self->progress) &&
+        self->progress.sasl == SASL_NONE) {
         end = fast_path_run(&exchange, self, line);
     }
     switch (end) {
@@ -218,6 +216,7 @@ command_exchange(POP3Object *self, PyObject *line, const struct dialogue *how,
 {
     PyObject *result;
 
+    assert(lock_is_mine(&self->lock));
     if (!exchange_at_once(self, line, how, 0, &result)) {
         result = command_by_steps(self, line, how, source);
     }
@@ -240,7 +239,6 @@ get_short(POP3Object *self, void *Py_UNUSED(context))
 
 static const struct dialogue short_dialogue = {
     .hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-    .phase = PHASE_STATUS,
     .finish = finish_short,
     .get = get_short,
 };
@@ -291,6 +289,8 @@ shortcmd_if_quiet(POP3Object *self, PyObject *line)
 PyObject *
 command_respond(POP3Object *self, PyObject *line)
 {
+    assert(lock_is_mine(&self->lock));
+    assert(self->progress.sasl == SASL_CHALLENGED);
     return exchange_by_steps(self, line, &short_dialogue, NULL);
 }
 
@@ -324,7 +324,6 @@ long_dialogue_init(struct dialogue *self, struct long_reply *reply,
     sink_lines_init(&reply->lines);
     reply->sink = sink;
     self->hooks = COMMAND_HOOKS | REPLIES_HOOKS;
-    self->phase = PHASE_REPLY;
     self->sink = sink == NULL ? &reply->lines.sink : sink;
     self->sink->rule = rule;
     self->context = reply;

@@ -28,7 +28,6 @@ PyObject *command_longcmd(POP3Object *self, PyObject *line,
 /* How a command's reply is read, and what it becomes. */
 struct dialogue {
     hook_set hooks;           /* through which poplib would send and read */
-    enum pop3_phase phase;    /* what the reply begins with */
     struct stream_sink *sink; /* takes its lines; NULL: it is one line */
     void *context;            /* of the functions, which return new references,
                                  or NULL: */

@@ -1,5 +1,7 @@
 #include "binding/dialogue/fast_path.h"
 
+#include <assert.h>
+
 #include "binding/client/deadline.h"
 #include "binding/dialogue/getline.h"
 #include "binding/client/log.h"
@@ -24,8 +26,8 @@ is_ready(struct module_state *state, const struct overrides_view *view)
     ReaderObject *reader = (ReaderObject *)view->file;
 
     return is_zero(view->debugging) && reader_check(state, view->file) &&
-           !reader->closed && reader->sock == view->sock &&
-           reader->pipeline.count == 0;
+           !progress_is_closed(&reader->progress) &&
+           reader->sock == view->sock && reader->progress.ahead.count == 0;
 }
 
 /* .file, a new reference, if that is a Reader and it can be done so. */
@@ -77,8 +79,10 @@ static enum fast_path_end
 announce(const struct exchange *self, POP3Object *client)
 {
     struct hearing hearing = {self, false};
-    int failed = debug_audit_putline_made(client, make_argument, &hearing);
+    int failed;
 
+    assert(lock_is_mine(&self->reader->lock));
+    failed = debug_audit_putline_made(client, make_argument, &hearing);
     if (!hearing.heard) {
         if (failed < 0) {
             reader_leave(self->reader);
@@ -116,9 +120,10 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
     enum fast_path_end end = FAST_PATH_FAILED;
     int plain;
 
-    client->phase = self->phase;
-    client->is_challenged = false;
-    client->reply_limit = getresp_limit(line);
+    assert(lock_is_mine(&self->reader->lock));
+    getresp_await(client, line, self->sink);
+    /* What was a challenge is answered. */
+    progress_challenged(&client->progress, false);
     plain = getline_plain_limits(client, &limits);
     if (plain == 0) {
         end = FAST_PATH_ANNOUNCED;
@@ -129,8 +134,7 @@ send_and_read(struct exchange *self, POP3Object *client, PyObject *line)
                              self->sink, &self->reply) == 0) {
         end = FAST_PATH_DONE;
     }
-    client->phase = PHASE_REST;
-    client->reply_limit = POP_UNLIMITED_OCTETS;
+    progress_rested(&client->progress);
     return end;
 }
 
@@ -139,6 +143,8 @@ fast_path_run(struct exchange *self, POP3Object *client, PyObject *line)
 {
     enum fast_path_end end;
 
+    assert(lock_is_mine(&client->lock));
+    assert(progress_is_at_rest(&client->progress));
     self->reply.response = NULL;
     self->bytes = NULL;
     self->reader = NULL;

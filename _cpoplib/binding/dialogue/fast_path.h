@@ -19,7 +19,6 @@ enum fast_path_end {
 
 struct exchange {
     hook_set hooks;           /* what else would be called */
-    enum pop3_phase phase;    /* what the reply begins with */
     struct stream_sink *sink; /* NULL: the reply is one line */
     struct stream_reply reply;
     ReaderObject *reader; /* unless nothing was done */
@@ -27,7 +26,7 @@ struct exchange {
 };
 
 /* The connection lock is held, and no command is in its midst.  The first
-   three fields are given, fast_path_release() has to follow. */
+   two fields are given, fast_path_release() has to follow. */
 enum fast_path_end fast_path_run(struct exchange *self, POP3Object *client,
                                  PyObject *line);
 

@@ -15,14 +15,16 @@
 size_t
 getline_size_limit(const POP3Object *self)
 {
-    return self->max_size < self->reply_limit ? self->max_size
-                                              : self->reply_limit;
+    return self->max_size < self->progress.reply_limit
+               ? self->max_size
+               : self->progress.reply_limit;
 }
 
 static void
 fill_limits(const POP3Object *self, struct stream_limits *limits)
 {
-    if (self->sasl != SASL_NONE && limits->status < POP_COMMAND_SASL_OCTETS) {
+    if (self->progress.sasl != SASL_NONE &&
+        limits->status < POP_COMMAND_SASL_OCTETS) {
         limits->status = POP_COMMAND_SASL_OCTETS;
     }
     limits->line = self->max_line > limits->status ? self->max_line
@@ -107,27 +109,24 @@ readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
 static PyObject *
 read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
-    enum pop3_phase before = self->phase;
+    enum pop3_phase before = progress_status_begun(&self->progress);
     PyObject *line;
 
-    if (before == PHASE_REST) {
-        self->phase = PHASE_STATUS;
-    }
     line = self->deadlines->limit.at == POP_NO_DEADLINE
                ? call_readline(file, size)
                : readline_in_time(self, file, size);
-    self->phase = before;
+    progress_resumed(&self->progress, before);
     return line;
 }
 
 /* What a line, or NULL, that a foreign .file has returned means for its
    stream. */
 static int
-check_foreign_line(POP3Object *self, struct step *step, PyObject *line,
-                   size_t limit)
+check_foreign_line(POP3Object *self, struct stream_progress *stream,
+                   PyObject *line, size_t limit)
 {
     if (line == NULL) {
-        step_note_exception(self->state, step);
+        progress_read_raised(&self->lock, self->state, stream);
         return -1;
     }
     if (!PyBytes_Check(line)) {
@@ -137,12 +136,12 @@ check_foreign_line(POP3Object *self, struct step *step, PyObject *line,
         return -1;
     }
     if ((size_t)PyBytes_GET_SIZE(line) > limit) {
-        step_leave(step, "a line was too long");
+        progress_left(&self->lock, stream, "a line was too long");
         errors_raise(self->state, POP_TOO_LONG, NULL);
         return -1;
     }
     if (PyBytes_GET_SIZE(line) > 0) {
-        return step_check_not_ended(self->state, step);
+        return progress_went_on(&self->lock, self->state, stream);
     }
     return 0;
 }
@@ -151,12 +150,12 @@ check_foreign_line(POP3Object *self, struct step *step, PyObject *line,
 static PyObject *
 read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
 {
-    struct step other;
-    struct step *step = pop3_step_of(self, file);
+    struct stream_progress other;
+    struct stream_progress *stream = pop3_progress_of(self, file);
     Py_ssize_t size = -1;
     PyObject *line;
 
-    if (step_check(self->state, step) < 0) {
+    if (progress_check(self->state, stream) < 0) {
         return NULL;
     }
     if (limit < (size_t)PY_SSIZE_T_MAX) {
@@ -164,12 +163,8 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     }
     line = read_alone(self, file, size);
     /* It may have put another file in its own place. */
-    step = pop3_known_step(self, file);
-    if (step == NULL) {
-        step_reset(&other);
-        step = &other;
-    }
-    if (check_foreign_line(self, step, line, limit) < 0) {
+    stream = pop3_known_progress(self, file, &other);
+    if (check_foreign_line(self, stream, line, limit) < 0) {
         Py_CLEAR(line);
     }
     return line;
@@ -186,28 +181,29 @@ read_raw_line(POP3Object *self, PyObject *file)
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
-    limit = self->phase == PHASE_LINES
+    limit = self->progress.phase == PHASE_LINES
                 ? pop_reply_line_limit(limits.line, limits.size)
                 : limits.status;
     if (reader_check(self->state, file)) {
         return stream_raw_line((ReaderObject *)file, limit,
-                               self->phase != PHASE_LINES);
+                               self->progress.phase != PHASE_LINES);
     }
     return read_foreign_line(self, file, limit);
 }
 
-/* error_proto: the stream has ended.  Within a line, a file other than ours
-   may also have stopped because it was not to wait. */
+/* error_proto: the stream has ended, as a Reader knows.  Within a line,
+   another file may also have stopped because it was not to wait. */
 static void
 raise_end(POP3Object *self, PyObject *file, bool within_line)
 {
-    struct step *step = pop3_known_step(self, file);
+    struct stream_progress other;
+    struct stream_progress *stream = pop3_known_progress(self, file, &other);
 
-    if (step != NULL && within_line) {
-        step_leave(step, "a line was cut off");
+    if (within_line) {
+        progress_left(&self->lock, stream, "a line was cut off");
     }
-    else if (step != NULL) {
-        step_end(step);
+    else {
+        progress_ended(&self->lock, stream);
     }
     errors_raise(self->state, POP_EOF, NULL);
 }
@@ -246,12 +242,10 @@ getline_own(POP3Object *self)
         Py_DECREF(file);
         return NULL;
     }
-    if (self->phase != PHASE_LINES) {
-        self->is_challenged = redact_is_challenge(raw);
+    if (self->progress.phase != PHASE_LINES) {
+        progress_challenged(&self->progress, redact_is_challenge(raw));
     }
-    if (self->phase == PHASE_STATUS) {
-        self->phase = PHASE_REST;
-    }
+    progress_status_ended(&self->progress, PHASE_STATUS);
     if (debug_received(self, "*get*", raw) == 0) {
         result = strip_line(self, file, raw);
     }

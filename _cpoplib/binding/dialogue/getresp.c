@@ -1,5 +1,7 @@
 #include "binding/dialogue/getresp.h"
 
+#include <assert.h>
+
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/errors.h"
 #include "binding/dialogue/getline.h"
@@ -85,18 +87,14 @@ read_positive(POP3Object *self)
     if (line == NULL) {
         return NULL;
     }
-    if (self->phase == PHASE_STATUS) {
-        self->phase = PHASE_REST;
-    }
+    progress_status_ended(&self->progress, PHASE_STATUS);
     positive = starts_with(self, line, self->state->positive);
     if (positive > 0) {
         return line;
     }
     if (positive == 0) {
         /* And so is a refusal (RFC 1939, section 3). */
-        if (self->phase == PHASE_REPLY) {
-            self->phase = PHASE_REST;
-        }
+        progress_status_ended(&self->progress, PHASE_REPLY);
         errors_raise_response(self->state, line);
     }
     Py_DECREF(line);
@@ -106,15 +104,11 @@ read_positive(POP3Object *self)
 static PyObject *
 getresp_own(POP3Object *self)
 {
-    bool by_hand = self->phase == PHASE_REST;
-    PyObject *line;
+    enum pop3_phase before = progress_status_begun(&self->progress);
+    PyObject *line = read_positive(self);
 
-    if (by_hand) {
-        self->phase = PHASE_STATUS;
-    }
-    line = read_positive(self);
-    if (by_hand) {
-        self->phase = PHASE_REST;
+    if (before == PHASE_REST) {
+        progress_resumed(&self->progress, before);
     }
     return line;
 }
@@ -122,8 +116,10 @@ getresp_own(POP3Object *self)
 PyObject *
 getresp_call(POP3Object *self)
 {
-    int own = overrides_is_own(self, HOOK_GETRESP);
+    int own;
 
+    assert(lock_is_mine(&self->lock));
+    own = overrides_is_own(self, HOOK_GETRESP);
     if (own < 0) {
         return NULL;
     }
@@ -220,7 +216,7 @@ get_lines(POP3Object *self, PyObject *response)
     PyObject *result = NULL;
     int more = sum == NULL ? -1 : 1;
 
-    self->phase = PHASE_LINES;
+    progress_lines_begun(&self->progress);
     while (more > 0) {
         more = add_line(self, lines, &sum);
         /* A peer that never pauses must not lock out Ctrl-C. */
@@ -245,7 +241,7 @@ getresp_abandon(POP3Object *self, const char *why)
 
     file = PyObject_GetAttr((PyObject *)self, self->state->name.file);
     if (file != NULL && file != Py_None) {
-        step_leave(pop3_step_of(self, file), why);
+        progress_left(&self->lock, pop3_progress_of(self, file), why);
     }
     Py_XDECREF(file);
     errors_raise_again(pending);
@@ -289,7 +285,7 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
     PyObject *result = NULL;
 
     sink_lines_init(&lines);
-    lines.sink.rule = self->end_rule;
+    lines.sink.rule = self->progress.reply_rule;
     if (getline_limits(self, &limits) < 0) {
         return NULL;
     }
@@ -337,13 +333,12 @@ read_reply(POP3Object *self, struct stream_sink *sink)
 static PyObject *
 getlongresp_into(POP3Object *self, struct stream_sink *sink)
 {
-    enum pop3_phase before = self->phase;
-    PyObject *result;
+    enum pop3_phase before = progress_reply_begun(&self->progress);
+    PyObject *result = read_reply(self, sink);
 
-    self->phase = PHASE_REPLY;
-    result = read_reply(self, sink);
     /* A hook may read a reply between the lines of another. */
-    self->phase = before == PHASE_LINES ? PHASE_LINES : PHASE_REST;
+    progress_resumed(&self->progress,
+                     before == PHASE_LINES ? PHASE_LINES : PHASE_REST);
     return result;
 }
 
@@ -356,8 +351,10 @@ getlongresp_own(POP3Object *self)
 PyObject *
 getresp_call_long(POP3Object *self, struct stream_sink *sink)
 {
-    int own = overrides_is_own(self, HOOK_GETLONGRESP);
+    int own;
 
+    assert(lock_is_mine(&self->lock));
+    own = overrides_is_own(self, HOOK_GETLONGRESP);
     if (own < 0) {
         return NULL;
     }
@@ -376,8 +373,9 @@ getresp_are_own(POP3Object *self)
     return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
 }
 
-size_t
-getresp_limit(PyObject *line)
+/* Octets that the lines of the reply may have. */
+static size_t
+limit_of(PyObject *line)
 {
     const char *capa = pop_command(POP_VERB_CAPA)->name;
 
@@ -385,6 +383,14 @@ getresp_limit(PyObject *line)
                    PyUnicode_CompareWithASCIIString(line, capa) == 0
                ? POP_COMMAND_CAPA_OCTETS
                : POP_UNLIMITED_OCTETS;
+}
+
+void
+getresp_await(POP3Object *self, PyObject *line, const struct stream_sink *sink)
+{
+    progress_reply_awaited(
+        &self->progress, sink == NULL ? POP_NO_LINES : sink->form,
+        sink == NULL ? POP_END_AT_ONCE : sink->rule, limit_of(line));
 }
 
 /* --- what Python sees --------------------------------------------------- */
@@ -400,10 +406,10 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     }
     /* Nothing is to come while an answer is thought of.  What is read by hand
        comes behind the replies to what was sent ahead. */
-    if (self->phase == PHASE_CHALLENGE) {
+    if (self->progress.phase == PHASE_CHALLENGE) {
         (void)pop3_check_rest(self);
     }
-    else if (self->phase != PHASE_REST ||
+    else if (!progress_is_at_rest(&self->progress) ||
              pipeline_receive_pending(self) == 0) {
         result = function(self);
     }

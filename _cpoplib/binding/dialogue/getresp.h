@@ -31,8 +31,9 @@ void getresp_abandon(POP3Object *self, const char *why);
 
 extern PyMethodDef getresp_methods[];
 
-/* Octets that the lines of the reply to a command line may have: for
-   self->reply_limit while that is awaited. */
-size_t getresp_limit(PyObject *line);
+/* progress_reply_awaited(), for the reply to a command line, whose lines the
+   sink takes; NULL: it is one line.  progress_rested() has to follow. */
+void getresp_await(POP3Object *self, PyObject *line,
+                   const struct stream_sink *sink);
 
 #endif

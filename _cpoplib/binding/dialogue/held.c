@@ -1,12 +1,11 @@
 #include "binding/dialogue/held.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
 #include "binding/dialogue/announce.h"
 #include "core/proto/scan.h"
-
-static const char uncertain[] = "the end of a message was uncertain";
 
 struct answer {
     struct pipeline_owner *owner; /* NULL: nobody */
@@ -21,35 +20,35 @@ struct held {
 };
 
 static void
-raise_uncertain(ReaderObject *reader, long long number)
+raise_uncertain(POP3Object *self, ReaderObject *reader, long long number)
 {
-    step_leave(&reader->step, uncertain);
-    step_forget_mix_up(&reader->step);
+    progress_doubted(&self->lock, &reader->progress);
     errors_raise_uncertain(reader->state, number);
 }
 
 int
-held_begin(ReaderObject *reader)
+held_begin(POP3Object *self, ReaderObject *reader)
 {
-    const struct pop_pipeline *pipeline = &reader->pipeline;
+    const struct pop_pipeline *pipeline = &reader->progress.ahead;
     long long number = pop_pipeline_next(pipeline)->number;
     struct held *held;
 
     if (number < 1 || !pop_pipeline_all_have_lines(pipeline)) {
-        raise_uncertain(reader, number);
+        raise_uncertain(self, reader, number);
         return -1;
     }
     held = PyMem_Malloc(sizeof(*held) +
                         pipeline->count * sizeof(held->answers[0]));
     if (held == NULL) {
-        step_leave(&reader->step, "there was no memory for replies");
+        progress_left(&reader->lock, &reader->progress,
+                      "there was no memory for replies");
         PyErr_NoMemory();
         return -1;
     }
     held->number = number;
     held->count = 0;
     reader->held = held;
-    reader->link.ends.doubtful = true;
+    pop_link_doubt(&reader->link);
     return 0;
 }
 
@@ -57,7 +56,8 @@ void
 held_add(ReaderObject *reader, struct pipeline_owner *owner, PyObject *value,
          bool failed)
 {
-    struct answer *answer = &reader->held->answers[reader->held->count++];
+    struct held *held = reader->held;
+    struct answer *answer = &held->answers[held->count++];
 
     answer->owner = owner;
     answer->value = value;
@@ -101,15 +101,15 @@ announce(POP3Object *self, ReaderObject *reader)
     PyObject *line = PyUnicode_FromFormat("LIST %lld", reader->held->number);
     PyObject *bytes = NULL;
 
-    step_leave(&reader->step, uncertain);
+    progress_doubted(&self->lock, &reader->progress);
     if (line != NULL) {
-        self->phase = PHASE_REST;
+        progress_rested(&self->progress);
         bytes = announce_command(self, line);
-        self->phase = PHASE_REPLY;
+        (void)progress_reply_begun(&self->progress);
         Py_DECREF(line);
     }
     if (bytes != NULL) {
-        step_return(&reader->step, uncertain);
+        progress_trusted(&self->lock, &reader->progress);
     }
     return bytes;
 }
@@ -127,7 +127,7 @@ ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
     if (stream_enter_at_rest(reader) < 0) {
         return NULL;
     }
-    reader->link.ends.doubtful = true;
+    pop_link_doubt(&reader->link);
     (void)stream_exchange(reader, PyBytes_AS_STRING(line),
                           (size_t)PyBytes_GET_SIZE(line), limits, &sink,
                           &reply);
@@ -140,9 +140,12 @@ held_prove(POP3Object *self, ReaderObject *reader,
            const struct stream_limits *limits, PyObject *status_lines)
 {
     PyObject *line = announce(self, reader);
+    long long number = reader->held->number;
     PyObject *response = NULL;
     int failed = -1;
 
+    assert(!lock_is_mine(&reader->lock));
+    assert(self->progress.phase == PHASE_REPLY);
     if (line != NULL) {
         response = ask(reader, line, limits);
         Py_DECREF(line);
@@ -150,8 +153,8 @@ held_prove(POP3Object *self, ReaderObject *reader,
     if (response == NULL) {
         return -1;
     }
-    if (!is_listing(response, reader->held->number)) {
-        raise_uncertain(reader, reader->held->number);
+    if (!is_listing(response, number)) {
+        raise_uncertain(self, reader, number);
     }
     else if (status_lines == NULL ||
              PyList_Append(status_lines, response) == 0) {
@@ -174,17 +177,17 @@ tell(const struct held *self)
 }
 
 static void
-drop(const struct held *self, ReaderObject *reader)
+drop(POP3Object *self, const struct held *held, ReaderObject *reader)
 {
     PyObject *pending = PyErr_GetRaisedException();
     size_t i;
 
-    for (i = 0; i < self->count; i++) {
-        Py_DECREF(self->answers[i].value);
+    for (i = 0; i < held->count; i++) {
+        Py_DECREF(held->answers[i].value);
     }
-    if (reader->step.state != STEP_ENDED &&
+    if (!progress_has_ended(&reader->progress) &&
         PyErr_GivenExceptionMatches(pending, reader->state->error_proto)) {
-        raise_uncertain(reader, self->number);
+        raise_uncertain(self, reader, held->number);
         Py_DECREF(pending);
     }
     else {
@@ -193,7 +196,7 @@ drop(const struct held *self, ReaderObject *reader)
 }
 
 void
-held_end(ReaderObject *reader, bool received)
+held_end(POP3Object *self, ReaderObject *reader, bool received)
 {
     struct held *held = reader->held;
 
@@ -203,7 +206,7 @@ held_end(ReaderObject *reader, bool received)
     }
     reader->held = NULL;
     if (!received) {
-        drop(held, reader);
+        drop(self, held, reader);
     }
     PyMem_Free(held);
 }

@@ -23,7 +23,7 @@
 /* Holds the answers to all commands that are sent, beginning with the reply
    that was just read.  -1 and an exception if the number of replies can prove
    nothing, or there is no memory: the stream is out of step. */
-int held_begin(ReaderObject *reader);
+int held_begin(POP3Object *self, ReaderObject *reader);
 
 /* Holds the answer to the next one; the reference is stolen. */
 void held_add(ReaderObject *reader, struct pipeline_owner *owner,
@@ -41,7 +41,7 @@ int held_prove(POP3Object *self, ReaderObject *reader,
    error_proto, caused by a message that was taken for replies, becomes that of
    errors_raise_uncertain(), unless the stream has ended.  Any other exception
    stays. */
-void held_end(ReaderObject *reader, bool received);
+void held_end(POP3Object *self, ReaderObject *reader, bool received);
 
 /* Nobody is told of this owner's answers any more. */
 void held_disown(ReaderObject *reader, const struct pipeline_owner *owner);

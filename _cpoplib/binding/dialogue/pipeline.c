@@ -1,5 +1,6 @@
 #include "binding/dialogue/pipeline.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/base/errors.h"
@@ -16,9 +17,11 @@ int
 pipeline_send(POP3Object *self, ReaderObject *reader, PyObject *line,
               enum pop_reply_form form, struct pipeline_owner *owner)
 {
-    PyObject *bytes = announce_command(self, line);
+    PyObject *bytes;
     int failed;
 
+    assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
+    bytes = announce_command(self, line);
     if (bytes == NULL) {
         return -1;
     }
@@ -96,12 +99,12 @@ refuse(const struct reception *in, PyObject *response)
                               "several commands";
     ReaderObject *reader = in->reader;
 
-    if (reader->pipeline.sent < 2 || begins_with(response, "-ERR")) {
+    if (reader->progress.ahead.sent < 2 || begins_with(response, "-ERR")) {
         errors_raise_response(in->self->state, response);
         return;
     }
     errors_raise_out_of_step(reader->state, why, response);
-    step_mix_up(&reader->step, why);
+    progress_mixed_up(&reader->lock, &reader->progress, why);
 }
 
 /* Whether lines come behind this status line.  To some servers "+ERR" is a
@@ -109,7 +112,7 @@ refuse(const struct reception *in, PyObject *response)
 static bool
 has_lines(const struct reception *in, const struct stream_reply *reply)
 {
-    return reply->is_positive && (in->reader->pipeline.sent < 2 ||
+    return reply->is_positive && (in->reader->progress.ahead.sent < 2 ||
                                   begins_with(reply->response, "+OK"));
 }
 
@@ -125,7 +128,8 @@ keep_status(const struct reception *in, PyObject *response)
 static enum pop_end_rule
 end_rule(const ReaderObject *reader)
 {
-    return reader->pipeline.count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET;
+    return reader->progress.ahead.count > 1 ? POP_END_AT_ONCE
+                                            : POP_END_IF_QUIET;
 }
 
 static PyObject *
@@ -172,7 +176,7 @@ read_status(const struct reception *in)
 static void
 explain_undropped(const struct reception *in)
 {
-    if (in->reader->step.state == STEP_OUT &&
+    if (in->reader->progress.step == STEP_OUT &&
         in->reader->link.reply.part == POP_REPLY_LINES &&
         errors_clear(in->reader->state->error_proto) == 0) {
         errors_raise_proto(in->reader->state,
@@ -242,10 +246,10 @@ read_value(const struct reception *in, const struct pop_expected *expected)
 static void
 explain(ReaderObject *reader)
 {
-    const struct pop_pipeline *pipeline = &reader->pipeline;
+    const struct pop_pipeline *pipeline = &reader->progress.ahead;
     bool late = errors_is_socket_timeout(reader->state) &&
                 !pop_deadline_has_passed(&reader->link.limit);
-    bool ended = reader->step.state == STEP_ENDED &&
+    bool ended = progress_has_ended(&reader->progress) &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
     struct errors_handling before;
     struct pop_error error = {0};
@@ -280,7 +284,7 @@ raise_early(ReaderObject *reader)
     PyObject *pending = PyErr_GetRaisedException();
     struct errors_handling before;
 
-    step_mix_up(&reader->step, why);
+    progress_mixed_up(&reader->lock, &reader->progress, why);
     if (pending == NULL) {
         errors_raise_out_of_step(reader->state, why, NULL);
     }
@@ -300,7 +304,8 @@ raise_early(ReaderObject *reader)
 static int
 check_was_queued(ReaderObject *reader)
 {
-    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    const struct pop_expected *next = pop_pipeline_next(
+        &reader->progress.ahead);
 
     if (!pop_link_had_unread(&reader->link, next->before)) {
         return 0;
@@ -314,7 +319,7 @@ check_was_queued(ReaderObject *reader)
 static int
 check_was_sent(ReaderObject *reader)
 {
-    const struct pop_pipeline *pipeline = &reader->pipeline;
+    const struct pop_pipeline *pipeline = &reader->progress.ahead;
     size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
 
     if (pop_buffer_length(&reader->link.out) <= later) {
@@ -327,7 +332,7 @@ check_was_sent(ReaderObject *reader)
 static void
 tell_owner(ReaderObject *reader, PyObject *value, bool failed)
 {
-    struct pipeline_owner *owner = pop_pipeline_pop(&reader->pipeline);
+    struct pipeline_owner *owner = pop_pipeline_pop(&reader->progress.ahead);
 
     if (reader->held != NULL) {
         held_add(reader, owner, value, failed);
@@ -342,7 +347,7 @@ tell_owner(ReaderObject *reader, PyObject *value, bool failed)
 static bool
 is_uncertain(const ReaderObject *reader)
 {
-    return reader->pipeline.count > 1 && reader->held == NULL &&
+    return reader->progress.ahead.count > 1 && reader->held == NULL &&
            !reader->link.reply.is_certain;
 }
 
@@ -371,9 +376,9 @@ receive_next(const struct reception *in)
     if (check_was_queued(reader) < 0) {
         return -1;
     }
-    value = read_value(in, pop_pipeline_next(&reader->pipeline));
-    if (value == NULL &&
-        (!reader->pipeline.begun || reader->step.state != STEP_IN)) {
+    value = read_value(in, pop_pipeline_next(&reader->progress.ahead));
+    if (value == NULL && (!reader->progress.ahead.begun ||
+                          !progress_is_in_step(&reader->progress))) {
         explain(reader);
         return -1;
     }
@@ -384,7 +389,7 @@ receive_next(const struct reception *in)
     if (is_uncertain(reader)) {
         PyObject *pending = PyErr_GetRaisedException();
 
-        if (held_begin(reader) < 0) {
+        if (held_begin(in->self, reader) < 0) {
             Py_XDECREF(pending);
             Py_XDECREF(value);
             return -1;
@@ -408,13 +413,13 @@ receive(const struct reception *in)
     int failed = 0;
 
     do {
-        if (reader->pipeline.count == 0) {
+        if (reader->progress.ahead.count == 0) {
             break;
         }
         failed = receive_next(in);
     } while (failed == 0 && reader->held != NULL);
     if (reader->held != NULL && failed < 0) {
-        held_end(reader, false);
+        held_end(in->self, reader, false);
     }
     return failed;
 }
@@ -424,7 +429,8 @@ receive(const struct reception *in)
 static bool
 has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
 {
-    const struct pop_expected *next = pop_pipeline_next(&reader->pipeline);
+    const struct pop_expected *next = pop_pipeline_next(
+        &reader->progress.ahead);
     const struct pop_link *link = &reader->link;
     const char *bytes = pop_buffer_bytes(&link->in);
     size_t length = pop_buffer_length(&link->in);
@@ -467,12 +473,14 @@ int
 pipeline_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
-    int verbose = debug_is_verbose(self);
     size_t received;
     size_t behind = 0;
+    int verbose;
     int failed;
 
-    if (pop_pipeline_next(&reader->pipeline) == NULL) {
+    assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
+    verbose = debug_is_verbose(self);
+    if (pop_pipeline_next(&reader->progress.ahead) == NULL) {
         PyErr_SetString(PyExc_SystemError, "no reply is to come");
         return -1;
     }
@@ -487,7 +495,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
             return -1;
         }
     }
-    self->phase = PHASE_REPLY;
+    (void)progress_reply_begun(&self->progress);
     received = reader->link.received - 1;
     do {
         failed = receive(&in);
@@ -496,20 +504,21 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
     reader_leave(reader);
     if (reader->held != NULL) {
         failed = held_prove(self, reader, &in.limits, in.status_lines);
-        held_end(reader, failed == 0);
+        held_end(self, reader, failed == 0);
     }
     if (in.status_lines != NULL) {
         failed = debug_kept_status(self, in.status_lines, failed);
         Py_DECREF(in.status_lines);
     }
-    self->phase = PHASE_REST;
+    progress_rested(&self->progress);
     return failed;
 }
 
 int
 pipeline_receive_all(POP3Object *self, ReaderObject *reader)
 {
-    while (reader->pipeline.count > 0) {
+    assert(lock_is_mine(&self->lock));
+    while (reader->progress.ahead.count > 0) {
         if (pipeline_receive(self, reader) < 0) {
             return -1;
         }
@@ -533,6 +542,6 @@ pipeline_receive_pending(POP3Object *self)
 void
 pipeline_disown(ReaderObject *reader, const struct pipeline_owner *owner)
 {
-    pop_pipeline_disown(&reader->pipeline, owner);
+    pop_pipeline_disown(&reader->progress.ahead, owner);
     held_disown(reader, owner);
 }

@@ -1,5 +1,6 @@
 #include "binding/dialogue/pipeline_probe.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/dialogue/pipeline.h"
@@ -62,7 +63,7 @@ is_announced(POP3Object *self, const ReaderObject *reader)
                                              self->state->name.capa);
     if (capabilities == NULL) {
         /* Without CAPA there are no capabilities. */
-        return reader->step.state == STEP_IN
+        return progress_is_in_step(&reader->progress)
                    ? errors_clear(self->state->error_proto)
                    : -1;
     }
@@ -268,7 +269,7 @@ find_out(POP3Object *self, ReaderObject *reader, struct proof *proof)
     if (self->pipelining == PIPELINING_AUTO) {
         able = is_announced(self, reader);
     }
-    if (able < 0 || reader->closed) {
+    if (able < 0 || progress_is_closed(&reader->progress)) {
         return able < 0 ? -1 : 0;
     }
     if (able > 0) {
@@ -322,7 +323,7 @@ is_on(POP3Object *self, PyObject *numbers, unsigned int how,
         on = is_own_socket(self, reader);
     }
     /* What was sent by hand is to be answered first. */
-    if (on > 0 && reader->pipeline.count == 0 &&
+    if (on > 0 && reader->progress.ahead.count == 0 &&
         stream_check_at_rest(reader) < 0) {
         on = -1;
     }
@@ -338,6 +339,7 @@ pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
     int failed;
     int on;
 
+    assert(lock_is_mine(&self->lock));
     *reader = NULL;
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;
@@ -356,12 +358,12 @@ pipeline_probe_is_on(POP3Object *self, PyObject *numbers, unsigned int how,
 bool
 pipeline_probe_has_room(const ReaderObject *reader, size_t octets)
 {
-    if (reader->pipeline.count == 0) {
+    if (reader->progress.ahead.count == 0) {
         return true;
     }
     return !reader->link.ends.uncertain &&
-           (!reader->half_duplex ||
-            reader->pipeline.octets + octets <= PIPELINING_HALF_DUPLEX_OCTETS);
+           (!reader->half_duplex || reader->progress.ahead.octets + octets <=
+                                        PIPELINING_HALF_DUPLEX_OCTETS);
 }
 
 /* Whether the line, str, begins with the verb and a blank. */

@@ -36,9 +36,9 @@ call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
     if (sendall == NULL) {
         return NULL;
     }
-    self->phase = PHASE_SENDING;
+    progress_sending(&self->progress);
     result = send_in_time(self, sock, sendall, data);
-    self->phase = PHASE_REST;
+    progress_rested(&self->progress);
     Py_DECREF(sendall);
     return result;
 }
@@ -52,8 +52,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     PyObject *data;
     PyObject *result;
 
-    if (pop3_check_step(self, step_check_send) < 0 ||
-        deadline_check(self) < 0) {
+    if (pop3_check_step(self, true) < 0 || deadline_check(self) < 0) {
         return -1;
     }
     data = PyNumber_Add(line, self->state->crlf);
@@ -68,7 +67,7 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     }
     Py_DECREF(result);
     if (reader != NULL) {
-        reader->unanswered++;
+        progress_line_sent(&self->lock, &reader->progress);
     }
     return 0;
 }
@@ -99,7 +98,7 @@ putcmd_send_line(POP3Object *self, PyObject *line)
     if (reader != NULL) {
         failed = pipeline_receive_all(self, reader);
     }
-    if (reader != NULL && !failed && self->needs_answers) {
+    if (reader != NULL && !failed && self->progress.needs_answers) {
         failed = stream_check_answered(reader);
     }
     if (!failed) {

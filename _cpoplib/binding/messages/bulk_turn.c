@@ -1,5 +1,6 @@
 #include "binding/messages/bulk_turn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
@@ -21,8 +22,9 @@ static bool
 is_closed(POP3Object *client)
 {
     PyObject *file = pop3_get_file(client, "readline");
-    bool is = file == NULL || (reader_check(client->state, file) &&
-                               ((ReaderObject *)file)->closed);
+    bool is = file == NULL ||
+              (reader_check(client->state, file) &&
+               progress_is_closed(&((ReaderObject *)file)->progress));
 
     Py_XDECREF(file);
     return is;
@@ -185,7 +187,7 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 
     if (!pipeline_probe_has_room(reader, octets) ||
         (reader->half_duplex &&
-         reader->pipeline.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
+         reader->progress.ahead.octets > PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         /* Those of another iterator's, perhaps. */
         return self->slots.count > 0
                    ? 0
@@ -253,8 +255,8 @@ ask_due(BulkIteratorObject *self, ReaderObject *reader)
 static int
 receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
-    if (self->multiline ||
-        reader->pipeline.count <= self->slots.count - self->slots.ready) {
+    if (self->multiline || reader->progress.ahead.count <=
+                               self->slots.count - self->slots.ready) {
         return 0;
     }
     return pipeline_receive_all(self->client, reader) < 0
@@ -321,8 +323,9 @@ check_end(BulkIteratorObject *self)
         return 0;
     }
     reader = pop3_get_reader(self->client, &failed);
-    if (reader == self->reader && reader->step.state == STEP_IN &&
-        reader->unanswered == 0 && reader->pipeline.count == 0) {
+    if (reader == self->reader && progress_is_in_step(&reader->progress) &&
+        reader->progress.unanswered == 0 &&
+        reader->progress.ahead.count == 0) {
         failed = stream_check_at_rest(reader);
     }
     Py_XDECREF(reader);
@@ -346,6 +349,7 @@ turn(BulkIteratorObject *self)
     int on = 0;
     int failed = 0;
 
+    assert(lock_is_mine(&self->client->lock));
     if (pop3_check_idle(self->client) < 0 ||
         deadline_check(self->client) < 0) {
         return -1;
@@ -371,7 +375,8 @@ int
 bulk_turn_run(BulkIteratorObject *self)
 {
     POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
-    bool was_closed = self->reader != NULL && self->reader->closed;
+    bool was_closed = self->reader != NULL &&
+                      progress_is_closed(&self->reader->progress);
     int failed = pop3_lock(client);
 
     if (failed == 0) {

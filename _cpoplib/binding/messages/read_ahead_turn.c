@@ -1,5 +1,6 @@
 #include "binding/messages/read_ahead_turn.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "binding/client/deadline.h"
@@ -168,7 +169,7 @@ receive(POP3Object *client, long long number)
 static bool
 is_sure(const struct readahead *self, long long number)
 {
-    return is_ready(self, number) && !self->reader->step.mixed_up &&
+    return is_ready(self, number) && !self->reader->progress.mixed_up &&
            PyErr_ExceptionMatches(PyExc_Exception);
 }
 
@@ -247,15 +248,15 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
          PyObject *which, long long number, bool goes_on, PyObject **value)
 {
     struct readahead *self = client->readahead;
-    bool was_closed = reader->closed;
+    bool was_closed = progress_is_closed(&reader->progress);
     int failed;
 
     if (announce(client, which) < 0) {
         return -1;
     }
-    client->phase = PHASE_SENDING;
+    progress_sending(&client->progress);
     failed = ask_ahead(client, reader, form, number, goes_on);
-    client->phase = PHASE_REST;
+    progress_rested(&client->progress);
     if (failed == 0) {
         failed = receive(client, number);
     }
@@ -285,6 +286,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     ReaderObject *reader = NULL;
     int found = 1;
 
+    assert(lock_is_mine(&client->lock));
     self->last = number > 0 ? number : 0;
     if (self->slots.count > 0 && form != self->form) {
         read_ahead_forget(self);
@@ -300,8 +302,8 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
     }
     found = find_reader(client, form, number, &reader);
     /* Nothing that is held is sure to be what it seems. */
-    if (found > 0 && reader->step.mixed_up) {
-        found = step_check(reader->state, &reader->step);
+    if (found > 0 && reader->progress.mixed_up) {
+        found = progress_check(reader->state, &reader->progress);
     }
     if (found <= 0) {
         read_ahead_forget(self);
@@ -325,7 +327,7 @@ fetch_locked(POP3Object *client, PyObject *which, enum pop_reply_form form,
     if (pop3_lock(client) < 0) {
         return -1;
     }
-    if (pop3_is_idle(client)) {
+    if (progress_is_idle(&client->progress)) {
         found = deadline_check(client) < 0 ? -1
                                            : fetch(client, which, form, value);
     }

@@ -56,7 +56,7 @@ check_not_ended(POP3Object *self, PyObject *file)
 {
     PyObject *line = NULL;
 
-    if (pop3_step_of(self, file)->state != STEP_ENDED) {
+    if (!progress_has_ended(pop3_progress_of(self, file))) {
         return 0;
     }
     line = getline_own(self);
@@ -73,14 +73,14 @@ check_not_ended(POP3Object *self, PyObject *file)
 /* Nobody can tell whether the message goes on in the file, also if it was not
    kept: then that exception, which is pending, stays. */
 static void
-raise_doubtful(struct module_state *state, struct step *step)
+raise_doubtful(POP3Object *self, struct stream_progress *stream)
 {
     static const char why[] = "a line of one dot may end the message or be a "
                               "part of it, and .file is not the connection's";
 
-    step_leave(step, why);
+    progress_left(&self->lock, stream, why);
     if (!PyErr_Occurred()) {
-        errors_raise_out_of_step(state, why, NULL);
+        errors_raise_out_of_step(self->state, why, NULL);
     }
 }
 
@@ -90,34 +90,29 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
              struct stream_reply *reply)
 {
     ReaderObject *reader = NULL;
-    struct step *step;
+    struct stream_progress other;
+    struct stream_progress *stream;
     int failed;
 
     if (check_not_ended(self, file) == 0) {
         reader = new_reader(self, file);
     }
-    step = pop3_step_of(self, file);
+    stream = pop3_progress_of(self, file);
     if (reader == NULL) {
-        step_leave(step, "a reply was left unread");
+        progress_left(&self->lock, stream, "a reply was left unread");
         return -1;
     }
-    reader->step = *step;
-    reader->unanswered = 1;
+    progress_lent(&self->lock, &reader->progress, stream);
     /* After a timeout it could not be read any more: it is not waited for. */
     sink->rule = POP_END_AT_ONCE;
     failed = read_by(self, reader, sink, reply);
-    if (reader->unanswered > 0) {
-        step_leave(&reader->step, "a reply was left unread");
-    }
-    if (reader->link.ends.doubtful && reader->step.state == STEP_IN) {
-        raise_doubtful(self->state, &reader->step);
+    /* The file may have put another one in its own place. */
+    stream = pop3_known_progress(self, file, &other);
+    progress_given_back(&self->lock, stream, &reader->progress);
+    if (reader->link.ends.doubtful && progress_is_in_step(stream)) {
+        raise_doubtful(self, stream);
         Py_CLEAR(reply->response);
         failed = -1;
-    }
-    /* The file may have put another one in its own place. */
-    step = pop3_known_step(self, file);
-    if (step != NULL) {
-        *step = reader->step;
     }
     Py_DECREF(reader);
     return failed;
@@ -164,7 +159,6 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
     const struct dialogue dialogue = {
         .hooks = COMMAND_HOOKS,
-        .phase = PHASE_REPLY,
         .sink = sink,
         .context = sink,
         .finish = finish_message,

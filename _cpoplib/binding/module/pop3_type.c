@@ -68,10 +68,9 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     self->readahead = readahead;
     self->deadlines = deadlines_get(deadlines);
     self->deadlines_owner = deadlines;
-    self->reply_limit = POP_UNLIMITED_OCTETS;
-    self->end_rule = POP_END_AT_ONCE;
+    progress_command_begun(&self->progress, &self->lock);
+    progress_begun(&self->foreign);
     options_init(self);
-    step_reset(&self->foreign_step);
     return (PyObject *)self;
 }
 

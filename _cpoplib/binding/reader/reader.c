@@ -61,14 +61,9 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->python_transport = NULL;
     self->half_duplex = false;
     self->in_tls = false;
-    step_reset(&self->step);
-    self->unanswered = 0;
-    pop_pipeline_init(&self->pipeline);
+    progress_begun(&self->progress);
     self->ability = READER_UNASKED;
     self->held = NULL;
-    self->closed = false;
-    self->closer = 0;
-    self->file_closed = false;
     PyObject_GC_Track((PyObject *)self);
     return self;
 }
@@ -90,8 +85,7 @@ reader_clear(PyObject *op)
 {
     ReaderObject *self = READER(op);
 
-    self->closed = true;
-    self->file_closed = true;
+    progress_file_closed(&self->progress);
     Py_CLEAR(self->sock);
     Py_CLEAR(self->file);
     return 0;
@@ -111,7 +105,7 @@ reader_dealloc(PyObject *op)
         destroy_transport(self->direct);
         destroy_transport(self->python_transport);
         pop_link_release(&self->link);
-        pop_pipeline_release(&self->pipeline);
+        pop_pipeline_release(&self->progress.ahead);
     }
     lock_destroy(&self->lock);
     (void)reader_clear(op);
@@ -176,8 +170,9 @@ reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
 static PyObject *
 reader_repr(PyObject *op)
 {
-    return PyUnicode_FromFormat("<poplib_c.Reader %s at %p>",
-                                READER(op)->closed ? "closed" : "open", op);
+    return PyUnicode_FromFormat(
+        "<poplib_c.Reader %s at %p>",
+        progress_is_closed(&READER(op)->progress) ? "closed" : "open", op);
 }
 
 static PyMemberDef reader_members[] = {

@@ -6,9 +6,8 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
-#include "binding/reader/step.h"
+#include "binding/reader/progress.h"
 #include "core/net/link.h"
-#include "core/proto/pipeline.h"
 
 /* Whether commands may be sent ahead of the replies to others. */
 enum reader_ability {
@@ -33,14 +32,9 @@ typedef struct {
     bool half_duplex;      /* by the transport last entered with */
     bool in_tls;           /* entered, and the TLSSocket, which sock
                               is, too */
-    struct step step;
-    size_t unanswered;            /* commands sent whose reply was not read */
-    struct pop_pipeline pipeline; /* those sent ahead; not among the above */
-    enum reader_ability ability;  /* of the server's, for this */
-    struct held *held;            /* answers not told yet; see ahead.c */
-    bool closed;
-    unsigned long closer; /* the thread that closed it */
-    bool file_closed;     /* after closed: by the last user */
+    struct stream_progress progress;
+    enum reader_ability ability; /* of the server; see pipeline_probe.h */
+    struct held *held;           /* answers not told yet; see held.h */
     /* Of all that it does, as it is now; and what frees that. */
     const struct pop_deadline *limit;
     PyObject *limit_owner;
@@ -71,7 +65,7 @@ bool reader_check(struct module_state *state, PyObject *object);
 int reader_enter(ReaderObject *self);
 
 /* The same for reading on a stream that is in step: -1 also with the
-   exceptions of step_check(). */
+   exceptions of progress_check(). */
 int reader_enter_in_step(ReaderObject *self);
 
 /* The same for reading by hand: -1 and RuntimeError also while replies to
@@ -94,21 +88,15 @@ void reader_retire(ReaderObject *self);
 /* -1 and ConnectionAbortedError if it was closed since it was entered. */
 int reader_check_open(ReaderObject *self);
 
-/* Whether another thread has closed it. */
-bool reader_was_taken_away(const ReaderObject *self);
-
-/* Records that a line was read as the answer to the oldest command. */
-void reader_answer(ReaderObject *self);
-
-/* Records that the stream is over: nothing is unread. */
+/* Records that the stream is over: nothing is unread.  Entered. */
 void reader_end(ReaderObject *self);
 
-/* Records what a failed read means for the stream, and raises. */
+/* Records what a failed read means for the stream, and raises.  Entered. */
 void reader_fail(ReaderObject *self, enum pop_status status,
                  struct pop_error *error);
 
-/* The same for a failed write: `untouched` if not a byte of the command can
-   have been sent. */
+/* reader_fail() for a failed write: `untouched` if not a byte of the command
+   can have been sent. */
 void reader_fail_write(ReaderObject *self, enum pop_status status,
                        struct pop_error *error, bool untouched);
 

@@ -82,7 +82,7 @@ check_usable(ReaderObject *self)
         PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
         return -1;
     }
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
@@ -112,7 +112,7 @@ reader_enter(ReaderObject *self)
 int
 reader_check_open(ReaderObject *self)
 {
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         errors_raise_closed_meanwhile();
         return -1;
     }
@@ -125,7 +125,7 @@ reader_enter_in_step(ReaderObject *self)
     if (reader_enter(self) < 0) {
         return -1;
     }
-    if (step_check(self->state, &self->step) < 0) {
+    if (progress_check(self->state, &self->progress) < 0) {
         reader_leave(self);
         return -1;
     }
@@ -139,18 +139,19 @@ reader_enter_by_hand(ReaderObject *self)
         return -1;
     }
     /* Behind the end of the stream none of them is to come. */
-    if (self->pipeline.count > 0 && self->step.state != STEP_ENDED) {
+    if (self->progress.ahead.count > 0 &&
+        !progress_has_ended(&self->progress)) {
         PyErr_Format(PyExc_RuntimeError,
                      "%zu replies to commands that were sent ahead are to be "
                      "read first",
-                     self->pipeline.count);
+                     self->progress.ahead.count);
         reader_leave(self);
         return -1;
     }
     return 0;
 }
 
-/* Locked.  All or nothing. */
+/* Entered.  All or nothing. */
 static enum pop_status
 queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
       void *owner)
@@ -158,6 +159,7 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
     size_t length = (size_t)PyBytes_GET_SIZE(line);
     enum pop_status status;
 
+    assert(lock_is_mine(&self->lock));
     /* Room first: there is no way back from either queue. */
     status = pop_buffer_reserve(&self->link.out, length + 2);
     if (status == POP_OK) {
@@ -169,7 +171,7 @@ queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
             .owner = owner,
         };
 
-        status = pop_pipeline_push(&self->pipeline, &reply);
+        status = pop_pipeline_push(&self->progress.ahead, &reply);
     }
     if (status == POP_OK) {
         status = pop_command_append(&self->link.out, PyBytes_AS_STRING(line),
@@ -186,7 +188,7 @@ enter_still(ReaderObject *self)
         return -1;
     }
     if (reader_check_open(self) < 0 ||
-        step_check(self->state, &self->step) < 0) {
+        progress_check(self->state, &self->progress) < 0) {
         reader_leave(self);
         return -1;
     }
@@ -216,7 +218,7 @@ close_file(ReaderObject *self)
 {
     PyObject *result;
 
-    self->file_closed = true;
+    progress_file_closed(&self->progress);
     result = PyObject_CallMethodNoArgs(self->file, self->state->name.close);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
@@ -225,7 +227,7 @@ close_file(ReaderObject *self)
 void
 reader_leave(ReaderObject *self)
 {
-    bool last = self->closed && !self->file_closed;
+    bool last = self->progress.life == STREAM_CLOSED;
 
     pop_link_trim(&self->link);
     self->link.transport = NULL;
@@ -247,11 +249,10 @@ reader_leave(ReaderObject *self)
 int
 reader_close(ReaderObject *self)
 {
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         return 0;
     }
-    self->closed = true;
-    self->closer = PyThread_get_thread_ident();
+    progress_closed(&self->progress);
     if (lock_is_held(&self->lock)) {
         if (self->link.transport != NULL) {
             pop_link_interrupt(&self->link);
@@ -266,35 +267,17 @@ void
 reader_retire(ReaderObject *self)
 {
     assert(lock_is_mine(&self->lock));
-    if (!self->closed) {
-        self->closed = true;
-        self->closer = PyThread_get_thread_ident();
-    }
+    progress_closed(&self->progress);
 }
 
-bool
-reader_was_taken_away(const ReaderObject *self)
-{
-    return self->closed && self->closer != PyThread_get_thread_ident();
-}
-
-/* --- answers and failures ----------------------------------------------- */
-
-void
-reader_answer(ReaderObject *self)
-{
-    pop_pipeline_begin(&self->pipeline);
-    if (self->unanswered > 0) {
-        self->unanswered--;
-    }
-}
+/* --- failures ----------------------------------------------------------- */
 
 void
 reader_end(ReaderObject *self)
 {
+    assert(lock_is_mine(&self->lock));
     pop_buffer_consume(&self->link.in, pop_buffer_length(&self->link.in));
-    self->unanswered = 0;
-    step_end(&self->step);
+    progress_ended(&self->lock, &self->progress);
 }
 
 static bool
@@ -318,8 +301,9 @@ is_dead(int error)
 static bool
 was_closed(const ReaderObject *self, enum pop_status status)
 {
-    return self->closed && (status == POP_EOF || status == POP_SYSTEM ||
-                            status == POP_TLS || status == POP_TLS_EOF);
+    return progress_is_closed(&self->progress) &&
+           (status == POP_EOF || status == POP_SYSTEM || status == POP_TLS ||
+            status == POP_TLS_EOF);
 }
 
 /* A timeout of a socket that never waits is EAGAIN. */
@@ -338,6 +322,7 @@ void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
 {
+    assert(lock_is_mine(&self->lock));
     if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
@@ -350,17 +335,17 @@ reader_fail(ReaderObject *self, enum pop_status status,
         break;
     case POP_TIMEOUT:
     case POP_DEADLINE:
-        step_time_out(&self->step);
+        progress_timed_out(&self->lock, &self->progress);
         break;
     case POP_TOO_LONG:
-        step_leave(&self->step, "a line was too long");
+        progress_left(&self->lock, &self->progress, "a line was too long");
         break;
     case POP_TOO_MUCH:
-        step_leave(&self->step, "a reply was too long");
+        progress_left(&self->lock, &self->progress, "a reply was too long");
         break;
     case POP_HOST:
-        step_note_exception(self->state, &self->step);
-        if (self->step.state == STEP_ENDED) {
+        progress_read_raised(&self->lock, self->state, &self->progress);
+        if (progress_has_ended(&self->progress)) {
             reader_end(self);
         }
         break;
@@ -373,10 +358,10 @@ reader_fail(ReaderObject *self, enum pop_status status,
             reader_end(self);
             break;
         }
-        step_leave(&self->step, "a read failed");
+        progress_left(&self->lock, &self->progress, "a read failed");
         break;
     default:
-        step_leave(&self->step, "a read failed");
+        progress_left(&self->lock, &self->progress, "a read failed");
         break;
     }
     errors_raise(self->state, status, error);
@@ -386,6 +371,7 @@ void
 reader_fail_write(ReaderObject *self, enum pop_status status,
                   struct pop_error *error, bool untouched)
 {
+    assert(lock_is_mine(&self->lock));
     if (was_closed(self, status)) {
         reader_end(self);
         errors_raise_closed_meanwhile();
@@ -396,10 +382,11 @@ reader_fail_write(ReaderObject *self, enum pop_status status,
         status = pop_deadline_refuse(&self->link.limit, error);
     }
     else if (!untouched && status == POP_HOST) {
-        step_note_unsent(&self->step);
+        progress_send_raised(&self->lock, &self->progress);
     }
     else if (!untouched) {
-        step_leave(&self->step, "a command was sent in part");
+        progress_left(&self->lock, &self->progress,
+                      "a command was sent in part");
     }
     errors_raise(self->state, status, error);
 }
@@ -427,6 +414,7 @@ reader_fill(ReaderObject *self)
     struct pop_error error = {0};
     enum pop_status status;
 
+    assert(lock_is_mine(&self->lock));
     if (reader_check_open(self) < 0) {
         return -1;
     }
@@ -435,14 +423,15 @@ reader_fill(ReaderObject *self)
         /* A peer that never pauses must not lock out Ctrl-C. */
         return PyErr_CheckSignals() < 0 ? -1 : 1;
     }
-    if (status == POP_EOF && !self->closed) {
+    if (status == POP_EOF && !progress_is_closed(&self->progress)) {
         if (pop_buffer_length(&self->link.in) == 0) {
             reader_end(self);
         }
         return 0;
     }
     status = without_waiting(self, status, &error);
-    if (!self->closed && would_block(self, status, &error)) {
+    if (!progress_is_closed(&self->progress) &&
+        would_block(self, status, &error)) {
         /* What was received before is still unread. */
         errors_raise(self->state, status, &error);
     }

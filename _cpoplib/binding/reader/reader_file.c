@@ -27,7 +27,7 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 static int
 check_open(ReaderObject *self)
 {
-    if (self->closed) {
+    if (progress_is_closed(&self->progress)) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
@@ -130,7 +130,7 @@ reader_file_iter(PyObject *op)
 static PyObject *
 reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(READER(op)->closed);
+    return PyBool_FromLong(progress_is_closed(&READER(op)->progress));
 }
 
 static PyObject *
@@ -151,7 +151,8 @@ size_of(const ReaderObject *self)
     }
     octets += link->in.capacity + link->out.capacity;
     octets += link->batch.capacity * sizeof(*link->batch.spans);
-    octets += self->pipeline.capacity * sizeof(*self->pipeline.entries);
+    octets += self->progress.ahead.capacity *
+              sizeof(*self->progress.ahead.entries);
     return self->python_transport == NULL
                ? octets
                : octets + python_transport_size(self->python_transport);

@@ -16,7 +16,7 @@ consume(ReaderObject *self, size_t octets)
     struct pop_buffer *in = &self->link.in;
 
     if (octets > 0 && memchr(pop_buffer_bytes(in), '\n', octets) != NULL) {
-        reader_answer(self);
+        progress_status_read(&self->lock, &self->progress);
     }
     pop_buffer_consume(in, octets);
 }

@@ -1,5 +1,6 @@
 #include "binding/reader/stream.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
@@ -33,7 +34,7 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     if (reader_enter(reader) < 0) {
         return -1;
     }
-    if (step_check_send(reader->state, &reader->step) < 0) {
+    if (progress_check_send(reader->state, &reader->progress) < 0) {
         reader_leave(reader);
         return -1;
     }
@@ -43,7 +44,7 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
         status = lock_run_detached(&reader->link, pop_link_flush, &error);
     }
     if (status == POP_OK) {
-        reader->unanswered++;
+        progress_line_sent(&reader->lock, &reader->progress);
     }
     else {
         fail_sending(reader, status, &error, queued);
@@ -83,7 +84,7 @@ raise_unread(ReaderObject *reader)
 
     if (reader->link.flooded) {
         errors_raise_out_of_step(reader->state, flood, NULL);
-        step_mix_up(&reader->step, flood);
+        progress_mixed_up(&reader->lock, &reader->progress, flood);
         return;
     }
     if (!pop_link_had_unread(&reader->link, reader->link.received)) {
@@ -91,7 +92,7 @@ raise_unread(ReaderObject *reader)
         PyErr_NoMemory();
         return;
     }
-    step_mix_up(&reader->step, why);
+    progress_mixed_up(&reader->lock, &reader->progress, why);
     line = unread_line(&reader->link);
     if (line != NULL) {
         errors_raise_out_of_step(reader->state, why, line);
@@ -105,12 +106,12 @@ enter(ReaderObject *reader, bool (*has_unread)(struct pop_link *))
     if (reader_enter_in_step(reader) < 0) {
         return -1;
     }
-    if (reader->unanswered > 0) {
+    if (reader->progress.unanswered > 0) {
         errors_raise_out_of_step(
             reader->state, "the reply to an earlier command was not read",
             NULL);
     }
-    else if (reader->pipeline.count > 0) {
+    else if (reader->progress.ahead.count > 0) {
         /* By a signal handler, while the Reader was waited for. */
         errors_raise_out_of_step(
             reader->state, "the reply to an earlier command is still to come",
@@ -169,7 +170,8 @@ int
 stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
              void *owner)
 {
-    if (reader->pipeline.count == 0 && stream_check_answered(reader) < 0) {
+    if (reader->progress.ahead.count == 0 &&
+        stream_check_answered(reader) < 0) {
         return -1;
     }
     return reader_queue(reader, line, form, owner);
@@ -211,9 +213,13 @@ static enum pop_status
 begin_reply(ReaderObject *reader, const struct stream_limits *limits,
             const struct stream_sink *sink)
 {
-    enum pop_status status = pop_link_begin(&reader->link, sink->form,
-                                            limits->status, limits->line);
+    enum pop_status status;
 
+    assert(lock_is_mine(&reader->lock));
+    assert(progress_is_in_step(&reader->progress) ||
+           progress_has_ended(&reader->progress));
+    status = pop_link_begin(&reader->link, sink->form, limits->status,
+                            limits->line);
     reader->link.end_rule = sink->rule;
     return status;
 }
@@ -253,7 +259,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
         return NULL;
     }
     status = pump_status(reader, &limits, &one_line, &error);
-    if (status == POP_EOF && !reader->closed) {
+    if (status == POP_EOF && !progress_is_closed(&reader->progress)) {
         line = raw_bytes(reader, true);
         reader_end(reader);
     }
@@ -264,7 +270,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
         line = raw_bytes(reader, false);
         pop_link_take(&reader->link);
         if (answers) {
-            reader_answer(reader);
+            progress_status_read(&reader->lock, &reader->progress);
         }
     }
     reader_leave(reader);
@@ -281,7 +287,7 @@ take_status(ReaderObject *reader)
                                  link->batch.spans[0]);
 
     pop_link_take(link);
-    reader_answer(reader);
+    progress_status_read(&reader->lock, &reader->progress);
     return text;
 }
 
@@ -453,7 +459,8 @@ read_reply(ReaderObject *reader, enum pop_status status,
     if (result < 0) {
         Py_CLEAR(reply->response);
         if (reader->link.reply.part == POP_REPLY_LINES) {
-            step_leave(&reader->step, "a reply was abandoned half-way");
+            progress_left(&reader->lock, &reader->progress,
+                          "a reply was abandoned half-way");
         }
     }
     return result;
@@ -498,7 +505,7 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
     size_t queued;
 
     reply->response = NULL;
-    if (step_check_send(reader->state, &reader->step) < 0) {
+    if (progress_check_send(reader->state, &reader->progress) < 0) {
         return -1;
     }
     status = begin_reply(reader, limits, sink == NULL ? &one_line : sink);
@@ -515,6 +522,6 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
         fail_sending(reader, status, &error, queued);
         return -1;
     }
-    reader->unanswered++;
+    progress_line_sent(&reader->lock, &reader->progress);
     return read_reply(reader, status, &error, limits, sink, reply);
 }

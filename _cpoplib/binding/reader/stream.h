@@ -35,7 +35,7 @@ int stream_send(ReaderObject *reader, const char *line, size_t length);
 
 /* -1 and error_proto unless the stream is at rest: every command has its
    answer, and there are no unread bytes that could be taken for the answer
-   to the next one.  Also raises what step_check() does. */
+   to the next one.  Also raises what progress_check() does. */
 int stream_check_at_rest(ReaderObject *reader);
 
 /* stream_check_at_rest(), and the Reader is entered, unless it raises. */

@@ -552,6 +552,12 @@ pop_link_take(struct pop_link *link)
 }
 
 void
+pop_link_doubt(struct pop_link *link)
+{
+    link->ends.doubtful = true;
+}
+
+void
 pop_link_trim(struct pop_link *link)
 {
     pop_buffer_trim(&link->in, 2 * LARGEST_CHUNK);

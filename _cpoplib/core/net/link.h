@@ -133,6 +133,10 @@ enum pop_status pop_link_scan(struct pop_link *link);
 /* The batch has been used: forget it and the bytes it covers. */
 void pop_link_take(struct pop_link *link);
 
+/* The end of the reply that was read, or of one before, may have been a line
+   of a message: what comes next may be the rest of it. */
+void pop_link_doubt(struct pop_link *link);
+
 /* Gives back memory that an unusually long line took, in or out. */
 void pop_link_trim(struct pop_link *link);
 

@@ -1,4 +1,4 @@
-# Development; bare `make` lists the targets. What they make is in .venv/ and build/.
+# Targets for development; bare `make` lists them. They write to .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
@@ -7,9 +7,9 @@ export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENG
 	man compile-commands lint sanitize fuzz clean
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
 
-demo: ## build, then fetch a small mailbox from a server on this machine, and compare it
+demo: ## build, then fetch a small mailbox from a server on loopback, and compare it
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python -I -m poplib_c demo
 
@@ -17,23 +17,23 @@ test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12, JOBS
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && $$venv/bin/pytest -n auto $(PYTEST_ARGS)
 
-test-all: ## the tests on every CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
+test-all: ## run the tests on each CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)
 
-conformance: ## poplib_c beside poplib with random servers (EXAMPLES=200000 SEED=1)
+conformance: ## play random dialogues to poplib and poplib_c (EXAMPLES=200000 SEED=1)
 	@tools/system-packages build test
 	@tools/conformance $(PYTEST_ARGS)
 
-soak: ## random sessions over a failing network, killed fetches (SOAK_SECONDS=60 SOAK=500 SEED=1)
+soak: ## run random sessions over a failing network, kill fetches (SOAK_SECONDS=60 SOAK=500 SEED=1)
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && export SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK=$${SOAK:-500} && \
 	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py $(PYTEST_ARGS)
 
-leaks: ## everything that can fail fails again and again, and nothing is kept (LEAKS=20)
+leaks: ## make each call fail repeatedly, and look for leaks (LEAKS=20)
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && LEAKS=$${LEAKS:-20} $$venv/bin/pytest -q -s tests/faults/test_walks.py
 
-hostile: ## replies of ten million lines, and what memory they take (HOSTILE=10000000)
+hostile: ## measure the memory of replies with ten million lines (HOSTILE=10000000)
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && HOSTILE=$${HOSTILE:-10000000} \
 	    $$venv/bin/pytest -q tests/faults/test_hostile.py
@@ -42,37 +42,37 @@ man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 
-compile-commands: ## write compile_commands.json, by which clangd finds headers and flags
+compile-commands: ## write compile_commands.json, which clangd reads
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python setup.py -q compile_commands
 
-programs: ## getmail6, django-helpdesk and django-mailbox on poplib and on poplib_c
+programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c
 	@tools/programs $(PYTEST_ARGS)
 
-bench: ## measure beside poplib (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
+bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
 
-bench-regress: ## instructions of core/, now and at the last commit (BENCH_ARGS="--base main")
+bench-regress: ## compare instructions of core/ with the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress
 	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
 
-dist: ## the source distribution and a wheel, in dist/, checked and tried
+dist: ## make and check the source distribution and a wheel, in dist/
 	@tools/dist
 
-docs: ## the manual as HTML, in build/docs/, and the example with a cluster
+docs: ## make the manual in build/docs/, run the example with a cluster
 	@tools/docs
 
-lint: ## the checks of .pre-commit-config.yaml: warnings, formatting, house rules, types, and more
+lint: ## run the checks of .pre-commit-config.yaml: warnings, format, house rules, types, ...
 	@tools/lint
 
-sanitize: ## the tests under ASan and UBSan, or those with threads under TSan (SANITIZE=thread)
+sanitize: ## run the tests under ASan and UBSan, or TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
 
-fuzz: ## random input, with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
+fuzz: ## run the fuzz targets with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
 	@tools/system-packages build fuzz
 	@tools/fuzz
 
-clean: ## remove everything that was made here
+clean: ## remove everything that these targets make
 	rm -rf .venv build dist *.egg-info _cpoplib.*.so compile_commands.json .hypothesis .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,12 +1,12 @@
 """Builds the extension module _cpoplib; everything else is in pyproject.toml.
 
-Read from the environment, beside CC, CFLAGS and LDFLAGS:
+Variables of the environment, besides CC, CFLAGS and LDFLAGS:
 
-OPENSSL_DIR                            where OpenSSL's include/ and lib/ are
-POPLIB_C_STATIC_OPENSSL=1              take its static libraries, for wheels
-POPLIB_C_DEBUG=1                       no optimisation, full debug information, assertions
+OPENSSL_DIR                            the folder with OpenSSL's include/ and lib/
+POPLIB_C_STATIC_OPENSSL=1              link the static libraries there, for wheels
+POPLIB_C_DEBUG=1                       do not optimise; debug information and assertions
 POPLIB_C_SANITIZE=address,undefined    instrument with these sanitizers
-POPLIB_C_WERROR=1                      compiler warnings are errors
+POPLIB_C_WERROR=1                      make compiler warnings errors
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# What compiling needs: a line of C, and what to say if it does not compile.
+# Requirements: a line of C, and the error if it does not compile.
 PROBES = [
     (
         "#include <stdlib.h>",
@@ -60,7 +60,7 @@ WINDOWS = (
 
 
 def static_openssl(root):
-    """Extension() arguments for an OpenSSL inside the extension, which nobody else gets to see."""
+    """Return Extension() arguments that link OpenSSL statically and hide its symbols."""
     archives = [glob(f"{root}/lib*/lib{name}.a")[:1] for name in ("ssl", "crypto")]
     if not (root and all(archives)):
         raise SystemExit(f"error: OPENSSL_DIR={root}: there are no static libraries in its lib/")
@@ -77,7 +77,7 @@ def static_openssl(root):
 
 
 def openssl_options():
-    """Extension() arguments that find OpenSSL: OPENSSL_DIR, else pkg-config, else the defaults."""
+    """Return Extension() arguments for OpenSSL: by OPENSSL_DIR, pkg-config, or the defaults."""
     root = os.environ.get("OPENSSL_DIR", "")
     if os.environ.get("POPLIB_C_STATIC_OPENSSL") == "1":
         return static_openssl(root)
@@ -109,7 +109,7 @@ def openssl_options():
 
 
 def compiler_options():
-    # -MD: the compiler lists the headers that it reads, which Objects looks up.
+    # -MD: the compiler writes the list of headers that Objects reads.
     compile_args = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-MD"]
     link_args = []
     if os.environ.get("POPLIB_C_WERROR") == "1":
@@ -124,7 +124,7 @@ def compiler_options():
             "-fno-omit-frame-pointer",
             "-g",
         ]
-        # Python's own flags declare signed overflow defined, and it would go unseen.
+        # Python's own flags define signed overflow, so the sanitizer would not report it.
         compile_args += [*instrument, "-fno-wrapv", "-U_FORTIFY_SOURCE"]
         link_args += instrument
     return compile_args, link_args
@@ -141,18 +141,17 @@ def extension():
         **options,
     )
     extension.include_dirs.insert(0, "_cpoplib")
-    # The POSIX functions, which -std=c11 hides where Python.h does not ask for them.
+    # Declare the POSIX functions, which -std=c11 hides in files without Python.h.
     extension.define_macros.append(("_DEFAULT_SOURCE", None))
     extension.extra_link_args += link_args
     return extension
 
 
 class Objects:
-    """A compiler's compile() that leaves the objects that are up to date.
+    """Replaces a compiler's compile(): compiles out-of-date objects on all processors.
 
-    An object is up to date if its source and every header that the compiler read have the size
-    and the time stamp that they had when the object was made. Others are compiled on all
-    processors.
+    An object is up to date if its source and all headers that the compiler read have kept their
+    sizes and time stamps.
     """
 
     def __init__(self, compiler):
@@ -179,19 +178,19 @@ class Objects:
             return False
 
     def remember(self, path, begun):
-        """Notes what the compiler read, unless somebody edited it meanwhile."""
+        """Record the files that the compiler read, unless one changed meanwhile."""
         made = Path(f"{path}.json")
         made.unlink(missing_ok=True)
         try:
             read = stamps(dependencies(Path(path).with_suffix(".d").read_text()))
-        except OSError:  # A compiler that has no -MD compiles everything each time.
+        except OSError:  # Without -MD, each build compiles everything.
             return
         if all(changed < begun for changed, _ in read.values()):
             made.write_text(json.dumps(read))
 
 
 def dependencies(rule):
-    """The files of a rule for make, as compilers write it."""
+    """Return the files in a make rule that a compiler wrote."""
     words = re.findall(r"(?:\\.|[^\\\s])+", rule.replace("\\\n", " "))
     return [re.sub(r"\\(.)", r"\1", word).replace("$$", "$") for word in words[1:]]
 
@@ -203,7 +202,7 @@ def stamps(paths):
 class BuildExt(build_ext):
     def finalize_options(self):
         super().finalize_options()
-        # Link each time; what is compiled is up to Objects.
+        # Always link. Objects decides what to compile.
         self.force = True
 
     def run(self):
@@ -221,7 +220,7 @@ class BuildExt(build_ext):
         super().build_extension(ext)
 
     def kind(self, ext):
-        """The folder for objects of this interpreter, this compiler and these flags."""
+        """Return the name of the folder for objects of this interpreter, compiler and flags."""
         command = [*self.command(ext), *ext.extra_compile_args]
         version = subprocess.run(
             [*self.compiler.compiler_so, "--version"], stdout=subprocess.PIPE
@@ -232,7 +231,7 @@ class BuildExt(build_ext):
         return hashlib.sha256(state.encode()).hexdigest()[:16]
 
     def command(self, ext):
-        """The compiler's, with what an extension's sources see of macros and headers."""
+        """Return the compiler's command line with the macros and include folders of *ext*."""
         options = [
             f"-D{name}" if value is None else f"-D{name}={value}"
             for name, value in ext.define_macros
@@ -256,7 +255,7 @@ class BuildExt(build_ext):
 
 
 class CompileCommands(BuildExt):
-    """Writes compile_commands.json, for clangd and other tools, and compiles nothing."""
+    """Writes compile_commands.json for clangd and other tools. Compiles nothing."""
 
     def build_extension(self, ext):
         command = [*self.command(ext), *ext.extra_compile_args, "-c"]

@@ -1,11 +1,11 @@
-"""Measures poplib_c beside poplib and beside what limits both.
+"""Compares the processor time of poplib_c with poplib's and with the limits of both.
 
     python benchmarks/bench.py [--quick] [--repetitions N] [--docs] [WORKLOAD ...]
 
-A load server on loopback sends mailboxes that are rendered beforehand. For each workload all
-clients first show that they receive the same; then they take turns, A B B A ..., each run in a
-process of its own. Reported are medians of the processor time, user and system, around the
-workload alone; and how many times as much poplib takes.
+A load server on loopback sends mailboxes that it rendered beforehand. For each workload, the
+benchmark first checks that all clients receive equal data. Then they take turns, A B B A ..., each
+run in a separate process. The figures are medians of the processor time (user and system) of the
+workload alone, and ratios: poplib's time divided by the client's.
 """
 
 import argparse
@@ -30,9 +30,13 @@ def has(workload, part):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="parts of their names")
-    parser.add_argument("--repetitions", type=int, help="of each client (5; 2 if --quick)")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD", help="part of a workload's name"
+    )
+    parser.add_argument(
+        "--repetitions", type=int, help="runs of each client (default: 5; 2 with --quick)"
+    )
+    parser.add_argument("--quick", action="store_true", help="make a tenth of the calls")
     parser.add_argument("--list", action="store_true", help="list the workloads")
     parser.add_argument("--docs", action="store_true", help="write docs/performance/")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Compiles the C files of the benchmark, with the compiler that setuptools would use."""
+"""Compiles the C files of the benchmark with setuptools' compiler."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ def compiler():
 
 
 def openssl_flags():
-    """The arguments that find OpenSSL: OPENSSL_DIR, else pkg-config, else the defaults."""
+    """Return compiler arguments for OpenSSL: by OPENSSL_DIR, pkg-config, or the defaults."""
     root = os.environ.get("OPENSSL_DIR")
     if root:
         libraries = [path.parent for path in Path(root).glob("lib*/libssl.*")][:1]
@@ -40,7 +40,7 @@ def run(command):
 
 
 def program(name, sources, directory, *flags):
-    """Compile a program into the directory, and return its path."""
+    """Compile a program into the directory and return its path."""
     output = Path(directory, name)
     paths = [HERE / source for source in sources]
     run([*compiler(), *FLAGS, *flags, *paths, "-o", output, *openssl_flags()])
@@ -56,7 +56,7 @@ def receiver(directory):
 
 
 def module(directory):
-    """Compile the extension module listlimit, for this interpreter and as optimised as it is."""
+    """Compile the extension module listlimit with the optimisation of this interpreter."""
     output = Path(directory, "listlimit" + sysconfig.get_config_var("EXT_SUFFIX"))
     command = [*compiler(), *shlex.split(sysconfig.get_config_var("CFLAGS") or ""), *FLAGS]
     command += ["-fPIC", "-shared", f"-I{sysconfig.get_path('include')}"]

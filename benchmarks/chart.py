@@ -1,4 +1,4 @@
-"""A table of docs/performance/ as a chart."""
+"""Draws a table of docs/performance/ as a chart."""
 
 import csv
 

@@ -1,7 +1,7 @@
-"""One run of a workload by one client, in a process of its own: a task and a result as JSON.
+"""Runs a workload with one client in this process. Reads a task and writes a result, as JSON.
 
-The task, on standard input: client, port, the workload's fields, and whether to check (what was
-received is hashed, and nothing measured) or to give the time of each tenth of the calls.
+The task has client, port, path, the workload's fields, and *what*: measure, check (hash the
+received data, measure nothing) or tenths (measure each tenth of the calls).
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import time
 from clients import connect
 from workloads import HOST, Workload
 
-# Messages: the window of retr_many(), and the option read_ahead.
+# Messages in flight: the window of retr_many(), and the option read_ahead.
 AHEAD = 200
 
 
@@ -26,7 +26,7 @@ def processor():
 
 
 def peak_rss():
-    """Octets of memory this program has used at most."""
+    """Return the peak memory of this process in octets."""
     try:
         with open("/proc/self/status", "rb") as status:
             for line in status:
@@ -52,7 +52,7 @@ class Run:
         return connection
 
     def caller(self, connection):
-        """A function that makes the call for message n, with what users do after it."""
+        """Return a function that makes the call for a message, and the work that users add."""
         method = getattr(connection, self.workload.method)
         if self.workload.ours:
             return self.whole_caller(connection)
@@ -65,7 +65,7 @@ class Run:
         return method
 
     def whole_caller(self, connection):
-        """The same for whole messages: where ours are bytes of one call, poplib's are joined."""
+        """Return a caller() for whole messages. For poplib, it joins the lines."""
         if self.workload.ours in ("retr_many", "read_ahead"):
             return connection.retr
         if self.name == "poplib":
@@ -76,7 +76,7 @@ class Run:
         return lambda number: connection.retr_into(number, file)
 
     def loop(self, connection, numbers):
-        """What is measured: a function that fetches all of them."""
+        """Return the function to measure, which fetches all messages."""
         ours = self.workload.ours if self.name == "poplib_c" else ""
         call = self.caller(connection)
         if ours == "read_ahead":
@@ -93,12 +93,12 @@ class Run:
         return many if ours == "retr_many" else one_by_one
 
     def read_ahead(self, connection):
-        """Which is done after the program has asked how many messages there are."""
+        """Set the option read_ahead. stat() tells it the number of messages."""
         connection.set_options(read_ahead=AHEAD)
         connection.stat()
 
     def wholes(self, connection, numbers):
-        """An iterator over the messages, as bytes, however they come."""
+        """Yield the messages as bytes."""
         ours = self.workload.ours if self.name == "poplib_c" else ""
         if ours == "retr_many":
             for _, message in connection.retr_many(numbers, window=AHEAD):
@@ -117,12 +117,12 @@ class Run:
                 yield b"".join(line + b"\r\n" for line in connection.retr(number)[1])
 
     def numbers(self, calls, first=0):
-        """The messages that are asked for, which begin again behind the last."""
+        """Return the messages to fetch. The first message follows the last."""
         count = int(self.workload.mailbox.split()[-1])
         return [n % count + 1 for n in range(first, first + calls)]
 
     def measure(self, function):
-        """The function's processor and wall time, after garbage of before is gone."""
+        """Return the processor and wall time of a function."""
         wall, used = time.perf_counter(), processor()
         function()
         return {"cpu": processor() - used, "wall": time.perf_counter() - wall}
@@ -141,7 +141,7 @@ class Run:
         return result
 
     def tenths(self):
-        """Processor seconds of each tenth of the calls."""
+        """Return the processor seconds of each tenth of the calls."""
         connection = self.login()
         call = self.caller(connection)
         numbers = self.numbers(self.workload.calls)
@@ -180,28 +180,25 @@ class Run:
         return result
 
     def check(self):
-        """A hash of all that is received."""
+        """Return a hash of all received data."""
         digest = hashlib.blake2b()
         connection = self.login()
-        if self.workload.method == "session":
-            digest.update(connection.quit())
-            return {"hash": digest.hexdigest()}
-        if self.workload.ours:
-            for message in self.wholes(connection, self.numbers(self.workload.calls)):
-                digest.update(b"%d:" % len(message))
-                digest.update(message)
-            connection.quit()
-            return {"hash": digest.hexdigest()}
-        call = self.caller(connection)
-        for number in self.numbers(self.workload.calls):
-            result = call(number)
+        for result in self.results(connection):
             if isinstance(result, tuple):
                 response, lines, octets = result
                 result = b"%b\r\n%b\r\n%d" % (response, b"\r\n".join(lines), octets)
             digest.update(b"%d:" % len(result))
             digest.update(result)
-        connection.quit()
+        digest.update(connection.quit())
         return {"hash": digest.hexdigest()}
+
+    def results(self, connection):
+        numbers = self.numbers(self.workload.calls)
+        if self.workload.method == "session":
+            return []
+        if self.workload.ours:
+            return self.wholes(connection, numbers)
+        return map(self.caller(connection), numbers)
 
 
 def main():

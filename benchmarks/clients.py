@@ -1,9 +1,9 @@
-"""The clients in Python that are compared; all have poplib's methods.
+"""The clients in Python to compare. All have poplib's methods.
 
-poplib     the standard library's
-poplib_c   ours
-list       the list limit: one call of C for a command, which makes the list (listlimit.c)
-python     the best that Python code alone does: recv_into() 256 kB, and bytes.split()
+poplib     the standard library
+poplib_c   this package
+list       the list limit: one call of C for each command, which makes the list (listlimit.c)
+python     the fastest pure Python: recv_into() 256 kB, and bytes.split()
 """
 
 import importlib
@@ -14,7 +14,7 @@ ROOM = 262144
 
 
 class Bare:
-    """A connection, and poplib's methods over one that sends a command and reads its reply."""
+    """A connection with poplib's methods; command() sends a command and reads the reply."""
 
     def __init__(self, host, port, timeout, tls):
         sock = socket.create_connection((host, port), timeout)
@@ -29,7 +29,7 @@ class Bare:
         self.view = memoryview(self.room)
 
     def read(self, multiline):
-        """The reply to what was sent, as poplib gives it."""
+        """Read one reply and return what poplib returns."""
         end = b"\r\n.\r\n" if multiline else b"\r\n"
         length = self.sock.recv_into(self.view)
         pieces = [bytes(self.view[:length])]
@@ -96,7 +96,7 @@ class ListLimit(Bare):
 
 
 def connect(name, host, port, timeout=None, tls=False):
-    """A connection of the client of that name, before the login; timeout None is no timeout."""
+    """Connect with the named client, without logging in. timeout: None for no timeout."""
     if name in ("list", "python"):
         return {"list": ListLimit, "python": Bare}[name](host, port, timeout, tls)
     module = importlib.import_module(name)

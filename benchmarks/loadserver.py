@@ -1,4 +1,4 @@
-"""Starts the load server."""
+"""Starts and stops the load server."""
 
 import contextlib
 import subprocess
@@ -13,7 +13,7 @@ SPIN = 2000  # microseconds
 
 
 def write_certificate(directory):
-    """A certificate for this machine and its key, as two files."""
+    """Write a certificate for this machine and its key. Return the two paths."""
     certificate = trustme.CA().issue_cert(HOST, "localhost")
     paths = Path(directory, "certificate.pem"), Path(directory, "key.pem")
     paths[0].write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
@@ -23,7 +23,7 @@ def write_certificate(directory):
 
 @contextlib.contextmanager
 def serving(program, delay=0, spin=SPIN):
-    """The ports of a load server, {"plain": ..., "tls": ...}; it ends with the block."""
+    """Run a load server during the block, and yield its ports: {"plain": ..., "tls": ...}."""
     with tempfile.TemporaryDirectory(prefix="poplib_c-bench-") as directory:
         command = [program, f"-d{delay}", f"-s{spin}", *write_certificate(directory)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,10 +1,10 @@
-"""Compares the instructions that core/ takes with those of an earlier commit.
+"""Compares the instructions that core/ executes with those of an earlier commit.
 
     python benchmarks/regress.py [--base COMMIT]
 
-Both are built with the same compiler and run under callgrind, over replies in memory. Without
---base it is the last commit, or the one before it if core/ is as committed. More instructions by
-5 % for any workload are an error.
+One compiler builds both; they run under callgrind, over replies in memory. Without --base, the
+earlier commit is HEAD if core/ has changes, otherwise HEAD~1. A workload that takes 5 % more
+instructions is an error.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def git(*arguments):
 
 
 def check_commit(name):
-    """The name, if it is a commit's; otherwise the program ends with one line."""
+    """Return the name of a commit. Exits with an error if there is no such commit."""
     try:
         git("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
     except subprocess.CalledProcessError:
@@ -46,7 +46,7 @@ def choose_base():
 
 @contextlib.contextmanager
 def checkout(commit):
-    """A folder with that commit's files."""
+    """Check a commit out during the block, and yield the folder."""
     with tempfile.TemporaryDirectory(prefix="poplib_c-regress-") as directory:
         tree = Path(directory, "tree")
         git("worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -63,16 +63,19 @@ def compile_driver(driver, tree, directory, name):
 
 
 def compile_base(tree, directory):
-    """With today's driver, or the commit's own if it has another interface."""
+    """Compile the driver of the working tree or, if it does not fit that core/, the commit's."""
     try:
         return compile_driver(ROOT / DRIVER, tree, directory, "base")
     except subprocess.CalledProcessError:
-        print("The driver does not fit that core/: its own is used.", file=sys.stderr)
+        print(
+            "The driver does not fit the core/ of that commit: using the commit's driver.",
+            file=sys.stderr,
+        )
         return compile_driver(tree / DRIVER, tree, directory, "base")
 
 
 def count_instructions(program, workload, times):
-    """Of one exchange."""
+    """Return the instructions of one exchange."""
     output = program.with_suffix(".callgrind")
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"]
     command += ["--collect-atstart=no", "--toggle-collect=drive", "--quiet"]
@@ -82,13 +85,13 @@ def count_instructions(program, workload, times):
 
 
 def compare(base, now):
-    """(name, instructions of the base, of now) for each workload."""
+    """Yield (name, instructions of the base, instructions now) for each workload."""
     for workload, name, times in WORKLOADS:
         yield name, *(count_instructions(program, workload, times) for program in (base, now))
 
 
 def report(results):
-    """Print them; whether none has become slower than allowed."""
+    """Print the results. Return whether all are within LIMIT."""
     fine = True
     for name, before, after in results:
         change = after / before - 1
@@ -108,7 +111,7 @@ def main():
             compile_driver(ROOT / DRIVER, ROOT, directory, "now"),
         )
         if not report(compare(*programs)):
-            sys.exit(f"error: more than {LIMIT:.0%} slower")
+            sys.exit(f"error: more than {LIMIT:.0%} more instructions")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs workloads in fresh processes, all clients in turn, and collects what they cost."""
+"""Runs workloads in fresh processes, all clients in turn, and collects their costs."""
 
 import json
 import resource
@@ -14,13 +14,13 @@ import workloads
 
 CLIENT = Path(__file__).with_name("client.py")
 TIMEOUT = 600
-IMPORTS = 10  # in one measurement
+IMPORTS = 10  # interpreters started in one measurement
 IN_C = ("split", "receive")
 
 
 @dataclass
 class Row:
-    """Medians of a workload: seconds of processor and wall for one call, octets of memory."""
+    """Medians of a workload: processor and wall seconds of one call, octets of memory."""
 
     workload: workloads.Workload
     cpu: dict = field(default_factory=dict)
@@ -29,28 +29,28 @@ class Row:
     runs: int = 0
 
     def ratio(self, client):
-        """How many times as much poplib costs, or None."""
+        """Return poplib's processor time divided by the client's, or None."""
         return self.cpu["poplib"] / self.cpu[client] if client in self.cpu else None
 
     @property
     def of_limit(self):
-        """How much of the list limit's ratio ours is, or None."""
+        """Return the list limit's processor time divided by poplib_c's, or None."""
         return self.cpu["list"] / self.cpu["poplib_c"] if "list" in self.cpu else None
 
 
 class Failure(Exception):
-    """The clients did not receive the same, or one of them failed."""
+    """A client failed, or received other data than the others."""
 
 
 class Runner:
-    """server, receiver: the programs; path: where the extension module listlimit is."""
+    """server, receiver: the programs. path: the folder with the extension module listlimit."""
 
     def __init__(self, server, receiver, path):
         self.server = server
         self.receiver = receiver
         self.path = str(path)
 
-    # One run.
+    # One run
 
     def run_python(self, client, port, workload, what="measure"):
         task = {
@@ -87,10 +87,10 @@ class Runner:
             return self.run_python(client.partition(" ")[0], port, replace(workload, threads=1))
         return self.run_python(client, port, workload)
 
-    # A workload.
+    # A workload
 
     def check(self, ports, workload):
-        """Stop unless all clients in Python receive the same."""
+        """Raise Failure unless all clients in Python receive equal data."""
         port = ports["tls" if workload.tls else "plain"]
         workload = replace(workload, threads=1)
         hashes = {
@@ -99,10 +99,10 @@ class Runner:
             if client not in IN_C
         }
         if len(set(hashes.values())) != 1:
-            raise Failure(f"{workload.name}: the clients received different things: {hashes}")
+            raise Failure(f"{workload.name}: the clients received different data: {hashes}")
 
     def measure(self, workload, repetitions):
-        """A Row."""
+        """Measure a workload and return a Row."""
         if workload.method == "import":
             return measure_import(workload, repetitions)
         spin = loadserver.SPIN if workload.threads == 1 else 0
@@ -116,10 +116,10 @@ class Runner:
                 in_turns(clients, repetitions, lambda name: self.run(name, ports, workload)),
             )
 
-    # How the cost grows.
+    # Growth of the cost
 
     def lines(self, counts):
-        """(lines of one reply, seconds of processor for each) of LIST, for each count."""
+        """Yield (count, processor seconds of a line) for replies to LIST with *count* lines."""
         with loadserver.serving(self.server) as ports:
             for count in counts:
                 calls = max(1, 1_000_000 // count)
@@ -128,7 +128,7 @@ class Runner:
                 yield count, result["cpu"] / calls / count
 
     def messages(self, mailbox, calls):
-        """Seconds of processor for one of each tenth of the messages fetched."""
+        """Return the processor seconds of a message, for each tenth of the messages."""
         with loadserver.serving(self.server) as ports:
             workload = workloads.Workload("growth", "retr", mailbox, calls)
             result = self.run_python("poplib_c", ports["plain"], workload, "tenths")
@@ -136,7 +136,7 @@ class Runner:
 
 
 def in_turns(clients, repetitions, run):
-    """Run each client so many times, A B B A ..., and return all results by client."""
+    """Run each client *repetitions* times, A B B A ..., and return the results by client."""
     results = {client: [] for client in clients}
     for turn in range(repetitions):
         for client in clients if turn % 2 == 0 else reversed(clients):
@@ -157,7 +157,7 @@ def collect(workload, results):
 
 
 def measure_import(workload, repetitions):
-    """What importing costs beyond starting the interpreter."""
+    """Measure the import, without the start of the interpreter."""
     programs = {"bare": "pass", "poplib": "import poplib", "poplib_c": "import poplib_c"}
     results = in_turns(list(programs), 2 * repetitions, lambda name: run_program(programs[name]))
     row = collect(replace(workload, calls=IMPORTS), results)
@@ -168,7 +168,7 @@ def measure_import(workload, repetitions):
 
 
 def run_program(text):
-    """Processor and wall time of some interpreters that run this program."""
+    """Return the processor and wall time of IMPORTS interpreters that run a program."""
     used, begin = children_processor(), time.perf_counter()
     for _ in range(IMPORTS):
         subprocess.run([sys.executable, "-I", "-c", text], check=True, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""The results as tables, lists of lines of cells, and a table as plain text."""
+"""Formats the results as tables (lists of lines of cells), and a table as plain text."""
 
 HEADS = ["workload", "poplib, µs", "poplib_c, µs", "times less", "goal", "list limit", "of limit"]
 HEADS += ["met", "pure Python", "C: lines", "C: receives"]
@@ -17,7 +17,7 @@ def microseconds(seconds):
 
 
 def is_met(row):
-    """Whether a goal that was set is met; None if none was."""
+    """Whether the row meets its goals; None without goals."""
     goals = []
     if row.workload.goal:
         goals.append(row.ratio("poplib_c") >= row.workload.goal)
@@ -31,7 +31,7 @@ def verdict(met):
 
 
 def cells(row):
-    """The columns of a workload."""
+    """Return the columns of a row."""
     return [
         row.workload.name,
         *[microseconds(row.cpu[client]) for client in ("poplib", "poplib_c")],
@@ -45,7 +45,7 @@ def cells(row):
 
 
 def other_goals(rows):
-    """Yield what is no ratio of processor time: (what, found, goal, whether met)."""
+    """Yield results other than ratios of processor time: (name, found, goal, whether met)."""
     for row in rows:
         if row.workload.threads > 1:
             for client in ("poplib", "poplib_c"):

@@ -1,4 +1,4 @@
-"""What is measured, and how much less it should cost than with poplib."""
+"""The workloads, and the goals for their ratios to poplib."""
 
 from dataclasses import dataclass, replace
 
@@ -7,17 +7,17 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Workload:
-    """Calls of one method on one connection, or what happens around a connection."""
+    """Calls of one method on one connection, whole sessions, or the import."""
 
     name: str
     method: str  # noop, list, uidl, retr, top; "session" and "import" have no method
     mailbox: str = "1k x 1"
     calls: int = 1
-    goal: float = 0.0  # poplib's processor time, as many times ours; 0: none is set
+    goal: float = 0.0  # poplib's processor time divided by poplib_c's; 0: no goal
     tls: bool = False
     join: bool = False  # b"\n".join(lines) after each
-    ours: str = ""  # what poplib_c calls instead, or the option; see client.py
-    wall: float = 0.0  # a goal like the other one, for the wall time
+    ours: str = ""  # the method or option of poplib_c; see client.py
+    wall: float = 0.0  # the goal for the wall time; 0: no goal
     timeout: float = 0.0  # of the socket, in seconds; 0: none
     threads: int = 1  # each with a connection, and its share of the calls
     delay: int = 0  # milliseconds of a round trip
@@ -25,7 +25,7 @@ class Workload:
 
     @property
     def clients(self):
-        """Who can run it: the limits know commands alone, and the ones in C no more than those."""
+        """The clients that can run it. The limits support commands; those in C, no options."""
         names = ["poplib", "poplib_c"]
         if self.ours:
             return names
@@ -41,7 +41,7 @@ class Workload:
 
     @property
     def template(self):
-        """The command for the receiver in C."""
+        """The command for receiver.c."""
         arguments = {"retr": " %zu", "top": " %zu 0"}.get(self.method, "")
         return self.method.upper() + arguments
 
@@ -90,7 +90,7 @@ def _variants():
 
 WORKLOADS = list(_variants())
 
-# Numbers of lines in one reply, for the cost of a line.
+# Lines in one reply: does the cost of a line grow?
 GROWTH_LINES = (10_000, 100_000, 1_000_000, 10_000_000)
-# Messages fetched on one connection, and the cost of each of its tenths.
+# A mailbox, and messages to fetch on one connection: does the cost of a message grow?
 GROWTH_MESSAGES = ("2k x 10000", 50_000)

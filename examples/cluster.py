@@ -1,10 +1,10 @@
-"""Count over many mailboxes who sends most, with dask.distributed: one function per mailbox.
+"""Count the senders in many mailboxes with dask.distributed, one task for each mailbox.
 
 usage: python cluster.py ACCOUNTS [SCHEDULER]
 
-ACCOUNTS is a file with a line for each mailbox, "alice@mail.example.org secret". Every worker has
-it under this path, so passwords do not go over the cluster's connections. SCHEDULER is an address
-like tcp://10.0.0.1:8786; without it, a cluster of processes on this machine is started.
+ACCOUNTS is a file with a line for each mailbox, "alice@mail.example.org secret". Each worker reads
+the file under this path, so passwords do not travel over the cluster's connections. SCHEDULER is
+an address like tcp://10.0.0.1:8786; without it, the program starts a cluster of processes here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def names(accounts: str) -> list[str]:
 
 
 def senders(name: str, accounts: str) -> Counter[str]:
-    """How many messages from whom are in the mailbox of USER@HOST[:PORT]; runs on a worker."""
+    """Count the messages of each sender in the mailbox USER@HOST[:PORT]. Runs on a worker."""
     with open(accounts) as file:
         password = dict(line.rstrip("\n").split(" ", 1) for line in file)[name]
     user, _, server = name.rpartition("@")
@@ -37,7 +37,7 @@ def senders(name: str, accounts: str) -> Counter[str]:
 
 
 def count(executor: Executor, mailboxes: Iterable[str], accounts: str) -> Counter[str]:
-    """The sum over all mailboxes; one that fails is reported, and stops no other."""
+    """Add the counts of all mailboxes. A mailbox that fails is reported, and stops no other."""
     total: Counter[str] = Counter()
     futures = {executor.submit(senders, name, accounts): name for name in mailboxes}
     for future in as_completed(futures):

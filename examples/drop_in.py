@@ -2,8 +2,8 @@
 
 usage: python drop_in.py HOST[:PORT] USER
 
-This is a program for poplib: with ``import poplib`` it does the same. The password is asked for,
-or taken from the environment variable POP3_PASSWORD.
+This program also runs with ``import poplib``. It takes the password from the environment variable
+POP3_PASSWORD, or prompts for it.
 """
 
 import email

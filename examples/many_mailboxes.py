@@ -1,13 +1,13 @@
-"""Fetch many mailboxes at a time, each into a Maildir of its own.
+"""Fetch many mailboxes in parallel, each into its own Maildir.
 
 usage: python many_mailboxes.py ACCOUNTS DIRECTORY
 
-ACCOUNTS is a file with a line for each mailbox, and readable by you alone:
+ACCOUNTS is a file with a line for each mailbox. Nobody else may read it:
 
     alice@mail.example.org secret
     bob@mail.example.com:995 other
 
-What goes wrong with one mailbox stops no other; the exit status is 1 then.
+A mailbox that fails stops no other. The exit status is 1 if one fails.
 """
 
 import mailbox
@@ -19,7 +19,7 @@ from poplib_c import POP3_SSL, error_proto
 
 
 def fetch(name: str, password: str, directory: str) -> int:
-    """Fetch the mailbox of USER@HOST[:PORT], and return how many messages it had."""
+    """Fetch the mailbox USER@HOST[:PORT] and return the number of messages."""
     user, _, server = name.rpartition("@")
     host, _, port = server.partition(":")
     maildir = mailbox.Maildir(os.path.join(directory, name))

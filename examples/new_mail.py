@@ -1,11 +1,11 @@
-"""Put what is new into a Maildir; nothing is deleted on the server.
+"""Fetch new messages into a Maildir, and leave them on the server.
 
 usage: python new_mail.py HOST[:PORT] USER MAILDIR
 
-What was fetched is known by the server's unique ids, in MAILDIR.sqlite; so have a Maildir for each
-mailbox. An id is recorded when its message is on the disk: if the program is killed in between, a
-message comes twice, and none is lost.
-The password is asked for, or taken from the environment variable POP3_PASSWORD.
+MAILDIR.sqlite records the server's unique ids of fetched messages, so use a Maildir for each
+mailbox. The program records an id after it has written the message. If it is killed between the
+two, a message comes twice, and none is lost. The program takes the password from the environment
+variable POP3_PASSWORD, or prompts for it.
 """
 
 import getpass
@@ -31,7 +31,7 @@ def main(server: str, user: str, path: str) -> None:
             new = [number for number in sizes if uids.get(number) not in seen]
             for number, message in client.retr_many(new):
                 maildir.add(message)
-                if number in uids:  # Without an id, a message is new each time.
+                if number in uids:  # A message without an id is new each time.
                     with database:
                         database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uids[number],))
     print(f"{len(new)} new of {len(sizes)} messages")

@@ -1,10 +1,10 @@
-"""Print sizes and unique ids of a mailbox, with an access token of OAuth 2.0.
+"""Log in with an access token of OAuth 2.0, and print sizes and unique ids of a mailbox.
 
 usage: python oauth2.py HOST[:PORT] USER COMMAND [ARGUMENT...]
 
-COMMAND prints a token. It is run when a token is needed, and once more if the server says that the
-token is bad; then POP3_TOKEN_REFUSED=1 is in its environment, so that it can get another one than
-that in its cache. docs/oauth2.rst has callables for Gmail and Microsoft 365.
+COMMAND prints a token. If the server refuses the token, COMMAND runs once more with
+POP3_TOKEN_REFUSED=1 in its environment, so that it can bypass its cache. docs/oauth2.rst has
+callables for Gmail and Microsoft 365.
 """
 
 import os
@@ -15,7 +15,7 @@ from poplib_c import POP3_SSL
 
 
 class Token:
-    """A callable that returns what a command prints."""
+    """A callable that runs a command and returns its output."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command

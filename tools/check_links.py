@@ -1,6 +1,8 @@
-"""check_links.py FOLDER: do the links between the pages of the manual lead to something?
+"""Checks the links between the HTML pages of a folder.
 
-Prints those that do not; exit status 1 if there are any.
+usage: check_links.py FOLDER
+
+Prints each broken link; exit status 1 if there are any.
 """
 
 import pathlib

@@ -1,7 +1,7 @@
-"""Makes the page on the command line from --help.
+"""Makes the page of the command line from the texts of --help.
 
-As a program: writes it for man, as docs/poplib-c.1, which is installed with the package. Sphinx
-imports to_rst() to make the page of the manual.
+As a program, it writes docs/poplib-c.1, which is installed with the package. Sphinx imports
+to_rst() to make the page of the manual.
 """
 
 import argparse
@@ -19,7 +19,7 @@ NAME, DOES = "poplib-c", "fetch mail from POP3 servers"
 
 
 def described(text):
-    """Paragraphs, and blocks with a title of their own, which stay as they are."""
+    """Yield the paragraphs of a text, and titled blocks verbatim."""
     for part in re.split(r"\n(?=\w[\w ]*:\n)", text):
         titled = re.fullmatch(r"(\w[\w ]*):\n(.*)", part, re.DOTALL)
         if titled:
@@ -42,7 +42,7 @@ def options(command):
 
 
 def page():
-    """The page as (kind, text) and (kind, term, text)."""
+    """Yield the page as (kind, text) and (kind, term, text)."""
     top = arguments.parser(NAME)
     usage, explained = command_line._USAGE.format(NAME).partition("\n\nA URL")[::2]
     commands = next(each for each in top._actions if isinstance(each.choices, dict)).choices
@@ -65,7 +65,7 @@ def page():
 
 
 def released():
-    """The date of this version, if it has one."""
+    """Return the date of this version, or an empty text."""
     changes = (DOCS.parent / "CHANGES.rst").read_text()
     date = re.search(rf"^{re.escape(__version__)} \(([0-9-]+)\)$", changes, re.MULTILINE)
     return date[1] if date else ""

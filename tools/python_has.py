@@ -1,6 +1,8 @@
-"""python_has.py FEATURE...: does the interpreter that runs this have version, venv, headers, test?
+"""Checks the interpreter that runs this for features: version, venv, headers, test.
 
-Exit status 1 and a line on standard output for the first that is missing.
+usage: python_has.py FEATURE...
+
+Prints the first missing feature and exits with status 1.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Whose mailbox, and where: URLs."""
+"""The URL of a mailbox: user, host, port, and how TLS begins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORM = "write pop3s://USER@HOST[:PORT]"
 
 
 class Account(NamedTuple):
-    """tls: from the first octet on; else by STLS. user: empty if none was given."""
+    """tls: TLS begins with the connection, otherwise by STLS. user: empty if the URL has none."""
 
     tls: bool
     host: str
@@ -36,28 +36,34 @@ class Account(NamedTuple):
         return f"{'pop3s' if self.tls else 'pop3'}://{self}"
 
 
-def parse(url: str) -> Account:
-    """Take a URL apart. Failure: it is none, or has a password in it, which is not repeated."""
+def parse(url: str, needs_user: bool = False) -> Account:
+    """Return the account of a URL.
+
+    Raises Failure if the URL is wrong or has a password; the text does not repeat the password.
+    """
     match = _URL.fullmatch(url)
     if match is None:
-        # What is no URL may still have a password in it.
-        shown = printable(url) if "@" not in url else "what was given"
+        # A text that is no URL may still have a password in it.
+        shown = printable(url) if "@" not in url else "the argument"
         raise usage(f"{shown} is not the URL of a mailbox: {_FORM}")
     scheme, user, host, port = match.groups()
     if scheme.lower() not in _SCHEMES:
         raise usage(f"{scheme}:// is not for mailboxes: {_FORM}, or pop3:// for STLS")
     if user and ":" in user:
         raise usage(
-            "a password in a URL can be read by everybody on this machine: leave it out; "
-            "it is asked for, or comes from --password-command, netrc or POPLIB_C_PASSWORD"
+            "other users of this machine can read a password in a URL: leave it out; the prompt, "
+            "--password-command, ~/.netrc or POPLIB_C_PASSWORD can supply it"
         )
     tls = _SCHEMES[scheme.lower()]
     number = int(port) if port else (POP3_SSL_PORT if tls else POP3_PORT)
     if not 0 < number < 65536:
-        raise usage(f"{port} is not a port: it is a number from 1 to 65535")
+        raise usage(f"{port} is not a port: write a number from 1 to 65535")
     if not host.isprintable() or " " in host:
         raise usage("the host name has invalid characters")
     name = unquote(user or "")
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         raise usage("the user name has control characters")
-    return Account(tls, host.strip("[]"), number, name)
+    account = Account(tls, host.strip("[]"), number, name)
+    if needs_user and not name:
+        raise usage(f"{account.url} has no user: {_FORM}")
+    return account

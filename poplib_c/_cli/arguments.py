@@ -1,4 +1,4 @@
-"""The options of fetch, check and list, and what --help and the man page say of them."""
+"""Defines the options of fetch, check and list, with the texts of --help and the man page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os.path
 import re
 from typing import Any, Callable
 
+from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
 from poplib_c._cli.failures import usage
@@ -16,14 +17,14 @@ PATHS = ("maildir", "mbox", "eml", "state", "cafile")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the mistake and where to read on, in one line each; exits with status 2."""
+    """Reports a mistake in one line, names --help in another, and exits with status 2."""
 
     def error(self, message: str) -> Any:
         message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
         self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Leave nothing over: a command's own parser names the options that it doesn't know."""
+        """Refuse unknown options here, so that the message has the usage of the command."""
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -40,14 +41,17 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument(
-        "--version", action=_Version, nargs=0, help="print the version, and OpenSSL's"
+        "--version",
+        action="version",
+        version=f"poplib-c {__version__} ({OPENSSL_VERSION})",
+        help="print the version, and OpenSSL's",
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _fetch(
         _command(commands, "fetch", "fetch mailboxes", texts.FETCH_DESCRIPTION, texts.FETCH_EPILOG)
     )
     for name, does, description in (
-        ("check", "tell what a server is and can do", texts.CHECK_DESCRIPTION),
+        ("check", "report what a server is and can do", texts.CHECK_DESCRIPTION),
         ("list", "list the messages of a mailbox", texts.LIST_DESCRIPTION),
     ):
         command = _command(commands, name, does, description, texts.EPILOG)
@@ -78,27 +82,25 @@ def _command(
 
 def _fetch(command: argparse.ArgumentParser) -> None:
     command.add_argument("urls", metavar="URL", nargs="*", help=texts.URL)
-    places = command.add_argument_group("where to").add_mutually_exclusive_group()
-    places.add_argument(
-        "--maildir", metavar="DIR", type=_path, help="into this Maildir, which is made if missing"
+    places = command.add_argument_group("destination").add_mutually_exclusive_group()
+    _option(
+        places, "--maildir DIR", _path, "deliver into this Maildir; create it if it is missing"
     )
-    places.add_argument(
-        "--mbox", metavar="FILE", type=_path, help="to the end of this mbox file (mboxrd)"
+    _option(places, "--mbox FILE", _path, "append to this mbox file (mboxrd)")
+    _option(
+        places,
+        "--eml DIR",
+        _path,
+        "write a file for each message into this directory, octet for octet as sent",
     )
-    places.add_argument(
-        "--eml",
-        metavar="DIR",
-        type=_path,
-        help="into files in this directory, octet for octet as sent",
-    )
-    which = command.add_argument_group("which messages, and what becomes of them")
+    which = command.add_argument_group("messages")
     ends = which.add_mutually_exclusive_group()
     ends.add_argument(
         "--keep",
         dest="delete",
         action="store_false",
         default=False,
-        help="leave them there (the default)",
+        help="leave messages on the server (the default)",
     )
     ends.add_argument(
         "--delete", action="store_true", help="delete delivered messages from the server"
@@ -106,36 +108,42 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--since-last",
         action="store_true",
-        help="only messages that no earlier run with --since-last or --delete has delivered; with "
-        "--delete, those it has delivered are deleted without fetching them again. The server "
-        "must have unique ids (UIDL)",
+        help="fetch only messages that no earlier run with --since-last or --delete delivered; "
+        "with --delete, also delete the messages that such a run delivered. The server must "
+        "support unique ids (UIDL)",
     )
-    which.add_argument(
-        "--max-size",
-        metavar="OCTETS",
-        type=_size,
-        help="leave larger messages on the server; k, M and G after the number multiply",
+    _option(
+        which,
+        "--max-size OCTETS",
+        _size,
+        "leave larger messages on the server; the number may end in k, M or G",
     )
     _listings(which)
-    which.add_argument(
-        "--headers",
-        metavar="N",
-        type=_number,
-        help="only the headers and the first N lines of each; not with --delete",
+    _option(
+        which,
+        "--headers N",
+        _whole(0, "a number of lines"),
+        "fetch only the headers and the first N lines of each message; not with --delete",
     )
-    which.add_argument(
-        "--state", metavar="FILE", type=_path, help="the record of what was delivered; see files"
+    _option(
+        which,
+        "--state FILE",
+        _path,
+        "keep the record of delivered messages in this file; see files",
     )
     many = command.add_argument_group("many mailboxes")
-    many.add_argument(
-        "--accounts", metavar="FILE", type=_text, help="mailboxes and their options; see below"
+    _option(
+        many,
+        "--accounts FILE",
+        _text,
+        "read mailboxes and their options from this file; see below",
     )
-    many.add_argument(
-        "--jobs",
-        metavar="N",
-        type=_positive,
+    _option(
+        many,
+        "--jobs N",
+        _whole(1, "a whole number of 1 or more"),
+        "mailboxes to fetch in parallel (default: 1)",
         default=1,
-        help="mailboxes to fetch in parallel (default: 1)",
     )
     _connections(command)
     _logins(command)
@@ -143,86 +151,84 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     output.add_argument("--quiet", action="store_true", help="print errors and warnings only")
 
 
+def _option(
+    group: Any, usage: str, convert: Callable[[str], Any], help: str, default: Any = None
+) -> None:
+    """Add an option with a value. usage: its name and that of the value."""
+    name, metavar = usage.split(" ")
+    group.add_argument(name, metavar=metavar, type=convert, help=help, default=default)
+
+
 def _listings(group: Any) -> None:
-    group.add_argument(
-        "--max-listing",
-        metavar="OCTETS",
-        type=_size,
-        help="refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
+    _option(
+        group,
+        "--max-listing OCTETS",
+        _size,
+        "refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
     )
 
 
 def _connections(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("connection")
-    group.add_argument(
-        "--cafile",
-        metavar="PATH",
-        type=_path,
-        help="trust the certificates in this PEM file, or directory of hashed ones, "
-        "instead of the system's",
+    _option(
+        group,
+        "--cafile PATH",
+        _path,
+        "trust the certificates in this PEM file or directory (with hashed names) instead of the "
+        "system's",
     )
-    group.add_argument(
-        "--fingerprint",
-        metavar="sha256:HEX",
-        type=_fingerprint,
-        help="accept only the certificate with this fingerprint, whoever signed it; with --cafile "
-        "both must match. 'check' shows the fingerprint",
+    _option(
+        group,
+        "--fingerprint sha256:HEX",
+        _checked(fingerprint),
+        "accept only the certificate with this fingerprint, whoever signed it; with --cafile, "
+        "both must match. 'check' prints the fingerprint",
     )
     group.add_argument(
         "--no-verify",
         action="store_true",
-        help="accept any certificate: not safe, prints a warning",
+        help="accept any certificate (unsafe; prints a warning)",
     )
     group.add_argument(
         "--insecure",
         action="store_true",
-        help="pop3:// without encryption: not safe, prints a warning",
+        help="use pop3:// without encryption (unsafe; prints a warning)",
     )
-    group.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
+    _option(
+        group,
+        "--timeout SECONDS",
+        _seconds,
+        "give up after this many seconds of silence (default: 60)",
         default=60.0,
-        help="give up after this many seconds of silence (default: 60)",
     )
-    group.add_argument(
-        "--deadline",
-        metavar="SECONDS",
-        type=_seconds,
-        help="give up on a mailbox after this many seconds in all (default: never)",
+    _option(
+        group,
+        "--deadline SECONDS",
+        _seconds,
+        "give up on a mailbox after this many seconds in all (default: never)",
     )
 
 
 def _logins(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("login").add_mutually_exclusive_group()
-    group.add_argument(
-        "--password-command",
-        metavar="COMMAND",
-        type=_text,
-        help="run this in the shell; the first line it prints is the password; for one mailbox "
+    _option(
+        group,
+        "--password-command COMMAND",
+        _text,
+        "take the password from the first line that this shell command prints; for one mailbox "
         "only",
     )
-    group.add_argument(
-        "--oauth2-token-command",
-        metavar="COMMAND",
-        type=_text,
-        help="run this in the shell; the first line it prints is an OAuth 2.0 access token; for "
-        "one mailbox only. It is run again if the server refuses the token",
+    _option(
+        group,
+        "--oauth2-token-command COMMAND",
+        _text,
+        "take an OAuth 2.0 access token from the first line that this shell command prints; for "
+        "one mailbox only. If the server refuses the token, the command runs again",
     )
-
-
-class _Version(argparse.Action):
-    """Tells the versions of poplib_c and of the OpenSSL that it has loaded."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from poplib_c import OPENSSL_VERSION, __version__
-
-        print(f"poplib-c {__version__} ({OPENSSL_VERSION})")
-        parser.exit()
 
 
 def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let argparse say what *convert*'s ValueError says."""
+    """Show the text of the ValueError that *convert* raises; argparse would hide it."""
 
     def converted(text: str) -> Any:
         try:
@@ -233,19 +239,16 @@ def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return converted
 
 
-_fingerprint = _checked(fingerprint)
-
-
 @_checked
 def _text(text: str) -> str:
-    """An empty text, as a variable of the shell may be, would do without the option."""
+    """Refuse an empty text: an unset shell variable would switch the option off."""
     if not text:
-        raise ValueError("it is empty")
+        raise ValueError("the value is empty")
     return text
 
 
 def _path(text: str) -> str:
-    """Expand a ~, which the shell leaves as it is in --maildir=~/Mail."""
+    """Expand a ~, which the shell does not expand in --maildir=~/Mail."""
     path: str = _text(text)
     return os.path.expanduser(path)
 
@@ -259,18 +262,14 @@ def _size(text: str) -> int:
     return int(digits) * factor
 
 
-@_checked
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text!r} is not a number of lines")
-    return int(text)
+def _whole(least: int, what: str) -> Callable[[str], Any]:
+    @_checked
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise ValueError(f"{text!r} is not {what}")
+        return int(text)
 
-
-@_checked
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise ValueError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    return convert
 
 
 @_checked
@@ -285,7 +284,7 @@ def _seconds(text: str) -> float:
 
 
 def option(name: str, value: str) -> argparse.Namespace:
-    """Return what fetch makes of an option with a value. Failure: it has none such."""
+    """Parse an option of fetch with a value. Raises Failure if fetch has no such option."""
     command = _Strict(allow_abbrev=False, add_help=False)
     _fetch(command)
     return command.parse_args([f"{name}={value}"])

@@ -1,4 +1,4 @@
-"""What a server is and can do, as facts and as a report."""
+"""The command check: reports what a server is and can do."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from poplib_c._cli.failures import Failure, Status, failure
 from poplib_c._cli.texts import printable
 
 _AHEAD = 4  # commands that are sent ahead of their replies
-_PATIENCE = 10.0  # seconds for those replies
+_PATIENCE = 10.0  # seconds to wait for the replies to commands sent ahead
 _STATES = ("before_tls", "after_tls", "after_login")
 
 
 class Report:
-    """facts can be JSON; status is that of the command."""
+    """facts: an object for JSON. status: the exit status. refused: the certificate is refused."""
 
     def __init__(self, account: Account) -> None:
         self.status = Status.DONE
-        self.refused = False  # the certificate, so that there is no login
+        self.refused = False
         self.facts: dict[str, Any] = {
             "url": account.url,
             "greeting": None,
@@ -79,7 +79,7 @@ class Report:
 def check(
     account: Account, options: argparse.Namespace, credentials: Credentials | None
 ) -> Report:
-    """Ask the server. What refuses the certificate or the login is in the report; others raise."""
+    """Ask the server. The report has a refused certificate or login; other errors raise."""
     report = Report(account)
     with contextlib.closing(_connected(account, options, report)) as client:
         facts = report.facts
@@ -95,7 +95,7 @@ def check(
 
 
 def _connected(account: Account, options: argparse.Namespace, report: Report) -> POP3:
-    """Connect; if the certificate is refused, once more to look at it, and not to log in."""
+    """Connect. If the certificate is refused, connect again without verifying, to report it."""
 
     def look(client: POP3) -> None:
         report.facts["capabilities"]["before_tls"] = _capabilities(client)
@@ -129,7 +129,7 @@ def _describe(sock: Any, account: Account, error: str | None, facts: dict[str, A
 
 
 def certificate_facts(der: bytes) -> dict[str, Any]:
-    """Return what a certificate says; None for what can't be read of it."""
+    """Return the facts of a certificate, None for unreadable ones."""
     try:
         certificate = _certificate.decode(der)
     except (ValueError, OSError):  # An ssl.SSLError is an OSError.
@@ -155,7 +155,7 @@ def _name(parts: Any) -> str:
 
 
 def _time(text: str | None) -> datetime.datetime | None:
-    """Take the time of a certificate apart; it may have any year, or fractions of a second."""
+    """Return a certificate's time, or None. It may have any year, or fractions of a second."""
     with contextlib.suppress(ValueError, OverflowError, OSError):
         if text is not None:
             seconds = ssl.cert_time_to_seconds(text)
@@ -193,7 +193,7 @@ def _login(
 def _try_pipelining(
     client: POP3, capabilities: dict[str, Any], pipelining: dict[str, Any]
 ) -> None:
-    """Send some commands that are allowed in every state, then read their replies."""
+    """Send commands that every state allows, then read their replies."""
     pipelining["announced"] = "PIPELINING" in capabilities
     if pipelining["announced"]:
         by_hand: Any = client

@@ -1,4 +1,4 @@
-"""Connects as the options say: encrypted, and to the right server."""
+"""Connects as the options say: encrypts, and verifies the server."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 
 from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, is_too_large, reason, usage
+from poplib_c._cli.failures import Failure, is_end, is_timeout, is_too_large, reason, usage
 
-#: Octets of a reply that is held in memory: what a server may have a run take of it.
+#: Octets of the largest reply that a run holds in memory.
 MOST_IN_MEMORY = 1 << 26
 
 _FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
 def fingerprint(text: str) -> str:
-    """Return the 64 digits of ``sha256:HEX``, whose octets may have colons between them."""
+    """Return the 64 digits of ``sha256:HEX``; colons between octets are optional."""
     match = _FINGERPRINT.fullmatch(text)
     if match is None:
         raise ValueError("a fingerprint is sha256: and 64 hexadecimal digits")
@@ -32,7 +32,7 @@ def digest(certificate: bytes) -> str:
 
 
 def check_policy(account: Account, options: argparse.Namespace) -> None:
-    """Failure: options that contradict each other or the URL."""
+    """Raise Failure if options contradict each other or the URL."""
     if options.insecure and account.tls:
         raise usage(
             "--insecure is for pop3:// only; if the certificate can't be verified, "
@@ -50,7 +50,7 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
 
 
 def warning(account: Account, options: argparse.Namespace) -> str | None:
-    """Return what the options give up, in one line."""
+    """Return the protection that the options give up, in one line."""
     if options.insecure:
         return "--insecure: eavesdroppers can read the password and the mail"
     if options.no_verify:
@@ -66,10 +66,10 @@ def connect(
     options: argparse.Namespace,
     before_tls: Callable[[POP3], None] = lambda client: None,
 ) -> POP3:
-    """Connect, up to the end of the TLS handshake; the server is the one that was asked for.
+    """Connect, and verify the server during the TLS handshake.
 
     before_tls: called with the connection before STLS. Replies may have MOST_IN_MEMORY octets.
-    Raises OSError, error_proto, and Failure for another fingerprint.
+    Raises OSError, error_proto, or Failure if the fingerprint differs.
     """
     where = account.host, account.port
     client: POP3
@@ -81,7 +81,17 @@ def connect(
     if account.tls:
         client = POP3_SSL(*where, verify=_verify(options), **limits)
     else:
-        client = POP3(*where, **limits)
+        try:
+            client = POP3(*where, **limits)
+        except (OSError, error_proto) as error:
+            if isinstance(error, ConnectionRefusedError) or not (
+                is_timeout(error) or is_end(error)
+            ):
+                raise
+            # A TLS server waits for the client's first octets.
+            raise OSError(
+                f"{reason(error)} before the greeting: if port {account.port} speaks TLS, use pop3s://"
+            ) from None
     try:
         if not account.tls and not options.insecure:
             before_tls(client)
@@ -96,7 +106,7 @@ def connect(
 
 @contextlib.contextmanager
 def listings(client: POP3, options: argparse.Namespace) -> Iterator[None]:
-    """Let listings have --max-listing octets inside of the block. Failure: one has more."""
+    """Allow --max-listing octets for replies in the block. Raises Failure if one has more."""
     client.set_options(max_size=options.max_listing or MOST_IN_MEMORY)
     try:
         yield

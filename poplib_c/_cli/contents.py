@@ -1,4 +1,4 @@
-"""What a mailbox has, by STAT, LIST and UIDL together; whether replies are in step."""
+"""The contents of a mailbox by STAT, LIST and UIDL, and whether replies are in step with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from poplib_c._cli.failures import OutOfStep, is_refusal
 from poplib_c._cli.texts import printable
 
 _UID_WIDTH = 70  # RFC 1939, section 7
-_MOST_UNLISTED = 16  # messages of which STAT alone knows; some servers hang up after 20 refusals
+_MOST_UNLISTED = 16  # messages known from STAT alone; some servers hang up after 20 refusals
 _MOST_TOLD = 10  # numbers in one line
 _ANSWER = re.compile(rb"\+OK[ \t]+(\d{1,18})[ \t]+(.*?)[ \t]*")
 _SIZED = re.compile(rb"\+OK[ \t]+(\d{1,18})[ \t]+(\d{1,18})(?!\S)")
@@ -23,19 +23,20 @@ _T = TypeVar("_T")
 class Contents:
     """The messages of one session.
 
-    sizes: None where LIST has no size that can be read. disagreement: which numbers are missing
-    where, or None. has_uids: the server knows UIDL, or there is no message.
+    sizes: None if LIST has no readable size. disagreement: the numbers that a list lacks, or None.
+    has_uids: the server supports UIDL, or the mailbox is empty. asking: a command of is_in_step()
+    without a reply so far.
     """
 
     def __init__(self, client: POP3, options: argparse.Namespace) -> None:
-        """Ask for them. A server may refuse to list an empty mailbox."""
+        """Send STAT, LIST and UIDL. A server may refuse to list an empty mailbox."""
         with connection.listings(client, options):
             self._stat = _unless_refused(client.stat)
             listed = _unless_refused(client.sizes)
             uids = _unless_refused(client.uids)
             count = 0 if self._stat is None else self._stat[0]
             if listed is None and not uids and (self._stat is None or count > 0):
-                client.sizes()  # Raises what the server says.
+                client.sizes()  # Raises the refusal.
         self.uids: dict[int, bytes] = uids or {}
         self.has_uids = uids is not None or not (listed or count)
         known = {*(listed or {}), *self.uids}
@@ -63,15 +64,15 @@ class Contents:
         return f"the server's lists of messages disagree: {', '.join(told)}" if told else None
 
     def key(self, number: int) -> bytes:
-        """Return what a message is known by in the state.
+        """Return the key of a message in the state.
 
-        That is its uid, or, for want of one, number and size: those begin with a blank, as no uid
-        does, and are good for one run.
+        The key is the uid. Without one, it is number and size after a blank, which begins no uid;
+        such a key is valid for one run.
         """
         return self.uids.get(number) or b" %d %d" % (number, self.sizes[number] or -1)
 
     def name(self, number: int) -> str:
-        """Return what a message is called in errors."""
+        """Return the name of a message in errors."""
         uid, size = self.uids.get(number), self.sizes.get(number)
         facts = []
         if uid:
@@ -82,12 +83,12 @@ class Contents:
         return f"message {number}" + (f" ({', '.join(facts)})" if facts else "")
 
     def is_in_step(self, client: POP3, number: int, without: Collection[str] = ()) -> bool:
-        """Whether a reply that can be told from all others is the one to its command.
+        """Ask for a certain point: a reply that repeats what the listings gave.
 
-        If so, all replies before it were those of their commands. OutOfStep: what has shown that
-        in this session does not any more. The number should be another one each time, as a reply
-        that comes twice must not prove anything later. Before deletions only: they change STAT.
-        without: commands that the server can't bear. *asking* is one that it has not answered.
+        Returns whether one came; then each earlier reply answered its own command. Raises
+        OutOfStep if a command that gave a certain point before gives none now. Use another number
+        each time, so that a repeated reply proves nothing. Call it before deletions, which change
+        STAT. without: commands that have ended a session.
         """
         uid, size = self.uids.get(number), self.sizes[number]
         asks: dict[str, tuple[Callable[[], object], object]] = {}
@@ -107,12 +108,12 @@ class Contents:
                 self._proved.add(name)
                 return True
             if name in self._proved:
-                raise OutOfStep(f"the reply to {name} is that of another command")
+                raise OutOfStep(f"the reply to {name} answers another command")
         return False
 
 
 def is_uid(key: bytes) -> bool:
-    """Whether a key() is good for more than one run."""
+    """Whether a key() is a uid, which is valid for more than one run."""
     return not key.startswith(b" ")
 
 

@@ -1,4 +1,4 @@
-"""Passwords and tokens: where they come from, and logging in with them."""
+"""Finds passwords and tokens, and logs in with them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ _PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-comman
 
 
 class Credentials(NamedTuple):
-    """What returns a token, new at each call; a password where that is None."""
+    """A password, or a function that returns a new token at each call."""
 
     password: str
     token: Callable[[], str] | None = None
 
 
-def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) -> Credentials:
-    """Find the password; prompt for it if no source has it. Failure: there is none.
+def _none(text: str) -> Failure:
+    return Failure(text, Status.AUTHENTICATION)
 
-    mailboxes: how many there are. The variable names no server, so it counts for one mailbox only.
+
+def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) -> Credentials:
+    """Return the password from the first source that has it. Raises Failure if none has.
+
+    mailboxes: their number. The variable names no server, so it is refused for several mailboxes.
     """
     token_command = options.oauth2_token_command
     if token_command:
@@ -42,7 +46,7 @@ def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) ->
 
 
 def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
-    """Failure: a command of the command line, whose secret each of several servers would get."""
+    """Raise Failure if several servers would get the secret of one command."""
     for command, option in (
         (options.password_command, _PASSWORD_COMMAND),
         (options.oauth2_token_command, _TOKEN_COMMAND),
@@ -56,31 +60,27 @@ def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
 
 def _first_line(command: str, option: str, account: Account) -> str:
     """Run a command in the shell and return the first line that it prints."""
-    told = {
+    about = {
         "POPLIB_C_USER": account.user,
         "POPLIB_C_HOST": account.host,
         "POPLIB_C_PORT": str(account.port),
     }
     ended = subprocess.run(
-        command, shell=True, stdout=subprocess.PIPE, check=False, env={**os.environ, **told}
+        command, shell=True, stdout=subprocess.PIPE, check=False, env={**os.environ, **about}
     )
     if ended.returncode:
-        raise Failure(
-            f"the command of {option} failed with status {ended.returncode}", Status.AUTHENTICATION
-        )
+        raise _none(f"the command of {option} failed with status {ended.returncode}")
     line = ended.stdout.partition(b"\n")[0].rstrip(b"\r")
     if not line:
-        raise Failure(f"the command of {option} printed nothing", Status.AUTHENTICATION)
+        raise _none(f"the command of {option} printed nothing")
     try:
         return line.decode()
     except UnicodeDecodeError:
-        raise Failure(
-            f"what the command of {option} printed is not UTF-8", Status.AUTHENTICATION
-        ) from None
+        raise _none(f"the command of {option} printed invalid UTF-8") from None
 
 
 class _Entries(dict[str, Any]):
-    """The hosts of a netrc, which keeps the last entry of each; kept: all of them, in order."""
+    """The hosts of a netrc. The dict has the last entry of a host, *kept* all, in their order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,21 +99,19 @@ class _Netrc(netrc.netrc):
 
 
 def _from_netrc(account: Account) -> str | None:
-    """Return the password of the entry that names host and user; else of one that names less."""
+    """Return the password of the most specific entry for host and user."""
     try:
         entries: Any = _Netrc().hosts
     except FileNotFoundError:
         return None
     except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
         told = (getattr(error, "msg", None) or reason(error)).removeprefix("~/.netrc ")
-        # The token that is not understood may be a part of a password.
+        # The bad token may be a part of a password.
         told = re.sub(r"(token) .*", rf"\1: write {_NETRC_FORM}", told)
         if "permissive" in told:
             told = "others may read or write it: chmod 600 ~/.netrc"
         line = getattr(error, "lineno", None)
-        raise Failure(
-            f"~/.netrc{f', near line {line}' if line else ''}: {told}", Status.AUTHENTICATION
-        ) from None
+        raise _none(f"~/.netrc{f', near line {line}' if line else ''}: {told}") from None
     for host in (account.host.lower(), "default"):
         for user in (account.user, ""):
             for entry in entries.kept:
@@ -125,31 +123,29 @@ def _from_netrc(account: Account) -> str | None:
 def _from_variable(mailboxes: int) -> str | None:
     password = os.environ.get(_VARIABLE)
     if password and mailboxes > 1:
-        raise Failure(
+        raise _none(
             f"{_VARIABLE} is for one mailbox, and there are {mailboxes}: "
-            "write password-command into an accounts file for each, or use ~/.netrc",
-            Status.AUTHENTICATION,
+            "write password-command into an accounts file for each, or use ~/.netrc"
         )
     return password
 
 
 def _prompt(account: Account) -> str:
     if not sys.stdin.isatty():
-        raise Failure(
+        raise _none(
             f"no password: give --password-command, an entry in ~/.netrc or {_VARIABLE}, "
-            "or run it in a terminal, where it is asked for",
-            Status.AUTHENTICATION,
+            "or run in a terminal to be prompted"
         )
     try:
         return getpass.getpass(f"Password of {account}: ")
     except EOFError:
-        raise Failure("no password was given", Status.AUTHENTICATION) from None
+        raise _none("no password was given") from None
 
 
 def authenticate(
     client: POP3, account: Account, credentials: Credentials, options: argparse.Namespace
 ) -> None:
-    """Log in. Failure: refused; a refusal that is temporary by its response code is that."""
+    """Log in. Raises Failure; its status is TEMPORARY if the server's response code says so."""
     try:
         if credentials.token is None:
             client.login(account.user, credentials.password, allow_insecure=options.insecure)
@@ -159,6 +155,6 @@ def authenticate(
         if error.args[0] == "-ERR EOF":
             raise
         status = Status.TEMPORARY if error.temporary else Status.AUTHENTICATION
-        raise Failure(f"the login is refused: {reason(error)}", status) from None
+        raise Failure(f"the server refused the login: {reason(error)}", status) from None
     except ValueError as error:
-        raise Failure(f"can't log in: {reason(error)}", Status.AUTHENTICATION) from None
+        raise _none(f"can't log in: {reason(error)}") from None

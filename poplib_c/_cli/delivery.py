@@ -1,7 +1,7 @@
-"""Where messages go: a Maildir, an mbox file, or a directory with a file for each.
+"""The destinations: a Maildir, an mbox file (mbox.py), a directory with a file for each message.
 
-A message is whole and on disk when deliver() returns, or it is not there at all. A *ticket* names
-its place before it has it, so that a run which was killed can be told from one that had delivered.
+When deliver() returns, the whole message is on disk; if it raises, nothing of the message is. A
+*ticket* names the place of a message in advance, so that a later run can look whether it is there.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from poplib_c._cli.failures import DeliveryFailure, Status, usage
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _numbers = itertools.count(1)
-_OLD = 36 * 3600  # seconds after which Maildir has temporary files removed
-_BEGINNING = 1 << 16  # octets, by which messages are told apart
+_OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
+_BEGINNING = 1 << 16  # octets that identify a message
 
 
 class Output:
-    """An unbuffered file that takes a message; with *unix*, lines end with LF alone.
+    """An unbuffered file for one message. With *unix*, CR LF is written as LF.
 
-    octets: how many have come. headers: what digest() makes of the message.
+    octets: the number received. headers: the digest() of the message.
     """
 
     def __init__(self, file: FileIO, path: str, unix: bool) -> None:
@@ -60,7 +60,7 @@ class Output:
         return (data[:-1] if self._held else data).replace(b"\r\n", b"\n")
 
     def finish(self) -> None:
-        """Write what was held back."""
+        """Write a CR that was held back."""
         with disk(self._path):
             write_all(self._file, self._held)
 
@@ -69,7 +69,7 @@ Write = Callable[[Output], object]
 
 
 def digest(message: bytes) -> bytes:
-    """Return a digest of a message's headers; the message may have been cut off behind them."""
+    """Return a digest of a message's headers. The body may be missing."""
     lines = b"\n" + message[:_BEGINNING].replace(b"\r\n", b"\n")
     return hashlib.sha256(lines.partition(b"\n\n")[0].rstrip(b"\n")).digest()
 
@@ -77,8 +77,7 @@ def digest(message: bytes) -> bytes:
 class Wait(NamedTuple):
     """How to wait for a file that another program has locked.
 
-    seconds: until it is given up. tell: called once with what is waited for. is_over: asked now
-    and then whether to give up at once.
+    seconds: the limit. tell: called once with the reason. is_over: polled; if true, the wait ends.
     """
 
     seconds: float = 60.0
@@ -90,32 +89,32 @@ _PATIENT = Wait()
 
 
 class Box(Protocol):
-    """A destination. deliver() raises DeliveryFailure, and what *write* raises."""
+    """A destination. deliver() raises DeliveryFailure, and any exception of *write*."""
 
     kind: str
     path: str
 
     def ticket(self) -> str:
-        """Return the name of the next message's place."""
+        """Return a name for the place of the next message."""
 
     def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
-        """Let *write* write a message, put it into its place, and return what it was written to.
+        """Call *write* with an Output, move the message into its place, and return the Output.
 
-        again: a run that was killed may have got as far as that with this very ticket.
+        again: a killed run may have delivered the message under this ticket.
         """
 
     def beginning(self, ticket: str) -> bytes | None:
-        """Return the beginning of the message in that place, which is on disk by then.
+        """Sync the message of a ticket to the disk and return its beginning.
 
-        None: there is none, as far as it can be told without the message.
+        Returns None if there is none, or if the destination can't tell.
         """
 
     def discard(self, ticket: str) -> None:
-        """Remove what is left of a message that did not get to its place."""
+        """Remove the unfinished file of a message that was not delivered."""
 
 
 class Files:
-    """A file for each message: written beside its place under another name, then linked."""
+    """A file for each message: written under a temporary name, synced, then linked."""
 
     kind = ""
     _unix = False
@@ -134,7 +133,7 @@ class Files:
         raise NotImplementedError
 
     def _clean_up(self) -> None:
-        """Remove the temporary files of runs that were killed."""
+        """Remove the temporary files of killed runs."""
         directory = os.path.dirname(self._names("")[0])
         for name in os.listdir(directory):
             ours = self._temporary.fullmatch(name)
@@ -146,7 +145,7 @@ class Files:
         raise NotImplementedError
 
     def _names(self, ticket: str) -> tuple[str, str]:
-        """Return the paths of the file while it is written, and of its place."""
+        """Return the temporary path of the file, and its place."""
         raise NotImplementedError
 
     def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
@@ -155,7 +154,7 @@ class Files:
             file = FileIO(temporary, "x", opener=_private)
         try:
             with file:
-                # To be told from the file of a run that was killed. Not all file systems can.
+                # The lock shows other runs that the file is in use. Some file systems lack locks.
                 with contextlib.suppress(OSError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 output = Output(file, temporary, self._unix)
@@ -176,7 +175,7 @@ class Files:
         if place is None:
             return None
         with disk(place):
-            # A run that was killed may have been about to.
+            # A killed run may not have synced it.
             sync_directory(os.path.dirname(place))
             with open(place, "rb") as file:
                 return file.read(_BEGINNING)
@@ -202,7 +201,7 @@ class Maildir(Files):
 
     def _prepare(self) -> None:
         there = os.listdir(self.path) if os.path.isdir(self.path) else []
-        # Some of the three are enough: another run may be making them.
+        # One of the three is enough: another run may be creating the others.
         if there and not set(there) & set(self._PARTS):
             raise usage(f"{self.path} is not a Maildir: it has files, but no tmp, new or cur")
         for part in self._PARTS:
@@ -218,7 +217,7 @@ class Maildir(Files):
         return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
 
     def _find(self, ticket: str) -> str | None:
-        """A mail reader may have moved it to cur/ meanwhile, with flags behind its name."""
+        """Look in cur/ too: a mail reader may have moved the message there and added flags."""
         seen = os.path.join(self.path, "cur")
         names = (name for name in os.listdir(seen) if name.partition(":")[0] == ticket)
         moved = next(names, None)
@@ -250,10 +249,9 @@ def _host() -> str:
 
 
 def _remove_if_dead(path: str, pid: int | None) -> None:
-    """Remove the temporary file of a run that is certainly over.
+    """Remove a temporary file if no process has locked it, and its process is gone or it is old.
 
-    Nobody has locked it, and its process is gone or the file is old. pid: None for another host's,
-    which can't be asked for.
+    pid: None for a process of another host, which can't be looked up.
     """
     with contextlib.suppress(OSError), FileIO(path, "r+", opener=_not_followed) as file:
         old = time.time() - os.fstat(file.fileno()).st_mtime > _OLD
@@ -273,7 +271,7 @@ def _is_running(pid: int) -> bool:
 
 
 def make_directory(path: str) -> None:
-    """Make a directory, and those above it that are missing, for their owner alone.
+    """Create a directory, and missing ones above it, for their owner alone.
 
     path: absolute.
     """
@@ -286,22 +284,22 @@ def make_directory(path: str) -> None:
         if not os.path.isdir(path):
             raise
         return
-    os.chmod(path, 0o700)  # A umask may have taken rights of the owner.
+    os.chmod(path, 0o700)  # The umask may deny rights to the owner.
 
 
 def _move(temporary: str, place: str) -> None:
-    """Give a file its place, if nothing is there; *temporary* may be left."""
+    """Link a file into its place unless that is taken. *temporary* may remain."""
     try:
         os.link(temporary, place)
     except OSError as error:
-        # Some file systems have no links; names are not used twice there either.
+        # Some file systems have no links. rename() is safe, because each name is used once.
         if error.errno not in _NO_LINKS or os.path.exists(place):
             raise
         os.rename(temporary, place)
 
 
 def write_all(file: FileIO, data: bytes) -> None:
-    """Write all of it: without a buffer, which would be written once more after a failure."""
+    """Write all of *data*. A buffer would be flushed again after a failure."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
@@ -325,7 +323,7 @@ def sync_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def disk(path: str) -> Iterator[None]:
-    """Turn OSError into DeliveryFailure; a full disk is temporary."""
+    """Turn OSError into DeliveryFailure. A full disk is temporary."""
     try:
         yield
     except OSError as error:
@@ -335,7 +333,7 @@ def disk(path: str) -> Iterator[None]:
 
 
 def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
-    """Return the destination of that kind, made if it is not there."""
+    """Return a destination. Creates it if it is missing."""
     from poplib_c._cli.mbox import Mbox
 
     if kind == "mbox":

@@ -1,4 +1,4 @@
-"""What can go wrong, in one line each, and the exit status that it leads to."""
+"""Turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import socket
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
 
-_ADVICE = "; pipelining=", "; close this connection"
+_ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
 class Status(enum.IntEnum):
-    """The exit status; with several mailboxes, the highest is returned."""
+    """The exit status. With several mailboxes, the highest is returned."""
 
     DONE = 0
     PARTIAL = 1
@@ -23,7 +23,7 @@ class Status(enum.IntEnum):
 
 
 class Failure(Exception):
-    """Something that can't be done: the text says what and, if it can, what to do."""
+    """An error for the user: what happened, to which object, what to do."""
 
     def __init__(self, text: str, status: Status = Status.PARTIAL) -> None:
         super().__init__(text)
@@ -31,11 +31,11 @@ class Failure(Exception):
 
 
 class DeliveryFailure(Failure):
-    """A message can't be written where it is to go; it stays on the server."""
+    """A message can't be written to its destination. It stays on the server."""
 
 
 class OutOfStep(Failure):
-    """Replies may have been taken for those of other commands."""
+    """A reply may have been taken for that of another command."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"out of step: {text}", Status.TEMPORARY)
@@ -46,7 +46,7 @@ def usage(text: str) -> Failure:
 
 
 def failure(error: Exception) -> Failure:
-    """Return what a connection or a file raised as a Failure."""
+    """Return the Failure for an exception that a connection or a file raised."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, error_proto):
@@ -72,7 +72,7 @@ def _protocol(error: error_proto) -> Failure:
             "the server has no STLS, so no password was sent: use pop3s://, "
             "or --insecure to connect without encryption"
         )
-    # What the client found and no limit explains is a broken connection.
+    # A text comes from the client. Unless a limit ended the reply, the connection is broken.
     ended = isinstance(error.args[0], str) and not is_too_large(error)
     temporary = error.temporary or ended
     return Failure(reason(error), Status.TEMPORARY if temporary else Status.PARTIAL)
@@ -83,15 +83,15 @@ def is_too_large(error: error_proto) -> bool:
 
 
 def is_refusal(error: error_proto) -> bool:
-    """Whether the server said no. Some say it with another sign, or with nothing."""
+    """Whether the server refused. Some servers refuse with a plus sign or an empty line."""
     said = error.args[0]
     return isinstance(said, bytes) and said[:1] in (b"-", b"+", b"")
 
 
 def is_out_of_step(error: Exception) -> bool:
-    """Whether replies may have been taken for those of other commands.
+    """Whether a reply may have been taken for that of another command.
 
-    Bytes that are no refusal are a line of something else.
+    A status line that is neither success nor refusal is a line of some other reply.
     """
     if isinstance(error, error_proto):
         said = error.args[0]
@@ -102,29 +102,36 @@ def is_out_of_step(error: Exception) -> bool:
 
 
 def undecided(error: Exception) -> int | None:
-    """Return the number of a message whose end can't be told from what was sent after it.
+    """Return the number of the message whose end is uncertain, or None.
 
-    What was given before it is right; fetched alone, on a new connection, it can be told.
+    The messages before it are right. Fetched alone, on a new connection, its end is certain.
     """
     number: int | None = getattr(error, "number", None)
     return number
 
 
+def is_timeout(error: Exception) -> bool:
+    return isinstance(error, (TimeoutError, socket.timeout))  # Python 3.9 has two.
+
+
+def is_end(error: Exception) -> bool:
+    """Whether the server closed or lost the connection."""
+    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
+    return is_eof or isinstance(error, ConnectionError)
+
+
 def ending(error: Exception) -> str:
     """Return what happened to a session in the middle of a message."""
-    if isinstance(error, (TimeoutError, socket.timeout)):  # Python 3.9 has two.
-        told = str(error)
-        if told.startswith("the deadline"):
-            return f"{told.partition(':')[0]} in the middle of it"
-        return "the server fell silent in the middle of it"
-    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
-    if is_eof or isinstance(error, ConnectionError):
+    if is_timeout(error):
+        is_late = str(error).startswith("the deadline")
+        return f"{reason(error) if is_late else 'the server fell silent'} in the middle of it"
+    if is_end(error):
         return "the server closed the connection in the middle of it"
     return str(failure(error))
 
 
 def reason(error: Exception) -> str:
-    """Return an exception's text for people, without advice for programs."""
+    """Return an exception's text for users, without advice for programs."""
     if isinstance(error, error_proto):
         said = error.args[0]
         if isinstance(said, bytes):

@@ -1,4 +1,4 @@
-"""One mailbox: as many sessions as it takes, so that no message keeps others from coming."""
+"""Fetches one mailbox in as many sessions as needed, so that one bad message stops no other."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from poplib_c._cli.session import Session
 from poplib_c._cli.state import State
 
 _MOST_SESSIONS = 50
-_MOST_IDLE = 3  # sessions without progress, one after the other
-_MOST_CONFUSED = 3  # sessions in which replies were those of other commands
-_MOST_UNDECIDED = 3  # messages whose end was not clear, before pipelining is given up
+_MOST_IDLE = 3  # sessions in a row without progress
+_MOST_CONFUSED = 3  # sessions that were out of step
+_MOST_UNDECIDED = 3  # messages with an uncertain end, before pipelining is given up
 
 
 def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) -> Outcome:
-    """Fetch a mailbox; what goes wrong is told, and is in the outcome."""
+    """Fetch a mailbox. Errors are printed, and are in the outcome's status."""
     outcome = Outcome(str(job.account))
     bar = progress.bar(outcome.label)
     try:
@@ -54,7 +54,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
         *(Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error, MemoryError),
     ) as error:
         if isinstance(error, AttributeError) and not stop.aborted:
-            raise  # It is what a command on a connection raises that abort() has closed.
+            raise  # Commands raise it only on a connection that abort() has closed.
         told = Failure("interrupted") if stop.aborted else failure(error)
         outcome.status = max(outcome.status, told.status)
         progress.error(outcome.label, str(told))
@@ -62,7 +62,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
 
 
 def _key(job: Job) -> str:
-    """What the state is kept by: the mailbox, and whether whole messages are meant."""
+    """Return the account's name in the state. Runs with --headers have a record of their own."""
     account = job.account
     part = "" if job.options.headers is None else "#headers"
     return f"{account.user}@{account.host}:{account.port}{part}"
@@ -71,7 +71,7 @@ def _key(job: Job) -> str:
 class _Mailbox:
     """The sessions of one run.
 
-    A message that has ended a session is tried last, in a session that has nothing to lose.
+    A message that has ended a session is tried last, when no deletion waits for QUIT.
     """
 
     def __init__(self, logins: Logins, run: Run) -> None:
@@ -91,73 +91,77 @@ class _Mailbox:
             self._run.outcome.left = len(self._run.left)
 
     def _session(self) -> bool:
-        """Whether another one has something to do."""
+        """Run one session. Return whether another one has something to do."""
         session = None
         advanced = self._run.advanced
         try:
             with self._logins.connected() as client:
                 session = Session(self._run, client)
-                return session.run()
+                return session.work()
         except (error_proto, OSError, OutOfStep) as error:
             if session is None or self._stop.aborted:
                 raise
-            session.abandon()
+            session.deliveries.abandon()
             self._learn(session, error)
             if self._stop.requested:
                 raise
             is_idle = self._run.advanced == advanced and not session.fresh
             self._idle = self._idle + 1 if is_idle else 0
             if self._idle == _MOST_IDLE - 1:
-                self._run.pipelining = False  # That may be what the server can't bear.
-            left = {session.key(number) for number in session.unfinished} - self._run.tried
+                self._run.pipelining = False  # The server may not cope with it.
+            left = {session.keys[number] for number in session.unfinished} - self._run.tried
             if session.phase != "TOP" and not left:
                 return False
             if self._idle == _MOST_IDLE or self._run.sessions == _MOST_SESSIONS:
                 raise Failure(
-                    f"too many sessions have failed: {messages(len(left))} left to the next run",
+                    f"too many sessions have failed: {messages(len(left))} left for the next run",
                     Status.TEMPORARY,
                 ) from None
             if self._logins.remaining() == 0:
                 raise
             return True
 
-    # What a session's end tells
+    # What to learn from the end of a session
 
     def _learn(self, session: Session, error: Exception) -> None:
-        """Find out which message ended it. Raises *error* if it was none."""
-        run = self._run
-        number = undecided(error)
-        if number is not None and session.has(number) and self._undecided < 2 * _MOST_UNDECIDED:
+        """Decide what the next session does otherwise. Raises *error* if nothing can help."""
+        run, at = self._run, session.at
+        key = session.keys.get(undecided(error) or 0)
+        if key is not None and self._undecided < 2 * _MOST_UNDECIDED:
             self._undecided += 1
             run.pipelining = self._undecided < _MOST_UNDECIDED
             session.trust()
-            run.alone.add(session.key(number))
-            return
-        number = session.at
-        if is_out_of_step(error):
-            if session.dropped is not None:
-                return  # Most of a message was left unread; the others come on a new connection.
-            doubtful = session.take_back(session.fresh)
-            if number is None or session.key(number) not in run.alone:
-                self._confused += 1
-                run.pipelining = self._confused < 2
-                run.has_top = session.phase != "TOP" or run.pipelining
-                run.alone |= doubtful
-                if number is not None:
-                    run.alone.add(session.key(number))
-                is_about_nothing = session.phase != "TOP" and not (doubtful or number)
-                if self._confused > _MOST_CONFUSED or is_about_nothing:
-                    raise error
-                return
-        elif session.asking is not None:
-            run.unproved.add(session.asking)
-            return
-        if number is None:
+            run.alone.add(key)
+        elif is_out_of_step(error):
+            # After a message whose rest was left unread, a new connection is enough.
+            if session.dropped is None:
+                self._learn_out_of_step(session, error)
+        elif session.contents.asking is not None:
+            run.unproved.add(session.contents.asking)
+        elif at is not None:
+            self._blame(session, at, error)
+        else:
             raise error
-        self._blame(session, number, error)
+
+    def _learn_out_of_step(self, session: Session, error: Exception) -> None:
+        """Fetch the messages since the last certain point again, alone."""
+        run, at = self._run, session.at
+        doubtful = session.take_back(session.fresh)
+        if at is not None:
+            if session.keys[at] in run.alone:
+                self._blame(session, at, error)
+                return
+            doubtful.add(session.keys[at])
+        self._confused += 1
+        run.pipelining = self._confused < 2
+        run.has_top = session.phase != "TOP" or run.pipelining
+        run.alone |= doubtful
+        if self._confused > _MOST_CONFUSED or not (doubtful or session.phase == "TOP"):
+            raise error
 
     def _blame(self, session: Session, number: int, error: Exception) -> None:
-        run, key = self._run, session.key(number)
+        """Record that a message ended the session."""
+        run, key = self._run, session.keys[number]
         if session.phase == "TOP" and key not in run.unverified:
             run.unverified.add(key)
             return
@@ -166,11 +170,11 @@ class _Mailbox:
         if key not in run.why:
             run.state.trouble(key)
         what = " is not deleted" if session.phase == "DELE" else ""
-        name = self._names.setdefault(key, session.name(number))
+        name = self._names.setdefault(key, session.contents.name(number))
         run.why[key] = f"{name}{what}: {ending(error)}"
 
     def _tell(self) -> None:
-        """Say which messages have ended sessions, and are not done."""
+        """Name the messages that have ended sessions and are not done."""
         run = self._run
         runs = run.state.troubled()
         kept = run.options.since_last or run.options.delete

@@ -1,4 +1,4 @@
-"""A mailbox to fetch, what was done with it, and how that is stopped."""
+"""A mailbox to fetch, the outcome, and what stops the work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from poplib_c._cli.progress import size
 
 
 class Job(NamedTuple):
-    """A mailbox to fetch; destination: kind and path."""
+    """A mailbox to fetch. destination: kind and path."""
 
     account: Account
     options: argparse.Namespace
@@ -23,9 +23,10 @@ class Job(NamedTuple):
 
 
 class Outcome:
-    """What was done with a mailbox: fetched, deleted, known from earlier runs, and octets fetched.
+    """The status and the counts of a mailbox.
 
-    left: how many messages should have been fetched, and were not.
+    octets: of the fetched messages. known: messages from earlier runs. left: messages that the run
+    should have fetched and did not.
     """
 
     def __init__(self, label: str, status: Status = Status.DONE) -> None:
@@ -48,7 +49,7 @@ def messages(count: int) -> str:
 
 
 class Stop:
-    """Ends work that other threads do: after the message in flight, or at once."""
+    """Ends the work of other threads: after the current message, or at once."""
 
     def __init__(self) -> None:
         self._requested = threading.Event()
@@ -63,11 +64,11 @@ class Stop:
         self._requested.set()
 
     def wait(self, seconds: float) -> bool:
-        """Pause; whether the end was requested."""
+        """Pause for *seconds*, or until the end is requested. Return whether it is."""
         return self._requested.wait(seconds)
 
     def abort(self) -> None:
-        """Close the connections, without QUIT: no deletion is committed."""
+        """Close the connections without QUIT, so that no deletion is committed."""
         self.aborted = True
         self._requested.set()
         for client in tuple(self._clients):
@@ -75,6 +76,7 @@ class Stop:
 
     @contextlib.contextmanager
     def closing(self, client: POP3) -> Iterator[POP3]:
+        """Close *client* at the end of the block, or when abort() is called."""
         self._clients.add(client)
         try:
             if self.aborted:

@@ -1,4 +1,4 @@
-"""The mailboxes of one run: from URLs and an accounts file, fetched in --jobs threads."""
+"""Takes the mailboxes of a run from URLs and an accounts file, and fetches them in threads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ELSEWHERE = {
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
-    """Fetch them all; the result is the worst of theirs. Failure: wrong usage, nothing is done."""
+    """Fetch all mailboxes and return the highest status. Raises Failure for wrong usage."""
     jobs = [_job(url, options) for url in options.urls]
     if options.accounts:
         jobs += _from_file(options.accounts, options)
@@ -58,9 +58,9 @@ def run(options: argparse.Namespace, program: str) -> Status:
 def _with_credentials(
     jobs: list[Job], mailboxes: int, shown: progress.Progress
 ) -> tuple[list[tuple[Job, Credentials]], list[Outcome]]:
-    """Find all passwords first: they may have to be asked for, one after the other.
+    """Find all passwords before any work, because a prompt can't share the terminal.
 
-    Returns the jobs that can begin, and the outcomes of the others.
+    Returns the jobs that have credentials, and the outcomes of the others.
     """
     ready, outcomes = [], []
     for job in jobs:
@@ -95,12 +95,12 @@ def _total(outcomes: list[Outcome]) -> str:
 
 @contextlib.contextmanager
 def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
-    """The first of these signals ends the run in order, the second at once; a third kills."""
+    """Stop after the current message at the first signal, at once at the second; a third kills."""
     numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
     def handle(number: int, frame: FrameType | None) -> None:
         again = stop.requested
-        stop.request()  # What is told may be answered by the next one.
+        stop.request()  # Before the message, whose reader may send the next signal.
         if not again:
             shown.from_handler("finishing the current message; press Ctrl-C again to stop now")
             return
@@ -110,7 +110,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        # What runs in the background of a shell is not meant by Ctrl-C, nor is nohup by SIGHUP.
+        # A shell ignores SIGINT for background jobs, nohup SIGHUP: that stays.
         if before[number] is not signal.SIG_IGN:
             signal.signal(number, handle)
     try:
@@ -120,13 +120,11 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-# Mailboxes and their options
+# The accounts file
 
 
 def _job(url: str, options: argparse.Namespace) -> Job:
-    account = parse(url)
-    if not account.user:
-        raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
+    account = parse(url, needs_user=True)
     places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
     if len(places) != 1:
         raise usage("no destination: give one of --maildir, --mbox, --eml")
@@ -205,15 +203,15 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
 
 def _flag(key: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise usage(f"{key} is true or false, without quotes")
+        raise usage(f"{key} must be true or false, without quotes")
     return value
 
 
 def _value(key: str, value: Any, directory: str) -> Any:
-    """Check an option by the parser that reads it on the command line."""
+    """Check an option with the parser of the command line."""
     name = key.replace("-", "_")
     numbers = (int, float) if name in _NUMBERS else ()
     if isinstance(value, bool) or not isinstance(value, (str, *numbers)):
-        raise usage(f"{key} is {'a number or a text' if numbers else 'a text'}")
+        raise usage(f"{key} must be {'a number or a text' if numbers else 'a text'}")
     parsed = getattr(arguments.option(f"--{key}", str(value)), name)
     return os.path.join(directory, parsed) if key in arguments.PATHS else parsed

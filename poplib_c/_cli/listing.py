@@ -1,4 +1,4 @@
-"""What is in a mailbox: a table, or JSON."""
+"""The command list: shows the messages of a mailbox as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from poplib_c._cli.texts import printable
 
 _HEADINGS = ("#", "octets", "unique-id", "date", "from", "subject")
 _UID_WIDTH, _DATE_WIDTH, _FROM_WIDTH, _LEAST = 20, 16, 24, 16
-_MOST_COMBINED = 4  # characters for each column of a terminal
+_MOST_COMBINED = 4  # characters in one column of a terminal
 _MOST_OF_HEADERS = 1 << 20  # octets
-_MOST_FAILED = 10  # messages that are asked for once more
-_MOST_DECODED = 1 << 12  # characters: decode_header() may take the square of their number
+_MOST_FAILED = 10  # messages that are tried again
+_MOST_DECODED = 1 << 12  # characters: decode_header() may take quadratic time
 _parse = email.parser.HeaderParser().parsestr
 
 
 class Listing:
-    """A mailbox's messages. status and notes say what was not as it should be."""
+    """The messages of a mailbox. notes: errors to print. status: the exit status."""
 
     def __init__(self, logins: Logins) -> None:
         self.status = Status.DONE
         self.notes: list[str] = []
         self._logins = logins
         self._pipelining = True
-        self._failed: dict[int, str] = {}  # by messages whose TOP has ended a session
+        self._failed: dict[int, str] = {}  # messages whose TOP has ended a session
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """Yield what is known of each message; error: why its headers are not.
+        """Yield an object for each message, with *error* if its headers did not come.
 
-        One that has ended a session is asked for last.
+        A message that ends the session is tried again last, over a new connection.
         """
         with self._logins.connected() as client:
             contents = Contents(client, self._logins.options)
@@ -62,13 +62,15 @@ class Listing:
             with self._logins.connected() as client:
                 again = Contents(client, self._logins.options)
                 if (again.sizes, again.uids) != (contents.sizes, contents.uids):
-                    raise Failure("the mailbox has changed in between", Status.TEMPORARY)
+                    raise Failure(
+                        "the mailbox changed while it was listed: try again", Status.TEMPORARY
+                    )
                 left = yield from self._ask(client, contents, left)
 
     def _ask(
         self, client: POP3, contents: Contents, numbers: list[int]
     ) -> Generator[dict[str, Any], None, list[int]]:
-        """Return which messages are left for another session."""
+        """Yield the objects of one session. Return the messages left for another session."""
         pipelining: Literal["auto", False] = "auto" if self._pipelining else False
         client.set_options(max_size=_MOST_OF_HEADERS, pipelining=pipelining)
         left = collections.deque(numbers)
@@ -104,7 +106,7 @@ class Listing:
 
 
 def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str, Any]:
-    """headers: or why there are none."""
+    """Return the object of a message. headers: bytes, or a text that says why they are missing."""
     uid = contents.uids.get(number)
     known: dict[str, Any] = {
         "number": number,
@@ -117,8 +119,8 @@ def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str,
 
 
 def fields(headers: bytes) -> dict[str, Any]:
-    """Return what is shown of a message's headers, which anybody may have written."""
-    # Headers that are not encoded should be ASCII (RFC 5322), or UTF-8 (RFC 6532).
+    """Return date, sender and subject of untrusted headers."""
+    # Raw headers should be ASCII (RFC 5322) or UTF-8 (RFC 6532).
     message = _parse(headers.decode("utf-8", "replace"))
     return {
         "date": _date(message.get("Date")),
@@ -128,18 +130,18 @@ def fields(headers: bytes) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """Decode a header (RFC 2047); what can't be decoded, or is very long, stays as it came."""
+    """Decode a header (RFC 2047). An invalid or very long one stays undecoded."""
     if value is None:
         return None
     text = str(value)
     if len(text) <= _MOST_DECODED:
-        with contextlib.suppress(Exception):  # What codecs raise has no common class.
+        with contextlib.suppress(Exception):  # Exceptions of codecs have no common class.
             text = str(make_header(decode_header(text)))
     return printable(text)
 
 
 def _date(value: Any) -> str | None:
-    """Return a date in ISO 8601, or None if that is no date."""
+    """Return a date in ISO 8601, or None if *value* is no date."""
     with contextlib.suppress(Exception):
         return parsedate_to_datetime(str(value)).isoformat()
     return None
@@ -170,7 +172,7 @@ def show(listing: Listing, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _json(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a list, which is never in memory as a whole."""
+    """Yield the lines of a JSON list. Memory holds one object at a time."""
     before = "["
     for each in objects:
         yield before
@@ -191,7 +193,7 @@ def _row(cells: tuple[str, ...], subject: int) -> str:
 
 
 def _fitted(text: str, width: int) -> str:
-    """Cut or fill *text* to so many columns of a terminal."""
+    """Cut or fill *text* to *width* columns of a terminal."""
     text = text[: _MOST_COMBINED * width]
     columns = [_columns(character) for character in text]
     if sum(columns) > width:

@@ -1,4 +1,4 @@
-"""Connects to one mailbox and logs in, as often as a run needs it."""
+"""Connects to one mailbox and logs in, as often as a run needs a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from poplib_c._cli.credentials import Credentials, authenticate
 from poplib_c._cli.failures import Failure, Status, failure, is_refusal
 from poplib_c._cli.job import Stop
 
-_FIRST_PAUSE = 0.5  # seconds before a mailbox that is still locked is tried again
+_FIRST_PAUSE = 0.5  # seconds before the second login to a locked mailbox
 
 
 class Logins:
@@ -29,7 +29,7 @@ class Logins:
         self._credentials = credentials
         self._stop = stop
         self._began = time.monotonic()
-        self._is_first = True
+        self._is_again = False
 
     def remaining(self) -> float:
         """Return the seconds until the deadline."""
@@ -38,20 +38,15 @@ class Logins:
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[POP3]:
-        """Connect and log in; the connection is closed when the block ends.
+        """Connect and log in; close the connection when the block ends.
 
-        A server may keep the mailbox locked for a while after a connection is lost. So if a login
-        is refused after an earlier one has succeeded, it is repeated until the timeout.
+        After a connection is lost, a server may keep the mailbox locked for a while. So if the
+        server refuses a later login of a run, the login is repeated until the timeout.
         """
         with contextlib.ExitStack() as opened:
-            yield self._first(opened) if self._is_first else self._next(opened)
+            yield self._again(opened) if self._is_again else self._log_in(opened, self.options)
 
-    def _first(self, opened: contextlib.ExitStack) -> POP3:
-        client = self._log_in(opened, self.options)
-        self._is_first = False
-        return client
-
-    def _next(self, opened: contextlib.ExitStack) -> POP3:
+    def _again(self, opened: contextlib.ExitStack) -> POP3:
         until = time.monotonic() + min(self.options.timeout, self.remaining())
         pause = _FIRST_PAUSE
         while True:
@@ -66,13 +61,14 @@ class Logins:
                 if self._stop.aborted:
                     raise
                 if is_late or not _may_be_locked(error) or self._stop.wait(pause):
-                    raise _again(failure(error)) from None
+                    raise _reconnecting(failure(error)) from None
             pause *= 2
 
     def _log_in(self, opened: contextlib.ExitStack, options: argparse.Namespace) -> POP3:
         connected = connection.connect(self._account, options)
         client = opened.enter_context(self._stop.closing(connected))
         authenticate(client, self._account, self._credentials, options)
+        self._is_again = True
         return client
 
 
@@ -83,6 +79,6 @@ def _may_be_locked(error: Exception) -> bool:
     return refusal.temporary or refusal.code is None
 
 
-def _again(told: Failure) -> Failure:
+def _reconnecting(told: Failure) -> Failure:
     is_refused = told.status is Status.AUTHENTICATION
     return Failure(f"connecting again: {told}", told.status if is_refused else Status.TEMPORARY)

@@ -1,4 +1,4 @@
-"""Where the commands begin: arguments in, exit status out."""
+"""Runs fetch, check and list: takes the arguments, returns the exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from poplib_c import error_proto
 from poplib_c._cli import arguments
 from poplib_c._cli.account import parse
-from poplib_c._cli.failures import Failure, Status, failure, usage
+from poplib_c._cli.failures import Failure, Status, failure
 from poplib_c._cli.texts import printable
 
 
@@ -37,7 +37,7 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
 def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
     from poplib_c._cli import checking, connection, credentials, job, listing, logins
 
-    account = parse(options.url)
+    account = parse(options.url, needs_user=options.command == "list")
     connection.check_policy(account, options)
     warning = connection.warning(account, options)
     if warning:
@@ -47,8 +47,6 @@ def _ask(options: argparse.Namespace, program: str, write: Callable[[str], objec
         report = checking.check(account, options, known)
         write(json.dumps(report.facts, indent=2) if options.json else report.text())
         return report.status
-    if not account.user:
-        raise usage(f"{account.url} has no user: write pop3s://USER@HOST[:PORT]")
     known = credentials.obtain(account, options)
     found = listing.Listing(logins.Logins(account, options, known, job.Stop()))
     for line in listing.show(found, options):

@@ -1,4 +1,4 @@
-"""An mbox file: messages are appended under a lock, whole or not at all."""
+"""The destination mbox: appends messages to a file under a lock, whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from poplib_c._cli.delivery import Output, Wait, Write, disk, sync_directory, wr
 from poplib_c._cli.failures import DeliveryFailure, Status
 
 _BLOCK = 1 << 20
-_POLL = 0.1  # seconds between two looks at a lock
+_POLL = 0.1  # seconds between two attempts to lock
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
 
 
 class Mbox:
-    """An mbox file of the kind mboxrd: a line that begins with ``From ``, or with that behind some
-    ``>``, gets one more ``>``; lines end with LF.
+    """A file in the format mboxrd. Lines end with LF.
 
-    A ticket is the size of the file at the time, and the line that is to separate the message.
+    A line that begins with ``From ``, or with ``From `` after some ``>``, gets one more ``>``.
+    A ticket has the current size of the file, and the separating line of the message.
     """
 
     kind = "mbox"
@@ -60,7 +60,7 @@ class Mbox:
         return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(self.path))
 
     def beginning(self, ticket: str) -> bytes | None:
-        """Only deliver() can tell, which has the message to compare with."""
+        """Return None: only deliver() has the message to compare with."""
         return None
 
     def discard(self, ticket: str) -> None:
@@ -68,9 +68,9 @@ class Mbox:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[FileIO]:
-        """Open the file and lock it, against other threads and other programs.
+        """Lock the file against other threads and other programs, and open it.
 
-        DeliveryFailure: another program keeps the lock for too long, or the run is to end.
+        Raises DeliveryFailure if another program keeps the lock too long, or the run ends.
         """
         with _locks_lock:
             lock = _locks.setdefault(self.path, threading.Lock())
@@ -78,7 +78,7 @@ class Mbox:
         told = False
         while True:
             if not lock.acquire(timeout=_POLL):
-                # Another thread of this run has the file, and does not keep it.
+                # Another thread of this run has the file, and will release it.
                 deadline = time.monotonic() + self._wait.seconds
             else:
                 try:
@@ -96,14 +96,17 @@ class Mbox:
             self._give_up_after(deadline)
 
     def _lock(self) -> FileIO | None:
-        """Open the file and lock it; None: another program has locked it."""
+        """Open the file and lock it. Return None if another program has locked it."""
         while True:
             with contextlib.ExitStack() as opened:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 file = opened.enter_context(FileIO(descriptor, "r+"))
                 try:
                     fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by the system
+                except (
+                    BlockingIOError,
+                    PermissionError,
+                ):  # EAGAIN or EACCES, depending on the system
                     return None
                 if self._is_in_place(file):
                     opened.pop_all()
@@ -120,9 +123,9 @@ class Mbox:
             )
 
     def _is_in_place(self, file: FileIO) -> bool:
-        """Whether who had the lock before has not put another file into its place.
+        """Whether the path still names the locked file: another program may have replaced it.
 
-        What is new in the place, whoever has put it there, has its name on disk from here on.
+        Syncs the directory when the path names a new file.
         """
         found = os.fstat(file.fileno())
         try:
@@ -138,7 +141,7 @@ class Mbox:
 
 
 def _quote(message: FileIO, separator: bytes, quoted: FileIO) -> None:
-    """Write *message* as it is in an mbox, from the separating line to the blank one."""
+    """Write *message* in the format of an mbox, from the separating line to the blank line."""
     message.seek(0)
     write_all(quoted, separator + b"\n")
     last = b""
@@ -154,7 +157,7 @@ def _quoted(line: bytes) -> bytes:
 
 
 def _append(file: FileIO, quoted: FileIO) -> None:
-    """Append to the file and have it on disk; if that fails, the file is as it was."""
+    """Append to the file and sync it. If that fails, restore the file."""
     end = file.seek(0, os.SEEK_END)
     try:
         write_all(file, _gap(file, end))
@@ -168,15 +171,15 @@ def _append(file: FileIO, quoted: FileIO) -> None:
 
 
 def _gap(file: FileIO, end: int) -> bytes:
-    """What is missing of a blank line at the end of the file, where it is left."""
+    """Return the line ends that are missing for a blank line at the end of the file."""
     last = os.pread(file.fileno(), min(end, 2), max(end - 2, 0))
     return b"" if not last or last == b"\n\n" else b"\n" if last.endswith(b"\n") else b"\n\n"
 
 
 def _take_up(file: FileIO, size: int, quoted: FileIO) -> bool:
-    """Look whether a run that was killed had appended the message; remove a torn part of it.
+    """Return whether a killed run appended the whole message. Cut off an incomplete one.
 
-    Nothing but the beginning of this very message is ever cut off, at the end of the file.
+    Only a beginning of this message, at the end of the file, is ever cut off.
     """
     file.seek(size)
     found = file.read()

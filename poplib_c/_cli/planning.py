@@ -1,9 +1,9 @@
-"""What is to be done with each message of a mailbox."""
+"""Decides from listings and records whether to fetch, delete or leave each message."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from poplib_c._cli.state import Delivered
@@ -12,11 +12,11 @@ UNKNOWN = -1  # a size
 
 
 class Plan(NamedTuple):
-    """Message numbers, in their order."""
+    """Message numbers in ascending order."""
 
     fetch: list[int]
-    delete: list[int]  # delivered by an earlier run, still there
-    known: list[int]  # delivered by an earlier run, and kept
+    delete: list[int]  # delivered by an earlier run, not deleted so far
+    known: dict[int, int | None]  # delivered by an earlier run, and when last checked
     large: list[int]
 
 
@@ -31,16 +31,19 @@ class Wanted(NamedTuple):
 def make(
     sizes: Mapping[int, int | None],
     uids: Mapping[int, bytes],
-    delivered: Mapping[bytes, Delivered],
+    find: Callable[[bytes], Delivered | None],
     wanted: Wanted,
 ) -> Plan:
-    """Decide about each message of *sizes*, so that none is lost, whatever its uid is worth."""
+    """Plan for each message of *sizes*. No message is lost, even if uids are not unique."""
     copies = collections.Counter(uids.values())
-    plan = Plan([], [], [], [])
+    plan = Plan([], [], {}, [])
     for number, size in sizes.items():
-        record = delivered.get(uids[number])
+        record = find(uids[number])
         if record is not None and _is_known(record, size, copies[uids[number]], wanted):
-            (plan.delete if wanted.delete else plan.known).append(number)
+            if wanted.delete:
+                plan.delete.append(number)
+            else:
+                plan.known[number] = record.checked
         elif wanted.max_size is not None and size is not None and size > wanted.max_size:
             plan.large.append(number)
         else:
@@ -49,15 +52,15 @@ def make(
 
 
 def recorded(size: int | None, copies: int) -> int | None:
-    """Return what the state has for the size of a message: None if others share its uid."""
+    """Return the size to record for a message: None if others share its uid."""
     return None if copies != 1 else UNKNOWN if size is None else size
 
 
 def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) -> bool:
-    """Whether the message seems to have been delivered, for all that listings say.
+    """Whether an earlier run delivered the message, as far as the listings show.
 
-    Some servers give one uid to several messages (RFC 1939 has them differ), and some use a uid
-    again. If in doubt, the message is fetched once more.
+    RFC 1939 requires unique uids, but some servers give one uid to several messages, and some
+    reuse uids. If in doubt, the run fetches the message again.
     """
     if not (wanted.since_last or (wanted.delete and record.deleting)):
         return False

@@ -1,4 +1,4 @@
-"""What is seen of work while it goes on: bars on a terminal, else a line now and then."""
+"""Shows progress: bars on a terminal, otherwise a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from poplib_c._cli.texts import printable
 
@@ -16,22 +16,24 @@ _INTERVAL = 10.0  # seconds between two lines of one mailbox
 _UNITS = ("octets", "kB", "MB", "GB", "TB")
 
 
-class Bar(Protocol):
-    """The progress of one mailbox."""
+class Bar:
+    """The progress of one mailbox. This one shows nothing."""
 
     def start(self, messages: int, octets: int) -> None:
-        """So much is to come; the octets are a hint."""
+        """Announce how much will come; *octets* is an estimate."""
 
-    def advance(self, octets: int) -> None: ...
+    def advance(self, octets: int) -> None:
+        pass
 
     def message(self) -> None:
-        """One more message is done."""
+        """Count one more message as done."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        pass
 
 
 class Progress:
-    """Shows nothing; where errors and results are written, whatever is shown beside them."""
+    """Prints errors and results, and shows no progress."""
 
     def __init__(self, program: str, quiet: bool) -> None:
         self._program = program
@@ -39,20 +41,20 @@ class Progress:
         self._lock = threading.Lock()
 
     def bar(self, label: str) -> Bar:
-        return _Nothing()
+        return Bar()
 
     def error(self, label: str, text: str) -> None:
         self._line(f"{self._program}: {label}: {text}", sys.stderr)
 
     def note(self, label: str, text: str) -> None:
-        """Tell what is no error."""
+        """Print a note, unless --quiet is given."""
         if not self._quiet:
             self.error(label, text)
 
     def from_handler(self, text: str) -> None:
-        """Tell something in a signal handler, which may have interrupted whoever has the lock."""
+        """Print from a signal handler, which can't take the lock: its own thread may hold it."""
         if not self._quiet:
-            above = "\n" if sys.stderr.isatty() else ""  # Behind a bar, and the ^C.
+            above = "\n" if sys.stderr.isatty() else ""  # After a bar and ^C.
             with contextlib.suppress(OSError):
                 os.write(
                     sys.stderr.fileno(), f"{above}{printable(self._program)}: {text}\n".encode()
@@ -81,7 +83,7 @@ class Bars(Progress):
         return _Bar(label, self._tqdm)
 
     def _line(self, line: str, file: Any) -> None:
-        """Above the bars; they are gone from the terminal for as long."""
+        """Print above the bars, which are cleared meanwhile."""
         with self._tqdm.external_write_mode(file=file):
             _print(line, file)
 
@@ -90,12 +92,12 @@ def _print(line: str, file: Any) -> None:
     try:
         print(printable(line), file=file, flush=True)
     except OSError:
-        # Nobody reads it, or the terminal is gone: the work goes on, and nothing is written later.
+        # The reader or the terminal is gone. The work goes on; later output is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def start(program: str, quiet: bool) -> Progress:
-    """Return how to show progress: by what standard error is, and whether tqdm is installed."""
+    """Choose bars if standard error is a terminal and tqdm is installed, otherwise lines."""
     if quiet:
         return Progress(program, quiet)
     if sys.stderr.isatty():
@@ -106,21 +108,7 @@ def start(program: str, quiet: bool) -> Progress:
     return Lines(program, quiet)
 
 
-class _Nothing:
-    def start(self, messages: int, octets: int) -> None:
-        pass
-
-    def advance(self, octets: int) -> None:
-        pass
-
-    def message(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _Bar(_Nothing):
+class _Bar(Bar):
     def __init__(self, label: str, tqdm: Any) -> None:
         self._label = label
         self._tqdm = tqdm
@@ -152,7 +140,7 @@ class _Bar(_Nothing):
             self._bar.close()
 
 
-class _Line(_Nothing):
+class _Line(Bar):
     def __init__(self, label: str, progress: Progress) -> None:
         self._label = label
         self._progress = progress
@@ -184,7 +172,7 @@ class _Line(_Nothing):
 
 
 def size(octets: int) -> str:
-    """Return a number of octets as people write it: ``1.5 MB``."""
+    """Return a number of octets for people: ``1.5 MB``."""
     number = float(octets)
     for unit in _UNITS:
         if number < 1000 or unit == _UNITS[-1]:

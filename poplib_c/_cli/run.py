@@ -1,9 +1,10 @@
-"""What the sessions of one run with a mailbox share."""
+"""The state that the sessions of one run with a mailbox share."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
 from poplib_c._cli.failures import Failure
@@ -11,46 +12,45 @@ from poplib_c._cli.job import Outcome, Stop
 from poplib_c._cli.progress import Bar, Progress
 from poplib_c._cli.state import State
 
-# A message that has ended sessions in PATIENCE runs is tried in every SELDOM-th run only.
+# After a message has ended sessions in PATIENCE runs, only every SELDOM-th run tries it.
 PATIENCE, SELDOM = 3, 10
 
 
+@dataclass
 class Run:
-    """Messages are known by their keys, as numbers change from session to session."""
+    """Messages are known by their keys, because numbers change from session to session.
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        box: Box,
-        state: State,
-        outcome: Outcome,
-        bar: Bar,
-        progress: Progress,
-        stop: Stop,
-    ) -> None:
-        self.options = options
-        self.box = box
-        self.state = state
-        self.outcome = outcome
-        self.bar = bar
-        self.progress = progress
-        self.stop = stop
-        self.sessions = 0
-        self.is_shown = False
-        self.advanced = 0  # messages that were delivered for certain, or deleted
-        self.left: set[int] = set()  # numbers of the last session
-        self.delivered: dict[bytes, int] = {}  # in this run, with their octets
-        self.pipelining = True
-        self.alone: set[bytes] = set()  # asked for one at a time, with a certain point after each
-        self.has_top = True
-        self.unproved: set[str] = set()  # commands for certain points that have ended a session
-        self.unverified: set[bytes] = set()  # whose TOP has ended a session
-        self.why: dict[bytes, str] = {}  # what has ended a session, and how
-        self.tried: set[bytes] = set()  # last, and in vain
-        self.refused: set[bytes] = set()  # as the server or the options say, and told
+    is_shown: the bar has started. advanced: count of messages known to be delivered, or deleted.
+    left: messages still to fetch, by their numbers in the last session. delivered: octets of the
+    messages of this run. alone: messages fetched one at a time, with a certain point after each.
+    unproved: commands for certain points that have ended a session. unverified: messages whose TOP
+    has ended a session. why: how a message has ended a session. tried: messages that were tried
+    last, and failed again. refused: messages that the run has given up, and has said why.
+    """
+
+    options: argparse.Namespace
+    box: Box
+    state: State
+    outcome: Outcome
+    bar: Bar
+    progress: Progress
+    stop: Stop
+    sessions: int = 0
+    is_shown: bool = False
+    advanced: int = 0
+    left: set[int] = field(default_factory=set)
+    delivered: dict[bytes, int] = field(default_factory=dict)
+    pipelining: bool = True
+    alone: set[bytes] = field(default_factory=set)
+    has_top: bool = True
+    unproved: set[str] = field(default_factory=set)
+    unverified: set[bytes] = field(default_factory=set)
+    why: dict[bytes, str] = field(default_factory=dict)
+    tried: set[bytes] = field(default_factory=set)
+    refused: set[bytes] = field(default_factory=set)
 
     def doubt(self, keys: Iterable[bytes]) -> None:
-        """Stop counting messages that may have been others."""
+        """Stop counting messages that may not be those the run asked for."""
         taken = [self.delivered.pop(key) for key in keys if key in self.delivered]
         self.outcome.fetched -= len(taken)
         self.outcome.octets -= sum(taken)

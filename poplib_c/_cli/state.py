@@ -1,8 +1,8 @@
-"""What earlier runs have delivered: by the server's unique ids, in a database of sqlite3.
+"""Records in SQLite which messages were delivered, by the server's unique ids.
 
-Each change is on disk before its method returns. A message is recorded before it is deleted on the
-server, and what is being delivered before it gets its place; so a run that is killed at any
-instant leaves enough to tell what was done.
+Each change is on disk before its method returns. A delivery is recorded before it begins, and
+again before the message is deleted on the server. So a run that is killed at any instant leaves a
+record of what it did.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from poplib_c._cli.delivery import make_directory
 from poplib_c._cli.failures import Failure, Status, reason
 
-# What each version of the database adds to the one before: PRAGMA user_version counts them.
+# Each script upgrades the database by one version. PRAGMA user_version counts them.
 _VERSIONS = (
     """
     CREATE TABLE IF NOT EXISTS delivered (
         account TEXT NOT NULL,
         uid BLOB NOT NULL,
-        size INTEGER,                  -- what LIST said, or -1; NULL: of several messages
-        copies INTEGER NOT NULL,       -- how many messages of this uid
+        size INTEGER,                  -- LIST's, or -1 for unknown; NULL: several messages
+        copies INTEGER NOT NULL,       -- messages of this uid
         deleting INTEGER NOT NULL,     -- DELE was or is to be sent
         headers BLOB NOT NULL,         -- a digest
         PRIMARY KEY (account, uid)
@@ -43,19 +43,19 @@ _VERSIONS = (
     ) WITHOUT ROWID;
     """,
     """
-    ALTER TABLE delivered ADD COLUMN octets INTEGER;  -- what has come; NULL: unknown
-    -- When the message was last known to be the uid's; NULL: no certain point came after it.
+    ALTER TABLE delivered ADD COLUMN octets INTEGER;  -- received; NULL: unknown
+    -- When the headers last matched the uid; NULL: no certain point came after the message.
     ALTER TABLE delivered ADD COLUMN checked INTEGER DEFAULT 0;
     CREATE TABLE troubled (            -- messages that have ended a session
         account TEXT NOT NULL,
         uid BLOB NOT NULL,
-        runs INTEGER NOT NULL,         -- that were ended, or have left the message alone
+        runs INTEGER NOT NULL,         -- that the message ended, or that skipped it
         PRIMARY KEY (account, uid)
     ) WITHOUT ROWID;
     """,
 )
 _creating = threading.Lock()
-_BUSY = 60  # seconds that other runs may keep the database
+_BUSY = 60  # seconds to wait for other runs' transactions
 
 
 class Delivered(NamedTuple):
@@ -72,7 +72,7 @@ class Delivered(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """A message that is being delivered, and where to: enough to find out whether it was."""
+    """A message whose delivery has begun, and its destination."""
 
     uid: bytes
     size: int | None
@@ -86,11 +86,11 @@ def default_path() -> str:
     return os.path.join(home, "poplib_c", "state.sqlite3")
 
 
-class State:
-    """The state of one mailbox; while it is open, no other run has it."""
+class State(contextlib.AbstractContextManager["State"]):
+    """The state of one mailbox. While it is open, other runs can't open it."""
 
     def __init__(self, path: str, account: str) -> None:
-        """Failure: another run has the mailbox, or the file can't be used."""
+        """Open the state. Raises Failure if another run has it, or the file can't be used."""
         self._account = account
         self._lock: int | None
         with contextlib.ExitStack() as opened:
@@ -105,7 +105,7 @@ class State:
 
     @classmethod
     def in_memory(cls) -> State:
-        """Return the state of a run that leaves none."""
+        """Return a state that is not kept after the run."""
         state = cls.__new__(cls)
         state._account, state._lock = "", None
         state._database = sqlite3.connect(":memory:", isolation_level=None)
@@ -117,25 +117,20 @@ class State:
         if self._lock is not None:
             os.close(self._lock)
 
-    def __enter__(self) -> State:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def delivered(self) -> dict[bytes, Delivered]:
-        rows = self._database.execute(
-            "SELECT uid, size, copies, deleting, headers, octets, checked FROM delivered "
-            "WHERE account = ?",
-            [self._account],
-        )
-        return {
-            uid: Delivered(size, copies, bool(gone), *more)
-            for uid, size, copies, gone, *more in rows
-        }
+    def find(self, uid: bytes) -> Delivered | None:
+        """Return the record of a delivered message."""
+        row = self._database.execute(
+            "SELECT size, copies, deleting, headers, octets, checked FROM delivered "
+            "WHERE account = ? AND uid = ?",
+            [self._account, uid],
+        ).fetchone()
+        return row and Delivered(row[0], row[1], bool(row[2]), *row[3:])
 
     def in_flight(self) -> InFlight | None:
-        """Return what a run that did not end was about to deliver."""
+        """Return the delivery that a killed run had begun."""
         row = self._database.execute(
             "SELECT uid, size, deleting, destination, ticket FROM in_flight WHERE account = ?",
             [self._account],
@@ -143,9 +138,12 @@ class State:
         return row and InFlight(row[0], row[1], bool(row[2]), row[3], row[4])
 
     def begin(self, message: InFlight) -> None:
-        """Record that this message is going to be delivered."""
+        """Record that the delivery of *message* begins."""
         with self._transaction():
-            self._begin(message)
+            self._database.execute(
+                "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)",
+                [self._account, *message],
+            )
 
     def add(
         self,
@@ -154,9 +152,9 @@ class State:
         octets: int | None,
         following: InFlight | None = None,
     ) -> None:
-        """Record that *message* was delivered and, at the same time, that *following* will be.
+        """Record in one transaction that *message* was delivered and *following* begins.
 
-        It is doubtful until confirm() says otherwise. headers: what delivery.digest() makes of it.
+        The message is doubtful until confirm(). headers: a digest by delivery.digest().
         """
         with self._transaction():
             self._database.execute(
@@ -166,12 +164,12 @@ class State:
                 "octets = excluded.octets, checked = NULL",
                 [self._account, message.uid, message.size, message.deleting, headers, octets],
             )
-            self._end()
+            self.end()
             if following is not None:
-                self._begin(following)
+                self.begin(following)
 
     def confirm(self, uids: Iterable[bytes]) -> None:
-        """Record that these are the messages of their uids."""
+        """Record that the delivered messages belong to these uids."""
         now = int(time.time())
         with self._transaction():
             self._database.executemany(
@@ -180,14 +178,14 @@ class State:
             )
 
     def troubled(self) -> dict[bytes, int]:
-        """Return the messages that have ended a session, each with the number of such runs."""
+        """Return the number of runs in which each message has ended a session."""
         rows = self._database.execute(
             "SELECT uid, runs FROM troubled WHERE account = ?", [self._account]
         )
         return dict(rows.fetchall())
 
     def trouble(self, uid: bytes) -> None:
-        """Count one more run that a message has ended, or that has left it alone."""
+        """Count one more run in which a message ended a session, or was skipped."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO troubled VALUES (?, ?, 1) "
@@ -200,13 +198,20 @@ class State:
         self._remove("troubled", uids)
 
     def end(self) -> None:
-        """Record that nothing is being delivered."""
+        """Record that no delivery is under way."""
         with self._transaction():
-            self._end()
+            self._database.execute("DELETE FROM in_flight WHERE account = ?", [self._account])
 
     def forget(self, uids: Iterable[bytes]) -> None:
-        """Forget messages: they are no longer on the server, or are to be fetched again."""
+        """Forget messages that left the server, or that the run fetches again."""
         self._remove("delivered", uids)
+
+    def keep(self, is_kept: Callable[[bytes], bool]) -> None:
+        """Forget the messages whose uids *is_kept* refuses."""
+        rows = self._database.execute(
+            "SELECT uid FROM delivered WHERE account = ?", [self._account]
+        )
+        self.forget([uid for (uid,) in rows if not is_kept(uid)])
 
     def _remove(self, table: str, uids: Iterable[bytes]) -> None:
         with self._transaction():
@@ -215,16 +220,12 @@ class State:
                 [(self._account, uid) for uid in uids],
             )
 
-    def _begin(self, message: InFlight) -> None:
-        self._database.execute(
-            "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)", [self._account, *message]
-        )
-
-    def _end(self) -> None:
-        self._database.execute("DELETE FROM in_flight WHERE account = ?", [self._account])
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        """Commit what the block changes, or nothing if it raises. A block inside joins in."""
+        if self._database.in_transaction:
+            yield
+            return
         try:
             self._database.execute("BEGIN IMMEDIATE")
             with self._database:
@@ -248,12 +249,12 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _migrate(database: sqlite3.Connection) -> None:
-    """Bring the tables of an earlier version up to this one. Other runs may be about to."""
+    """Upgrade the tables of an earlier version. Other runs may try at the same time."""
     database.execute("BEGIN IMMEDIATE")
     with database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > len(_VERSIONS):
-            raise sqlite3.DatabaseError("a later version of poplib-c has written it")
+            raise sqlite3.DatabaseError("a later version of poplib-c wrote it")
         for script in _VERSIONS[version:]:
             for statement in re.sub("--.*", "", script).split(";"):
                 database.execute(statement)
@@ -261,11 +262,11 @@ def _migrate(database: sqlite3.Connection) -> None:
 
 
 def _create(path: str) -> None:
-    """Make the file, if it is missing, for its owner alone.
+    """Create the file, if it is missing, for its owner alone.
 
-    What others could write into it would have messages deleted that nobody has fetched. To close a
-    database that another thread has open would end that one's locks: so no file is opened
-    here that is there, and none is there for others until it is closed.
+    A forged record would delete messages that were never fetched. Closing a descriptor of the file
+    would release the locks of other threads' databases, so an existing file is not opened here,
+    and _creating keeps other threads out until a new one is closed.
     """
     with _creating, contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -1,4 +1,4 @@
-"""Texts of --help and the man page, and how output is made safe for a terminal."""
+"""The texts of --help and the man page; makes output safe for a terminal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def harmless(text: str, kept: str = "\t\n") -> str:
-    """Return *text* for a terminal: characters that are not visible become U+FFFD.
+    """Return *text* with U+FFFD for invisible characters, except those in *kept*.
 
-    All output of the command line goes through here: mail and servers can't control a terminal.
-    kept: control characters that stay.
+    All output of the command line passes through here, so that mail and servers can't control a
+    terminal.
     """
     if text.isprintable():
         return text
@@ -24,7 +24,7 @@ def harmless(text: str, kept: str = "\t\n") -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* in one line, harmless, with single spaces for white space."""
+    """Return *text* as one harmless() line, with single spaces for white space."""
     return harmless(" ".join(text.split()), "")
 
 
@@ -33,71 +33,73 @@ A client for mailboxes on POP3 servers: fetches mail, reports what a server can
 do, and lists messages. Connections are encrypted and certificates are
 verified unless options say otherwise.
 
-A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] speaks TLS from
-the first octet on (port 995), pop3://USER@HOST[:PORT] begins TLS by STLS (port
+A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] uses TLS from
+the first octet on (port 995), pop3://USER@HOST[:PORT] starts TLS by STLS (port
 110) and fails if the server has no STLS. pops:// means pop3s://, and pop://
 means pop3://. USER may contain @; other characters may be written as %HH.
 """
 PASSWORDS = """\
 passwords:
-  The command of --password-command comes first, or of password-command in the
-  accounts file. It gets POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT in its
-  environment.
+  The first of these sources that has a password supplies it:
 
-  Then ~/.netrc, with lines "machine HOST login USER password PASSWORD": the
-  entry of HOST and USER, else that of HOST without a login, else default with
-  USER, else default without a login. A host may have several entries. The file
-  must be yours, and readable for nobody else (chmod 600 ~/.netrc).
+  The command of --password-command, or of password-command in the accounts
+  file. Its environment has POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT.
 
-  Then the variable POPLIB_C_PASSWORD, then a prompt.
+  ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry of
+  HOST and USER, else that of HOST without a login, else default with USER, else
+  default without a login. A host may have several entries. You must own the
+  file, and nobody else may read or write it (chmod 600 ~/.netrc).
 
-  With several mailboxes the variable is refused. So are --password-command and
-  --oauth2-token-command on the command line: each server would get the secret
-  of the others. A password is never an argument, where others on the machine
-  could read it.
+  The variable POPLIB_C_PASSWORD.
+
+  A prompt.
+
+  The variable, and --password-command and --oauth2-token-command on the command
+  line, name no server. With several mailboxes each server would get the secret
+  of the others, so poplib-c refuses them. No option takes the password itself:
+  other users of the machine can read arguments.
 """
 STATUS = """\
 exit status:
   0   everything was done
-  1   a part was not: messages were left on the server, the run was interrupted,
-      or a certificate or a file is refused
-  2   wrong usage, nothing was done
-  75  it may work later: no connection, a mailbox in use, no room on the disk
-  77  the login is refused, or there is no password
+  1   something was not done: messages were left on the server, the run was
+      interrupted, or a certificate or a file was refused
+  2   wrong usage; nothing was done
+  75  a later run may succeed: no connection, a mailbox in use, a full disk
+  77  the server refused the login, or there is no password
   With several mailboxes, the highest status is returned.
 """
 FETCH_DESCRIPTION = """\
 Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
-a directory with a file for each. Nothing is deleted on the server unless
---delete says so, and then only what was delivered: a message is written,
-synced to the disk and recorded before it is marked as deleted, and the server
-deletes it when the session ends in order. A run that is killed at any instant
-loses nothing. What it delivered last is fetched again only if the server now
-announces another size, or sends other headers.
+a directory with a file for each. Messages stay on the server. With --delete,
+delivered messages are deleted: a message is written, synced to the disk and
+recorded before it is marked as deleted, and the server deletes it when QUIT
+ends the session. A run that is killed at any instant loses nothing. The next
+run fetches the last messages again only if their sizes or headers have changed.
 
 The first Ctrl-C (or SIGTERM, or SIGHUP) makes the run finish the current
-message and end; with --delete, what was delivered until then is deleted on the
-server. The second closes the connections at once, so that nothing is deleted;
-the next run with --delete makes up for that without fetching again. Either way
-the exit status is 1.
+message and end; with --delete, the messages delivered until then are deleted.
+The second Ctrl-C closes the connections at once, and nothing is deleted. The
+next run with --delete deletes those messages without fetching them again. The
+exit status is 1 in both cases.
 """
 FETCH_EPILOG = """\
 examples:
   The new messages of a mailbox, which stay on the server:
     {prog} --since-last --maildir ~/Mail pop3s://alice@pop.example.org
-  All messages, away from the server:
+  All messages, deleted on the server once delivered:
     {prog} --delete --mbox inbox pop3s://bob@example.org@pop.example.org
   From cron, with a password manager:
     {prog} --quiet --delete --since-last --maildir ~/Mail \\
         --password-command 'pass show mail' pop3s://alice@pop.example.org
-  Many mailboxes, eight at a time:
+  Many mailboxes, eight in parallel:
     {prog} --jobs 8 --accounts accounts.toml
 
 accounts file:
-  TOML, with a table for each mailbox. Its keys are url and the options of this
-  command without the two dashes, but not accounts, jobs, quiet and keep. They
-  count before those of the command line. Anything else in the file is an error.
-  Relative paths are relative to the file, which not everybody may write into:
+  TOML, with a table for each mailbox. The keys are url and the options of this
+  command without the two dashes, except accounts, jobs, quiet and keep. They
+  override the command line. Anything else in the file is an error. Relative
+  paths are relative to the file. A world-writable file is refused.
 
     [[account]]
     url = "pop3s://alice@pop.example.org"
@@ -110,9 +112,9 @@ accounts file:
 {status}
 files:
   ~/.local/state/poplib_c/state.sqlite3
-      What was delivered, by the unique ids of the servers, whatever the
-      destination; below $XDG_STATE_HOME if that is set. It grows with what is
-      kept on the servers, not with what was ever fetched.
+      The delivered messages, by the servers' unique ids, for all destinations;
+      below $XDG_STATE_HOME if that is set. Its size grows with the number of
+      messages on the servers, not with the number ever fetched.
   ~/.netrc
       Passwords.
 
@@ -122,14 +124,14 @@ environment:
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and
-the login, the TLS version and cipher, its certificate and when it expires, and
-whether commands can be sent ahead of replies (pipelining), which is tested.
-Without USER in the URL there is no login.
+the login, the TLS version and cipher, its certificate and when it expires. If
+the server announces PIPELINING, check tests whether it answers commands sent
+ahead of replies. Without USER in the URL, check does not log in.
 """
 LIST_DESCRIPTION = """\
 Lists a mailbox: number, size and unique id of each message, and its date,
-sender and subject. Only headers are fetched, and nothing is changed, though
-some servers then mark a message as read.
+sender and subject. list fetches only headers and changes nothing, but some
+servers then mark a message as read.
 """
 EPILOG = """\
 examples:
@@ -141,5 +143,5 @@ examples:
 
 URL = (
     "a mailbox: pop3s://USER@HOST[:PORT] for TLS from the first octet on, pop3:// for STLS; "
-    "never with a password"
+    "without a password"
 )

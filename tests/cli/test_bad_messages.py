@@ -126,7 +126,7 @@ def test_a_server_that_always_hangs_up(run, user, odd):
     server = odd(numbered(20), {b"RETR *": hang_up})
     status, told, result = run(server, "--since-last")
     assert status == 75
-    assert told[-1] == "too many sessions have failed: 20 messages left to the next run"
+    assert told[-1] == "too many sessions have failed: 20 messages left for the next run"
     assert server.commands.count(b"STAT") == 3
     assert result == "0 messages fetched (0 octets), 20 left on the server"
 
@@ -212,7 +212,7 @@ def test_a_mailbox_that_stays_locked(run, odd):
     status, told, _ = run(server, "--delete")
     assert status == 75
     assert told[0].startswith("message 3 (uid ")
-    assert told[1] == "connecting again: the login is refused: -ERR [IN-USE] locked"
+    assert told[1] == "connecting again: the server refused the login: -ERR [IN-USE] locked"
 
 
 def test_a_password_that_is_wrong_by_now(run, odd):

@@ -46,7 +46,7 @@ def test_list(user, dovecot, place):
 def test_wrong_password(tmp_path, dovecot, place):
     ended = User(tmp_path, password="wrong").run("list", *place(dovecot.mailbox([]), "pop3s"))
     assert ended.returncode == 77
-    assert "the login is refused: -ERR [AUTH] Authentication failed." in ended.stderr
+    assert "the server refused the login: -ERR [AUTH] Authentication failed." in ended.stderr
 
 
 def test_an_expired_certificate(user, authority, start_dovecot):

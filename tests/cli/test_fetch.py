@@ -369,7 +369,7 @@ def test_a_server_that_goes_on_for_ever(new):
         *LOGGED_IN, C("STAT"), S("+OK 1 1"), C("LIST"), Drip(b"1 100\r\n", b"+OK\r\n")
     ) as server:
         told = failed(new(server, "--deadline", "0.5"), 75)
-    assert ": the deadline of 0.5 s has passed: " in told
+    assert told.endswith(": the deadline of 0.5 s has passed")
 
 
 def test_quiet(new, server):

@@ -47,7 +47,7 @@ def test_fifty_mailboxes(user, serve, accounts):
     assert warning.startswith(INSECURE)
     assert sorted(line.partition(": ")[2].partition(": ")[2] for line in errors) == [
         "Connection refused",
-        "the login is refused: -ERR [AUTH] invalid credentials",
+        "the server refused the login: -ERR [AUTH] invalid credentials",
     ]
 
 
@@ -91,16 +91,19 @@ def test_options_of_an_account_count_first(user, serve, accounts):
             "option of a mailbox: did you mean del",
         ),
         ('[[account]]\nurl = "pop3s://u@h"\nsince_last = true', "did you mean since-last?"),
-        ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml is a text"),
+        ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml must be a text"),
         ('[account]\nurl = "pop3s://u@h"', "no [[account]] table"),
         ('fingerprint = "x"\n[[account]]\nurl = "pop3s://u@h"', "fingerprint is outside of [[acc"),
         ('[[account]]\nurl = "pop3s://u@h"\n[[acount]]\nurl = "x"', "acount is outside of [[acco"),
         ('[[acount]]\nurl = "pop3s://u@h"', "acount is outside of [[account]]: did you mean acc"),
         ('[[account]]\nurl = "pop3s://u@h"\n[x.y]\nz = 1', "x is outside of [[account]]; options"),
-        ('[[account]]\nurl = "pop3s://u@h"\ntimeout = [1]', "timeout is a number or a text"),
-        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = 1', "password-command is a text"),
-        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = ""', "command: it is empty"),
-        ('[[account]]\nurl = "pop3s://u@h"\ncafile = ""', "argument --cafile: it is empty"),
+        ('[[account]]\nurl = "pop3s://u@h"\ntimeout = [1]', "timeout must be a number or a text"),
+        (
+            '[[account]]\nurl = "pop3s://u@h"\npassword-command = 1',
+            "command must be a text",
+        ),
+        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = ""', "command: the value is empty"),
+        ('[[account]]\nurl = "pop3s://u@h"\ncafile = ""', "argument --cafile: the value is empty"),
         (
             '[[account]]\nurl = "pop3s://u@h"\npassword-command = "a"\noauth2-token-command = "b"',
             "password-command contradicts oauth2-token-command",
@@ -109,12 +112,12 @@ def test_options_of_an_account_count_first(user, serve, accounts):
         ('[[account]]\nurl = "pop3s://u@h"\nkeep = true', "mailbox; write delete = false"),
         (
             '[[account]]\nurl = "pop3s://u@h"\ndelete = 1',
-            "delete is true or false, without quotes",
+            "delete must be true or false, without quotes",
         ),
-        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml is a text"),
+        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml must be a text"),
         ('[[account]]\nurl = "pop3s://u@h"\nmax-size = "x"', "'x' is not a size: write 500000"),
         ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "no destination: "),
-        ('[[account]]\nurl = "pop3s://u:p@h"', "a password in a URL can be read by everybody"),
+        ('[[account]]\nurl = "pop3s://u:p@h"', "other users of this machine can read a password"),
     ],
 )
 def test_mistakes_in_the_file(accounts, text, told, capsys):

@@ -34,7 +34,10 @@ def test_from_a_command(nobody, server, command):
     [
         ("echo secret; exit 3", "the command of --password-command failed with status 3"),
         ("true", "the command of --password-command printed nothing"),
-        ("printf '\\377\\n'", "what the command of --password-command printed is not UTF-8"),
+        (
+            "printf '\\377\\n'",
+            "the command of --password-command printed invalid UTF-8",
+        ),
     ],
 )
 def test_commands_that_fail(nobody, server, command, told):
@@ -144,7 +147,7 @@ def test_wrong_password(user, server, command):
     into = ["--maildir", user.maildir] if command == "fetch" else []
     ended = user.run(command, "--insecure", *into, url(server))
     assert ended.returncode == 77
-    assert "the login is refused: -ERR [AUTH] invalid " in ended.stderr + ended.stdout
+    assert "the server refused the login: -ERR [AUTH] invalid " in ended.stderr + ended.stdout
     assert "wrong" not in ended.stderr + ended.stdout
 
 
@@ -162,7 +165,8 @@ def test_refusals(user, reply, status):
     greeted = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
     with play(*greeted, S(reply)) as server:
         ended = listed(user, server)
-    assert (ended.returncode, last_line(ended)) == (status, f"the login is refused: {reply}")
+    told = f"the server refused the login: {reply}"
+    assert (ended.returncode, last_line(ended)) == (status, told)
 
 
 def test_a_token(nobody, serve):

@@ -8,7 +8,7 @@ import pytest
 
 from poplib_c import POP3, error_proto
 from poplib_c.__main__ import main
-from poplib_c._cli import delivery, session
+from poplib_c._cli import choosing, delivery, session
 
 from .habits import hang_up, once, refuse, say, swallow, twice
 from .support import delivered, url
@@ -162,7 +162,7 @@ def test_a_uid_that_comes_again_without_delete(run, user, odd, message):
 
 def test_uids_that_are_known_cost_little(run, odd, monkeypatch):
     """A few headers in each run, in turn; none where the server refuses TOP."""
-    monkeypatch.setattr(session, "_CHECKED", 4)
+    monkeypatch.setattr(choosing, "_CHECKED", 4)
     monkeypatch.setattr("time.time", iter(range(10**9, 2 * 10**9)).__next__)
     server = odd(MESSAGES, habits := {})
     run(server, "--since-last")
@@ -252,7 +252,7 @@ def test_ends_that_are_never_certain(run, user, odd, monkeypatch):
 
     def undecided(self, numbers):
         for number, message in many(self, numbers):
-            if self._run.pipelining:
+            if self.run.pipelining:
                 error = Undecided("-ERR out of step: the end of a message is not certain")
                 error.number = number
                 raise error

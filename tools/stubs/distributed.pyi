@@ -1,4 +1,4 @@
-# What examples/cluster.py uses of dask.distributed, whose own types say less.
+# The part of dask.distributed that examples/cluster.py uses; its own types are weaker.
 from concurrent.futures import Executor
 from types import TracebackType
 

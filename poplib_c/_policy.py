@@ -64,15 +64,18 @@ class LoginError(error_proto):
     mechanism and answer.
     """
 
-    #: What names the mechanisms to use.
-    advice = "mechanisms="
-
     def __str__(self) -> str:
-        last, tried = self.args
+        return f"{shown(self.args[0])}{self.told('mechanisms=')}"
+
+    def told(self, advice: str) -> str:
+        """Return what was tried, and the argument or option that chooses, if that may help."""
+        tried = self.args[1]
+        if self.code not in (None, "AUTH"):
+            return ""
         told = "; ".join(f"{name}: {answer}" for name, answer in tried)
         if len(tried) == 1:
             told = tried[0][0]
-        return f"{shown(last)} (tried {told}; {self.advice} names the mechanisms to use)"
+        return f" (tried {told}; {advice} names the mechanisms to use)"
 
 
 class Try(NamedTuple):
@@ -98,15 +101,19 @@ class History:
         #: Whether nothing more may be tried.
         self.is_over = False
         self.accepted: Try | None = None
+        #: What was tried before that one.
+        self.before: list[tuple[str, str]] = []
 
     def error(self) -> LoginError:
         return LoginError(self.last, tuple(self.tried))
 
     def accept(self, attempt: Try) -> None:
         """Record a login: the password is right, and this is how the next login begins."""
+        if self.accepted is None:
+            self.before = self.tried
         self.accepted = attempt
         self.refusals = 0
-        self.tried.clear()
+        self.tried = []
 
 
 class Policy:
@@ -135,6 +142,7 @@ class Policy:
         self._is_verified = is_verified
         self._may_show = may_show
         self._allow_insecure = allow_insecure
+        self._follows = False  # an attempt on this connection
         order = VERIFIED if is_verified else tuple(MECHANISMS)
         self.names = order if wanted is None else tuple(wanted)
 
@@ -200,12 +208,15 @@ class Policy:
         history.last = error.args[0] if isinstance(error, error_proto) else str(error)
         history.tried.append((str(attempt), shown(history.last)))
         # Whoever was named may be locked out, whether the password was sent or not.
-        history.refusals += responses > 0 or code == "AUTH"
+        history.refusals += code == "AUTH" or (code is None and responses > 0)
         if history.accepted is not None:
             # Rather than the password, the server refuses a second session.
             history.is_over = history.refusals >= MOST_REFUSALS
             return
         name, form = attempt
+        follows, self._follows = self._follows, True
+        if follows and responses == 0 and is_hang_up(error):
+            return  # The server has closed the connection after the refusal before.
         is_sent = responses >= MECHANISMS[name].secret_at
         if name == "PLAIN" and in_command and code is None and _is_answer(error):
             # The server may not support initial responses: the password is sent once more.

@@ -6,7 +6,7 @@ import pytest
 from scripted import Anything, C, Close, S, play
 from secret import SECRET, places_of_secret
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, _login, _policy, error_proto
 from poplib_c.testing import POP3Server
 
 from .auth import CRAM, LOGIN, PLAIN, Remote, b64, capa, login, outlives, talk
@@ -253,3 +253,72 @@ def test_a_refused_proof_of_scram_is_the_last_word(refusal):
         with pytest.raises(error_proto, match=r"tried SCRAM-SHA-1;"):
             login(client, allow_insecure=True)
         client.close()
+
+
+# --- over several connections ---------------------------------------------------------------
+
+
+def again(history, *steps, **options):
+    """One of several connections that share what was tried: the login's exception, or None."""
+    with talk(*steps, in_step=False) as client:
+        try:
+            _login.login(client, "alice", _login.Secret(SECRET), history=history, **options)
+        except error_proto as error:
+            return error
+    return None
+
+
+def test_a_server_that_hangs_up_on_an_initial_response():
+    history = _policy.History()
+    listed = capa("SASL PLAIN", "USER")
+    assert again(history, *listed, C(PLAIN), Close()).args[0] == "-ERR EOF"
+    assert not history.is_over
+    assert again(history, *listed, *TWO_LINES, S("+OK in")) is None
+    assert again(history, *listed, *TWO_LINES, S("+OK in")) is None
+
+
+def test_a_server_that_hangs_up_after_a_refusal():
+    """It is as if the next attempt had not been."""
+    history = _policy.History()
+    listed = capa("SASL PLAIN", "USER")
+    refused = [C(PLAIN), S("-ERR Protocol error"), Close()]
+    assert again(history, *listed, *refused).args[0] == "-ERR EOF"
+    assert again(history, *listed, *TWO_LINES, S("+OK in")) is None
+
+
+def test_a_server_that_hangs_up_on_the_password():
+    history = _policy.History()
+    steps = [*capa("USER"), C("USER alice"), S("+OK"), C(f"PASS {SECRET}"), Close()]
+    assert again(history, *steps).args[0] == "-ERR EOF"
+    assert history.is_over
+
+
+def test_a_server_that_hangs_up_on_a_digest():
+    history = _policy.History()
+    listed = capa("SASL CRAM-MD5 PLAIN")
+    hung_up = [*CRAM, Anything(once=True), Close()]
+    assert again(history, *listed, *hung_up, allow_insecure=True).args[0] == "-ERR EOF"
+    assert again(history, *listed, C(PLAIN), S("+OK in"), allow_insecure=True) is None
+
+
+def test_refusals_are_counted_over_connections():
+    history = _policy.History()
+    for number in range(_policy.MOST_REFUSALS):
+        assert not history.is_over
+        assert history.refusals == number
+        history.closed.clear()
+        steps = [*capa("SASL CRAM-MD5"), *CRAM, Anything(once=True), S("-ERR no")]
+        again(history, *steps, allow_insecure=True)
+    assert "tried CRAM-MD5: -ERR no; CRAM-MD5" in str(again(history, *capa("SASL CRAM-MD5")))
+
+
+@pytest.mark.parametrize(("refusal", "times"), [("-ERR locked", 4), ("-ERR [IN-USE] no", 10)])
+def test_refusals_after_a_login_are_counted(refusal, times):
+    """A server that has accepted the password may count the next ones."""
+    history = _policy.History()
+    listed = capa("SASL PLAIN", "USER")
+    assert again(history, *listed, C(PLAIN), S("+OK in")) is None
+    for _ in range(times):
+        assert not history.is_over
+        assert again(history, *listed, C(PLAIN), S(refusal)).response == refusal.encode()
+    assert history.is_over == (times == 4)

@@ -5,10 +5,9 @@ The methods of POP3 call the functions here, and hold the connection meanwhile.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Protocol
 
 from poplib_c import POP3, TLSSocket, error_proto
@@ -87,10 +86,18 @@ def login(
     wanted = None if mechanisms is None else _chosen(mechanisms, MECHANISMS)
     if not isinstance(user, str) or not issubclass(secret.kind, str):
         raise TypeError("user and password must be str")
-    with _encoded_by(client, encoding):
-        history = History() if history is None else history
+    history = History() if history is None else history
+    before: Any = vars(client).get("encoding")
+    if encoding is not None:
+        client.encoding = encoding
+    try:
         policy = policy_for(client, wanted, allow_insecure, is_verified, history)
         return _try_all(client, user, secret, policy, history)
+    finally:
+        if encoding is not None and before is None:
+            del client.encoding
+        elif encoding is not None:
+            client.encoding = before
 
 
 def policy_for(
@@ -116,7 +123,7 @@ def policy_for(
 def _try_all(client: POP3, user: str, secret: Secret, policy: Policy, history: History) -> bytes:
     unsendable: ValueError | None = None
     try:
-        for attempt in policy.tries():
+        while (attempt := policy.next()) is not None:
             exchange = _Exchange(client, attempt, policy.could_bind(attempt.name))
             try:
                 exchange.prepare(user, secret)
@@ -321,23 +328,6 @@ class _Exchange:
             encoding = self._client.encoding
             mechanism = others[name](user.encode(encoding), secret().encode(encoding))
         return mechanism
-
-
-@contextlib.contextmanager
-def _encoded_by(client: POP3, encoding: str | None) -> Iterator[None]:
-    """Let the client encode names and passwords by *encoding* inside of the block."""
-    if encoding is None:
-        yield
-        return
-    before = vars(client).get("encoding")
-    client.encoding = encoding
-    try:
-        yield
-    finally:
-        if before is None:
-            del client.encoding
-        else:
-            client.encoding = before
 
 
 def _fits(value: Secret, encoding: str, forbidden: frozenset[int]) -> bool:

@@ -6,7 +6,7 @@ docs/authentication.rst shows MECHANISMS and the two orders as one table.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from poplib_c import POP3, error_proto
@@ -143,6 +143,7 @@ class Policy:
         self._may_show = may_show
         self._allow_insecure = allow_insecure
         self._follows = False  # an attempt on this connection
+        self._kinds: list[str] | None = None
         order = VERIFIED if is_verified else tuple(MECHANISMS)
         self.names = order if wanted is None else tuple(wanted)
 
@@ -160,29 +161,38 @@ class Policy:
             return "not listed"
         if name.startswith("SCRAM-") and not has_scramp():
             return "the library scramp is not installed"
-        if name.endswith("-PLUS") and next(self._bindings(), None) is None:
+        if name.endswith("-PLUS") and not self._bindings_to_try():
             return "no channel binding that servers expect"
         return None
 
     def withheld(self) -> list[str]:
         """Return the mechanisms that only eavesdroppers keep from being tried."""
-        if self._may_show:
-            return []
-        shows = (name for name in self.names if MECHANISMS[name].shows)
-        return [name for name in shows if self.obstacle(name) is None]
+        return [] if self._may_show else self._showing()
 
-    def tries(self) -> Iterator[Try]:
-        """Yield what to try next; refused() or skip() says how the one before has ended."""
-        if self._history.accepted is not None:
-            if not self._history.is_over:
-                yield self._history.accepted
-            return
+    def _showing(self) -> list[str]:
+        """Return the mechanisms that send the password and could be tried."""
+        names = []
+        # Without memory for the function of a comprehension, CPython 3.11 keeps the connection.
+        for name in self.names:
+            if MECHANISMS[name].shows and self.obstacle(name) is None:
+                names.append(name)
+        return names
+
+    def next(self) -> Try | None:
+        """Return what to try next; refused() or skip() has to tell how it has ended."""
+        history = self._history
+        if history.is_over:
+            return None
+        if history.accepted is not None:
+            return None if self._follows else history.accepted
         withheld = self.withheld()
         for name in self.names:
-            if name not in withheld and self.obstacle(name) is None:
-                for form in self._forms(name):
-                    if self._is_due(Try(name, form)):
-                        yield Try(name, form)
+            if name in history.closed or name in withheld or self.obstacle(name) is not None:
+                continue
+            for form in self._forms(name):
+                if self._is_due(Try(name, form)):
+                    return Try(name, form)
+        return None
 
     def could_bind(self, name: str) -> bool:
         """Whether SCRAM says that the client has a binding, and the server none.
@@ -192,7 +202,7 @@ class Policy:
         listed = (self._capabilities or {}).get("SASL", [])
         if name.endswith("-PLUS") or any(each.upper().endswith("-PLUS") for each in listed):
             return False
-        return next(_bindings_of(self._client), None) is not None
+        return bool(self._bindings())
 
     def skip(self, attempt: Try) -> None:
         """Record that a mechanism can't send this user or password."""
@@ -204,6 +214,7 @@ class Policy:
         responses: how many were sent. in_command: the only one was in the AUTH command.
         """
         history = self._history
+        follows, self._follows = self._follows, True
         code = error.code if isinstance(error, error_proto) else None
         history.last = error.args[0] if isinstance(error, error_proto) else str(error)
         history.tried.append((str(attempt), shown(history.last)))
@@ -214,7 +225,6 @@ class Policy:
             history.is_over = history.refusals >= MOST_REFUSALS
             return
         name, form = attempt
-        follows, self._follows = self._follows, True
         if follows and responses == 0 and is_hang_up(error):
             return  # The server has closed the connection after the refusal before.
         is_sent = responses >= MECHANISMS[name].secret_at
@@ -251,11 +261,7 @@ class Policy:
 
     def _has_password(self) -> bool:
         """Whether a mechanism that sends the password is still to be tried."""
-        return any(
-            MECHANISMS[name].shows and self._may_show and self.obstacle(name) is None
-            for name in self.names
-            if name not in self._history.closed
-        )
+        return self._may_show and not self._history.closed.issuperset(self._showing())
 
     def _is_due(self, attempt: Try) -> bool:
         history = self._history
@@ -266,27 +272,33 @@ class Policy:
             left -= 1
         return left > 0
 
-    def _forms(self, name: str) -> Iterator[str]:
+    def _forms(self, name: str) -> list[str]:
         if name.endswith("-PLUS"):
-            yield from self._bindings()
-        else:
-            yield ""
-            if name == "PLAIN":
-                yield IN_TWO_LINES
+            return self._bindings_to_try()
+        return ["", IN_TWO_LINES] if name == "PLAIN" else [""]
 
-    def _bindings(self) -> Iterator[str]:
-        """Yield the channel bindings to try.
+    def _bindings_to_try(self) -> list[str]:
+        """Return the channel bindings to try.
 
         With TLS 1.3 servers expect tls-exporter (RFC 9266, section 3), which the ssl module
         doesn't have: Dovecot 2.4.1 closes the connection if it receives another one. So the
         program has to name a -PLUS mechanism then.
         """
-        for number, kind in enumerate(_bindings_of(self._client)):
-            if number == 0 and kind == "tls-server-end-point" and self._wanted is None:
-                return
-            yield kind
-            if not self._is_verified:
-                return
+        kinds = self._bindings()
+        if self._wanted is None and kinds[:1] == ["tls-server-end-point"]:
+            return []
+        return kinds if self._is_verified else kinds[:1]
+
+    def _bindings(self) -> list[str]:
+        """Return the channel bindings of the connection, the one that servers expect first."""
+        if self._kinds is None:
+            self._kinds = []
+            if has_scramp():
+                from poplib_c import _scram
+
+                with contextlib.suppress(Exception):  # The session can't be bound to.
+                    self._kinds = _scram.bindings(self._client.sock)
+        return self._kinds
 
     def _goes_on(self, name: str, error: Exception, is_sent: bool) -> bool:
         """Whether a weaker mechanism may follow.
@@ -350,14 +362,6 @@ def has_scramp() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _bindings_of(client: POP3) -> Iterator[str]:
-    from poplib_c import _scram
-
-    if has_scramp():
-        with contextlib.suppress(Exception):  # Whatever it is, the session can't be bound to.
-            yield from _scram.bindings(client.sock)
 
 
 def _has_message_id(client: POP3) -> bool:

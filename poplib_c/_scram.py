@@ -249,10 +249,9 @@ def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
     raise ValueError(f"there is no TLS session that SCRAM can be bound to{by}")
 
 
-def bindings(sock: Any) -> Iterator[str]:
-    """Yield the names of all channel bindings of *sock*, the one that servers expect first."""
-    for kind, _ in _found(sock, dict.fromkeys((*_expected(sock), END_POINT))):
-        yield kind
+def bindings(sock: Any) -> list[str]:
+    """Return the names of all channel bindings of *sock*, the one that servers expect first."""
+    return [kind for kind, _ in _found(sock, dict.fromkeys((*_expected(sock), END_POINT)))]
 
 
 def _expected(sock: Any) -> tuple[str, ...]:

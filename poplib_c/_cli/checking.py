@@ -210,7 +210,7 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     verified = is_verified(options) and not report.refused
     wanted = None if options.oauth2_token_command else options.mechanism
     policy = policy_for(client, wanted, options.insecure, verified, History())
-    first = next(policy.tries(), None)
+    first = policy.next()
     if first is None:
         return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
     earlier = itertools.takewhile(lambda name: name != first.name, policy.names)

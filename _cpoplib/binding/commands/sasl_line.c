@@ -104,8 +104,8 @@ sasl_line_decode(PyObject *reply, PyObject **challenge)
     if (!pop_base64_decode(text + start, length,
                            (unsigned char *)PyBytes_AS_STRING(*challenge),
                            &octets)) {
-        Py_SETREF(*challenge, PyBytes_FromStringAndSize(text + start,
-                                                        (Py_ssize_t)length));
+        Py_SETREF(*challenge,
+                  PyBytes_FromStringAndSize(text + start, (Py_ssize_t)length));
         return *challenge == NULL ? -1 : 0;
     }
     return _PyBytes_Resize(challenge, (Py_ssize_t)octets) < 0 ? -1 : 1;

@@ -161,6 +161,7 @@ class POP3:
         *,
         mechanisms: Iterable[str] | None = None,
         allow_insecure: bool = False,
+        encoding: str | None = None,
     ) -> bytes: ...
     def login_oauth2(
         self,

@@ -5,37 +5,32 @@ The methods of POP3 call the functions here, and hold the connection meanwhile.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Protocol
 
 from poplib_c import POP3, TLSSocket, error_proto
-
-#: What login() tries, best first.
-MECHANISMS = (
-    "SCRAM-SHA-256-PLUS",
-    "SCRAM-SHA-1-PLUS",
-    "SCRAM-SHA-256",
-    "SCRAM-SHA-1",
-    "CRAM-MD5",
-    "APOP",
-    "PLAIN",
-    "LOGIN",
-    "USER",
+from poplib_c._policy import (
+    IN_TWO_LINES,
+    MECHANISMS,
+    UNLISTED,
+    Capabilities,
+    History,
+    Policy,
+    Try,
+    insecure,
+    is_hang_up,
+    is_listed,
+    no_mechanism,
 )
 
 #: What login_oauth2() tries, best first.
 MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
 
-#: These send the password itself.
-_SHOWING = frozenset({"PLAIN", "LOGIN", "USER"})
-
 _CONTROLS = frozenset([*range(32), 127])
 _NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_COMMAND = 255
-_LONGEST_LIST = 500
-
-_Capabilities = dict[str, list[str]]
 
 
 class Secret:
@@ -69,6 +64,8 @@ class _Mechanism(Protocol):
 
     def __call__(self, challenge: bytes) -> bytes | None: ...
 
+    def prompt(self, text: bytes) -> bytes | None: ...
+
 
 def login(
     client: POP3,
@@ -76,41 +73,86 @@ def login(
     secret: Secret,
     mechanisms: Iterable[str] | None = None,
     allow_insecure: bool = False,
+    encoding: str | None = None,
+    is_verified: bool = False,
+    history: History | None = None,
 ) -> bytes:
-    """Try the mechanisms that both sides support, best first, until the password was sent.
+    """Try the mechanisms that both sides support, as Policy says.
 
-    A digest of the password counts as sent, too. A refusal before that, without a response code,
-    means that the server doesn't support the mechanism, whatever its list says: the next one is
-    tried. After any other refusal a weaker mechanism would be a second guess at the password, or
-    what an attacker wants.
+    is_verified: TLS is active, and somebody has verified the server's certificate. history: what
+    earlier connections have tried; a connection that ends in an attempt is recorded, too, and
+    raises what it raises.
     """
-    names = _chosen(mechanisms, MECHANISMS)
+    wanted = None if mechanisms is None else _chosen(mechanisms, MECHANISMS)
     if not isinstance(user, str) or not issubclass(secret.kind, str):
         raise TypeError("user and password must be str")
-    capabilities = _capabilities(client)
-    may_show = allow_insecure or _is_private(client.sock)
-    withheld = []
-    refusal = None
+    history = History() if history is None else history
+    before: Any = vars(client).get("encoding")
+    if encoding is not None:
+        client.encoding = encoding
     try:
-        for name in names:
-            if not _is_possible(client, name, capabilities, mechanisms is not None):
-                continue
-            if name in _SHOWING and not may_show:
-                withheld.append(name)
-                continue
-            attempt = _Attempt(client, name)
-            try:
-                return attempt.run(user, secret)
-            except error_proto as exc:
-                if attempt.is_over(exc):
-                    raise
-                refusal = exc
-        if refusal is not None and not withheld:
-            raise refusal
-        raise error_proto(_why(withheld, capabilities, names)) from refusal
+        policy = policy_for(client, wanted, allow_insecure, is_verified, history)
+        return _try_all(client, user, secret, policy, history)
     finally:
-        # The traceback of refusal refers to this frame: a cycle that would keep the client.
-        del refusal
+        if encoding is not None and before is None:
+            del client.encoding
+        elif encoding is not None:
+            client.encoding = before
+
+
+def policy_for(
+    client: POP3,
+    wanted: Sequence[str] | None,
+    allow_insecure: bool,
+    is_verified: bool,
+    history: History,
+) -> Policy:
+    """Ask the server what it supports, if that matters."""
+    is_unlisted = wanted is not None and UNLISTED.issuperset(wanted)
+    return Policy(
+        client,
+        None if is_unlisted else _capabilities(client),
+        wanted,
+        history,
+        is_verified=is_verified or _is_verified(client.sock),
+        may_show=allow_insecure or _is_private(client.sock),
+        allow_insecure=allow_insecure,
+    )
+
+
+def _try_all(client: POP3, user: str, secret: Secret, policy: Policy, history: History) -> bytes:
+    unsendable: ValueError | None = None
+    try:
+        while (attempt := policy.next()) is not None:
+            exchange = _Exchange(client, attempt, policy.could_bind(attempt.name))
+            try:
+                exchange.prepare(user, secret)
+            except ValueError as exc:
+                policy.skip(attempt)
+                unsendable = exc
+                continue
+            try:
+                response = exchange.run(user, secret)
+            except (error_proto, OSError) as exc:
+                exchange.tell(policy, exc)
+                if is_hang_up(exc) and isinstance(exc, error_proto):
+                    raise history.error() from None
+                if not isinstance(exc, error_proto) or (history.is_over and exc.response is None):
+                    raise
+            else:
+                history.accept(attempt)
+                return response
+        withheld = policy.withheld()
+        if unsendable is not None and not (history.tried or withheld):
+            raise unsendable
+        if not history.tried:
+            raise error_proto(policy.why())
+        if withheld and not history.is_over:
+            raise error_proto(policy.why()) from history.error()
+        raise history.error()
+    finally:
+        # The traceback of unsendable refers to this frame: a cycle that would keep the client.
+        del unsendable
 
 
 def login_oauth2(
@@ -121,15 +163,16 @@ def login_oauth2(
     allow_insecure: bool = False,
 ) -> bytes:
     """Send the token; if it is refused, and *secret* is a callable, send another one once."""
-    names = _chosen(mechanisms, MECHANISMS_OAUTH2)
+    wanted = MECHANISMS_OAUTH2 if mechanisms is None else mechanisms
+    names = _chosen(wanted, MECHANISMS_OAUTH2)
     capabilities = _capabilities(client)
     if not (allow_insecure or _is_private(client.sock)):
-        raise error_proto(_insecure("the token"))
+        raise error_proto(insecure("the token"))
     if capabilities is None:
         names = names[:1] if mechanisms is not None else ["XOAUTH2"]
-    name = next((name for name in names if _is_listed(name, capabilities)), None)
+    name = next((name for name in names if is_listed(name, capabilities)), None)
     if name is None:
-        raise error_proto(_why([], capabilities, names))
+        raise error_proto(no_mechanism(capabilities or {}, names, is_wanted=True))
     try:
         return _send_token(client, name, user, secret)
     except error_proto as exc:
@@ -141,10 +184,8 @@ def login_oauth2(
 # --- what is possible -------------------------------------------------------------------
 
 
-def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]:
+def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:
     """Return the names in the order to try them; raise ValueError for one not in *known*."""
-    if mechanisms is None:
-        return [*known]
     if isinstance(mechanisms, (str, bytes)):
         raise TypeError("mechanisms must be an iterable of names, not a single one")
     names = [name.upper() for name in mechanisms]
@@ -154,7 +195,7 @@ def _chosen(mechanisms: Iterable[str] | None, known: Sequence[str]) -> list[str]
     return names
 
 
-def _capabilities(client: POP3) -> _Capabilities | None:
+def _capabilities(client: POP3) -> Capabilities | None:
     """Return the capabilities; None if the server doesn't support CAPA."""
     try:
         capabilities = client.capa()
@@ -163,67 +204,6 @@ def _capabilities(client: POP3) -> _Capabilities | None:
             return None
         raise
     return {name.upper(): arguments for name, arguments in capabilities.items()}
-
-
-def _is_listed(name: str, capabilities: _Capabilities | None) -> bool:
-    """Whether the server lists the SASL mechanism, or lists no capabilities at all."""
-    return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
-
-
-def _is_possible(
-    client: POP3, name: str, capabilities: _Capabilities | None, is_wanted: bool
-) -> bool:
-    if name == "APOP":
-        return _has_message_id(client)
-    if name == "USER":
-        return not capabilities or "USER" in capabilities or "SASL" not in capabilities
-    # Without a list, each attempt may be a refused command.
-    if capabilities is None or not _is_listed(name, capabilities):
-        return False
-    if name.endswith("-PLUS"):
-        return _has_scramp() and _can_bind(client.sock, is_wanted)
-    return _has_scramp() if name.startswith("SCRAM-") else True
-
-
-def _has_message_id(client: POP3) -> bool:
-    """Whether the greeting's time stamp is an RFC 822 msg-id.
-
-    A server that sends another text may compute the password from digests of texts that it
-    chooses (CVE-2007-1558).
-    """
-    welcome = getattr(client, "welcome", None)
-    match = client.timestamp.match(welcome) if isinstance(welcome, bytes) else None
-    if match is None:
-        return False
-    stamp = match.group(1)[1:-1]
-    local, _, domain = stamp.partition(b"@")
-    visible = all(0x20 < octet < 0x7F and octet not in b"<>" for octet in stamp)
-    return visible and bool(local) and bool(domain) and b"@" not in domain
-
-
-def _has_scramp() -> bool:
-    from poplib_c import _scram
-
-    try:
-        _scram.require()
-    except ImportError:
-        return False
-    return True
-
-
-def _can_bind(sock: Any, is_wanted: bool) -> bool:
-    """Whether *sock* has the channel binding that servers expect; if *is_wanted*, any binding.
-
-    With TLS 1.3 servers expect ``tls-exporter`` (RFC 9266, section 3), which the ssl module
-    doesn't have. Dovecot 2.4.1 closes the connection if it receives another binding.
-    """
-    from poplib_c import _scram
-
-    try:
-        kind, _ = _scram.channel_binding(sock)
-    except Exception:
-        return False
-    return is_wanted or kind != _scram.END_POINT
 
 
 # --- who can listen ---------------------------------------------------------------------
@@ -239,6 +219,15 @@ def _is_encrypted(sock: Any) -> bool:
         return sock.version() is not None
     ssl = sys.modules.get("ssl")
     return ssl is not None and isinstance(sock, ssl.SSLSocket) and sock.version() is not None
+
+
+def _is_verified(sock: Any) -> bool:
+    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's."""
+    if isinstance(sock, TLSSocket) or not _is_encrypted(sock):
+        return False
+    ssl = sys.modules["ssl"]
+    context = sock.context
+    return bool(context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname)
 
 
 def _is_local(sock: Any) -> bool:
@@ -262,119 +251,125 @@ def _is_local(sock: Any) -> bool:
     return (mapped or address).is_loopback
 
 
-def _insecure(what: str) -> str:
-    return (
-        f"-ERR the connection is not encrypted and would show {what}: "
-        "use POP3_SSL, or stls() first, or allow_insecure=True"
-    )
-
-
-def _why(withheld: Sequence[str], capabilities: _Capabilities | None, names: Sequence[str]) -> str:
-    """Return the error text if none of *names* can be tried: the cause, and what to do."""
-    if withheld:
-        return _insecure(f"the password to {', '.join(withheld)}")
-    if capabilities is None:
-        return (
-            "-ERR no mechanism to log in: the server has no CAPA, and no time stamp for APOP; "
-            "use auth(), which needs neither"
-        )
-    listed = [name.upper() for name in capabilities.get("SASL", [])]
-    shown = ", ".join(map(_shown, listed)) or "no mechanism of SASL"
-    if len(shown) > _LONGEST_LIST:
-        shown = shown[:_LONGEST_LIST] + "..."
-    text = f"-ERR no mechanism to log in that both sides support: the server lists {shown}"
-    if len(names) < len(MECHANISMS):
-        text += f"; looked for {', '.join(names) or 'none'}"
-    if any(name.startswith("SCRAM-") and name in names for name in listed) and not _has_scramp():
-        text += " (SCRAM needs the library scramp: pip install poplib-c[scram])"
-    return text
-
-
-def _shown(name: str) -> str:
-    """Return the server's name of a mechanism, with characters escaped for a terminal."""
-    return name if name.isascii() and name.isprintable() else ascii(name)
-
-
 # --- one attempt ------------------------------------------------------------------------
 
 
-class _Attempt:
-    """One mechanism, and whether the password was sent."""
+class _Exchange:
+    """One mechanism, and what was sent."""
 
-    def __init__(self, client: POP3, name: str) -> None:
+    def __init__(self, client: POP3, attempt: Try, could_bind: bool) -> None:
         self._client = client
-        self._name = name
-        self._is_sent = False
+        self._attempt = attempt
+        self._could_bind = could_bind
+        self._responses = 0
+        self._in_command = False
+
+    def prepare(self, user: str, secret: Secret) -> None:
+        """Raise ValueError if *user* or *secret* can't be sent by this mechanism."""
+        name, encoding = self._attempt.name, self._client.encoding
+        forbidden = _CONTROLS if name in UNLISTED else frozenset()
+        if not name.startswith("SCRAM-"):
+            for what, value in (("user", Secret(user)), ("password", secret)):
+                if not _fits(value, encoding, forbidden):
+                    raise ValueError(f"{what} has characters that {name} can't send")
+        if name not in UNLISTED:
+            self._mechanism(user, secret).initial_response()
 
     def run(self, user: str, secret: Secret) -> bytes:
-        if self._name == "APOP":
-            self._check_command(user, secret)
-            self._is_sent = True
-            return self._client.apop(user, secret())
-        if self._name == "USER":
-            self._check_command(user, secret)
-            self._client.user(user)
-            self._is_sent = True
-            return self._client.pass_(secret())
-        return self._client.auth(_Watched(self._mechanism(user, secret), self._note))
+        client, name = self._client, self._attempt.name
+        if name == "APOP":
+            self._note()
+            return client.apop(user, secret())
+        if name == "USER":
+            self._note()
+            client.user(user)
+            self._note()
+            return client.pass_(secret())
+        mechanism = self._mechanism(user, secret)
+        in_two_lines = self._attempt.form == IN_TWO_LINES
+        self._in_command = name == "PLAIN" and not in_two_lines and _fits_command(mechanism)
+        return client.auth(_Watched(mechanism, self._note, in_two_lines))
 
-    def is_over(self, error: error_proto) -> bool:
-        """Whether nothing else may be tried after this refusal."""
-        return self._is_sent or error.response is None or error.code is not None
+    def tell(self, policy: Policy, error: Exception) -> None:
+        """Tell how the exchange has ended, unless it is the network that has failed."""
+        if not isinstance(error, error_proto) and not is_hang_up(error):
+            return
+        in_command = self._in_command and self._responses == 1
+        policy.refused(self._attempt, error, responses=self._responses, in_command=in_command)
 
-    def _note(self, is_first: bool) -> None:
-        """Record that a response was sent; the first one of SCRAM holds no secret."""
-        if not is_first or not self._name.startswith("SCRAM-"):
-            self._is_sent = True
-
-    def _check_command(self, user: str, secret: Secret) -> None:
-        """Raise ValueError if *user* or *secret* can't be sent in a command line."""
-        for what, value in (("user", Secret(user)), ("password", secret)):
-            if not _fits(value, self._client.encoding):
-                raise ValueError(f"{what} has characters that {self._name} can't send")
+    def _note(self) -> None:
+        self._responses += 1
 
     def _mechanism(self, user: str, secret: Secret) -> _Mechanism:
         from poplib_c import sasl
 
-        classes: dict[str, Callable[..., _Mechanism]] = {
+        name, form = self._attempt
+        bound: dict[str, Any] = {
             "SCRAM-SHA-256-PLUS": sasl.ScramSHA256Plus,
             "SCRAM-SHA-1-PLUS": sasl.ScramSHA1Plus,
+        }
+        unbound: dict[str, Any] = {
             "SCRAM-SHA-256": sasl.ScramSHA256,
             "SCRAM-SHA-1": sasl.ScramSHA1,
+        }
+        others: dict[str, Any] = {
             "CRAM-MD5": sasl.CramMD5,
             "PLAIN": sasl.Plain,
             "LOGIN": sasl.Login,
         }
-        if self._name.endswith("-PLUS"):
-            return classes[self._name](user, secret(), self._client.sock)
-        return classes[self._name](user, secret())
+        mechanism: _Mechanism
+        if name in bound:
+            mechanism = bound[name](user, secret(), self._client.sock, binding=form)
+        elif name in unbound:
+            scram = unbound[name](user, secret())
+            scram._could_bind = self._could_bind
+            mechanism = scram
+        else:
+            encoding = self._client.encoding
+            mechanism = others[name](user.encode(encoding), secret().encode(encoding))
+        return mechanism
 
 
-def _fits(value: Secret, encoding: str) -> bool:
+def _fits(value: Secret, encoding: str, forbidden: frozenset[int]) -> bool:
     try:
-        return _CONTROLS.isdisjoint(value().encode(encoding))
+        return forbidden.isdisjoint(value().encode(encoding))
     except UnicodeError:
         return False
 
 
 class _Watched:
-    """A mechanism that reports each response by note(); the text is not kept."""
+    """A mechanism that reports each response by note(); the text is not kept.
 
-    def __init__(self, mechanism: _Mechanism, note: Callable[[bool], None]) -> None:
+    in_two_lines: the AUTH command has no initial response; the first challenge asks for it.
+    """
+
+    def __init__(
+        self, mechanism: _Mechanism, note: Callable[[], None], in_two_lines: bool = False
+    ) -> None:
         self.name = mechanism.name
         self._mechanism = mechanism
         self._note = note
+        self._is_owed = in_two_lines
 
     def initial_response(self) -> bytes | None:
+        if self._is_owed:
+            return None
         response = self._mechanism.initial_response()
         if response is not None:
-            self._note(True)
+            self._note()
         return response
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        response = self._mechanism(challenge)
+        return self._noted(self._mechanism, b"" if self._is_owed else challenge)
+
+    def prompt(self, text: bytes) -> bytes | None:
+        return self._noted(self._mechanism.prompt, text)
+
+    def _noted(self, answer: Callable[[bytes], bytes | None], said: bytes) -> bytes | None:
+        self._is_owed = False
+        response = answer(said)
         if response is not None:
-            self._note(False)
+            self._note()
         return response
 
     def success(self) -> None:
@@ -405,16 +400,17 @@ def _send_token(client: POP3, name: str, user: str, secret: Secret) -> bytes:
 
 def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
     """Send the token in the AUTH command; if the server refuses that form, after the command."""
-    responses: list[bool] = []
+    responses: list[None] = []
+    note = functools.partial(responses.append, None)
     try:
-        return client.auth(_Watched(mechanism, responses.append))
+        return client.auth(_Watched(mechanism, note))
     except error_proto as exc:
-        refused_at_once = responses == [True] and _fits_command(mechanism)
+        refused_at_once = len(responses) == 1 and _fits_command(mechanism)
         if exc.response is None or exc.code is not None or not refused_at_once:
             raise
         refusal = exc
     try:
-        return client.auth(mechanism.name, mechanism)
+        return client.auth(_Watched(mechanism, note, in_two_lines=True))
     except (error_proto, OSError) as exc:
         if isinstance(exc, error_proto) and exc.response is not None:
             raise
@@ -426,7 +422,7 @@ def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
 
 
 def _fits_command(mechanism: _Mechanism) -> bool:
-    """Whether auth() has sent the token in the AUTH command."""
+    """Whether auth() sends the initial response in the AUTH command."""
     octets = len(mechanism.initial_response() or b"")
     return len(f"AUTH {mechanism.name} \r\n") + (octets + 2) // 3 * 4 <= _LONGEST_COMMAND
 

@@ -15,6 +15,7 @@ import hmac
 import importlib
 import re
 import secrets
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # RFC 5802, section 7: server-first-message, and server-final-message.
@@ -29,6 +30,9 @@ _MOST_ITERATIONS = 1_000_000
 # Channel bindings: RFC 9266; RFC 5929, section 4.
 EXPORTER = "tls-exporter"
 END_POINT = "tls-server-end-point"
+
+# scramp sends the flag "y" if a mechanism without binding is given one; its data are not sent.
+_ANY_CHANNEL = "tls-unique", b"-"
 
 # Signature algorithms that sign a hash; Ed25519 is not one of them.
 _HASHED = {"rsassa_pkcs1v15", "rsassa_pss", "dsa", "ecdsa"}
@@ -64,9 +68,16 @@ def _escapes_names() -> bool:
 class Client:
     """The client's side of one exchange."""
 
-    def __init__(self, mechanism: str, binding: tuple[str, bytes] | None) -> None:
+    def __init__(
+        self, mechanism: str, binding: tuple[str, bytes] | None, could_bind: bool = False
+    ) -> None:
+        """Choose the flag of RFC 5802, section 6, that detects a downgrade.
+
+        With *binding* it is "p"; with *could_bind* "y": the client has a binding, but believes
+        that the server has none; else "n": the client has none.
+        """
         self._mechanism = mechanism
-        self._channel = binding
+        self._channel = _ANY_CHANNEL if binding is None and could_bind else binding
         self._nonce = secrets.token_urlsafe(24)
         self._step = self._take_first
         self._client: Any = None
@@ -231,18 +242,27 @@ def channel_binding(sock: Any, kind: str | None = None) -> tuple[str, bytes]:
     has none for TLS 1.3: there, the binding is the hash of the server's certificate. Raises
     ValueError if *sock* has no such binding.
     """
-    if kind is not None:
-        kinds: tuple[str, ...] = (kind,)
-    elif sock.version() == "TLSv1.3":
-        kinds = (EXPORTER, END_POINT)
-    else:
-        kinds = ("tls-unique",)
-    for name in kinds:
-        data = _binding(sock, name)
-        if data:
-            return name, data
+    kinds = _expected(sock) if kind is None else (kind,)
+    for name, data in _found(sock, kinds):
+        return name, data
     by = "" if kind is None else f" by {kind!r}"
     raise ValueError(f"there is no TLS session that SCRAM can be bound to{by}")
+
+
+def bindings(sock: Any) -> list[str]:
+    """Return the names of all channel bindings of *sock*, the one that servers expect first."""
+    return [kind for kind, _ in _found(sock, dict.fromkeys((*_expected(sock), END_POINT)))]
+
+
+def _expected(sock: Any) -> tuple[str, ...]:
+    return (EXPORTER, END_POINT) if sock.version() == "TLSv1.3" else ("tls-unique",)
+
+
+def _found(sock: Any, kinds: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    for kind in kinds:
+        data = _binding(sock, kind)
+        if data:
+            yield kind, data
 
 
 def _binding(sock: Any, kind: str) -> bytes | None:

@@ -15,6 +15,9 @@ A mechanism is any object with these members:
 ``mechanism(challenge)``
     Returns the response to a challenge, as bytes, or None to cancel the exchange. An exception
     cancels the exchange, too.
+``prompt(text)`` (optional)
+    Called instead of ``mechanism(challenge)`` with the text of a challenge that isn't base64.
+    Without it, such a challenge ends the exchange.
 ``success()`` (optional)
     Called after the server's ``+OK``; raises SASLError if the server has not proved its identity.
 
@@ -121,6 +124,10 @@ class _Mechanism:
         self._turn += 1
         return self._turn
 
+    def prompt(self, text: bytes) -> bytes | None:
+        """Answer a challenge that isn't base64; raise SASLError, as this mechanism can't."""
+        raise SASLError("the server's challenge is not base64")
+
     def _check(self, *names: str, forbidden: frozenset[int] = _NUL) -> None:
         """Raise TypeError or ValueError if an attribute of *names* can't be sent."""
         for name in names:
@@ -139,8 +146,8 @@ class _Mechanism:
 class _ClientFirst(_Mechanism):
     """A mechanism of one message, which the client sends.
 
-    An empty challenge asks for the message if the AUTH command had no initial response. A server
-    that ignores initial responses may ask once more.
+    The first challenge asks for the message, whatever text some servers put there ("go ahead"):
+    the AUTH command had no initial response, or the server ignored it.
     """
 
     def _message(self) -> bytes:
@@ -152,8 +159,12 @@ class _ClientFirst(_Mechanism):
         return self._message()
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        """Return the message if the first challenge is empty, else None."""
-        return self._message() if self._next_turn() == 1 and not challenge else None
+        """Return the message for the first challenge, else None."""
+        return self._message() if self._next_turn() == 1 else None
+
+    def prompt(self, text: bytes) -> bytes | None:
+        """Take *text* for an empty challenge."""
+        return self(b"")
 
 
 class Plain(_ClientFirst):
@@ -201,6 +212,10 @@ class Login(_ByPassword):
         if turn > 2:
             return None
         return _octets(self.user if turn == 1 else self._password)
+
+    def prompt(self, text: bytes) -> bytes | None:
+        """Take a prompt in clear text for a challenge."""
+        return self(text)
 
 
 class CramMD5(_ByPassword):
@@ -251,13 +266,16 @@ class _Bearer(_ClientFirst):
     _asked: _Text | None = None
 
     def __call__(self, challenge: bytes) -> bytes | None:
-        """Return the message for an empty challenge; keep an explanation, and acknowledge it."""
-        if not challenge:
-            if self._asked is None:
-                return self.initial_response()
-            return super().__call__(challenge) if self.error is None else None
+        """Return the message for an empty challenge; keep an explanation, and acknowledge it.
+
+        A challenge before initial_response() asks for the message, whatever its text.
+        """
+        if self._asked is None:
+            return self.initial_response()
         if self.error is not None:
             return None
+        if not challenge:
+            return super().__call__(challenge)
         self.error = _parsed(challenge)
         return self._acknowledgement
 
@@ -383,6 +401,9 @@ class _Scram(_Mechanism):
         if authzid:
             raise ValueError("authzid must be empty: the library scramp doesn't support it")
 
+    #: Whether the connection has a channel binding, and the server lists no -PLUS mechanism.
+    _could_bind = False
+
     def _binding(self) -> tuple[str, bytes] | None:
         return None
 
@@ -393,7 +414,7 @@ class _Scram(_Mechanism):
         4013) prohibits, or if there is no channel binding.
         """
         self._turn = 0
-        self._client = _scram.Client(self.name, self._binding())
+        self._client = _scram.Client(self.name, self._binding(), self._could_bind)
         problem = self._client.begin(self)
         if problem is not None:
             raise ValueError(problem)
@@ -410,6 +431,10 @@ class _Scram(_Mechanism):
         if problem is not None:
             raise SASLError(problem)
         return self._client.answer
+
+    def prompt(self, text: bytes) -> bytes | None:
+        """Take *text* for an empty challenge."""
+        return self(b"")
 
     def success(self) -> None:
         """Raise SASLError unless the server has proved that it knows the password.

@@ -84,7 +84,10 @@ def test_one_message(mechanism, message):
         assert mechanism(b"") == message
         assert mechanism(b"") is None
         assert mechanism.initial_response() == message
+        assert mechanism.prompt(b"go ahead") == message
+        assert mechanism.initial_response() == message
         if "OAUTH" not in mechanism.name:
+            assert mechanism(b"what?") == message
             assert mechanism(b"what?") is None
 
 
@@ -103,6 +106,7 @@ def test_login():
         assert mechanism(b"Username:") == b"tim"
         assert mechanism(b"") == b"pass w\xc3\xb6rd"
         assert mechanism(b"Password:") is None
+        assert mechanism.prompt(b"Password:") is None
 
 
 RFC2195 = b"<1896.697170952@postoffice.reston.mci.net>"

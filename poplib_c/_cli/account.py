@@ -12,9 +12,12 @@ from poplib_c._cli.texts import printable
 
 _SCHEMES = {"pop3s": True, "pops": True, "pop3": False, "pop": False}
 _URL = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^][:/?#@]+)(?::([0-9]*))?/?"
+    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*|[^@/?#]*/[^?#]*)@)?"
+    r"(\[[0-9A-Fa-f:.%]+\]|[^][:/?#@]+)(?::([0-9]*))?/?"
 )
 _FORM = "write pop3s://USER@HOST[:PORT]"
+_ESCAPES = "in USER write %3A for a colon, %2F for a slash"
+_RECENT = re.compile(r"recent:[^:]+@[^:]+")  # Gmail's name for mail of the last 30 days
 
 
 class Account(NamedTuple):
@@ -45,14 +48,15 @@ def parse(url: str, needs_user: bool = False) -> Account:
     if match is None:
         # A text that is no URL may still have a password in it.
         shown = printable(url) if "@" not in url else "the argument"
-        raise usage(f"{shown} is not the URL of a mailbox: {_FORM}")
+        raise usage(f"{shown} is not the URL of a mailbox: {_FORM}; {_ESCAPES}")
     scheme, user, host, port = match.groups()
     if scheme.lower() not in _SCHEMES:
         raise usage(f"{scheme}:// is not for mailboxes: {_FORM}, or pop3:// for STLS")
-    if user and ":" in user:
+    if user and ":" in user and not _RECENT.fullmatch(user):
         raise usage(
             "other users of this machine can read a password in a URL: leave it out; the prompt, "
-            "--password-command, ~/.netrc or POPLIB_C_PASSWORD can supply it"
+            "--password-command, ~/.netrc or POPLIB_C_PASSWORD can supply it; "
+            "if the colon belongs to USER, write %3A"
         )
     tls = _SCHEMES[scheme.lower()]
     number = int(port) if port else (POP3_SSL_PORT if tls else POP3_PORT)

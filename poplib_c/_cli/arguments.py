@@ -11,8 +11,10 @@ from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
 from poplib_c._cli.failures import usage
+from poplib_c._login import MECHANISMS_OAUTH2
+from poplib_c._policy import MECHANISMS
 
-_PASSWORD = re.compile(r"(://[^\s:/]*):[^\s/]*@")  # in a URL
+_PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
 PATHS = ("maildir", "mbox", "eml", "state", "cafile")
 
 
@@ -210,7 +212,8 @@ def _connections(command: argparse.ArgumentParser) -> None:
 
 
 def _logins(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("login").add_mutually_exclusive_group()
+    login = command.add_argument_group("login")
+    group = login.add_mutually_exclusive_group()
     _option(
         group,
         "--password-command COMMAND",
@@ -225,6 +228,27 @@ def _logins(command: argparse.ArgumentParser) -> None:
         "take an OAuth 2.0 access token from the first line that this shell command prints; for "
         "one mailbox only. If the server refuses the token, the command runs again",
     )
+    login.add_argument(
+        "--mechanism",
+        metavar="NAME",
+        type=_checked(_mechanism),
+        action="append",
+        help="log in by this mechanism (may be repeated, in the order to try them): "
+        f"{', '.join(MECHANISMS)}; with a token {', '.join(MECHANISMS_OAUTH2)}. With APOP and "
+        "USER alone CAPA is not sent",
+    )
+    login.add_argument(
+        "--no-utf8",
+        action="store_true",
+        help="do not send UTF8 to servers that list it (RFC 6856)",
+    )
+
+
+def _mechanism(text: str) -> str:
+    name = text.upper()
+    if name not in (*MECHANISMS, *MECHANISMS_OAUTH2):
+        raise ValueError(f"{text!r} is not a mechanism")
+    return name
 
 
 def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:

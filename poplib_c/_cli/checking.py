@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import itertools
+import re
 import ssl
 from typing import Any
 
 from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.connection import connect, digest
-from poplib_c._cli.credentials import Credentials, authenticate
+from poplib_c._cli.connection import Client, connect, digest
+from poplib_c._cli.credentials import Credentials, authenticate, is_verified
 from poplib_c._cli.failures import Failure, Status, failure
 from poplib_c._cli.texts import printable
+from poplib_c._login import policy_for
+from poplib_c._policy import History
 
-_AHEAD = 4  # commands that are sent ahead of their replies
+# Commands that are sent ahead of their replies, which tell one from another where that can be.
+_LOGGED_OUT = ("CAPA", "CAPA", "CAPA", "QUIT")
+_LOGGED_IN = ("CAPA", "STAT", "NOOP", "CAPA", "STAT", "QUIT")
 _PATIENCE = 10.0  # seconds to wait for the replies to commands sent ahead
 _STATES = ("before_tls", "after_tls", "after_login")
 
@@ -33,6 +39,7 @@ class Report:
             "tls": None,
             "certificate": None,
             "login": None,
+            "mechanism": {"name": None, "why": None},
             "pipelining": {"announced": False, "works": None},
         }
 
@@ -60,6 +67,9 @@ class Report:
             if names is not None:
                 told = ", ".join(" ".join([name, *given]) for name, given in names.items())
                 yield f"Capabilities {state.replace('_', ' ')}", told or "none"
+        mechanism = facts["mechanism"]
+        if mechanism["why"] is not None:
+            yield "Mechanism", f"{mechanism['name'] or 'none'}: {mechanism['why']}"
         yield "Login", facts["login"] or "not tried"
         pipelining = facts["pipelining"]
         works = {True: ", and works", False: ", but does NOT work", None: ""}[pipelining["works"]]
@@ -87,14 +97,19 @@ def check(
         encrypted = account.tls or not options.insecure
         now = _capabilities(client)
         facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
+        facts["mechanism"] = _choose(client, options, report)
         if credentials is not None and not report.refused:
             now = _login(client, account, options, credentials, report) or now
         if client.sock is not None:  # A login that fails may have closed the connection.
-            _try_pipelining(client, now or {}, facts["pipelining"])
+            facts["pipelining"]["announced"] = "PIPELINING" in (now or {})
+            if facts["pipelining"]["announced"]:
+                facts["pipelining"]["works"] = _has_pipelining(client, facts["login"] == "done")
+            with contextlib.suppress(error_proto, OSError):
+                client.quit()
     return report
 
 
-def _connected(account: Account, options: argparse.Namespace, report: Report) -> POP3:
+def _connected(account: Account, options: argparse.Namespace, report: Report) -> Client:
     """Connect. If the certificate is refused, connect again without verifying, to report it."""
 
     def look(client: POP3) -> None:
@@ -174,14 +189,14 @@ def _capabilities(client: POP3) -> dict[str, list[str]] | None:
 
 
 def _login(
-    client: POP3,
+    client: Client,
     account: Account,
     options: argparse.Namespace,
     credentials: Credentials,
     report: Report,
 ) -> dict[str, list[str]] | None:
     try:
-        authenticate(client, account, credentials, options)
+        authenticate(client, account, credentials, options, History())
     except Failure as error:
         report.facts["login"] = report.fail(error)
         return None
@@ -190,24 +205,51 @@ def _login(
     return found
 
 
-def _try_pipelining(
-    client: POP3, capabilities: dict[str, Any], pipelining: dict[str, Any]
-) -> None:
-    """Send commands that every state allows, then read their replies."""
-    pipelining["announced"] = "PIPELINING" in capabilities
-    if pipelining["announced"]:
-        by_hand: Any = client
-        client.sock.settimeout(_PATIENCE)
-        try:
-            for _ in range(_AHEAD):
-                by_hand._putcmd("CAPA")
-            replies = [by_hand._getlongresp()[1] for _ in range(_AHEAD)]
-        except (error_proto, OSError):
-            pipelining["works"] = False
-            return
-        pipelining["works"] = replies.count(replies[0]) == _AHEAD
-    with contextlib.suppress(error_proto, OSError):
-        client.quit()
+def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict[str, str | None]:
+    """Return which mechanism a login with a password begins with, and why with that one."""
+    verified = is_verified(options) and not report.refused
+    wanted = None if options.oauth2_token_command else options.mechanism
+    policy = policy_for(client, wanted, options.insecure, verified, History())
+    first = policy.next()
+    if first is None:
+        return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
+    earlier = itertools.takewhile(lambda name: name != first.name, policy.names)
+    reasons = [f"{name}: {policy.obstacle(name) or 'would show the password'}" for name in earlier]
+    order = "verified" if verified else "not verified"
+    why = "named by --mechanism" if wanted else f"the order for servers that are {order}"
+    return {"name": str(first), "why": "; ".join([why, *reasons])}
+
+
+def _has_pipelining(client: Client, is_logged_in: bool) -> bool:
+    """Send commands ahead. Whether each reply came once, and in the order of the commands.
+
+    The replies to CAPA may differ: a proxy may change one.
+    """
+    by_hand: Any = client
+    commands = _LOGGED_IN if is_logged_in else _LOGGED_OUT
+    client.sock.settimeout(_PATIENCE)
+    try:
+        for command in commands:
+            by_hand._putcmd(command)
+        for command in commands[:-1]:
+            if not _is_reply(by_hand, command):
+                return False
+        by_hand._getresp()
+    except (error_proto, OSError):
+        return False
+    try:  # The server closes the connection after QUIT.
+        by_hand._getline()
+    except (error_proto, OSError):
+        return True
+    return False
+
+
+def _is_reply(by_hand: Any, command: str) -> bool:
+    if command == "CAPA":
+        _, lines, _ = by_hand._getlongresp()
+        return not any(line.startswith((b"+OK", b"-ERR")) for line in lines)
+    response: bytes = by_hand._getresp()
+    return command != "STAT" or re.match(rb"\+OK\s+\d+\s+\d+", response) is not None
 
 
 def _text(line: bytes) -> str:

@@ -8,14 +8,27 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from poplib_c import POP3, POP3_SSL, error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, is_end, is_timeout, is_too_large, reason, usage
+from poplib_c._cli.failures import (
+    CapaFailure,
+    Failure,
+    Status,
+    is_end,
+    is_timeout,
+    is_too_large,
+    reason,
+    usage,
+)
+from poplib_c._login import MECHANISMS_OAUTH2
+from poplib_c._policy import MECHANISMS, UNLISTED
 
 #: Octets of the largest reply that a run holds in memory.
 MOST_IN_MEMORY = 1 << 26
 
+_NO_CAPA = "-ERR CAPA not supported by server"
 _FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
@@ -42,11 +55,21 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
         raise usage("--insecure contradicts --fingerprint: without TLS there is no certificate")
     if options.no_verify and (options.cafile or options.fingerprint):
         raise usage("--no-verify contradicts --cafile and --fingerprint: leave it out")
+    known = MECHANISMS_OAUTH2 if options.oauth2_token_command else tuple(MECHANISMS)
+    for name in options.mechanism or ():
+        if name not in known:
+            secret = "tokens" if options.oauth2_token_command else "passwords"
+            raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
     if options.cafile:
         try:
             os.stat(options.cafile)
         except OSError as error:
             raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
+
+
+def is_unlisted(options: argparse.Namespace) -> bool:
+    """Whether no mechanism of --mechanism is one that CAPA lists, so that CAPA is not sent."""
+    return bool(options.mechanism) and UNLISTED.issuperset(options.mechanism)
 
 
 def warning(account: Account, options: argparse.Namespace) -> str | None:
@@ -61,28 +84,73 @@ def warning(account: Account, options: argparse.Namespace) -> str | None:
     return None
 
 
+class Client(POP3):
+    """Sends CAPA once before STLS and once after, or not at all.
+
+    has_capa: whether CAPA may be sent. Without CAPA the server may have STLS.
+    """
+
+    has_capa = True
+    _known: dict[str, list[str]] | error_proto | None = None
+
+    def capa(self) -> dict[str, list[str]]:
+        """Return the capabilities with names in upper case. Raises CapaFailure, too."""
+        if not self.has_capa:
+            return {"STLS": []}
+        if self._known is None:
+            self._known = self._ask()
+        if isinstance(self._known, error_proto):
+            raise error_proto(*self._known.args)
+        return {name: [*arguments] for name, arguments in self._known.items()}
+
+    def forget(self) -> None:
+        """Ask again next time: the capabilities change with STLS and the login."""
+        self._known = None
+
+    def _ask(self) -> dict[str, list[str]] | error_proto:
+        try:
+            return {name.upper(): arguments for name, arguments in super().capa().items()}
+        except (error_proto, OSError) as error:
+            if is_end(error) or is_timeout(error):
+                raise CapaFailure(f"{reason(error)} at CAPA", Status.TEMPORARY) from None
+            if not isinstance(error, error_proto) or error.args[0] != _NO_CAPA:
+                raise
+            return error
+
+    def stls(self, *arguments: Any, **options: Any) -> bytes:
+        response = super().stls(*arguments, **options)
+        self.forget()
+        return response
+
+
+class _TLSClient(Client, POP3_SSL):  # type: ignore[misc]
+    pass
+
+
 def connect(
     account: Account,
     options: argparse.Namespace,
     before_tls: Callable[[POP3], None] = lambda client: None,
-) -> POP3:
+    has_capa: bool = True,
+) -> Client:
     """Connect, and verify the server during the TLS handshake.
 
-    before_tls: called with the connection before STLS. Replies may have MOST_IN_MEMORY octets.
-    Raises OSError, error_proto, or Failure if the fingerprint differs.
+    before_tls: called with the connection before STLS. has_capa: whether CAPA may be sent. Replies
+    may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the fingerprint
+    differs.
     """
     where = account.host, account.port
-    client: POP3
+    client: Client
     limits = {
         "timeout": options.timeout,
         "deadline": options.deadline,
         "max_size": MOST_IN_MEMORY,
     }
     if account.tls:
-        client = POP3_SSL(*where, verify=_verify(options), **limits)
+        client = _TLSClient(*where, verify=_verify(options), **limits)
     else:
         try:
-            client = POP3(*where, **limits)
+            client = Client(*where, **limits)
         except (OSError, error_proto) as error:
             if isinstance(error, ConnectionRefusedError) or not (
                 is_timeout(error) or is_end(error)
@@ -92,6 +160,7 @@ def connect(
             raise OSError(
                 f"{reason(error)} before the greeting: if port {account.port} speaks TLS, use pop3s://"
             ) from None
+    client.has_capa = has_capa and not is_unlisted(options)
     try:
         if not account.tls and not options.insecure:
             before_tls(client)

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from poplib_c import POP3, error_proto
+from poplib_c import error_proto
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, Status, reason, usage
+from poplib_c._cli.connection import Client
+from poplib_c._cli.failures import Failure, Status, is_end, is_timeout, reason, usage
+from poplib_c._login import Secret, login
+from poplib_c._policy import History
 
 _VARIABLE = "POPLIB_C_PASSWORD"
 _NETRC_FORM = "machine HOST login USER password PASSWORD"
@@ -143,14 +146,35 @@ def _prompt(account: Account) -> str:
 
 
 def authenticate(
-    client: POP3, account: Account, credentials: Credentials, options: argparse.Namespace
+    client: Client,
+    account: Account,
+    credentials: Credentials,
+    options: argparse.Namespace,
+    history: History,
 ) -> None:
-    """Log in. Raises Failure; its status is TEMPORARY if the server's response code says so."""
+    """Log in. Raises Failure; its status is TEMPORARY if the server's response code says so.
+
+    history: what earlier connections have tried.
+    """
+    _begin_utf8(client, options)
     try:
         if credentials.token is None:
-            client.login(account.user, credentials.password, allow_insecure=options.insecure)
+            login(
+                client,
+                account.user,
+                Secret(credentials.password),
+                options.mechanism,
+                options.insecure,
+                is_verified=is_verified(options),
+                history=history,
+            )
         else:
-            client.login_oauth2(account.user, credentials.token, allow_insecure=options.insecure)
+            client.login_oauth2(
+                account.user,
+                credentials.token,
+                mechanisms=options.mechanism,
+                allow_insecure=options.insecure,
+            )
     except error_proto as error:
         if error.args[0] == "-ERR EOF":
             raise
@@ -158,3 +182,30 @@ def authenticate(
         raise Failure(f"the server refused the login: {reason(error)}", status) from None
     except ValueError as error:
         raise _none(f"can't log in: {reason(error)}") from None
+    client.forget()
+
+
+def is_verified(options: argparse.Namespace) -> bool:
+    """Whether the options let connect() return only with the server that was meant."""
+    return not (options.insecure or options.no_verify)
+
+
+def _begin_utf8(client: Client, options: argparse.Namespace) -> None:
+    """Ask for header fields as they are (RFC 6856): some servers replace 8-bit ones otherwise."""
+    if options.no_utf8:
+        return
+    try:
+        if "UTF8" in client.capa():
+            client.utf8()
+    except error_proto as error:
+        if is_end(error):
+            raise _ended_by_utf8(error) from None
+    except OSError as error:
+        if not (is_end(error) or is_timeout(error)):
+            raise
+        raise _ended_by_utf8(error) from None
+
+
+def _ended_by_utf8(error: Exception) -> Failure:
+    told = f"{reason(error)} at UTF8: --no-utf8 does without that command"
+    return Failure(told, Status.TEMPORARY)

@@ -7,6 +7,7 @@ import socket
 
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
+from poplib_c._policy import LoginError
 
 _ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
@@ -32,6 +33,10 @@ class Failure(Exception):
 
 class DeliveryFailure(Failure):
     """A message can't be written to its destination. It stays on the server."""
+
+
+class CapaFailure(Failure):
+    """The server closes the connection or falls silent at CAPA."""
 
 
 class OutOfStep(Failure):
@@ -132,6 +137,9 @@ def ending(error: Exception) -> str:
 
 def reason(error: Exception) -> str:
     """Return an exception's text for users, without advice for programs."""
+    if isinstance(error, LoginError):
+        last = reason(error_proto(error.args[0]))
+        return f"{last}{error.told('--mechanism')}"
     if isinstance(error, error_proto):
         said = error.args[0]
         if isinstance(said, bytes):

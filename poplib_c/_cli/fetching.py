@@ -37,18 +37,18 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
     try:
         with contextlib.ExitStack() as opened:
             opened.callback(bar.close)
-            wait = Wait(
-                job.options.timeout,
-                lambda text: progress.note(outcome.label, text),
-                lambda: stop.requested,
-            )
+
+            def note(text: str) -> None:
+                progress.note(outcome.label, text)
+
+            wait = Wait(job.options.timeout, note, lambda: stop.requested)
             box = open_box(*job.destination, wait)
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
             else:
                 state = opened.enter_context(State.in_memory())
             run = Run(job.options, box, state, outcome, bar, progress, stop)
-            logins = Logins(job.account, job.options, credentials, stop)
+            logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
     except (
         *(Failure, error_proto, OSError, ValueError, AttributeError, sqlite3.Error, MemoryError),

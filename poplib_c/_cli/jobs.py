@@ -187,6 +187,8 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
             setattr(given, kind, None)
     if all(key in table for key in _COMMANDS):
         raise usage(f"{_COMMANDS[0]} contradicts {_COMMANDS[1]}")
+    if any(key in table for key in (*_COMMANDS, "mechanism")):
+        given.mechanism = None
     if any(key in table for key in _COMMANDS):
         given.password_command = given.oauth2_token_command = None
     known = {name.replace("_", "-") for name in vars(options).keys() - _NOT_PER_ACCOUNT}
@@ -196,8 +198,12 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
                 meant = _ELSEWHERE.get(key) or _meant(key, sorted(known))
                 raise usage(f"{key} is no option of a mailbox{meant}")
             name = key.replace("-", "_")
-            is_flag = isinstance(getattr(options, name), bool)
-            setattr(given, name, _flag(key, value) if is_flag else _value(key, value, directory))
+            if isinstance(getattr(options, name), bool):
+                setattr(given, name, _flag(key, value))
+            elif key == "mechanism" and isinstance(value, list):
+                setattr(given, name, [_value(key, each, directory)[0] for each in value])
+            else:
+                setattr(given, name, _value(key, value, directory))
     return _job(table["url"], given)
 
 

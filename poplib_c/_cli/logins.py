@@ -6,14 +6,15 @@ import argparse
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli import connection
 from poplib_c._cli.account import Account
 from poplib_c._cli.credentials import Credentials, authenticate
-from poplib_c._cli.failures import Failure, Status, failure, is_refusal
+from poplib_c._cli.failures import CapaFailure, Failure, Status, failure, is_refusal, reason
 from poplib_c._cli.job import Stop
+from poplib_c._policy import History
 
 _FIRST_PAUSE = 0.5  # seconds before the second login to a locked mailbox
 
@@ -22,14 +23,23 @@ class Logins:
     """The logins of one run, which share its deadline."""
 
     def __init__(
-        self, account: Account, options: argparse.Namespace, credentials: Credentials, stop: Stop
+        self,
+        account: Account,
+        options: argparse.Namespace,
+        credentials: Credentials,
+        stop: Stop,
+        note: Callable[[str], None],
     ) -> None:
+        """note: prints what is no error."""
         self._account = account
         self.options = options
         self._credentials = credentials
         self._stop = stop
+        self._note = note
         self._began = time.monotonic()
         self._is_again = False
+        self._history = History()
+        self._has_capa = True
 
     def remaining(self) -> float:
         """Return the seconds until the deadline."""
@@ -44,36 +54,65 @@ class Logins:
         server refuses a later login of a run, the login is repeated until the timeout.
         """
         with contextlib.ExitStack() as opened:
-            yield self._again(opened) if self._is_again else self._log_in(opened, self.options)
+            yield self._again(opened) if self._history.accepted else self._log_in(opened)
 
     def _again(self, opened: contextlib.ExitStack) -> POP3:
         until = time.monotonic() + min(self.options.timeout, self.remaining())
         pause = _FIRST_PAUSE
         while True:
-            options = argparse.Namespace(**vars(self.options))
-            if options.deadline:
-                options.deadline = max(self.remaining(), 0.01)
             try:
-                return self._log_in(opened, options)
+                return self._log_in(opened)
             except (Failure, error_proto, OSError) as error:
                 opened.close()
-                is_late = time.monotonic() + pause > until
                 if self._stop.aborted:
                     raise
-                if is_late or not _may_be_locked(error) or self._stop.wait(pause):
+                refusal = error.__context__ if isinstance(error, Failure) else error
+                is_late = time.monotonic() + pause > until
+                may_be_locked = _may_be_locked(refusal) and not self._history.is_over
+                if is_late or not may_be_locked or self._stop.wait(pause):
                     raise _reconnecting(failure(error)) from None
-            pause *= 2
+                # The server may count a refusal without a code as a wrong password.
+                pause *= 2 if getattr(refusal, "temporary", False) else 8
 
-    def _log_in(self, opened: contextlib.ExitStack, options: argparse.Namespace) -> POP3:
-        connected = connection.connect(self._account, options)
-        client = opened.enter_context(self._stop.closing(connected))
-        authenticate(client, self._account, self._credentials, options)
+    def _log_in(self, opened: contextlib.ExitStack) -> POP3:
+        """Log in, on as many connections as it takes: a server may close them to refuse."""
+        while True:
+            known = len(self._history.tried)
+            try:
+                return self._log_in_once(opened)
+            except CapaFailure as error:
+                if not self._has_capa or self._stop.requested:
+                    raise
+                self._has_capa = False
+                self._note(f"{error}: connecting again, without CAPA")
+            except (error_proto, OSError) as error:
+                tried = self._history.tried[known:]
+                if not tried or self._history.is_over or self._stop.requested:
+                    raise
+                self._note(f"{reason(error)}: connecting again, without {tried[-1][0]}")
+            opened.close()
+
+    def _log_in_once(self, opened: contextlib.ExitStack) -> POP3:
+        options = argparse.Namespace(**vars(self.options))
+        if options.deadline and self._is_again:
+            options.deadline = max(self.remaining(), 0.01)
         self._is_again = True
-        return client
+        connected = connection.connect(self._account, options, has_capa=self._has_capa)
+        opened.enter_context(self._stop.closing(connected))
+        authenticate(connected, self._account, self._credentials, options, self._history)
+        refused, self._history.before = self._history.before, []
+        if refused:
+            names = ", ".join(name for name, _ in refused)
+            accepted = self._history.accepted
+            assert accepted is not None
+            self._note(
+                f"the server refused {names} and accepted {accepted}: --mechanism "
+                f"{accepted.name} saves it the refusals, which it may count"
+            )
+        return connected
 
 
-def _may_be_locked(error: Exception) -> bool:
-    refusal = error.__context__ if isinstance(error, Failure) else error
+def _may_be_locked(refusal: BaseException | None) -> bool:
     if not isinstance(refusal, error_proto) or not is_refusal(refusal):
         return False
     return refusal.temporary or refusal.code is None

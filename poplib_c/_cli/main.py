@@ -47,10 +47,14 @@ def _ask(options: argparse.Namespace, program: str, write: Callable[[str], objec
         report = checking.check(account, options, known)
         write(json.dumps(report.facts, indent=2) if options.json else report.text())
         return report.status
+
+    def note(text: str) -> None:
+        print(printable(f"{program} list: {text}"), file=sys.stderr)
+
     known = credentials.obtain(account, options)
-    found = listing.Listing(logins.Logins(account, options, known, job.Stop()))
+    found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))
     for line in listing.show(found, options):
         write(line)
-    for note in found.notes:
-        print(printable(f"{program} list: {note}"), file=sys.stderr)
+    for text in found.notes:
+        note(text)
     return found.status

@@ -41,8 +41,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from email.message import Message
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal
 
 from poplib_c.testing.auth import accounts
 from poplib_c.testing.channel import Channel
@@ -90,7 +90,12 @@ class POP3Server:
     compared as octets.
 
     *two_step*, if true, refuses an AUTH command with an initial response and closes the
-    connection, as Microsoft 365 does: the client has to wait for the challenge.
+    connection, as Microsoft 365 does: the client has to wait for the challenge. With
+    ``"ignored"`` the server sends the challenge as if there were no initial response.
+
+    *refused* maps names of commands and mechanisms to texts, such as ``{"APOP": "[AUTH] no"}``:
+    the server refuses the command, or the client's first response in the mechanism, by this text.
+    With None it closes the connection instead: ``{"CAPA": None}``.
 
     *host* is the name or address to listen on, IPv4 or IPv6 (``"::1"``). *port* is the port; with
     0 the system chooses one, and start() sets ``port`` to it.
@@ -132,7 +137,8 @@ class POP3Server:
         users: Mapping[str, str] | None = None,
         tokens: Mapping[str, str] | None = None,
         mechanisms: Iterable[str] | None = None,
-        two_step: bool = False,
+        two_step: bool | Literal["ignored"] = False,
+        refused: Mapping[str, str | None] = MappingProxyType({}),
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
@@ -152,6 +158,7 @@ class POP3Server:
             tokens=None if tokens is None else self.tokens,
             mechanisms=mechanisms,
             two_step=two_step,
+            refused=refused,
         )
         self._timeout = timeout
         self._tls = tls

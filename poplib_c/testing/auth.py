@@ -15,7 +15,7 @@ import json
 import re
 import secrets
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Literal, NamedTuple
 
 from poplib_c import _scram
 from poplib_c.testing.channel import Channel
@@ -35,7 +35,8 @@ class Accounts(NamedTuple):
     users: Mapping[bytes, bytes] | None
     tokens: Mapping[str, str]
     mechanisms: tuple[bytes, ...]
-    two_step: bool
+    two_step: bool | Literal["ignored"]
+    refused: Mapping[bytes, str | None]
 
 
 class _Mechanism(NamedTuple):
@@ -50,7 +51,8 @@ def accounts(
     users: Mapping[bytes, bytes] | None,
     tokens: Mapping[str, str] | None,
     mechanisms: Iterable[str] | None,
-    two_step: bool,
+    two_step: bool | Literal["ignored"],
+    refused: Mapping[str, str | None],
 ) -> Accounts:
     """Check and complete the arguments of POP3Server.
 
@@ -73,7 +75,15 @@ def accounts(
             raise ValueError(f"{name.decode()} needs {needs}")
         if name.startswith(b"SCRAM-"):
             _scram.require()
-    return Accounts(users, {} if tokens is None else tokens, tuple(names), two_step)
+    refusals = {name.upper().encode(): text for name, text in refused.items()}
+    return Accounts(users, {} if tokens is None else tokens, tuple(names), two_step, refusals)
+
+
+def refuse(accounts: Accounts, name: bytes) -> None:
+    """Raise Refusal, or EOFError to close the connection, if *name* is to be refused."""
+    if name in accounts.refused:
+        text = accounts.refused[name]
+        raise EOFError if text is None else Refusal(text)
 
 
 def offered(accounts: Accounts, channel: Channel) -> list[bytes]:
@@ -98,13 +108,15 @@ def authenticate(
             raise Refusal("initial response too long for a command")
         if not mechanism.client_first:
             raise Refusal("the server speaks first in this mechanism")
-        initial = b"" if initial == b"=" else _decoded(initial)
+        ignored = accounts.two_step == "ignored"
+        initial = None if ignored else b"" if initial == b"=" else _decoded(initial)
     exchange = mechanism.converse(accounts, channel)
     try:
         challenge = next(exchange)
         while True:
             response = _ask(channel, challenge, log) if initial is None else initial
             initial = None
+            refuse(accounts, name)
             challenge = exchange.send(response)
     except StopIteration:
         return
@@ -200,7 +212,7 @@ def _bearer(
         raise Refusal(_DENIED)
 
 
-_GS2_HEADER = re.compile(r"(?:n|y|p=([A-Za-z0-9.-]+)),[^,]*,n=([^,]+),r=[^,]+")
+_GS2_HEADER = re.compile(r"(n|y|p=([A-Za-z0-9.-]+)),[^,]*,n=([^,]+),r=[^,]+")
 
 
 def _scram_exchange(mechanism: str, accounts: Accounts, channel: Channel) -> Exchange:
@@ -225,8 +237,9 @@ def _scram_server(
     mechanism: str, accounts: Accounts, channel: Channel, header: re.Match[str]
 ) -> Any:
     assert accounts.users is not None
+    flag, kind, name = header.groups()
     # Old versions of scramp pass the name on still escaped.
-    password = accounts.users.get(_scram.unescape(header[2]).encode())
+    password = accounts.users.get(_scram.unescape(name).encode())
     if password is None:
         raise Refusal(_DENIED)
     scram = _scram.require().ScramMechanism(mechanism)
@@ -234,14 +247,17 @@ def _scram_server(
         keys = scram.make_auth_info(password.decode())
     binding = None
     if mechanism.endswith("-PLUS"):
-        if not header[1]:
+        if not kind:
             raise Refusal("[AUTH] channel binding is missing")
-        data = channel.binding(header[1])
+        data = channel.binding(kind)
         if data is None:
             raise Refusal("no such channel binding")
-        binding = header[1], data
-    elif header[1]:
+        binding = kind, data
+    elif kind:
         raise Refusal("[AUTH] channel binding is for another mechanism")
+    elif flag == "y" and f"{mechanism}-PLUS".encode() in offered(accounts, channel):
+        # RFC 5802, section 6: somebody has taken it from the list that the client received.
+        raise Refusal("[AUTH] channel binding is supported")
     return scram.make_server(lambda user: keys, channel_binding=binding)
 
 

@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from poplib_c.testing.auth import Accounts, authenticate, offered
+from poplib_c.testing.auth import Accounts, authenticate, offered, refuse
 from poplib_c.testing.channel import Channel
 from poplib_c.testing.maildrop import Maildrop, Refusal, StoredMessage
 
@@ -118,6 +118,7 @@ class Session:
         verb = verb.upper()
         if verb != b"PASS":
             self._name = None  # PASS is valid only right after USER (RFC 1939, section 7).
+        refuse(self._accounts, verb)
         command = _COMMANDS.get(verb)
         if command is None:
             raise Refusal("unknown command")
@@ -183,7 +184,7 @@ class Session:
         if mechanism is None:
             names = offered(self._accounts, self._channel)
             return _ok_lines("mechanisms follow", b"".join(b"%b\r\n" % name for name in names))
-        if initial is not None and self._accounts.two_step:
+        if initial is not None and self._accounts.two_step not in (False, "ignored"):
             self._ended = True
             raise Refusal("Protocol error. Connection is closed.")
         name = mechanism.upper()

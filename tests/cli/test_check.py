@@ -6,7 +6,7 @@ import re
 import pytest
 from certificates import HOSTS, PAST
 from cryptography import x509
-from scripted import Anything, C, S, play
+from scripted import Anything, C, Close, S, play
 
 from poplib_c._cli import checking
 from poplib_c._cli.account import parse
@@ -118,19 +118,75 @@ def options(**changed):
         "deadline": None,
         "fingerprint": None,
         "cafile": None,
+        "mechanism": None,
+        "oauth2_token_command": None,
+        "no_utf8": False,
     }
     return type("Options", (), {**given, "no_verify": False, **changed})()
 
 
-def test_pipelining_that_does_not_work(monkeypatch):
-    """Only the first of several commands is answered."""
-    monkeypatch.setattr(checking, "_PATIENCE", 0.3)
-    capabilities = S("+OK", "PIPELINING", ".")
-    asked = [C("CAPA"), capabilities, C("CAPA"), capabilities, Anything()]
-    with play(S("+OK hi"), *asked) as server:
+LISTED, OTHER = ("+OK", "PIPELINING", "."), ("+OK", "PIPELINING", "SASL PLAIN", ".")
+
+
+@pytest.mark.parametrize(
+    ("replies", "works"),
+    [
+        (LISTED * 3, True),
+        (OTHER + LISTED * 2, True),  # A proxy has rewritten the first reply alone.
+        (LISTED, False),
+        (LISTED * 2, False),
+        (LISTED * 4, False),
+        (("+OK bye", *LISTED * 3), False),
+    ],
+)
+def test_pipelining(monkeypatch, replies, works):
+    """It is broken where replies are missing, doubled or out of order."""
+    monkeypatch.setattr(checking, "_PATIENCE", 1)
+    asked = [C("CAPA"), S(*LISTED), *[C("CAPA")] * 3, C("QUIT")]
+    ended = [S(*replies, "+OK bye"), Close()] if works else [S(*replies), Anything()]
+    with play(S("+OK hi"), *asked, *ended) as server:
         report = checking.check(parse(f"pop3://127.0.0.1:{server.port}"), options(), None)
-    assert report.facts["pipelining"] == {"announced": True, "works": False}
-    assert report.text().endswith("announced, but does NOT work")
+    assert report.facts["pipelining"] == {"announced": True, "works": works}
+    works = ", and works" if works else ", but does NOT work"
+    assert report.text().endswith(f"announced{works}")
+
+
+@pytest.mark.parametrize("order", ["01234", "10234", "02134", "01123"])
+def test_pipelining_after_a_login(user, order):
+    replies = [S(*LISTED), S("+OK 0 0"), S("+OK"), S(*LISTED), S("+OK 0 0")]
+    sent = map(C, ["CAPA", "STAT", "NOOP", "CAPA", "STAT", "QUIT"])
+    steps = [
+        S("+OK"),
+        C("CAPA"),
+        S(*LISTED),
+        C("USER alice"),
+        S("+OK"),
+        C("PASS secret"),
+        S("+OK"),
+    ]
+    steps += [C("CAPA"), S(*LISTED), *sent, *(replies[int(n)] for n in order), S("+OK"), Close()]
+    with play(*steps) as server:
+        facts = json.loads(user.run("check", "--json", "--insecure", url(server)).stdout)
+    assert facts["pipelining"] == {"announced": True, "works": order == "01234"}
+
+
+def test_the_mechanism(user, serve, authority, certificate):
+    """Which one a login would begin with, and why no better one."""
+    server = serve(tls=context(certificate), mechanisms=["PLAIN", "CRAM-MD5"])
+    place = url(server, scheme="pop3s").replace("alice@", "")
+    for arguments, name, why in (
+        (
+            ["--cafile", authority.ca_file],
+            "PLAIN",
+            "the order for servers that are verified; SCRAM-SHA-256-PLUS: not listed; ",
+        ),
+        (["--no-verify"], "CRAM-MD5", "the order for servers that are not verified; SCRAM-"),
+        (["--no-verify", "--mechanism", "APOP"], "APOP", "named by --mechanism"),
+        (["--no-verify", "--mechanism", "LOGIN"], "none", "no mechanism to log in that both"),
+    ):
+        report = user.run("check", *arguments, place).stdout
+        (told,) = re.findall(r"^Mechanism: +(.*)$", report, re.MULTILINE)
+        assert told.startswith(f"{name}: {why}")
 
 
 def test_a_server_without_capa():

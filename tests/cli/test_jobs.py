@@ -47,7 +47,9 @@ def test_fifty_mailboxes(user, serve, accounts):
     assert warning.startswith(INSECURE)
     assert sorted(line.partition(": ")[2].partition(": ")[2] for line in errors) == [
         "Connection refused",
-        "the server refused the login: -ERR [AUTH] invalid credentials",
+        "the server refused the login: -ERR [AUTH] invalid credentials (tried CRAM-MD5: "
+        "-ERR [AUTH] invalid credentials; APOP: -ERR [AUTH] invalid user name or digest; "
+        "PLAIN: -ERR [AUTH] invalid credentials; --mechanism names the mechanisms to use)",
     ]
 
 

@@ -165,7 +165,8 @@ def test_refusals(user, reply, status):
     greeted = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
     with play(*greeted, S(reply)) as server:
         ended = listed(user, server)
-    told = f"the server refused the login: {reply}"
+    more = " (tried USER; --mechanism names the mechanisms to use)" if status == 77 else ""
+    told = f"the server refused the login: {reply}{more}"
     assert (ended.returncode, last_line(ended)) == (status, told)
 
 

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from poplib_c import POP3, error_proto
+from poplib_c import error_proto
 from poplib_c.__main__ import main
-from poplib_c._cli import choosing, delivery, session
+from poplib_c._cli import choosing, connection, delivery, session
 
 from .habits import hang_up, once, refuse, say, swallow, twice
 from .support import delivered, url
@@ -229,7 +229,7 @@ def test_an_end_that_is_not_certain_in_a_listing(user, odd, monkeypatch, capsys)
     monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
     options = []
 
-    class Client(POP3):
+    class Client(connection.Client):
         def set_options(self, **given):
             options.extend([given["pipelining"]] if "pipelining" in given else [])
             super().set_options(**given)
@@ -240,7 +240,7 @@ def test_an_end_that_is_not_certain_in_a_listing(user, odd, monkeypatch, capsys)
                     raise Undecided("-ERR out of step: the end of message 3 is not certain")
                 yield number, headers
 
-    monkeypatch.setattr("poplib_c._cli.connection.POP3", Client)
+    monkeypatch.setattr("poplib_c._cli.connection.Client", Client)
     assert main(["list", "--insecure", url(odd(MESSAGES, {}))]) == 0
     assert [row.split()[0] for row in capsys.readouterr().out.splitlines()[1:-1]] == list("12345")
     assert options == ["auto", False]

@@ -73,6 +73,10 @@ def outlives(function, *steps):
 
 PLAIN = "AUTH PLAIN " + b64(b"\0alice\0" + SECRET.encode())
 
+#: The server's challenge of CRAM-MD5; and all of LOGIN but the last answer.
+CRAM = C("AUTH CRAM-MD5"), S("+ " + b64(b"<1@h>"))
+LOGIN = [C("AUTH LOGIN"), S("+ "), C("YWxpY2U="), S("+ "), C(b64(SECRET.encode()))]
+
 
 class Elsewhere(socket.socket):
     """A socket whose peer is on another machine, as far as it says."""

@@ -178,6 +178,9 @@ AUTHORIZATION = {
     "POP3.login": lambda client: client.login(
         USER, PASSWORD, mechanisms=["CRAM-MD5"], allow_insecure=True
     ),
+    "POP3.login encoding": lambda client: client.login(
+        USER, PASSWORD, mechanisms=["PLAIN"], allow_insecure=True, encoding="latin-1"
+    ),
     "POP3.login by itself": lambda client: client.login(USER, PASSWORD, allow_insecure=True),
     "POP3.login_oauth2": lambda client: client.login_oauth2(USER, TOKEN, allow_insecure=True),
 }

@@ -101,10 +101,60 @@ def test_a_late_initial_response_is_the_first_answer():
     assert mechanism.challenges == [b"more"]
 
 
-def test_a_challenge_in_the_place_of_the_empty_one_cancels():
-    steps = [C("AUTH X-TEST"), S("+ bW9yZQ=="), C("*"), S("-ERR cancelled")]
-    with talk(*steps) as client, pytest.raises(error_proto, match="before the initial response"):
-        client.auth(Mechanism(first=300 * b"x"))
+@pytest.mark.parametrize("line", ["+ bW9yZQ==", "+ send", "+ go ahead", b"+ \xff"])
+def test_any_text_stands_for_the_empty_challenge(line):
+    answer = C(b64(300 * b"x"))
+    with talk(C("AUTH X-TEST"), S(line), answer, S("+OK in")) as client:
+        assert client.auth(Mechanism(first=300 * b"x")) == b"+OK in"
+
+
+@pytest.mark.parametrize(
+    ("make", "answer"),
+    [
+        (sasl.Plain, b"\0alice\0secret"),
+        (sasl.XOAuth2, b"user=alice\1auth=Bearer secret\1\1"),
+        (sasl.OAuthBearer, b"n,a=alice,\1auth=Bearer secret\1\1"),
+    ],
+)
+@pytest.mark.parametrize("text", ["send", "go ahead", ""])
+def test_a_prompt_for_the_initial_response(make, answer, text):
+    """For servers that want two lines: the mechanism's object is the authobject."""
+    mechanism = make("alice", "secret")
+    with talk(C(f"AUTH {mechanism.name}"), S(f"+ {text}"), C(b64(answer)), S("+OK")) as client:
+        client.auth(mechanism.name, mechanism)
+
+
+@pytest.mark.parametrize("make", [sasl.Plain, sasl.XOAuth2, sasl.OAuthBearer, sasl.ScramSHA1])
+def test_an_initial_response_that_the_server_ignores(make):
+    """The message is the answer to the text, too."""
+
+    class Again:
+        def play(self, peer):
+            command = peer.read_line(self).split()
+            peer.send(b"+ go ahead\r\n")
+            assert [command[2]] == peer.read_line(self).split()
+
+    mechanism = make("alice", "secret")
+    with talk(Again(), S("-ERR no")) as client, pytest.raises(error_proto, match="-ERR no"):
+        client.auth(mechanism)
+
+
+def test_prompts_in_clear_text():
+    steps = [C("AUTH LOGIN"), S("+ Username:"), C("YWxpY2U="), S("+ Password:"), C("c2VjcmV0")]
+    with talk(*steps, S("+OK")) as client:
+        client.auth(sasl.Login("alice", "secret"))
+
+
+def test_a_prompt_is_a_method_of_the_authobject():
+    class Prompted(Mechanism):
+        def prompt(self, text):
+            assert text == b"go on"
+            return self(text)
+
+    mechanism = Prompted(answers=[b"x"])
+    with talk(C("AUTH X-TEST"), S("+ go on "), C("eA=="), S("+OK")) as client:
+        client.auth(mechanism)
+    assert mechanism.challenges == [b"go on"]
 
 
 def test_a_long_response():

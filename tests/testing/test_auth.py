@@ -417,6 +417,27 @@ def test_the_longest_command(size, line):
             assert wire.authenticate(mechanism, initial=False).startswith(b"+OK")
 
 
+def test_initial_responses_that_are_ignored():
+    with POP3Server(users=ALICE, two_step="ignored") as server, Wire(server) as wire:
+        assert wire.ask(b"AUTH PLAIN " + b64(b"\0alice\0wrong")) == b"+ \r\n"
+        assert wire.ask(b64(b"\0alice\0secret")).startswith(b"+OK")
+
+
+@pytest.mark.parametrize("name", ["PLAIN", "CRAM-MD5", "SCRAM-SHA-1", "APOP", "CAPA", "pass"])
+def test_what_is_refused(name):
+    """By a text, or by a connection that ends."""
+    makes = {"PLAIN": sasl.Plain, "CRAM-MD5": sasl.CramMD5, "SCRAM-SHA-1": sasl.ScramSHA1}
+    for text in ("[AUTH] hashed", None):
+        options = {"users": ALICE, "mechanisms": [*makes], "refused": {name: text}}
+        with POP3Server(**options) as server, Wire(server) as wire:
+            if name in makes:
+                reply = wire.authenticate(makes[name]("alice", "secret"))
+            else:
+                assert wire.ask(b"USER alice").startswith(b"+OK")
+                reply = wire.ask(name.encode())
+            assert reply == (b"" if text is None else b"-ERR [AUTH] hashed\r\n")
+
+
 def test_two_steps(server):
     token = "t" * 3000
     with POP3Server(tokens={"alice": token}, two_step=True) as server:

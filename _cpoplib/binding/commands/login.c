@@ -1,26 +1,54 @@
 #include "binding/commands/login.h"
 
 #include "binding/base/args.h"
+#include "binding/socket/tls_socket.h"
+
+/* Whether the connection is on our own TLS, and the server's certificate was
+   verified: 1, 0 or -1. */
+static int
+is_verified(POP3Object *self)
+{
+    PyObject *sock;
+    int verified;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+                                 &sock) < 0) {
+        return -1;
+    }
+    verified = sock != NULL &&
+               PyObject_TypeCheck(sock, self->state->tls_socket_type) &&
+               TLSSOCKET(sock)->verified && !TLSSOCKET(sock)->unwrapped;
+    Py_XDECREF(sock);
+    return verified;
+}
 
 /* Calls poplib_c._login.<function>(client, user, secret, mechanisms,
-   allow_insecure) with the command lock.  Wraps the secret (values[1]), so
-   that no traceback shows it as a local variable. */
+   allow_insecure, encoding, is_verified) with the command lock; `format` says
+   how many of these the function takes.  Wraps the secret (values[1]), so that
+   no traceback shows it as a local variable. */
 static PyObject *
-call_policy(POP3Object *self, const char *function, PyObject *const *values)
+call_policy(POP3Object *self, const char *function, const char *format,
+            PyObject *const *values)
 {
     PyObject *module = PyImport_ImportModule("poplib_c._login");
     PyObject *secret = NULL;
     PyObject *response = NULL;
+    int verified;
 
     if (module == NULL) {
         return NULL;
     }
     secret = PyObject_CallMethod(module, "Secret", "(O)", values[1]);
     if (secret != NULL && pop3_lock(self) == 0) {
-        response = PyObject_CallMethod(
-            module, function, "OOOOO", self, values[0], secret,
-            values[2] == NULL ? Py_None : values[2],
-            values[3] == NULL ? Py_False : values[3]);
+        verified = is_verified(self);
+        if (verified >= 0) {
+            response = PyObject_CallMethod(
+                module, function, format, self, values[0], secret,
+                values[2] == NULL ? Py_None : values[2],
+                values[3] == NULL ? Py_False : values[3],
+                values[4] == NULL ? Py_None : values[4],
+                verified ? Py_True : Py_False);
+        }
         pop3_unlock(self);
     }
     Py_XDECREF(secret);
@@ -28,48 +56,45 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values)
     return response;
 }
 
-/* Binds the arguments of login() or login_oauth2() and runs it. */
+/* --- what Python sees --------------------------------------------------- */
+
+PyDoc_STRVAR(login_doc,
+"login($self, user, password, *, mechanisms=None, allow_insecure=False,\n"
+"      encoding=None)\n"
+"--\n"
+"\n"
+"Log in by the best mechanism that the server and the connection allow.\n"
+"\n"
+"If the server's certificate was verified, these are, from the best:\n"
+"'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'\n"
+"(all four where the library scramp is installed), 'PLAIN', 'LOGIN',\n"
+"'USER', 'CRAM-MD5', 'APOP'.  Otherwise 'PLAIN', 'LOGIN' and 'USER' come\n"
+"last.\n"
+"mechanisms: some of these names, in the order to try them.\n"
+"allow_insecure: PLAIN, LOGIN and USER are used only over TLS or to this\n"
+"very machine, unless this is true.\n"
+"encoding: of user and password, instead of .encoding; SCRAM is UTF-8.\n"
+"\n"
+"Returns the response, bytes.  Raises error_proto if the server refuses, or\n"
+"if no mechanism is left; its text says what was tried.");
+
 static PyObject *
-run(const char *method, const char *function, const char *secret, PyObject *op,
-    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+pop3_login(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+           PyObject *kwnames)
 {
-    const struct args_signature signature = {
-        .method = method,
-        .names = {"user", secret, "mechanisms", "allow_insecure"},
+    static const struct args_signature signature = {
+        .method = "POP3.login",
+        .names = {"user", "password", "mechanisms", "allow_insecure",
+                  "encoding"},
         .required = 2,
-        .keyword_only = 2,
+        .keyword_only = 3,
     };
     PyObject *values[ARGS_MAX];
 
     if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
         return NULL;
     }
-    return call_policy(POP3(op), function, values);
-}
-
-/* --- what Python sees --------------------------------------------------- */
-
-PyDoc_STRVAR(login_doc,
-"login($self, user, password, *, mechanisms=None, allow_insecure=False)\n"
-"--\n"
-"\n"
-"Log in by the best means that the server and the connection allow.\n"
-"\n"
-"These are, from the best: 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS',\n"
-"'SCRAM-SHA-256', 'SCRAM-SHA-1' (all four where the library scramp is\n"
-"installed), 'CRAM-MD5', 'APOP', 'PLAIN', 'LOGIN', 'USER'.\n"
-"mechanisms: some of these names, in the order to try them in.\n"
-"allow_insecure: PLAIN, LOGIN and USER are used only over TLS or to this\n"
-"very machine, unless this is true.\n"
-"\n"
-"Returns the response, bytes.  error_proto if the server refuses, or if no\n"
-"means are left.  A password that was refused is not tried by weaker ones.");
-
-static PyObject *
-pop3_login(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    return run("POP3.login", "login", "password", op, args, nargs, kwnames);
+    return call_policy(POP3(op), "login", "OOOOOOO", values);
 }
 
 PyDoc_STRVAR(login_oauth2_doc,
@@ -92,8 +117,18 @@ static PyObject *
 pop3_login_oauth2(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *kwnames)
 {
-    return run("POP3.login_oauth2", "login_oauth2", "token", op, args, nargs,
-               kwnames);
+    static const struct args_signature signature = {
+        .method = "POP3.login_oauth2",
+        .names = {"user", "token", "mechanisms", "allow_insecure"},
+        .required = 2,
+        .keyword_only = 2,
+    };
+    PyObject *values[ARGS_MAX] = {NULL};
+
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+        return NULL;
+    }
+    return call_policy(POP3(op), "login_oauth2", "OOOOO", values);
 }
 
 PyMethodDef login_methods[] = {

@@ -156,49 +156,74 @@ command_line(struct sasl *self)
 
 /* --- turns -------------------------------------------------------------- */
 
-/* Calls the callable with a challenge.  Returns its answer (new reference;
-   None cancels), or NULL and an exception.  No command can begin meanwhile. */
+/* Returns the method of the callable that answers a text that is not base64;
+   NULL and error_proto if there is none. */
 static PyObject *
-call(struct sasl *self, PyObject *challenge)
+get_prompt(struct sasl *self)
 {
-    POP3Object *client = self->client;
+    PyObject *name = PyUnicode_FromString("prompt");
+    PyObject *method = NULL;
+    int found = -1;
+
+    if (name != NULL) {
+        found = PyObject_GetOptionalAttr(self->respond, name, &method);
+        Py_DECREF(name);
+    }
+    if (found == 0) {
+        errors_raise_proto(self->client->state,
+                           "the server's challenge is not base64");
+    }
+    return method;
+}
+
+/* The answer of the callable: a new reference, which None is if it cancels, or
+   NULL. */
+static PyObject *
+call(PyObject *callable, PyObject *challenge)
+{
     PyObject *answer;
 
-    if (self->respond == Py_None) {
+    if (callable == Py_None) {
         return Py_NewRef(Py_None);
     }
-    progress_thinking(&client->progress);
-    answer = PyObject_CallFunctionObjArgs(self->respond, challenge, NULL);
-    progress_rested(&client->progress);
+    answer = PyObject_CallFunctionObjArgs(callable, challenge, NULL);
     if (answer != NULL && answer != Py_None) {
         Py_SETREF(answer, sasl_line_octets(answer, "what authobject returns"));
     }
     return answer;
 }
 
-/* Returns the initial response that was too long for the command. */
+/* Lets the callable answer a challenge.  Returns the answer (new reference;
+   None cancels), or NULL and an exception.  No command can begin meanwhile. */
 static PyObject *
-late_first(struct sasl *self, PyObject *challenge)
+ask(struct sasl *self, PyObject *reply)
 {
-    PyObject *first = self->first;
+    PyObject *callable = Py_NewRef(self->respond);
+    PyObject *challenge;
+    PyObject *answer = NULL;
+    int is_base64 = sasl_line_decode(reply, &challenge);
 
-    if (PyBytes_GET_SIZE(challenge) > 0) {
-        errors_raise_proto(self->client->state,
-                           "the server sent a challenge before the initial "
-                           "response");
-        return NULL;
+    progress_thinking(&self->client->progress);
+    if (is_base64 == 0) {
+        Py_SETREF(callable, get_prompt(self));
     }
-    self->first = NULL;
-    return first;
+    if (is_base64 >= 0 && callable != NULL) {
+        answer = call(callable, challenge);
+    }
+    progress_rested(&self->client->progress);
+    Py_XDECREF(challenge);
+    Py_XDECREF(callable);
+    return answer;
 }
 
 /* Returns the answer to a challenge: bytes, None to cancel, or NULL and an
-   exception. */
+   exception.  An initial response that had no place in the command answers an
+   empty challenge; some servers put a text there ("+ go ahead"), which says
+   nothing more. */
 static PyObject *
 answer(struct sasl *self, PyObject *reply)
 {
-    PyObject *challenge;
-    PyObject *answer;
+    PyObject *first = self->first;
 
     if (sasl_line_classify(reply) != SASL_LINE_CHALLENGE) {
         errors_raise_proto(self->client->state,
@@ -211,14 +236,8 @@ answer(struct sasl *self, PyObject *reply)
                            "the server sent too many challenges");
         return NULL;
     }
-    challenge = sasl_line_decode(self->client->state, reply);
-    if (challenge == NULL) {
-        return NULL;
-    }
-    answer = self->first != NULL ? late_first(self, challenge)
-                                 : call(self, challenge);
-    Py_DECREF(challenge);
-    return answer;
+    self->first = NULL;
+    return first != NULL ? first : ask(self, reply);
 }
 
 static PyObject *

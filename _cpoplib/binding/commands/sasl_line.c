@@ -1,6 +1,5 @@
 #include "binding/commands/sasl_line.h"
 
-#include "binding/base/errors.h"
 #include "core/proto/base64.h"
 #include "core/proto/scan.h"
 
@@ -85,30 +84,29 @@ sasl_line_classify(PyObject *reply)
                : SASL_LINE_OTHER;
 }
 
-PyObject *
-sasl_line_decode(struct module_state *state, PyObject *reply)
+int
+sasl_line_decode(PyObject *reply, PyObject **challenge)
 {
     const char *text = PyBytes_AS_STRING(reply);
     size_t length = (size_t)PyBytes_GET_SIZE(reply);
     size_t start = length < 2 ? length : 2;
-    PyObject *challenge;
     size_t octets;
 
     while (length > start && text[length - 1] == ' ') {
         length--;
     }
-    challenge = PyBytes_FromStringAndSize(
-        NULL, (Py_ssize_t)pop_base64_decoded(length - start));
-    if (challenge == NULL) {
-        return NULL;
+    length -= start;
+    *challenge = PyBytes_FromStringAndSize(
+        NULL, (Py_ssize_t)pop_base64_decoded(length));
+    if (*challenge == NULL) {
+        return -1;
     }
-    if (!pop_base64_decode(text + start, length - start,
-                           (unsigned char *)PyBytes_AS_STRING(challenge),
+    if (!pop_base64_decode(text + start, length,
+                           (unsigned char *)PyBytes_AS_STRING(*challenge),
                            &octets)) {
-        Py_DECREF(challenge);
-        errors_raise_proto(state, "the server's challenge is not base64");
-        return NULL;
+        Py_SETREF(*challenge,
+                  PyBytes_FromStringAndSize(text + start, (Py_ssize_t)length));
+        return *challenge == NULL ? -1 : 0;
     }
-    (void)_PyBytes_Resize(&challenge, (Py_ssize_t)octets);
-    return challenge;
+    return _PyBytes_Resize(challenge, (Py_ssize_t)octets) < 0 ? -1 : 1;
 }

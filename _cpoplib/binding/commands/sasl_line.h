@@ -15,9 +15,9 @@ enum sasl_line_reply {
 
 enum sasl_line_reply sasl_line_classify(PyObject *reply);
 
-/* Returns the octets of a challenge; raises error_proto if it is not base64.
- */
-PyObject *sasl_line_decode(struct module_state *state, PyObject *reply);
+/* Decodes a challenge: returns 1 and its octets, 0 and its text if it is not
+   base64, or -1 and an exception. */
+int sasl_line_decode(PyObject *reply, PyObject **challenge);
 
 /* Returns a response (bytes) in base64, as str. */
 PyObject *sasl_line_encode(PyObject *bytes);

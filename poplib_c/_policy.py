@@ -1,0 +1,412 @@
+"""Which mechanisms login() tries, in which order, and what a refusal leaves to try.
+
+docs/authentication.rst shows MECHANISMS and the two orders as one table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from poplib_c import POP3, error_proto
+
+#: What capa() returns, with names in upper case; None if the server has no CAPA.
+Capabilities = dict[str, list[str]]
+
+
+class Mechanism(NamedTuple):
+    """secret_at: number of the first response that depends on the password; shows: it is that.
+
+    The responses of USER are those of the commands USER and PASS.
+    """
+
+    secret_at: int
+    shows: bool = False
+
+
+#: In the order for servers that are not verified: what tells an eavesdropper less comes first.
+MECHANISMS = {
+    "SCRAM-SHA-256-PLUS": Mechanism(2),
+    "SCRAM-SHA-1-PLUS": Mechanism(2),
+    "SCRAM-SHA-256": Mechanism(2),
+    "SCRAM-SHA-1": Mechanism(2),
+    "CRAM-MD5": Mechanism(1),
+    "APOP": Mechanism(1),
+    "PLAIN": Mechanism(1, shows=True),
+    "LOGIN": Mechanism(2, shows=True),
+    "USER": Mechanism(2, shows=True),
+}
+
+#: The order for servers whose certificate was verified: what servers rarely support comes last.
+VERIFIED = (
+    *("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"),
+    *("PLAIN", "LOGIN", "USER", "CRAM-MD5", "APOP"),
+)
+
+#: Servers announce these although they keep only hashes of passwords, and then refuse them.
+_DIGESTS = frozenset({"CRAM-MD5", "APOP"})
+
+#: CAPA lists all mechanisms but these.
+UNLISTED = frozenset({"APOP", "USER"})
+
+#: Refusals that a server may count as wrong passwords; the last one is kept for the password.
+MOST_REFUSALS = 4
+
+IN_TWO_LINES = "in two lines"
+_LONGEST_LIST = 500
+
+
+class LoginError(error_proto):
+    """No mechanism was accepted.
+
+    args[0] is the last answer, as in other error_proto. args[1] has a pair for each attempt:
+    mechanism and answer.
+    """
+
+    def __str__(self) -> str:
+        return f"{shown(self.args[0])}{self.told('mechanisms=')}"
+
+    def told(self, advice: str) -> str:
+        """Return what was tried, and the argument or option that chooses, if that may help."""
+        tried = self.args[1]
+        if self.code not in (None, "AUTH"):
+            return ""
+        told = "; ".join(f"{name}: {answer}" for name, answer in tried)
+        if len(tried) == 1:
+            told = tried[0][0]
+        return f" (tried {told}; {advice} names the mechanisms to use)"
+
+
+class Try(NamedTuple):
+    """form: the channel binding of a -PLUS mechanism, IN_TWO_LINES, or empty."""
+
+    name: str
+    form: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.form})" if self.form else self.name
+
+
+class History:
+    """What login() has tried with one mailbox, over any number of connections."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, str]] = []
+        self.last: str | bytes = b""
+        #: How many answers the server may have counted as wrong passwords.
+        self.refusals = 0
+        #: Mechanisms, bindings and tries that are not to be tried again.
+        self.closed: set[object] = set()
+        #: Whether nothing more may be tried.
+        self.is_over = False
+        self.accepted: Try | None = None
+        #: What was tried before that one.
+        self.before: list[tuple[str, str]] = []
+
+    def error(self) -> LoginError:
+        return LoginError(self.last, tuple(self.tried))
+
+    def accept(self, attempt: Try) -> None:
+        """Record a login: the password is right, and this is how the next login begins."""
+        if self.accepted is None:
+            self.before = self.tried
+        self.accepted = attempt
+        self.refusals = 0
+        self.tried = []
+
+
+class Policy:
+    """The attempts on one connection.
+
+    is_verified: TLS is active, and the server's certificate was verified. may_show: eavesdroppers
+    can't read the connection, or the program allows them to. wanted: the names that the program
+    gave, or None.
+    """
+
+    def __init__(
+        self,
+        client: POP3,
+        capabilities: Capabilities | None,
+        wanted: Sequence[str] | None,
+        history: History,
+        *,
+        is_verified: bool,
+        may_show: bool,
+        allow_insecure: bool,
+    ) -> None:
+        self._client = client
+        self._capabilities = capabilities
+        self._wanted = wanted
+        self._history = history
+        self._is_verified = is_verified
+        self._may_show = may_show
+        self._allow_insecure = allow_insecure
+        self._follows = False  # an attempt on this connection
+        self._kinds: list[str] | None = None
+        order = VERIFIED if is_verified else tuple(MECHANISMS)
+        self.names = order if wanted is None else tuple(wanted)
+
+    def obstacle(self, name: str) -> str | None:
+        """Return why a mechanism can't be tried, or None."""
+        capabilities = self._capabilities
+        if name == "APOP":
+            return None if _has_message_id(self._client) else "the greeting has no time stamp"
+        if name == "USER":
+            if capabilities and "USER" not in capabilities and "SASL" in capabilities:
+                return "not listed"
+        elif capabilities is None:
+            return "the server has no CAPA"
+        elif not is_listed(name, capabilities):
+            return "not listed"
+        if name.startswith("SCRAM-") and not has_scramp():
+            return "the library scramp is not installed"
+        if name.endswith("-PLUS") and not self._bindings_to_try():
+            return "no channel binding that servers expect"
+        return None
+
+    def withheld(self) -> list[str]:
+        """Return the mechanisms that only eavesdroppers keep from being tried."""
+        return [] if self._may_show else self._showing()
+
+    def _showing(self) -> list[str]:
+        """Return the mechanisms that send the password and could be tried."""
+        names = []
+        # Without memory for the function of a comprehension, CPython 3.11 keeps the connection.
+        for name in self.names:
+            if MECHANISMS[name].shows and self.obstacle(name) is None:
+                names.append(name)
+        return names
+
+    def next(self) -> Try | None:
+        """Return what to try next; refused() or skip() has to tell how it has ended."""
+        history = self._history
+        if history.is_over:
+            return None
+        if history.accepted is not None:
+            return None if self._follows else history.accepted
+        withheld = self.withheld()
+        for name in self.names:
+            if name in history.closed or name in withheld or self.obstacle(name) is not None:
+                continue
+            for form in self._forms(name):
+                if self._is_due(Try(name, form)):
+                    return Try(name, form)
+        return None
+
+    def could_bind(self, name: str) -> bool:
+        """Whether SCRAM says that the client has a binding, and the server none.
+
+        RFC 5802, section 6: a server that has one refuses that, as somebody has changed its list.
+        """
+        listed = (self._capabilities or {}).get("SASL", [])
+        if name.endswith("-PLUS") or any(each.upper().endswith("-PLUS") for each in listed):
+            return False
+        return bool(self._bindings())
+
+    def skip(self, attempt: Try) -> None:
+        """Record that a mechanism can't send this user or password."""
+        self._history.closed.add(attempt.name)
+
+    def refused(self, attempt: Try, error: Exception, *, responses: int, in_command: bool) -> None:
+        """Record an answer, or how the connection ended, and decide what may still be tried.
+
+        responses: how many were sent. in_command: the only one was in the AUTH command.
+        """
+        history = self._history
+        follows, self._follows = self._follows, True
+        code = error.code if isinstance(error, error_proto) else None
+        history.last = error.args[0] if isinstance(error, error_proto) else str(error)
+        history.tried.append((str(attempt), shown(history.last)))
+        # Whoever was named may be locked out, whether the password was sent or not.
+        history.refusals += code == "AUTH" or (code is None and responses > 0)
+        if history.accepted is not None:
+            # Rather than the password, the server refuses a second session.
+            history.is_over = history.refusals >= MOST_REFUSALS
+            return
+        name, form = attempt
+        if follows and responses == 0 and is_hang_up(error):
+            return  # The server has closed the connection after the refusal before.
+        is_sent = responses >= MECHANISMS[name].secret_at
+        if name == "PLAIN" and in_command and code is None and _is_answer(error):
+            # The server may not support initial responses: the password is sent once more.
+            history.closed.add(attempt)
+            return
+        history.is_over = not self._goes_on(name, error, is_sent)
+        if form and self._is_verified and not is_sent:
+            history.closed.add(form)
+            return
+        history.closed.add(name)
+        if is_sent and self._has_password():
+            # The server knows SCRAM: with another hash it would refuse the password, too.
+            history.closed.update(_other_hashes(name))
+
+    def why(self) -> str:
+        """Return the error text if nothing can be tried: the cause, and what to do."""
+        withheld = self.withheld()
+        if withheld:
+            return insecure(f"the password to {', '.join(withheld)}")
+        if self._capabilities is not None:
+            return no_mechanism(self._capabilities, self.names, self._wanted is not None)
+        if self._wanted is not None and UNLISTED.issuperset(self._wanted):
+            return f"-ERR no mechanism to log in: {self._why_unlisted()}"
+        return (
+            "-ERR no mechanism to log in: the server has no CAPA, and no time stamp for APOP; "
+            "use auth(), which needs neither"
+        )
+
+    def _why_unlisted(self) -> str:
+        told = [f"{name}: {self.obstacle(name)}" for name in self.names]
+        return "; ".join(told) or "mechanisms is empty"
+
+    def _has_password(self) -> bool:
+        """Whether a mechanism that sends the password is still to be tried."""
+        return self._may_show and not self._history.closed.issuperset(self._showing())
+
+    def _is_due(self, attempt: Try) -> bool:
+        history = self._history
+        if history.is_over or not history.closed.isdisjoint({*attempt, attempt}):
+            return False
+        left = MOST_REFUSALS - history.refusals
+        if not MECHANISMS[attempt.name].shows and self._has_password():
+            left -= 1
+        return left > 0
+
+    def _forms(self, name: str) -> list[str]:
+        if name.endswith("-PLUS"):
+            return self._bindings_to_try()
+        return ["", IN_TWO_LINES] if name == "PLAIN" else [""]
+
+    def _bindings_to_try(self) -> list[str]:
+        """Return the channel bindings to try.
+
+        With TLS 1.3 servers expect tls-exporter (RFC 9266, section 3), which the ssl module
+        doesn't have: Dovecot 2.4.1 closes the connection if it receives another one. So the
+        program has to name a -PLUS mechanism then.
+        """
+        kinds = self._bindings()
+        if self._wanted is None and kinds[:1] == ["tls-server-end-point"]:
+            return []
+        return kinds if self._is_verified else kinds[:1]
+
+    def _bindings(self) -> list[str]:
+        """Return the channel bindings of the connection, the one that servers expect first."""
+        if self._kinds is None:
+            self._kinds = []
+            if has_scramp():
+                from poplib_c import _scram
+
+                with contextlib.suppress(Exception):  # The session can't be bound to.
+                    self._kinds = _scram.bindings(self._client.sock)
+        return self._kinds
+
+    def _goes_on(self, name: str, error: Exception, is_sent: bool) -> bool:
+        """Whether a weaker mechanism may follow.
+
+        It may if the server doesn't support this one. After a refused password it may not: that
+        would be a second guess. A refused proof of the password may mean that the server can't
+        check it. Where nobody else listens, the password is tried next; elsewhere a man in the
+        middle may have refused the proof to get the password.
+        """
+        if not _is_answer(error):
+            from poplib_c import sasl
+
+            # The server's message makes no sense.
+            return self._is_verified and isinstance(error, sasl.SASLError) and not is_sent
+        code = error.code if isinstance(error, error_proto) else None
+        if code not in (None, "AUTH"):
+            return False
+        if not is_sent and code is None:
+            return True
+        if MECHANISMS[name].shows:
+            return False
+        return self._is_verified or (self._allow_insecure and name in _DIGESTS)
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether the server refused, or closed the connection, as some do in place of a refusal."""
+    return is_hang_up(error) or (isinstance(error, error_proto) and error.response is not None)
+
+
+def is_hang_up(error: Exception) -> bool:
+    """Whether the server has closed the connection."""
+    if isinstance(error, error_proto):
+        return str(error.args[0]) == "-ERR EOF"
+    return isinstance(error, ConnectionError) or type(error).__name__ == "SSLEOFError"
+
+
+def _other_hashes(name: str) -> set[str]:
+    if not name.startswith("SCRAM-"):
+        return set()
+    own = name.removesuffix("-PLUS")
+    return {
+        each
+        for each in MECHANISMS
+        if each.startswith("SCRAM-") and each.removesuffix("-PLUS") != own
+    }
+
+
+# --- what is possible -------------------------------------------------------------------
+
+
+def is_listed(name: str, capabilities: Capabilities | None) -> bool:
+    """Whether the server lists the SASL mechanism, or lists no capabilities at all."""
+    return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
+
+
+def has_scramp() -> bool:
+    from poplib_c import _scram
+
+    try:
+        _scram.require()
+    except ImportError:
+        return False
+    return True
+
+
+def _has_message_id(client: POP3) -> bool:
+    """Whether the greeting's time stamp is an RFC 822 msg-id.
+
+    A server that sends another text may compute the password from digests of texts that it
+    chooses (CVE-2007-1558).
+    """
+    welcome = getattr(client, "welcome", None)
+    match = client.timestamp.match(welcome) if isinstance(welcome, bytes) else None
+    if match is None:
+        return False
+    stamp = match.group(1)[1:-1]
+    local, _, domain = stamp.partition(b"@")
+    visible = all(0x20 < octet < 0x7F and octet not in b"<>" for octet in stamp)
+    return visible and bool(local) and bool(domain) and b"@" not in domain
+
+
+# --- texts ------------------------------------------------------------------------------
+
+
+def insecure(what: str) -> str:
+    return (
+        f"-ERR the connection is not encrypted and would show {what}: "
+        "use POP3_SSL, or stls() first, or allow_insecure=True"
+    )
+
+
+def no_mechanism(capabilities: Capabilities, names: Sequence[str], is_wanted: bool) -> str:
+    """Return the error text if the server lists none of *names*, or none can be used."""
+    listed = [name.upper() for name in capabilities.get("SASL", [])]
+    told = ", ".join(map(shown, listed)) or "no mechanism of SASL"
+    if len(told) > _LONGEST_LIST:
+        told = told[:_LONGEST_LIST] + "..."
+    text = f"-ERR no mechanism to log in that both sides support: the server lists {told}"
+    if is_wanted:
+        text += f"; looked for {', '.join(names) or 'none'}"
+    if any(name.startswith("SCRAM-") and name in names for name in listed) and not has_scramp():
+        text += " (SCRAM needs the library scramp: pip install poplib-c[scram])"
+    return text
+
+
+def shown(said: Any) -> str:
+    """Return what a server said, with characters escaped that could command a terminal."""
+    if isinstance(said, bytes):
+        text = said.decode("utf-8", "replace")
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return said if said.isascii() and said.isprintable() else ascii(said)

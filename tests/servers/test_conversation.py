@@ -32,30 +32,11 @@ MESSAGES = [
 NUMBERS = range(1, len(MESSAGES) + 1)
 UTF8_HEADER = Message("UTF-8 header", HEADER % 8 + "Subject: Grüße\n\nbody\n".encode())
 
-#: Where login() does not get in yet, and what it does.
-REFUSED = {
-    ("courier", "plain"): "CRAM-MD5 is listed and refused, which ends it",
-    ("courier", "stls"): "CRAM-MD5 is listed and refused, which ends it",
-    ("courier", "pop3s"): "CRAM-MD5 is listed and refused, which ends it",
-    ("cyrus", "stls"): "SCRAM-SHA-256-PLUS with tls-exporter is refused, which ends it",
-    ("cyrus", "pop3s"): "SCRAM-SHA-256-PLUS with tls-exporter is refused, which ends it",
-    ("mailutils", "plain"): "APOP is announced and refused, which ends it",
-    ("mailutils", "stls"): "APOP is announced and refused, which ends it",
-    ("mailutils", "pop3s"): "APOP is announced and refused, which ends it",
-    ("twisted", "plain"): "APOP is announced and refused, which ends it",
-    ("twisted", "pop3s"): "APOP is announced and refused, which ends it",
-}
-#: Where fetch stores a substitute: it does not say UTF8 yet.
-SUBSTITUTED = {("courier", "pop3s"): "UTF8 is listed and not said"}
 
-
-def case(name, link=None, failing=()):
+def case(name, link=None):
     """The parameters of a test; without a link, that server's best one."""
     link = link or SERVERS[name].links[-1]
-    marks = []
-    if (name, link) in failing:
-        marks.append(pytest.mark.xfail(strict=True, reason=failing[name, link]))
-    return pytest.param(name, link, id=f"{name}-{link}", marks=marks)
+    return pytest.param(name, link, id=f"{name}-{link}")
 
 
 def with_each(cases):
@@ -64,10 +45,7 @@ def with_each(cases):
 
 LINKS = [(name, link) for name, server in SERVERS.items() for link in server.links]
 every_link = with_each([case(*pair) for pair in LINKS])
-every_login = with_each([case(*pair, REFUSED) for pair in LINKS])
 every_server = with_each([case(name) for name in SERVERS])
-every_server_login = with_each([case(name, failing=REFUSED) for name in SERVERS])
-every_server_utf8 = with_each([case(name, failing={**REFUSED, **SUBSTITUTED}) for name in SERVERS])
 
 
 @pytest.fixture
@@ -149,7 +127,7 @@ def test_greeting_and_capabilities(server, link, connect):
     assert set(capabilities.get("SASL", [])) == set(server.sasl)
 
 
-@every_login
+@every_link
 def test_login(server, link, connect, account, caplog):
     client = connect()
     with caplog.at_level(logging.DEBUG, "poplib_c"):
@@ -263,18 +241,18 @@ def fetched(server, run, tmp_path):
     return fetched
 
 
-@every_server_login
+@every_server
 def test_fetch(fetched, enter):
     assert fetched() == {message.wire for message in MESSAGES}
     assert enter().stat()[0] == 0
 
 
-@every_server_utf8
+@every_server
 def test_fetch_utf8(server, fetched):
     assert fetched(account=server.mailbox([UTF8_HEADER.stored])) == {UTF8_HEADER.wire}
 
 
-@every_server_login
+@every_server
 def test_check(server, run):
     facts = json.loads(run("check", "--json"))
     assert facts["login"] == "done"

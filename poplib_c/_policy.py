@@ -172,7 +172,7 @@ class Policy:
     def _showing(self) -> list[str]:
         """Return the mechanisms that send the password and could be tried."""
         names = []
-        # Without memory for the function of a comprehension, CPython 3.11 keeps the connection.
+        # No comprehension: without memory for its function, CPython 3.11 keeps the connection.
         for name in self.names:
             if MECHANISMS[name].shows and self.obstacle(name) is None:
                 names.append(name)
@@ -200,9 +200,10 @@ class Policy:
         RFC 5802, section 6: a server that has one refuses that, as somebody has changed its list.
         """
         listed = (self._capabilities or {}).get("SASL", [])
-        if name.endswith("-PLUS") or any(each.upper().endswith("-PLUS") for each in listed):
-            return False
-        return bool(self._bindings())
+        is_bound = name.endswith("-PLUS")
+        for each in listed:
+            is_bound = is_bound or each.upper().endswith("-PLUS")
+        return not is_bound and bool(self._bindings())
 
     def skip(self, attempt: Try) -> None:
         """Record that a mechanism can't send this user or password."""

@@ -127,8 +127,9 @@ add_distinct(struct requests *proof, PyObject *seen, long long number)
 static int
 collect(struct requests *proof, const struct requests *requests)
 {
-    const struct request *request = requests->unsent.first;
     PyObject *seen = PySet_New(NULL);
+    /* Making the set may collect garbage, whose __del__ may use the client. */
+    const struct request *request = requests->unsent.first;
     int failed = seen == NULL ? -1 : 0;
 
     for (; failed == 0 && request != NULL; request = request->next) {
@@ -150,7 +151,11 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
     proof->verb = POP_VERB_LIST;
     proof->form = POP_NO_LINES;
     proof->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
-    failed = pipeline_ask(client, reader, proof);
+    /* Commands of others would take the room that a proof needs. */
+    failed = pipeline_receive_all(client, reader);
+    if (failed == 0) {
+        failed = pipeline_ask(client, reader, proof);
+    }
     if (failed == 0) {
         failed = pipeline_receive_all(client, reader);
     }

@@ -87,11 +87,13 @@ ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
           long long number, bool goes_on)
 {
     struct requests *requests = &client->ahead.requests;
+    bool asks;
     int failed;
 
     if (requests->reader != reader) {
         requests_clear(requests);
-        requests->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
+        Py_XSETREF(requests->reader,
+                   (ReaderObject *)Py_NewRef((PyObject *)reader));
     }
     if (!read_ahead_holds(&client->ahead, number)) {
         requests_forget(requests);
@@ -101,9 +103,12 @@ ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     }
     failed = plan(client, number, goes_on);
     if (failed == 0) {
-        failed = requests->unsent.first == NULL
-                     ? pipeline_push(reader)
-                     : pipeline_ask(client, reader, requests);
+        /* Only the message that retr() waits for needs no room. */
+        asks = requests->unsent.first != NULL &&
+               (read_ahead_first(&client->ahead) == 0 ||
+                pipeline_ask_has_room(requests, reader));
+        failed = asks ? pipeline_ask(client, reader, requests)
+                      : pipeline_push(reader);
     }
     requests_empty(&requests->unsent);
     return failed;

@@ -223,7 +223,7 @@ progress_status_begun(struct command_progress *command)
 {
     enum pop3_phase before = command->phase;
 
-    assert(lock_is_mine(command->lock) && before != PHASE_CHALLENGE);
+    assert(lock_is_mine(command->lock));
     if (before == PHASE_REST) {
         command->phase = PHASE_STATUS;
     }

@@ -275,8 +275,8 @@ progress_rested(struct command_progress *command)
     command->reply_limit = POP_UNLIMITED_OCTETS;
 }
 
-/* A status line, or a whole reply with lines, is read, perhaps by hand, but
-   not while an answer is thought of.  Returns the phase before, for
+/* A status line, or a whole reply with lines, is read, perhaps by hand; the
+   reply not while an answer is thought of.  Returns the phase before, for
    progress_resumed(). */
 enum pop3_phase progress_status_begun(struct command_progress *command);
 enum pop3_phase progress_reply_begun(struct command_progress *command);

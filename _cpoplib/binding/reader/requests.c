@@ -1,5 +1,7 @@
 #include "binding/reader/requests.h"
 
+#include <assert.h>
+
 /* --- lists -------------------------------------------------------------- */
 
 void
@@ -110,6 +112,7 @@ requests_answer(struct requests *self, PyObject *value, bool failed)
         Py_DECREF(value);
     }
     else {
+        assert(self->sent.first != NULL);
         self->sent.first->value = value;
         self->sent.first->failed = failed;
         settle(self);
@@ -151,6 +154,8 @@ requests_disown(ReaderObject *reader, const struct requests *self)
 void
 requests_end(struct requests *self, PyObject *failure)
 {
+    struct requests old;
+
     if (self->reader != NULL) {
         requests_disown(self->reader, self);
     }
@@ -158,8 +163,11 @@ requests_end(struct requests *self, PyObject *failure)
     if (failure != NULL) {
         requests_answer(self->sent.first == NULL ? NULL : self, failure, true);
     }
-    requests_empty(&self->sent);
-    requests_empty(&self->unsent);
+    old = *self;
+    self->sent = (struct request_list){0};
+    self->unsent = (struct request_list){0};
+    requests_empty(&old.sent);
+    requests_empty(&old.unsent);
 }
 
 void
@@ -177,17 +185,21 @@ requests_forget(struct requests *self)
 void
 requests_clear(struct requests *self)
 {
-    ReaderObject *reader = self->reader;
+    struct requests old = *self;
 
+    /* Releasing an answer may run a __del__ that makes new requests. */
     self->reader = NULL;
-    if (reader != NULL) {
-        requests_disown(reader, self);
-    }
     self->dropped = 0;
-    requests_empty(&self->answered);
-    requests_empty(&self->sent);
-    requests_empty(&self->unsent);
-    Py_XDECREF(reader);
+    self->answered = (struct request_list){0};
+    self->sent = (struct request_list){0};
+    self->unsent = (struct request_list){0};
+    if (old.reader != NULL) {
+        requests_disown(old.reader, self);
+    }
+    requests_empty(&old.answered);
+    requests_empty(&old.sent);
+    requests_empty(&old.unsent);
+    Py_XDECREF(old.reader);
 }
 
 /* --- what it holds ------------------------------------------------------ */

@@ -47,7 +47,7 @@ def whole(message):
 def kind_of(error):
     """An exception without its numbers, to count it."""
     if isinstance(error, error_proto):
-        (reason,) = error.args
+        reason = error.args[0]  # That of login() has its attempts, too.
         if isinstance(reason, bytes):
             return "error_proto: the server's -ERR"
         return "error_proto: " + reason.partition(":")[0].rstrip("0123456789 ")

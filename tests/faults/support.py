@@ -341,7 +341,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
 
     preload: a library for LD_PRELOAD.
     """
-    options = ["-X", "dev"] if sys.flags.dev_mode else []
+    options = ["-X", "dev"] if sys.flags.dev_mode else ["-X", "faulthandler"]
     ended = subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(program), *map(str, arguments)],
         env=environment() if preload is None else _preloading(preload),
@@ -349,7 +349,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
         text=True,
         timeout=timeout,
     )
-    assert ended.returncode == status, ended.stderr
+    assert ended.returncode == status, f"exit status {ended.returncode}\n{ended.stderr}"
     return ended.stdout, ended.stderr
 
 

@@ -183,15 +183,18 @@ class Policy:
         history = self._history
         if history.is_over:
             return None
-        if history.accepted is not None:
-            return None if self._follows else history.accepted
         withheld = self.withheld()
+        possible = []
         for name in self.names:
-            if name in history.closed or name in withheld or self.obstacle(name) is not None:
-                continue
-            for form in self._forms(name):
-                if self._is_due(Try(name, form)):
-                    return Try(name, form)
+            if name not in withheld and self.obstacle(name) is None:
+                for form in self._forms(name):
+                    possible.append(Try(name, form))
+        if history.accepted in possible:
+            return None if self._follows else history.accepted
+        history.accepted = None  # This connection lacks what that needs.
+        for attempt in possible:
+            if self._is_due(attempt):
+                return attempt
         return None
 
     def could_bind(self, name: str) -> bool:
@@ -208,6 +211,7 @@ class Policy:
     def skip(self, attempt: Try) -> None:
         """Record that a mechanism can't send this user or password."""
         self._history.closed.add(attempt.name)
+        self._history.accepted = None
 
     def refused(self, attempt: Try, error: Exception, *, responses: int, in_command: bool) -> None:
         """Record an answer, or how the connection ended, and decide what may still be tried.

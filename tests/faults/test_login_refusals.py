@@ -1,5 +1,6 @@
 """login(): what it does after a refusal, and what the error says."""
 
+import contextlib
 import pickle
 
 import pytest
@@ -322,3 +323,16 @@ def test_refusals_after_a_login_are_counted(refusal, times):
         assert not history.is_over
         assert again(history, *listed, C(PLAIN), S(refusal)).response == refusal.encode()
     assert history.is_over == (times == 4)
+
+
+def test_a_time_stamp_that_is_no_message_id_after_a_login():
+    """Who has taken the server's place gets no digest of a text that he chooses."""
+    history = _policy.History()
+    password = C("USER alice"), S("+OK"), C(f"PASS {SECRET}")
+    for stamp, begun in (("<a@b>", [Anything(once=True)]), ("<\1chosen>", password)):
+        with (
+            play(S(f"+OK {stamp}"), *capa("USER"), *begun, S("+OK in")) as server,
+            contextlib.closing(POP3(server.host, server.port, timeout=TIMEOUT)) as client,
+        ):
+            _login.login(client, "alice", _login.Secret(SECRET), history=history)
+    assert history.accepted.name == "USER"

@@ -13,7 +13,7 @@ from manual import DOCS
 from scripted import Anything, C, S, StartTLS, play
 from secret import SECRET
 
-from poplib_c import POP3, POP3_SSL, _policy, error_proto
+from poplib_c import POP3, POP3_SSL, _login, _policy, error_proto
 from poplib_c.testing import POP3Server
 
 from .auth import PLAIN, b64, capa, login, used
@@ -271,3 +271,19 @@ def test_the_flag_of_a_client_that_does_not_bind(server_context, client_context)
             login(client)
         assert flags(server) == ["n"]
         assert used(server) == "SCRAM-SHA-256"
+
+
+@pytest.mark.parametrize("versions", [("TLSv1_2", "TLSv1_3"), ("TLSv1_3", "TLSv1_2")])
+def test_another_version_of_tls_on_the_next_connection(ca, versions):
+    """TLS 1.3 doesn't have the binding tls-unique, with which the first login is accepted."""
+    history = _policy.History()
+    for version in versions:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("127.0.0.1").configure_cert(context)
+        context.maximum_version = ssl.TLSVersion[version]
+        with (
+            POP3Server([], users=USERS, mechanisms=SCRAM + PLUS, tls=context) as server,
+            POP3_SSL(server.host, server.port, timeout=TIMEOUT) as client,
+        ):
+            _login.login(client, "alice", _login.Secret(SECRET), history=history)
+            assert attempts(server)[-1] == history.accepted.name

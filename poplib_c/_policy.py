@@ -316,8 +316,9 @@ class Policy:
         if not _is_answer(error):
             from poplib_c import sasl
 
-            # The server's message makes no sense.
-            return self._is_verified and isinstance(error, sasl.SASLError) and not is_sent
+            if self._client.sock is None or not isinstance(error, sasl.SASLError):
+                return False
+            return self._is_verified and not is_sent  # The server's message makes no sense.
         code = error.code if isinstance(error, error_proto) else None
         if code not in (None, "AUTH"):
             return False

@@ -165,6 +165,13 @@ def test_a_server_whose_scram_makes_no_sense(verified, tls):
         assert login(verified(server)) == b"+OK in"
 
 
+def test_a_server_that_proves_nothing(verified, tls):
+    """The connection is closed, so that nothing else is tried."""
+    steps = [*capa("SASL SCRAM-SHA-1 PLAIN"), Anything(once=True), S("+OK in")]
+    with tls(*steps) as server, pytest.raises(error_proto, match="has not proved"):
+        login(verified(server))
+
+
 def test_the_order_in_the_manual():
     text = (DOCS / "authentication.rst").read_text()
     rows = re.findall(r"^([A-Z0-9-]{4,}) +(\d) +(\d) .* (proof|plain) ", text, re.M)

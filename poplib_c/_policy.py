@@ -201,12 +201,16 @@ class Policy:
         """Whether SCRAM says that the client has a binding, and the server none.
 
         RFC 5802, section 6: a server that has one refuses that, as somebody has changed its list.
+        An attacker may also have refused -PLUS in the place of a server that is not verified;
+        unless the program names mechanisms, he gets the password anyway.
         """
-        listed = (self._capabilities or {}).get("SASL", [])
-        is_bound = name.endswith("-PLUS")
-        for each in listed:
-            is_bound = is_bound or each.upper().endswith("-PLUS")
-        return not is_bound and bool(self._bindings())
+        if not name.startswith("SCRAM-"):
+            return False
+        plus = f"{name}-PLUS"
+        has_plus = is_listed(plus, self._capabilities)
+        if self._wanted is not None and not self._is_verified:
+            has_plus = has_plus and plus not in self._history.closed
+        return not has_plus and bool(self._bindings())
 
     def skip(self, attempt: Try) -> None:
         """Record that a mechanism can't send this user or password."""

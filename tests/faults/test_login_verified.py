@@ -236,12 +236,33 @@ def test_a_server_that_has_no_binding_and_is_not_verified(server_context):
         assert flags(server) == ["p=tls-exporter"]
 
 
+def test_a_binding_that_somebody_may_have_refused(server_context):
+    """The server has one, and the program wants it or SCRAM without: "y" tells the server."""
+    options = {"mechanisms": SCRAM + PLUS, "refused": dict.fromkeys(PLUS, "what?")}
+    with POP3Server([], users=USERS, tls=server_context, **options) as server:
+        with (
+            POP3_SSL(server.host, server.port, timeout=TIMEOUT) as client,
+            pytest.raises(error_proto, match="channel binding is supported"),
+        ):
+            login(client, mechanisms=["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"])
+        assert flags(server) == ["p=tls-exporter", "y"]
+
+
 class Stripped(POP3_SSL):
     """Somebody has taken the mechanisms with channel binding from the list."""
 
     def capa(self):
         capabilities = super().capa()
         capabilities["SASL"] = [n for n in capabilities["SASL"] if not n.endswith("-PLUS")]
+        return capabilities
+
+
+class Replaced(Stripped):
+    """And has added one that nobody has."""
+
+    def capa(self):
+        capabilities = super().capa()
+        capabilities["SASL"].append("X-PLUS")
         return capabilities
 
 
@@ -253,10 +274,10 @@ def test_the_flag_of_a_client_that_could_bind(ca, client_context, by_context, ve
     ca.issue_cert("127.0.0.1").configure_cert(context)
     context.maximum_version = ssl.TLSVersion[version]
     how = {"context": client_context} if by_context else {}
-    for names, cls in ((SCRAM, POP3_SSL), (SCRAM + PLUS, Stripped)):
+    for names, cls in ((SCRAM, POP3_SSL), (SCRAM + PLUS, Stripped), (SCRAM + PLUS, Replaced)):
         with POP3Server([], users=USERS, mechanisms=names, tls=context) as server:
             with cls(server.host, server.port, timeout=TIMEOUT, **how) as client:
-                if cls is Stripped:
+                if names != SCRAM:
                     with pytest.raises(error_proto, match="channel binding is supported"):
                         login(client, mechanisms=["SCRAM-SHA-256"])
                 else:

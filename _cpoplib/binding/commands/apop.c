@@ -36,15 +36,18 @@ apop_timestamp_pattern(struct module_state *state,
     if (state->timestamp_pattern == NULL) {
         PyObject *pattern = compile_pattern();
 
+        if (pattern == NULL) {
+            return NULL;
+        }
         /* Another thread may have compiled it meanwhile. */
         if (state->timestamp_pattern == NULL) {
             state->timestamp_pattern = pattern;
         }
         else {
-            Py_XDECREF(pattern);
+            Py_DECREF(pattern);
         }
     }
-    return Py_XNewRef(state->timestamp_pattern);
+    return Py_NewRef(state->timestamp_pattern);
 }
 
 /* --- apop --------------------------------------------------------------- */

@@ -103,10 +103,9 @@ class Logins:
         authenticate(connected, self._account, self._credentials, options, self._history)
         self._has_logged_in = True
         refused, self._history.before = self._history.before, []
-        if refused:
+        accepted = self._history.accepted
+        if accepted and any(name.partition(" ")[0] != accepted.name for name, _ in refused):
             names = ", ".join(name for name, _ in refused)
-            accepted = self._history.accepted
-            assert accepted is not None
             self._note(
                 f"the server refused {names} and accepted {accepted}: --mechanism "
                 f"{accepted.name} saves it the refusals, which it may count"

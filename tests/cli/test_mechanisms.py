@@ -147,6 +147,10 @@ def test_a_server_that_hangs_up_on_an_initial_response(verified):
     ended, server = verified(mechanisms=["PLAIN"], two_step=True)
     assert ended.returncode == 0
     assert server.commands.count(b"AUTH PLAIN") == 1
+    tried = "tried PLAIN: -ERR Protocol error. Connection is closed.; --mechanism names"
+    (told,) = notes(ended)
+    assert told.startswith(f"the server ended the connection ({tried}")
+    assert told.endswith("): connecting again, without PLAIN")
 
 
 def test_a_server_that_hangs_up_on_the_password(verified):

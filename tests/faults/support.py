@@ -193,8 +193,8 @@ class Call(threading.Thread):
     def _leave(self):
         """Waits until the system's thread has gone, where /proc tells.
 
-        join() may return before that.  If the process forks meanwhile, the child finds an allocator
-        that is locked for ever, as ASan's is while a thread leaves.
+        join() may return before that.  If the process forks meanwhile, the child finds an
+        allocator that is locked for ever, as ASan's is while a thread leaves.
         """
         deadline = time.monotonic() + TIMEOUT
         while os.path.exists(f"/proc/self/task/{self.native_id}") and time.monotonic() < deadline:

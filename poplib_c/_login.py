@@ -14,6 +14,7 @@ from poplib_c import POP3, TLSSocket, error_proto
 from poplib_c._policy import (
     IN_TWO_LINES,
     MECHANISMS,
+    NO_CAPA,
     UNLISTED,
     Capabilities,
     History,
@@ -29,7 +30,6 @@ from poplib_c._policy import (
 MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
 
 _CONTROLS = frozenset([*range(32), 127])
-_NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_COMMAND = 255
 
 
@@ -200,7 +200,7 @@ def _capabilities(client: POP3) -> Capabilities | None:
     try:
         capabilities = client.capa()
     except error_proto as exc:
-        if exc.args[0] == _NO_CAPA or exc.response is not None:
+        if exc.args[0] == NO_CAPA or exc.response is not None:
             return None
         raise
     return {name.upper(): arguments for name, arguments in capabilities.items()}

@@ -54,6 +54,8 @@ UNLISTED = frozenset({"APOP", "USER"})
 MOST_REFUSALS = 4
 
 IN_TWO_LINES = "in two lines"
+#: What capa() raises for a server that does not support it.
+NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_LIST = 500
 
 

@@ -17,7 +17,7 @@ from poplib_c._cli.credentials import Credentials, authenticate, is_verified
 from poplib_c._cli.failures import Failure, Status, failure
 from poplib_c._cli.texts import printable
 from poplib_c._login import policy_for
-from poplib_c._policy import History
+from poplib_c._policy import NO_CAPA, History
 
 # Commands that are sent ahead of their replies, which tell one from another where that can be.
 _LOGGED_OUT = ("CAPA", "CAPA", "CAPA", "QUIT")
@@ -182,7 +182,7 @@ def _capabilities(client: POP3) -> dict[str, list[str]] | None:
     try:
         found = client.capa()
     except error_proto as error:
-        if error.response is None and error.args[0] != "-ERR CAPA not supported by server":
+        if error.response is None and error.args[0] != NO_CAPA:
             raise
         return None
     return {printable(name): [printable(given) for given in all] for name, all in found.items()}

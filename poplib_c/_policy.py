@@ -75,7 +75,7 @@ class LoginError(error_proto):
         if self.code not in (None, "AUTH"):
             return ""
         told = "; ".join(f"{name}: {answer}" for name, answer in tried)
-        if len(tried) == 1:
+        if [answer for _, answer in tried] == [shown(self.args[0])]:
             told = tried[0][0]
         return f" (tried {told}; {advice} names the mechanisms to use)"
 
@@ -220,6 +220,8 @@ class Policy:
         follows, self._follows = self._follows, True
         code = error.code if isinstance(error, error_proto) else None
         history.last = error.args[0] if isinstance(error, error_proto) else str(error)
+        if follows and responses == 0 and is_hang_up(error):
+            return  # The server closed the connection with the refusal before: nothing was tried.
         history.tried.append((str(attempt), shown(history.last)))
         # Whoever was named may be locked out, whether the password was sent or not.
         history.refusals += code == "AUTH" or (code is None and responses > 0)
@@ -228,8 +230,6 @@ class Policy:
             history.is_over = history.refusals >= MOST_REFUSALS
             return
         name, form = attempt
-        if follows and responses == 0 and is_hang_up(error):
-            return  # The server has closed the connection after the refusal before.
         is_sent = responses >= MECHANISMS[name].secret_at
         if name == "PLAIN" and in_command and code is None and _is_answer(error):
             # The server may not support initial responses: the password is sent once more.

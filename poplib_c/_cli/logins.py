@@ -100,14 +100,14 @@ class Logins:
         connected = connection.connect(self._account, options, has_capa=self._has_capa)
         opened.enter_context(self._stop.closing(connected))
         authenticate(connected, self._account, self._credentials, options, self._history)
-        refused, self._history.before = self._history.before, []
-        if refused:
-            names = ", ".join(name for name, _ in refused)
-            accepted = self._history.accepted
-            assert accepted is not None
+        accepted, before = self._history.accepted, self._history.before
+        self._history.before = []
+        # The other forms of the accepted mechanism are tried first, also if it is named.
+        refused = [name for name, _ in before if accepted and name.split()[0] != accepted.name]
+        if accepted and refused:
             self._note(
-                f"the server refused {names} and accepted {accepted}: --mechanism "
-                f"{accepted.name} saves it the refusals, which it may count"
+                f"the server refused {', '.join(refused)} and accepted {accepted}: --mechanism "
+                f"{accepted.name} saves it these refusals, which it may count"
             )
         return connected
 

@@ -160,6 +160,8 @@ def test_a_server_that_hangs_up_on_an_initial_response(verified):
     ended, server = verified(mechanisms=["PLAIN"], two_step=True)
     assert ended.returncode == 0
     assert server.commands.count(b"AUTH PLAIN") == 1
+    (told,) = notes(ended)
+    assert told.endswith("connecting again, without PLAIN")
 
 
 def test_a_server_that_hangs_up_on_the_password(verified):

@@ -282,7 +282,9 @@ def test_a_server_that_hangs_up_after_a_refusal():
     history = _policy.History()
     listed = capa("SASL PLAIN", "USER")
     refused = [C(PLAIN), S("-ERR Protocol error"), Close()]
-    assert again(history, *listed, *refused).args[0] == "-ERR EOF"
+    error = again(history, *listed, *refused)
+    assert error.args == ("-ERR EOF", (("PLAIN", "-ERR Protocol error"),))
+    assert "(tried PLAIN: -ERR Protocol error;" in str(error)
     assert again(history, *listed, *TWO_LINES, S("+OK in")) is None
 
 

@@ -39,7 +39,7 @@ class Report:
             "tls": None,
             "certificate": None,
             "login": None,
-            "mechanism": {"name": None, "why": None},
+            "mechanism": {"name": None, "why": None, "accepted": None},
             "pipelining": {"announced": False, "works": None},
         }
 
@@ -70,7 +70,8 @@ class Report:
         mechanism = facts["mechanism"]
         if mechanism["why"] is not None:
             yield "Mechanism", f"{mechanism['name'] or 'none'}: {mechanism['why']}"
-        yield "Login", facts["login"] or "not tried"
+        by = f", by {mechanism['accepted']}" if mechanism["accepted"] else ""
+        yield "Login", (facts["login"] or "not tried") + by
         pipelining = facts["pipelining"]
         works = {True: ", and works", False: ", but does NOT work", None: ""}[pipelining["works"]]
         yield "Pipelining", ("announced" if pipelining["announced"] else "not announced") + works
@@ -97,7 +98,7 @@ def check(
         encrypted = account.tls or not options.insecure
         now = _capabilities(client)
         facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
-        facts["mechanism"] = _choose(client, options, report)
+        facts["mechanism"].update(_choose(client, options, report))
         if credentials is not None and not report.refused:
             now = _login(client, account, options, credentials, report) or now
         if client.sock is not None:  # A login that fails may have closed the connection.
@@ -195,12 +196,14 @@ def _login(
     credentials: Credentials,
     report: Report,
 ) -> dict[str, list[str]] | None:
+    history = History()
     try:
-        authenticate(client, account, credentials, options, History())
+        authenticate(client, account, credentials, options, history)
     except Failure as error:
         report.facts["login"] = report.fail(error)
         return None
     report.facts["login"] = "done"
+    report.facts["mechanism"]["accepted"] = history.accepted and str(history.accepted)
     found = report.facts["capabilities"]["after_login"] = _capabilities(client)
     return found
 

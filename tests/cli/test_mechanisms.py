@@ -74,7 +74,7 @@ def test_capa_is_not_sent_for_user(user, authority, serve, certificate, kind):
 def test_check_shows_no_capabilities_if_capa_is_not_sent(user, serve):
     server = serve(refused={"CAPA": None})
     report = user.run("check", "--insecure", "--mechanism", "USER", url(server)).stdout
-    assert re.search("^Login: +done$", report, re.M)
+    assert re.search("^Login: +done, by USER$", report, re.M)
     assert "Capabilities" not in report
 
 

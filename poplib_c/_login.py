@@ -167,7 +167,7 @@ def login_oauth2(
     names = _chosen(wanted, MECHANISMS_OAUTH2)
     capabilities = _capabilities(client)
     if not (allow_insecure or _is_private(client.sock)):
-        raise error_proto(insecure("the token"))
+        raise error_proto(insecure(f"{' or '.join(names)} would show the token"))
     if capabilities is None:
         names = names[:1] if mechanisms is not None else ["XOAUTH2"]
     name = next((name for name in names if is_listed(name, capabilities)), None)

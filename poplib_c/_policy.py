@@ -248,7 +248,7 @@ class Policy:
         """Return the error text if nothing can be tried: the cause, and what to do."""
         withheld = self.withheld()
         if withheld:
-            return insecure(f"the password to {', '.join(withheld)}")
+            return insecure(f"{', '.join(withheld)} would show the password")
         if self._capabilities is not None:
             return no_mechanism(self._capabilities, self.names, self._wanted is not None)
         if self._wanted is not None and UNLISTED.issuperset(self._wanted):
@@ -386,9 +386,9 @@ def _has_message_id(client: POP3) -> bool:
 # --- texts ------------------------------------------------------------------------------
 
 
-def insecure(what: str) -> str:
+def insecure(consequence: str) -> str:
     return (
-        f"-ERR the connection is not encrypted and would show {what}: "
+        f"-ERR the connection is not encrypted, and {consequence}: "
         "use POP3_SSL, or stls() first, or allow_insecure=True"
     )
 
@@ -396,7 +396,7 @@ def insecure(what: str) -> str:
 def no_mechanism(capabilities: Capabilities, names: Sequence[str], is_wanted: bool) -> str:
     """Return the error text if the server lists none of *names*, or none can be used."""
     listed = [name.upper() for name in capabilities.get("SASL", [])]
-    told = ", ".join(map(shown, listed)) or "no mechanism of SASL"
+    told = ", ".join(map(shown, listed)) or "no SASL mechanism"
     if len(told) > _LONGEST_LIST:
         told = told[:_LONGEST_LIST] + "..."
     text = f"-ERR no mechanism to log in that both sides support: the server lists {told}"

@@ -217,10 +217,11 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     if first is None:
         return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
     earlier = itertools.takewhile(lambda name: name != first.name, policy.names)
-    reasons = [f"{name}: {policy.obstacle(name) or 'would show the password'}" for name in earlier]
-    order = "verified" if verified else "not verified"
-    why = "named by --mechanism" if wanted else f"the order for servers that are {order}"
-    return {"name": str(first), "why": "; ".join([why, *reasons])}
+    skipped = [f"{name} ({policy.obstacle(name) or 'shows the password'})" for name in earlier]
+    order = "verified" if verified else "unverified"
+    why = "named by --mechanism" if wanted else f"the order for {order} connections"
+    why += f"; skipped: {', '.join(skipped)}" if skipped else ""
+    return {"name": str(first), "why": why}
 
 
 def _has_pipelining(client: Client, is_logged_in: bool) -> bool:

@@ -304,29 +304,16 @@ class _Exchange:
         from poplib_c import sasl
 
         name, form = self._attempt
-        bound: dict[str, Any] = {
-            "SCRAM-SHA-256-PLUS": sasl.ScramSHA256Plus,
-            "SCRAM-SHA-1-PLUS": sasl.ScramSHA1Plus,
-        }
-        unbound: dict[str, Any] = {
-            "SCRAM-SHA-256": sasl.ScramSHA256,
-            "SCRAM-SHA-1": sasl.ScramSHA1,
-        }
-        others: dict[str, Any] = {
-            "CRAM-MD5": sasl.CramMD5,
-            "PLAIN": sasl.Plain,
-            "LOGIN": sasl.Login,
-        }
+        make: Any = sasl.WITH_PASSWORD[name]
         mechanism: _Mechanism
-        if name in bound:
-            mechanism = bound[name](user, secret(), self._client.sock, binding=form)
-        elif name in unbound:
-            scram = unbound[name](user, secret())
+        if name.endswith("-PLUS"):
+            mechanism = make(user, secret(), self._client.sock, binding=form)
+        elif name.startswith("SCRAM-"):
+            mechanism = scram = make(user, secret())
             scram._could_bind = self._could_bind
-            mechanism = scram
         else:
             encoding = self._client.encoding
-            mechanism = others[name](user.encode(encoding), secret().encode(encoding))
+            mechanism = make(user.encode(encoding), secret().encode(encoding))
         return mechanism
 
 

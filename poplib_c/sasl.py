@@ -495,3 +495,13 @@ class ScramSHA256Plus(ScramSHA1Plus):
     """SCRAM-SHA-256-PLUS; the arguments are those of ScramSHA1Plus."""
 
     name = "SCRAM-SHA-256-PLUS"
+
+
+#: The mechanisms that login() can use, by name.
+WITH_PASSWORD = {
+    mechanism.name: mechanism
+    for mechanism in (
+        *(ScramSHA1, ScramSHA1Plus, ScramSHA256, ScramSHA256Plus),
+        *(Plain, Login, CramMD5),
+    )
+}

@@ -16,9 +16,10 @@ Capabilities = dict[str, list[str]]
 
 
 class Mechanism(NamedTuple):
-    """secret_at: number of the first response that depends on the password; shows: it is that.
+    """secret_at: the number of the first response that depends on the password.
 
-    The responses of USER are those of the commands USER and PASS.
+    shows: whether that response is the password itself. The responses of USER are the lines USER
+    and PASS.
     """
 
     secret_at: int
@@ -53,6 +54,7 @@ UNLISTED = frozenset({"APOP", "USER"})
 #: Refusals that a server may count as wrong passwords; the last one is kept for the password.
 MOST_REFUSALS = 4
 
+#: The form of PLAIN whose AUTH command has no initial response.
 IN_TWO_LINES = "in two lines"
 #: What capa() raises for a server that does not support it.
 NO_CAPA = "-ERR CAPA not supported by server"
@@ -98,12 +100,12 @@ class History:
         self.last: str | bytes = b""
         #: How many answers the server may have counted as wrong passwords.
         self.refusals = 0
-        #: Mechanisms, bindings and tries that are not to be tried again.
+        #: What is not tried again: names of mechanisms, forms of all mechanisms, and single Trys.
         self.closed: set[object] = set()
         #: Whether nothing more may be tried.
         self.is_over = False
         self.accepted: Try | None = None
-        #: What was tried before that one.
+        #: What the server refused before it accepted that one.
         self.before: list[tuple[str, str]] = []
 
     def error(self) -> LoginError:
@@ -237,6 +239,7 @@ class Policy:
             return
         history.is_over = not self._goes_on(name, error, is_sent)
         if form and self._is_verified and not is_sent:
+            # Another form of this mechanism may work; this form works with no mechanism.
             history.closed.add(form)
             return
         history.closed.add(name)

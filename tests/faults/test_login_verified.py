@@ -170,6 +170,7 @@ def test_the_order_in_the_manual():
     rows = re.findall(r"^([A-Z0-9-]{4,}) +(\d) +(\d) .* (proof|plain) ", text, re.M)
     for column, order in ((1, _policy.VERIFIED), (2, [*_policy.MECHANISMS])):
         assert [row[0] for row in sorted(rows, key=lambda row: row[column])] == [*order]
+    assert re.findall("'([A-Z0-9-]{4,})'", POP3.login.__doc__)[:9] == [*_policy.VERIFIED]
     shown = {name for name, *_, sends in rows if sends == "plain"}
     assert shown == {name for name, each in _policy.MECHANISMS.items() if each.shows}
 

@@ -68,20 +68,6 @@ def test_a_refusal_with_a_code_is_the_last_word(code):
     assert caught.value.code == code
 
 
-def test_a_refusal_after_the_answer_is_the_last_word():
-    class Digest:
-        line = ""
-
-        def play(self, peer):
-            Digest.line = peer.read_line(self)
-
-    steps = [*capa("SASL CRAM-MD5 PLAIN", "USER"), *CRAM, Digest(), S("-ERR no")]
-    with talk(*steps) as client, pytest.raises(error_proto) as caught:
-        login(client)
-    assert caught.value.args == (b"-ERR no", (("CRAM-MD5", "-ERR no"),))
-    assert Digest.line
-
-
 @pytest.mark.parametrize("refusal", ["-ERR [AUTH] no", "-ERR no"])
 @pytest.mark.parametrize(
     "dialogue",
@@ -241,8 +227,9 @@ def test_a_refused_digest_of_who_allows_the_password(name, refusal):
             if allowed:
                 assert login(client, allow_insecure=True) == b"+OK in"
             else:
-                with pytest.raises(error_proto, match=f"tried {name};"):
+                with pytest.raises(error_proto) as caught:
                     login(client)
+                assert caught.value.args == (refusal.encode(), ((name, refusal),))
             client.close()
 
 

@@ -216,12 +216,14 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     first = policy.next()
     if first is None:
         return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
-    earlier = itertools.takewhile(lambda name: name != first.name, policy.names)
-    skipped = [f"{name} ({policy.obstacle(name) or 'shows the password'})" for name in earlier]
+    skipped: dict[str, list[str]] = {}
+    for name in itertools.takewhile(lambda name: name != first.name, policy.names):
+        obstacle = policy.obstacle(name) or "would show the password"
+        skipped.setdefault(obstacle, []).append(name)
     order = "verified" if verified else "unverified"
     why = "named by --mechanism" if wanted else f"the order for {order} connections"
-    why += f"; skipped: {', '.join(skipped)}" if skipped else ""
-    return {"name": str(first), "why": why}
+    reasons = [f"{obstacle}: {', '.join(names)}" for obstacle, names in skipped.items()]
+    return {"name": str(first), "why": "; ".join([why, *reasons])}
 
 
 def _has_pipelining(client: Client, is_logged_in: bool) -> bool:

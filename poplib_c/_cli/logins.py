@@ -107,7 +107,7 @@ class Logins:
         if accepted and refused:
             self._note(
                 f"the server refused {', '.join(refused)} and accepted {accepted}: --mechanism "
-                f"{accepted.name} saves it these refusals, which it may count"
+                f"{accepted.name} avoids these refusals, which may count as wrong passwords"
             )
         return connected
 

@@ -1,4 +1,4 @@
-"""POP3.login() and POP3.login_oauth2(): which mechanisms they try, and when they stop.
+"""POP3.login() and POP3.login_oauth2(): make the attempts; _policy.py chooses those of login().
 
 The methods of POP3 call the functions here, and hold the connection meanwhile.
 """
@@ -107,7 +107,7 @@ def policy_for(
     is_verified: bool,
     history: History,
 ) -> Policy:
-    """Ask the server what it supports, if that matters."""
+    """Return the Policy of a connection. Send CAPA, unless no mechanism of *wanted* needs it."""
     is_unlisted = wanted is not None and UNLISTED.issuperset(wanted)
     return Policy(
         client,
@@ -222,7 +222,10 @@ def _is_encrypted(sock: Any) -> bool:
 
 
 def _is_verified(sock: Any) -> bool:
-    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's."""
+    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's.
+
+    A TLSSocket doesn't tell: the caller of login() passes is_verified.
+    """
     if isinstance(sock, TLSSocket) or not _is_encrypted(sock):
         return False
     ssl = sys.modules["ssl"]

@@ -239,7 +239,8 @@ class Policy:
             return
         history.is_over = not self._goes_on(name, error, is_sent)
         if form and self._is_verified and not is_sent:
-            # Another form of this mechanism may work; this form works with no mechanism.
+            # Another form of this mechanism may work; this form works with no mechanism. Without
+            # verification no other form is tried.
             history.closed.add(form)
             return
         history.closed.add(name)
@@ -293,7 +294,7 @@ class Policy:
         kinds = self._bindings()
         if self._wanted is None and kinds[:1] == ["tls-server-end-point"]:
             return []
-        return kinds if self._is_verified else kinds[:1]
+        return kinds
 
     def _bindings(self) -> list[str]:
         """Return the channel bindings of the connection, the one that servers expect first."""

@@ -303,8 +303,9 @@ def test_refusals_are_counted_over_connections():
 
 @pytest.mark.parametrize(("refusal", "times"), [("-ERR locked", 4), ("-ERR [IN-USE] no", 10)])
 def test_refusals_after_a_login_are_counted(refusal, times):
-    """A server that has accepted the password may count the next ones."""
+    """A server that has accepted the password may count the next ones, and no earlier ones."""
     history = _policy.History()
+    history.refusals = 3
     listed = capa("SASL PLAIN", "USER")
     assert again(history, *listed, C(PLAIN), S("+OK in")) is None
     for _ in range(times):

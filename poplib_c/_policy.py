@@ -318,8 +318,10 @@ class Policy:
         if not _is_answer(error):
             from poplib_c import sasl
 
-            # The server's message makes no sense.
-            return self._is_verified and isinstance(error, sasl.SASLError) and not is_sent
+            # The server's message makes no sense. If it is +OK without a proof, auth() has closed
+            # the connection.
+            makes_no_sense = isinstance(error, sasl.SASLError) and self._client.sock is not None
+            return self._is_verified and makes_no_sense and not is_sent
         code = error.code if isinstance(error, error_proto) else None
         if code not in (None, "AUTH"):
             return False

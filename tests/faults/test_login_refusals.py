@@ -306,9 +306,12 @@ def test_refusals_after_a_login_are_counted(refusal, times):
     """A server that has accepted the password may count the next ones, and no earlier ones."""
     history = _policy.History()
     history.refusals = 3
+    history.tried = [("APOP", "-ERR no")]
     listed = capa("SASL PLAIN", "USER")
     assert again(history, *listed, C(PLAIN), S("+OK in")) is None
     for _ in range(times):
         assert not history.is_over
-        assert again(history, *listed, C(PLAIN), S(refusal)).response == refusal.encode()
+        error = again(history, *listed, C(PLAIN), S(refusal))
+        assert error.response == refusal.encode()
+        assert {*error.args[1]} == {("PLAIN", refusal)}
     assert history.is_over == (times == 4)

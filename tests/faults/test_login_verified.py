@@ -13,7 +13,7 @@ from manual import DOCS
 from scripted import Anything, C, S, StartTLS, play
 from secret import SECRET
 
-from poplib_c import POP3, POP3_SSL, _policy, error_proto
+from poplib_c import POP3, POP3_SSL, _policy, _scram, error_proto, sasl
 from poplib_c.testing import POP3Server
 
 from .auth import PLAIN, b64, capa, login, used
@@ -171,6 +171,21 @@ def test_a_server_whose_scram_makes_no_sense(verified, tls):
     steps = [Anything(once=True), S("+ " + b64(b"r=x")), C("*"), S("-ERR cancelled")]
     with tls(*capa("SASL SCRAM-SHA-1 PLAIN"), *steps, C(PLAIN), S("+OK in")) as server:
         assert login(verified(server)) == b"+OK in"
+
+
+def test_a_server_that_does_not_prove_itself(verified, tls):
+    steps = [*capa("SASL SCRAM-SHA-1 PLAIN"), Anything(once=True), S("+OK in")]
+    with tls(*steps) as server, pytest.raises(sasl.SASLError, match="has not proved"):
+        login(verified(server))
+
+
+def test_a_wrong_proof_of_the_server(monkeypatch, server_context, verified):
+    monkeypatch.setattr(_scram.Client, "_take_final", lambda self, message: "it is wrong")
+    names = ["SCRAM-SHA-256", "PLAIN"]
+    with POP3Server([], users=USERS, mechanisms=names, tls=server_context) as server:
+        with pytest.raises(sasl.SASLError, match="it is wrong"):
+            login(verified(server))
+        assert attempts(server) == ["SCRAM-SHA-256"]
 
 
 def test_the_order_in_the_manual():

@@ -59,6 +59,12 @@ def test_what_is_left_would_show_the_password():
     assert caught.value.__cause__.args == (b"-ERR what?", (("CRAM-MD5", "-ERR what?"),))
 
 
+def test_a_refused_digest_where_the_password_would_be_shown():
+    steps = [*capa("SASL CRAM-MD5 PLAIN"), *CRAM, Anything(once=True), S("-ERR [AUTH] no")]
+    with talk(*steps, cls=Remote) as client, pytest.raises(error_proto, match="tried CRAM-MD5;"):
+        login(client)
+
+
 @pytest.mark.row("The login methods")
 @pytest.mark.parametrize("code", ["AUTH", "IN-USE", "SYS/TEMP", "SYS/PERM", "X-OTHER"])
 def test_a_refusal_with_a_code_is_the_last_word(code):

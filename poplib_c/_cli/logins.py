@@ -102,13 +102,14 @@ class Logins:
         opened.enter_context(self._stop.closing(connected))
         authenticate(connected, self._account, self._credentials, options, self._history)
         self._has_logged_in = True
-        refused, self._history.before = self._history.before, []
-        accepted = self._history.accepted
-        if accepted and any(name.partition(" ")[0] != accepted.name for name, _ in refused):
-            names = ", ".join(name for name, _ in refused)
+        accepted, before = self._history.accepted, self._history.before
+        self._history.before = []
+        # The other forms of the accepted mechanism are tried first, also if it is named.
+        refused = [name for name, _ in before if accepted and name.split()[0] != accepted.name]
+        if accepted and refused:
             self._note(
-                f"the server refused {names} and accepted {accepted}: --mechanism "
-                f"{accepted.name} saves it the refusals, which it may count"
+                f"the server refused {', '.join(refused)} and accepted {accepted}: --mechanism "
+                f"{accepted.name} avoids these refusals, which may count as wrong passwords"
             )
         return connected
 

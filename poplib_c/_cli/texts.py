@@ -126,10 +126,11 @@ environment:
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and
-the login, the TLS version and cipher, its certificate and when it expires, and
-which mechanism a login with a password begins with, and why. If the server
-announces PIPELINING, check tests whether it answers commands sent ahead of
-replies. Without USER in the URL, check does not log in.
+the login, the TLS version and cipher, its certificate and when it expires,
+which mechanism a login with a password begins with, and why, and which
+mechanism the server accepted. If the server announces PIPELINING, check tests
+whether it answers commands sent ahead of replies. Without USER in the URL,
+check does not log in.
 """
 LIST_DESCRIPTION = """\
 Lists a mailbox: number, size and unique id of each message, and its date,

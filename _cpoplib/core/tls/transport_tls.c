@@ -29,10 +29,8 @@ struct transport_tls {
     struct pop_transport base;
     SSL *ssl;
     struct pop_tls_socket socket; /* sys, eof: of the last SSL call */
-    bool replying; /* bytes have come since the last send, so more may be
-                      there: receive before waiting */
-    bool begun;    /* a part of a record was sent */
-    enum pop_status failed; /* the permanent failure, or POP_OK */
+    bool begun;                   /* a part of a record was sent */
+    enum pop_status failed;       /* the permanent failure, or POP_OK */
     struct pop_error failure;
     struct pop_tls_names names;
     char host[256];
@@ -253,7 +251,8 @@ transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
     if (self->failed != POP_OK) {
         return repeat_failure(self, error);
     }
-    if (!self->replying && timeout->duration != POP_WAIT_NEVER &&
+    /* While bytes flow, more may be there: receives before waiting. */
+    if (!self->socket.flowing && timeout->duration != POP_WAIT_NEVER &&
         !SSL_has_pending(self->ssl)) {
         status = wait_for(self, POLLIN, "read", timeout, error);
     }
@@ -263,7 +262,6 @@ transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
     if (status != POP_OK) {
         return note_failure(self, status, error);
     }
-    self->replying = true;
     *received = piece.done;
     gather(self, &piece, received);
     return POP_OK;
@@ -287,7 +285,6 @@ transport_tls_send(struct pop_transport *transport, const char *bytes,
     enum pop_status status;
 
     *sent = 0;
-    self->replying = false;
     /* A server may read on after its close_notify (RFC 8446, section 6.1). */
     if (self->failed != POP_OK && self->failed != POP_EOF) {
         return repeat_failure(self, error);

@@ -1,5 +1,5 @@
-/* When a connection acknowledges what has come: counted by a setsockopt() in
-   place of the system's. */
+/* When a connection acknowledges what has come, and when it hurries: counted
+   by a setsockopt() in place of the system's. */
 
 #include "core/net/socket.h"
 
@@ -12,6 +12,7 @@
 #include "tls_pair.h"
 
 static int acknowledgements;
+static int hurries;
 
 /* In place of the system's.  It fails, which doesn't matter to anyone. */
 int
@@ -24,6 +25,7 @@ setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 #ifdef TCP_QUICKACK
     acknowledgements += option == TCP_QUICKACK;
 #endif
+    hurries += option == TCP_NODELAY;
     errno = ENOPROTOOPT;
     return -1;
 }
@@ -188,6 +190,44 @@ test_a_part_of_a_record_is_acknowledged(void **state)
     }
 }
 
+static void
+push(struct pop_link *link)
+{
+    struct pop_error error;
+
+    assert_int_equal(pop_buffer_append(&link->out, "NOOP\r\n", 6), POP_OK);
+    assert_int_equal(pop_link_push(link, &error), POP_OK);
+}
+
+static void
+test_the_first_push_hurries(void **state)
+{
+    struct pop_link link;
+    struct pop_error error;
+    struct tls_pair pair;
+    int fds[2];
+
+    (void)state;
+    open_link(fds, &link, false, POP_WAIT_FOREVER);
+    assert_int_equal(pop_buffer_append(&link.out, "NOOP\r\n", 6), POP_OK);
+    assert_int_equal(pop_link_flush(&link, &error), POP_OK);
+    assert_int_equal(hurries, 0);
+    push(&link);
+    assert_int_equal(hurries, 1);
+    push(&link);
+    assert_int_equal(hurries, 1);
+    close_link(fds, &link);
+
+    connect_tls(&pair, 0);
+    pop_link_init(&link);
+    link.transport = pair.transport;
+    push(&link);
+    push(&link);
+    assert_int_equal(hurries, 2);
+    pop_link_release(&link);
+    close_tls(&pair);
+}
+
 int
 main(void)
 {
@@ -197,6 +237,7 @@ main(void)
         UNIT_TEST(test_bytes_are_acknowledged_once),
         UNIT_TEST(test_a_send_that_fails_acknowledges_nothing),
         UNIT_TEST(test_a_part_of_a_record_is_acknowledged),
+        UNIT_TEST(test_the_first_push_hurries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

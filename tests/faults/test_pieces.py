@@ -69,6 +69,21 @@ def test_no_piece_waits_for_a_late_acknowledgement(link, way, timeout, fetch, pi
             assert any(seconds(fetch, client) < FAR_LESS for _ in range(5))
 
 
+@pipelined
+@over_links([POP3, ByMethods])
+def test_commands_that_are_sent_ahead_wait_for_no_acknowledgement(link, way, pipelining):
+    def hurries():
+        return client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+    with Lines(answer, link.tls) as server:
+        client = link.connect(server, way, pipelining=pipelining)
+        with contextlib.closing(client):
+            client.noop()
+            assert not hurries()
+            retr_many(client)
+            assert hurries() == pipelining
+
+
 # --- sockets with methods of their own ----------------------------------------------
 
 PAUSE = 0.03
@@ -142,14 +157,15 @@ def test_socket_without_a_descriptor(error):
         assert retr_many(client) == [WHOLE] * len(NUMBERS)
 
 
-def test_exit_in_fileno_is_raised():
+@pytest.mark.parametrize("fetch", [retr, retr_many])
+def test_exit_in_fileno_is_raised(fetch):
     class Leaving(Slow):
         def fileno(self):
             raise SystemExit(3)
 
     with slow(Leaving, pipelining=True) as client:
         with pytest.raises(SystemExit):
-            retr(client)
+            fetch(client)
         with pytest.raises(error_proto, match="out of step"):
             client.noop()
 

@@ -250,6 +250,18 @@ python_transport_readable(struct pop_transport *Py_UNUSED(transport))
     return false;
 }
 
+static enum pop_status
+python_transport_hurry(struct pop_transport *transport)
+{
+    int fd;
+
+    if (find_descriptor((struct python_transport *)transport, &fd) < 0) {
+        return POP_HOST;
+    }
+    pop_socket_hurry(fd);
+    return POP_OK;
+}
+
 static void
 python_transport_interrupt(struct pop_transport *transport)
 {
@@ -279,6 +291,7 @@ static const struct pop_transport_ops python_transport_ops = {
     .send = python_transport_send,
     .has_begun = python_transport_has_begun,
     .readable = python_transport_readable,
+    .hurry = python_transport_hurry,
     .interrupt = python_transport_interrupt,
     .destroy = python_transport_destroy,
     .needs_gil = true,

@@ -1,4 +1,4 @@
-/* recv() and send(), and TCP_QUICKACK. */
+/* recv() and send(), TCP_QUICKACK and TCP_NODELAY. */
 
 #include "core/net/socket.h"
 
@@ -31,6 +31,12 @@ pop_socket_acknowledge(int fd)
     (void)fd;
     return false;
 #endif
+}
+
+void
+pop_socket_hurry(int fd)
+{
+    (void)turn_on(fd, TCP_NODELAY);
 }
 
 ssize_t

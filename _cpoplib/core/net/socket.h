@@ -1,5 +1,5 @@
-/* recv() and send() on a connected socket, and acknowledging what has come.
-   Calls wait.h. */
+/* recv() and send() on a connected socket, and the options of TCP that keep
+   the two ends from waiting for each other.  Calls wait.h. */
 
 #ifndef POP_SOCKET_H
 #define POP_SOCKET_H
@@ -24,5 +24,8 @@ ssize_t pop_socket_send(int fd, bool *flowing, const char *bytes,
    the system delays the acknowledgement by 40 ms or more (section 4.2.3.2).
    Returns false if the system or the descriptor can't.  Keeps errno. */
 bool pop_socket_acknowledge(int fd);
+
+/* Sends from now on without waiting for acknowledgements, if possible. */
+void pop_socket_hurry(int fd);
 
 #endif

@@ -136,6 +136,13 @@ transport_fd_wait(struct pop_transport *transport, bool receivable,
     return pop_wait_either(self->fd, receivable, sendable, timeout, error);
 }
 
+static enum pop_status
+transport_fd_hurry(struct pop_transport *transport)
+{
+    pop_socket_hurry(((struct transport_fd *)transport)->fd);
+    return POP_OK;
+}
+
 static void
 transport_fd_interrupt(struct pop_transport *transport)
 {
@@ -157,6 +164,7 @@ static const struct pop_transport_ops transport_fd_ops = {
     .has_begun = transport_fd_has_begun,
     .readable = transport_fd_readable,
     .wait = transport_fd_wait,
+    .hurry = transport_fd_hurry,
     .interrupt = transport_fd_interrupt,
     .destroy = transport_fd_destroy,
     .needs_gil = false,

@@ -1,6 +1,6 @@
 /* The transport that speaks TLS on a connected socket (see
-   core/net/transport.h).  Calls the other files of core/tls, core/net/wait.h
-   and core/proto/mem.h. */
+   core/net/transport.h).  Calls the other files of core/tls, core/net/socket.h
+   and wait.h, and core/proto/mem.h. */
 
 #include "core/net/transport.h"
 
@@ -16,6 +16,7 @@
 #include "core/tls/tls_config.h"
 #include "core/tls/tls_error.h"
 #include "core/tls/tls_verify.h"
+#include "core/net/socket.h"
 #include "core/net/wait.h"
 
 /* The most octets that one SSL call receives: more than the largest handshake,
@@ -334,6 +335,13 @@ transport_tls_wait(struct pop_transport *transport, bool receivable,
     return status == POP_TIMEOUT ? time_out("read", error) : status;
 }
 
+static enum pop_status
+transport_tls_hurry(struct pop_transport *transport)
+{
+    pop_socket_hurry(TLS(transport)->socket.fd);
+    return POP_OK;
+}
+
 /* --- life --------------------------------------------------------------- */
 
 static void
@@ -359,6 +367,7 @@ static const struct pop_transport_ops transport_tls_ops = {
     .has_begun = transport_tls_has_begun,
     .readable = transport_tls_readable,
     .wait = transport_tls_wait,
+    .hurry = transport_tls_hurry,
     .interrupt = transport_tls_interrupt,
     .destroy = transport_tls_destroy,
     .needs_gil = false,

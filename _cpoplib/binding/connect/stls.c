@@ -69,7 +69,7 @@ check_nothing_follows(POP3Object *self, PyObject *file)
     if (!reader_check(self->state, file)) {
         return 0;
     }
-    return stream_check_at_rest((ReaderObject *)file);
+    return reader_require((ReaderObject *)file, READER_AT_REST);
 }
 
 /* Raises ConnectionAbortedError, in place of an error of the socket, if
@@ -119,7 +119,7 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
     bool adopted = reader_check(self->state, file);
     int failed;
 
-    if (adopted && reader_enter((ReaderObject *)file) < 0) {
+    if (adopted && reader_enter((ReaderObject *)file, READER_OPEN) < 0) {
         return -1;
     }
     failed = replace(self, sock, file, options, config);

@@ -8,21 +8,34 @@
 
 #include "binding/base/errors.h"
 #include "binding/client/pop3.h"
+#include "binding/client/redact.h"
 #include "core/proto/command.h"
 
-/* -1 and ValueError for control characters in a line, bytes. */
-static inline int
-announce_check(struct module_state *state, PyObject *bytes)
+/* Returns `bytes` (stolen), an encoded line; NULL, and ValueError for control
+   characters, or the pending exception of encoding it, without secrets. */
+static inline PyObject *
+announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
 {
     enum pop_status status;
 
+    if (bytes == NULL) {
+        redact_unicode_error(line, REDACT_NOT_SENT);
+        return NULL;
+    }
     status = pop_command_check(PyBytes_AS_STRING(bytes),
                                (size_t)PyBytes_GET_SIZE(bytes));
     if (status != POP_OK) {
-        errors_raise(state, status, NULL);
-        return -1;
+        errors_raise(self->state, status, NULL);
+        Py_CLEAR(bytes);
     }
-    return 0;
+    return bytes;
+}
+
+/* announce_check() of a line in UTF-8. */
+static inline PyObject *
+announce_utf8(POP3Object *self, PyObject *line)
+{
+    return announce_check(self, line, PyUnicode_AsUTF8String(line));
 }
 
 /* What _putcmd(line) gives to _putline(): printed, encoded and checked.  NULL

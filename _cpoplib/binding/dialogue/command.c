@@ -6,7 +6,6 @@
 #include "binding/base/errors.h"
 #include "binding/client/deadline.h"
 #include "binding/client/log.h"
-#include "binding/client/redact.h"
 #include "binding/dialogue/announce.h"
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/getresp.h"
@@ -72,57 +71,40 @@ looks_as_before(const struct command *self, hook_set hooks)
     return reader == self->reader;
 }
 
-struct hearing {
-    const struct command *command;
-    bool heard;
-};
-
 /* Makes the event's argument, which the interpreter asks for only if somebody
    hears the event.  Audit hooks may use the connection. */
 static PyObject *
 make_argument(void *context)
 {
-    struct hearing *hearing = context;
+    struct command *self = context;
 
-    hearing->heard = true;
-    reader_leave(hearing->command->reader);
-    return Py_NewRef(hearing->command->bytes);
+    self->is_heard = true;
+    reader_leave(self->reader);
+    return Py_NewRef(self->bytes);
 }
 
 /* The Reader is entered, and stays so if the result is DONE. */
 static enum course
-audit(const struct command *self, hook_set hooks)
+audit(struct command *self, hook_set hooks)
 {
-    struct hearing hearing = {self, false};
     int failed;
 
     assert(lock_is_mine(&self->reader->lock));
     failed = PySys_Audit("poplib.putline", "OO&", self->client, make_argument,
-                         &hearing);
-    if (!hearing.heard) {
-        if (failed < 0) {
+                         self);
+    if (failed < 0) {
+        if (!self->is_heard) {
             reader_leave(self->reader);
         }
-        return failed < 0 ? FAILED : DONE;
-    }
-    if (failed < 0) {
         return FAILED;
+    }
+    if (!self->is_heard) {
+        return DONE;
     }
     if (!looks_as_before(self, hooks)) {
         return ANNOUNCED;
     }
-    return stream_enter_answered(self->reader) < 0 ? FAILED : DONE;
-}
-
-static int
-encode(struct command *self)
-{
-    self->bytes = PyUnicode_AsUTF8String(self->line);
-    if (self->bytes == NULL) {
-        redact_unicode_error(self->line, REDACT_NOT_SENT);
-        return -1;
-    }
-    return announce_check(self->client->state, self->bytes);
+    return reader_enter(self->reader, READER_ANSWERED) < 0 ? FAILED : DONE;
 }
 
 /* Octets of the lines that the reply may have. */
@@ -149,7 +131,6 @@ static enum course
 send_and_read(struct command *self)
 {
     struct command_progress *progress = &self->client->progress;
-    struct stream_limits limits;
     enum course course = FAILED;
     int plain;
 
@@ -157,14 +138,12 @@ send_and_read(struct command *self)
     await_reply(self);
     /* What was a challenge is answered. */
     progress_challenged(progress, false);
-    plain = getline_plain_limits(self->client, &limits);
+    plain = getline_plain_limits(self->client, &self->sink->limits);
     if (plain == 0) {
         course = ANNOUNCED;
     }
     else if (plain > 0 &&
-             stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
-                             (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
-                             self->sink, &self->reply) == 0) {
+             stream_exchange(self->reader, self->bytes, self->sink) == 0) {
         course = DONE;
     }
     progress_rested(progress);
@@ -192,10 +171,12 @@ run_at_once(struct command *self, hook_set hooks)
     if (self->reader == NULL) {
         return UNTOUCHED;
     }
-    if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
+    if (deadline_check(client) < 0 ||
+        reader_enter(self->reader, READER_AT_REST) < 0) {
         return FAILED;
     }
-    if (encode(self) < 0 ||
+    self->bytes = announce_utf8(client, self->line);
+    if (self->bytes == NULL ||
         read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);
         return FAILED;
@@ -206,24 +187,10 @@ run_at_once(struct command *self, hook_set hooks)
         reader_leave(self->reader);
     }
     /* Not logged now, but perhaps from the next command on. */
-    if (course == DONE && log_status(client, self->reply.response) < 0) {
+    if (course == DONE && log_status(client, self->sink->response) < 0) {
         course = FAILED;
     }
     return course;
-}
-
-static PyObject *
-make_result(const struct command *self)
-{
-    if (!self->reply.is_positive) {
-        errors_raise_response(self->client->state, self->reply.response);
-        return NULL;
-    }
-    if (self->sink->form == POP_NO_LINES) {
-        return Py_NewRef(self->reply.response);
-    }
-    return sink_lines_tuple(&self->reply,
-                            self->list == NULL ? Py_None : self->list->list);
 }
 
 /* --- by poplib's call graph --------------------------------------------- */
@@ -260,7 +227,7 @@ come_to_rest(struct command *self)
     }
     must = failed ? -1 : must_rest(self);
     if (must > 0) {
-        failed = stream_check_at_rest(self->reader);
+        failed = reader_require(self->reader, READER_AT_REST);
     }
     else if (must == 0) {
         failed = pop3_check_step(client, false);
@@ -315,8 +282,7 @@ read_reply(const struct command *self)
     if (self->sink->form == POP_NO_LINES) {
         return getresp_call(self->client);
     }
-    return getresp_call_long(self->client,
-                             self->list == NULL ? self->sink : NULL);
+    return getresp_call_long(self->client, self->sink);
 }
 
 void
@@ -360,7 +326,7 @@ begin(struct command *self, POP3Object *client, PyObject *line)
     self->line = line;
     self->reader = NULL;
     self->bytes = NULL;
-    self->reply.response = NULL;
+    self->is_heard = false;
 }
 
 /* Releases what the command holds; the result stays. */
@@ -370,7 +336,7 @@ end(struct command *self, PyObject *result)
     if (result != NULL) {
         pipeline_probe_note(self->reader, self->line);
     }
-    Py_CLEAR(self->reply.response);
+    sink_release(self->sink);
     Py_CLEAR(self->bytes);
     Py_CLEAR(self->reader);
     return result;
@@ -407,7 +373,7 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
         command_explain_failure(self->reader);
         break;
     case DONE:
-        result = make_result(self);
+        result = sink_result(client->state, self->sink);
         break;
     case ANNOUNCED:
         result = run_by_steps(self);
@@ -425,10 +391,11 @@ static PyObject *
 run_short(POP3Object *client, PyObject *line, enum hook method,
           enum pop_end_rule rule)
 {
-    struct stream_sink sink = {.form = POP_NO_LINES, .rule = rule};
+    struct stream_sink sink;
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
                               .sink = &sink};
 
+    sink_init(&sink, POP_NO_LINES, rule);
     return command_run(&command, client, line, method);
 }
 
@@ -455,10 +422,11 @@ command_shortcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule)
 PyObject *
 command_respond(POP3Object *client, PyObject *line)
 {
-    struct stream_sink sink = {.form = POP_NO_LINES, .rule = POP_END_AT_ONCE};
+    struct stream_sink sink;
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
                               .sink = &sink};
 
+    sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
     begin(&command, client, line);
     return end(&command, run_from_rest(&command));
 }
@@ -469,20 +437,15 @@ static PyObject *
 run_long(POP3Object *client, PyObject *line, enum hook method,
          enum pop_end_rule rule, struct stream_sink *sink)
 {
+    struct stream_sink list;
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = sink};
-    struct sink_lines list;
-    PyObject *result;
+                              .sink = sink == NULL ? &list : sink};
 
-    sink_lines_init(&list);
     if (sink == NULL) {
-        command.sink = &list.sink;
-        command.list = &list;
+        sink_init(&list, POP_LINES, rule);
     }
     command.sink->rule = rule;
-    result = command_run(&command, client, line, method);
-    Py_XDECREF(list.list);
-    return result;
+    return command_run(&command, client, line, method);
 }
 
 /* POP3._longcmd(line) */

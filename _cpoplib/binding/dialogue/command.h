@@ -19,8 +19,7 @@
 struct command {
     /* The description, by the caller; what is NULL is left out. */
     hook_set hooks;           /* methods that poplib calls on the way */
-    struct stream_sink *sink; /* form and end of the reply; takes its lines */
-    struct sink_lines *list;  /* the sink, if the result has its list */
+    struct stream_sink *sink; /* takes the reply; command_run() releases it */
     ReaderObject *source;     /* read from whatever .file is */
     /* Reads the reply and makes the result, instead of _getresp() and
        _getlongresp(), where C can't do the whole. */
@@ -31,14 +30,13 @@ struct command {
     PyObject *line;       /* borrowed */
     ReaderObject *reader; /* .file or the source; NULL if it is no Reader */
     PyObject *bytes;      /* the line as it is sent, once that was announced */
-    struct stream_reply reply;
+    bool is_heard;        /* an audit hook saw it */
 };
 
 /* Sends the line as self._putcmd() does and reads the reply, where the stream
-   has to be at rest.  Returns the response (bytes) or (response, lines,
-   octets), whose lines are None if the sink is not the list's; NULL and an
-   exception, also for a refusal.  The method, if it is overridden, is called
-   instead; HOOK_COUNT for none.  The connection lock is held. */
+   has to be at rest.  Returns sink_result(); NULL and an exception, also for a
+   refusal.  The method, if it is overridden, is called instead; HOOK_COUNT for
+   none.  The connection lock is held. */
 PyObject *command_run(struct command *self, POP3Object *client, PyObject *line,
                       enum hook method);
 

@@ -5,7 +5,6 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/overrides.h"
-#include "binding/reader/lines.h"
 #include "binding/client/redact.h"
 #include "binding/client/debug.h"
 #include "core/proto/command.h"
@@ -20,9 +19,18 @@ getline_size_limit(const POP3Object *self)
                : self->progress.reply_limit;
 }
 
-static void
-fill_limits(const POP3Object *self, struct stream_limits *limits)
+/* Fills the limits; steals the value of _MAXLINE, which may be NULL with an
+   exception. */
+static int
+fill_limits(const POP3Object *self, PyObject *value,
+            struct stream_limits *limits)
 {
+    int failed = value == NULL ? -1 : args_octets(value, &limits->status);
+
+    Py_XDECREF(value);
+    if (failed < 0) {
+        return -1;
+    }
     if (self->progress.sasl != SASL_NONE &&
         limits->status < POP_COMMAND_SASL_OCTETS) {
         limits->status = POP_COMMAND_SASL_OCTETS;
@@ -30,25 +38,16 @@ fill_limits(const POP3Object *self, struct stream_limits *limits)
     limits->line = self->max_line > limits->status ? self->max_line
                                                    : limits->status;
     limits->size = getline_size_limit(self);
+    return 0;
 }
 
 int
 getline_limits(POP3Object *self, struct stream_limits *limits)
 {
     struct module_state *state = self->state;
-    PyObject *value = package_attribute(state, state->name.maxline);
-    int failed;
 
-    if (value == NULL) {
-        return -1;
-    }
-    failed = args_octets(value, &limits->status);
-    Py_DECREF(value);
-    if (failed < 0) {
-        return -1;
-    }
-    fill_limits(self, limits);
-    return 0;
+    return fill_limits(self, package_attribute(state, state->name.maxline),
+                       limits);
 }
 
 int
@@ -57,17 +56,11 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
     PyObject *value;
     int found = package_global(self->state, self->state->name.maxline, &value);
 
-    if (found > 0) {
-        found = PyLong_CheckExact(value);
-    }
-    if (found > 0 && args_octets(value, &limits->status) < 0) {
-        found = -1;
+    if (found > 0 && PyLong_CheckExact(value)) {
+        return fill_limits(self, value, limits) < 0 ? -1 : 1;
     }
     Py_XDECREF(value);
-    if (found > 0) {
-        fill_limits(self, limits);
-    }
-    return found;
+    return found < 0 ? -1 : 0;
 }
 
 /* --- _getline ----------------------------------------------------------- */
@@ -214,17 +207,15 @@ strip_line(POP3Object *self, PyObject *file, PyObject *raw)
 {
     const char *bytes = PyBytes_AS_STRING(raw);
     size_t octets = (size_t)PyBytes_GET_SIZE(raw);
-    PyObject *text;
+    struct pop_span text;
 
     if (octets == 0 || bytes[octets - 1] != '\n') {
         raise_end(self, file, octets > 0);
         return NULL;
     }
-    text = lines_bytes(bytes, pop_scan_strip(bytes, 0, octets));
-    if (text == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("Nn", text, (Py_ssize_t)octets);
+    text = pop_scan_strip(bytes, 0, octets);
+    return Py_BuildValue("y#n", bytes + text.offset, (Py_ssize_t)text.length,
+                         (Py_ssize_t)octets);
 }
 
 PyObject *

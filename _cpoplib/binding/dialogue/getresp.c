@@ -53,28 +53,45 @@ get_status_line(POP3Object *self)
     return line;
 }
 
+int
+getresp_read(POP3Object *self, ReaderObject *reader, struct stream_sink *sink)
+{
+    int failed;
+
+    if (getline_limits(self, &sink->limits) < 0 ||
+        reader_enter(reader, READER_IN_STEP) < 0) {
+        return -1;
+    }
+    failed = stream_read(reader, sink);
+    reader_leave(reader);
+    return failed;
+}
+
+PyObject *
+getresp_result(POP3Object *self, struct stream_sink *sink)
+{
+    return debug_status(self, sink->response) < 0
+               ? NULL
+               : sink_result(self->state, sink);
+}
+
 static PyObject *
 read_status(POP3Object *self)
 {
+    struct stream_sink sink;
     int failed;
     ReaderObject *reader = getline_quiet_reader(self, &failed);
-    PyObject *line = NULL;
-    struct stream_limits limits;
 
-    if (failed) {
-        return NULL;
-    }
     if (reader == NULL) {
-        return get_status_line(self);
+        return failed ? NULL : get_status_line(self);
     }
-    if (getline_limits(self, &limits) == 0) {
-        line = stream_status(reader, limits.status);
-    }
-    if (line != NULL && log_status(self, line) < 0) {
-        Py_CLEAR(line);
+    sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
+    if (getresp_read(self, reader, &sink) == 0 &&
+        log_status(self, sink.response) < 0) {
+        Py_CLEAR(sink.response);
     }
     Py_DECREF(reader);
-    return line;
+    return sink.response;
 }
 
 /* The status line, after which a reply of one line is over. */
@@ -279,32 +296,17 @@ static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
                       struct stream_sink *sink)
 {
-    struct sink_lines lines;
-    struct stream_limits limits;
-    struct stream_reply reply;
+    struct stream_sink own;
     PyObject *result = NULL;
 
-    sink_lines_init(&lines);
-    lines.sink.rule = self->progress.reply_rule;
-    if (getline_limits(self, &limits) < 0) {
-        return NULL;
+    if (sink == NULL) {
+        sink_init(&own, POP_LINES, self->progress.reply_rule);
+        sink = &own;
     }
-    if (stream_read_reply(reader, &limits, sink == NULL ? &lines.sink : sink,
-                          &reply) < 0) {
-        Py_XDECREF(lines.list);
-        return NULL;
+    if (getresp_read(self, reader, sink) == 0) {
+        result = getresp_result(self, sink);
     }
-    if (log_status(self, reply.response) == 0) {
-        if (reply.is_positive) {
-            result = sink_lines_tuple(&reply,
-                                      sink == NULL ? lines.list : Py_None);
-        }
-        else {
-            errors_raise_response(self->state, reply.response);
-        }
-    }
-    Py_DECREF(reply.response);
-    Py_XDECREF(lines.list);
+    sink_release(sink);
     return result;
 }
 

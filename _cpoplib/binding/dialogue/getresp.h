@@ -16,9 +16,16 @@
 /* self._getresp(), overridden or not. */
 PyObject *getresp_call(POP3Object *self);
 
-/* self._getlongresp(), overridden or not.  `sink`, unless NULL, takes the
-   lines where they are read in C: it has begun then, and the tuple has None in
-   their place. */
+/* Enters the Reader and reads a reply within the client's limits.  Returns -1
+   and an exception. */
+int getresp_read(POP3Object *self, ReaderObject *reader,
+                 struct stream_sink *sink);
+
+/* Prints and logs the status line that was read, and returns sink_result(). */
+PyObject *getresp_result(POP3Object *self, struct stream_sink *sink);
+
+/* Calls self._getlongresp(), overridden or not.  `sink`, unless NULL, takes
+   the reply if no overridden method reads it. */
 PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
 
 /* 1 if none of the three is overridden, 0, or -1 and an exception. */

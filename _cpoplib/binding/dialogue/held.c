@@ -97,18 +97,16 @@ ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
     struct stream_sink sink = {
         .form = POP_NO_LINES,
         .rule = POP_END_IF_QUIET,
+        .limits = *limits,
     };
-    struct stream_reply reply = {NULL, false, 0};
 
-    if (stream_enter_at_rest(reader) < 0) {
+    if (reader_enter(reader, READER_AT_REST) < 0) {
         return NULL;
     }
     pop_link_doubt(&reader->link);
-    (void)stream_exchange(reader, PyBytes_AS_STRING(line),
-                          (size_t)PyBytes_GET_SIZE(line), limits, &sink,
-                          &reply);
+    (void)stream_exchange(reader, line, &sink);
     reader_leave(reader);
-    return reply.response;
+    return sink.response;
 }
 
 int

@@ -23,7 +23,7 @@ pipeline_push(ReaderObject *reader)
     if (pop_buffer_length(&reader->link.out) == 0) {
         return 0;
     }
-    if (reader_enter_in_step(reader) < 0) {
+    if (reader_enter(reader, READER_IN_STEP) < 0) {
         return -1;
     }
     status = lock_run_detached(&reader->link, pop_link_push, &error);
@@ -68,13 +68,14 @@ refuse(const struct reception *in, PyObject *response)
     progress_mixed_up(&reader->lock, &reader->progress, why);
 }
 
-/* Whether lines come behind this status line.  To some servers "+ERR" is a
-   refusal: what was read behind it is then the next one's reply. */
+/* To some servers "+ERR" is a refusal: what was read after its line is then
+   the next command's reply. */
 static bool
-has_lines(const struct reception *in, const struct stream_reply *reply)
+is_accepted(const struct reception *in, const struct stream_sink *sink)
 {
-    return reply->is_positive && (in->reader->progress.ahead.sent < 2 ||
-                                  begins_with(reply->response, "+OK"));
+    return sink->is_positive && (sink->form == POP_NO_LINES ||
+                                 in->reader->progress.ahead.sent < 2 ||
+                                 begins_with(sink->response, "+OK"));
 }
 
 static int
@@ -93,42 +94,6 @@ end_rule(const ReaderObject *reader)
                                             : POP_END_IF_QUIET;
 }
 
-/* 0, and the reply, whose response is the caller's, if that is positive. */
-static int
-read_lines(const struct reception *in, struct stream_sink *sink,
-           struct stream_reply *reply)
-{
-    sink->rule = end_rule(in->reader);
-    if (stream_read_reply_inside(in->reader, &in->limits, sink, reply) < 0) {
-        return -1;
-    }
-    if (keep_status(in, reply->response) == 0) {
-        if (has_lines(in, reply)) {
-            return 0;
-        }
-        refuse(in, reply->response);
-    }
-    Py_CLEAR(reply->response);
-    return -1;
-}
-
-static PyObject *
-read_status(const struct reception *in)
-{
-    PyObject *response = stream_status_inside(in->reader, in->limits.status,
-                                              end_rule(in->reader));
-
-    if (response != NULL && keep_status(in, response) < 0) {
-        Py_CLEAR(response);
-    }
-    if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
-                             PyBytes_AS_STRING(response)[0] != '+')) {
-        refuse(in, response);
-        Py_CLEAR(response);
-    }
-    return response;
-}
-
 /* A message that has no end, or is too large to be dropped: what can be done
    now is something else than a limit. */
 static void
@@ -145,66 +110,39 @@ explain_undropped(const struct reception *in)
     }
 }
 
+/* Reads the reply that comes next.  Returns the value for its owner, or NULL
+   and an exception. */
 static PyObject *
-drop(const struct reception *in)
+read_value(const struct reception *in)
 {
-    struct reception dropping = *in;
-    struct stream_reply reply = {NULL, false, 0};
-    struct stream_sink nothing;
+    const struct pop_expected *next = pop_pipeline_next(
+        &in->reader->progress.ahead);
+    bool dropped = next->owner == NULL && next->form != POP_NO_LINES;
+    struct stream_sink sink;
+    PyObject *value = NULL;
 
-    sink_nothing_init(&nothing);
-    if (dropping.limits.size > STREAM_DROPPED_OCTETS) {
-        dropping.limits.size = STREAM_DROPPED_OCTETS;
+    sink_init(&sink, dropped ? POP_OCTETS : next->form, end_rule(in->reader));
+    sink.limits = in->limits;
+    if (dropped) {
+        sink_drop(&sink);
+        if (sink.limits.size > STREAM_DROPPED_OCTETS) {
+            sink.limits.size = STREAM_DROPPED_OCTETS;
+        }
     }
-    if (read_lines(&dropping, &nothing, &reply) < 0) {
+    if (stream_read(in->reader, &sink) == 0 &&
+        keep_status(in, sink.response) == 0) {
+        if (is_accepted(in, &sink)) {
+            value = sink_value(&sink);
+        }
+        else {
+            refuse(in, sink.response);
+        }
+    }
+    if (value == NULL && dropped) {
         explain_undropped(in);
     }
-    return reply.response;
-}
-
-static PyObject *
-read_bytes(const struct reception *in)
-{
-    struct stream_reply reply = {NULL, false, 0};
-    struct sink_bytes message;
-    PyObject *value = NULL;
-
-    sink_bytes_init(&message);
-    if (read_lines(in, &message.sink, &reply) == 0) {
-        value = sink_bytes_finish(&message);
-    }
-    sink_bytes_release(&message);
-    Py_XDECREF(reply.response);
+    sink_release(&sink);
     return value;
-}
-
-static PyObject *
-read_list(const struct reception *in)
-{
-    struct stream_reply reply = {NULL, false, 0};
-    struct sink_lines lines;
-    PyObject *value = NULL;
-
-    sink_lines_init(&lines);
-    if (read_lines(in, &lines.sink, &reply) == 0) {
-        value = sink_lines_tuple(&reply, lines.list);
-    }
-    Py_XDECREF(lines.list);
-    Py_XDECREF(reply.response);
-    return value;
-}
-
-/* The reply that comes next, as its owner is told of it. */
-static PyObject *
-read_value(const struct reception *in, const struct pop_expected *expected)
-{
-    if (expected->form == POP_NO_LINES) {
-        return read_status(in);
-    }
-    if (expected->owner == NULL) {
-        return drop(in);
-    }
-    return expected->form == POP_LINES ? read_list(in) : read_bytes(in);
 }
 
 /* Says of a reply that did not come what else may be the matter. */
@@ -328,7 +266,7 @@ receive_next(const struct reception *in)
     if (check_was_queued(reader) < 0) {
         return -1;
     }
-    value = read_value(in, pop_pipeline_next(&reader->progress.ahead));
+    value = read_value(in);
     if (value == NULL && (!reader->progress.ahead.begun ||
                           !progress_is_in_step(&reader->progress))) {
         explain(reader);
@@ -437,7 +375,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
         return -1;
     }
     if (verbose < 0 || getline_limits(self, &in.limits) < 0 ||
-        reader_enter_in_step(reader) < 0) {
+        reader_enter(reader, READER_IN_STEP) < 0) {
         return -1;
     }
     if (verbose > 0 || self->is_logged) {

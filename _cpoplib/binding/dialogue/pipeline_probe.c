@@ -160,7 +160,7 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
         failed = pipeline_receive_all(client, reader);
     }
     requests_end(proof, NULL);
-    return failed < 0 ? -1 : stream_check_at_rest(reader);
+    return failed < 0 ? -1 : reader_require(reader, READER_AT_REST);
 }
 
 /* Whether a message that was refused among others is refused on its own, too:
@@ -273,7 +273,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
     }
     /* What was sent by hand is to be answered first. */
     if (on > 0 && reader->progress.ahead.count == 0 &&
-        stream_check_at_rest(reader) < 0) {
+        reader_require(reader, READER_AT_REST) < 0) {
         on = -1;
     }
     return on > 0 ? server_is_able(self, reader, requests,

@@ -99,7 +99,7 @@ putcmd_send_line(POP3Object *self, PyObject *line)
         failed = pipeline_receive_all(self, reader);
     }
     if (reader != NULL && !failed && self->progress.needs_answers) {
-        failed = stream_check_answered(reader);
+        failed = reader_require(reader, READER_ANSWERED);
     }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");

@@ -117,7 +117,7 @@ receive_others(BulkIteratorObject *self, ReaderObject *reader)
     }
     return pipeline_receive_all(self->client, reader) < 0
                ? -1
-               : stream_check_at_rest(reader);
+               : reader_require(reader, READER_AT_REST);
 }
 
 /* Queues the deletion of the message that the caller has come back from, if
@@ -298,7 +298,7 @@ check_end(BulkIteratorObject *self)
         progress_is_in_step(&reader->progress) &&
         reader->progress.unanswered == 0 &&
         reader->progress.ahead.count == 0) {
-        failed = stream_check_at_rest(reader);
+        failed = reader_require(reader, READER_AT_REST);
     }
     Py_XDECREF(reader);
     return failed ? -1 : 0;

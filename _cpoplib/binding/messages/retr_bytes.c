@@ -7,20 +7,9 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
+#include "binding/dialogue/getresp.h"
 #include "binding/messages/read_ahead_turn.h"
 #include "binding/reader/sinks.h"
-#include "binding/client/debug.h"
-
-static int
-read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
-        struct stream_reply *reply)
-{
-    struct stream_limits limits;
-
-    return getline_limits(self, &limits) < 0
-               ? -1
-               : stream_read_reply(reader, &limits, sink, reply);
-}
 
 /* --- one that is read from any file ------------------------------------- */
 
@@ -84,10 +73,9 @@ raise_doubtful(POP3Object *self, struct stream_progress *stream)
     }
 }
 
-/* read_by() of a file that is no Reader. */
+/* getresp_read() of a file that is no Reader. */
 static int
-read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
-             struct stream_reply *reply)
+read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink)
 {
     ReaderObject *reader = NULL;
     struct stream_progress other;
@@ -105,13 +93,13 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
     progress_lent(&self->lock, &reader->progress, stream);
     /* After a timeout it could not be read any more: it is not waited for. */
     sink->rule = POP_END_AT_ONCE;
-    failed = read_by(self, reader, sink, reply);
+    failed = getresp_read(self, reader, sink);
     /* The file may have put another one in its own place. */
     stream = pop3_known_progress(self, file, &other);
     progress_given_back(&self->lock, stream, &reader->progress);
     if (reader->link.ends.doubtful && progress_is_in_step(stream)) {
         raise_doubtful(self, stream);
-        Py_CLEAR(reply->response);
+        Py_CLEAR(sink->response);
         failed = -1;
     }
     Py_DECREF(reader);
@@ -120,34 +108,25 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
 
 /* --- one ---------------------------------------------------------------- */
 
-/* Reads the reply into the sink; the result is None. */
 static PyObject *
 read_message(POP3Object *self, struct stream_sink *sink)
 {
     PyObject *file = pop3_get_file(self, "readline");
-    struct stream_reply reply = {NULL, false, 0};
     PyObject *result = NULL;
 
     if (file == NULL) {
         return NULL;
     }
     if ((reader_check(self->state, file)
-             ? read_by(self, (ReaderObject *)file, sink, &reply)
-             : read_foreign(self, file, sink, &reply)) == 0 &&
-        debug_status(self, reply.response) == 0) {
-        if (reply.is_positive) {
-            result = Py_NewRef(Py_None);
-        }
-        else {
-            errors_raise_response(self->state, reply.response);
-        }
+             ? getresp_read(self, (ReaderObject *)file, sink)
+             : read_foreign(self, file, sink)) == 0) {
+        result = getresp_result(self, sink);
     }
-    Py_XDECREF(reply.response);
     Py_DECREF(file);
     return result;
 }
 
-static int
+static PyObject *
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
     struct command command = {
@@ -159,7 +138,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     PyObject *result = NULL;
 
     if (pop3_lock(self) < 0) {
-        return -1;
+        return NULL;
     }
     file = pop3_get_file(self, "readline");
     if (file != NULL) {
@@ -170,22 +149,16 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         Py_DECREF(file);
     }
     pop3_unlock(self);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return result;
 }
 
 PyObject *
 retr_bytes_fetch(POP3Object *self, PyObject *line)
 {
-    struct sink_bytes message;
-    PyObject *bytes = NULL;
+    struct stream_sink sink;
 
-    sink_bytes_init(&message);
-    if (exchange(self, line, &message.sink) == 0) {
-        bytes = sink_bytes_finish(&message);
-    }
-    sink_bytes_release(&message);
-    return bytes;
+    sink_init(&sink, POP_OCTETS, POP_END_IF_QUIET);
+    return exchange(self, line, &sink);
 }
 
 /* The same; the reference is stolen, also if it is NULL. */
@@ -292,10 +265,10 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     line = format_command_make(POP_VERB_RETR, values[0], NULL);
-    if (line != NULL && exchange(self, line, &file.sink) == 0) {
-        octets = PyLong_FromSize_t(file.octets);
+    if (line != NULL) {
+        octets = exchange(self, line, &file.sink);
+        Py_DECREF(line);
     }
-    Py_XDECREF(line);
     sink_file_release(&file);
     return octets;
 }

@@ -1,6 +1,5 @@
 #include "binding/reader/reader.h"
 
-#include "binding/reader/reader_read.h"
 #include "binding/reader/reader_file.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
@@ -183,7 +182,7 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},
     {Py_tp_traverse, reader_traverse},    {Py_tp_clear, reader_clear},
     {Py_tp_dealloc, reader_dealloc},      {Py_tp_repr, reader_repr},
-    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_read_next},
+    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_file_next},
     {Py_tp_methods, reader_file_methods}, {Py_tp_getset, reader_file_getset},
     {Py_tp_members, reader_members},      {0, NULL},
 };
@@ -216,13 +215,8 @@ reader_new_type(PyObject *module)
 {
     PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
 
-    if (type == NULL) {
-        return NULL;
-    }
-    if (heap_type_add_methods((PyTypeObject *)type, reader_read_methods) < 0 ||
-        register_as_buffered(type) < 0) {
-        Py_DECREF(type);
-        return NULL;
+    if (type != NULL && register_as_buffered(type) < 0) {
+        Py_CLEAR(type);
     }
     return (PyTypeObject *)type;
 }

@@ -62,24 +62,32 @@ reader_check(struct module_state *state, PyObject *object)
     return Py_IS_TYPE(object, state->reader_type);
 }
 
-/* Takes the reader's lock, and asks the socket for its descriptor and timeout.
-   Returns -1 and raises RuntimeError if this thread holds the lock, ValueError
-   if the Reader is closed, ConnectionAbortedError if closed meanwhile. */
-int reader_enter(ReaderObject *self);
+/* What must hold for the caller to go on inside; the next ones but
+   READER_TO_SEND and READER_BY_HAND demand all that those before them do. */
+enum reader_need {
+    READER_OPEN,
+    READER_TO_SEND,  /* progress_check_send() */
+    READER_STILL,    /* READER_IN_STEP; the socket is not asked: no byte is
+                        moved */
+    READER_IN_STEP,  /* progress_check() */
+    READER_BY_HAND,  /* also no reply to a command sent ahead is pending, else
+                        RuntimeError */
+    READER_ANSWERED, /* every command sent is answered, and its reply read */
+    READER_AT_REST   /* also no bytes that could pass for the next answer can
+                        be received now */
+};
 
-/* Calls reader_enter() and progress_check(); returns -1, not entered, if
-   either raises. */
-int reader_enter_in_step(ReaderObject *self);
+/* Takes the reader's lock, asks the socket for its descriptor and timeout, and
+   checks what is needed.  Returns -1, not entered, and raises RuntimeError if
+   this thread holds the lock, ValueError if the Reader is closed,
+   ConnectionAbortedError if closed meanwhile, error_proto for READER_ANSWERED.
+   That is needed after the user's code saw a line before it is sent: that code
+   may use the connection, or play the server and answer early. */
+int reader_enter(ReaderObject *self, enum reader_need need);
 
-/* Like reader_enter_in_step(), for reading by hand: also raises RuntimeError
-   while replies to commands sent ahead are pending. */
-int reader_enter_by_hand(ReaderObject *self);
-
-/* Queues a command line (without line end), sent during the next receive; its
-   reply is the last of the pipeline.  The caller has not entered the Reader.
-   Returns -1 and an exception, as reader_enter_in_step(). */
-int reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
-                 void *owner);
+/* Enters the Reader and leaves it.  Returns -1 and an exception as
+   reader_enter(). */
+int reader_require(ReaderObject *self, enum reader_need need);
 
 /* Releases the reader's lock; keeps a pending exception. */
 void reader_leave(ReaderObject *self);

@@ -1,5 +1,5 @@
-/* The Reader's methods that do not read: the rest of a buffered binary file.
-   Calls reader_enter, socket and base. */
+/* The Reader's methods: those of a buffered binary file.  Calls reader_enter,
+   progress, socket and base. */
 
 #ifndef BINDING_READER_FILE_H
 #define BINDING_READER_FILE_H
@@ -10,5 +10,6 @@ extern PyMethodDef reader_file_methods[];
 extern PyGetSetDef reader_file_getset[];
 
 PyObject *reader_file_iter(PyObject *op);
+PyObject *reader_file_next(PyObject *op);
 
 #endif

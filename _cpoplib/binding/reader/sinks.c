@@ -5,64 +5,55 @@
 
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
-#include "binding/reader/lines.h"
 #include "core/net/output.h"
 
 /* --- lines -------------------------------------------------------------- */
 
+static PyObject *
+line_of(const struct pop_link *link, size_t i)
+{
+    struct pop_span span = link->batch.spans[i];
+
+    return PyBytes_FromStringAndSize(pop_buffer_bytes(&link->in) + span.offset,
+                                     (Py_ssize_t)span.length);
+}
+
 /* Makes the list from the first batch, which often is the only one. */
 static int
-lines_take(struct stream_sink *sink, const struct pop_link *link)
+make_list(struct stream_sink *self, const struct pop_link *link)
 {
-    struct sink_lines *self = (struct sink_lines *)sink;
-    const struct pop_batch *batch = &link->batch;
-    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t i;
 
-    if (self->list == NULL) {
-        self->list = lines_list(bytes, batch->spans, batch->count);
-        return self->list == NULL ? -1 : 0;
+    self->value = PyList_New((Py_ssize_t)link->batch.count);
+    for (i = 0; self->value != NULL && i < link->batch.count; i++) {
+        PyObject *line = line_of(link, i);
+
+        if (line == NULL) {
+            Py_CLEAR(self->value);
+        }
+        else {
+            PyList_SET_ITEM(self->value, (Py_ssize_t)i, line);
+        }
     }
-    return lines_append(self->list, bytes, batch->spans, batch->count);
+    return self->value == NULL ? -1 : 0;
 }
-
-void
-sink_lines_init(struct sink_lines *self)
-{
-    self->sink.form = POP_LINES;
-    self->sink.rule = POP_END_AT_ONCE;
-    self->sink.take = lines_take;
-    self->list = NULL;
-}
-
-PyObject *
-sink_lines_tuple(const struct stream_reply *reply, PyObject *lines)
-{
-    PyObject *octets = PyLong_FromSize_t(reply->octets);
-    PyObject *tuple;
-
-    if (octets == NULL) {
-        return NULL;
-    }
-    tuple = PyTuple_Pack(3, reply->response, lines, octets);
-    Py_DECREF(octets);
-    return tuple;
-}
-
-/* --- nothing ------------------------------------------------------------ */
 
 static int
-nothing_take(struct stream_sink *Py_UNUSED(sink),
-             const struct pop_link *Py_UNUSED(link))
+lines_take(struct stream_sink *self, const struct pop_link *link)
 {
-    return 0;
-}
+    int failed = 0;
+    size_t i;
 
-void
-sink_nothing_init(struct stream_sink *sink)
-{
-    sink->form = POP_OCTETS;
-    sink->rule = POP_END_IF_QUIET;
-    sink->take = nothing_take;
+    if (self->value == NULL) {
+        return make_list(self, link);
+    }
+    for (i = 0; failed == 0 && i < link->batch.count; i++) {
+        PyObject *line = line_of(link, i);
+
+        failed = line == NULL ? -1 : PyList_Append(self->value, line);
+        Py_XDECREF(line);
+    }
+    return failed;
 }
 
 /* --- octets ------------------------------------------------------------- */
@@ -114,7 +105,7 @@ announced_octets(const struct pop_reply *reply)
 /* Allocates room for the first octets; exactly those if the reply is
    complete. */
 static int
-bytes_allocate(struct sink_bytes *self, size_t octets,
+bytes_allocate(struct stream_sink *self, size_t octets,
                const struct pop_reply *reply)
 {
     size_t room = octets;
@@ -125,15 +116,15 @@ bytes_allocate(struct sink_bytes *self, size_t octets,
         room = announced > room ? announced : room;
         room = room > FEWEST_OCTETS ? room : FEWEST_OCTETS;
     }
-    self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-    return self->bytes == NULL ? -1 : 0;
+    self->value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+    return self->value == NULL ? -1 : 0;
 }
 
 /* Makes room for more octets; grows by at least half. */
 static int
-bytes_reserve(struct sink_bytes *self, size_t octets)
+bytes_reserve(struct stream_sink *self, size_t octets)
 {
-    size_t capacity = (size_t)PyBytes_GET_SIZE(self->bytes);
+    size_t capacity = (size_t)PyBytes_GET_SIZE(self->value);
 
     if (octets <= capacity - self->used) {
         return 0;
@@ -143,57 +134,102 @@ bytes_reserve(struct sink_bytes *self, size_t octets)
         return -1;
     }
     capacity += octets > capacity / 2 ? octets : capacity / 2;
-    return _PyBytes_Resize(&self->bytes, (Py_ssize_t)capacity);
+    return _PyBytes_Resize(&self->value, (Py_ssize_t)capacity);
 }
 
 static int
-bytes_take(struct stream_sink *sink, const struct pop_link *link)
+bytes_take(struct stream_sink *self, const struct pop_link *link)
 {
-    struct sink_bytes *self = (struct sink_bytes *)sink;
     size_t octets = batch_octets(&link->batch);
 
-    if ((self->bytes == NULL ? bytes_allocate(self, octets, &link->reply)
+    if ((self->value == NULL ? bytes_allocate(self, octets, &link->reply)
                              : bytes_reserve(self, octets)) < 0) {
         return -1;
     }
-    copy_batch(link, PyBytes_AS_STRING(self->bytes) + self->used);
+    copy_batch(link, PyBytes_AS_STRING(self->value) + self->used);
     self->used += octets;
     return 0;
 }
 
-void
-sink_bytes_init(struct sink_bytes *self)
+/* Trims the bytes.  Copies instead of shrinking a large block, which would
+   keep its mapping; a process has a limited number of mappings. */
+static int
+bytes_finish(struct stream_sink *self)
 {
-    self->sink.form = POP_OCTETS;
-    self->sink.rule = POP_END_IF_QUIET;
-    self->sink.take = bytes_take;
-    self->bytes = NULL;
-    self->used = 0;
+    if (self->used < (size_t)PyBytes_GET_SIZE(self->value) / 2) {
+        Py_SETREF(self->value,
+                  PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->value),
+                                            (Py_ssize_t)self->used));
+        return self->value == NULL ? -1 : 0;
+    }
+    return _PyBytes_Resize(&self->value, (Py_ssize_t)self->used);
 }
 
-/* Copies instead of shrinking a large block, which would keep its mapping; a
-   process has a limited number of mappings. */
-PyObject *
-sink_bytes_finish(struct sink_bytes *self)
-{
-    PyObject *bytes;
+/* --- a sink ------------------------------------------------------------- */
 
-    if (self->used < (size_t)PyBytes_GET_SIZE(self->bytes) / 2) {
-        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->bytes),
-                                         (Py_ssize_t)self->used);
+static int
+nothing_take(struct stream_sink *Py_UNUSED(self),
+             const struct pop_link *Py_UNUSED(link))
+{
+    return 0;
+}
+
+void
+sink_init(struct stream_sink *self, enum pop_reply_form form,
+          enum pop_end_rule rule)
+{
+    *self = (struct stream_sink){
+        .form = form,
+        .rule = rule,
+        .take = form == POP_OCTETS ? bytes_take : lines_take,
+    };
+}
+
+void
+sink_drop(struct stream_sink *self)
+{
+    self->take = nothing_take;
+}
+
+PyObject *
+sink_value(struct stream_sink *self)
+{
+    PyObject *lines = self->value == NULL ? Py_None : self->value;
+    PyObject *octets;
+    PyObject *tuple = NULL;
+
+    if (self->form == POP_NO_LINES) {
+        return Py_NewRef(self->response);
     }
-    if (_PyBytes_Resize(&self->bytes, (Py_ssize_t)self->used) < 0) {
+    if (self->form == POP_OCTETS && self->value != NULL) {
+        return bytes_finish(self) < 0 ? NULL : Py_NewRef(self->value);
+    }
+    octets = PyLong_FromSize_t(self->octets);
+    if (self->form == POP_OCTETS) {
+        return octets;
+    }
+    if (octets != NULL) {
+        tuple = PyTuple_Pack(3, self->response, lines, octets);
+        Py_DECREF(octets);
+    }
+    return tuple;
+}
+
+PyObject *
+sink_result(struct module_state *state, struct stream_sink *self)
+{
+    if (!self->is_positive) {
+        errors_raise_response(state, self->response);
         return NULL;
     }
-    bytes = self->bytes;
-    self->bytes = NULL;
-    return bytes;
+    return sink_value(self);
 }
 
 void
-sink_bytes_release(struct sink_bytes *self)
+sink_release(struct stream_sink *self)
 {
-    Py_CLEAR(self->bytes);
+    Py_CLEAR(self->response);
+    Py_CLEAR(self->value);
 }
 
 /* --- files -------------------------------------------------------------- */
@@ -332,12 +368,8 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
     if (octets == 0) {
         return 0;
     }
-    if ((self->is_direct ? output_batch(self, link)
-                         : write_batch(self, link, octets)) < 0) {
-        return -1;
-    }
-    self->octets += octets;
-    return 0;
+    return self->is_direct ? output_batch(self, link)
+                           : write_batch(self, link, octets);
 }
 
 /* Returns isinstance(file, io.<name>) or, if `exactly`, whether that is its
@@ -396,15 +428,16 @@ int
 sink_file_init(struct sink_file *self, struct module_state *state,
                PyObject *file)
 {
-    self->sink.form = POP_OCTETS;
-    self->sink.rule = POP_END_IF_QUIET;
-    self->sink.take = file_take;
-    self->state = state;
-    self->file = Py_NewRef(file);
-    self->write = NULL;
-    self->is_raw = false;
-    self->is_direct = false;
-    self->octets = 0;
+    *self = (struct sink_file){
+        .sink =
+            {
+                .form = POP_OCTETS,
+                .rule = POP_END_IF_QUIET,
+                .take = file_take,
+            },
+        .state = state,
+        .file = Py_NewRef(file),
+    };
     if (open_file(self) < 0) {
         sink_file_release(self);
         return -1;
@@ -415,6 +448,7 @@ sink_file_init(struct sink_file *self, struct module_state *state,
 void
 sink_file_release(struct sink_file *self)
 {
+    sink_release(&self->sink);
     Py_CLEAR(self->write);
     Py_CLEAR(self->file);
 }

@@ -200,11 +200,9 @@ run_at_once(struct command *self, hook_set hooks)
 static int
 must_rest(const struct command *self)
 {
-    if (self->reader == NULL) {
-        return 0;
-    }
-    return (self->hooks & REPLIES_HOOKS) == 0 ? 1
-                                              : getresp_are_own(self->client);
+    return self->reader == NULL
+               ? 0
+               : overrides_are_own(self->client, self->hooks & REPLIES_HOOKS);
 }
 
 /* Finds the Reader, receives the replies to what was sent ahead, and checks
@@ -351,14 +349,13 @@ run_from_rest(struct command *self)
 static PyObject *
 call_or_run(struct command *self, enum hook method)
 {
-    int own = method == HOOK_COUNT ? 1
-                                   : overrides_is_own(self->client, method);
+    PyObject *result;
 
-    if (own == 0) {
-        return overrides_call(self->client, method, self->line);
+    if (method != HOOK_COUNT &&
+        overrides_call(self->client, method, self->line, &result)) {
+        return result;
     }
-    return own < 0 || pop3_check_idle(self->client) < 0 ? NULL
-                                                        : run_from_rest(self);
+    return pop3_check_idle(self->client) < 0 ? NULL : run_from_rest(self);
 }
 
 PyObject *

@@ -12,10 +12,6 @@
 #include "binding/client/overrides.h"
 #include "binding/reader/sinks.h"
 
-/* The methods that a line goes through before it is sent, without _shortcmd
-   and _longcmd. */
-#define COMMAND_HOOKS (HOOK_SET(HOOK_PUTCMD) | HOOK_SET(HOOK_PUTLINE))
-
 struct command {
     /* The description, by the caller; what is NULL is left out. */
     hook_set hooks;           /* methods that poplib calls on the way */

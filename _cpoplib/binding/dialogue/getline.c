@@ -270,14 +270,12 @@ unpack(PyObject *pair, PyObject **line, PyObject **octets)
 int
 getline_call(POP3Object *self, PyObject **line, PyObject **octets)
 {
-    int own = overrides_is_own(self, HOOK_GETLINE);
     PyObject *pair;
     int failed;
 
-    if (own < 0) {
-        return -1;
+    if (!overrides_call(self, HOOK_GETLINE, NULL, &pair)) {
+        pair = getline_own(self);
     }
-    pair = own ? getline_own(self) : overrides_call(self, HOOK_GETLINE, NULL);
     if (pair == NULL) {
         return -1;
     }
@@ -287,10 +285,10 @@ getline_call(POP3Object *self, PyObject **line, PyObject **octets)
 }
 
 ReaderObject *
-getline_quiet_reader(POP3Object *self, int *failed)
+getline_quiet_reader(POP3Object *self, hook_set hooks, int *failed)
 {
     PyObject *file;
-    int own = overrides_is_own(self, HOOK_GETLINE);
+    int own = overrides_are_own(self, hooks);
     int verbose = own > 0 ? debug_is_verbose(self) : 0;
 
     *failed = own < 0 || verbose < 0;

@@ -3,7 +3,7 @@
 #ifndef BINDING_GETLINE_H
 #define BINDING_GETLINE_H
 
-#include "binding/client/pop3.h"
+#include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
 /* Octets of all lines of a reply. */
@@ -23,9 +23,10 @@ PyObject *getline_own(POP3Object *self);
 /* line, octets = self._getline(), overridden or not, as new references. */
 int getline_call(POP3Object *self, PyObject **line, PyObject **octets);
 
-/* The Reader, if lines can be read from it without anybody noticing that
-   _getline is not called: it is not overridden, and nothing is printed.
-   Otherwise NULL, with an exception if *failed. */
-ReaderObject *getline_quiet_reader(POP3Object *self, int *failed);
+/* Returns the Reader if what these hooks read can be read from it in C: none
+   is overridden, and nothing is printed.  Otherwise NULL, with an exception if
+   *failed. */
+ReaderObject *getline_quiet_reader(POP3Object *self, hook_set hooks,
+                                   int *failed);
 
 #endif

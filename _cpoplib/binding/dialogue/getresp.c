@@ -80,7 +80,8 @@ read_status(POP3Object *self)
 {
     struct stream_sink sink;
     int failed;
-    ReaderObject *reader = getline_quiet_reader(self, &failed);
+    ReaderObject *reader = getline_quiet_reader(self, HOOK_SET(HOOK_GETLINE),
+                                                &failed);
 
     if (reader == NULL) {
         return failed ? NULL : get_status_line(self);
@@ -133,14 +134,11 @@ getresp_own(POP3Object *self)
 PyObject *
 getresp_call(POP3Object *self)
 {
-    int own;
+    PyObject *line;
 
     assert(lock_is_mine(&self->lock));
-    own = overrides_is_own(self, HOOK_GETRESP);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? getresp_own(self) : overrides_call(self, HOOK_GETRESP, NULL);
+    return overrides_call(self, HOOK_GETRESP, NULL, &line) ? line
+                                                           : getresp_own(self);
 }
 
 /* --- _getlongresp ------------------------------------------------------- */
@@ -313,19 +311,13 @@ getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
 static PyObject *
 read_reply(POP3Object *self, struct stream_sink *sink)
 {
-    int failed = 0;
-    int own = overrides_is_own(self, HOOK_GETRESP);
-    ReaderObject *reader = NULL;
+    int failed;
+    ReaderObject *reader = getline_quiet_reader(
+        self, HOOK_SET(HOOK_GETRESP) | HOOK_SET(HOOK_GETLINE), &failed);
     PyObject *result;
 
-    if (own > 0) {
-        reader = getline_quiet_reader(self, &failed);
-    }
-    if (own < 0 || failed) {
-        return NULL;
-    }
     if (reader == NULL) {
-        return getlongresp_by_lines(self);
+        return failed ? NULL : getlongresp_by_lines(self);
     }
     result = getlongresp_by_reader(self, reader, sink);
     Py_DECREF(reader);
@@ -353,26 +345,12 @@ getlongresp_own(POP3Object *self)
 PyObject *
 getresp_call_long(POP3Object *self, struct stream_sink *sink)
 {
-    int own;
+    PyObject *reply;
 
     assert(lock_is_mine(&self->lock));
-    own = overrides_is_own(self, HOOK_GETLONGRESP);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? getlongresp_into(self, sink)
-               : overrides_call(self, HOOK_GETLONGRESP, NULL);
-}
-
-int
-getresp_are_own(POP3Object *self)
-{
-    int own = overrides_is_own(self, HOOK_GETLONGRESP);
-
-    if (own > 0) {
-        own = overrides_is_own(self, HOOK_GETRESP);
-    }
-    return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
+    return overrides_call(self, HOOK_GETLONGRESP, NULL, &reply)
+               ? reply
+               : getlongresp_into(self, sink);
 }
 
 /* --- what Python sees --------------------------------------------------- */

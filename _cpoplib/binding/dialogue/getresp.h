@@ -8,11 +8,6 @@
 #include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
-/* What replies are read by. */
-#define REPLIES_HOOKS                                                         \
-    (HOOK_SET(HOOK_GETLONGRESP) | HOOK_SET(HOOK_GETRESP) |                    \
-     HOOK_SET(HOOK_GETLINE))
-
 /* self._getresp(), overridden or not. */
 PyObject *getresp_call(POP3Object *self);
 
@@ -27,9 +22,6 @@ PyObject *getresp_result(POP3Object *self, struct stream_sink *sink);
 /* Calls self._getlongresp(), overridden or not.  `sink`, unless NULL, takes
    the reply if no overridden method reads it. */
 PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
-
-/* 1 if none of the three is overridden, 0, or -1 and an exception. */
-int getresp_are_own(POP3Object *self);
 
 /* What is to come is nobody's: the stream that .file reads from is out of
    step.  An exception is pending, and stays unless asking for .file raises a

@@ -8,7 +8,6 @@
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
-#include "binding/dialogue/getresp.h"
 #include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "core/proto/scan.h"
@@ -19,20 +18,10 @@
 static int
 are_own(POP3Object *self, bool plain)
 {
-    static const enum hook others[] = {HOOK_SHORTCMD, HOOK_LONGCMD};
-    int own = overrides_is_own(self, HOOK_PUTCMD);
-    size_t i;
+    hook_set others = HOOK_SET(HOOK_SHORTCMD) | HOOK_SET(HOOK_LONGCMD) |
+                      REPLIES_HOOKS;
 
-    if (own > 0) {
-        own = overrides_is_own(self, HOOK_PUTLINE);
-    }
-    if (plain) {
-        return own;
-    }
-    for (i = 0; own > 0 && i < sizeof(others) / sizeof(others[0]); i++) {
-        own = overrides_is_own(self, others[i]);
-    }
-    return own > 0 ? getresp_are_own(self) : own;
+    return overrides_are_own(self, COMMAND_HOOKS | (plain ? 0 : others));
 }
 
 /* Whether .sock is what the Reader reads from. */

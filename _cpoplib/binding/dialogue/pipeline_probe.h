@@ -1,8 +1,8 @@
 /* May commands be sent ahead of the replies to others?  (RFC 2449, section
    6.6.)
 
-   Calls pipeline_ask.h, pipeline.h, held.h, getresp.h, the client, the Reader
-   and base. */
+   Calls pipeline_ask.h, pipeline.h, held.h, the client, the Reader and base.
+ */
 
 #ifndef BINDING_PIPELINE_PROBE_H
 #define BINDING_PIPELINE_PROBE_H

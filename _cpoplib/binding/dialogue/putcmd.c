@@ -131,18 +131,6 @@ putcmd_putline_own(POP3Object *self, PyObject *line)
     Py_RETURN_NONE;
 }
 
-static PyObject *
-putline(POP3Object *self, PyObject *line)
-{
-    int own = overrides_is_own(self, HOOK_PUTLINE);
-
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? putcmd_putline_own(self, line)
-               : overrides_call(self, HOOK_PUTLINE, line);
-}
-
 /* --- _putcmd ------------------------------------------------------------ */
 
 PyObject *
@@ -154,7 +142,9 @@ putcmd_own(POP3Object *self, PyObject *line)
     if (bytes == NULL) {
         return NULL;
     }
-    result = putline(self, bytes);
+    if (!overrides_call(self, HOOK_PUTLINE, bytes, &result)) {
+        result = putcmd_putline_own(self, bytes);
+    }
     Py_DECREF(bytes);
     return result;
 }
@@ -162,14 +152,11 @@ putcmd_own(POP3Object *self, PyObject *line)
 int
 putcmd_call(POP3Object *self, PyObject *line)
 {
-    int own = overrides_is_own(self, HOOK_PUTCMD);
     PyObject *result;
 
-    if (own < 0) {
-        return -1;
+    if (!overrides_call(self, HOOK_PUTCMD, line, &result)) {
+        result = putcmd_own(self, line);
     }
-    result = own ? putcmd_own(self, line)
-                 : overrides_call(self, HOOK_PUTCMD, line);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

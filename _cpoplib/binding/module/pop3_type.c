@@ -264,7 +264,7 @@ add_attributes(struct module_state *state, PyTypeObject *type)
     return lazy_attribute_add(state, type, "__signature__", pop3_signature);
 }
 
-/* Records POP3's hooks for overrides_is_own(). */
+/* Records POP3's hooks for overrides_are_own(). */
 static int
 remember_hooks(struct module_state *state, PyTypeObject *type)
 {

@@ -203,7 +203,7 @@ ask(struct sasl *self, PyObject *reply)
     PyObject *answer = NULL;
     int is_base64 = sasl_line_decode(reply, &challenge);
 
-    progress_thinking(&self->client->progress);
+    (void)progress_entered(&self->client->progress, PHASE_CHALLENGE);
     if (is_base64 == 0) {
         Py_SETREF(callable, get_prompt(self));
     }

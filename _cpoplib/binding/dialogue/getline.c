@@ -102,7 +102,7 @@ readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
 static PyObject *
 read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
-    enum pop3_phase before = progress_status_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_STATUS);
     PyObject *line;
 
     line = self->deadlines->limit.at == POP_NO_DEADLINE

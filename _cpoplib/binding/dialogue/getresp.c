@@ -122,7 +122,7 @@ read_positive(POP3Object *self)
 static PyObject *
 getresp_own(POP3Object *self)
 {
-    enum pop3_phase before = progress_status_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_STATUS);
     PyObject *line = read_positive(self);
 
     if (before == PHASE_REST) {
@@ -231,7 +231,7 @@ get_lines(POP3Object *self, PyObject *response)
     PyObject *result = NULL;
     int more = sum == NULL ? -1 : 1;
 
-    progress_lines_begun(&self->progress);
+    (void)progress_entered(&self->progress, PHASE_LINES);
     while (more > 0) {
         more = add_line(self, lines, &sum);
         /* A peer that never pauses must not lock out Ctrl-C. */
@@ -327,7 +327,7 @@ read_reply(POP3Object *self, struct stream_sink *sink)
 static PyObject *
 getlongresp_into(POP3Object *self, struct stream_sink *sink)
 {
-    enum pop3_phase before = progress_reply_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_REPLY);
     PyObject *result = read_reply(self, sink);
 
     /* A hook may read a reply between the lines of another. */

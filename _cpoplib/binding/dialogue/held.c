@@ -81,7 +81,7 @@ announce(POP3Object *self, ReaderObject *reader)
     if (line != NULL) {
         progress_rested(&self->progress);
         bytes = announce_command(self, line);
-        (void)progress_reply_begun(&self->progress);
+        (void)progress_entered(&self->progress, PHASE_REPLY);
         Py_DECREF(line);
     }
     if (bytes != NULL) {

@@ -145,6 +145,16 @@ read_value(const struct reception *in)
     return value;
 }
 
+/* The exception that is pending becomes the context of a new one. */
+static void
+chain(PyObject *earlier)
+{
+    PyObject *later = PyErr_GetRaisedException();
+
+    PyException_SetContext(later, earlier);
+    PyErr_SetRaisedException(later);
+}
+
 /* Says of a reply that did not come what else may be the matter. */
 static void
 explain(ReaderObject *reader)
@@ -154,7 +164,6 @@ explain(ReaderObject *reader)
                 !pop_deadline_has_passed(&reader->link.deadline);
     bool ended = progress_has_ended(&reader->progress) &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
-    struct errors_handling before;
     struct pop_error error = {0};
     PyObject *pending;
 
@@ -167,69 +176,61 @@ explain(ReaderObject *reader)
                    late ? "timed out: " : "-ERR EOF: ",
                    pipeline->sent - pipeline->count, pipeline->sent);
     pending = PyErr_GetRaisedException();
-    errors_handle(&before, pending);
     if (late) {
         errors_raise(reader->state, POP_TIMEOUT, &error);
     }
     else {
         errors_raise_proto(reader->state, error.text);
     }
-    errors_handled(&before);
-    Py_DECREF(pending);
+    chain(pending);
 }
 
-/* What came before it was asked for is to something else; what came of it, if
-   that is pending, is then the context. */
-static void
+/* Raises error_proto: a reply that came before its command was sent is another
+   command's.  A pending exception becomes the context; a more urgent one
+   stays. */
+static int
 raise_early(ReaderObject *reader)
 {
     static const char why[] = "a reply came before its command was sent";
     PyObject *pending = PyErr_GetRaisedException();
-    struct errors_handling before;
 
     progress_mixed_up(&reader->lock, &reader->progress, why);
-    if (pending == NULL) {
-        errors_raise_out_of_step(reader->state, why, NULL);
+    if (pending != NULL &&
+        !PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
+        PyErr_SetRaisedException(pending);
+        return -1;
     }
-    else if (!PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
-        PyErr_SetRaisedException(Py_NewRef(pending));
+    errors_raise_out_of_step(reader->state, why, NULL);
+    if (pending != NULL) {
+        chain(pending);
     }
-    else {
-        errors_handle(&before, pending);
-        errors_raise_out_of_step(reader->state, why, NULL);
-        errors_handled(&before);
-    }
-    Py_XDECREF(pending);
+    return -1;
 }
 
-/* What comes next was there before its command was queued: then one of those
-   before it had two replies, and they may be each other's. */
+/* -1 if the next reply, or its beginning, was there before its command was
+   queued: then one of those before it had two replies, and they may be each
+   other's. */
 static int
 check_was_queued(ReaderObject *reader)
 {
     const struct pop_expected *next = pop_pipeline_next(
         &reader->progress.ahead);
 
-    if (!pop_link_had_unread(&reader->link, next->before)) {
-        return 0;
-    }
-    raise_early(reader);
-    return -1;
+    return pop_link_had_unread(&reader->link, next->before)
+               ? raise_early(reader)
+               : 0;
 }
 
-/* A reply that came before its command had been sent, whatever it says: also
-   a refusal, which is pending. */
+/* -1 if the reply came before its command had been sent, whatever it says:
+   also a refusal, which is pending. */
 static int
 check_was_sent(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->progress.ahead;
     size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
 
-    if (pop_buffer_length(&reader->link.out) <= later) {
-        return 0;
-    }
-    raise_early(reader);
-    return -1;
+    return pop_buffer_length(&reader->link.out) > later ? raise_early(reader)
+                                                        : 0;
 }
 
 /* Whether the reply that was read, before others that are to come, has an
@@ -246,15 +247,16 @@ is_uncertain(const ReaderObject *reader)
 static int
 tell_failure(ReaderObject *reader)
 {
+    bool urgent = !PyErr_ExceptionMatches(PyExc_Exception);
     PyObject *exception = PyErr_GetRaisedException();
 
-    if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
-        requests_tell(reader, exception, true);
-        return 0;
-    }
     requests_tell(reader, Py_NewRef(exception), true);
-    PyErr_SetRaisedException(exception);
-    return -1;
+    if (urgent) {
+        PyErr_SetRaisedException(exception);
+        return -1;
+    }
+    Py_DECREF(exception);
+    return 0;
 }
 
 static int
@@ -385,7 +387,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
             return -1;
         }
     }
-    (void)progress_reply_begun(&self->progress);
+    (void)progress_entered(&self->progress, PHASE_REPLY);
     received = reader->link.received - 1;
     do {
         failed = receive(&in);

@@ -8,36 +8,25 @@
 
 /* --- _putline ----------------------------------------------------------- */
 
-/* sendall(data) within the deadline. */
-static PyObject *
-send_in_time(POP3Object *self, PyObject *sock, PyObject *sendall,
-             PyObject *data)
-{
-    struct python_socket_hold hold;
-    PyObject *result;
-
-    if (deadline_hold(self, sock, &hold) < 0) {
-        return NULL;
-    }
-    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
-    if (deadline_let_go(self, sock, &hold) < 0) {
-        Py_CLEAR(result);
-    }
-    return result;
-}
-
-/* sock.sendall(data), in whose midst no other command may be sent. */
+/* sock.sendall(data) within the deadline.  No other command may be sent
+   meanwhile. */
 static PyObject *
 call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
 {
     PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
-    PyObject *result;
+    struct python_socket_hold hold;
+    PyObject *result = NULL;
 
     if (sendall == NULL) {
         return NULL;
     }
-    progress_sending(&self->progress);
-    result = send_in_time(self, sock, sendall, data);
+    (void)progress_entered(&self->progress, PHASE_SENDING);
+    if (deadline_hold(self, sock, &hold) == 0) {
+        result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+        if (deadline_let_go(self, sock, &hold) < 0) {
+            Py_CLEAR(result);
+        }
+    }
     progress_rested(&self->progress);
     Py_DECREF(sendall);
     return result;

@@ -169,7 +169,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (announce(client, which) < 0) {
         return -1;
     }
-    progress_sending(&client->progress);
+    (void)progress_entered(&client->progress, PHASE_SENDING);
     failed = ask_ahead(client, reader, form, number, goes_on);
     progress_rested(&client->progress);
     if (failed == 0) {

@@ -246,10 +246,17 @@ progress_is_idle(const struct command_progress *command)
 void progress_command_begun(struct command_progress *command,
                             const struct lock *lock);
 
-/* A line goes out, or some do; or the answer to a challenge is being thought
-   of.  At rest before; progress_rested() has to follow. */
-void progress_sending(struct command_progress *command);
-void progress_thinking(struct command_progress *command);
+/* Enters a phase, and returns the one before it, for progress_resumed():
+
+   PHASE_SENDING    a line goes out, or some do; at rest before
+   PHASE_CHALLENGE  the answer to a challenge is being thought of; at rest
+                    before
+   PHASE_STATUS     a status line is read, perhaps by hand: nothing changes
+                    unless the command was at rest
+   PHASE_REPLY      a whole reply with lines is read, perhaps by hand
+   PHASE_LINES      the lines of the reply come next */
+enum pop3_phase progress_entered(struct command_progress *command,
+                                 enum pop3_phase phase);
 
 /* A command was sent, or is about to be.  Its reply has this form, and `limit`
    octets of lines at most; the rule says where it ends.  At rest before;
@@ -274,15 +281,6 @@ progress_rested(struct command_progress *command)
     command->reply_rule = POP_END_AT_ONCE;
     command->reply_limit = POP_UNLIMITED_OCTETS;
 }
-
-/* A status line, or a whole reply with lines, is read, perhaps by hand; the
-   reply not while an answer is thought of.  Returns the phase before, for
-   progress_resumed(). */
-enum pop3_phase progress_status_begun(struct command_progress *command);
-enum pop3_phase progress_reply_begun(struct command_progress *command);
-
-/* The lines of the reply come next. */
-void progress_lines_begun(struct command_progress *command);
 
 /* The status line was all of a reply that was awaited in this phase. */
 void progress_status_ended(struct command_progress *command,

@@ -234,46 +234,22 @@ sink_release(struct stream_sink *self)
 
 /* --- files -------------------------------------------------------------- */
 
-/* Raises BlockingIOError for a non-blocking raw file; returns -1. */
-static Py_ssize_t
-raise_would_block(struct sink_file *self)
-{
-    struct pop_error error = {.sys = EAGAIN};
-
-    errors_raise(self->state, POP_SYSTEM, &error);
-    return -1;
-}
-
 /* Returns how many octets write() has written: all if the result is no int, as
-   of old files.  For None from a raw file, and on failure, returns -1 and an
-   exception. */
+   of old files.  Returns -1 and an exception: BlockingIOError for None from a
+   raw file, which is non-blocking. */
 static Py_ssize_t
 written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
 {
+    struct pop_error error = {.sys = EAGAIN};
+    Py_ssize_t written = left;
+
     if (result == Py_None && self->is_raw) {
-        return raise_would_block(self);
-    }
-    return PyLong_Check(result) ? PyLong_AsSsize_t(result) : left;
-}
-
-/* Calls file.write(block[start:]); returns the octets written, or -1. */
-static Py_ssize_t
-call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
-{
-    Py_ssize_t left = PyBytes_GET_SIZE(block) - start;
-    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
-    PyObject *result = NULL;
-    Py_ssize_t written;
-
-    if (rest != NULL) {
-        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
-        Py_DECREF(rest);
-    }
-    if (result == NULL) {
+        errors_raise(self->state, POP_SYSTEM, &error);
         return -1;
     }
-    written = written_octets(self, result, left);
-    Py_DECREF(result);
+    if (PyLong_Check(result)) {
+        written = PyLong_AsSsize_t(result);
+    }
     if (written == -1 && PyErr_Occurred()) {
         return -1;
     }
@@ -284,36 +260,44 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
     return written;
 }
 
-/* Writes all of the block; a raw file may take it in parts. */
-static int
-write_block(struct sink_file *self, PyObject *block)
+/* Calls file.write(block[start:]); returns the octets written, or -1. */
+static Py_ssize_t
+call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
 {
-    Py_ssize_t done = 0;
+    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
+    PyObject *result = NULL;
+    Py_ssize_t written = -1;
 
-    while (done < PyBytes_GET_SIZE(block)) {
-        Py_ssize_t written = call_write(self, block, done);
-
-        if (written < 0) {
-            return -1;
-        }
-        done += written;
+    if (rest != NULL) {
+        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
+        Py_DECREF(rest);
     }
-    return 0;
+    if (result != NULL) {
+        written = written_octets(self, result,
+                                 PyBytes_GET_SIZE(block) - start);
+        Py_DECREF(result);
+    }
+    return written;
 }
 
+/* Writes all of the batch; a raw file may take it in parts. */
 static int
 write_batch(struct sink_file *self, const struct pop_link *link, size_t octets)
 {
     PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)octets);
-    int failed;
+    Py_ssize_t done = 0;
+    Py_ssize_t written = 1;
 
     if (block == NULL) {
         return -1;
     }
     copy_batch(link, PyBytes_AS_STRING(block));
-    failed = write_block(self, block);
+    while (written > 0 && done < PyBytes_GET_SIZE(block)) {
+        written = call_write(self, block, done);
+        done += written;
+    }
     Py_DECREF(block);
-    return failed;
+    return written > 0 ? 0 : -1;
 }
 
 static enum pop_status
@@ -350,13 +334,12 @@ output_batch(struct sink_file *self, const struct pop_link *link)
         .spans = link->batch.spans,
         .count = link->batch.count,
     };
+    int failed = 0;
 
-    while (output.done < output.count) {
-        if (output_once(self, &output) < 0) {
-            return -1;
-        }
+    while (failed == 0 && output.done < output.count) {
+        failed = output_once(self, &output);
     }
-    return 0;
+    return failed;
 }
 
 static int

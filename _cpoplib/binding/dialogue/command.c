@@ -382,18 +382,32 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
     return end(self, result);
 }
 
-/* --- a reply of one line ------------------------------------------------ */
+/* --- a reply of one line, and one with lines ---------------------------- */
+
+static PyObject *
+run(POP3Object *client, PyObject *line, enum hook method,
+    struct stream_sink *sink)
+{
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = sink};
+    PyObject *result;
+
+    if (pop3_lock(client) < 0) {
+        return NULL;
+    }
+    result = command_run(&command, client, line, method);
+    pop3_unlock(client);
+    return result;
+}
 
 static PyObject *
 run_short(POP3Object *client, PyObject *line, enum hook method,
           enum pop_end_rule rule)
 {
     struct stream_sink sink;
-    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = &sink};
 
     sink_init(&sink, POP_NO_LINES, rule);
-    return command_run(&command, client, line, method);
+    return run(client, line, method, &sink);
 }
 
 /* POP3._shortcmd(line) */
@@ -406,14 +420,35 @@ shortcmd_own(POP3Object *client, PyObject *line)
 PyObject *
 command_shortcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule)
 {
-    PyObject *result;
+    return run_short(client, line, HOOK_SHORTCMD, rule);
+}
 
-    if (pop3_lock(client) < 0) {
-        return NULL;
+static PyObject *
+run_long(POP3Object *client, PyObject *line, enum hook method,
+         enum pop_end_rule rule)
+{
+    struct stream_sink sink;
+
+    sink_init(&sink, POP_LINES, rule);
+    return run(client, line, method, &sink);
+}
+
+/* POP3._longcmd(line) */
+static PyObject *
+longcmd_own(POP3Object *client, PyObject *line)
+{
+    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE);
+}
+
+PyObject *
+command_longcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule,
+                struct stream_sink *sink)
+{
+    if (sink == NULL) {
+        return run_long(client, line, HOOK_LONGCMD, rule);
     }
-    result = run_short(client, line, HOOK_SHORTCMD, rule);
-    pop3_unlock(client);
-    return result;
+    sink->rule = rule;
+    return run(client, line, HOOK_LONGCMD, sink);
 }
 
 PyObject *
@@ -426,44 +461,6 @@ command_respond(POP3Object *client, PyObject *line)
     sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
     begin(&command, client, line);
     return end(&command, run_from_rest(&command));
-}
-
-/* --- a reply with lines ------------------------------------------------- */
-
-static PyObject *
-run_long(POP3Object *client, PyObject *line, enum hook method,
-         enum pop_end_rule rule, struct stream_sink *sink)
-{
-    struct stream_sink list;
-    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = sink == NULL ? &list : sink};
-
-    if (sink == NULL) {
-        sink_init(&list, POP_LINES, rule);
-    }
-    command.sink->rule = rule;
-    return command_run(&command, client, line, method);
-}
-
-/* POP3._longcmd(line) */
-static PyObject *
-longcmd_own(POP3Object *client, PyObject *line)
-{
-    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE, NULL);
-}
-
-PyObject *
-command_longcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule,
-                struct stream_sink *sink)
-{
-    PyObject *result;
-
-    if (pop3_lock(client) < 0) {
-        return NULL;
-    }
-    result = run_long(client, line, HOOK_LONGCMD, rule, sink);
-    pop3_unlock(client);
-    return result;
 }
 
 /* --- what Python sees --------------------------------------------------- */
@@ -481,10 +478,8 @@ run_method(const char *method, PyObject *(*function)(POP3Object *, PyObject *),
     PyObject *values[ARGS_MAX];
     PyObject *result;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (pop3_lock(POP3(op)) < 0) {
+    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
+        pop3_lock(POP3(op)) < 0) {
         return NULL;
     }
     result = function(POP3(op), values[0]);

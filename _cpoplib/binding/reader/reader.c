@@ -20,7 +20,8 @@ ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
            const struct pop_deadline *limit, PyObject *limit_owner)
 {
-    struct pop_transport *direct = NULL;
+    PyTypeObject *type = state->reader_type;
+    struct pop_transport *direct;
     ReaderObject *self = NULL;
     struct lock lock;
 
@@ -32,14 +33,13 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
         PyErr_NoMemory();
     }
     else {
-        self = PyObject_GC_New(ReaderObject, state->reader_type);
+        self = (ReaderObject *)type->tp_alloc(type, 0);
     }
     if (self == NULL) {
         destroy_transport(direct);
         lock_destroy(&lock);
         return NULL;
     }
-    self->weakrefs = NULL;
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
@@ -49,13 +49,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->limit = limit;
     self->limit_owner = Py_NewRef(limit_owner);
     self->direct = direct;
-    self->python_transport = NULL;
-    self->half_duplex = false;
-    self->in_tls = false;
     progress_begun(&self->progress);
-    self->ability = READER_UNASKED;
-    self->held = NULL;
-    PyObject_GC_Track((PyObject *)self);
     return self;
 }
 
@@ -140,18 +134,14 @@ PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
              const struct pop_deadline *limit, PyObject *limit_owner)
 {
-    PyObject *raw;
     int ours = is_exactly(file, "_io", "BufferedReader");
+    PyObject *raw = NULL;
 
-    if (ours <= 0) {
-        return ours < 0 ? NULL : Py_NewRef(file);
+    if (ours > 0) {
+        raw = PyObject_GetAttr(file, state->name.raw);
+        ours = raw == NULL ? -1 : is_socketio_over(state, raw, sock);
+        Py_XDECREF(raw);
     }
-    raw = PyObject_GetAttr(file, state->name.raw);
-    if (raw == NULL) {
-        return NULL;
-    }
-    ours = is_socketio_over(state, raw, sock);
-    Py_DECREF(raw);
     if (ours <= 0) {
         return ours < 0 ? NULL : Py_NewRef(file);
     }

@@ -96,6 +96,10 @@ void reader_leave(ReaderObject *self);
    reader_leave() closes `file`. */
 void reader_retire(ReaderObject *self);
 
+/* Returns -1 and raises ValueError, as a file does, if the Reader is closed.
+ */
+int reader_check_usable(ReaderObject *self);
+
 /* Returns -1 and raises ConnectionAbortedError if the Reader was closed since
    it was entered. */
 int reader_check_open(ReaderObject *self);

@@ -87,18 +87,24 @@ reader_check_open(ReaderObject *self)
     return 0;
 }
 
-static int
-check_usable(ReaderObject *self)
+int
+reader_check_usable(ReaderObject *self)
 {
-    if (lock_is_mine(&self->lock)) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-        return -1;
-    }
     if (progress_is_closed(&self->progress)) {
         PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
     return 0;
+}
+
+static int
+check_outside(ReaderObject *self)
+{
+    if (lock_is_mine(&self->lock)) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
+        return -1;
+    }
+    return reader_check_usable(self);
 }
 
 /* Asks the socket for its descriptor and timeout.  That may run Python code.
@@ -230,7 +236,7 @@ check(ReaderObject *self, enum reader_need need)
 int
 reader_enter(ReaderObject *self, enum reader_need need)
 {
-    if (check_usable(self) < 0 || lock_acquire(&self->lock) < 0) {
+    if (check_outside(self) < 0 || lock_acquire(&self->lock) < 0) {
         return -1;
     }
     if (reader_check_open(self) < 0 ||
@@ -335,38 +341,34 @@ is_dead(int error)
     }
 }
 
-/* Whether the failure is what close() in another thread looks like here. */
+/* Whether the failure is what close() in another thread looks like here; it is
+   raised then.  A timeout of a socket that never waits becomes EAGAIN. */
 static bool
-was_closed(const ReaderObject *self, enum pop_status status)
+was_closed(ReaderObject *self, enum pop_status *status,
+           struct pop_error *error)
 {
-    return progress_is_closed(&self->progress) &&
-           (status == POP_EOF || status == POP_SYSTEM || status == POP_TLS ||
-            status == POP_TLS_EOF);
-}
-
-/* A timeout of a socket that never waits is EAGAIN. */
-static enum pop_status
-without_waiting(const ReaderObject *self, enum pop_status status,
-                struct pop_error *error)
-{
-    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
-        error->sys = EAGAIN;
-        return POP_SYSTEM;
+    assert(lock_is_mine(&self->lock));
+    if (progress_is_closed(&self->progress) &&
+        (*status == POP_EOF || *status == POP_SYSTEM || *status == POP_TLS ||
+         *status == POP_TLS_EOF)) {
+        reader_end(self);
+        errors_raise_closed_meanwhile();
+        return true;
     }
-    return status;
+    if (*status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
+        error->sys = EAGAIN;
+        *status = POP_SYSTEM;
+    }
+    return false;
 }
 
 void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
 {
-    assert(lock_is_mine(&self->lock));
-    if (was_closed(self, status)) {
-        reader_end(self);
-        errors_raise_closed_meanwhile();
+    if (was_closed(self, &status, error)) {
         return;
     }
-    status = without_waiting(self, status, error);
     switch (status) {
     case POP_UNASKED:
         pop_link_take(&self->link);
@@ -407,13 +409,9 @@ void
 reader_fail_write(ReaderObject *self, enum pop_status status,
                   struct pop_error *error, bool untouched)
 {
-    assert(lock_is_mine(&self->lock));
-    if (was_closed(self, status)) {
-        reader_end(self);
-        errors_raise_closed_meanwhile();
+    if (was_closed(self, &status, error)) {
         return;
     }
-    status = without_waiting(self, status, error);
     if (untouched && status == POP_DEADLINE) {
         status = pop_deadline_refuse(&self->link.deadline, error);
     }
@@ -465,7 +463,9 @@ reader_fill(ReaderObject *self)
         }
         return 0;
     }
-    status = without_waiting(self, status, &error);
+    if (was_closed(self, &status, &error)) {
+        return -1;
+    }
     if (!progress_is_closed(&self->progress) &&
         would_block(self, status, &error)) {
         /* What was received before is still unread. */

@@ -355,16 +355,6 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static int
-check_open(ReaderObject *self)
-{
-    if (progress_is_closed(&self->progress)) {
-        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
-        return -1;
-    }
-    return 0;
-}
-
 PyDoc_STRVAR(fileno_doc,
 "fileno($self, /)\n"
 "--\n"
@@ -376,7 +366,7 @@ reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     ReaderObject *self = READER(op);
 
-    if (check_open(self) < 0) {
+    if (reader_check_usable(self) < 0) {
         return NULL;
     }
     return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
@@ -391,7 +381,7 @@ PyDoc_STRVAR(readable_doc,
 static PyObject *
 reader_file_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
 }
 
 PyDoc_STRVAR(writable_doc,
@@ -415,7 +405,7 @@ PyDoc_STRVAR(isatty_doc,
 static PyObject *
 reader_file_false(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
 }
 
 PyDoc_STRVAR(flush_doc,
@@ -427,7 +417,7 @@ PyDoc_STRVAR(flush_doc,
 static PyObject *
 reader_file_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(unsupported_doc,
@@ -443,7 +433,7 @@ reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 static PyObject *
 reader_file_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(op);
 }
 
 static PyObject *

@@ -372,28 +372,15 @@ is_of_io(PyObject *file, const char *name, bool exactly)
     return is;
 }
 
-/* Returns whether `write` is a method of the file's type, not an attribute. */
-static bool
-is_own_write(PyObject *write, PyObject *file)
-{
-    return PyCFunction_Check(write) && PyCFunction_GET_SELF(write) == file;
-}
-
-/* Calls file.write(b""), which raises if the file can't be written. */
-static int
-try_write(struct sink_file *self)
-{
-    PyObject *nothing = PyObject_CallFunction(self->write, "y", "");
-
-    Py_XDECREF(nothing);
-    return nothing == NULL ? -1 : 0;
-}
-
+/* Writes to the descriptor if the file is exactly an io.FileIO, with the write
+   method of its type.  Calls file.write(b"") then, which raises if the file
+   can't be written. */
 static int
 open_file(struct sink_file *self)
 {
     int raw = is_of_io(self->file, "RawIOBase", false);
     int direct = raw > 0 ? is_of_io(self->file, "FileIO", true) : 0;
+    PyObject *nothing;
 
     if (raw < 0 || direct < 0) {
         return -1;
@@ -403,8 +390,14 @@ open_file(struct sink_file *self)
         return -1;
     }
     self->is_raw = raw;
-    self->is_direct = direct && is_own_write(self->write, self->file);
-    return self->is_direct ? try_write(self) : 0;
+    self->is_direct = direct && PyCFunction_Check(self->write) &&
+                      PyCFunction_GET_SELF(self->write) == self->file;
+    if (!self->is_direct) {
+        return 0;
+    }
+    nothing = PyObject_CallFunction(self->write, "y", "");
+    Py_XDECREF(nothing);
+    return nothing == NULL ? -1 : 0;
 }
 
 int

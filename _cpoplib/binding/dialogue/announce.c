@@ -43,13 +43,14 @@ announce_encode(POP3Object *self, PyObject *line)
 }
 
 int
-announce_line(POP3Object *self, PyObject *line)
+announce_line(POP3Object *self, PyObject *line, bool plain)
 {
     if (read_ahead_note_line(&self->ahead, line) < 0 ||
-        debug_sent(self, line) < 0 || debug_audit_putline(self, line) < 0) {
+        (!plain && debug_sent(self, line) < 0) ||
+        debug_audit_putline(self, line) < 0) {
         return -1;
     }
-    return log_command(self, line);
+    return plain ? 0 : log_command(self, line);
 }
 
 PyObject *
@@ -57,7 +58,7 @@ announce_command(POP3Object *self, PyObject *line)
 {
     PyObject *bytes = announce_encode(self, line);
 
-    if (bytes != NULL && announce_line(self, bytes) < 0) {
+    if (bytes != NULL && announce_line(self, bytes, false) < 0) {
         Py_CLEAR(bytes);
     }
     return bytes;
@@ -83,12 +84,4 @@ announce_is_plain(POP3Object *self)
     plain = is_utf8(encoding);
     Py_DECREF(encoding);
     return plain;
-}
-
-int
-announce_plain(POP3Object *self, PyObject *bytes)
-{
-    return read_ahead_note_line(&self->ahead, bytes) < 0
-               ? -1
-               : debug_audit_putline(self, bytes);
 }

@@ -42,19 +42,16 @@ announce_utf8(POP3Object *self, PyObject *line)
    and an exception: RuntimeError in the midst of another command. */
 PyObject *announce_encode(POP3Object *self, PyObject *line);
 
-/* What _putline(line) lets others see: printed, audited and logged.  0, or -1
-   and an exception. */
-int announce_line(POP3Object *self, PyObject *line);
+/* Lets others see what _putline(line) sends: printed, audited and logged; only
+   audited if `plain`.  Returns -1 and an exception. */
+int announce_line(POP3Object *self, PyObject *line, bool plain);
 
 /* announce_encode(), then announce_line() of what that returns: the octets to
    send, or NULL and an exception. */
 PyObject *announce_command(POP3Object *self, PyObject *line);
 
-/* Whether all that announce_command() does of an ASCII line without control
-   characters is the audit event: 1, 0 or -1. */
+/* Returns whether all that announce_command() does of an ASCII line without
+   control characters is the audit event: 1, 0 or -1. */
 int announce_is_plain(POP3Object *self);
-
-/* announce_line() if announce_is_plain(). */
-int announce_plain(POP3Object *self, PyObject *bytes);
 
 #endif

@@ -72,7 +72,7 @@ announced_line(POP3Object *client, const struct requests *requests,
                                           second(requests, request));
     }
     if (bytes != NULL) {
-        if (!requests->is_silent && announce_plain(client, bytes) < 0) {
+        if (!requests->is_silent && announce_line(client, bytes, true) < 0) {
             Py_CLEAR(bytes);
         }
         return bytes;

@@ -113,7 +113,8 @@ PyObject *
 putcmd_putline_own(POP3Object *self, PyObject *line)
 {
     if (pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
-        pipeline_receive_pending(self) < 0 || announce_line(self, line) < 0 ||
+        pipeline_receive_pending(self) < 0 ||
+        announce_line(self, line, false) < 0 ||
         putcmd_send_line(self, line) < 0) {
         return NULL;
     }

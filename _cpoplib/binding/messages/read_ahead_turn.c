@@ -73,7 +73,7 @@ announce(POP3Object *client, PyObject *which)
 {
     PyObject *line = format_command_make(POP_VERB_RETR, which, NULL);
     PyObject *bytes = line == NULL ? NULL : PyUnicode_AsUTF8String(line);
-    int failed = bytes == NULL ? -1 : announce_plain(client, bytes);
+    int failed = bytes == NULL ? -1 : announce_line(client, bytes, true);
 
     Py_XDECREF(line);
     Py_XDECREF(bytes);

@@ -189,16 +189,12 @@ requests_clear(struct requests *self)
 
     /* Releasing an answer may run a __del__ that makes new requests. */
     self->reader = NULL;
-    self->dropped = 0;
     self->answered = (struct request_list){0};
-    self->sent = (struct request_list){0};
-    self->unsent = (struct request_list){0};
     if (old.reader != NULL) {
         requests_disown(old.reader, self);
     }
+    requests_end(self, NULL);
     requests_empty(&old.answered);
-    requests_empty(&old.sent);
-    requests_empty(&old.unsent);
     Py_XDECREF(old.reader);
 }
 

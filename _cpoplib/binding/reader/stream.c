@@ -76,9 +76,9 @@ stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
 {
     enum pop_status status;
 
-    if ((reader->progress.ahead.count == 0 &&
-         reader_require(reader, READER_ANSWERED) < 0) ||
-        reader_enter(reader, READER_STILL) < 0) {
+    if (reader_enter(reader, reader->progress.ahead.count == 0
+                                 ? READER_ANSWERED
+                                 : READER_STILL) < 0) {
         return -1;
     }
     status = queue(reader, PyBytes_AS_STRING(line),

@@ -14,15 +14,10 @@
 #include "binding/dialogue/putcmd.h"
 #include "core/proto/command.h"
 
-/* How far a command got in one go. */
-enum course {
-    FAILED,    /* an exception is pending */
-    DONE,      /* the reply was read */
-    UNTOUCHED, /* something is overridden, printed or logged, or .sock is not
-                  the Reader's: nothing was done */
-    ANNOUNCED  /* an audit hook has changed that: only the announcement was
-                  made */
-};
+/* Functions that return int return 1 if C can do the whole, or has done it; 0
+   if something is overridden, printed or logged, or .sock is not the Reader's;
+   -1 and an exception.  What an audit hook changes shows after the
+   announcement: 0, with command->bytes set. */
 
 /* --- in one go ---------------------------------------------------------- */
 
@@ -83,8 +78,8 @@ make_argument(void *context)
     return Py_NewRef(self->bytes);
 }
 
-/* The Reader is entered, and stays so if the result is DONE. */
-static enum course
+/* The Reader is entered, and stays so if the result is 1. */
+static int
 audit(struct command *self, hook_set hooks)
 {
     int failed;
@@ -92,19 +87,19 @@ audit(struct command *self, hook_set hooks)
     assert(lock_is_mine(&self->reader->lock));
     failed = PySys_Audit("poplib.putline", "OO&", self->client, make_argument,
                          self);
-    if (failed < 0) {
-        if (!self->is_heard) {
+    if (!self->is_heard) {
+        if (failed < 0) {
             reader_leave(self->reader);
         }
-        return FAILED;
+        return failed < 0 ? -1 : 1;
     }
-    if (!self->is_heard) {
-        return DONE;
+    if (failed < 0) {
+        return -1;
     }
     if (!looks_as_before(self, hooks)) {
-        return ANNOUNCED;
+        return 0;
     }
-    return reader_enter(self->reader, READER_ANSWERED) < 0 ? FAILED : DONE;
+    return reader_enter(self->reader, READER_ANSWERED) < 0 ? -1 : 1;
 }
 
 /* Octets of the lines that the reply may have. */
@@ -127,70 +122,66 @@ await_reply(const struct command *self)
 }
 
 /* The Reader is entered. */
-static enum course
+static int
 send_and_read(struct command *self)
 {
     struct command_progress *progress = &self->client->progress;
-    enum course course = FAILED;
-    int plain;
+    int done;
 
     assert(lock_is_mine(&self->reader->lock));
     await_reply(self);
     /* What was a challenge is answered. */
     progress_challenged(progress, false);
-    plain = getline_plain_limits(self->client, &self->sink->limits);
-    if (plain == 0) {
-        course = ANNOUNCED;
-    }
-    else if (plain > 0 &&
-             stream_exchange(self->reader, self->bytes, self->sink) == 0) {
-        course = DONE;
+    done = getline_plain_limits(self->client, &self->sink->limits);
+    if (done > 0 &&
+        stream_exchange(self->reader, self->bytes, self->sink) < 0) {
+        done = -1;
     }
     progress_rested(progress);
-    return course;
+    return done;
 }
 
 /* The Reader is entered once: to see that it is at rest, to send, and to
    receive. */
-static enum course
+static int
 run_at_once(struct command *self, hook_set hooks)
 {
     POP3Object *client = self->client;
-    enum course course;
+    int done;
 
     if (!progress_is_at_rest(&client->progress) ||
         client->progress.sasl != SASL_NONE) {
-        return UNTOUCHED;
+        return 0;
     }
     if (log_begin(client) < 0) {
-        return FAILED;
+        return -1;
     }
     if (PyUnicode_CheckExact(self->line) && !client->is_logged) {
         self->reader = look(client, hooks);
     }
     if (self->reader == NULL) {
-        return UNTOUCHED;
+        return 0;
     }
     if (deadline_check(client) < 0 ||
         reader_enter(self->reader, READER_AT_REST) < 0) {
-        return FAILED;
+        return -1;
     }
     self->bytes = announce_utf8(client, self->line);
     if (self->bytes == NULL ||
         read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);
-        return FAILED;
+        return -1;
     }
-    course = audit(self, hooks);
-    if (course == DONE) {
-        course = send_and_read(self);
+    done = audit(self, hooks);
+    if (done > 0) {
+        done = send_and_read(self);
         reader_leave(self->reader);
     }
     /* Not logged now, but perhaps from the next command on. */
-    if (course == DONE && log_status(client, self->sink->response) < 0) {
-        course = FAILED;
+    if (done > 0 && log_status(client, self->sink->response) < 0) {
+        done = -1;
     }
-    return course;
+    return done;
 }
 
 /* --- by poplib's call graph --------------------------------------------- */
@@ -316,17 +307,6 @@ run_by_steps(const struct command *self)
 
 /* --- either way --------------------------------------------------------- */
 
-static void
-begin(struct command *self, POP3Object *client, PyObject *line)
-{
-    assert(lock_is_mine(&client->lock));
-    self->client = client;
-    self->line = line;
-    self->reader = NULL;
-    self->bytes = NULL;
-    self->is_heard = false;
-}
-
 /* Releases what the command holds; the result stays. */
 static PyObject *
 end(struct command *self, PyObject *result)
@@ -363,21 +343,23 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
             enum hook method)
 {
     PyObject *result = NULL;
+    int done;
 
-    begin(self, client, line);
-    switch (run_at_once(self, self->hooks | HOOK_SET(method))) {
-    case FAILED:
+    assert(lock_is_mine(&client->lock));
+    self->client = client;
+    self->line = line;
+    done = run_at_once(self, self->hooks | HOOK_SET(method));
+    if (done < 0) {
         command_explain_failure(self->reader);
-        break;
-    case DONE:
+    }
+    else if (done > 0) {
         result = sink_result(client->state, self->sink);
-        break;
-    case ANNOUNCED:
+    }
+    else if (self->bytes != NULL) {
         result = run_by_steps(self);
-        break;
-    case UNTOUCHED:
+    }
+    else {
         result = call_or_run(self, method);
-        break;
     }
     return end(self, result);
 }
@@ -456,10 +438,12 @@ command_respond(POP3Object *client, PyObject *line)
 {
     struct stream_sink sink;
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = &sink};
+                              .sink = &sink,
+                              .client = client,
+                              .line = line};
 
+    assert(lock_is_mine(&client->lock));
     sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
-    begin(&command, client, line);
     return end(&command, run_from_rest(&command));
 }
 

@@ -21,7 +21,7 @@ struct command {
        _getlongresp(), where C can't do the whole. */
     PyObject *(*read)(POP3Object *client, struct stream_sink *sink);
 
-    /* The rest is command_run()'s. */
+    /* The rest is command_run()'s; NULL before. */
     POP3Object *client;
     PyObject *line;       /* borrowed */
     ReaderObject *reader; /* .file or the source; NULL if it is no Reader */

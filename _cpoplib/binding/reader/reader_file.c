@@ -340,11 +340,8 @@ reader_file_readlines(PyObject *op, PyObject *args)
 
 /* --- the rest of a file ------------------------------------------------- */
 
-PyDoc_STRVAR(close_doc,
-"close($self, /)\n"
-"--\n"
-"\n"
-"Close the reader.  A thread that is blocked in it is woken.");
+/* The docstring of a method. */
+#define DOC(signature, text) signature "\n--\n\n" text
 
 static PyObject *
 reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -354,12 +351,6 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     }
     Py_RETURN_NONE;
 }
-
-PyDoc_STRVAR(fileno_doc,
-"fileno($self, /)\n"
-"--\n"
-"\n"
-"Return the descriptor of the socket.");
 
 static PyObject *
 reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -372,47 +363,17 @@ reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
 }
 
-PyDoc_STRVAR(readable_doc,
-"readable($self, /)\n"
-"--\n"
-"\n"
-"True.");
-
 static PyObject *
 reader_file_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
 }
 
-PyDoc_STRVAR(writable_doc,
-"writable($self, /)\n"
-"--\n"
-"\n"
-"False.");
-
-PyDoc_STRVAR(seekable_doc,
-"seekable($self, /)\n"
-"--\n"
-"\n"
-"False.");
-
-PyDoc_STRVAR(isatty_doc,
-"isatty($self, /)\n"
-"--\n"
-"\n"
-"False.");
-
 static PyObject *
 reader_file_false(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
 }
-
-PyDoc_STRVAR(flush_doc,
-"flush($self, /)\n"
-"--\n"
-"\n"
-"Do nothing: nothing is written through a reader.");
 
 static PyObject *
 reader_file_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -501,13 +462,22 @@ PyMethodDef reader_file_methods[] = {
     {"readline", reader_file_readline, METH_VARARGS, readline_doc},
     {"readlines", reader_file_readlines, METH_VARARGS, readlines_doc},
     {"peek", reader_file_peek, METH_VARARGS, peek_doc},
-    {"close", reader_file_close, METH_NOARGS, close_doc},
-    {"fileno", reader_file_fileno, METH_NOARGS, fileno_doc},
-    {"readable", reader_file_readable, METH_NOARGS, readable_doc},
-    {"writable", reader_file_false, METH_NOARGS, writable_doc},
-    {"seekable", reader_file_false, METH_NOARGS, seekable_doc},
-    {"isatty", reader_file_false, METH_NOARGS, isatty_doc},
-    {"flush", reader_file_flush, METH_NOARGS, flush_doc},
+    {"close", reader_file_close, METH_NOARGS,
+     DOC("close($self, /)",
+         "Close the reader.  A thread that is blocked in it is woken.")},
+    {"fileno", reader_file_fileno, METH_NOARGS,
+     DOC("fileno($self, /)", "Return the descriptor of the socket.")},
+    {"readable", reader_file_readable, METH_NOARGS,
+     DOC("readable($self, /)", "True.")},
+    {"writable", reader_file_false, METH_NOARGS,
+     DOC("writable($self, /)", "False.")},
+    {"seekable", reader_file_false, METH_NOARGS,
+     DOC("seekable($self, /)", "False.")},
+    {"isatty", reader_file_false, METH_NOARGS,
+     DOC("isatty($self, /)", "False.")},
+    {"flush", reader_file_flush, METH_NOARGS,
+     DOC("flush($self, /)",
+         "Do nothing: nothing is written through a reader.")},
     {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},

@@ -21,7 +21,7 @@ deadlines_new(void)
     if (deadlines == NULL) {
         return PyErr_NoMemory();
     }
-    pop_deadline_clear(&deadlines->limit);
+    pop_deadline_clear(&deadlines->earliest);
     pop_deadline_clear(&deadlines->session);
     owner = PyCapsule_New(deadlines, NULL, free_deadlines);
     if (owner == NULL) {
@@ -38,7 +38,7 @@ deadlines_get(PyObject *owner)
 
 /* An entry of deadlines->blocks, stored in a DeadlineObject. */
 struct deadline_block {
-    struct pop_deadline limit;
+    struct pop_deadline deadline;
     struct deadline_block *next;
 };
 
@@ -47,10 +47,10 @@ find_earliest(struct deadlines *self)
 {
     const struct deadline_block *block;
 
-    self->limit = self->session;
+    self->earliest = self->session;
     for (block = self->blocks; block != NULL; block = block->next) {
-        if (block->limit.at < self->limit.at) {
-            self->limit = block->limit;
+        if (block->deadline.at < self->earliest.at) {
+            self->earliest = block->deadline;
         }
     }
 }
@@ -113,7 +113,7 @@ raise_end(POP3Object *self)
     struct pop_error error = {0};
     enum pop_status status;
 
-    status = pop_deadline_end(&self->deadlines->limit, &error);
+    status = pop_deadline_end(&self->deadlines->earliest, &error);
     errors_raise(self->state, status, &error);
 }
 
@@ -123,14 +123,14 @@ raise_too_late(POP3Object *self)
     struct pop_error error = {0};
     enum pop_status status;
 
-    status = pop_deadline_refuse(&self->deadlines->limit, &error);
+    status = pop_deadline_refuse(&self->deadlines->earliest, &error);
     errors_raise(self->state, status, &error);
 }
 
 int
 deadline_check_clock(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
+    if (!pop_deadline_has_passed(&self->deadlines->earliest)) {
         return 0;
     }
     raise_too_late(self);
@@ -140,7 +140,7 @@ deadline_check_clock(POP3Object *self)
 int
 deadline_check_reading(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
+    if (!pop_deadline_has_passed(&self->deadlines->earliest)) {
         return 0;
     }
     raise_end(self);
@@ -153,7 +153,7 @@ deadline_explain(POP3Object *self)
     struct errors_handling before;
     PyObject *pending;
 
-    if (!pop_deadline_has_passed(&self->deadlines->limit) ||
+    if (!pop_deadline_has_passed(&self->deadlines->earliest) ||
         !errors_is_socket_timeout(self->state)) {
         return;
     }
@@ -168,7 +168,7 @@ int
 deadline_hold(POP3Object *self, PyObject *sock,
               struct python_socket_hold *hold)
 {
-    return python_socket_hold(self->state, sock, &self->deadlines->limit,
+    return python_socket_hold(self->state, sock, &self->deadlines->earliest,
                               hold);
 }
 
@@ -275,7 +275,7 @@ deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     deadlines = self->client->deadlines;
-    pop_deadline_start(&self->block.limit, self->allowed);
+    pop_deadline_start(&self->block.deadline, self->allowed);
     self->block.next = deadlines->blocks;
     deadlines->blocks = &self->block;
     self->is_entered = true;

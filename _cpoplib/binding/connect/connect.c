@@ -45,8 +45,8 @@ static int
 adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
 {
     struct module_state *state = self->state;
-    PyObject *file = reader_adopt(state, sock, made, &self->deadlines->limit,
-                                  self->deadlines_owner);
+    PyObject *file = reader_adopt(
+        state, sock, made, &self->deadlines->earliest, self->deadlines_owner);
     int failed = -1;
 
     if (file != NULL) {
@@ -238,11 +238,11 @@ static PyObject *
 connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                 PyObject *timeout)
 {
-    const struct pop_deadline *limit = &self->deadlines->limit;
+    const struct pop_deadline *deadline = &self->deadlines->earliest;
     PyObject *within;
     PyObject *sock;
 
-    if (limit->at == POP_NO_DEADLINE) {
+    if (deadline->at == POP_NO_DEADLINE) {
         return PyObject_CallMethodObjArgs(socket,
                                           self->state->name.create_connection,
                                           address, timeout, NULL);
@@ -251,9 +251,10 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
     if (within == NULL) {
         return NULL;
     }
-    sock = PyObject_CallFunction(
-        within, "dOOO", (double)pop_deadline_left(limit) / POP_NS_PER_SECOND,
-        socket, address, timeout);
+    sock = PyObject_CallFunction(within, "dOOO",
+                                 (double)pop_deadline_left(deadline) /
+                                     POP_NS_PER_SECOND,
+                                 socket, address, timeout);
     Py_DECREF(within);
     if (sock == NULL) {
         deadline_explain(self);

@@ -140,7 +140,7 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
     }
     if (hostname != NULL && config != NULL) {
         wrapped = tls_socket_wrap(state, sock, hostname, text_of(encoded),
-                                  config, &self->deadlines->limit);
+                                  config, &self->deadlines->earliest);
     }
     pop_tls_config_free(own);
     Py_XDECREF(hostname);

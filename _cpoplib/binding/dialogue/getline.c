@@ -105,7 +105,7 @@ read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
     enum pop3_phase before = progress_entered(&self->progress, PHASE_STATUS);
     PyObject *line;
 
-    line = self->deadlines->limit.at == POP_NO_DEADLINE
+    line = self->deadlines->earliest.at == POP_NO_DEADLINE
                ? call_readline(file, size)
                : readline_in_time(self, file, size);
     progress_resumed(&self->progress, before);

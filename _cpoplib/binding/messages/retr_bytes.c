@@ -29,8 +29,8 @@ new_reader(POP3Object *self, PyObject *file)
             type, file, sock == NULL ? Py_None : sock, NULL);
     }
     if (lines != NULL) {
-        reader = reader_new(self->state, lines, lines, &self->deadlines->limit,
-                            self->deadlines_owner);
+        reader = reader_new(self->state, lines, lines,
+                            &self->deadlines->earliest, self->deadlines_owner);
     }
     Py_XDECREF(type);
     Py_XDECREF(sock);

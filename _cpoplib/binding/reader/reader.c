@@ -18,7 +18,7 @@ destroy_transport(struct pop_transport *transport)
 
 ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
-           const struct pop_deadline *limit, PyObject *limit_owner)
+           const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
     PyTypeObject *type = state->reader_type;
     struct pop_transport *direct;
@@ -46,8 +46,8 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->file = Py_NewRef(file);
     self->lock = lock;
     pop_link_init(&self->link);
-    self->limit = limit;
-    self->limit_owner = Py_NewRef(limit_owner);
+    self->deadline = deadline;
+    self->deadline_owner = Py_NewRef(deadline_owner);
     self->direct = direct;
     progress_begun(&self->progress);
     return self;
@@ -94,7 +94,7 @@ reader_dealloc(PyObject *op)
     }
     lock_destroy(&self->lock);
     (void)reader_clear(op);
-    Py_DECREF(self->limit_owner);
+    Py_DECREF(self->deadline_owner);
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
@@ -132,7 +132,7 @@ is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 
 PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
-             const struct pop_deadline *limit, PyObject *limit_owner)
+             const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
     int ours = is_exactly(file, "_io", "BufferedReader");
     PyObject *raw = NULL;
@@ -145,7 +145,7 @@ reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
     if (ours <= 0) {
         return ours < 0 ? NULL : Py_NewRef(file);
     }
-    return (PyObject *)reader_new(state, sock, file, limit, limit_owner);
+    return (PyObject *)reader_new(state, sock, file, deadline, deadline_owner);
 }
 
 static PyObject *

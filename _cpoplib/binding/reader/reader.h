@@ -36,25 +36,25 @@ typedef struct {
     enum reader_ability ability; /* of the server; see pipeline_probe.h */
     struct held *held;           /* answers held back; see held.h */
     /* The deadline for all operations, and the object that owns it. */
-    const struct pop_deadline *limit;
-    PyObject *limit_owner;
+    const struct pop_deadline *deadline;
+    PyObject *deadline_owner;
 } ReaderObject;
 
 /* Returns a new type poplib_c.Reader, or NULL and an exception. */
 PyTypeObject *reader_new_type(PyObject *module);
 
 /* Returns a Reader over `sock` that closes `file`, or NULL and an exception.
-   `limit` applies to all operations; its owner (new reference) frees it. */
+   `deadline` applies to all operations; its owner (new reference) frees it. */
 ReaderObject *reader_new(struct module_state *state, PyObject *sock,
-                         PyObject *file, const struct pop_deadline *limit,
-                         PyObject *limit_owner);
+                         PyObject *file, const struct pop_deadline *deadline,
+                         PyObject *deadline_owner);
 
 /* Returns the value of .file for `file`, the result of sock.makefile("rb"): a
    new Reader if that is exactly a BufferedReader over a SocketIO over `sock`,
    else `file`.  A new reference, or NULL and an exception. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
-                       PyObject *file, const struct pop_deadline *limit,
-                       PyObject *limit_owner);
+                       PyObject *file, const struct pop_deadline *deadline,
+                       PyObject *deadline_owner);
 
 static inline bool
 reader_check(struct module_state *state, PyObject *object)

@@ -116,7 +116,7 @@ prepare(ReaderObject *self)
         return -1;
     }
     self->half_duplex = pop_link_is_half_duplex(&self->link);
-    self->link.deadline = *self->limit;
+    self->link.deadline = *self->deadline;
     return 0;
 }
 

@@ -78,22 +78,6 @@ is_accepted(const struct reception *in, const struct stream_sink *sink)
                                  begins_with(sink->response, "+OK"));
 }
 
-static int
-keep_status(const struct reception *in, PyObject *response)
-{
-    return in->status_lines == NULL
-               ? 0
-               : PyList_Append(in->status_lines, response);
-}
-
-/* After the last of the replies that are to come, nothing is. */
-static enum pop_end_rule
-end_rule(const ReaderObject *reader)
-{
-    return reader->progress.ahead.count > 1 ? POP_END_AT_ONCE
-                                            : POP_END_IF_QUIET;
-}
-
 /* A message that has no end, or is too large to be dropped: what can be done
    now is something else than a limit. */
 static void
@@ -115,13 +99,15 @@ explain_undropped(const struct reception *in)
 static PyObject *
 read_value(const struct reception *in)
 {
-    const struct pop_expected *next = pop_pipeline_next(
-        &in->reader->progress.ahead);
+    const struct pop_pipeline *ahead = &in->reader->progress.ahead;
+    const struct pop_expected *next = pop_pipeline_next(ahead);
     bool dropped = next->owner == NULL && next->form != POP_NO_LINES;
     struct stream_sink sink;
     PyObject *value = NULL;
 
-    sink_init(&sink, dropped ? POP_OCTETS : next->form, end_rule(in->reader));
+    /* After the last of the replies that are to come, nothing is. */
+    sink_init(&sink, dropped ? POP_OCTETS : next->form,
+              ahead->count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET);
     sink.limits = in->limits;
     if (dropped) {
         sink_drop(&sink);
@@ -130,7 +116,8 @@ read_value(const struct reception *in)
         }
     }
     if (stream_read(in->reader, &sink) == 0 &&
-        keep_status(in, sink.response) == 0) {
+        (in->status_lines == NULL ||
+         PyList_Append(in->status_lines, sink.response) == 0)) {
         if (is_accepted(in, &sink)) {
             value = sink_value(&sink);
         }
@@ -233,15 +220,6 @@ check_was_sent(ReaderObject *reader)
                                                         : 0;
 }
 
-/* Whether the reply that was read, before others that are to come, has an
-   uncertain end. */
-static bool
-is_uncertain(const ReaderObject *reader)
-{
-    return reader->progress.ahead.count > 1 && reader->held == NULL &&
-           !reader->link.reply.is_certain;
-}
-
 /* The reply was received, and no value has come of it: its owner is told of
    the exception, unless that is more urgent. */
 static int
@@ -263,14 +241,15 @@ static int
 receive_next(const struct reception *in)
 {
     ReaderObject *reader = in->reader;
+    const struct pop_pipeline *ahead = &reader->progress.ahead;
     PyObject *value;
 
     if (check_was_queued(reader) < 0) {
         return -1;
     }
     value = read_value(in);
-    if (value == NULL && (!reader->progress.ahead.begun ||
-                          !progress_is_in_step(&reader->progress))) {
+    if (value == NULL &&
+        (!ahead->begun || !progress_is_in_step(&reader->progress))) {
         explain(reader);
         return -1;
     }
@@ -278,7 +257,8 @@ receive_next(const struct reception *in)
         Py_XDECREF(value);
         return -1;
     }
-    if (is_uncertain(reader)) {
+    if (ahead->count > 1 && reader->held == NULL &&
+        !reader->link.reply.is_certain) {
         PyObject *pending = PyErr_GetRaisedException();
 
         if (held_begin(in->self, reader) < 0) {
@@ -418,15 +398,22 @@ pipeline_receive_all(POP3Object *self, ReaderObject *reader)
     return 0;
 }
 
+ReaderObject *
+pipeline_get_reader(POP3Object *self, int *failed)
+{
+    ReaderObject *reader = pop3_get_reader(self, failed);
+
+    if (reader != NULL) {
+        *failed = pipeline_receive_all(self, reader);
+    }
+    return reader;
+}
+
 int
 pipeline_receive_pending(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = pop3_get_reader(self, &failed);
 
-    if (reader != NULL) {
-        failed = pipeline_receive_all(self, reader);
-        Py_DECREF(reader);
-    }
+    Py_XDECREF(pipeline_get_reader(self, &failed));
     return failed ? -1 : 0;
 }

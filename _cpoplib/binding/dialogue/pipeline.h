@@ -23,7 +23,11 @@ int pipeline_receive(POP3Object *self, ReaderObject *reader);
 /* Receives all replies that are to come. */
 int pipeline_receive_all(POP3Object *self, ReaderObject *reader);
 
-/* The same for whatever .file is. */
+/* Returns what pop3_get_reader() does, after receiving all replies that are to
+   come from it; sets *failed, also with a Reader, if that raised. */
+ReaderObject *pipeline_get_reader(POP3Object *self, int *failed);
+
+/* Receives all replies that are to come from .file, if that is a Reader. */
 int pipeline_receive_pending(POP3Object *self);
 
 #endif

@@ -79,14 +79,11 @@ int
 putcmd_send_line(POP3Object *self, PyObject *line)
 {
     int failed;
-    ReaderObject *reader = pop3_get_reader(self, &failed);
+    /* An audit hook, a logging handler or what prints may have sent lines. */
+    ReaderObject *reader = pipeline_get_reader(self, &failed);
     PyObject *sock = NULL;
     int result = -1;
 
-    /* An audit hook, a logging handler or what prints may have sent lines. */
-    if (reader != NULL) {
-        failed = pipeline_receive_all(self, reader);
-    }
     if (reader != NULL && !failed && self->progress.needs_answers) {
         failed = reader_require(reader, READER_ANSWERED);
     }

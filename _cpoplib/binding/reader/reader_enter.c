@@ -180,16 +180,6 @@ raise_unread(ReaderObject *self)
     }
 }
 
-static bool
-has_unread(struct pop_link *link, bool receives)
-{
-    if (receives) {
-        return pop_link_has_unread(link);
-    }
-    link->flooded = false;
-    return pop_link_had_unread(link, link->received);
-}
-
 static int
 check_answered(ReaderObject *self, bool receives)
 {
@@ -206,7 +196,9 @@ check_answered(ReaderObject *self, bool receives)
         errors_raise_out_of_step(self->state, why, NULL);
         return -1;
     }
-    if (has_unread(&self->link, receives)) {
+    self->link.flooded = false;
+    if (receives ? pop_link_has_unread(&self->link)
+                 : pop_link_had_unread(&self->link, self->link.received)) {
         raise_unread(self);
         return -1;
     }

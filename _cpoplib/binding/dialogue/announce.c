@@ -10,7 +10,7 @@ is_utf8(PyObject *encoding)
            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
 }
 
-/* bytes(line, self.encoding), checked. */
+/* Returns bytes(line, self.encoding), checked; or NULL and an exception. */
 static PyObject *
 encode(POP3Object *self, PyObject *line)
 {

@@ -1,7 +1,5 @@
-/* How a command line is made ready to be sent: encoded, checked, and announced
-   to all that hear of lines before they go out.
-
-   Calls the client: its debug output, its log, its secrets. */
+/* Makes a command line ready to be sent: encodes and checks it, and announces
+   it to print(), audit hooks and the logger.  Calls the client. */
 
 #ifndef BINDING_ANNOUNCE_H
 #define BINDING_ANNOUNCE_H
@@ -11,8 +9,9 @@
 #include "binding/client/redact.h"
 #include "core/proto/command.h"
 
-/* Returns `bytes` (stolen), an encoded line; NULL, and ValueError for control
-   characters, or the pending exception of encoding it, without secrets. */
+/* Returns `bytes` (stolen), the encoded line.  Returns NULL and ValueError for
+   a control character, or the pending exception of the encoder, without
+   secrets, if `bytes` is NULL. */
 static inline PyObject *
 announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
 {
@@ -31,23 +30,24 @@ announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
     return bytes;
 }
 
-/* announce_check() of a line in UTF-8. */
+/* Encodes a line in UTF-8, and calls announce_check(). */
 static inline PyObject *
 announce_utf8(POP3Object *self, PyObject *line)
 {
     return announce_check(self, line, PyUnicode_AsUTF8String(line));
 }
 
-/* What _putcmd(line) gives to _putline(): printed, encoded and checked.  NULL
-   and an exception: RuntimeError in the midst of another command. */
+/* Prints, encodes and checks a line, as _putcmd() does before it calls
+   _putline().  Returns bytes, or NULL and an exception: RuntimeError inside
+   another command. */
 PyObject *announce_encode(POP3Object *self, PyObject *line);
 
-/* Lets others see what _putline(line) sends: printed, audited and logged; only
-   audited if `plain`.  Returns -1 and an exception. */
+/* Prints, audits and logs a line, as _putline() does before it sends the line;
+   only audits it if `plain`.  Returns -1 and an exception. */
 int announce_line(POP3Object *self, PyObject *line, bool plain);
 
-/* announce_encode(), then announce_line() of what that returns: the octets to
-   send, or NULL and an exception. */
+/* Calls announce_encode(), then announce_line().  Returns the octets to send,
+   or NULL and an exception. */
 PyObject *announce_command(POP3Object *self, PyObject *line);
 
 /* Returns whether all that announce_command() does of an ASCII line without

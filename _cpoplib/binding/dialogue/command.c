@@ -14,10 +14,10 @@
 #include "binding/dialogue/putcmd.h"
 #include "core/proto/command.h"
 
-/* Functions that return int return 1 if C can do the whole, or has done it; 0
-   if something is overridden, printed or logged, or .sock is not the Reader's;
-   -1 and an exception.  What an audit hook changes shows after the
-   announcement: 0, with command->bytes set. */
+/* Functions that return int return 1 if C can run the whole command, or has
+   done so; 0 if something is overridden, printed or logged, or .sock is not
+   the Reader's; -1 and an exception.  If an audit hook has changed that, they
+   return 0 with command->bytes set: the line was announced. */
 
 /* --- in one go ---------------------------------------------------------- */
 
@@ -40,8 +40,8 @@ is_ready(struct module_state *state, const struct overrides_view *view)
            reader->sock == view->sock && reader->progress.ahead.count == 0;
 }
 
-/* .file, as a new reference, if it is a Reader and C can do the whole; else
-   NULL without an exception. */
+/* Returns .file (new reference) if it is a Reader and C can run the whole
+   command; else NULL without an exception. */
 static ReaderObject *
 look(POP3Object *client, hook_set hooks)
 {
@@ -66,8 +66,9 @@ looks_as_before(const struct command *self, hook_set hooks)
     return reader == self->reader;
 }
 
-/* Makes the event's argument, which the interpreter asks for only if somebody
-   hears the event.  Audit hooks may use the connection. */
+/* Makes the argument of the audit event, and leaves the Reader: audit hooks
+   may use the connection.  The interpreter calls this only if there are
+   hooks. */
 static PyObject *
 make_argument(void *context)
 {
@@ -78,7 +79,7 @@ make_argument(void *context)
     return Py_NewRef(self->bytes);
 }
 
-/* The Reader is entered, and stays so if the result is 1. */
+/* The Reader is entered, and still is if this returns 1. */
 static int
 audit(struct command *self, hook_set hooks)
 {
@@ -102,7 +103,7 @@ audit(struct command *self, hook_set hooks)
     return reader_enter(self->reader, READER_ANSWERED) < 0 ? -1 : 1;
 }
 
-/* Octets of the lines that the reply may have. */
+/* Returns how many octets the lines of the reply may have. */
 static size_t
 size_limit(PyObject *line)
 {
@@ -130,7 +131,7 @@ send_and_read(struct command *self)
 
     assert(lock_is_mine(&self->reader->lock));
     await_reply(self);
-    /* What was a challenge is answered. */
+    /* A challenge, if there was one, is answered. */
     progress_challenged(progress, false);
     done = getline_plain_limits(self->client, &self->sink->limits);
     if (done > 0 &&
@@ -141,7 +142,7 @@ send_and_read(struct command *self)
     return done;
 }
 
-/* The Reader is entered once: to see that it is at rest, to send, and to
+/* Enters the Reader once: to see that the stream is at rest, to send, and to
    receive. */
 static int
 run_at_once(struct command *self, hook_set hooks)
@@ -177,7 +178,7 @@ run_at_once(struct command *self, hook_set hooks)
         done = send_and_read(self);
         reader_leave(self->reader);
     }
-    /* Not logged now, but perhaps from the next command on. */
+    /* Notes a challenge: the next command may be logged. */
     if (done > 0 && log_status(client, self->sink->response) < 0) {
         done = -1;
     }
@@ -186,8 +187,9 @@ run_at_once(struct command *self, hook_set hooks)
 
 /* --- by poplib's call graph --------------------------------------------- */
 
-/* Whether the stream must be at rest, so that what comes next is the answer to
-   what is sent next: 1, 0 or -1.  Where hooks read replies, only they know. */
+/* Returns whether the stream must be at rest, so that the next reply answers
+   the next line: 1, 0 or -1.  Overridden methods may read replies in another
+   order. */
 static int
 must_rest(const struct command *self)
 {
@@ -196,8 +198,8 @@ must_rest(const struct command *self)
                : overrides_are_own(self->client, self->hooks & REPLIES_HOOKS);
 }
 
-/* Finds the Reader, receives the replies to what was sent ahead, and checks
-   that nothing else is under way. */
+/* Finds the Reader, receives the replies to commands sent ahead, and checks
+   that no other command is under way. */
 static int
 come_to_rest(struct command *self)
 {
@@ -228,7 +230,8 @@ come_to_rest(struct command *self)
     return 0;
 }
 
-/* The answer was read, by whatever means. */
+/* Marks all commands answered: the reply was read, perhaps by an overridden
+   method. */
 static int
 settle(POP3Object *client)
 {
@@ -242,8 +245,8 @@ settle(POP3Object *client)
     return failed ? -1 : 0;
 }
 
-/* Sends the line, or what is left to do of that.  Python code that runs on the
-   way may use the connection. */
+/* Sends the line; announces it before, unless it was announced.  Python code
+   that is called here may use the connection. */
 static int
 send_line(const struct command *self)
 {
@@ -307,7 +310,7 @@ run_by_steps(const struct command *self)
 
 /* --- either way --------------------------------------------------------- */
 
-/* Releases what the command holds; the result stays. */
+/* Releases what the command holds; returns the result. */
 static PyObject *
 end(struct command *self, PyObject *result)
 {

@@ -71,8 +71,8 @@ call_readline(PyObject *file, Py_ssize_t size)
     return PyObject_CallMethod(file, "readline", "n", size);
 }
 
-/* The same within the deadline, as far as .sock is what the file reads from:
-   each of its receives may take what is left when the line begins. */
+/* Calls file.readline(size) within the deadline, if the file reads from .sock.
+   Each of its receives may take the time that is left when the line begins. */
 static PyObject *
 readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
@@ -98,7 +98,8 @@ readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
     return line;
 }
 
-/* file.readline(size), in whose midst no other command may be sent. */
+/* Calls file.readline(size).  Commands of hooks and signal handlers raise
+   meanwhile. */
 static PyObject *
 read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
@@ -112,8 +113,9 @@ read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
     return line;
 }
 
-/* What a line, or NULL, that a foreign .file has returned means for its
-   stream. */
+/* Updates the progress of a stream after readline() of another .file than a
+   Reader returned this line, or NULL.  Returns -1 and an exception if there is
+   no line to use. */
 static int
 check_foreign_line(POP3Object *self, struct stream_progress *stream,
                    PyObject *line, size_t limit)
@@ -139,7 +141,7 @@ check_foreign_line(POP3Object *self, struct stream_progress *stream,
     return 0;
 }
 
-/* file.readline(limit + 1) of any file but our own. */
+/* Calls file.readline(limit + 1) of another .file than a Reader. */
 static PyObject *
 read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
 {
@@ -155,7 +157,7 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
         size = (Py_ssize_t)limit + 1;
     }
     line = read_alone(self, file, size);
-    /* It may have put another file in its own place. */
+    /* readline() may have replaced .file. */
     stream = pop3_known_progress(self, file, &other);
     if (check_foreign_line(self, stream, line, limit) < 0) {
         Py_CLEAR(line);
@@ -163,8 +165,8 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     return line;
 }
 
-/* The next line with its line end, from whatever .file is; without one at
-   the end of the stream. */
+/* Reads the next line of .file, with its line end, if the stream does not end
+   before. */
 static PyObject *
 read_raw_line(POP3Object *self, PyObject *file)
 {
@@ -184,8 +186,9 @@ read_raw_line(POP3Object *self, PyObject *file)
     return read_foreign_line(self, file, limit);
 }
 
-/* error_proto: the stream has ended, as a Reader knows.  Within a line,
-   another file may also have stopped because it was not to wait. */
+/* Raises error_proto: the stream has ended.  A Reader has noted that.  In the
+   middle of a line, another file may also have stopped because it must not
+   wait. */
 static void
 raise_end(POP3Object *self, PyObject *file, bool within_line)
 {
@@ -201,7 +204,8 @@ raise_end(POP3Object *self, PyObject *file, bool within_line)
     errors_raise(self->state, POP_EOF, NULL);
 }
 
-/* (text, octets) of a raw line; error_proto if it was cut off. */
+/* Returns (text, octets) of a line; raises error_proto if it has no line
+   end. */
 static PyObject *
 strip_line(POP3Object *self, PyObject *file, PyObject *raw)
 {
@@ -245,7 +249,7 @@ getline_own(POP3Object *self)
     return result;
 }
 
-/* `line, octets = pair`, as new references. */
+/* Executes `line, octets = pair`; the results are new references. */
 static int
 unpack(PyObject *pair, PyObject **line, PyObject **octets)
 {

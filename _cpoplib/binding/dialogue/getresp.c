@@ -13,7 +13,8 @@
 
 /* --- _getresp ----------------------------------------------------------- */
 
-/* bytes.startswith(prefix), or that method of whatever _getline returned. */
+/* Returns line.startswith(prefix): 1, 0 or -1.  An overridden _getline() may
+   return any object. */
 static int
 starts_with(POP3Object *self, PyObject *line, PyObject *prefix)
 {
@@ -95,7 +96,8 @@ read_status(POP3Object *self)
     return sink.response;
 }
 
-/* The status line, after which a reply of one line is over. */
+/* Reads a status line; raises error_proto for a refusal.  A reply of one line
+   is over then. */
 static PyObject *
 read_positive(POP3Object *self)
 {
@@ -111,7 +113,7 @@ read_positive(POP3Object *self)
         return line;
     }
     if (positive == 0) {
-        /* And so is a refusal (RFC 1939, section 3). */
+        /* A refusal is a reply of one line (RFC 1939, section 3). */
         progress_status_ended(&self->progress, PHASE_REPLY);
         errors_raise_response(self->state, line);
     }
@@ -143,8 +145,8 @@ getresp_call(POP3Object *self)
 
 /* --- _getlongresp ------------------------------------------------------- */
 
-/* Takes the first of two leading dots away (RFC 1939, section 3); replaces
-   both objects. */
+/* Removes the first of two leading dots (RFC 1939, section 3); replaces both
+   objects. */
 static int
 unstuff(POP3Object *self, PyObject **line, PyObject **octets)
 {
@@ -167,7 +169,8 @@ unstuff(POP3Object *self, PyObject **line, PyObject **octets)
     return *line == NULL ? -1 : 0;
 }
 
-/* Adds a line to the list and the sum: 1, 0 if it was the terminator, -1. */
+/* Reads a line, and adds it to the list and the sum.  Returns 1, 0 for the
+   terminator, or -1. */
 static int
 add_line(POP3Object *self, PyObject *lines, PyObject **sum)
 {
@@ -196,8 +199,8 @@ done:
     return more;
 }
 
-/* Raises if the lines are too much: by what _getline() says of their octets,
-   and each is one at the least. */
+/* Raises error_proto if the lines have too many octets, as counted by
+   _getline().  Each line counts as one octet at least. */
 static int
 check_size(POP3Object *self, PyObject *lines, PyObject *sum)
 {
@@ -222,7 +225,7 @@ check_size(POP3Object *self, PyObject *lines, PyObject *sum)
     return over == 0 ? 0 : -1;
 }
 
-/* The lines behind a status line, one _getline() each. */
+/* Reads the lines after a status line, by one _getline() each. */
 static PyObject *
 get_lines(POP3Object *self, PyObject *response)
 {
@@ -234,7 +237,7 @@ get_lines(POP3Object *self, PyObject *response)
     (void)progress_entered(&self->progress, PHASE_LINES);
     while (more > 0) {
         more = add_line(self, lines, &sum);
-        /* A peer that never pauses must not lock out Ctrl-C. */
+        /* Lets Ctrl-C end a read from a peer that never pauses. */
         if (more > 0 &&
             (PyErr_CheckSignals() < 0 || check_size(self, lines, sum) < 0)) {
             more = -1;
@@ -262,7 +265,7 @@ getresp_abandon(POP3Object *self, const char *why)
     errors_raise_again(pending);
 }
 
-/* An exception between two lines of a reply. */
+/* An exception was raised between two lines of a reply. */
 static void
 abandon(POP3Object *self)
 {
@@ -276,7 +279,7 @@ getlongresp_by_lines(POP3Object *self)
     PyObject *result;
 
     if (response == NULL) {
-        /* Unless it is a refusal, lines may follow. */
+        /* Lines may follow, unless the reply is a refusal. */
         if (!errors_is_refusal(self->state)) {
             abandon(self);
         }
@@ -364,8 +367,8 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     if (pop3_lock(self) < 0) {
         return NULL;
     }
-    /* Nothing is to come while an answer is thought of.  What is read by hand
-       comes behind the replies to what was sent ahead. */
+    /* No reply is pending while the response to a challenge is computed.
+       Replies to commands sent ahead come before what is read by hand. */
     if (self->progress.phase == PHASE_CHALLENGE) {
         (void)pop3_check_rest(self);
     }

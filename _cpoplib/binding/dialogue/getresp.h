@@ -1,6 +1,7 @@
-/* poplib's _getline, _getresp and _getlongresp, and the call graph between
-   them: in C while nothing on the way is overridden, by calls of the Python
-   methods otherwise.  The connection lock is held. */
+/* poplib's _getresp() and _getlongresp(), and the methods of that name and
+   _getline().  C reads unless a method on the way is overridden; then it is
+   called.  Calls getline, pipeline, the client and the Reader.  Needs the
+   command lock. */
 
 #ifndef BINDING_GETRESP_H
 #define BINDING_GETRESP_H
@@ -8,7 +9,7 @@
 #include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
-/* self._getresp(), overridden or not. */
+/* Calls self._getresp(), overridden or not. */
 PyObject *getresp_call(POP3Object *self);
 
 /* Enters the Reader and reads a reply within the client's limits.  Returns -1
@@ -23,9 +24,9 @@ PyObject *getresp_result(POP3Object *self, struct stream_sink *sink);
    the reply if no overridden method reads it. */
 PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
 
-/* What is to come is nobody's: the stream that .file reads from is out of
-   step.  An exception is pending, and stays unless asking for .file raises a
-   more urgent one. */
+/* Marks the stream that .file reads from out of sync: the pending reply has no
+   reader.  The pending exception stays, unless getting .file raises a more
+   urgent one. */
 void getresp_abandon(POP3Object *self, const char *why);
 
 extern PyMethodDef getresp_methods[];

@@ -54,7 +54,7 @@ held_listed_number(PyObject *response, const char **rest)
     return number;
 }
 
-/* Whether this is "+OK number size". */
+/* Returns whether the response is "+OK number size". */
 static bool
 is_listing(PyObject *response, long long number)
 {
@@ -69,8 +69,8 @@ is_listing(PyObject *response, long long number)
     return pop_scan_number(rest, strlen(rest), &digits) >= 0;
 }
 
-/* The line, bytes, as it is sent; Python code that is run on the way finds the
-   stream out of step. */
+/* Announces the line and returns it, encoded.  Python code that is called here
+   finds the stream out of sync. */
 static PyObject *
 announce(POP3Object *self, ReaderObject *reader)
 {
@@ -90,7 +90,7 @@ announce(POP3Object *self, ReaderObject *reader)
     return bytes;
 }
 
-/* The reply, which nothing follows. */
+/* Returns the reply to the line.  No other reply may follow. */
 static PyObject *
 ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
 {
@@ -163,7 +163,7 @@ held_end(POP3Object *self, ReaderObject *reader, bool received)
     struct held *held = reader->held;
     size_t i;
 
-    /* Until then, an owner that is freed is forgotten: requests_disown(). */
+    /* An owner that is freed meanwhile calls requests_disown(). */
     for (i = 0; received && i < held->count; i++) {
         requests_answer(held->answers[i].owner, held->answers[i].value,
                         held->answers[i].failed);

@@ -36,12 +36,13 @@ pipeline_push(ReaderObject *reader)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* What it takes to receive replies, inside the Reader. */
+/* What one reception of replies needs, inside the Reader. */
 struct reception {
     POP3Object *self;
     ReaderObject *reader;
     struct stream_limits limits;
-    PyObject *status_lines; /* a list of them; NULL: nobody asks */
+    PyObject *status_lines; /* a list; NULL if they are neither printed nor
+                               logged */
 };
 
 static bool
@@ -51,8 +52,9 @@ begins_with(PyObject *response, const char *text)
                                 (size_t)PyBytes_GET_SIZE(response), text);
 }
 
-/* What is not +OK is a refusal for poplib.  Among replies to several commands
-   it is rather a line of another one's, unless it is -ERR. */
+/* Raises for a reply that is not +OK.  poplib takes any for a refusal.  Among
+   replies to several commands, one that does not begin with -ERR is rather a
+   line of another reply. */
 static void
 refuse(const struct reception *in, PyObject *response)
 {
@@ -68,8 +70,8 @@ refuse(const struct reception *in, PyObject *response)
     progress_mixed_up(&reader->lock, &reader->progress, why);
 }
 
-/* To some servers "+ERR" is a refusal: what was read after its line is then
-   the next command's reply. */
+/* Some servers refuse with "+ERR": what follows that line is then the next
+   command's reply. */
 static bool
 is_accepted(const struct reception *in, const struct stream_sink *sink)
 {
@@ -78,8 +80,8 @@ is_accepted(const struct reception *in, const struct stream_sink *sink)
                                  begins_with(sink->response, "+OK"));
 }
 
-/* A message that has no end, or is too large to be dropped: what can be done
-   now is something else than a limit. */
+/* Explains that a dropped message is too large: no limit of the user applies
+   to it. */
 static void
 explain_undropped(const struct reception *in)
 {
@@ -94,8 +96,8 @@ explain_undropped(const struct reception *in)
     }
 }
 
-/* Reads the reply that comes next.  Returns the value for its owner, or NULL
-   and an exception. */
+/* Reads the next reply.  Returns the value for its owner, or NULL and an
+   exception. */
 static PyObject *
 read_value(const struct reception *in)
 {
@@ -105,7 +107,7 @@ read_value(const struct reception *in)
     struct stream_sink sink;
     PyObject *value = NULL;
 
-    /* After the last of the replies that are to come, nothing is. */
+    /* Nothing follows the last pending reply. */
     sink_init(&sink, dropped ? POP_OCTETS : next->form,
               ahead->count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET);
     sink.limits = in->limits;
@@ -132,7 +134,7 @@ read_value(const struct reception *in)
     return value;
 }
 
-/* The exception that is pending becomes the context of a new one. */
+/* Makes `earlier` (stolen) the context of the pending exception. */
 static void
 chain(PyObject *earlier)
 {
@@ -142,7 +144,8 @@ chain(PyObject *earlier)
     PyErr_SetRaisedException(later);
 }
 
-/* Says of a reply that did not come what else may be the matter. */
+/* Adds to the exception of a missing reply how many commands were answered,
+   and what to try. */
 static void
 explain(ReaderObject *reader)
 {
@@ -194,9 +197,9 @@ raise_early(ReaderObject *reader)
     return -1;
 }
 
-/* -1 if the next reply, or its beginning, was there before its command was
-   queued: then one of those before it had two replies, and they may be each
-   other's. */
+/* Raises error_proto if bytes of the next reply came before its command was
+   queued: an earlier command had two replies, and either may be the wrong
+   one. */
 static int
 check_was_queued(ReaderObject *reader)
 {
@@ -208,8 +211,8 @@ check_was_queued(ReaderObject *reader)
                : 0;
 }
 
-/* -1 if the reply came before its command had been sent, whatever it says:
-   also a refusal, which is pending. */
+/* Raises error_proto if the reply came before its command was sent, also for a
+   refusal, whose exception is pending. */
 static int
 check_was_sent(ReaderObject *reader)
 {
@@ -220,8 +223,8 @@ check_was_sent(ReaderObject *reader)
                                                         : 0;
 }
 
-/* The reply was received, and no value has come of it: its owner is told of
-   the exception, unless that is more urgent. */
+/* Gives the pending exception to the owner of a reply that has no value.
+   Returns -1 if it is no Exception: then it is also raised here. */
 static int
 tell_failure(ReaderObject *reader)
 {
@@ -275,9 +278,8 @@ receive_next(const struct reception *in)
     return 0;
 }
 
-/* One reply, and those after it whose answers have to be held, which they are
-   then; or none, where what was called on the way into the Reader has received
-   all there were. */
+/* Receives one reply, and all others if answers are held.  Receives none if
+   Python code on the way into the Reader has received them. */
 static int
 receive(const struct reception *in)
 {
@@ -296,10 +298,11 @@ receive(const struct reception *in)
     return failed;
 }
 
-/* Whether the next reply has arrived whole.  *behind is what there is behind
-   the last one that has, if nothing was received since `received`. */
+/* Returns whether the next reply has arrived whole.  *after is how many bytes
+   follow the last reply that has, valid until link->received differs from
+   *received. */
 static bool
-has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
+has_arrived(const ReaderObject *reader, size_t *received, size_t *after)
 {
     const struct pop_expected *next = pop_pipeline_next(
         &reader->progress.ahead);
@@ -312,13 +315,13 @@ has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
     }
     if (*received != link->received) {
         *received = link->received;
-        *behind = pop_reply_behind_end(bytes, length);
+        *after = pop_reply_after_end(bytes, length);
     }
-    return length > *behind || pop_reply_is_whole(next->form, bytes, length);
+    return length > *after || pop_reply_is_whole(next->form, bytes, length);
 }
 
-/* Prints the status lines that were received, and logs them, with the Reader
-   left: that may be Python code. */
+/* Prints and logs the status lines that were received.  The Reader is left,
+   because this may run Python code. */
 static int
 debug_kept_status(POP3Object *self, PyObject *lines, int failed)
 {
@@ -346,7 +349,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     size_t received;
-    size_t behind = 0;
+    size_t after = 0;
     int verbose;
     int failed;
 
@@ -372,7 +375,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
     do {
         failed = receive(&in);
     } while (failed == 0 && reader->held == NULL && in.status_lines == NULL &&
-             has_arrived(reader, &received, &behind));
+             has_arrived(reader, &received, &after));
     reader_leave(reader);
     if (reader->held != NULL) {
         failed = held_prove(self, reader, &in.limits, in.status_lines);

@@ -14,7 +14,7 @@
 
 /* --- can it be done on our side? ---------------------------------------- */
 
-/* Whether no method between us and the wire is overridden. */
+/* Returns whether no method on the way is overridden: 1, 0 or -1. */
 static int
 are_own(POP3Object *self, bool plain)
 {
@@ -24,7 +24,7 @@ are_own(POP3Object *self, bool plain)
     return overrides_are_own(self, COMMAND_HOOKS | (plain ? 0 : others));
 }
 
-/* Whether .sock is what the Reader reads from. */
+/* Returns whether .sock is the Reader's socket: 1, 0 or -1. */
 static int
 is_own_socket(POP3Object *self, const ReaderObject *reader)
 {
@@ -94,7 +94,8 @@ pipeline_probe_number(PyObject *object)
     return digits == length ? number : -1;
 }
 
-/* Adds the number unless it was: an answer that came twice must not pass. */
+/* Adds a request for the number, unless there is one: an answer that came
+   twice must not pass the test. */
 static int
 add_distinct(struct requests *proof, PyObject *seen, long long number)
 {
@@ -112,7 +113,7 @@ add_distinct(struct requests *proof, PyObject *seen, long long number)
     return 0;
 }
 
-/* Whichever messages can be recognised by their number. */
+/* Adds a request for each message whose number is certain. */
 static int
 collect(struct requests *proof, const struct requests *requests)
 {
@@ -140,7 +141,7 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
     proof->verb = POP_VERB_LIST;
     proof->form = POP_NO_LINES;
     proof->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
-    /* Commands of others would take the room that a proof needs. */
+    /* Commands of others would take the room that the test needs. */
     failed = pipeline_receive_all(client, reader);
     if (failed == 0) {
         failed = pipeline_ask(client, reader, proof);
@@ -152,8 +153,9 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
     return failed < 0 ? -1 : reader_require(reader, READER_AT_REST);
 }
 
-/* Whether a message that was refused among others is refused on its own, too:
-   a server that has too many commands at once may refuse some.  1, 0, -1. */
+/* Returns whether a message that was refused among others is also refused
+   alone: 1, 0 or -1.  A server with too many commands at once may refuse
+   some. */
 static int
 is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
 {
@@ -168,15 +170,14 @@ is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
     return is;
 }
 
-/* Whether the answers are those of a server that keeps their order: one that
-   has refused them all shows none.  A message that does not exist is
-   refused. */
+/* Returns whether the answers prove that the server keeps their order: 1, 0 or
+   -1.  Refusals prove nothing; a message that does not exist is refused. */
 static int
 holds(const struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
     const struct request *request = proof->answered.first;
-    PyObject *first = NULL; /* that was refused behind all that were not */
-    PyObject *last = NULL;  /* that was refused */
+    PyObject *first = NULL; /* refused after the last that was not */
+    PyObject *last = NULL;  /* refused last */
     bool is_right = false;
 
     for (; request != NULL; request = request->next) {
@@ -260,7 +261,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
     if (on > 0) {
         on = is_own_socket(self, reader);
     }
-    /* What was sent by hand is to be answered first. */
+    /* Commands sent by hand must be answered first. */
     if (on > 0 && reader->progress.ahead.count == 0 &&
         reader_require(reader, READER_AT_REST) < 0) {
         on = -1;
@@ -270,7 +271,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
                   : on;
 }
 
-/* Whether the line, str, begins with the verb and a blank. */
+/* Returns whether the line (str) begins with the verb and a space. */
 static bool
 begins_with(PyObject *line, const char *verb)
 {

@@ -8,8 +8,8 @@
 
 /* --- _putline ----------------------------------------------------------- */
 
-/* sock.sendall(data) within the deadline.  No other command may be sent
-   meanwhile. */
+/* Calls sock.sendall(data) within the deadline.  Commands of hooks and signal
+   handlers raise meanwhile. */
 static PyObject *
 call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
 {
@@ -32,8 +32,8 @@ call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
     return result;
 }
 
-/* sock.sendall(line + CRLF) of any socket that .file does not read from;
-   `reader` is .file if that is a Reader, which waits for the answer. */
+/* Calls sock.sendall(line + CRLF) of a socket that is not the Reader's.
+   `reader` is .file if that is a Reader, else NULL. */
 static int
 send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
              PyObject *line)
@@ -79,7 +79,7 @@ int
 putcmd_send_line(POP3Object *self, PyObject *line)
 {
     int failed;
-    /* An audit hook, a logging handler or what prints may have sent lines. */
+    /* Audit hooks, logging handlers and print() may have sent lines. */
     ReaderObject *reader = pipeline_get_reader(self, &failed);
     PyObject *sock = NULL;
     int result = -1;

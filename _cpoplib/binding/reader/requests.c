@@ -49,7 +49,7 @@ requests_free(struct request *request)
     PyMem_Free(request);
 }
 
-/* One by one: freeing may run code that uses the list. */
+/* One by one, because freeing may run code that uses the list. */
 void
 requests_empty(struct request_list *list)
 {
@@ -81,8 +81,8 @@ requests_add(struct requests *self, PyObject *number)
     return 0;
 }
 
-/* A request that was not sent may have its answer before those in front of it
-   have theirs: it waits for them. */
+/* Moves answered requests from the front of `sent`.  A request that was not
+   sent may be answered before those in front of it; it waits for them. */
 static void
 settle(struct requests *self)
 {

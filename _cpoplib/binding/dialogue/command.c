@@ -22,20 +22,13 @@
 /* --- in one go ---------------------------------------------------------- */
 
 static bool
-is_zero(PyObject *level)
-{
-    int overflow;
-
-    return PyLong_CheckExact(level) &&
-           PyLong_AsLongAndOverflow(level, &overflow) == 0;
-}
-
-static bool
 is_ready(struct module_state *state, const struct overrides_view *view)
 {
     ReaderObject *reader = (ReaderObject *)view->file;
 
-    return is_zero(view->debugging) && reader_check(state, view->file) &&
+    return PyLong_CheckExact(view->debugging) &&
+           PyObject_Not(view->debugging) == 1 &&
+           reader_check(state, view->file) &&
            !progress_is_closed(&reader->progress) &&
            reader->sock == view->sock && reader->progress.ahead.count == 0;
 }
@@ -389,9 +382,8 @@ static PyObject *
 run_short(POP3Object *client, PyObject *line, enum hook method,
           enum pop_end_rule rule)
 {
-    struct stream_sink sink;
+    struct stream_sink sink = {.form = POP_NO_LINES, .rule = rule};
 
-    sink_init(&sink, POP_NO_LINES, rule);
     return run(client, line, method, &sink);
 }
 

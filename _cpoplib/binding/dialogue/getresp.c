@@ -266,11 +266,7 @@ getresp_abandon(POP3Object *self, const char *why)
 }
 
 /* An exception was raised between two lines of a reply. */
-static void
-abandon(POP3Object *self)
-{
-    getresp_abandon(self, "a reply was abandoned half-way");
-}
+static const char abandoned[] = "a reply was abandoned half-way";
 
 static PyObject *
 getlongresp_by_lines(POP3Object *self)
@@ -281,13 +277,13 @@ getlongresp_by_lines(POP3Object *self)
     if (response == NULL) {
         /* Lines may follow, unless the reply is a refusal. */
         if (!errors_is_refusal(self->state)) {
-            abandon(self);
+            getresp_abandon(self, abandoned);
         }
         return NULL;
     }
     result = get_lines(self, response);
     if (result == NULL) {
-        abandon(self);
+        getresp_abandon(self, abandoned);
     }
     Py_DECREF(response);
     return result;

@@ -22,8 +22,8 @@ progress_refuse(struct module_state *state,
 }
 
 int
-progress_check_send(struct module_state *state,
-                    const struct stream_progress *stream)
+progress_refuse_send(struct module_state *state,
+                     const struct stream_progress *stream)
 {
     struct pop_error error = {.sys = stream->broken_by};
 

@@ -117,6 +117,10 @@ progress_was_taken_away(const struct stream_progress *stream)
 int progress_refuse(struct module_state *state,
                     const struct stream_progress *stream);
 
+/* Does what progress_check_send() does. */
+int progress_refuse_send(struct module_state *state,
+                         const struct stream_progress *stream);
+
 /* Returns -1 and an exception if no command can begin and nothing can be read:
    OSError after a timeout, as files of the socket module raise; else
    error_proto. */
@@ -131,8 +135,14 @@ progress_check(struct module_state *state,
 
 /* Does what progress_check() does, before sending.  Also returns -1 with the
    error that broke the connection, which poplib's sending would meet again. */
-int progress_check_send(struct module_state *state,
-                        const struct stream_progress *stream);
+static inline int
+progress_check_send(struct module_state *state,
+                    const struct stream_progress *stream)
+{
+    return progress_is_in_step(stream) && stream->broken_by == 0
+               ? 0
+               : progress_refuse_send(state, stream);
+}
 
 /* --- the stream, with a lock -------------------------------------------- */
 

@@ -1,6 +1,5 @@
 #include "binding/reader/reader.h"
 
-#include "binding/reader/reader_file.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 

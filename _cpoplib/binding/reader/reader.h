@@ -126,4 +126,11 @@ int reader_fill(ReaderObject *self);
    Returns -1 and an exception if closing `file` failed. */
 int reader_close(ReaderObject *self);
 
+/* The type's methods, in reader_file.c. */
+extern PyMethodDef reader_file_methods[];
+extern PyGetSetDef reader_file_getset[];
+
+PyObject *reader_file_iter(PyObject *op);
+PyObject *reader_file_next(PyObject *op);
+
 #endif

@@ -1,4 +1,6 @@
-#include "binding/reader/reader_file.h"
+/* The Reader's methods: those of a buffered binary file. */
+
+#include "binding/reader/reader.h"
 
 #include <string.h>
 

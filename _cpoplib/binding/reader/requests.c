@@ -219,12 +219,6 @@ requests_traverse(const struct requests *self, visitproc visit, void *arg)
 }
 
 size_t
-requests_count(const struct requests *self)
-{
-    return self->answered.count + self->sent.count + self->unsent.count;
-}
-
-size_t
 requests_size(const struct requests *self)
 {
     return requests_count(self) * sizeof(struct request);

@@ -96,7 +96,11 @@ void requests_clear(struct requests *self);
 
 int requests_traverse(const struct requests *self, visitproc visit, void *arg);
 
-size_t requests_count(const struct requests *self);
+static inline size_t
+requests_count(const struct requests *self)
+{
+    return self->answered.count + self->sent.count + self->unsent.count;
+}
 
 /* Octets of memory. */
 size_t requests_size(const struct requests *self);

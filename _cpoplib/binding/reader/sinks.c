@@ -215,23 +215,6 @@ sink_value(struct stream_sink *self)
     return tuple;
 }
 
-PyObject *
-sink_result(struct module_state *state, struct stream_sink *self)
-{
-    if (!self->is_positive) {
-        errors_raise_response(state, self->response);
-        return NULL;
-    }
-    return sink_value(self);
-}
-
-void
-sink_release(struct stream_sink *self)
-{
-    Py_CLEAR(self->response);
-    Py_CLEAR(self->value);
-}
-
 /* --- files -------------------------------------------------------------- */
 
 /* Returns how many octets write() has written: all if the result is no int, as

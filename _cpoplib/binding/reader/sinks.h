@@ -4,6 +4,7 @@
 #ifndef BINDING_SINKS_H
 #define BINDING_SINKS_H
 
+#include "binding/base/errors.h"
 #include "binding/reader/stream.h"
 
 /* A sink that collects lines in a list, octets in bytes; a reply of one line
@@ -24,9 +25,23 @@ void sink_drop(struct stream_sink *self);
 PyObject *sink_value(struct stream_sink *self);
 
 /* Returns sink_value(), or NULL and error_proto for a refusal. */
-PyObject *sink_result(struct module_state *state, struct stream_sink *self);
+static inline PyObject *
+sink_result(struct module_state *state, struct stream_sink *self)
+{
+    if (!self->is_positive) {
+        errors_raise_response(state, self->response);
+        return NULL;
+    }
+    return self->form == POP_NO_LINES ? Py_NewRef(self->response)
+                                      : sink_value(self);
+}
 
-void sink_release(struct stream_sink *self);
+static inline void
+sink_release(struct stream_sink *self)
+{
+    Py_CLEAR(self->response);
+    Py_CLEAR(self->value);
+}
 
 /* Writes octets by file.write(), or to the descriptor of an io.FileIO. */
 struct sink_file {

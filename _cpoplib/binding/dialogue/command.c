@@ -402,30 +402,30 @@ command_shortcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule)
 
 static PyObject *
 run_long(POP3Object *client, PyObject *line, enum hook method,
-         enum pop_end_rule rule)
+         enum pop_end_rule rule, struct stream_sink *sink)
 {
-    struct stream_sink sink;
+    struct stream_sink list;
 
-    sink_init(&sink, POP_LINES, rule);
-    return run(client, line, method, &sink);
+    if (sink == NULL) {
+        sink = &list;
+        sink_init(sink, POP_LINES, rule);
+    }
+    sink->rule = rule;
+    return run(client, line, method, sink);
 }
 
 /* POP3._longcmd(line) */
 static PyObject *
 longcmd_own(POP3Object *client, PyObject *line)
 {
-    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE);
+    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE, NULL);
 }
 
 PyObject *
 command_longcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule,
                 struct stream_sink *sink)
 {
-    if (sink == NULL) {
-        return run_long(client, line, HOOK_LONGCMD, rule);
-    }
-    sink->rule = rule;
-    return run(client, line, HOOK_LONGCMD, sink);
+    return run_long(client, line, HOOK_LONGCMD, rule, sink);
 }
 
 PyObject *

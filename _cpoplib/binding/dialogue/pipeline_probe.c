@@ -230,7 +230,7 @@ server_is_able(POP3Object *self, ReaderObject *reader,
                const struct requests *requests, bool proved)
 {
     struct requests proof = {0};
-    int able = -1;
+    int able;
 
     if (self->pipelining == PIPELINING_ALWAYS && !proved) {
         return 1;
@@ -238,9 +238,7 @@ server_is_able(POP3Object *self, ReaderObject *reader,
     if (reader->ability != READER_UNASKED) {
         return reader->ability == READER_ABLE;
     }
-    if (collect(&proof, requests) == 0) {
-        able = find_out(self, reader, &proof);
-    }
+    able = collect(&proof, requests) < 0 ? -1 : find_out(self, reader, &proof);
     requests_clear(&proof);
     return able;
 }

@@ -61,20 +61,6 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     return 0;
 }
 
-static int
-send_by_reader(ReaderObject *reader, PyObject *line)
-{
-    Py_buffer view;
-    int result;
-
-    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
-        return -1;
-    }
-    result = stream_send(reader, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
-    return result;
-}
-
 int
 putcmd_send_line(POP3Object *self, PyObject *line)
 {
@@ -90,19 +76,15 @@ putcmd_send_line(POP3Object *self, PyObject *line)
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");
     }
-    if (sock == NULL) {
-        Py_XDECREF(reader);
-        return -1;
-    }
-    if (reader != NULL && reader->sock == sock &&
+    if (sock != NULL && reader != NULL && reader->sock == sock &&
         (PyBytes_Check(line) || PyByteArray_Check(line))) {
-        result = send_by_reader(reader, line);
+        result = stream_send(reader, line);
     }
-    else {
+    else if (sock != NULL) {
         result = send_foreign(self, reader, sock, line);
     }
     Py_XDECREF(reader);
-    Py_DECREF(sock);
+    Py_XDECREF(sock);
     return result;
 }
 

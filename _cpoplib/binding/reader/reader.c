@@ -99,9 +99,8 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-/* Returns whether type(object) is module.name itself: 1, 0 or -1. */
-static int
-is_exactly(PyObject *object, const char *module, const char *name)
+int
+reader_is_exactly(PyObject *object, const char *module, const char *name)
 {
     PyObject *type = package_import(module, name);
     int is;
@@ -118,7 +117,7 @@ is_exactly(PyObject *object, const char *module, const char *name)
 static int
 is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 {
-    int is = is_exactly(raw, "socket", "SocketIO");
+    int is = reader_is_exactly(raw, "socket", "SocketIO");
     PyObject *inner;
 
     if (is <= 0) {
@@ -133,7 +132,7 @@ PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
              const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
-    int ours = is_exactly(file, "_io", "BufferedReader");
+    int ours = reader_is_exactly(file, "_io", "BufferedReader");
     PyObject *raw = NULL;
 
     if (ours > 0) {

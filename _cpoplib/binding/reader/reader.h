@@ -56,6 +56,9 @@ PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_deadline *deadline,
                        PyObject *deadline_owner);
 
+/* Returns whether type(object) is module.name: 1, 0 or -1. */
+int reader_is_exactly(PyObject *object, const char *module, const char *name);
+
 static inline bool
 reader_check(struct module_state *state, PyObject *object)
 {
@@ -121,6 +124,14 @@ void reader_fail_write(ReaderObject *self, enum pop_status status,
 /* Receives at least one byte, for reading by hand.  Returns 1, 0 at the end of
    the stream, or -1 and an exception.  Needs the reader's lock. */
 int reader_fill(ReaderObject *self);
+
+/* Returns a span of the unread bytes as bytes, or NULL and an exception. */
+static inline PyObject *
+reader_bytes(const struct pop_link *link, struct pop_span span)
+{
+    return PyBytes_FromStringAndSize(pop_buffer_bytes(&link->in) + span.offset,
+                                     (Py_ssize_t)span.length);
+}
 
 /* Closes the Reader.  Wakes a thread that is inside, which then closes `file`.
    Returns -1 and an exception if closing `file` failed. */

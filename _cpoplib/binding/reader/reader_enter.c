@@ -150,8 +150,7 @@ unread_line(const struct pop_link *link)
     if (span.length > SHOWN_OCTETS) {
         span.length = SHOWN_OCTETS;
     }
-    return PyBytes_FromStringAndSize(bytes + span.offset,
-                                     (Py_ssize_t)span.length);
+    return reader_bytes(link, span);
 }
 
 static void

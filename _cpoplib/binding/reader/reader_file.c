@@ -31,11 +31,9 @@ consume(ReaderObject *self, size_t octets)
 static PyObject *
 take_bytes(ReaderObject *self, size_t octets)
 {
-    struct pop_buffer *in = &self->link.in;
-    PyObject *bytes;
+    struct pop_span span = {0, octets};
+    PyObject *bytes = reader_bytes(&self->link, span);
 
-    bytes = PyBytes_FromStringAndSize(pop_buffer_bytes(in),
-                                      (Py_ssize_t)octets);
     if (bytes != NULL) {
         consume(self, octets);
     }
@@ -225,40 +223,29 @@ reader_file_peek(PyObject *op, PyObject *args)
     return bytes;
 }
 
-/* Fills `view`, or stores the result of one receive (`once`).  Returns the
-   octets stored, or -1 and an exception. */
-static Py_ssize_t
-read_into(ReaderObject *self, Py_buffer *view, bool once)
-{
-    size_t wanted = once && view->len > 0 ? 1 : (size_t)view->len;
-    size_t octets;
-    int failed;
-
-    if (reader_enter(self, READER_BY_HAND) < 0) {
-        return -1;
-    }
-    failed = fill_up_to(self, wanted) < 0;
-    octets = at_most(self, (size_t)view->len);
-    if (!failed && octets > 0) {
-        memcpy(view->buf, pop_buffer_bytes(&self->link.in), octets);
-        consume(self, octets);
-    }
-    reader_leave(self);
-    return failed ? -1 : (Py_ssize_t)octets;
-}
-
+/* Fills the buffer, or stores the result of one receive (`once`); returns the
+   octets stored. */
 static PyObject *
-read_into_buffer(PyObject *op, PyObject *buffer, bool once)
+read_into(ReaderObject *self, PyObject *buffer, bool once)
 {
     Py_buffer view;
-    Py_ssize_t octets;
+    size_t octets = 0;
+    int failed = -1;
 
     if (!PyArg_Parse(buffer, "w*:readinto", &view)) {
         return NULL;
     }
-    octets = read_into(READER(op), &view, once);
+    if (reader_enter(self, READER_BY_HAND) == 0) {
+        failed = fill_up_to(self, once && view.len > 0 ? 1 : (size_t)view.len);
+        octets = at_most(self, (size_t)view.len);
+        if (failed == 0 && octets > 0) {
+            memcpy(view.buf, pop_buffer_bytes(&self->link.in), octets);
+            consume(self, octets);
+        }
+        reader_leave(self);
+    }
     PyBuffer_Release(&view);
-    return octets < 0 ? NULL : PyLong_FromSsize_t(octets);
+    return failed < 0 ? NULL : PyLong_FromSize_t(octets);
 }
 
 PyDoc_STRVAR(readinto_doc,
@@ -272,7 +259,7 @@ PyDoc_STRVAR(readinto_doc,
 static PyObject *
 reader_file_readinto(PyObject *op, PyObject *buffer)
 {
-    return read_into_buffer(op, buffer, false);
+    return read_into(READER(op), buffer, false);
 }
 
 PyDoc_STRVAR(readinto1_doc,
@@ -284,7 +271,7 @@ PyDoc_STRVAR(readinto1_doc,
 static PyObject *
 reader_file_readinto1(PyObject *op, PyObject *buffer)
 {
-    return read_into_buffer(op, buffer, true);
+    return read_into(READER(op), buffer, true);
 }
 
 PyObject *

@@ -9,15 +9,6 @@
 
 /* --- lines -------------------------------------------------------------- */
 
-static PyObject *
-line_of(const struct pop_link *link, size_t i)
-{
-    struct pop_span span = link->batch.spans[i];
-
-    return PyBytes_FromStringAndSize(pop_buffer_bytes(&link->in) + span.offset,
-                                     (Py_ssize_t)span.length);
-}
-
 /* Makes the list from the first batch, which often is the only one. */
 static int
 make_list(struct stream_sink *self, const struct pop_link *link)
@@ -26,7 +17,7 @@ make_list(struct stream_sink *self, const struct pop_link *link)
 
     self->value = PyList_New((Py_ssize_t)link->batch.count);
     for (i = 0; self->value != NULL && i < link->batch.count; i++) {
-        PyObject *line = line_of(link, i);
+        PyObject *line = reader_bytes(link, link->batch.spans[i]);
 
         if (line == NULL) {
             Py_CLEAR(self->value);
@@ -48,7 +39,7 @@ lines_take(struct stream_sink *self, const struct pop_link *link)
         return make_list(self, link);
     }
     for (i = 0; failed == 0 && i < link->batch.count; i++) {
-        PyObject *line = line_of(link, i);
+        PyObject *line = reader_bytes(link, link->batch.spans[i]);
 
         failed = line == NULL ? -1 : PyList_Append(self->value, line);
         Py_XDECREF(line);
@@ -338,33 +329,18 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
                            : write_batch(self, link, octets);
 }
 
-/* Returns isinstance(file, io.<name>) or, if `exactly`, whether that is its
-   type: 1, 0 or -1. */
-static int
-is_of_io(PyObject *file, const char *name, bool exactly)
-{
-    PyObject *type = package_import("io", name);
-    int is;
-
-    if (type == NULL) {
-        return -1;
-    }
-    is = exactly ? (PyObject *)Py_TYPE(file) == type
-                 : PyObject_IsInstance(file, type);
-    Py_DECREF(type);
-    return is;
-}
-
 /* Writes to the descriptor if the file is exactly an io.FileIO, with the write
    method of its type.  Calls file.write(b"") then, which raises if the file
    can't be written. */
 static int
 open_file(struct sink_file *self)
 {
-    int raw = is_of_io(self->file, "RawIOBase", false);
-    int direct = raw > 0 ? is_of_io(self->file, "FileIO", true) : 0;
+    PyObject *type = package_import("io", "RawIOBase");
+    int raw = type == NULL ? -1 : PyObject_IsInstance(self->file, type);
+    int direct = raw > 0 ? reader_is_exactly(self->file, "io", "FileIO") : 0;
     PyObject *nothing;
 
+    Py_XDECREF(type);
     if (raw < 0 || direct < 0) {
         return -1;
     }

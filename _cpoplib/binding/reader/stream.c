@@ -20,18 +20,23 @@ fail_sending(ReaderObject *reader, enum pop_status status,
 }
 
 int
-stream_send(ReaderObject *reader, const char *line, size_t length)
+stream_send(ReaderObject *reader, PyObject *line)
 {
-    struct pop_buffer *out = &reader->link.out;
     struct pop_error error = {0};
     enum pop_status status;
+    Py_buffer view;
     size_t queued;
 
-    if (reader_enter(reader, READER_TO_SEND) < 0) {
+    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    status = pop_command_append(out, line, length);
-    queued = pop_buffer_length(out);
+    if (reader_enter(reader, READER_TO_SEND) < 0) {
+        PyBuffer_Release(&view);
+        return -1;
+    }
+    status = pop_command_append(&reader->link.out, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    queued = pop_buffer_length(&reader->link.out);
     if (status == POP_OK) {
         status = lock_run_detached(&reader->link, pop_link_flush, &error);
     }
@@ -129,14 +134,6 @@ pump_first(ReaderObject *reader, const struct stream_sink *sink,
     return status == POP_OK ? pump(reader, error) : status;
 }
 
-/* Returns the span of the unread bytes as bytes. */
-static PyObject *
-unread_bytes(const struct pop_link *link, struct pop_span span)
-{
-    return PyBytes_FromStringAndSize(pop_buffer_bytes(&link->in) + span.offset,
-                                     (Py_ssize_t)span.length);
-}
-
 PyObject *
 stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
 {
@@ -157,7 +154,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
     status = pump_first(reader, &sink, &error);
     if (status == POP_EOF && !progress_is_closed(&reader->progress)) {
         span.length = pop_buffer_length(&link->in);
-        line = unread_bytes(link, span);
+        line = reader_bytes(link, span);
         reader_end(reader);
     }
     else if (status != POP_OK) {
@@ -165,7 +162,7 @@ stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
     }
     else {
         span.length = link->batch.scanned;
-        line = unread_bytes(link, span);
+        line = reader_bytes(link, span);
         pop_link_take(link);
         if (answers) {
             progress_status_read(&reader->lock, &reader->progress);
@@ -265,7 +262,7 @@ read_whole(ReaderObject *reader, struct stream_sink *sink)
 {
     struct pop_link *link = &reader->link;
 
-    sink->response = unread_bytes(link, link->batch.spans[0]);
+    sink->response = reader_bytes(link, link->batch.spans[0]);
     pop_link_take(link);
     progress_status_read(&reader->lock, &reader->progress);
     if (sink->response == NULL) {

@@ -33,8 +33,9 @@ struct stream_sink {
     size_t used; /* octets of the bytes */
 };
 
-/* Sends the line and CRLF.  Returns -1 and an exception. */
-int stream_send(ReaderObject *reader, const char *line, size_t length);
+/* Sends the line (bytes or bytearray) and CRLF.  Returns -1 and an exception.
+ */
+int stream_send(ReaderObject *reader, PyObject *line);
 
 /* Queues a command line (bytes, without line end), sent during the next
    receive; its reply is the last of the pipeline.  Returns -1 and an exception

@@ -350,33 +350,27 @@ PyDoc_STRVAR(deadline_doc,
 "used after the block.");
 
 static PyObject *
-pop3_deadline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+new_block(POP3Object *self, PyObject *seconds)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.deadline",
-        .names = {"seconds"},
-        .required = 1,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
     DeadlineObject *block;
     int64_t allowed;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        parse(values[0], &allowed) < 0) {
+    if (parse(seconds, &allowed) < 0) {
         return NULL;
     }
     block = PyObject_GC_New(DeadlineObject, self->state->deadline_type);
     if (block == NULL) {
         return NULL;
     }
-    block->client = (POP3Object *)Py_NewRef(op);
+    block->client = (POP3Object *)Py_NewRef((PyObject *)self);
     block->allowed = allowed;
     block->is_entered = false;
     PyObject_GC_Track((PyObject *)block);
     return (PyObject *)block;
 }
+
+ARGS_FUNCTION(pop3_deadline, new_block(POP3(op), values[0]),
+              .method = "POP3.deadline", .names = {"seconds"}, .required = 1);
 
 PyMethodDef deadline_methods[] = {
     ARGS_METHOD("deadline", pop3_deadline, deadline_doc),

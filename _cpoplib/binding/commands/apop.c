@@ -220,29 +220,22 @@ PyDoc_STRVAR(apop_doc,
 "locked from here to quit().  Returns the response, bytes.");
 
 static PyObject *
-pop3_apop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+apop(POP3Object *self, PyObject *user, PyObject *password)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.apop",
-        .names = {"user", "password"},
-        .required = 2,
-    };
-    PyObject *values[ARGS_MAX];
-    PyObject *line;
+    PyObject *line = apop_line(self, user, password);
     PyObject *response;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = apop_line(POP3(op), values[0], values[1]);
     if (line == NULL) {
         return NULL;
     }
-    response = command_shortcmd(POP3(op), line, POP_END_AT_ONCE);
+    response = command_shortcmd(self, line, POP_END_AT_ONCE);
     Py_DECREF(line);
     return response;
 }
+
+ARGS_FUNCTION(pop3_apop, apop(POP3(op), values[0], values[1]),
+              .method = "POP3.apop", .names = {"user", "password"},
+              .required = 2);
 
 PyMethodDef apop_methods[] = {
     ARGS_METHOD("apop", pop3_apop, apop_doc),

@@ -78,24 +78,11 @@ PyDoc_STRVAR(login_doc,
 "Returns the response, bytes.  Raises error_proto if the server refuses, or\n"
 "if no mechanism is left; its text says what was tried.");
 
-static PyObject *
-pop3_login(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.login",
-        .names = {"user", "password", "mechanisms", "allow_insecure",
-                  "encoding"},
-        .required = 2,
-        .keyword_only = 3,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return call_policy(POP3(op), "login", "OOOOOOO", values);
-}
+ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", "OOOOOOO", values),
+              .method = "POP3.login",
+              .names = {"user", "password", "mechanisms", "allow_insecure",
+                        "encoding"},
+              .required = 2, .keyword_only = 3);
 
 PyDoc_STRVAR(login_oauth2_doc,
 "login_oauth2($self, user, token, *, mechanisms=None,\n"
@@ -113,23 +100,11 @@ PyDoc_STRVAR(login_oauth2_doc,
 "Returns the response, bytes.  error_proto if the server refuses; its\n"
 "__cause__ has what the server says of the token.");
 
-static PyObject *
-pop3_login_oauth2(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.login_oauth2",
-        .names = {"user", "token", "mechanisms", "allow_insecure"},
-        .required = 2,
-        .keyword_only = 2,
-    };
-    PyObject *values[ARGS_MAX] = {NULL};
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return call_policy(POP3(op), "login_oauth2", "OOOOO", values);
-}
+ARGS_FUNCTION(pop3_login_oauth2,
+              call_policy(POP3(op), "login_oauth2", "OOOOO", values),
+              .method = "POP3.login_oauth2",
+              .names = {"user", "token", "mechanisms", "allow_insecure"},
+              .required = 2, .keyword_only = 2);
 
 PyMethodDef login_methods[] = {
     ARGS_METHOD("login", pop3_login, login_doc),

@@ -430,33 +430,27 @@ PyDoc_STRVAR(auth_doc,
 "after +OK closes the connection.");
 
 static PyObject *
-pop3_auth(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+auth(POP3Object *self, PyObject **given)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.auth",
-        .names = {"mechanism", "authobject", "initial_response"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
     PyObject *reply;
     int i;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
     for (i = 1; i < 3; i++) {
-        if (values[i] == NULL) {
-            values[i] = Py_None;
+        if (given[i] == NULL) {
+            given[i] = Py_None;
         }
     }
-    if (pop3_lock(POP3(op)) < 0) {
+    if (pop3_lock(self) < 0) {
         return NULL;
     }
-    reply = run(POP3(op), values);
-    pop3_unlock(POP3(op));
+    reply = run(self, given);
+    pop3_unlock(self);
     return reply;
 }
+
+ARGS_FUNCTION(pop3_auth, auth(POP3(op), values), .method = "POP3.auth",
+              .names = {"mechanism", "authobject", "initial_response"},
+              .required = 1);
 
 PyMethodDef sasl_methods[] = {
     ARGS_METHOD("auth", pop3_auth, auth_doc),

@@ -209,21 +209,8 @@ DEADLINE_SIGNATURE ")\n"
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *
-pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+init(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.__init__",
-        .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
-        .required = 1,
-        .keyword_only = OPTIONS_COUNT + 1,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
     if (options_set(self, values + 3) < 0 ||
         deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
         connect_open(self, values[0], values[1], values[2]) < 0) {
@@ -231,6 +218,10 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
+              .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
+              .required = 1, .keyword_only = OPTIONS_COUNT + 1);
 
 /* Calls socket.create_connection(); the deadline limits the time for all
    addresses. */
@@ -302,21 +293,10 @@ PyDoc_STRVAR(create_socket_doc,
 "Override it to connect in another way; ValueError if timeout is 0.");
 
 static PyObject *
-pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
+create_socket(POP3Object *self, PyObject *timeout)
 {
-    static const struct args_signature signature = {
-        .method = "POP3._create_socket",
-        .names = {"timeout"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-    int given;
+    int given = timeout == Py_None ? 1 : PyObject_IsTrue(timeout);
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    given = values[0] == Py_None ? 1 : PyObject_IsTrue(values[0]);
     if (given < 0) {
         return NULL;
     }
@@ -325,8 +305,12 @@ pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                         "Non-blocking socket (timeout=0) is not supported");
         return NULL;
     }
-    return create_connection(POP3(op), values[0]);
+    return create_connection(self, timeout);
 }
+
+ARGS_FUNCTION(pop3__create_socket, create_socket(POP3(op), values[0]),
+              .method = "POP3._create_socket", .names = {"timeout"},
+              .required = 1);
 
 /* --- closing ------------------------------------------------------------ */
 

@@ -270,27 +270,15 @@ DEADLINE_SIGNATURE ")\n"
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
-pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
+init(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL.__init__",
-        .names = {"host", "port", "keyfile", "certfile", "timeout", "context",
-                  "verify", OPTIONS_NAMES, "deadline"},
-        .required = 1,
-        .keyword_only = 1 + OPTIONS_COUNT + 1,
+    struct tls_options options = {
+        .keyfile = tls_options_given(values[2]),
+        .certfile = tls_options_given(values[3]),
+        .context = tls_options_given(values[5]),
+        .verify = tls_options_given(values[6]),
     };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-    struct tls_options options;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    options.keyfile = tls_options_given(values[2]);
-    options.certfile = tls_options_given(values[3]);
-    options.context = tls_options_given(values[5]);
-    options.verify = tls_options_given(values[6]);
     if (options_set(self, values + 7) < 0 || tls_options_check(&options) < 0 ||
         set_options(self, &options) < 0 ||
         deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
@@ -299,6 +287,12 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
+              .method = "POP3_SSL.__init__",
+              .names = {"host", "port", "keyfile", "certfile", "timeout",
+                        "context", "verify", OPTIONS_NAMES, "deadline"},
+              .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
 /* Calls POP3._create_socket(self, timeout). */
 static PyObject *
@@ -318,25 +312,13 @@ PyDoc_STRVAR(create_socket_doc,
 "Return POP3._create_socket(self, timeout) with TLS.");
 
 static PyObject *
-pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                        PyObject *kwnames)
+create_socket(POP3Object *self, PyObject *timeout)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL._create_socket",
-        .names = {"timeout"},
-        .required = 1,
-    };
-    POP3Object *self = POP3(op);
     struct tls_options options = {.context = NULL};
-    PyObject *values[ARGS_MAX];
     struct ssl_ctx_st *config = NULL;
-    PyObject *plain;
+    PyObject *plain = create_plain(self, timeout);
     PyObject *wrapped = NULL;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    plain = create_plain(self, values[0]);
     if (plain == NULL) {
         return NULL;
     }
@@ -355,6 +337,10 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return wrapped;
 }
 
+ARGS_FUNCTION(pop3_ssl__create_socket, create_socket(POP3(op), values[0]),
+              .method = "POP3_SSL._create_socket", .names = {"timeout"},
+              .required = 1);
+
 PyDoc_STRVAR(stls_doc,
 "stls($self, keyfile=None, certfile=None, context=None, *, verify=None)\n"
 "--\n"
@@ -362,22 +348,15 @@ PyDoc_STRVAR(stls_doc,
 "Raises error_proto: there is TLS already.");
 
 static PyObject *
-pop3_ssl_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+refuse_stls(POP3Object *self)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL.stls",
-        .names = {"keyfile", "certfile", "context", "verify"},
-        .keyword_only = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) == 0) {
-        errors_raise_proto(POP3(op)->state,
-                           "-ERR TLS session already established");
-    }
+    errors_raise_proto(self->state, "-ERR TLS session already established");
     return NULL;
 }
+
+ARGS_FUNCTION(pop3_ssl_stls, refuse_stls(POP3(op)), .method = "POP3_SSL.stls",
+              .names = {"keyfile", "certfile", "context", "verify"},
+              .keyword_only = 1);
 
 /* --- type --------------------------------------------------------------- */
 

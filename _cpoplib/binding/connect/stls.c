@@ -225,29 +225,21 @@ PyDoc_STRVAR(stls_doc,
 "closed.");
 
 static PyObject *
-pop3_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+stls(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.stls",
-        .names = {"context", "keyfile", "certfile", "verify"},
-        .keyword_only = 3,
+    struct tls_options options = {
+        .context = tls_options_given(values[0]),
+        .keyfile = tls_options_given(values[1]),
+        .certfile = tls_options_given(values[2]),
+        .verify = tls_options_given(values[3]),
     };
-    PyObject *values[ARGS_MAX];
-    struct tls_options options;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    options.context = tls_options_given(values[0]);
-    options.keyfile = tls_options_given(values[1]);
-    options.certfile = tls_options_given(values[2]);
-    options.verify = tls_options_given(values[3]);
-    if (tls_options_check(&options) < 0) {
-        return NULL;
-    }
-    return run_locked(POP3(op), &options);
+    return tls_options_check(&options) < 0 ? NULL : run_locked(self, &options);
 }
+
+ARGS_FUNCTION(pop3_stls, stls(POP3(op), values), .method = "POP3.stls",
+              .names = {"context", "keyfile", "certfile", "verify"},
+              .keyword_only = 3);
 
 PyMethodDef stls_methods[] = {
     ARGS_METHOD("stls", pop3_stls, stls_doc),

@@ -96,23 +96,22 @@ check_numbers(PyObject *numbers)
     return -1;
 }
 
-/* The arguments are the numbers, perhaps what is behind them in each line, and
-   options. */
+/* The values of the arguments are the numbers, `howmuch` if the verb is TOP,
+   and options. */
 static PyObject *
-start(PyObject *op, enum pop_verb verb, enum pop_reply_form form,
-      const struct args_signature *signature, PyObject *const *args,
-      Py_ssize_t nargs, PyObject *kwnames)
+start(POP3Object *client, enum pop_verb verb, PyObject *const *values)
 {
-    PyObject *values[ARGS_MAX] = {NULL};
+    bool has_second = verb == POP_VERB_TOP;
     PyObject *self = NULL;
 
-    if (args_bind(signature, args, nargs, kwnames, values) == 0 &&
-        check_numbers(values[0]) == 0) {
-        self = bulk_iterator_new(POP3(op), values[0], verb, form,
-                                 signature->required > 1 ? values[1] : NULL);
+    if (check_numbers(values[0]) == 0) {
+        self = bulk_iterator_new(client, values[0], verb,
+                                 verb == POP_VERB_DELE ? POP_NO_LINES
+                                                       : POP_OCTETS,
+                                 has_second ? values[1] : NULL);
     }
     if (self != NULL &&
-        set_options(BULK_ITERATOR(self), values + signature->required) < 0) {
+        set_options(BULK_ITERATOR(self), values + 1 + has_second) < 0) {
         Py_CLEAR(self);
     }
     return self;
@@ -138,20 +137,10 @@ PyDoc_STRVAR(retr_many_doc,
 "refusal of that is one more error.\n"
 "Other commands may come in between: they wait for what is on its way.");
 
-static PyObject *
-pop3_retr_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.retr_many",
-        .names = {"numbers", "window", "errors", "delete", "lines"},
-        .required = 1,
-        .keyword_only = 4,
-    };
-
-    return start(op, POP_VERB_RETR, POP_OCTETS, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
+              .method = "POP3.retr_many",
+              .names = {"numbers", "window", "errors", "delete", "lines"},
+              .required = 1, .keyword_only = 4);
 
 PyDoc_STRVAR(top_many_doc,
 "top_many($self, numbers, howmuch, *, window=128, delete=False,\n"
@@ -162,20 +151,11 @@ PyDoc_STRVAR(top_many_doc,
 "iterator over (number, bytes or what top() returns), as retr_many() gives\n"
 "whole ones.");
 
-static PyObject *
-pop3_top_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.top_many",
-        .names = {"numbers", "howmuch", "window", "errors", "delete", "lines"},
-        .required = 2,
-        .keyword_only = 4,
-    };
-
-    return start(op, POP_VERB_TOP, POP_OCTETS, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_top_many, start(POP3(op), POP_VERB_TOP, values),
+              .method = "POP3.top_many",
+              .names = {"numbers", "howmuch", "window", "errors", "delete",
+                        "lines"},
+              .required = 2, .keyword_only = 4);
 
 PyDoc_STRVAR(dele_many_doc,
 "dele_many($self, numbers, *, window=128, errors='raise')\n"
@@ -184,20 +164,10 @@ PyDoc_STRVAR(dele_many_doc,
 "Mark many messages as deleted: an iterator over (number, response), as\n"
 "retr_many() gives messages.  quit() commits it.");
 
-static PyObject *
-pop3_dele_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.dele_many",
-        .names = {"numbers", "window", "errors"},
-        .required = 1,
-        .keyword_only = 2,
-    };
-
-    return start(op, POP_VERB_DELE, POP_NO_LINES, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_dele_many, start(POP3(op), POP_VERB_DELE, values),
+              .method = "POP3.dele_many",
+              .names = {"numbers", "window", "errors"}, .required = 1,
+              .keyword_only = 2);
 
 PyMethodDef bulk_methods[] = {
     ARGS_METHOD("retr_many", pop3_retr_many, retr_many_doc),

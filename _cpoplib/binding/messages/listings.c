@@ -212,31 +212,24 @@ take_reply(struct rows *self, PyObject *reply)
 }
 
 static PyObject *
-ask(const char *method, const char *command, row_value value_of, PyObject *op,
-    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+ask(POP3Object *self, const char *command, row_value value_of)
 {
-    const struct args_signature signature = {.method = method};
     struct rows rows = {
         .sink = {.form = POP_LINES, .take = rows_take},
         .value_of = value_of,
     };
-    PyObject *values[ARGS_MAX];
-    PyObject *line = NULL;
+    PyObject *line = PyUnicode_FromString(command);
     PyObject *reply = NULL;
     int failed = -1;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = PyUnicode_FromString(command);
     if (line != NULL) {
-        reply = command_longcmd(POP3(op), line, POP_END_IF_QUIET, &rows.sink);
+        reply = command_longcmd(self, line, POP_END_IF_QUIET, &rows.sink);
     }
     if (reply != NULL) {
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
     if (failed == 0) {
-        read_ahead_note_listing(&POP3(op)->ahead, rows.count, rows.last);
+        read_ahead_note_listing(&self->ahead, rows.count, rows.last);
     }
     else {
         Py_CLEAR(rows.dict);
@@ -259,12 +252,8 @@ PyDoc_STRVAR(sizes_doc,
 "row counts.  Rows that name no message are left out: their number can't be\n"
 "read, or is 0.");
 
-static PyObject *
-pop3_sizes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    return ask("POP3.sizes", "LIST", size_of, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_sizes, ask(POP3(op), "LIST", size_of),
+              .method = "POP3.sizes");
 
 PyDoc_STRVAR(uids_doc,
 "uids($self)\n"
@@ -278,12 +267,7 @@ PyDoc_STRVAR(uids_doc,
 "comes twice, the last row counts.  Rows that name no message are left out:\n"
 "their number can't be read, or is 0.");
 
-static PyObject *
-pop3_uids(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return ask("POP3.uids", "UIDL", uid_of, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_uids, ask(POP3(op), "UIDL", uid_of), .method = "POP3.uids");
 
 PyMethodDef listings_methods[] = {
     ARGS_METHOD("sizes", pop3_sizes, sizes_doc),

@@ -218,22 +218,9 @@ PyDoc_STRVAR(retr_bytes_doc,
 "the dots that were added: email.message_from_bytes() takes them.  Raises\n"
 "what retr() does, but no line is too long.");
 
-static PyObject *
-pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.retr_bytes",
-        .names = {"which"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
-}
+ARGS_FUNCTION(pop3_retr_bytes,
+              read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes),
+              .method = "POP3.retr_bytes", .names = {"which"}, .required = 1);
 
 PyDoc_STRVAR(top_bytes_doc,
 "top_bytes($self, which, howmuch)\n"
@@ -242,23 +229,11 @@ PyDoc_STRVAR(top_bytes_doc,
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
 
-static PyObject *
-pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.top_bytes",
-        .names = {"which", "howmuch"},
-        .required = 2,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return fetch_bytes(
-        POP3(op), format_command_make(POP_VERB_TOP, values[0], values[1]));
-}
+ARGS_FUNCTION(pop3_top_bytes,
+              fetch_bytes(POP3(op), format_command_make(POP_VERB_TOP,
+                                                        values[0], values[1])),
+              .method = "POP3.top_bytes", .names = {"which", "howmuch"},
+              .required = 2);
 
 PyDoc_STRVAR(retr_into_doc,
 "retr_into($self, which, file)\n"
@@ -273,25 +248,16 @@ PyDoc_STRVAR(retr_into_doc,
 "another error, the connection is out of step.");
 
 static PyObject *
-pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
+retr_into(POP3Object *self, PyObject *which, PyObject *target)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.retr_into",
-        .names = {"which", "file"},
-        .required = 2,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
     struct sink_file file;
     PyObject *line;
     PyObject *octets = NULL;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        sink_file_init(&file, self->state, values[1]) < 0) {
+    if (sink_file_init(&file, self->state, target) < 0) {
         return NULL;
     }
-    line = format_command_make(POP_VERB_RETR, values[0], NULL);
+    line = format_command_make(POP_VERB_RETR, which, NULL);
     if (line != NULL && exchange(self, line, &file.sink) == 0) {
         octets = PyLong_FromSize_t(file.octets);
     }
@@ -299,6 +265,10 @@ pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     sink_file_release(&file);
     return octets;
 }
+
+ARGS_FUNCTION(pop3_retr_into, retr_into(POP3(op), values[0], values[1]),
+              .method = "POP3.retr_into", .names = {"which", "file"},
+              .required = 2);
 
 PyMethodDef retr_bytes_methods[] = {
     ARGS_METHOD("retr_bytes", pop3_retr_bytes, retr_bytes_doc),

@@ -99,3 +99,25 @@ package_import(const char *module, const char *name)
     Py_DECREF(path);
     return value;
 }
+
+PyObject *
+package_call(const char *module, const char *name, const char *format, ...)
+{
+    PyObject *arguments;
+    PyObject *function = NULL;
+    PyObject *result = NULL;
+    va_list values;
+
+    va_start(values, format);
+    arguments = Py_VaBuildValue(format, values);
+    va_end(values);
+    if (arguments != NULL) {
+        function = package_import(module, name);
+    }
+    if (function != NULL) {
+        result = PyObject_Call(function, arguments, NULL);
+    }
+    Py_XDECREF(arguments);
+    Py_XDECREF(function);
+    return result;
+}

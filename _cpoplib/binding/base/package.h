@@ -21,4 +21,9 @@ int package_global(struct module_state *state, PyObject *name,
    exception. */
 PyObject *package_import(const char *module, const char *name);
 
+/* Returns the result of module.name(...), or NULL and an exception.  `format`,
+   for Py_BuildValue(), makes a tuple of the arguments. */
+PyObject *package_call(const char *module, const char *name,
+                       const char *format, ...);
+
 #endif

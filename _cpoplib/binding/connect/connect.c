@@ -230,7 +230,6 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                 PyObject *timeout)
 {
     const struct pop_deadline *limit = &self->deadlines->limit;
-    PyObject *within;
     PyObject *sock;
 
     if (limit->at == POP_NO_DEADLINE) {
@@ -238,14 +237,9 @@ connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                                           self->state->name.create_connection,
                                           address, timeout, NULL);
     }
-    within = package_import("poplib_c._connect", "within");
-    if (within == NULL) {
-        return NULL;
-    }
-    sock = PyObject_CallFunction(
-        within, "dOOO", (double)pop_deadline_left(limit) / POP_NS_PER_SECOND,
-        socket, address, timeout);
-    Py_DECREF(within);
+    sock = package_call("poplib_c._connect", "within", "(dOOO)",
+                        (double)pop_deadline_left(limit) / POP_NS_PER_SECOND,
+                        socket, address, timeout);
     if (sock == NULL) {
         deadline_explain(self);
     }

@@ -28,22 +28,19 @@ read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
 static ReaderObject *
 new_reader(POP3Object *self, PyObject *file)
 {
-    PyObject *type = package_import("poplib_c._file", "Lines");
-    PyObject *sock = NULL;
+    PyObject *sock;
     PyObject *lines = NULL;
     ReaderObject *reader = NULL;
 
-    if (type != NULL &&
-        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
                                  &sock) >= 0) {
-        lines = PyObject_CallFunctionObjArgs(
-            type, file, sock == NULL ? Py_None : sock, NULL);
+        lines = package_call("poplib_c._file", "Lines", "(OO)", file,
+                             sock == NULL ? Py_None : sock);
     }
     if (lines != NULL) {
         reader = reader_new(self->state, lines, lines, &self->deadlines->limit,
                             self->deadlines_owner);
     }
-    Py_XDECREF(type);
     Py_XDECREF(sock);
     Py_XDECREF(lines);
     return reader;

@@ -10,21 +10,6 @@
 
 /* --- certificate -------------------------------------------------------- */
 
-/* Calls poplib_c._certificate.decode(der). */
-static PyObject *
-decode_certificate(TLSSocketObject *self)
-{
-    PyObject *decode = package_import("poplib_c._certificate", "decode");
-    PyObject *decoded;
-
-    if (decode == NULL) {
-        return NULL;
-    }
-    decoded = PyObject_CallFunctionObjArgs(decode, self->certificate, NULL);
-    Py_DECREF(decode);
-    return decoded;
-}
-
 PyDoc_STRVAR(getpeercert_doc,
 "getpeercert($self, binary_form=False)\n"
 "--\n"
@@ -44,7 +29,9 @@ getpeercert(TLSSocketObject *self, PyObject *binary_form)
     if (binary || self->certificate == Py_None) {
         return Py_NewRef(self->certificate);
     }
-    return self->verified ? decode_certificate(self) : PyDict_New();
+    return self->verified ? package_call("poplib_c._certificate", "decode",
+                                         "(O)", self->certificate)
+                          : PyDict_New();
 }
 
 ARGS_FUNCTION(tls_socket_getpeercert, getpeercert(TLSSOCKET(op), values[0]),

@@ -53,7 +53,6 @@ enum hook {
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(print, "print")                                                         \
-    X(qualname, "__qualname__")                                               \
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
     X(readline, "readline")                                                   \
@@ -95,12 +94,10 @@ struct module_state {
     PyTypeObject *pop3_ssl_type;
     PyTypeObject *reader_type;
     PyTypeObject *tls_socket_type;
-    PyTypeObject *lazy_attribute_type;
     PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */
-    PyObject *timestamp_pattern;     /* NULL until first used */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */

@@ -11,42 +11,6 @@
 
 #define MD5_OCTETS 16
 
-/* --- POP3.timestamp ----------------------------------------------------- */
-
-/* re.compile(rb'\+OK.[^<]*(<.*>)') */
-static PyObject *
-compile_pattern(void)
-{
-    PyObject *compile = package_import("re", "compile");
-    PyObject *pattern;
-
-    if (compile == NULL) {
-        return NULL;
-    }
-    pattern = PyObject_CallFunction(compile, "y", "\\+OK.[^<]*(<.*>)");
-    Py_DECREF(compile);
-    return pattern;
-}
-
-PyObject *
-apop_timestamp_pattern(struct module_state *state,
-                       PyObject *Py_UNUSED(instance),
-                       PyTypeObject *Py_UNUSED(owner))
-{
-    if (state->timestamp_pattern == NULL) {
-        PyObject *pattern = compile_pattern();
-
-        /* Another thread may have compiled it meanwhile. */
-        if (state->timestamp_pattern == NULL) {
-            state->timestamp_pattern = pattern;
-        }
-        else {
-            Py_XDECREF(pattern);
-        }
-    }
-    return Py_XNewRef(state->timestamp_pattern);
-}
-
 /* --- apop --------------------------------------------------------------- */
 
 /* Returns the time stamp of self.welcome, or raises error_proto. */

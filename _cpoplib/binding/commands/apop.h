@@ -6,11 +6,6 @@
 
 #include "binding/client/pop3.h"
 
-/* Computes POP3.timestamp, poplib's pattern of the time stamp in a greeting:
-   a new reference, or NULL and an exception. */
-PyObject *apop_timestamp_pattern(struct module_state *state,
-                                 PyObject *instance, PyTypeObject *owner);
-
 extern PyMethodDef apop_methods[];
 
 #endif

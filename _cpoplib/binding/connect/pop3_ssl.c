@@ -3,11 +3,9 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
-#include "binding/base/lazy_attribute.h"
 #include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
-#include "binding/connect/tls_context.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
 #include "binding/base/heap_type.h"
@@ -42,7 +40,8 @@ has_context(POP3Object *self)
     if (present != 0) {
         return present;
     }
-    /* pop3_ssl_context() raises AttributeError on the class. */
+    /* The computed attribute (poplib_c/_attributes.py) raises AttributeError
+       on the class. */
     present = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name,
                                        &found);
     Py_XDECREF(found);
@@ -89,39 +88,35 @@ release_options(struct tls_options *options)
 
 /* --- POP3_SSL.context --------------------------------------------------- */
 
+PyDoc_STRVAR(new_context_doc,
+"_new_context($module, client, /)\n"
+"--\n"
+"\n"
+"Make the context of a POP3_SSL, for its attribute of that name.");
+
 static PyObject *
-make_context(POP3Object *self)
+pop3_ssl_new_context(PyObject *module, PyObject *client)
 {
+    struct module_state *state = PyModule_GetState(module);
     struct tls_options options = {.context = NULL};
     PyObject *context = NULL;
 
-    if (get_options(self, &options) == 0) {
-        context = tls_context_new(self->state, &options);
+    if (!PyObject_TypeCheck(client, state->pop3_type)) {
+        PyErr_Format(PyExc_TypeError, "client must be a POP3, not %.100s",
+                     Py_TYPE(client)->tp_name);
+        return NULL;
+    }
+    if (get_options(POP3(client), &options) == 0) {
+        context = tls_wrap_new_context(state, &options);
     }
     release_options(&options);
     return context;
 }
 
-/* Makes the context that poplib's constructor makes, at the first access. */
-static PyObject *
-pop3_ssl_context(struct module_state *state, PyObject *instance,
-                 PyTypeObject *owner)
-{
-    PyObject *context;
-
-    if (instance == NULL) {
-        PyErr_Format(PyExc_AttributeError,
-                     "type object '%.100s' has no attribute 'context'",
-                     owner->tp_name);
-        return NULL;
-    }
-    context = make_context(POP3(instance));
-    if (context != NULL &&
-        PyObject_SetAttr(instance, state->name.context, context) < 0) {
-        Py_CLEAR(context);
-    }
-    return context;
-}
+PyMethodDef pop3_ssl_functions[] = {
+    {"_new_context", pop3_ssl_new_context, METH_O, new_context_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 /* --- connecting --------------------------------------------------------- */
 
@@ -129,7 +124,7 @@ static int
 set_or_none(POP3Object *self, PyObject *name, PyObject *value)
 {
     return PyObject_SetAttr((PyObject *)self, name,
-                            value == NULL ? Py_None : value);
+                            tls_options_or_none(value));
 }
 
 /* Removes 'context' from self.__dict__. */
@@ -413,11 +408,7 @@ pop3_ssl_new_type(struct module_state *state, PyObject *module)
     type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pop3_ssl_spec,
                                                     bases);
     Py_DECREF(bases);
-    if (type == NULL) {
-        return NULL;
-    }
-    if (heap_type_add_methods(type, pop3_ssl_methods) < 0 ||
-        lazy_attribute_add(state, type, "context", pop3_ssl_context) < 0) {
+    if (type != NULL && heap_type_add_methods(type, pop3_ssl_methods) < 0) {
         Py_CLEAR(type);
     }
     return type;

@@ -19,6 +19,13 @@ struct tls_options {
 /* Returns the argument, or NULL for None. */
 PyObject *tls_options_given(PyObject *argument);
 
+/* Returns None for NULL; borrowed. */
+static inline PyObject *
+tls_options_or_none(PyObject *option)
+{
+    return option == NULL ? Py_None : option;
+}
+
 /* Returns -1 and raises ValueError for arguments that exclude each other. */
 int tls_options_check(const struct tls_options *options);
 

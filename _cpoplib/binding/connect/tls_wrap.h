@@ -1,5 +1,5 @@
 /* Starts TLS over a connection's socket, by our own TLS or the ssl module.
-   Calls tls_context, tls_options, client, socket and the layers below. */
+   Calls poplib_c/_tls.py, tls_options, client, socket and the layers below. */
 
 #ifndef BINDING_TLS_WRAP_H
 #define BINDING_TLS_WRAP_H
@@ -12,6 +12,11 @@
    Returns NULL and raises ssl.SSLError or OSError for bad files. */
 struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
                                    const struct tls_options *options);
+
+/* Returns an ssl.SSLContext for the options: with verify, one as strict as our
+   own TLS; else poplib's.  A new reference, or NULL and an exception. */
+PyObject *tls_wrap_new_context(struct module_state *state,
+                               const struct tls_options *options);
 
 /* Wraps `sock` and shakes hands with self.host.  Uses, in this order:
 

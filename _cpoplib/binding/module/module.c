@@ -4,8 +4,6 @@
 #include "binding/base/state.h"
 
 #include "binding/client/deadline.h"
-#include "binding/base/error_proto.h"
-#include "binding/base/lazy_attribute.h"
 #include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
@@ -18,16 +16,14 @@
 static int
 init_types(struct module_state *state, PyObject *module)
 {
+    /* poplib_c/_attributes.py completes it. */
+    state->error_proto = PyErr_NewException("poplib_c.error_proto", NULL,
+                                            NULL);
+    if (state->error_proto == NULL) {
+        return -1;
+    }
     state->reader_type = reader_new_type(module);
     if (state->reader_type == NULL) {
-        return -1;
-    }
-    state->lazy_attribute_type = lazy_attribute_new_type(module);
-    if (state->lazy_attribute_type == NULL) {
-        return -1;
-    }
-    state->error_proto = error_proto_new_type(state);
-    if (state->error_proto == NULL) {
         return -1;
     }
     state->tls_socket_type = tls_socket_type_new(state, module);
@@ -114,7 +110,8 @@ module_exec(PyObject *module)
     size_t i;
 
     if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
-        hear_of_forks(module) < 0) {
+        hear_of_forks(module) < 0 ||
+        PyModule_AddFunctions(module, pop3_ssl_functions) < 0) {
         return -1;
     }
     const struct {

@@ -1,17 +1,10 @@
 #include "binding/commands/apop.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/redact.h"
-
-#define MD5_OCTETS 16
-
-/* --- apop --------------------------------------------------------------- */
 
 /* Returns the time stamp of self.welcome, or raises error_proto. */
 static PyObject *
@@ -63,76 +56,31 @@ encode_password(POP3Object *self, PyObject *password)
     return secret;
 }
 
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-
-/* RFC 1939 prescribes MD5.  Fetched with "-fips", so that a FIPS provider does
-   not refuse it. */
-static int
-digest_md5(const void *data, size_t length, unsigned char *digest)
-{
-    EVP_MD *algorithm = EVP_MD_fetch(NULL, "MD5", "-fips");
-    int ok = algorithm != NULL &&
-             EVP_Digest(data, length, digest, NULL, algorithm, NULL);
-
-    EVP_MD_free(algorithm);
-    return ok ? 0 : -1;
-}
-
-#else
-
-static int
-digest_md5(const void *data, size_t length, unsigned char *digest)
-{
-    return EVP_Digest(data, length, digest, NULL, EVP_md5(), NULL) ? 0 : -1;
-}
-
-#endif
-
-/* MD5 of one buffer; leaves OpenSSL's error queue unchanged. */
-static int
-md5(const void *data, size_t length, unsigned char *digest)
-{
-    int failed;
-
-    (void)ERR_set_mark();
-    failed = digest_md5(data, length, digest);
-    (void)ERR_pop_to_mark();
-    return failed;
-}
-
-static PyObject *
-hex(const unsigned char *digest)
-{
-    static const char digits[] = "0123456789abcdef";
-    char text[2 * MD5_OCTETS];
-    size_t i;
-
-    for (i = 0; i < MD5_OCTETS; i++) {
-        text[2 * i] = digits[digest[i] >> 4];
-        text[2 * i + 1] = digits[digest[i] & 0xf];
-    }
-    return PyUnicode_FromStringAndSize(text, sizeof(text));
-}
-
-/* hashlib.md5(data).hexdigest() */
+/* hashlib.md5(data, usedforsecurity=False).hexdigest(): RFC 1939 prescribes
+   MD5, which FIPS forbids for security. */
 static PyObject *
 md5_hexdigest(PyObject *data)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    Py_buffer view;
-    int failed;
+    PyObject *function = package_import("hashlib", "md5");
+    PyObject *arguments = PyTuple_Pack(1, data);
+    PyObject *keywords = NULL;
+    PyObject *hash = NULL;
+    PyObject *digest = NULL;
 
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-        return NULL;
+    if (function != NULL && arguments != NULL) {
+        keywords = Py_BuildValue("{sO}", "usedforsecurity", Py_False);
     }
-    failed = md5(view.buf, (size_t)view.len, digest);
-    PyBuffer_Release(&view);
-    if (failed < 0) {
-        PyErr_SetString(PyExc_ValueError,
-                        "OpenSSL refuses MD5, which APOP needs");
-        return NULL;
+    if (keywords != NULL) {
+        hash = PyObject_Call(function, arguments, keywords);
     }
-    return hex(digest);
+    if (hash != NULL) {
+        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(arguments);
+    Py_XDECREF(keywords);
+    Py_XDECREF(hash);
+    return digest;
 }
 
 /* Returns the digest of RFC 1939, section 7. */
@@ -167,7 +115,7 @@ apop_line(POP3Object *self, PyObject *user, PyObject *password)
     }
     digest = apop_digest(self, secret);
     if (digest != NULL) {
-        line = PyUnicode_FromFormat("APOP %S %U", user, digest);
+        line = PyUnicode_FromFormat("APOP %S %S", user, digest);
     }
     Py_DECREF(secret);
     Py_XDECREF(digest);

@@ -1,5 +1,4 @@
-/* The method apop() and the class attribute `timestamp`.  Calls dialogue and
-   OpenSSL's digests. */
+/* The method apop().  Calls dialogue and the layers below. */
 
 #ifndef BINDING_APOP_H
 #define BINDING_APOP_H

@@ -40,22 +40,17 @@ enum hook {
     X(file, "file")                                                           \
     X(fileno, "fileno")                                                       \
     X(gettimeout, "gettimeout")                                               \
-    X(group, "group")                                                         \
     X(host, "host")                                                           \
     X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
-    X(makefile, "makefile")                                                   \
-    X(match, "match")                                                         \
     X(maxline, "_MAXLINE")                                                    \
     X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
-    X(print, "print")                                                         \
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
-    X(readline, "readline")                                                   \
     X(recv_into, "recv_into")                                                 \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
@@ -63,11 +58,9 @@ enum hook {
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
     X(socketio_sock, "_sock")                                                 \
-    X(split, "split")                                                         \
     X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
     X(success, "success")                                                     \
-    X(timestamp, "timestamp")                                                 \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 

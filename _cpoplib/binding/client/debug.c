@@ -38,27 +38,19 @@ debug_is_verbose(POP3Object *self)
     return is;
 }
 
-int
-debug_print(const char *tag, PyObject *object)
+/* Calls print(tag, repr(object)); steals the object. */
+static int
+print_made(const char *tag, PyObject *object)
 {
-    PyObject *repr = PyObject_Repr(object);
+    PyObject *repr = object == NULL ? NULL : PyObject_Repr(object);
     PyObject *result = NULL;
 
     if (repr != NULL) {
         result = package_call("builtins", "print", "(sN)", tag, repr);
     }
+    Py_XDECREF(object);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
-}
-
-/* Calls debug_print(); steals the object. */
-static int
-print_made(const char *tag, PyObject *object)
-{
-    int failed = object == NULL ? -1 : debug_print(tag, object);
-
-    Py_XDECREF(object);
-    return failed;
 }
 
 /* Returns the line as printed: poplib's commands unchanged, secrets of auth()

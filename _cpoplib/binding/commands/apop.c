@@ -2,39 +2,8 @@
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
-#include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/redact.h"
-
-/* Returns the time stamp of self.welcome, or raises error_proto. */
-static PyObject *
-get_timestamp(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *pattern = NULL;
-    PyObject *welcome = NULL;
-    PyObject *match = NULL;
-    PyObject *timestamp = NULL;
-
-    pattern = PyObject_GetAttr((PyObject *)self, state->name.timestamp);
-    if (pattern != NULL) {
-        welcome = PyObject_GetAttr((PyObject *)self, state->name.welcome);
-    }
-    if (welcome != NULL) {
-        match = PyObject_CallMethodObjArgs(pattern, state->name.match, welcome,
-                                           NULL);
-    }
-    if (match == Py_None) {
-        errors_raise_proto(state, "-ERR APOP not supported by server");
-    }
-    else if (match != NULL) {
-        timestamp = PyObject_CallMethod(match, "group", "i", 1);
-    }
-    Py_XDECREF(pattern);
-    Py_XDECREF(welcome);
-    Py_XDECREF(match);
-    return timestamp;
-}
 
 /* bytes(password, self.encoding) */
 static PyObject *
@@ -87,7 +56,8 @@ md5_hexdigest(PyObject *data)
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {
-    PyObject *timestamp = get_timestamp(self);
+    PyObject *timestamp = package_call("poplib_c._replies", "timestamp", "(O)",
+                                       self);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 

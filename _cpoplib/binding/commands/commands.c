@@ -1,8 +1,9 @@
 #include "binding/commands/commands.h"
 
-#include "binding/commands/stat_capa.h"
 #include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/base/format_command.h"
+#include "binding/base/package.h"
 #include "binding/dialogue/command.h"
 #include "binding/messages/listings.h"
 #include "binding/dialogue/pipeline_probe.h"
@@ -114,7 +115,8 @@ mailbox_status(POP3Object *self)
     if (response == NULL) {
         return NULL;
     }
-    numbers = stat_capa_stat(self, response);
+    numbers = package_call("poplib_c._replies", "stat", "(OO)", self,
+                           response);
     Py_DECREF(response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
@@ -259,6 +261,22 @@ PyDoc_STRVAR(capa_doc,
 "{'UIDL': [], 'EXPIRE': ['NEVER'], ...}.  error_proto('-ERR CAPA not\n"
 "supported by server') if the server refuses.");
 
+/* Replaces the server's -ERR, if that is pending, by poplib's error_proto. */
+static void
+replace_refusal(POP3Object *self)
+{
+    struct errors_handling before;
+    PyObject *pending;
+
+    if (errors_is_refusal(self->state)) {
+        pending = PyErr_GetRaisedException();
+        errors_handle(&before, pending);
+        errors_raise_proto(self->state, "-ERR CAPA not supported by server");
+        errors_handled(&before);
+        Py_DECREF(pending);
+    }
+}
+
 static PyObject *
 capa(POP3Object *self)
 {
@@ -266,10 +284,10 @@ capa(POP3Object *self)
     PyObject *capabilities;
 
     if (reply == NULL) {
-        stat_capa_capa_failed(self);
+        replace_refusal(self);
         return NULL;
     }
-    capabilities = stat_capa_capa(self, reply);
+    capabilities = package_call("poplib_c._replies", "capa", "(O)", reply);
     Py_DECREF(reply);
     return capabilities;
 }

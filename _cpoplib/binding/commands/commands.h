@@ -1,5 +1,5 @@
-/* The documented commands, user() to capa().  Calls stat_capa, messages,
-   dialogue and the layers below. */
+/* The documented commands, user() to capa().  Calls
+   poplib_c/_replies.py, messages, dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H
 #define BINDING_COMMANDS_H

@@ -4,60 +4,12 @@
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/connect/connect.h"
 #include "binding/reader/reader.h"
 #include "binding/reader/stream.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
-
-/* --- conditions --------------------------------------------------------- */
-
-/* Raises error_proto if TLS is active or the server does not offer STLS. */
-static int
-check_possible(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *established;
-    int truth;
-
-    established = PyObject_GetAttr((PyObject *)self,
-                                   state->name.tls_established);
-    if (established == NULL) {
-        return -1;
-    }
-    truth = PyObject_IsTrue(established);
-    Py_DECREF(established);
-    if (truth > 0) {
-        errors_raise_proto(state, "-ERR TLS session already established");
-    }
-    return truth == 0 ? 0 : -1;
-}
-
-/* Raises error_proto unless 'STLS' in self.capa(). */
-static int
-check_offered(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *capabilities;
-    PyObject *name;
-    int offered = -1;
-
-    capabilities = PyObject_CallMethodNoArgs((PyObject *)self,
-                                             state->name.capa);
-    if (capabilities == NULL) {
-        return -1;
-    }
-    name = PyUnicode_FromString("STLS");
-    if (name != NULL) {
-        offered = PySequence_Contains(capabilities, name);
-        Py_DECREF(name);
-    }
-    Py_DECREF(capabilities);
-    if (offered == 0) {
-        errors_raise_proto(state, "-ERR STLS not supported by server");
-    }
-    return offered > 0 ? 0 : -1;
-}
 
 /* --- start of TLS ------------------------------------------------------- */
 
@@ -172,10 +124,11 @@ static PyObject *
 run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
-    PyObject *response;
+    PyObject *response = package_call("poplib_c._replies", "check_stls", "(O)",
+                                      self);
 
-    if (check_possible(self) < 0 || check_offered(self) < 0 ||
-        deadline_check(self) < 0) {
+    Py_XDECREF(response);
+    if (response == NULL || deadline_check(self) < 0) {
         return NULL;
     }
     response = ask(self);

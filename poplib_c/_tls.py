@@ -29,6 +29,20 @@ def is_wanted(verify: object) -> bool:
     )
 
 
+def check_arguments(context: Any, keyfile: Any, certfile: Any, verify: Any) -> None:
+    """Raise ValueError for arguments of POP3_SSL() and stls() that exclude each other."""
+    others = {"keyfile": keyfile, "certfile": certfile, "verify": verify}
+    for name, value in others.items():
+        if context is not None and value is not None:
+            raise ValueError(f"context and {name} arguments are mutually exclusive")
+    if keyfile is not None and certfile is None:
+        raise ValueError("certfile must be specified")
+    if isinstance(verify, (str, bytes)) and not verify:
+        raise ValueError(
+            "verify must be True, or name a PEM file or a directory of trusted certificates"
+        )
+
+
 def server_name(host: object) -> str | None:
     """Return server_hostname as an ssl.SSLSocket has it; raise what wrap_socket() raises."""
     if host is None:

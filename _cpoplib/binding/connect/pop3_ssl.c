@@ -123,8 +123,7 @@ PyMethodDef pop3_ssl_functions[] = {
 static int
 set_or_none(POP3Object *self, PyObject *name, PyObject *value)
 {
-    return PyObject_SetAttr((PyObject *)self, name,
-                            tls_options_or_none(value));
+    return PyObject_SetAttr((PyObject *)self, name, tls_wrap_or_none(value));
 }
 
 /* Removes 'context' from self.__dict__. */
@@ -267,14 +266,11 @@ DEADLINE_SIGNATURE ")\n"
 static PyObject *
 init(POP3Object *self, PyObject *const *values)
 {
-    struct tls_options options = {
-        .keyfile = tls_options_given(values[2]),
-        .certfile = tls_options_given(values[3]),
-        .context = tls_options_given(values[5]),
-        .verify = tls_options_given(values[6]),
-    };
+    struct tls_options options;
 
-    if (options_set(self, values + 7) < 0 || tls_options_check(&options) < 0 ||
+    if (options_set(self, values + 7) < 0 ||
+        tls_wrap_options(&options, values[5], values[2], values[3],
+                         values[6]) < 0 ||
         set_options(self, &options) < 0 ||
         deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {

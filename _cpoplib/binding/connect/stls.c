@@ -180,14 +180,12 @@ PyDoc_STRVAR(stls_doc,
 static PyObject *
 stls(POP3Object *self, PyObject *const *values)
 {
-    struct tls_options options = {
-        .context = tls_options_given(values[0]),
-        .keyfile = tls_options_given(values[1]),
-        .certfile = tls_options_given(values[2]),
-        .verify = tls_options_given(values[3]),
-    };
+    struct tls_options options;
 
-    return tls_options_check(&options) < 0 ? NULL : run_locked(self, &options);
+    return tls_wrap_options(&options, values[0], values[1], values[2],
+                            values[3]) < 0
+               ? NULL
+               : run_locked(self, &options);
 }
 
 ARGS_FUNCTION(pop3_stls, stls(POP3(op), values), .method = "POP3.stls",

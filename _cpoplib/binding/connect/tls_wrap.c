@@ -6,6 +6,38 @@
 #include "binding/socket/python_socket.h"
 #include "binding/socket/tls_socket.h"
 
+/* --- arguments ---------------------------------------------------------- */
+
+static PyObject *
+or_null(PyObject *argument)
+{
+    return argument == Py_None ? NULL : argument;
+}
+
+int
+tls_wrap_options(struct tls_options *options, PyObject *context,
+                 PyObject *keyfile, PyObject *certfile, PyObject *verify)
+{
+    PyObject *checked;
+
+    options->context = or_null(context);
+    options->keyfile = or_null(keyfile);
+    options->certfile = or_null(certfile);
+    options->verify = or_null(verify);
+    checked = package_call(
+        "poplib_c._tls", "check_arguments", "(OOOO)",
+        tls_wrap_or_none(context), tls_wrap_or_none(keyfile),
+        tls_wrap_or_none(certfile), tls_wrap_or_none(verify));
+    Py_XDECREF(checked);
+    return checked == NULL ? -1 : 0;
+}
+
+static bool
+verifies(const struct tls_options *options)
+{
+    return options->verify != NULL && options->verify != Py_False;
+}
+
 /* --- our own TLS -------------------------------------------------------- */
 
 /* Encodes a path to bytes; *path is NULL if there is none. */
@@ -29,7 +61,7 @@ text_of(PyObject *bytes)
 static struct ssl_ctx_st *
 new_config(struct module_state *state, const struct tls_options *options)
 {
-    struct pop_tls_options plain = {.verify = tls_options_verifies(options)};
+    struct pop_tls_options plain = {.verify = verifies(options)};
     struct pop_error error = {0};
     struct ssl_ctx_st *config = NULL;
     PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
@@ -61,7 +93,7 @@ done:
 struct ssl_ctx_st *
 tls_wrap_config(struct module_state *state, const struct tls_options *options)
 {
-    if (tls_options_verifies(options) || options->certfile != NULL) {
+    if (verifies(options) || options->certfile != NULL) {
         return new_config(state, options);
     }
     if (state->plain_config == NULL) {
@@ -116,9 +148,9 @@ tls_wrap_new_context(struct module_state *state,
         return NULL;
     }
     context = package_call("poplib_c._tls", "new_context", "(OOOO)", ssl,
-                           tls_options_or_none(options->certfile),
-                           tls_options_or_none(options->keyfile),
-                           tls_options_or_none(options->verify));
+                           tls_wrap_or_none(options->certfile),
+                           tls_wrap_or_none(options->keyfile),
+                           tls_wrap_or_none(options->verify));
     Py_DECREF(ssl);
     return context;
 }
@@ -160,7 +192,7 @@ is_native(struct module_state *state, PyObject *sock,
         return native;
     }
     is_wanted = package_call("poplib_c._tls", "is_wanted", "(O)",
-                             tls_options_or_none(options->verify));
+                             tls_wrap_or_none(options->verify));
     native = is_wanted == NULL ? -1 : is_wanted != Py_True;
     Py_XDECREF(is_wanted);
     return native;

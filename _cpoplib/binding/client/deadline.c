@@ -231,17 +231,6 @@ deadline_clear(PyObject *op)
     return 0;
 }
 
-static void
-deadline_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    PyObject_GC_UnTrack(op);
-    (void)deadline_clear(op);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
 PyDoc_STRVAR(enter_doc,
 "__enter__($self)\n"
 "--\n"
@@ -311,7 +300,7 @@ static PyType_Slot block_slots[] = {
     {Py_tp_doc, (void *)block_doc},
     {Py_tp_traverse, deadline_traverse},
     {Py_tp_clear, deadline_clear},
-    {Py_tp_dealloc, deadline_dealloc},
+    {Py_tp_dealloc, heap_type_dealloc},
     {Py_tp_methods, block_methods},
     {Py_tp_new, heap_type_refuse_new},
     {0, NULL},

@@ -77,17 +77,6 @@ many_clear(PyObject *op)
     return 0;
 }
 
-static void
-many_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    PyObject_GC_UnTrack(op);
-    (void)many_clear(op);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
 /* --- asking ------------------------------------------------------------- */
 
 /* -1 and error_proto if `file`, which .file is, is not the one that answers
@@ -551,7 +540,7 @@ static PyType_Slot many_slots[] = {
     {Py_tp_doc, (void *)many_doc},
     {Py_tp_traverse, many_traverse},
     {Py_tp_clear, many_clear},
-    {Py_tp_dealloc, many_dealloc},
+    {Py_tp_dealloc, heap_type_dealloc},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, many_next},
     {Py_tp_methods, many_methods},

@@ -1,5 +1,7 @@
-/* The documented commands, user() to capa().  Calls
-   poplib_c/_replies.py, messages, dialogue and the layers below. */
+/* The method tables of the room: the documented commands (commands.c), apop()
+   (apop.c), auth() (sasl.c), login() and login_oauth2() (login.c), and quit()
+   and the `with` statement (quit.c).  They call poplib_c/_replies.py and
+   _login.py, messages, connect, dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H
 #define BINDING_COMMANDS_H
@@ -7,5 +9,9 @@
 #include "binding/client/pop3.h"
 
 extern PyMethodDef commands_methods[];
+extern PyMethodDef apop_methods[];
+extern PyMethodDef sasl_methods[];
+extern PyMethodDef login_methods[];
+extern PyMethodDef quit_methods[];
 
 #endif

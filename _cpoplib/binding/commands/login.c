@@ -1,4 +1,4 @@
-#include "binding/commands/login.h"
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/socket/tls_socket.h"

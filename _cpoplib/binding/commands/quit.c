@@ -1,4 +1,4 @@
-#include "binding/commands/quit.h"
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"

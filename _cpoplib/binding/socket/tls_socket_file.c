@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_file.h"
+#include "binding/socket/tls_socket_type.h"
 
 /* --- makefile() --------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_info.h"
+#include "binding/socket/tls_socket_type.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_io.h"
+#include "binding/socket/tls_socket_type.h"
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"

@@ -26,4 +26,9 @@ PyObject *package_import(const char *module, const char *name);
 PyObject *package_call(const char *module, const char *name,
                        const char *format, ...);
 
+/* Returns the result of module.name(..., keyword=value). */
+PyObject *package_call_with(const char *module, const char *name,
+                            const char *keyword, PyObject *value,
+                            const char *format, ...);
+
 #endif

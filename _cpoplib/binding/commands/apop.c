@@ -30,25 +30,14 @@ encode_password(POP3Object *self, PyObject *password)
 static PyObject *
 md5_hexdigest(PyObject *data)
 {
-    PyObject *function = package_import("hashlib", "md5");
-    PyObject *arguments = PyTuple_Pack(1, data);
-    PyObject *keywords = NULL;
-    PyObject *hash = NULL;
+    PyObject *hash = package_call_with("hashlib", "md5", "usedforsecurity",
+                                       Py_False, "(O)", data);
     PyObject *digest = NULL;
 
-    if (function != NULL && arguments != NULL) {
-        keywords = Py_BuildValue("{sO}", "usedforsecurity", Py_False);
-    }
-    if (keywords != NULL) {
-        hash = PyObject_Call(function, arguments, keywords);
-    }
     if (hash != NULL) {
         digest = PyObject_CallMethod(hash, "hexdigest", NULL);
+        Py_DECREF(hash);
     }
-    Py_XDECREF(function);
-    Py_XDECREF(arguments);
-    Py_XDECREF(keywords);
-    Py_XDECREF(hash);
     return digest;
 }
 

@@ -13,37 +13,32 @@
 #include "binding/socket/tls_socket_type.h"
 #include "core/tls/tls_config.h"
 
+/* Keeps a new type; false if it is NULL. */
+static bool
+keep(PyTypeObject **slot, PyTypeObject *type)
+{
+    *slot = type;
+    return type != NULL;
+}
+
 static int
 init_types(struct module_state *state, PyObject *module)
 {
     /* poplib_c/_attributes.py completes it. */
     state->error_proto = PyErr_NewException("poplib_c.error_proto", NULL,
                                             NULL);
-    if (state->error_proto == NULL) {
-        return -1;
-    }
-    state->reader_type = reader_new_type(module);
-    if (state->reader_type == NULL) {
-        return -1;
-    }
-    state->tls_socket_type = tls_socket_type_new(state, module);
-    if (state->tls_socket_type == NULL) {
-        return -1;
-    }
-    state->bulk_iterator_type = bulk_iterator_new_type(module);
-    if (state->bulk_iterator_type == NULL) {
-        return -1;
-    }
-    state->deadline_type = deadline_new_type(module);
-    if (state->deadline_type == NULL) {
-        return -1;
-    }
-    state->pop3_type = pop3_type_new(state, module);
-    if (state->pop3_type == NULL) {
-        return -1;
-    }
-    state->pop3_ssl_type = pop3_ssl_new_type(state, module);
-    return state->pop3_ssl_type == NULL ? -1 : 0;
+    return state->error_proto != NULL &&
+                   keep(&state->reader_type, reader_new_type(module)) &&
+                   keep(&state->tls_socket_type,
+                        tls_socket_type_new(state, module)) &&
+                   keep(&state->bulk_iterator_type,
+                        bulk_iterator_new_type(module)) &&
+                   keep(&state->deadline_type, deadline_new_type(module)) &&
+                   keep(&state->pop3_type, pop3_type_new(state, module)) &&
+                   keep(&state->pop3_ssl_type,
+                        pop3_ssl_new_type(state, module))
+               ? 0
+               : -1;
 }
 
 /* Called in the child after a fork. */
@@ -74,32 +69,18 @@ hear_of_forks(PyObject *module)
 {
     PyObject *reference = PyWeakref_NewRef(module, NULL);
     PyObject *function = NULL;
-    PyObject *register_at_fork = NULL;
-    PyObject *nothing = NULL;
-    PyObject *how = NULL;
     PyObject *result = NULL;
 
     if (reference != NULL) {
         function = PyCFunction_New(&note_fork_function, reference);
+        Py_DECREF(reference);
     }
     if (function != NULL) {
-        register_at_fork = package_import("os", "register_at_fork");
-    }
-    if (register_at_fork != NULL) {
-        nothing = PyTuple_New(0);
-    }
-    if (nothing != NULL) {
-        how = Py_BuildValue("{sO}", "after_in_child", function);
-    }
-    if (how != NULL) {
-        result = PyObject_Call(register_at_fork, nothing, how);
+        result = package_call_with("os", "register_at_fork", "after_in_child",
+                                   function, "()");
+        Py_DECREF(function);
     }
     Py_XDECREF(result);
-    Py_XDECREF(how);
-    Py_XDECREF(nothing);
-    Py_XDECREF(register_at_fork);
-    Py_XDECREF(function);
-    Py_XDECREF(reference);
     return result == NULL ? -1 : 0;
 }
 
@@ -125,7 +106,7 @@ module_exec(PyObject *module)
         {"error_proto", state->error_proto},
     };
     for (i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
-        if (PyModule_AddObjectRef(module, public[i].name, public[i].object) <
+        if (PyObject_SetAttrString(module, public[i].name, public[i].object) <
             0) {
             return -1;
         }

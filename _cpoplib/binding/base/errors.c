@@ -17,6 +17,16 @@ errors_clear(PyObject *type)
     return 0;
 }
 
+/* Raises `exception` (stolen); if NULL, an exception is pending already. */
+static void
+raise_made(PyObject *exception)
+{
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+}
+
 void
 errors_raise_proto(struct module_state *state, const char *text)
 {
@@ -26,15 +36,8 @@ errors_raise_proto(struct module_state *state, const char *text)
 void
 errors_raise_response(struct module_state *state, PyObject *response)
 {
-    PyObject *exception;
-
-    exception = PyObject_CallFunctionObjArgs(state->error_proto, response,
-                                             NULL);
-    if (exception == NULL) {
-        return;
-    }
-    PyErr_SetObject(state->error_proto, exception);
-    Py_DECREF(exception);
+    raise_made(
+        PyObject_CallFunctionObjArgs(state->error_proto, response, NULL));
 }
 
 void
@@ -94,15 +97,9 @@ errors_raise_timed_out_object(void)
 void
 errors_raise_closed_meanwhile(void)
 {
-    PyObject *exception;
-
-    exception = PyObject_CallFunction(
+    raise_made(PyObject_CallFunction(
         PyExc_ConnectionAbortedError, "is", ECONNABORTED,
-        "the connection was closed while it was in use");
-    if (exception != NULL) {
-        PyErr_SetObject(PyExc_ConnectionAbortedError, exception);
-        Py_DECREF(exception);
-    }
+        "the connection was closed while it was in use"));
 }
 
 void
@@ -120,17 +117,6 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
     PyErr_Format(PyExc_OSError,
                  "recv_into() returned %zd for a buffer of %zd octets", length,
                  room);
-}
-
-static void
-raise_imported(const char *module_name, const char *name, const char *text)
-{
-    PyObject *type = package_import(module_name, name);
-
-    if (type != NULL) {
-        PyErr_SetString(type, text);
-        Py_DECREF(type);
-    }
 }
 
 void
@@ -169,7 +155,12 @@ raise_timeout(struct module_state *state, const char *text)
 void
 errors_raise_unsupported(const char *text)
 {
-    raise_imported("io", "UnsupportedOperation", text);
+    PyObject *type = package_import("io", "UnsupportedOperation");
+
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+        Py_DECREF(type);
+    }
 }
 
 bool
@@ -319,17 +310,12 @@ static void
 raise_ssl(const struct ssl_details *details)
 {
     PyObject *text = PyUnicode_DecodeFSDefault(details->text);
-    PyObject *exception = NULL;
 
     if (text != NULL) {
-        exception = package_call("poplib_c._tls", "new_error", "(sizzzNl)",
-                                 details->type, (int)details->number,
-                                 details->library, details->reason,
-                                 details->words, text, details->verify);
-    }
-    if (exception != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-        Py_DECREF(exception);
+        raise_made(package_call("poplib_c._tls", "new_error", "(sizzzNl)",
+                                details->type, (int)details->number,
+                                details->library, details->reason,
+                                details->words, text, details->verify));
     }
 }
 

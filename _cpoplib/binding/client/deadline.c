@@ -106,45 +106,33 @@ deadline_begin(POP3Object *self, PyObject *seconds)
 
 /* --- when it has passed ------------------------------------------------- */
 
-/* Raises socket.timeout: the deadline ended a wait. */
-static void
-raise_end(POP3Object *self)
+/* pop_deadline_end() or pop_deadline_refuse(). */
+typedef enum pop_status (*deadline_status)(const struct pop_deadline *limit,
+                                           struct pop_error *error);
+
+/* Returns -1 and raises socket.timeout if the deadline has passed. */
+static int
+check(POP3Object *self, deadline_status status)
 {
     struct pop_error error = {0};
-    enum pop_status status;
 
-    status = pop_deadline_end(&self->deadlines->limit, &error);
-    errors_raise(self->state, status, &error);
-}
-
-static void
-raise_too_late(POP3Object *self)
-{
-    struct pop_error error = {0};
-    enum pop_status status;
-
-    status = pop_deadline_refuse(&self->deadlines->limit, &error);
-    errors_raise(self->state, status, &error);
+    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
+        return 0;
+    }
+    errors_raise(self->state, status(&self->deadlines->limit, &error), &error);
+    return -1;
 }
 
 int
 deadline_check_clock(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
-        return 0;
-    }
-    raise_too_late(self);
-    return -1;
+    return check(self, pop_deadline_refuse);
 }
 
 int
 deadline_check_reading(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
-        return 0;
-    }
-    raise_end(self);
-    return -1;
+    return check(self, pop_deadline_end);
 }
 
 void
@@ -159,7 +147,7 @@ deadline_explain(POP3Object *self)
     }
     pending = PyErr_GetRaisedException();
     errors_handle(&before, pending);
-    raise_end(self);
+    (void)check(self, pop_deadline_end);
     errors_handled(&before);
     Py_DECREF(pending);
 }

@@ -90,21 +90,9 @@ PyDoc_STRVAR(apop_doc,
 "Only if the greeting has a time stamp, else error_proto.  The mailbox is\n"
 "locked from here to quit().  Returns the response, bytes.");
 
-static PyObject *
-apop(POP3Object *self, PyObject *user, PyObject *password)
-{
-    PyObject *line = apop_line(self, user, password);
-    PyObject *response;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    response = command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return response;
-}
-
-ARGS_FUNCTION(pop3_apop, apop(POP3(op), values[0], values[1]),
+ARGS_FUNCTION(pop3_apop,
+              commands_send(POP3(op),
+                            apop_line(POP3(op), values[0], values[1]), false),
               .method = "POP3.apop", .names = {"user", "password"},
               .required = 2);
 

@@ -11,30 +11,32 @@
 
 /* --- one command -------------------------------------------------------- */
 
+PyObject *
+commands_send(POP3Object *self, PyObject *line, bool multiline)
+{
+    PyObject *reply;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    reply = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                      : command_shortcmd(self, line, POP_END_AT_ONCE);
+    Py_DECREF(line);
+    return reply;
+}
+
 /* Sends a command; `argument` may be NULL.  The verb table says whether the
    reply has lines. */
 static PyObject *
 run(POP3Object *self, enum pop_verb verb, PyObject *argument)
 {
     const struct pop_command *command = pop_command(verb);
-    bool multiline = command->multiline;
-    PyObject *line;
-    PyObject *result;
 
-    if (argument == NULL) {
-        line = format_command_make(verb, NULL, NULL);
-    }
-    else {
-        multiline = command->multiline_with_argument;
-        line = format_command_format(verb, argument);
-    }
-    if (line == NULL) {
-        return NULL;
-    }
-    result = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                       : command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return result;
+    return argument == NULL
+               ? commands_send(self, format_command_make(verb, NULL, NULL),
+                               command->multiline)
+               : commands_send(self, format_command_format(verb, argument),
+                               command->multiline_with_argument);
 }
 
 static PyObject *
@@ -176,21 +178,11 @@ PyDoc_STRVAR(top_doc,
 "\n"
 "Returns what retr() does.  Some servers mark the message as seen.");
 
-static PyObject *
-top(POP3Object *self, PyObject *which, PyObject *howmuch)
-{
-    PyObject *line = format_command_make(POP_VERB_TOP, which, howmuch);
-    PyObject *result;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    result = command_longcmd(self, line, POP_END_AT_ONCE, NULL);
-    Py_DECREF(line);
-    return result;
-}
-
-ARGS_FUNCTION(pop3_top, top(POP3(op), values[0], values[1]),
+ARGS_FUNCTION(pop3_top,
+              commands_send(POP3(op),
+                            format_command_make(POP_VERB_TOP, values[0],
+                                                values[1]),
+                            true),
               .method = "POP3.top", .names = {"which", "howmuch"},
               .required = 2);
 

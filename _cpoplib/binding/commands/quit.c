@@ -55,16 +55,13 @@ PyDoc_STRVAR(quit_doc,
 static PyObject *
 quit(POP3Object *self)
 {
-    PyObject *line = PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name);
     PyObject *response = NULL;
 
-    if (line == NULL) {
-        return NULL;
-    }
     if (drop_what_was_read_ahead(self) == 0) {
-        response = command_shortcmd(self, line, POP_END_AT_ONCE);
+        response = commands_send(
+            self, PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name),
+            false);
     }
-    Py_DECREF(line);
     if (response == NULL) {
         close_after_failure(self);
     }

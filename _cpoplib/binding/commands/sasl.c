@@ -39,32 +39,30 @@ check_respond(struct sasl *self)
     return 0;
 }
 
-/* Calls mechanism.initial_response(); returns None if it has no such method.
- */
+/* Returns object.name(), or None if it has no such method. */
 static PyObject *
-ask_first(struct sasl *self)
+call_if_there(PyObject *object, PyObject *name)
 {
     PyObject *method;
-    PyObject *first;
+    PyObject *result;
 
-    if (PyObject_GetOptionalAttr(self->mechanism,
-                                 self->client->state->name.initial_response,
-                                 &method) < 0) {
+    if (PyObject_GetOptionalAttr(object, name, &method) < 0) {
         return NULL;
     }
     if (method == NULL) {
         return Py_NewRef(Py_None);
     }
-    first = PyObject_CallNoArgs(method);
+    result = PyObject_CallNoArgs(method);
     Py_DECREF(method);
-    return first;
+    return result;
 }
 
 static int
 set_first(struct sasl *self, PyObject *given)
 {
+    PyObject *name = self->client->state->name.initial_response;
     PyObject *first = given == Py_None && self->mechanism != Py_None
-                          ? ask_first(self)
+                          ? call_if_there(self->mechanism, name)
                           : Py_NewRef(given);
 
     if (first != NULL && first != Py_None) {
@@ -310,21 +308,11 @@ take_turn(struct sasl *self, PyObject **reply)
     return *reply == NULL ? -1 : 0;
 }
 
-/* Calls object.success() if it has that method. */
 static int
 call_success(struct module_state *state, PyObject *object)
 {
-    PyObject *method;
-    PyObject *result;
+    PyObject *result = call_if_there(object, state->name.success);
 
-    if (PyObject_GetOptionalAttr(object, state->name.success, &method) < 0) {
-        return -1;
-    }
-    if (method == NULL) {
-        return 0;
-    }
-    result = PyObject_CallNoArgs(method);
-    Py_DECREF(method);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

@@ -26,11 +26,15 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
 }
 
 PyObject *
-connect_default_timeout(struct module_state *state)
+connect_timeout(struct module_state *state, PyObject *given)
 {
-    PyObject *module = package_attribute(state, state->name.socket);
+    PyObject *module;
     PyObject *timeout;
 
+    if (given != NULL && given != Py_Ellipsis) {
+        return Py_NewRef(given);
+    }
+    module = package_attribute(state, state->name.socket);
     if (module == NULL) {
         return NULL;
     }
@@ -181,23 +185,19 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
              PyObject *timeout)
 {
     PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
-    PyObject *no_timeout = NULL;
     int failed = -1;
 
     if (default_port == NULL) {
         return -1;
     }
     read_ahead_reset(&self->ahead);
-    if (timeout == NULL || timeout == Py_Ellipsis) {
-        no_timeout = connect_default_timeout(self->state);
-        timeout = no_timeout;
-    }
+    timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,
                             timeout);
+        Py_DECREF(timeout);
     }
     Py_DECREF(default_port);
-    Py_XDECREF(no_timeout);
     return failed;
 }
 
@@ -341,26 +341,17 @@ close_file(POP3Object *self)
 }
 
 static int
-shut_down(POP3Object *self, PyObject *sock)
+shut_down(PyObject *sock)
 {
-    PyObject *how = PyLong_FromLong(SHUT_RDWR);
-    PyObject *result;
+    PyObject *result = PyObject_CallMethod(sock, "shutdown", "i", SHUT_RDWR);
 
-    if (how == NULL) {
-        return -1;
-    }
-    result = PyObject_CallMethodObjArgs(sock, self->state->name.shutdown, how,
-                                        NULL);
-    Py_DECREF(how);
-    if (result == NULL) {
-        /* The server closed the connection first. */
-        if (errors_pending_errno(PyExc_OSError) != ENOTCONN ||
-            errors_clear(PyExc_OSError) < 0) {
-            return -1;
-        }
-    }
     Py_XDECREF(result);
-    return 0;
+    /* ENOTCONN: the server closed the connection first. */
+    return result != NULL ||
+                   (errors_pending_errno(PyExc_OSError) == ENOTCONN &&
+                    errors_clear(PyExc_OSError) == 0)
+               ? 0
+               : -1;
 }
 
 /* Runs `step` as in a `finally` block: a pending exception becomes the context
@@ -411,7 +402,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
         Py_DECREF(sock);
         return 0;
     }
-    (void)shut_down(self, sock);
+    (void)shut_down(sock);
     failed = finally(self, sock, call_close);
     Py_DECREF(sock);
     return failed;

@@ -200,19 +200,14 @@ static int
 call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
           PyObject *timeout)
 {
-    PyObject *sentinel = NULL;
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (timeout == NULL || timeout == Py_Ellipsis) {
-        sentinel = connect_default_timeout(self->state);
-        if (sentinel == NULL) {
-            return -1;
-        }
-        timeout = sentinel;
+    timeout = connect_timeout(self->state, timeout);
+    if (timeout != NULL) {
+        result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
+                                              NULL);
+        Py_DECREF(timeout);
     }
-    result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
-                                          NULL);
-    Py_XDECREF(sentinel);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

@@ -3,7 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/messages/bulk_iterator.h"
 
-/* As many numbers are taken at once, perhaps from an iterable without end. */
+/* So many numbers are taken ahead at most: the iterable may be endless. */
 #define LARGEST_WINDOW 65535
 
 /* --- options ------------------------------------------------------------ */
@@ -60,7 +60,8 @@ set_flag(PyObject *value, bool *flag)
     return truth < 0 ? -1 : 0;
 }
 
-/* The values of window, errors, delete and lines; NULL where not given. */
+/* Sets the options from the values of window, errors, delete and lines, NULL
+   for one not given.  Returns -1 and an exception. */
 static int
 set_options(BulkIteratorObject *self, PyObject *const *values)
 {
@@ -80,8 +81,8 @@ set_options(BulkIteratorObject *self, PyObject *const *values)
 
 /* --- methods ------------------------------------------------------------ */
 
-/* -1 and TypeError for text or octets: "12" means message 12, and iterating
-   over it would give 1 and 2. */
+/* Returns -1 and raises TypeError for text or octets: "12" means message 12,
+   but iterating over it returns "1" and "2". */
 static int
 check_numbers(PyObject *numbers)
 {
@@ -96,8 +97,8 @@ check_numbers(PyObject *numbers)
     return -1;
 }
 
-/* The values of the arguments are the numbers, `howmuch` if the verb is TOP,
-   and options. */
+/* Returns an iterator for the values of the arguments: the numbers, `howmuch`
+   if the verb is TOP, and the options. */
 static PyObject *
 start(POP3Object *client, enum pop_verb verb, PyObject *const *values)
 {
@@ -130,12 +131,13 @@ PyDoc_STRVAR(retr_many_doc,
 "section 6.6) where the option `pipelining` and the server allow it, up to\n"
 "`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
 "ahead.\n"
-"A message that can't be retrieved raises error_proto when it is its turn,\n"
-"and next() goes on behind it; with errors='return' the exception is\n"
-"returned in the message's place.  Other exceptions end the iteration.\n"
-"delete: each message is marked as deleted when the next one is asked for; a\n"
-"refusal of that is one more error.\n"
-"Other commands may come in between: they wait for what is on its way.");
+"A message that can't be retrieved raises error_proto in its turn, and next()\n"
+"continues after it; with errors='return' the exception is returned in place\n"
+"of the message.  Other exceptions end the iteration.\n"
+"delete: marks each message as deleted when the next one is requested; a\n"
+"refusal is an error of its own.\n"
+"Other commands may be called in between: they first receive all pending\n"
+"replies.");
 
 ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
               .method = "POP3.retr_many",

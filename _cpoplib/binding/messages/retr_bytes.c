@@ -22,9 +22,9 @@ read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
                : stream_read_reply(reader, &limits, sink, reply);
 }
 
-/* --- one that is read from any file ------------------------------------- */
+/* --- a file that is no Reader -------------------------------------------- */
 
-/* A Reader of the lines that another file gives, for one reply. */
+/* Returns a Reader of the lines that another file returns, for one reply. */
 static ReaderObject *
 new_reader(POP3Object *self, PyObject *file)
 {
@@ -46,8 +46,8 @@ new_reader(POP3Object *self, PyObject *file)
     return reader;
 }
 
-/* A file that was at its end gives nothing more, or had only paused: both are
-   what reading a line from it raises. */
+/* If the file was at its end, reads a line and raises what that raises: the
+   file may only have paused. */
 static int
 check_not_ended(POP3Object *self, PyObject *file)
 {
@@ -67,8 +67,8 @@ check_not_ended(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* Nobody can tell whether the message goes on in the file, also if it was not
-   kept: then that exception, which is pending, stays. */
+/* Marks the stream out of step, since the message may continue in the file.
+   Raises error_proto, unless an exception is pending. */
 static void
 raise_doubtful(POP3Object *self, struct stream_progress *stream)
 {
@@ -81,7 +81,7 @@ raise_doubtful(POP3Object *self, struct stream_progress *stream)
     }
 }
 
-/* read_by() of a file that is no Reader. */
+/* Like read_by(), from a file that is no Reader. */
 static int
 read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
              struct stream_reply *reply)
@@ -100,10 +100,11 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
         return -1;
     }
     progress_lent(&self->lock, &reader->progress, stream);
-    /* After a timeout it could not be read any more: it is not waited for. */
+    /* Waiting whether more follows may time out, and the file could not be
+       read any more. */
     sink->rule = POP_END_AT_ONCE;
     failed = read_by(self, reader, sink, reply);
-    /* The file may have put another one in its own place. */
+    /* Reading may have replaced .file. */
     stream = pop3_known_progress(self, file, &other);
     progress_given_back(&self->lock, stream, &reader->progress);
     if (reader->link.ends.doubtful && progress_is_in_step(stream)) {
@@ -115,9 +116,9 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
     return failed;
 }
 
-/* --- one ---------------------------------------------------------------- */
+/* --- one message --------------------------------------------------------- */
 
-/* Reads the reply into the sink; the result is None. */
+/* Reads the reply into the sink, and returns None. */
 static PyObject *
 read_message(POP3Object *self, struct stream_sink *sink)
 {
@@ -185,7 +186,8 @@ retr_bytes_fetch(POP3Object *self, PyObject *line)
     return bytes;
 }
 
-/* The same; the reference is stolen, also if it is NULL. */
+/* Calls retr_bytes_fetch(); steals the line, which may be NULL with an
+   exception. */
 static PyObject *
 fetch_bytes(POP3Object *self, PyObject *line)
 {

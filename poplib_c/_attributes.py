@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _module: Any = _cpoplib
 
+_CODE_CHARACTERS = bytes(range(0x21, 0x7F))
+
 #: The default _MAXLINE; error_proto.code of a longer code is None.
 _CODE_OCTETS = 2048
 
@@ -66,7 +68,7 @@ def _code(error: Any, owner: type) -> str | None:
     """Parse "-ERR [code/of/parts] text" (RFC 2449, section 8)."""
     head, _, rest = (_response(error, owner) or b"").partition(b"[")
     code, end, _ = rest.partition(b"]")
-    is_code = end and all(code.split(b"/")) and all(0x20 < octet < 0x7F for octet in code)
+    is_code = end and all(code.split(b"/")) and not code.translate(None, _CODE_CHARACTERS)
     if head.upper() != b"-ERR " or not is_code or len(code) >= _CODE_OCTETS:
         return None
     return code.decode("ascii").upper()

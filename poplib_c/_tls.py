@@ -7,13 +7,13 @@ import sys
 from typing import Any
 
 
-def is_wanted(verify: object) -> bool:
+def is_wanted(verify: object, has_key_log: int) -> bool:
     """Return whether the process wants the ssl module's TLS instead of our own.
 
-    It does if SSLKEYLOGFILE is set and, unless *verify* is given, if ssl._create_stdlib_context
-    was replaced. Does not import ssl.
+    It does if SSLKEYLOGFILE is set (*has_key_log*) and, unless *verify* is given, if
+    ssl._create_stdlib_context was replaced. Does not import ssl.
     """
-    if os.environ.get("SSLKEYLOGFILE") and not sys.flags.ignore_environment:
+    if has_key_log and not sys.flags.ignore_environment:
         return True
     own: Any = sys.modules.get("ssl")
     if verify is not None or own is None:
@@ -63,8 +63,11 @@ def new_context(ssl: Any, certfile: Any, keyfile: Any, verify: Any) -> Any:
     verify: None, False, True or the path of trusted certificates.
     """
     if verify is None or verify is False:
-        files = {"certfile": certfile, "keyfile": keyfile}
-        given = {name: path for name, path in files.items() if path is not None}
+        given = {}
+        if certfile is not None:
+            given["certfile"] = certfile
+        if keyfile is not None:
+            given["keyfile"] = keyfile
         return ssl._create_stdlib_context(**given)
     trusted = {} if verify is True else {_kind(verify): verify}
     context = ssl.create_default_context(**trusted)

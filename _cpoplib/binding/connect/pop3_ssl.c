@@ -3,6 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
@@ -29,22 +30,26 @@ get_given(POP3Object *self, PyObject *name, PyObject **value)
 }
 
 /* Returns whether self.context was set, or made by an access: 1, 0 or -1.
-   Does not call the descriptor that makes it. */
+   Does not call the attribute of the class that makes it. */
 static int
 has_context(POP3Object *self)
 {
     PyObject *name = self->state->name.context;
     PyObject *found;
+    PyObject *computed;
     int present = pop3_dict_has(self, name);
 
     if (present != 0) {
         return present;
     }
-    /* The computed attribute (poplib_c/_attributes.py) raises AttributeError
-       on the class. */
-    present = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name,
-                                       &found);
+    computed = package_import("poplib_c._attributes", "Computed");
+    if (computed == NULL) {
+        return -1;
+    }
+    found = pycompat_lookup(Py_TYPE(self), name);
+    present = found != NULL && (PyObject *)Py_TYPE(found) != computed;
     Py_XDECREF(found);
+    Py_DECREF(computed);
     return present;
 }
 

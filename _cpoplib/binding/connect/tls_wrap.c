@@ -1,5 +1,7 @@
 #include "binding/connect/tls_wrap.h"
 
+#include <stdlib.h>
+
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
@@ -186,13 +188,15 @@ is_native(struct module_state *state, PyObject *sock,
           const struct tls_options *options)
 {
     int native = python_socket_is_direct(state, sock);
+    const char *key_log = getenv("SSLKEYLOGFILE");
     PyObject *is_wanted;
 
     if (native <= 0) {
         return native;
     }
-    is_wanted = package_call("poplib_c._tls", "is_wanted", "(O)",
-                             tls_wrap_or_none(options->verify));
+    is_wanted = package_call("poplib_c._tls", "is_wanted", "(Oi)",
+                             tls_wrap_or_none(options->verify),
+                             key_log != NULL && key_log[0] != '\0');
     native = is_wanted == NULL ? -1 : is_wanted != Py_True;
     Py_XDECREF(is_wanted);
     return native;

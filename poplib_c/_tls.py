@@ -20,7 +20,8 @@ def is_wanted(verify: object, has_key_log: int) -> bool:
         return False
     import poplib_c
 
-    function = poplib_c.ssl._create_stdlib_context
+    ssl: Any = poplib_c.ssl
+    function = ssl._create_stdlib_context
     # A wrapper copies the names (functools.wraps), but has globals of its own.
     return not (
         isinstance(function, type(is_wanted))

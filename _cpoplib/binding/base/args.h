@@ -30,7 +30,7 @@ struct args_signature {
                               Py_ssize_t nargs, PyObject *kwnames)            \
     {                                                                         \
         static const struct args_signature signature = {__VA_ARGS__};         \
-        PyObject *values[ARGS_MAX] = {NULL};                                  \
+        PyObject *values[ARGS_MAX];                                           \
                                                                               \
         return args_bind(&signature, args, nargs, kwnames, values) < 0        \
                    ? NULL                                                     \

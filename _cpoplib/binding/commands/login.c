@@ -23,12 +23,12 @@ is_verified(POP3Object *self)
 }
 
 /* Calls poplib_c._login.<function>(client, user, secret, mechanisms,
-   allow_insecure, encoding, is_verified) with the command lock; `format` says
-   how many of these the function takes.  Wraps the secret (values[1]), so that
-   no traceback shows it as a local variable. */
+   allow_insecure, encoding, is_verified) with the command lock; without the
+   last two if `encoding` was not among the `count` arguments.  Wraps the
+   secret (values[1]), so that no traceback shows it as a local variable. */
 static PyObject *
-call_policy(POP3Object *self, const char *function, const char *format,
-            PyObject *const *values)
+call_policy(POP3Object *self, const char *function, PyObject *const *values,
+            int count)
 {
     PyObject *module = PyImport_ImportModule("poplib_c._login");
     PyObject *secret = NULL;
@@ -43,10 +43,10 @@ call_policy(POP3Object *self, const char *function, const char *format,
         verified = is_verified(self);
         if (verified >= 0) {
             response = PyObject_CallMethod(
-                module, function, format, self, values[0], secret,
-                values[2] == NULL ? Py_None : values[2],
+                module, function, count > 4 ? "OOOOOOO" : "OOOOO", self,
+                values[0], secret, values[2] == NULL ? Py_None : values[2],
                 values[3] == NULL ? Py_False : values[3],
-                values[4] == NULL ? Py_None : values[4],
+                count > 4 && values[4] != NULL ? values[4] : Py_None,
                 verified ? Py_True : Py_False);
         }
         pop3_unlock(self);
@@ -78,7 +78,7 @@ PyDoc_STRVAR(login_doc,
 "Returns the response, bytes.  Raises error_proto if the server refuses, or\n"
 "if no mechanism is left; its text says what was tried.");
 
-ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", "OOOOOOO", values),
+ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", values, 5),
               .method = "POP3.login",
               .names = {"user", "password", "mechanisms", "allow_insecure",
                         "encoding"},
@@ -101,7 +101,7 @@ PyDoc_STRVAR(login_oauth2_doc,
 "__cause__ has what the server says of the token.");
 
 ARGS_FUNCTION(pop3_login_oauth2,
-              call_policy(POP3(op), "login_oauth2", "OOOOO", values),
+              call_policy(POP3(op), "login_oauth2", values, 4),
               .method = "POP3.login_oauth2",
               .names = {"user", "token", "mechanisms", "allow_insecure"},
               .required = 2, .keyword_only = 2);

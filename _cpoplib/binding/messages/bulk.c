@@ -100,19 +100,23 @@ check_numbers(PyObject *numbers)
 /* Returns an iterator for the values of the arguments: the numbers, `howmuch`
    if the verb is TOP, and the options. */
 static PyObject *
-start(POP3Object *client, enum pop_verb verb, PyObject *const *values)
+start(POP3Object *client, enum pop_verb verb, PyObject **values)
 {
     bool has_second = verb == POP_VERB_TOP;
+    PyObject **options = values + 1 + has_second;
     PyObject *self = NULL;
 
+    if (verb == POP_VERB_DELE) {
+        options[2] = NULL;
+        options[3] = NULL;
+    }
     if (check_numbers(values[0]) == 0) {
         self = bulk_iterator_new(client, values[0], verb,
                                  verb == POP_VERB_DELE ? POP_NO_LINES
                                                        : POP_OCTETS,
                                  has_second ? values[1] : NULL);
     }
-    if (self != NULL &&
-        set_options(BULK_ITERATOR(self), values + 1 + has_second) < 0) {
+    if (self != NULL && set_options(BULK_ITERATOR(self), options) < 0) {
         Py_CLEAR(self);
     }
     return self;
@@ -131,9 +135,9 @@ PyDoc_STRVAR(retr_many_doc,
 "section 6.6) where the option `pipelining` and the server allow it, up to\n"
 "`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
 "ahead.\n"
-"A message that can't be retrieved raises error_proto in its turn, and next()\n"
-"continues after it; with errors='return' the exception is returned in place\n"
-"of the message.  Other exceptions end the iteration.\n"
+"A message that can't be retrieved raises error_proto in its turn, and\n"
+"next() continues after it; with errors='return' the exception is returned\n"
+"in place of the message.  Other exceptions end the iteration.\n"
 "delete: marks each message as deleted when the next one is requested; a\n"
 "refusal is an error of its own.\n"
 "Other commands may be called in between: they first receive all pending\n"

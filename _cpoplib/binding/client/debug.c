@@ -1,5 +1,6 @@
 #include "binding/client/debug.h"
 
+#include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
@@ -49,8 +50,7 @@ print_made(const char *tag, PyObject *object)
         result = package_call("builtins", "print", "(sN)", tag, repr);
     }
     Py_XDECREF(object);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 /* Returns the line as printed: poplib's commands unchanged, secrets of auth()

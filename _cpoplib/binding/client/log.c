@@ -106,8 +106,7 @@ tell(PyObject *logger, const char *format, PyObject *text)
         result = PyObject_CallMethod(logger, "debug", "sO", format, text);
         Py_DECREF(text);
     }
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 int

@@ -11,10 +11,8 @@
 static int
 call(POP3Object *self, PyObject *name)
 {
-    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)self, name);
-
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs((PyObject *)self, name));
 }
 
 /* Releases the socket after QUIT failed; keeps the exception. */

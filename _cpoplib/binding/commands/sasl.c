@@ -311,10 +311,7 @@ take_turn(struct sasl *self, PyObject **reply)
 static int
 call_success(struct module_state *state, PyObject *object)
 {
-    PyObject *result = call_if_there(object, state->name.success);
-
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(call_if_there(object, state->name.success));
 }
 
 /* After +OK, lets the mechanism or the authobject verify the server; closes

@@ -336,8 +336,7 @@ close_file(POP3Object *self)
     }
     result = PyObject_CallMethodNoArgs(file, self->state->name.close);
     Py_DECREF(file);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 static int
@@ -382,11 +381,8 @@ finally(POP3Object *self, PyObject *argument,
 static int
 call_close(POP3Object *self, PyObject *sock)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethodNoArgs(sock, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs(sock, self->state->name.close));
 }
 
 static int

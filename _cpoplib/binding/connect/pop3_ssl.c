@@ -213,8 +213,7 @@ call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
                                               NULL);
         Py_DECREF(timeout);
     }
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 /* Calls POP3.__init__(), which may have been replaced. */

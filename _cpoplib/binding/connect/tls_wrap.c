@@ -30,8 +30,7 @@ tls_wrap_options(struct tls_options *options, PyObject *context,
         "poplib_c._tls", "check_arguments", "(OOOO)",
         tls_wrap_or_none(context), tls_wrap_or_none(keyfile),
         tls_wrap_or_none(certfile), tls_wrap_or_none(verify));
-    Py_XDECREF(checked);
-    return checked == NULL ? -1 : 0;
+    return errors_drop_result(checked);
 }
 
 static bool

@@ -168,8 +168,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         Py_DECREF(file);
     }
     pop3_unlock(self);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 PyObject *

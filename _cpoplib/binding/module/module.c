@@ -3,6 +3,7 @@
 
 #include "binding/base/state.h"
 
+#include "binding/base/errors.h"
 #include "binding/client/deadline.h"
 #include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
@@ -80,8 +81,7 @@ hear_of_forks(PyObject *module)
                                    function, "()");
         Py_DECREF(function);
     }
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 static int

@@ -159,12 +159,8 @@ python_socket_timeout(struct module_state *state, PyObject *sock,
 static int
 set_timeout(struct module_state *state, PyObject *sock, PyObject *timeout)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethodObjArgs(sock, state->name.settimeout, timeout,
-                                        NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(PyObject_CallMethodObjArgs(
+        sock, state->name.settimeout, timeout, NULL));
 }
 
 /* Returns whether the object has gettimeout() and settimeout(): 1, 0
@@ -357,8 +353,7 @@ share_descriptor(PyObject *sock, PyObject *taken, int fd)
     Py_XDECREF(family);
     Py_XDECREF(type);
     Py_XDECREF(proto);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 /* Calls taken.settimeout(sock.gettimeout()). */
@@ -378,11 +373,8 @@ copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
 static int
 detach(PyTypeObject *root, PyObject *sock)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethod((PyObject *)root, "detach", "O", sock);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethod((PyObject *)root, "detach", "O", sock));
 }
 
 /* Detaches `taken`, so that the descriptor stays with the first socket.  Keeps

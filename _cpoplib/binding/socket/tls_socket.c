@@ -202,8 +202,7 @@ tls_socket_close_unused(TLSSocketObject *self)
     }
     self->sock_closed = true;
     result = PyObject_CallMethodNoArgs(self->sock, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 void

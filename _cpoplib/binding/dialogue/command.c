@@ -445,24 +445,16 @@ command_respond(POP3Object *client, PyObject *line)
 /* --- what Python sees --------------------------------------------------- */
 
 static PyObject *
-run_method(const char *method, PyObject *(*function)(POP3Object *, PyObject *),
-           PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
+call_locked(POP3Object *client, PyObject *line,
+            PyObject *(*function)(POP3Object *, PyObject *))
 {
-    const struct args_signature signature = {
-        .method = method,
-        .names = {"line"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
     PyObject *result;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        pop3_lock(POP3(op)) < 0) {
+    if (pop3_lock(client) < 0) {
         return NULL;
     }
-    result = function(POP3(op), values[0]);
-    pop3_unlock(POP3(op));
+    result = function(client, line);
+    pop3_unlock(client);
     return result;
 }
 
@@ -472,13 +464,9 @@ PyDoc_STRVAR(putline_doc,
 "\n"
 "Send a line (bytes) and CRLF.");
 
-static PyObject *
-pop3__putline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    return run_method("POP3._putline", putcmd_putline_own, op, args, nargs,
-                      kwnames);
-}
+ARGS_FUNCTION(pop3__putline,
+              call_locked(POP3(op), values[0], putcmd_putline_own),
+              .method = "POP3._putline", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(putcmd_doc,
 "_putcmd($self, line)\n"
@@ -488,12 +476,8 @@ PyDoc_STRVAR(putcmd_doc,
 "\n"
 "ValueError, and nothing is sent, if it holds a control character.");
 
-static PyObject *
-pop3__putcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-             PyObject *kwnames)
-{
-    return run_method("POP3._putcmd", putcmd_own, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3__putcmd, call_locked(POP3(op), values[0], putcmd_own),
+              .method = "POP3._putcmd", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(shortcmd_doc,
 "_shortcmd($self, line)\n"
@@ -501,13 +485,8 @@ PyDoc_STRVAR(shortcmd_doc,
 "\n"
 "Send any command whose reply is one line; return that line.");
 
-static PyObject *
-pop3__shortcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    return run_method("POP3._shortcmd", shortcmd_own, op, args, nargs,
-                      kwnames);
-}
+ARGS_FUNCTION(pop3__shortcmd, call_locked(POP3(op), values[0], shortcmd_own),
+              .method = "POP3._shortcmd", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(longcmd_doc,
 "_longcmd($self, line)\n"
@@ -516,12 +495,8 @@ PyDoc_STRVAR(longcmd_doc,
 "Send any command whose reply has several lines; return\n"
 "(response, list of lines, octets).");
 
-static PyObject *
-pop3__longcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    return run_method("POP3._longcmd", longcmd_own, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3__longcmd, call_locked(POP3(op), values[0], longcmd_own),
+              .method = "POP3._longcmd", .names = {"line"}, .required = 1);
 
 PyMethodDef command_methods[] = {
     ARGS_METHOD("_putline", pop3__putline, putline_doc),

@@ -21,6 +21,7 @@ except ImportError as exc:
         "and install it with 'python -m pip install .'"
     ) from exc
 
+from poplib_c import _attributes as _attributes
 from poplib_c._install import install as install
 from poplib_c._install import uninstall as uninstall
 

@@ -463,7 +463,7 @@ test_what_is_behind_the_last_end(void **state)
     (void)state;
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(
-            pop_reply_behind_end(cases[i].bytes, strlen(cases[i].bytes)),
+            pop_reply_after_end(cases[i].bytes, strlen(cases[i].bytes)),
             cases[i].behind);
     }
 }

@@ -254,50 +254,6 @@ test_number_at_the_front(void **state)
     }
 }
 
-static void
-test_response_code(void **state)
-{
-    static const struct {
-        const char *bytes;
-        const char *code;
-    } cases[] = {
-        {"-ERR [IN-USE] locked", "IN-USE"},
-        {"-ERR [SYS/TEMP] later", "SYS/TEMP"},
-        {"-ERR [AUTH]", "AUTH"},
-        {"-err [auth]no space", "auth"},
-        {"-ERR [x] [AUTH]", "x"},
-        {"-ERR [[] odd", "["},
-        {"-ERR [a/b/c]", "a/b/c"},
-        {"-ERR []", ""},
-        {"-ERR [/a]", ""},
-        {"-ERR [a/]", ""},
-        {"-ERR [a//b]", ""},
-        {"-ERR [a b]", ""},
-        {"-ERR [\xe9]", ""},
-        {"-ERR [AUTH", ""},
-        {"-ERR [", ""},
-        {"-ERR", ""},
-        {"", ""},
-        {"-ERR  [AUTH]", ""},
-        {"-ERR\t[AUTH]", ""},
-        {"-ERR text [AUTH]", ""},
-        {"+OK [AUTH]", ""},
-    };
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < COUNT_OF(cases); i++) {
-        size_t length = strlen(cases[i].bytes);
-        struct support_page page = support_page_new(cases[i].bytes, length);
-        struct pop_span code = pop_scan_code(page.bytes, length);
-
-        assert_int_equal(code.length, strlen(cases[i].code));
-        assert_memory_equal(page.bytes + code.offset, cases[i].code,
-                            code.length);
-        support_page_free(&page);
-    }
-}
-
 int
 main(void)
 {
@@ -312,7 +268,6 @@ main(void)
         UNIT_TEST(test_terminator_is_a_lone_dot),
         UNIT_TEST(test_one_of_two_leading_dots_goes),
         UNIT_TEST(test_number_at_the_front),
-        UNIT_TEST(test_response_code),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,10 @@ def test_an_initial_response_that_raises():
 
 @pytest.mark.parametrize(
     "line",
-    [f"+ {text}" for text in ("====", "YQ", "YQ=", "Y", "=", "YQ==YQ==", "Y Q=", "-_-_", " YQ==")],
+    [
+        *(f"+ {text}" for text in ("====", "YQ", "YQ=", "Y", "=", "YQ==YQ==", "Y Q=", "-_-_")),
+        *(f"+ {text}" for text in ("Y===", "YQ=a", "YWE==", "YWFh=", "YWF,", "Y=WFh===", " YQ==")),
+    ],
 )
 @pytest.mark.parametrize("cls", [WAYS[0], WAYS[1], WAYS[4]])
 def test_a_challenge_that_is_not_base64_cancels(cls, line):

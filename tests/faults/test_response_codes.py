@@ -19,7 +19,14 @@ CODES = [
     (b"-ERR [X-Own/thing] else", "X-OWN/THING", False),
     (b"-err [sys/temp]", "SYS/TEMP", True),
     (b"-ERR wrong", None, False),
-    (b"-ERR [] wrong", None, False),
+    (b"-ERR [x] [AUTH]", "X", False),
+    (b"-ERR [[] odd", "[", False),
+    (b"-ERR [a/b/c]", "A/B/C", False),
+    *(
+        (b"-ERR " + code, None, False)
+        for code in (b"[", b"[]", b"[]]", b"[a", b"[a b]", b"[\xe9]")
+    ),
+    *((b"-ERR " + code, None, False) for code in (b"[/]", b"[/a]", b"[a/]", b"[a//b]", b"\t[a]")),
     (b"-ERR text [AUTH]", None, False),
     (b"-ERR  [AUTH]", None, False),
     (b"[AUTH]", None, False),

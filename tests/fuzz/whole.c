@@ -20,32 +20,32 @@ is_read_to_its_end(enum pop_reply_form form, const char *bytes, size_t length)
     return reading.is_done;
 }
 
-/* Octets behind the last end of a reply, or all of them. */
+/* Octets after the last end of a reply, or all of them. */
 static size_t
-count_behind_end(const char *bytes, size_t length)
+count_after_end(const char *bytes, size_t length)
 {
     size_t i = length > FUZZ_FAR_BACK ? length - FUZZ_FAR_BACK : 0;
-    size_t behind = length;
+    size_t after = length;
 
     for (; i + 5 <= length; i++) {
         if (memcmp(bytes + i, "\r\n.\r\n", 5) == 0) {
-            behind = length - i - 5;
+            after = length - i - 5;
         }
     }
-    return behind;
+    return after;
 }
 
 void
 fuzz_reading_check_whole(enum pop_reply_form form, const char *bytes,
                          size_t length)
 {
-    size_t behind = pop_reply_behind_end(bytes, length);
+    size_t after = pop_reply_after_end(bytes, length);
     size_t start = 0;
 
     FUZZ_CHECK(pop_reply_is_whole(form, bytes, length) ==
                is_read_to_its_end(form, bytes, length));
-    FUZZ_CHECK(behind == count_behind_end(bytes, length));
-    while (start < length - behind) {
+    FUZZ_CHECK(after == count_after_end(bytes, length));
+    while (start < length - after) {
         const char *lf = memchr(bytes + start, '\n', length - start);
 
         FUZZ_CHECK(pop_reply_is_whole(form, bytes + start, length - start));

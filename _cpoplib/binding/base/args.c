@@ -4,17 +4,6 @@
 
 #include "core/proto/scan.h"
 
-static Py_ssize_t
-count_names(const struct args_signature *signature)
-{
-    Py_ssize_t count = 0;
-
-    while (count < ARGS_MAX && signature->names[count] != NULL) {
-        count++;
-    }
-    return count;
-}
-
 /* Python 3.9 names methods in TypeError without their class. */
 static const char *
 shown_name(const struct args_signature *signature)
@@ -105,13 +94,18 @@ int
 args_bind(const struct args_signature *signature, PyObject *const *args,
           Py_ssize_t nargs, PyObject *kwnames, PyObject **values)
 {
-    Py_ssize_t count = count_names(signature);
-    Py_ssize_t positional = count - signature->keyword_only;
+    Py_ssize_t count = 0;
+    Py_ssize_t positional;
     Py_ssize_t nkwargs = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
     Py_ssize_t i;
 
-    for (i = 0; i < count; i++) {
-        values[i] = i < nargs && i < positional ? args[i] : NULL;
+    while (count < ARGS_MAX && signature->names[count] != NULL) {
+        values[count] = count < nargs ? args[count] : NULL;
+        count++;
+    }
+    positional = count - signature->keyword_only;
+    for (i = positional; i < count; i++) {
+        values[i] = NULL;
     }
     for (i = 0; i < nkwargs; i++) {
         if (bind_keyword(signature, count, PyTuple_GET_ITEM(kwnames, i),

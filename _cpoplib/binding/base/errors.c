@@ -17,6 +17,16 @@ errors_clear(PyObject *type)
     return 0;
 }
 
+/* Raises `exception` (stolen); if NULL, an exception is pending already. */
+static void
+raise_made(PyObject *exception)
+{
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+}
+
 void
 errors_raise_proto(struct module_state *state, const char *text)
 {
@@ -26,15 +36,8 @@ errors_raise_proto(struct module_state *state, const char *text)
 void
 errors_raise_response(struct module_state *state, PyObject *response)
 {
-    PyObject *exception;
-
-    exception = PyObject_CallFunctionObjArgs(state->error_proto, response,
-                                             NULL);
-    if (exception == NULL) {
-        return;
-    }
-    PyErr_SetObject(state->error_proto, exception);
-    Py_DECREF(exception);
+    raise_made(
+        PyObject_CallFunctionObjArgs(state->error_proto, response, NULL));
 }
 
 void
@@ -94,15 +97,9 @@ errors_raise_timed_out_object(void)
 void
 errors_raise_closed_meanwhile(void)
 {
-    PyObject *exception;
-
-    exception = PyObject_CallFunction(
+    raise_made(PyObject_CallFunction(
         PyExc_ConnectionAbortedError, "is", ECONNABORTED,
-        "the connection was closed while it was in use");
-    if (exception != NULL) {
-        PyErr_SetObject(PyExc_ConnectionAbortedError, exception);
-        Py_DECREF(exception);
-    }
+        "the connection was closed while it was in use"));
 }
 
 void
@@ -120,17 +117,6 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
     PyErr_Format(PyExc_OSError,
                  "recv_into() returned %zd for a buffer of %zd octets", length,
                  room);
-}
-
-static void
-raise_imported(const char *module_name, const char *name, const char *text)
-{
-    PyObject *type = package_import(module_name, name);
-
-    if (type != NULL) {
-        PyErr_SetString(type, text);
-        Py_DECREF(type);
-    }
 }
 
 void
@@ -169,7 +155,12 @@ raise_timeout(struct module_state *state, const char *text)
 void
 errors_raise_unsupported(const char *text)
 {
-    raise_imported("io", "UnsupportedOperation", text);
+    PyObject *type = package_import("io", "UnsupportedOperation");
+
+    if (type != NULL) {
+        PyErr_SetString(type, text);
+        Py_DECREF(type);
+    }
 }
 
 bool
@@ -304,153 +295,74 @@ enum ssl_number {
     NUMBER_EOF = 8
 };
 
-/* Returns a new ssl.<name>(number, text), an OSError if the interpreter has no
-   ssl module, or NULL and an exception. */
-static PyObject *
-new_ssl_error(const char *name, enum ssl_number number, PyObject *text)
-{
-    PyObject *type = package_import("ssl", name);
-    PyObject *exception;
-
-    if (type == NULL) {
-        if (errors_clear(PyExc_ImportError) < 0) {
-            return NULL;
-        }
-        type = Py_NewRef(PyExc_OSError);
-    }
-    exception = PyObject_CallFunction(type, "iO", (int)number, text);
-    Py_DECREF(type);
-    return exception;
-}
-
-/* Raises `exception` (stolen); if NULL, an exception is pending already. */
-static void
-raise_made(PyObject *exception)
-{
-    if (exception != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
-        Py_DECREF(exception);
-    }
-}
-
-/* Formats "[SSL: WRONG_VERSION_NUMBER] wrong version number: <error->text>",
-   the ssl module's text without its source line. */
-static PyObject *
-tls_text(const struct pop_error *error, const char *library, const char *name)
-{
-    const char *words = pop_tls_error_reason(error->tls);
-    PyObject *own = PyUnicode_DecodeFSDefault(error->text);
-    PyObject *text;
-
-    if (own == NULL) {
-        return NULL;
-    }
-    if (words == NULL && PyUnicode_GET_LENGTH(own) == 0) {
-        words = "unknown error";
-    }
-    if (words == NULL) {
-        return own;
-    }
-    text = PyUnicode_FromFormat(
-        "[%s%s%s] %s%s%U", library == NULL ? "UNKNOWN" : library,
-        name[0] == '\0' ? "" : ": ", name, words,
-        PyUnicode_GET_LENGTH(own) == 0 ? "" : ": ", own);
-    Py_DECREF(own);
-    return text;
-}
-
-/* Sets exception.name; steals `value`, which may be NULL with an exception. */
-static int
-set(PyObject *exception, const char *name, PyObject *value)
-{
-    int failed;
-
-    if (value == NULL) {
-        return -1;
-    }
-    failed = PyObject_SetAttrString(exception, name, value);
-    Py_DECREF(value);
-    return failed;
-}
-
-static PyObject *
-text_or_none(const char *text)
-{
-    return text == NULL || text[0] == '\0' ? Py_NewRef(Py_None)
-                                           : PyUnicode_FromString(text);
-}
-
-static int
-set_details(PyObject *exception, const struct pop_error *error,
-            const char *library, const char *name)
-{
-    if (set(exception, "library", text_or_none(library)) < 0 ||
-        set(exception, "reason", text_or_none(name)) < 0) {
-        return -1;
-    }
-    if (error->verify == 0) {
-        return 0;
-    }
-    if (set(exception, "verify_code", PyLong_FromLong(error->verify)) < 0) {
-        return -1;
-    }
-    return set(exception, "verify_message",
-               PyUnicode_DecodeFSDefault(error->text));
-}
-
-/* Raises ssl.<type> without an OpenSSL code; library and reason may be
-   NULL. */
-static void
-raise_ssl(const char *type, enum ssl_number number, const char *words,
-          const char *library, const char *reason)
-{
-    static const struct pop_error nothing = {0};
-    PyObject *text = PyUnicode_FromString(words);
-    PyObject *exception;
-
-    if (text == NULL) {
-        return;
-    }
-    exception = new_ssl_error(type, number, text);
-    Py_DECREF(text);
-    if (exception != NULL &&
-        set_details(exception, &nothing, library, reason) < 0) {
-        Py_CLEAR(exception);
-    }
-    raise_made(exception);
-}
+/* What an exception of the ssl module says; see poplib_c._tls.new_error(). */
+struct ssl_details {
+    const char *type;
+    enum ssl_number number;
+    const char *library;
+    const char *reason;
+    const char *words;
+    const char *text; /* in the encoding of the file system */
+    long verify;
+};
 
 static void
-raise_tls_eof(void)
+raise_ssl(const struct ssl_details *details)
 {
-    raise_ssl("SSLEOFError", NUMBER_EOF,
-              "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation "
-              "of protocol",
-              "SSL", "UNEXPECTED_EOF_WHILE_READING");
+    PyObject *text = PyUnicode_DecodeFSDefault(details->text);
+
+    if (text != NULL) {
+        raise_made(package_call("poplib_c._tls", "new_error", "(sizzzNl)",
+                                details->type, (int)details->number,
+                                details->library, details->reason,
+                                details->words, text, details->verify));
+    }
 }
 
 static void
 raise_tls(const struct pop_error *error)
 {
-    const char *library = pop_tls_error_library(error->tls);
-    const char *type = error->verify == 0 ? "SSLError"
-                                          : "SSLCertVerificationError";
     char name[128];
-    PyObject *text;
-    PyObject *exception;
+    struct ssl_details details = {
+        .type = error->verify == 0 ? "SSLError" : "SSLCertVerificationError",
+        .number = NUMBER_SSL,
+        .library = pop_tls_error_library(error->tls),
+        .words = pop_tls_error_reason(error->tls),
+        .text = error->text,
+        .verify = error->verify,
+    };
 
     pop_tls_error_name(error->tls, name, sizeof(name));
-    text = tls_text(error, library, name);
-    if (text == NULL) {
-        return;
-    }
-    exception = new_ssl_error(type, NUMBER_SSL, text);
-    Py_DECREF(text);
-    if (exception != NULL &&
-        set_details(exception, error, library, name) < 0) {
-        Py_CLEAR(exception);
-    }
-    raise_made(exception);
+    details.reason = name[0] == '\0' ? NULL : name;
+    raise_ssl(&details);
+}
+
+/* Raises the exception of a status of TLS that has no OpenSSL code. */
+static void
+raise_tls_status(enum pop_status status)
+{
+    static const struct ssl_details eof = {
+        .type = "SSLEOFError",
+        .number = NUMBER_EOF,
+        .library = "SSL",
+        .reason = "UNEXPECTED_EOF_WHILE_READING",
+        .words = "EOF occurred in violation of protocol",
+        .text = "",
+    };
+    static const struct ssl_details want_read = {
+        .type = "SSLWantReadError",
+        .number = NUMBER_WANT_READ,
+        .text = "The operation did not complete (read)",
+    };
+    static const struct ssl_details want_write = {
+        .type = "SSLWantWriteError",
+        .number = NUMBER_WANT_WRITE,
+        .text = "The operation did not complete (write)",
+    };
+
+    raise_ssl(status == POP_TLS_EOF     ? &eof
+              : status == POP_WANT_READ ? &want_read
+                                        : &want_write);
 }
 
 /* --- statuses ----------------------------------------------------------- */
@@ -500,15 +412,9 @@ errors_raise(struct module_state *state, enum pop_status status,
         raise_tls(error);
         break;
     case POP_TLS_EOF:
-        raise_tls_eof();
-        break;
     case POP_WANT_READ:
-        raise_ssl("SSLWantReadError", NUMBER_WANT_READ,
-                  "The operation did not complete (read)", NULL, NULL);
-        break;
     case POP_WANT_WRITE:
-        raise_ssl("SSLWantWriteError", NUMBER_WANT_WRITE,
-                  "The operation did not complete (write)", NULL, NULL);
+        raise_tls_status(status);
         break;
     case POP_HOST:
         break;

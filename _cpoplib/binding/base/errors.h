@@ -42,6 +42,15 @@ void errors_raise_closed(const char *missing);
    tuple of types); else keeps it and returns -1. */
 int errors_clear(PyObject *type);
 
+/* Releases the result of a call.  Returns 0, or -1 with the exception if it is
+   NULL. */
+static inline int
+errors_drop_result(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* Raises io.UnsupportedOperation(text). */
 void errors_raise_unsupported(const char *text);
 

@@ -20,6 +20,17 @@ heap_type_add_methods(PyTypeObject *type, PyMethodDef *method)
     return 0;
 }
 
+void
+heap_type_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)type->tp_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
 PyObject *
 heap_type_refuse_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
                      PyObject *Py_UNUSED(kwargs))

@@ -13,6 +13,9 @@ int heap_type_add_methods(PyTypeObject *type, PyMethodDef *method);
 /* Returns object.__sizeof__(op). */
 size_t heap_type_own_size(PyObject *op);
 
+/* tp_dealloc of a type whose tp_clear releases all that it has. */
+void heap_type_dealloc(PyObject *op);
+
 /* tp_new of a type that only C instantiates; raises TypeError. */
 PyObject *heap_type_refuse_new(PyTypeObject *type, PyObject *args,
                                PyObject *kwargs);

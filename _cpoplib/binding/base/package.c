@@ -99,3 +99,52 @@ package_import(const char *module, const char *name)
     Py_DECREF(path);
     return value;
 }
+
+/* `keywords` may be NULL. */
+static PyObject *
+call(const char *module, const char *name, PyObject *keywords,
+     const char *format, va_list values)
+{
+    PyObject *arguments = Py_VaBuildValue(format, values);
+    PyObject *function = NULL;
+    PyObject *result = NULL;
+
+    if (arguments != NULL) {
+        function = package_import(module, name);
+    }
+    if (function != NULL) {
+        result = PyObject_Call(function, arguments, keywords);
+    }
+    Py_XDECREF(arguments);
+    Py_XDECREF(function);
+    return result;
+}
+
+PyObject *
+package_call(const char *module, const char *name, const char *format, ...)
+{
+    PyObject *result;
+    va_list values;
+
+    va_start(values, format);
+    result = call(module, name, NULL, format, values);
+    va_end(values);
+    return result;
+}
+
+PyObject *
+package_call_with(const char *module, const char *name, const char *keyword,
+                  PyObject *value, const char *format, ...)
+{
+    PyObject *keywords = Py_BuildValue("{sO}", keyword, value);
+    PyObject *result = NULL;
+    va_list values;
+
+    if (keywords != NULL) {
+        va_start(values, format);
+        result = call(module, name, keywords, format, values);
+        va_end(values);
+        Py_DECREF(keywords);
+    }
+    return result;
+}

@@ -21,4 +21,14 @@ int package_global(struct module_state *state, PyObject *name,
    exception. */
 PyObject *package_import(const char *module, const char *name);
 
+/* Returns the result of module.name(...), or NULL and an exception.  `format`,
+   for Py_BuildValue(), makes a tuple of the arguments. */
+PyObject *package_call(const char *module, const char *name,
+                       const char *format, ...);
+
+/* Returns the result of module.name(..., keyword=value). */
+PyObject *package_call_with(const char *module, const char *name,
+                            const char *keyword, PyObject *value,
+                            const char *format, ...);
+
 #endif

@@ -29,17 +29,6 @@ Py_XNewRef(PyObject *object)
     return object;
 }
 
-static inline int
-PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
-{
-    Py_XINCREF(value);
-    if (PyModule_AddObject(module, name, value) < 0) {
-        Py_XDECREF(value);
-        return -1;
-    }
-    return 0;
-}
-
 #endif
 
 #if PY_VERSION_HEX < 0x030c0000

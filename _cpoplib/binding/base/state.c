@@ -75,8 +75,6 @@ state_init(struct module_state *state, PyObject *module)
     X(tls_socket_type)                                                        \
     X(bulk_iterator_type)                                                     \
     X(deadline_type)                                                          \
-    X(lazy_attribute_type)                                                    \
-    X(timestamp_pattern)                                                      \
     X(own_recv_into)                                                          \
     X(own_sendall)                                                            \
     X(socket_timeout)                                                         \

@@ -40,23 +40,17 @@ enum hook {
     X(file, "file")                                                           \
     X(fileno, "fileno")                                                       \
     X(gettimeout, "gettimeout")                                               \
-    X(group, "group")                                                         \
     X(host, "host")                                                           \
     X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
-    X(makefile, "makefile")                                                   \
-    X(match, "match")                                                         \
     X(maxline, "_MAXLINE")                                                    \
     X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
-    X(print, "print")                                                         \
-    X(qualname, "__qualname__")                                               \
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
-    X(readline, "readline")                                                   \
     X(recv_into, "recv_into")                                                 \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
@@ -64,11 +58,9 @@ enum hook {
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
     X(socketio_sock, "_sock")                                                 \
-    X(split, "split")                                                         \
     X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
     X(success, "success")                                                     \
-    X(timestamp, "timestamp")                                                 \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 
@@ -95,12 +87,10 @@ struct module_state {
     PyTypeObject *pop3_ssl_type;
     PyTypeObject *reader_type;
     PyTypeObject *tls_socket_type;
-    PyTypeObject *lazy_attribute_type;
     PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
     struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
                                         first connection */
-    PyObject *timestamp_pattern;     /* NULL until first used */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */

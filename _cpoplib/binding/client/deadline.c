@@ -21,7 +21,7 @@ deadlines_new(void)
     if (deadlines == NULL) {
         return PyErr_NoMemory();
     }
-    pop_deadline_clear(&deadlines->limit);
+    pop_deadline_clear(&deadlines->earliest);
     pop_deadline_clear(&deadlines->session);
     owner = PyCapsule_New(deadlines, NULL, free_deadlines);
     if (owner == NULL) {
@@ -38,7 +38,7 @@ deadlines_get(PyObject *owner)
 
 /* An entry of deadlines->blocks, stored in a DeadlineObject. */
 struct deadline_block {
-    struct pop_deadline limit;
+    struct pop_deadline deadline;
     struct deadline_block *next;
 };
 
@@ -47,10 +47,10 @@ find_earliest(struct deadlines *self)
 {
     const struct deadline_block *block;
 
-    self->limit = self->session;
+    self->earliest = self->session;
     for (block = self->blocks; block != NULL; block = block->next) {
-        if (block->limit.at < self->limit.at) {
-            self->limit = block->limit;
+        if (block->deadline.at < self->earliest.at) {
+            self->earliest = block->deadline;
         }
     }
 }
@@ -106,45 +106,34 @@ deadline_begin(POP3Object *self, PyObject *seconds)
 
 /* --- when it has passed ------------------------------------------------- */
 
-/* Raises socket.timeout: the deadline ended a wait. */
-static void
-raise_end(POP3Object *self)
+/* pop_deadline_end() or pop_deadline_refuse(). */
+typedef enum pop_status (*deadline_status)(const struct pop_deadline *deadline,
+                                           struct pop_error *error);
+
+/* Returns -1 and raises socket.timeout if the deadline has passed. */
+static int
+check(POP3Object *self, deadline_status status)
 {
     struct pop_error error = {0};
-    enum pop_status status;
 
-    status = pop_deadline_end(&self->deadlines->limit, &error);
-    errors_raise(self->state, status, &error);
-}
-
-static void
-raise_too_late(POP3Object *self)
-{
-    struct pop_error error = {0};
-    enum pop_status status;
-
-    status = pop_deadline_refuse(&self->deadlines->limit, &error);
-    errors_raise(self->state, status, &error);
+    if (!pop_deadline_has_passed(&self->deadlines->earliest)) {
+        return 0;
+    }
+    errors_raise(self->state, status(&self->deadlines->earliest, &error),
+                 &error);
+    return -1;
 }
 
 int
 deadline_check_clock(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
-        return 0;
-    }
-    raise_too_late(self);
-    return -1;
+    return check(self, pop_deadline_refuse);
 }
 
 int
 deadline_check_reading(POP3Object *self)
 {
-    if (!pop_deadline_has_passed(&self->deadlines->limit)) {
-        return 0;
-    }
-    raise_end(self);
-    return -1;
+    return check(self, pop_deadline_end);
 }
 
 void
@@ -153,13 +142,13 @@ deadline_explain(POP3Object *self)
     struct errors_handling before;
     PyObject *pending;
 
-    if (!pop_deadline_has_passed(&self->deadlines->limit) ||
+    if (!pop_deadline_has_passed(&self->deadlines->earliest) ||
         !errors_is_socket_timeout(self->state)) {
         return;
     }
     pending = PyErr_GetRaisedException();
     errors_handle(&before, pending);
-    raise_end(self);
+    (void)check(self, pop_deadline_end);
     errors_handled(&before);
     Py_DECREF(pending);
 }
@@ -168,7 +157,7 @@ int
 deadline_hold(POP3Object *self, PyObject *sock,
               struct python_socket_hold *hold)
 {
-    return python_socket_hold(self->state, sock, &self->deadlines->limit,
+    return python_socket_hold(self->state, sock, &self->deadlines->earliest,
                               hold);
 }
 
@@ -231,17 +220,6 @@ deadline_clear(PyObject *op)
     return 0;
 }
 
-static void
-deadline_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    PyObject_GC_UnTrack(op);
-    (void)deadline_clear(op);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
 PyDoc_STRVAR(enter_doc,
 "__enter__($self)\n"
 "--\n"
@@ -275,7 +253,7 @@ deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     deadlines = self->client->deadlines;
-    pop_deadline_start(&self->block.limit, self->allowed);
+    pop_deadline_start(&self->block.deadline, self->allowed);
     self->block.next = deadlines->blocks;
     deadlines->blocks = &self->block;
     self->is_entered = true;
@@ -311,7 +289,7 @@ static PyType_Slot block_slots[] = {
     {Py_tp_doc, (void *)block_doc},
     {Py_tp_traverse, deadline_traverse},
     {Py_tp_clear, deadline_clear},
-    {Py_tp_dealloc, deadline_dealloc},
+    {Py_tp_dealloc, heap_type_dealloc},
     {Py_tp_methods, block_methods},
     {Py_tp_new, heap_type_refuse_new},
     {0, NULL},
@@ -350,33 +328,27 @@ PyDoc_STRVAR(deadline_doc,
 "used after the block.");
 
 static PyObject *
-pop3_deadline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+new_block(POP3Object *self, PyObject *seconds)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.deadline",
-        .names = {"seconds"},
-        .required = 1,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
     DeadlineObject *block;
     int64_t allowed;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        parse(values[0], &allowed) < 0) {
+    if (parse(seconds, &allowed) < 0) {
         return NULL;
     }
     block = PyObject_GC_New(DeadlineObject, self->state->deadline_type);
     if (block == NULL) {
         return NULL;
     }
-    block->client = (POP3Object *)Py_NewRef(op);
+    block->client = (POP3Object *)Py_NewRef((PyObject *)self);
     block->allowed = allowed;
     block->is_entered = false;
     PyObject_GC_Track((PyObject *)block);
     return (PyObject *)block;
 }
+
+ARGS_FUNCTION(pop3_deadline, new_block(POP3(op), values[0]),
+              .method = "POP3.deadline", .names = {"seconds"}, .required = 1);
 
 PyMethodDef deadline_methods[] = {
     ARGS_METHOD("deadline", pop3_deadline, deadline_doc),

@@ -13,16 +13,16 @@
 
 struct deadline_block;
 
-/* Deadlines of one connection.  Its Readers use `limit` and hold a reference
-   to the owner. */
+/* Deadlines of one connection.  Its Readers use `earliest` and hold a
+   reference to the owner. */
 struct deadlines {
-    struct pop_deadline limit;     /* the earliest of the others */
+    struct pop_deadline earliest;  /* of the others */
     struct pop_deadline session;   /* constructor's `deadline` */
     struct deadline_block *blocks; /* blocks entered */
     bool is_begun; /* a subclass's constructor has called deadline_begin() */
 };
 
-/* Returns a new owner of deadlines, without a limit, or NULL and an
+/* Returns a new owner of deadlines, none of them set, or NULL and an
    exception. */
 PyObject *deadlines_new(void);
 
@@ -41,7 +41,7 @@ int deadline_check_clock(POP3Object *self);
 static inline int
 deadline_check(POP3Object *self)
 {
-    return self->deadlines->limit.at == POP_NO_DEADLINE
+    return self->deadlines->earliest.at == POP_NO_DEADLINE
                ? 0
                : deadline_check_clock(self);
 }

@@ -1,80 +1,56 @@
 #include "binding/client/debug.h"
 
+#include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/client/log.h"
 #include "binding/client/redact.h"
+
+/* Returns whether self._debugging > level: 1, 0 or -1; whether it is true if
+   `level` is NULL. */
+static int
+is_above(POP3Object *self, PyObject *level)
+{
+    PyObject *debugging = PyObject_GetAttr((PyObject *)self,
+                                           self->state->name.debugging);
+    int is;
+
+    if (debugging == NULL) {
+        return -1;
+    }
+    is = level == NULL ? PyObject_IsTrue(debugging)
+                       : PyObject_RichCompareBool(debugging, level, Py_GT);
+    Py_DECREF(debugging);
+    return is;
+}
 
 int
 debug_is_on(POP3Object *self)
 {
-    PyObject *level;
-    int on;
-
-    level = PyObject_GetAttr((PyObject *)self, self->state->name.debugging);
-    if (level == NULL) {
-        return -1;
-    }
-    on = PyObject_IsTrue(level);
-    Py_DECREF(level);
-    return on;
-}
-
-static int
-is_over_one(PyObject *level)
-{
-    PyObject *one = PyLong_FromLong(1);
-    int over;
-
-    if (one == NULL) {
-        return -1;
-    }
-    over = PyObject_RichCompareBool(level, one, Py_GT);
-    Py_DECREF(one);
-    return over;
+    return is_above(self, NULL);
 }
 
 int
 debug_is_verbose(POP3Object *self)
 {
-    PyObject *level;
-    int over;
+    PyObject *one = PyLong_FromLong(1);
+    int is = one == NULL ? -1 : is_above(self, one);
 
-    level = PyObject_GetAttr((PyObject *)self, self->state->name.debugging);
-    if (level == NULL) {
-        return -1;
-    }
-    over = is_over_one(level);
-    Py_DECREF(level);
-    return over;
+    Py_XDECREF(one);
+    return is;
 }
 
-int
-debug_print(const char *tag, PyObject *object)
-{
-    PyObject *builtins = PyImport_ImportModule("builtins");
-    PyObject *repr = NULL;
-    PyObject *result = NULL;
-
-    if (builtins == NULL) {
-        return -1;
-    }
-    repr = PyObject_Repr(object);
-    if (repr != NULL) {
-        result = PyObject_CallMethod(builtins, "print", "sO", tag, repr);
-    }
-    Py_DECREF(builtins);
-    Py_XDECREF(repr);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Calls debug_print(); steals the object. */
+/* Calls print(tag, repr(object)); steals the object. */
 static int
 print_made(const char *tag, PyObject *object)
 {
-    int failed = object == NULL ? -1 : debug_print(tag, object);
+    PyObject *repr = object == NULL ? NULL : PyObject_Repr(object);
+    PyObject *result = NULL;
 
+    if (repr != NULL) {
+        result = package_call("builtins", "print", "(sN)", tag, repr);
+    }
     Py_XDECREF(object);
-    return failed;
+    return errors_drop_result(result);
 }
 
 /* Returns the line as printed: poplib's commands unchanged, secrets of auth()

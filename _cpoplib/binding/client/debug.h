@@ -13,9 +13,6 @@ int debug_is_on(POP3Object *self);
 /* Returns 1 if self._debugging > 1, else 0. */
 int debug_is_verbose(POP3Object *self);
 
-/* Calls print(tag, repr(object)). */
-int debug_print(const char *tag, PyObject *object);
-
 /* Prints a command if self._debugging is true; masks secrets of auth(). */
 int debug_command(POP3Object *self, PyObject *line);
 

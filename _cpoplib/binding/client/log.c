@@ -106,8 +106,7 @@ tell(PyObject *logger, const char *format, PyObject *text)
         result = PyObject_CallMethod(logger, "debug", "sO", format, text);
         Py_DECREF(text);
     }
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 int
@@ -171,37 +170,21 @@ log_tell_status(POP3Object *self, PyObject *line)
 
 /* --- handlers that use the connection ------------------------------------ */
 
-/* Calls poplib_c._log.is_inside_handler(logger); returns 1, 0 or -1. */
-static int
-is_inside_handler(PyObject *logger)
-{
-    PyObject *function = package_import("poplib_c._log", "is_inside_handler");
-    PyObject *result;
-    int is;
-
-    if (function == NULL) {
-        return -1;
-    }
-    result = PyObject_CallOneArg(function, logger);
-    Py_DECREF(function);
-    is = result == NULL ? -1 : PyObject_IsTrue(result);
-    Py_XDECREF(result);
-    return is;
-}
-
 int
 log_check_outside(POP3Object *self)
 {
     /* Checked even if the logger is disabled: some versions of logging disable
        all loggers inside a handler. */
     PyObject *logger = known_logger(self->state);
+    PyObject *result;
     int inside;
 
     if (logger == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    inside = is_inside_handler(logger);
-    Py_DECREF(logger);
+    result = package_call("poplib_c._log", "is_inside_handler", "(N)", logger);
+    inside = result == NULL ? -1 : result == Py_True;
+    Py_XDECREF(result);
     if (inside > 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the connection is in use by a thread that may wait "

@@ -112,22 +112,17 @@ PyDoc_STRVAR(set_options_doc,
 "What is not given stays as it is.");
 
 static PyObject *
-pop3_set_options(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                 PyObject *kwnames)
+set_options(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.set_options",
-        .names = {OPTIONS_NAMES},
-        .keyword_only = OPTIONS_COUNT,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        options_set(POP3(op), values) < 0) {
+    if (options_set(self, values) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3_set_options, set_options(POP3(op), values),
+              .method = "POP3.set_options", .names = {OPTIONS_NAMES},
+              .keyword_only = OPTIONS_COUNT);
 
 PyMethodDef options_methods[] = {
     ARGS_METHOD("set_options", pop3_set_options, set_options_doc),

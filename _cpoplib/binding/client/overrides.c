@@ -2,8 +2,8 @@
 
 /* --- one by one --------------------------------------------------------- */
 
-int
-overrides_is_own(POP3Object *self, enum hook hook)
+static int
+is_own(POP3Object *self, enum hook hook)
 {
     struct module_state *state = self->state;
     PyTypeObject *type = Py_TYPE(self);
@@ -22,6 +22,20 @@ overrides_is_own(POP3Object *self, enum hook hook)
     }
     shadowed = pop3_dict_has(self, name);
     return shadowed < 0 ? -1 : !shadowed;
+}
+
+int
+overrides_are_own(POP3Object *self, hook_set hooks)
+{
+    int own = 1;
+    int i;
+
+    for (i = 0; own > 0 && i < HOOK_COUNT; i++) {
+        if ((hooks & HOOK_SET(i)) != 0) {
+            own = is_own(self, (enum hook)i);
+        }
+    }
+    return own;
 }
 
 /* --- at a glance -------------------------------------------------------- */
@@ -149,9 +163,16 @@ overrides_release(struct overrides_view *view)
 
 /* --- called ------------------------------------------------------------- */
 
-PyObject *
-overrides_call(POP3Object *self, enum hook hook, PyObject *argument)
+bool
+overrides_call(POP3Object *self, enum hook hook, PyObject *argument,
+               PyObject **result)
 {
-    return PyObject_CallMethodObjArgs(
-        (PyObject *)self, self->state->hook_name[hook], argument, NULL);
+    int own = is_own(self, hook);
+
+    *result = own != 0
+                  ? NULL
+                  : PyObject_CallMethodObjArgs((PyObject *)self,
+                                               self->state->hook_name[hook],
+                                               argument, NULL);
+    return own <= 0;
 }

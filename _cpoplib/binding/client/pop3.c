@@ -86,8 +86,8 @@ pop3_get_reader(POP3Object *self, int *failed)
     return (ReaderObject *)file;
 }
 
-/* What is known of the stream that .file reads from; *file keeps it, or is
-   NULL as the result is. */
+/* Returns the progress of the stream that .file reads from, which *file keeps
+   alive; or NULL, and *file is NULL. */
 static struct stream_progress *
 get_progress(POP3Object *self, PyObject **file, int *failed)
 {
@@ -143,7 +143,8 @@ pop3_note_unsent(POP3Object *self)
 
 /* --- one command at a time ---------------------------------------------- */
 
-/* RuntimeError if this thread is inside the object, whose lock that is. */
+/* Returns -1 and raises RuntimeError if this thread is inside the object,
+   whose lock it then holds. */
 static int
 check_not_inside(PyObject *object, const struct lock *lock)
 {

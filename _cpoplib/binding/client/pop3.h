@@ -59,22 +59,22 @@ pop3_get_dict(POP3Object *self)
     return dict;
 }
 
-/* Whether `name` is in the instance's __dict__: 1, 0 or -1. */
+/* Returns whether `name` is in the instance's __dict__: 1, 0 or -1. */
 int pop3_dict_has(POP3Object *self, PyObject *name);
 
-/* .file; AttributeError that names `wanted` and says so if close() has set it
-   to None. */
+/* Returns .file, or NULL and an exception.  After close(), which sets it to
+   None, raises AttributeError that names the attribute `wanted`. */
 PyObject *pop3_get_file(POP3Object *self, const char *wanted);
 
-/* .sock, likewise. */
+/* Returns .sock as pop3_get_file() returns .file. */
 PyObject *pop3_get_sock(POP3Object *self, const char *wanted);
 
 /* pop3_lock() while another thread has the connection. */
 int pop3_wait_for_lock(POP3Object *self);
 
-/* Takes the connection for one command; waits while another thread has it.  -1
-   and an exception: RuntimeError if this thread is inside a read or write of
-   this connection, which the other thread's command may wait for. */
+/* Takes the connection for one command; waits while another thread has it.
+   Returns -1 and an exception: RuntimeError if this thread is inside a read or
+   write of this connection, which the other thread's command may wait for. */
 static inline int
 pop3_lock(POP3Object *self)
 {
@@ -87,35 +87,36 @@ pop3_unlock(POP3Object *self)
     lock_release(&self->lock);
 }
 
-/* -1 and RuntimeError in the midst of another command of this thread's. */
+/* Returns -1 and raises RuntimeError if this thread is inside a command. */
 int pop3_check_rest(POP3Object *self);
 
-/* -1 and RuntimeError if no command can begin: see progress_is_idle(). */
+/* Returns -1 and raises RuntimeError if no command can begin: see
+   progress_is_idle(). */
 int pop3_check_idle(POP3Object *self);
 
-/* What is known of the stream that `file`, which .file is, reads from.  The
-   connection lock is held. */
+/* Returns the progress of the stream that `file`, the value of .file, reads
+   from.  Needs the command lock. */
 struct stream_progress *pop3_progress_of(POP3Object *self, PyObject *file);
 
-/* What is known of the stream of `file`, which is no Reader; or `other`, of
-   which nothing is, if .file has been another one since. */
+/* Returns the progress of the stream of `file`, which is no Reader; or
+   `other`, as of a new stream, if .file has been another one since. */
 struct stream_progress *pop3_known_progress(POP3Object *self, PyObject *file,
                                             struct stream_progress *other);
 
-/* .file if it is an open Reader, as a new reference; otherwise NULL, with an
+/* Returns .file (new reference) if it is an open Reader; else NULL, with an
    exception if *failed. */
 ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
 
-/* progress_check() of the stream that .file reads from, or, for who `sends`,
-   progress_check_send(). */
+/* Calls progress_check() for the stream that .file reads from, or
+   progress_check_send() if the caller `sends`. */
 int pop3_check_step(POP3Object *self, bool sends);
 
-/* Whether the next bytes of that stream are the reply that is waited for; not
-   if it can't be told, with an exception. */
+/* Returns whether the next bytes of the stream that .file reads from are the
+   pending reply.  False with an exception if .file can't be read. */
 bool pop3_is_in_step(POP3Object *self);
 
-/* A method that sends was ended by the pending exception, which stays: how
-   much it has sent is not known. */
+/* Notes that the pending exception, which stays, ended a method that sends:
+   how much it has sent is unknown. */
 void pop3_note_unsent(POP3Object *self);
 
 #endif

@@ -1,7 +1,7 @@
-/* The option read_ahead: messages that a loop over retr() will ask for next
-   are asked for before it does (RFC 2449, section 6.6).  These files keep what
-   is held, and what is known of the messages; messages/read_ahead_turn.c asks
-   for them.
+/* The option read_ahead: requests messages before a loop over retr() asks for
+   them (RFC 2449, section 6.6).  These files keep the requests and their
+   answers, and which messages exist; messages/read_ahead_turn.c sends the
+   requests.
 
    Calls the Reader and core/proto. */
 
@@ -13,39 +13,39 @@
 /* The largest value of the option. */
 #define READAHEAD_MOST 65535
 
-/* All zero when nothing is held, and nothing known. */
+/* All zero if nothing is held or known. */
 struct read_ahead {
     struct requests requests; /* of messages with consecutive numbers */
-    long long last;           /* message that was asked for last; 0 */
-    long long messages;       /* the last that is known to exist; 0: none is */
+    long long last;           /* message that was retrieved last; 0 */
+    long long messages;       /* the last that is known to exist; 0 */
     PyObject *deleted;        /* a set of numbers, or NULL */
 };
 
 int read_ahead_traverse(const struct read_ahead *self, visitproc visit,
                         void *arg);
 
-/* Forgets everything: the instance connects, perhaps again, or is freed. */
+/* Forgets everything, when the instance connects or is freed. */
 void read_ahead_reset(struct read_ahead *self);
 
-/* The first number that is held; 0 if none is. */
+/* Returns the first number that is held, or 0. */
 long long read_ahead_first(const struct read_ahead *self);
 
 bool read_ahead_holds(const struct read_ahead *self, long long number);
 
-/* A command line (bytes) goes out.  After some, the server would no longer
-   answer what was read ahead, or a message no longer exists.  0, or -1 and
+/* Notes a command line (bytes) that is about to be sent: some change what the
+   server would answer, or which messages exist.  Returns -1 and raises
    MemoryError. */
 int read_ahead_note_line(struct read_ahead *self, PyObject *line);
 
-/* STAT has counted the messages; a count below 1 says nothing. */
+/* Notes the count of STAT; ignores one below 1. */
 void read_ahead_note_count(struct read_ahead *self, long long count);
 
-/* A listing had so many rows; the last row named the message `last`. */
+/* Notes the rows of a listing, and the message that the last row named. */
 void read_ahead_note_listing(struct read_ahead *self, long long rows,
                              long long last);
 
-/* Whether the server has said that the message exists, and the program has not
-   deleted it: 1, 0, or -1 and MemoryError. */
+/* Returns whether the server has said that the message exists, and the program
+   has not deleted it: 1, 0, or -1 and MemoryError. */
 int read_ahead_is_there(const struct read_ahead *self, long long number);
 
 #endif

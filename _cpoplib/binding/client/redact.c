@@ -37,30 +37,19 @@ redact_text(PyObject *line, bool response)
 {
     PyObject *octets = PyUnicode_AsEncodedString(line, "utf-8",
                                                  "surrogatepass");
-    PyObject *front;
-    PyObject *masked;
-    const char *text;
-    size_t length;
-    size_t keep;
+    PyObject *masked = octets == NULL ? NULL : redact_bytes(octets, response);
+    PyObject *text = NULL;
 
-    if (octets == NULL) {
-        return NULL;
+    if (masked != NULL) {
+        text = masked == octets
+                   ? Py_NewRef(line)
+                   : PyUnicode_DecodeUTF8(PyBytes_AS_STRING(masked),
+                                          PyBytes_GET_SIZE(masked),
+                                          "surrogatepass");
     }
-    text = PyBytes_AS_STRING(octets);
-    length = (size_t)PyBytes_GET_SIZE(octets);
-    keep = shown(text, length, response);
-    if (keep == length) {
-        Py_DECREF(octets);
-        return Py_NewRef(line);
-    }
-    front = PyUnicode_DecodeUTF8(text, (Py_ssize_t)keep, "surrogatepass");
-    Py_DECREF(octets);
-    if (front == NULL) {
-        return NULL;
-    }
-    masked = PyUnicode_FromFormat("%U" MASK, front);
-    Py_DECREF(front);
-    return masked;
+    Py_XDECREF(octets);
+    Py_XDECREF(masked);
+    return text;
 }
 
 PyObject *

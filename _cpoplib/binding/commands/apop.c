@@ -1,86 +1,9 @@
-#include "binding/commands/apop.h"
-
-#include <openssl/err.h>
-#include <openssl/evp.h>
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
-#include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/redact.h"
-
-#define MD5_OCTETS 16
-
-/* --- POP3.timestamp ----------------------------------------------------- */
-
-/* re.compile(rb'\+OK.[^<]*(<.*>)') */
-static PyObject *
-compile_pattern(void)
-{
-    PyObject *compile = package_import("re", "compile");
-    PyObject *pattern;
-
-    if (compile == NULL) {
-        return NULL;
-    }
-    pattern = PyObject_CallFunction(compile, "y", "\\+OK.[^<]*(<.*>)");
-    Py_DECREF(compile);
-    return pattern;
-}
-
-PyObject *
-apop_timestamp_pattern(struct module_state *state,
-                       PyObject *Py_UNUSED(instance),
-                       PyTypeObject *Py_UNUSED(owner))
-{
-    if (state->timestamp_pattern == NULL) {
-        PyObject *pattern = compile_pattern();
-
-        if (pattern == NULL) {
-            return NULL;
-        }
-        /* Another thread may have compiled it meanwhile. */
-        if (state->timestamp_pattern == NULL) {
-            state->timestamp_pattern = pattern;
-        }
-        else {
-            Py_DECREF(pattern);
-        }
-    }
-    return Py_NewRef(state->timestamp_pattern);
-}
-
-/* --- apop --------------------------------------------------------------- */
-
-/* Returns the time stamp of self.welcome, or raises error_proto. */
-static PyObject *
-get_timestamp(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *pattern = NULL;
-    PyObject *welcome = NULL;
-    PyObject *match = NULL;
-    PyObject *timestamp = NULL;
-
-    pattern = PyObject_GetAttr((PyObject *)self, state->name.timestamp);
-    if (pattern != NULL) {
-        welcome = PyObject_GetAttr((PyObject *)self, state->name.welcome);
-    }
-    if (welcome != NULL) {
-        match = PyObject_CallMethodObjArgs(pattern, state->name.match, welcome,
-                                           NULL);
-    }
-    if (match == Py_None) {
-        errors_raise_proto(state, "-ERR APOP not supported by server");
-    }
-    else if (match != NULL) {
-        timestamp = PyObject_CallMethod(match, "group", "i", 1);
-    }
-    Py_XDECREF(pattern);
-    Py_XDECREF(welcome);
-    Py_XDECREF(match);
-    return timestamp;
-}
 
 /* bytes(password, self.encoding) */
 static PyObject *
@@ -102,83 +25,28 @@ encode_password(POP3Object *self, PyObject *password)
     return secret;
 }
 
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-
-/* RFC 1939 prescribes MD5.  Fetched with "-fips", so that a FIPS provider does
-   not refuse it. */
-static int
-digest_md5(const void *data, size_t length, unsigned char *digest)
-{
-    EVP_MD *algorithm = EVP_MD_fetch(NULL, "MD5", "-fips");
-    int ok = algorithm != NULL &&
-             EVP_Digest(data, length, digest, NULL, algorithm, NULL);
-
-    EVP_MD_free(algorithm);
-    return ok ? 0 : -1;
-}
-
-#else
-
-static int
-digest_md5(const void *data, size_t length, unsigned char *digest)
-{
-    return EVP_Digest(data, length, digest, NULL, EVP_md5(), NULL) ? 0 : -1;
-}
-
-#endif
-
-/* MD5 of one buffer; leaves OpenSSL's error queue unchanged. */
-static int
-md5(const void *data, size_t length, unsigned char *digest)
-{
-    int failed;
-
-    (void)ERR_set_mark();
-    failed = digest_md5(data, length, digest);
-    (void)ERR_pop_to_mark();
-    return failed;
-}
-
-static PyObject *
-hex(const unsigned char *digest)
-{
-    static const char digits[] = "0123456789abcdef";
-    char text[2 * MD5_OCTETS];
-    size_t i;
-
-    for (i = 0; i < MD5_OCTETS; i++) {
-        text[2 * i] = digits[digest[i] >> 4];
-        text[2 * i + 1] = digits[digest[i] & 0xf];
-    }
-    return PyUnicode_FromStringAndSize(text, sizeof(text));
-}
-
-/* hashlib.md5(data).hexdigest() */
+/* hashlib.md5(data, usedforsecurity=False).hexdigest(): RFC 1939 prescribes
+   MD5, which FIPS forbids for security. */
 static PyObject *
 md5_hexdigest(PyObject *data)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    Py_buffer view;
-    int failed;
+    PyObject *hash = package_call_with("hashlib", "md5", "usedforsecurity",
+                                       Py_False, "(O)", data);
+    PyObject *digest = NULL;
 
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-        return NULL;
+    if (hash != NULL) {
+        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
+        Py_DECREF(hash);
     }
-    failed = md5(view.buf, (size_t)view.len, digest);
-    PyBuffer_Release(&view);
-    if (failed < 0) {
-        PyErr_SetString(PyExc_ValueError,
-                        "OpenSSL refuses MD5, which APOP needs");
-        return NULL;
-    }
-    return hex(digest);
+    return digest;
 }
 
 /* Returns the digest of RFC 1939, section 7. */
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {
-    PyObject *timestamp = get_timestamp(self);
+    PyObject *timestamp = package_call("poplib_c._replies", "timestamp", "(O)",
+                                       self);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 
@@ -206,7 +74,7 @@ apop_line(POP3Object *self, PyObject *user, PyObject *password)
     }
     digest = apop_digest(self, secret);
     if (digest != NULL) {
-        line = PyUnicode_FromFormat("APOP %S %U", user, digest);
+        line = PyUnicode_FromFormat("APOP %S %S", user, digest);
     }
     Py_DECREF(secret);
     Py_XDECREF(digest);
@@ -222,30 +90,11 @@ PyDoc_STRVAR(apop_doc,
 "Only if the greeting has a time stamp, else error_proto.  The mailbox is\n"
 "locked from here to quit().  Returns the response, bytes.");
 
-static PyObject *
-pop3_apop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.apop",
-        .names = {"user", "password"},
-        .required = 2,
-    };
-    PyObject *values[ARGS_MAX];
-    PyObject *line;
-    PyObject *response;
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = apop_line(POP3(op), values[0], values[1]);
-    if (line == NULL) {
-        return NULL;
-    }
-    response = command_shortcmd(POP3(op), line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return response;
-}
+ARGS_FUNCTION(pop3_apop,
+              commands_send(POP3(op),
+                            apop_line(POP3(op), values[0], values[1]), false),
+              .method = "POP3.apop", .names = {"user", "password"},
+              .required = 2);
 
 PyMethodDef apop_methods[] = {
     ARGS_METHOD("apop", pop3_apop, apop_doc),

@@ -1,8 +1,9 @@
 #include "binding/commands/commands.h"
 
-#include "binding/commands/stat_capa.h"
 #include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/base/format_command.h"
+#include "binding/base/package.h"
 #include "binding/dialogue/command.h"
 #include "binding/messages/listings.h"
 #include "binding/dialogue/pipeline_probe.h"
@@ -10,30 +11,32 @@
 
 /* --- one command -------------------------------------------------------- */
 
+PyObject *
+commands_send(POP3Object *self, PyObject *line, bool multiline)
+{
+    PyObject *reply;
+
+    if (line == NULL) {
+        return NULL;
+    }
+    reply = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                      : command_shortcmd(self, line, POP_END_AT_ONCE);
+    Py_DECREF(line);
+    return reply;
+}
+
 /* Sends a command; `argument` may be NULL.  The verb table says whether the
    reply has lines. */
 static PyObject *
 run(POP3Object *self, enum pop_verb verb, PyObject *argument)
 {
     const struct pop_command *command = pop_command(verb);
-    bool multiline = command->multiline;
-    PyObject *line;
-    PyObject *result;
 
-    if (argument == NULL) {
-        line = format_command_make(verb, NULL, NULL);
-    }
-    else {
-        multiline = command->multiline_with_argument;
-        line = format_command_format(verb, argument);
-    }
-    if (line == NULL) {
-        return NULL;
-    }
-    result = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                       : command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return result;
+    return argument == NULL
+               ? commands_send(self, format_command_make(verb, NULL, NULL),
+                               command->multiline)
+               : commands_send(self, format_command_format(verb, argument),
+                               command->multiline_with_argument);
 }
 
 static PyObject *
@@ -42,70 +45,21 @@ ask_lines(POP3Object *self, PyObject *which)
     return run(self, POP_VERB_RETR, which);
 }
 
-/* A method without arguments. */
+/* Treats an argument that is None as one that is left out. */
 static PyObject *
-run_plain(const char *method, enum pop_verb verb, PyObject *op,
-          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+run_optional(POP3Object *self, enum pop_verb verb, PyObject *argument)
 {
-    const struct args_signature signature = {.method = method};
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return run(POP3(op), verb, NULL);
-}
-
-/* A method with one argument that is required. */
-static PyObject *
-run_with(const char *method, const char *name, enum pop_verb verb,
-         PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-         PyObject *kwnames)
-{
-    const struct args_signature signature = {
-        .method = method,
-        .names = {name},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return run(POP3(op), verb, values[0]);
-}
-
-/* A method whose one argument may be left out or None. */
-static PyObject *
-run_with_or_without(const char *method, const char *name, enum pop_verb verb,
-                    PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
-{
-    const struct args_signature signature = {
-        .method = method,
-        .names = {name},
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (values[0] != NULL && values[0] != Py_None) {
-        return run(POP3(op), verb, values[0]);
-    }
-    return run(POP3(op), verb, NULL);
+    return run(self, verb, argument == Py_None ? NULL : argument);
 }
 
 /* LIST or UIDL: a multi-line reply without `which`, one line with it. */
 static PyObject *
-run_which(const char *method, enum pop_verb verb, PyObject *op,
-          PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+run_which(POP3Object *self, enum pop_verb verb, PyObject *which)
 {
-    PyObject *reply = run_with_or_without(method, "which", verb, op, args,
-                                          nargs, kwnames);
+    PyObject *reply = run_optional(self, verb, which);
 
     if (reply != NULL && PyTuple_Check(reply) && PyTuple_GET_SIZE(reply) > 1) {
-        listings_note(POP3(op), PyTuple_GET_ITEM(reply, 1));
+        listings_note(self, PyTuple_GET_ITEM(reply, 1));
     }
     return reply;
 }
@@ -120,13 +74,8 @@ PyDoc_STRVAR(user_doc,
 "\n"
 "Returns the response, bytes; it should say that a password is wanted.");
 
-static PyObject *
-pop3_user(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_with("POP3.user", "user", POP_VERB_USER, op, args, nargs,
-                    kwnames);
-}
+ARGS_FUNCTION(pop3_user, run(POP3(op), POP_VERB_USER, values[0]),
+              .method = "POP3.user", .names = {"user"}, .required = 1);
 
 PyDoc_STRVAR(pass_doc,
 "pass_($self, pswd)\n"
@@ -136,13 +85,8 @@ PyDoc_STRVAR(pass_doc,
 "\n"
 "The mailbox is locked from here to quit().  Returns the response, bytes.");
 
-static PyObject *
-pop3_pass_(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    return run_with("POP3.pass_", "pswd", POP_VERB_PASS, op, args, nargs,
-                    kwnames);
-}
+ARGS_FUNCTION(pop3_pass_, run(POP3(op), POP_VERB_PASS, values[0]),
+              .method = "POP3.pass_", .names = {"pswd"}, .required = 1);
 
 PyDoc_STRVAR(rpop_doc,
 "rpop($self, user)\n"
@@ -150,13 +94,8 @@ PyDoc_STRVAR(rpop_doc,
 "\n"
 "Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes.");
 
-static PyObject *
-pop3_rpop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_with("POP3.rpop", "user", POP_VERB_RPOP, op, args, nargs,
-                    kwnames);
-}
+ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
+              .method = "POP3.rpop", .names = {"user"}, .required = 1);
 
 /* --- STAT --------------------------------------------------------------- */
 
@@ -170,25 +109,26 @@ PyDoc_STRVAR(stat_doc,
 "if the response has no two numbers.");
 
 static PyObject *
-pop3_stat(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+mailbox_status(POP3Object *self)
 {
-    PyObject *response;
+    PyObject *response = run(self, POP_VERB_STAT, NULL);
     PyObject *numbers;
 
-    response = run_plain("POP3.stat", POP_VERB_STAT, op, args, nargs, kwnames);
     if (response == NULL) {
         return NULL;
     }
-    numbers = stat_capa_stat(POP3(op), response);
+    numbers = package_call("poplib_c._replies", "stat", "(OO)", self,
+                           response);
     Py_DECREF(response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
-        read_ahead_note_count(&POP3(op)->ahead, pipeline_probe_number(count));
+        read_ahead_note_count(&self->ahead, pipeline_probe_number(count));
     }
     return numbers;
 }
+
+ARGS_FUNCTION(pop3_stat, mailbox_status(POP3(op)), .method = "POP3.stat");
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -201,12 +141,8 @@ PyDoc_STRVAR(list_doc,
 "Returns (response, [b'number octets', ...], octets); with `which`, the\n"
 "response for that message, bytes.");
 
-static PyObject *
-pop3_list(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_which("POP3.list", POP_VERB_LIST, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_list, run_which(POP3(op), POP_VERB_LIST, values[0]),
+              .method = "POP3.list", .names = {"which"});
 
 PyDoc_STRVAR(uidl_doc,
 "uidl($self, which=None)\n"
@@ -217,12 +153,8 @@ PyDoc_STRVAR(uidl_doc,
 "Returns (response, [b'number uid', ...], octets); with `which`, the\n"
 "response for that message, bytes.");
 
-static PyObject *
-pop3_uidl(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_which("POP3.uidl", POP_VERB_UIDL, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_uidl, run_which(POP3(op), POP_VERB_UIDL, values[0]),
+              .method = "POP3.uidl", .names = {"which"});
 
 PyDoc_STRVAR(retr_doc,
 "retr($self, which)\n"
@@ -233,22 +165,9 @@ PyDoc_STRVAR(retr_doc,
 "Returns (response, [line, ...], octets): lines are bytes without line ends;\n"
 "octets counts them with their line ends.");
 
-static PyObject *
-pop3_retr(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.retr",
-        .names = {"which"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines);
-}
+ARGS_FUNCTION(pop3_retr,
+              read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines),
+              .method = "POP3.retr", .names = {"which"}, .required = 1);
 
 PyDoc_STRVAR(top_doc,
 "top($self, which, howmuch)\n"
@@ -259,30 +178,13 @@ PyDoc_STRVAR(top_doc,
 "\n"
 "Returns what retr() does.  Some servers mark the message as seen.");
 
-static PyObject *
-pop3_top(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-         PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.top",
-        .names = {"which", "howmuch"},
-        .required = 2,
-    };
-    PyObject *values[ARGS_MAX];
-    PyObject *line;
-    PyObject *result;
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = format_command_make(POP_VERB_TOP, values[0], values[1]);
-    if (line == NULL) {
-        return NULL;
-    }
-    result = command_longcmd(POP3(op), line, POP_END_AT_ONCE, NULL);
-    Py_DECREF(line);
-    return result;
-}
+ARGS_FUNCTION(pop3_top,
+              commands_send(POP3(op),
+                            format_command_make(POP_VERB_TOP, values[0],
+                                                values[1]),
+                            true),
+              .method = "POP3.top", .names = {"which", "howmuch"},
+              .required = 2);
 
 PyDoc_STRVAR(dele_doc,
 "dele($self, which)\n"
@@ -293,13 +195,8 @@ PyDoc_STRVAR(dele_doc,
 "Some servers delete what is marked at any disconnect.  Returns the\n"
 "response, bytes.");
 
-static PyObject *
-pop3_dele(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_with("POP3.dele", "which", POP_VERB_DELE, op, args, nargs,
-                    kwnames);
-}
+ARGS_FUNCTION(pop3_dele, run(POP3(op), POP_VERB_DELE, values[0]),
+              .method = "POP3.dele", .names = {"which"}, .required = 1);
 
 PyDoc_STRVAR(rset_doc,
 "rset($self)\n"
@@ -308,12 +205,8 @@ PyDoc_STRVAR(rset_doc,
 "Unmark all messages that are marked as deleted (RSET; RFC 1939, section\n"
 "5).  Returns the response, bytes.");
 
-static PyObject *
-pop3_rset(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_plain("POP3.rset", POP_VERB_RSET, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_rset, run(POP3(op), POP_VERB_RSET, NULL),
+              .method = "POP3.rset");
 
 PyDoc_STRVAR(noop_doc,
 "noop($self)\n"
@@ -323,12 +216,8 @@ PyDoc_STRVAR(noop_doc,
 "\n"
 "Returns the response, bytes.");
 
-static PyObject *
-pop3_noop(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_plain("POP3.noop", POP_VERB_NOOP, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_noop, run(POP3(op), POP_VERB_NOOP, NULL),
+              .method = "POP3.noop");
 
 PyDoc_STRVAR(utf8_doc,
 "utf8($self)\n"
@@ -336,12 +225,8 @@ PyDoc_STRVAR(utf8_doc,
 "\n"
 "Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes.");
 
-static PyObject *
-pop3_utf8(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_plain("POP3.utf8", POP_VERB_UTF8, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_utf8, run(POP3(op), POP_VERB_UTF8, NULL),
+              .method = "POP3.utf8");
 
 PyDoc_STRVAR(lang_doc,
 "lang($self, tag=None)\n"
@@ -353,13 +238,8 @@ PyDoc_STRVAR(lang_doc,
 "Without it, the languages there are: (response, [b'tag name', ...],\n"
 "octets).  CAPA says whether there is such a command.");
 
-static PyObject *
-pop3_lang(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return run_with_or_without("POP3.lang", "tag", POP_VERB_LANG, op, args,
-                               nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_lang, run_optional(POP3(op), POP_VERB_LANG, values[0]),
+              .method = "POP3.lang", .names = {"tag"});
 
 /* --- CAPA --------------------------------------------------------------- */
 
@@ -373,23 +253,38 @@ PyDoc_STRVAR(capa_doc,
 "{'UIDL': [], 'EXPIRE': ['NEVER'], ...}.  error_proto('-ERR CAPA not\n"
 "supported by server') if the server refuses.");
 
-static PyObject *
-pop3_capa(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+/* Replaces the server's -ERR, if that is pending, by poplib's error_proto. */
+static void
+replace_refusal(POP3Object *self)
 {
-    POP3Object *self = POP3(op);
-    PyObject *reply;
+    struct errors_handling before;
+    PyObject *pending;
+
+    if (errors_is_refusal(self->state)) {
+        pending = PyErr_GetRaisedException();
+        errors_handle(&before, pending);
+        errors_raise_proto(self->state, "-ERR CAPA not supported by server");
+        errors_handled(&before);
+        Py_DECREF(pending);
+    }
+}
+
+static PyObject *
+capa(POP3Object *self)
+{
+    PyObject *reply = run(self, POP_VERB_CAPA, NULL);
     PyObject *capabilities;
 
-    reply = run_plain("POP3.capa", POP_VERB_CAPA, op, args, nargs, kwnames);
     if (reply == NULL) {
-        stat_capa_capa_failed(self);
+        replace_refusal(self);
         return NULL;
     }
-    capabilities = stat_capa_capa(self, reply);
+    capabilities = package_call("poplib_c._replies", "capa", "(O)", reply);
     Py_DECREF(reply);
     return capabilities;
 }
+
+ARGS_FUNCTION(pop3_capa, capa(POP3(op)), .method = "POP3.capa");
 
 /* --- local methods ------------------------------------------------------ */
 
@@ -399,20 +294,9 @@ PyDoc_STRVAR(getwelcome_doc,
 "\n"
 "Return the server's greeting, bytes.");
 
-static PyObject *
-pop3_getwelcome(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.getwelcome",
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return PyObject_GetAttr(op, POP3(op)->state->name.welcome);
-}
+ARGS_FUNCTION(pop3_getwelcome,
+              PyObject_GetAttr(op, POP3(op)->state->name.welcome),
+              .method = "POP3.getwelcome");
 
 PyDoc_STRVAR(set_debuglevel_doc,
 "set_debuglevel($self, level)\n"
@@ -423,24 +307,18 @@ PyDoc_STRVAR(set_debuglevel_doc,
 "Passwords are printed as well.");
 
 static PyObject *
-pop3_set_debuglevel(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
+set_debuglevel(POP3Object *self, PyObject *level)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.set_debuglevel",
-        .names = {"level"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (PyObject_SetAttr(op, POP3(op)->state->name.debugging, values[0]) < 0) {
+    if (PyObject_SetAttr((PyObject *)self, self->state->name.debugging,
+                         level) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3_set_debuglevel, set_debuglevel(POP3(op), values[0]),
+              .method = "POP3.set_debuglevel", .names = {"level"},
+              .required = 1);
 
 PyMethodDef commands_methods[] = {
     ARGS_METHOD("getwelcome", pop3_getwelcome, getwelcome_doc),

@@ -1,11 +1,21 @@
-/* The documented commands, user() to capa().  Calls stat_capa, messages,
-   dialogue and the layers below. */
+/* The method tables of the room: the documented commands (commands.c), apop()
+   (apop.c), auth() (sasl.c), login() and login_oauth2() (login.c), and quit()
+   and the `with` statement (quit.c).  They call poplib_c/_replies.py and
+   _login.py, messages, connect, dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H
 #define BINDING_COMMANDS_H
 
 #include "binding/client/pop3.h"
 
+/* Sends a command line (stolen; NULL with an exception is passed on) and
+   returns its reply. */
+PyObject *commands_send(POP3Object *self, PyObject *line, bool multiline);
+
 extern PyMethodDef commands_methods[];
+extern PyMethodDef apop_methods[];
+extern PyMethodDef sasl_methods[];
+extern PyMethodDef login_methods[];
+extern PyMethodDef quit_methods[];
 
 #endif

@@ -1,4 +1,4 @@
-#include "binding/commands/login.h"
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/socket/tls_socket.h"
@@ -23,12 +23,12 @@ is_verified(POP3Object *self)
 }
 
 /* Calls poplib_c._login.<function>(client, user, secret, mechanisms,
-   allow_insecure, encoding, is_verified) with the command lock; `format` says
-   how many of these the function takes.  Wraps the secret (values[1]), so that
-   no traceback shows it as a local variable. */
+   allow_insecure, encoding, is_verified) with the command lock; without the
+   last two if `encoding` was not among the `count` arguments.  Wraps the
+   secret (values[1]), so that no traceback shows it as a local variable. */
 static PyObject *
-call_policy(POP3Object *self, const char *function, const char *format,
-            PyObject *const *values)
+call_policy(POP3Object *self, const char *function, PyObject *const *values,
+            int count)
 {
     PyObject *module = PyImport_ImportModule("poplib_c._login");
     PyObject *secret = NULL;
@@ -43,10 +43,10 @@ call_policy(POP3Object *self, const char *function, const char *format,
         verified = is_verified(self);
         if (verified >= 0) {
             response = PyObject_CallMethod(
-                module, function, format, self, values[0], secret,
-                values[2] == NULL ? Py_None : values[2],
+                module, function, count > 4 ? "OOOOOOO" : "OOOOO", self,
+                values[0], secret, values[2] == NULL ? Py_None : values[2],
                 values[3] == NULL ? Py_False : values[3],
-                values[4] == NULL ? Py_None : values[4],
+                count > 4 && values[4] != NULL ? values[4] : Py_None,
                 verified ? Py_True : Py_False);
         }
         pop3_unlock(self);
@@ -77,24 +77,11 @@ PyDoc_STRVAR(login_doc,
 "Returns the response, bytes.  Raises error_proto if the server refuses, or\n"
 "if no mechanism is left; its text says what was tried.");
 
-static PyObject *
-pop3_login(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.login",
-        .names = {"user", "password", "mechanisms", "allow_insecure",
-                  "encoding"},
-        .required = 2,
-        .keyword_only = 3,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return call_policy(POP3(op), "login", "OOOOOOO", values);
-}
+ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", values, 5),
+              .method = "POP3.login",
+              .names = {"user", "password", "mechanisms", "allow_insecure",
+                        "encoding"},
+              .required = 2, .keyword_only = 3);
 
 PyDoc_STRVAR(login_oauth2_doc,
 "login_oauth2($self, user, token, *, mechanisms=None,\n"
@@ -112,23 +99,11 @@ PyDoc_STRVAR(login_oauth2_doc,
 "Returns the response, bytes.  Raises error_proto if the server refuses; its\n"
 "__cause__ is an OAuthError with the server's explanation.");
 
-static PyObject *
-pop3_login_oauth2(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.login_oauth2",
-        .names = {"user", "token", "mechanisms", "allow_insecure"},
-        .required = 2,
-        .keyword_only = 2,
-    };
-    PyObject *values[ARGS_MAX] = {NULL};
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return call_policy(POP3(op), "login_oauth2", "OOOOO", values);
-}
+ARGS_FUNCTION(pop3_login_oauth2,
+              call_policy(POP3(op), "login_oauth2", values, 4),
+              .method = "POP3.login_oauth2",
+              .names = {"user", "token", "mechanisms", "allow_insecure"},
+              .required = 2, .keyword_only = 2);
 
 PyMethodDef login_methods[] = {
     ARGS_METHOD("login", pop3_login, login_doc),

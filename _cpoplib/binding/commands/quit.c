@@ -1,4 +1,4 @@
-#include "binding/commands/quit.h"
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
@@ -11,10 +11,8 @@
 static int
 call(POP3Object *self, PyObject *name)
 {
-    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)self, name);
-
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs((PyObject *)self, name));
 }
 
 /* Releases the socket after QUIT failed; keeps the exception. */
@@ -53,26 +51,15 @@ PyDoc_STRVAR(quit_doc,
 "Returns the response, bytes.  The connection is closed also if it raises.");
 
 static PyObject *
-pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+quit(POP3Object *self)
 {
-    static const struct args_signature signature = {.method = "POP3.quit"};
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-    PyObject *line;
     PyObject *response = NULL;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name);
-    if (line == NULL) {
-        return NULL;
-    }
     if (drop_what_was_read_ahead(self) == 0) {
-        response = command_shortcmd(self, line, POP_END_AT_ONCE);
+        response = commands_send(
+            self, PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name),
+            false);
     }
-    Py_DECREF(line);
     if (response == NULL) {
         close_after_failure(self);
     }
@@ -81,6 +68,8 @@ pop3_quit(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     return response;
 }
+
+ARGS_FUNCTION(pop3_quit, quit(POP3(op)), .method = "POP3.quit");
 
 /* --- with --------------------------------------------------------------- */
 
@@ -120,29 +109,21 @@ PyDoc_STRVAR(exit_doc,
 "See __enter__().  Nothing is done if the connection was closed before.");
 
 static PyObject *
-pop3___exit__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+leave(POP3Object *self, PyObject *exception_type)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.__exit__",
-        .names = {"type", "value", "traceback"},
-        .required = 3,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-    int over;
+    int over = is_over(self);
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    over = is_over(self);
-    if (over < 0 || (!over && call(self, values[0] == Py_None
+    if (over < 0 || (!over && call(self, exception_type == Py_None
                                              ? self->state->name.quit
                                              : self->state->name.close) < 0)) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3___exit__, leave(POP3(op), values[0]),
+              .method = "POP3.__exit__",
+              .names = {"type", "value", "traceback"}, .required = 3);
 
 PyMethodDef quit_methods[] = {
     ARGS_METHOD("quit", pop3_quit, quit_doc),

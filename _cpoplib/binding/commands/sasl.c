@@ -1,4 +1,4 @@
-#include "binding/commands/sasl.h"
+#include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
@@ -39,32 +39,30 @@ check_respond(struct sasl *self)
     return 0;
 }
 
-/* Calls mechanism.initial_response(); returns None if it has no such method.
- */
+/* Returns object.name(), or None if it has no such method. */
 static PyObject *
-ask_first(struct sasl *self)
+call_if_there(PyObject *object, PyObject *name)
 {
     PyObject *method;
-    PyObject *first;
+    PyObject *result;
 
-    if (PyObject_GetOptionalAttr(self->mechanism,
-                                 self->client->state->name.initial_response,
-                                 &method) < 0) {
+    if (PyObject_GetOptionalAttr(object, name, &method) < 0) {
         return NULL;
     }
     if (method == NULL) {
         return Py_NewRef(Py_None);
     }
-    first = PyObject_CallNoArgs(method);
+    result = PyObject_CallNoArgs(method);
     Py_DECREF(method);
-    return first;
+    return result;
 }
 
 static int
 set_first(struct sasl *self, PyObject *given)
 {
+    PyObject *name = self->client->state->name.initial_response;
     PyObject *first = given == Py_None && self->mechanism != Py_None
-                          ? ask_first(self)
+                          ? call_if_there(self->mechanism, name)
                           : Py_NewRef(given);
 
     if (first != NULL && first != Py_None) {
@@ -203,7 +201,7 @@ ask(struct sasl *self, PyObject *reply)
     PyObject *answer = NULL;
     int is_base64 = sasl_line_decode(reply, &challenge);
 
-    progress_thinking(&self->client->progress);
+    (void)progress_entered(&self->client->progress, PHASE_CHALLENGE);
     if (is_base64 == 0) {
         Py_SETREF(callable, get_prompt(self));
     }
@@ -310,23 +308,10 @@ take_turn(struct sasl *self, PyObject **reply)
     return *reply == NULL ? -1 : 0;
 }
 
-/* Calls object.success() if it has that method. */
 static int
 call_success(struct module_state *state, PyObject *object)
 {
-    PyObject *method;
-    PyObject *result;
-
-    if (PyObject_GetOptionalAttr(object, state->name.success, &method) < 0) {
-        return -1;
-    }
-    if (method == NULL) {
-        return 0;
-    }
-    result = PyObject_CallNoArgs(method);
-    Py_DECREF(method);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(call_if_there(object, state->name.success));
 }
 
 /* After +OK, lets the mechanism or the authobject verify the server; closes
@@ -430,33 +415,27 @@ PyDoc_STRVAR(auth_doc,
 "after +OK closes the connection.");
 
 static PyObject *
-pop3_auth(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+auth(POP3Object *self, PyObject **given)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.auth",
-        .names = {"mechanism", "authobject", "initial_response"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
     PyObject *reply;
     int i;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
     for (i = 1; i < 3; i++) {
-        if (values[i] == NULL) {
-            values[i] = Py_None;
+        if (given[i] == NULL) {
+            given[i] = Py_None;
         }
     }
-    if (pop3_lock(POP3(op)) < 0) {
+    if (pop3_lock(self) < 0) {
         return NULL;
     }
-    reply = run(POP3(op), values);
-    pop3_unlock(POP3(op));
+    reply = run(self, given);
+    pop3_unlock(self);
     return reply;
 }
+
+ARGS_FUNCTION(pop3_auth, auth(POP3(op), values), .method = "POP3.auth",
+              .names = {"mechanism", "authobject", "initial_response"},
+              .required = 1);
 
 PyMethodDef sasl_methods[] = {
     ARGS_METHOD("auth", pop3_auth, auth_doc),

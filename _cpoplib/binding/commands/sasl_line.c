@@ -1,6 +1,6 @@
 #include "binding/commands/sasl_line.h"
 
-#include "core/proto/base64.h"
+#include "binding/base/package.h"
 #include "core/proto/scan.h"
 
 PyObject *
@@ -50,17 +50,14 @@ sasl_line_check_name(PyObject *name)
 PyObject *
 sasl_line_encode(PyObject *bytes)
 {
-    size_t length = (size_t)PyBytes_GET_SIZE(bytes);
-    PyObject *text;
+    PyObject *encoded = package_call("binascii", "b2a_base64", "(O)", bytes);
+    PyObject *text = NULL;
 
-    if (length > PY_SSIZE_T_MAX / 2) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    text = PyUnicode_New((Py_ssize_t)pop_base64_encoded(length), 0x7f);
-    if (text != NULL && length > 0) {
-        pop_base64_encode(PyBytes_AS_STRING(bytes), length,
-                          (char *)PyUnicode_1BYTE_DATA(text));
+    if (encoded != NULL) {
+        /* Without the line end. */
+        text = PyUnicode_DecodeASCII(PyBytes_AS_STRING(encoded),
+                                     PyBytes_GET_SIZE(encoded) - 1, NULL);
+        Py_DECREF(encoded);
     }
     return text;
 }
@@ -88,25 +85,26 @@ int
 sasl_line_decode(PyObject *reply, PyObject **challenge)
 {
     const char *text = PyBytes_AS_STRING(reply);
-    size_t length = (size_t)PyBytes_GET_SIZE(reply);
-    size_t start = length < 2 ? length : 2;
-    size_t octets;
+    Py_ssize_t length = PyBytes_GET_SIZE(reply);
+    Py_ssize_t start = length < 2 ? length : 2;
+    PyObject *decoded = NULL;
 
     while (length > start && text[length - 1] == ' ') {
         length--;
     }
-    length -= start;
-    *challenge = PyBytes_FromStringAndSize(
-        NULL, (Py_ssize_t)pop_base64_decoded(length));
-    if (*challenge == NULL) {
+    *challenge = PyBytes_FromStringAndSize(text + start, length - start);
+    if (*challenge != NULL) {
+        decoded = package_call("poplib_c._base64", "decode", "(O)",
+                               *challenge);
+    }
+    if (decoded == NULL) {
+        Py_CLEAR(*challenge);
         return -1;
     }
-    if (!pop_base64_decode(text + start, length,
-                           (unsigned char *)PyBytes_AS_STRING(*challenge),
-                           &octets)) {
-        Py_SETREF(*challenge,
-                  PyBytes_FromStringAndSize(text + start, (Py_ssize_t)length));
-        return *challenge == NULL ? -1 : 0;
+    if (decoded == Py_None) {
+        Py_DECREF(decoded);
+        return 0;
     }
-    return _PyBytes_Resize(challenge, (Py_ssize_t)octets) < 0 ? -1 : 1;
+    Py_SETREF(*challenge, decoded);
+    return 1;
 }

@@ -26,11 +26,15 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
 }
 
 PyObject *
-connect_default_timeout(struct module_state *state)
+connect_timeout(struct module_state *state, PyObject *given)
 {
-    PyObject *module = package_attribute(state, state->name.socket);
+    PyObject *module;
     PyObject *timeout;
 
+    if (given != NULL && given != Py_Ellipsis) {
+        return Py_NewRef(given);
+    }
+    module = package_attribute(state, state->name.socket);
     if (module == NULL) {
         return NULL;
     }
@@ -45,8 +49,8 @@ static int
 adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
 {
     struct module_state *state = self->state;
-    PyObject *file = reader_adopt(state, sock, made, &self->deadlines->limit,
-                                  self->deadlines_owner);
+    PyObject *file = reader_adopt(
+        state, sock, made, &self->deadlines->earliest, self->deadlines_owner);
     int failed = -1;
 
     if (file != NULL) {
@@ -181,23 +185,19 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
              PyObject *timeout)
 {
     PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
-    PyObject *no_timeout = NULL;
     int failed = -1;
 
     if (default_port == NULL) {
         return -1;
     }
     read_ahead_reset(&self->ahead);
-    if (timeout == NULL || timeout == Py_Ellipsis) {
-        no_timeout = connect_default_timeout(self->state);
-        timeout = no_timeout;
-    }
+    timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,
                             timeout);
+        Py_DECREF(timeout);
     }
     Py_DECREF(default_port);
-    Py_XDECREF(no_timeout);
     return failed;
 }
 
@@ -209,21 +209,8 @@ DEADLINE_SIGNATURE ")\n"
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *
-pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+init(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.__init__",
-        .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
-        .required = 1,
-        .keyword_only = OPTIONS_COUNT + 1,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
     if (options_set(self, values + 3) < 0 ||
         deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
         connect_open(self, values[0], values[1], values[2]) < 0) {
@@ -232,29 +219,28 @@ pop3___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     Py_RETURN_NONE;
 }
 
+ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
+              .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
+              .required = 1, .keyword_only = OPTIONS_COUNT + 1);
+
 /* Calls socket.create_connection(); the deadline limits the time for all
    addresses. */
 static PyObject *
 connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                 PyObject *timeout)
 {
-    const struct pop_deadline *limit = &self->deadlines->limit;
-    PyObject *within;
+    const struct pop_deadline *deadline = &self->deadlines->earliest;
     PyObject *sock;
 
-    if (limit->at == POP_NO_DEADLINE) {
+    if (deadline->at == POP_NO_DEADLINE) {
         return PyObject_CallMethodObjArgs(socket,
                                           self->state->name.create_connection,
                                           address, timeout, NULL);
     }
-    within = package_import("poplib_c._connect", "within");
-    if (within == NULL) {
-        return NULL;
-    }
-    sock = PyObject_CallFunction(
-        within, "dOOO", (double)pop_deadline_left(limit) / POP_NS_PER_SECOND,
-        socket, address, timeout);
-    Py_DECREF(within);
+    sock = package_call("poplib_c._connect", "within", "(dOOO)",
+                        (double)pop_deadline_left(deadline) /
+                            POP_NS_PER_SECOND,
+                        socket, address, timeout);
     if (sock == NULL) {
         deadline_explain(self);
     }
@@ -302,21 +288,10 @@ PyDoc_STRVAR(create_socket_doc,
 "Override it to connect in another way; ValueError if timeout is 0.");
 
 static PyObject *
-pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
+create_socket(POP3Object *self, PyObject *timeout)
 {
-    static const struct args_signature signature = {
-        .method = "POP3._create_socket",
-        .names = {"timeout"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-    int given;
+    int given = timeout == Py_None ? 1 : PyObject_IsTrue(timeout);
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    given = values[0] == Py_None ? 1 : PyObject_IsTrue(values[0]);
     if (given < 0) {
         return NULL;
     }
@@ -325,8 +300,12 @@ pop3__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
                         "Non-blocking socket (timeout=0) is not supported");
         return NULL;
     }
-    return create_connection(POP3(op), values[0]);
+    return create_connection(self, timeout);
 }
+
+ARGS_FUNCTION(pop3__create_socket, create_socket(POP3(op), values[0]),
+              .method = "POP3._create_socket", .names = {"timeout"},
+              .required = 1);
 
 /* --- closing ------------------------------------------------------------ */
 
@@ -358,31 +337,21 @@ close_file(POP3Object *self)
     }
     result = PyObject_CallMethodNoArgs(file, self->state->name.close);
     Py_DECREF(file);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 static int
-shut_down(POP3Object *self, PyObject *sock)
+shut_down(PyObject *sock)
 {
-    PyObject *how = PyLong_FromLong(SHUT_RDWR);
-    PyObject *result;
+    PyObject *result = PyObject_CallMethod(sock, "shutdown", "i", SHUT_RDWR);
 
-    if (how == NULL) {
-        return -1;
-    }
-    result = PyObject_CallMethodObjArgs(sock, self->state->name.shutdown, how,
-                                        NULL);
-    Py_DECREF(how);
-    if (result == NULL) {
-        /* The server closed the connection first. */
-        if (errors_pending_errno(PyExc_OSError) != ENOTCONN ||
-            errors_clear(PyExc_OSError) < 0) {
-            return -1;
-        }
-    }
     Py_XDECREF(result);
-    return 0;
+    /* ENOTCONN: the server closed the connection first. */
+    return result != NULL ||
+                   (errors_pending_errno(PyExc_OSError) == ENOTCONN &&
+                    errors_clear(PyExc_OSError) == 0)
+               ? 0
+               : -1;
 }
 
 /* Runs `step` as in a `finally` block: a pending exception becomes the context
@@ -413,11 +382,8 @@ finally(POP3Object *self, PyObject *argument,
 static int
 call_close(POP3Object *self, PyObject *sock)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethodNoArgs(sock, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs(sock, self->state->name.close));
 }
 
 static int
@@ -433,7 +399,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
         Py_DECREF(sock);
         return 0;
     }
-    (void)shut_down(self, sock);
+    (void)shut_down(sock);
     failed = finally(self, sock, call_close);
     Py_DECREF(sock);
     return failed;

@@ -16,9 +16,10 @@ PyObject *connect_close(POP3Object *self);
 int connect_open(POP3Object *self, PyObject *host, PyObject *port,
                  PyObject *timeout);
 
-/* Returns socket._GLOBAL_DEFAULT_TIMEOUT (new reference), or NULL and an
-   exception. */
-PyObject *connect_default_timeout(struct module_state *state);
+/* Returns the argument or, if it is NULL or Ellipsis,
+   socket._GLOBAL_DEFAULT_TIMEOUT: a new reference, or NULL and an exception.
+ */
+PyObject *connect_timeout(struct module_state *state, PyObject *given);
 
 /* Sets self.sock, and self.file to sock.makefile('rb') or a Reader in its
    place.  On failure closes the socket and returns -1 with an exception. */

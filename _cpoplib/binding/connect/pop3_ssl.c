@@ -3,11 +3,10 @@
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
-#include "binding/base/lazy_attribute.h"
+#include "binding/base/package.h"
 #include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
-#include "binding/connect/tls_context.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
 #include "binding/base/heap_type.h"
@@ -31,21 +30,26 @@ get_given(POP3Object *self, PyObject *name, PyObject **value)
 }
 
 /* Returns whether self.context was set, or made by an access: 1, 0 or -1.
-   Does not call the descriptor that makes it. */
+   Does not call the attribute of the class that makes it. */
 static int
 has_context(POP3Object *self)
 {
     PyObject *name = self->state->name.context;
     PyObject *found;
+    PyObject *computed;
     int present = pop3_dict_has(self, name);
 
     if (present != 0) {
         return present;
     }
-    /* pop3_ssl_context() raises AttributeError on the class. */
-    present = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name,
-                                       &found);
+    computed = package_import("poplib_c._attributes", "Computed");
+    if (computed == NULL) {
+        return -1;
+    }
+    found = pycompat_lookup(Py_TYPE(self), name);
+    present = found != NULL && (PyObject *)Py_TYPE(found) != computed;
     Py_XDECREF(found);
+    Py_DECREF(computed);
     return present;
 }
 
@@ -89,47 +93,42 @@ release_options(struct tls_options *options)
 
 /* --- POP3_SSL.context --------------------------------------------------- */
 
+PyDoc_STRVAR(new_context_doc,
+"_new_context($module, client, /)\n"
+"--\n"
+"\n"
+"Make the context of a POP3_SSL, for its attribute of that name.");
+
 static PyObject *
-make_context(POP3Object *self)
+pop3_ssl_new_context(PyObject *module, PyObject *client)
 {
+    struct module_state *state = PyModule_GetState(module);
     struct tls_options options = {.context = NULL};
     PyObject *context = NULL;
 
-    if (get_options(self, &options) == 0) {
-        context = tls_context_new(self->state, &options);
+    if (!PyObject_TypeCheck(client, state->pop3_type)) {
+        PyErr_Format(PyExc_TypeError, "client must be a POP3, not %.100s",
+                     Py_TYPE(client)->tp_name);
+        return NULL;
+    }
+    if (get_options(POP3(client), &options) == 0) {
+        context = tls_wrap_new_context(state, &options);
     }
     release_options(&options);
     return context;
 }
 
-/* Makes the context that poplib's constructor makes, at the first access. */
-static PyObject *
-pop3_ssl_context(struct module_state *state, PyObject *instance,
-                 PyTypeObject *owner)
-{
-    PyObject *context;
-
-    if (instance == NULL) {
-        PyErr_Format(PyExc_AttributeError,
-                     "type object '%.100s' has no attribute 'context'",
-                     owner->tp_name);
-        return NULL;
-    }
-    context = make_context(POP3(instance));
-    if (context != NULL &&
-        PyObject_SetAttr(instance, state->name.context, context) < 0) {
-        Py_CLEAR(context);
-    }
-    return context;
-}
+PyMethodDef pop3_ssl_functions[] = {
+    {"_new_context", pop3_ssl_new_context, METH_O, new_context_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 /* --- connecting --------------------------------------------------------- */
 
 static int
 set_or_none(POP3Object *self, PyObject *name, PyObject *value)
 {
-    return PyObject_SetAttr((PyObject *)self, name,
-                            value == NULL ? Py_None : value);
+    return PyObject_SetAttr((PyObject *)self, name, tls_wrap_or_none(value));
 }
 
 /* Removes 'context' from self.__dict__. */
@@ -206,21 +205,15 @@ static int
 call_init(POP3Object *self, PyObject *init, PyObject *host, PyObject *port,
           PyObject *timeout)
 {
-    PyObject *sentinel = NULL;
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (timeout == NULL || timeout == Py_Ellipsis) {
-        sentinel = connect_default_timeout(self->state);
-        if (sentinel == NULL) {
-            return -1;
-        }
-        timeout = sentinel;
+    timeout = connect_timeout(self->state, timeout);
+    if (timeout != NULL) {
+        result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
+                                              NULL);
+        Py_DECREF(timeout);
     }
-    result = PyObject_CallFunctionObjArgs(init, self, host, port, timeout,
-                                          NULL);
-    Py_XDECREF(sentinel);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 /* Calls POP3.__init__(), which may have been replaced. */
@@ -270,28 +263,13 @@ DEADLINE_SIGNATURE ")\n"
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
-pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                  PyObject *kwnames)
+init(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL.__init__",
-        .names = {"host", "port", "keyfile", "certfile", "timeout", "context",
-                  "verify", OPTIONS_NAMES, "deadline"},
-        .required = 1,
-        .keyword_only = 1 + OPTIONS_COUNT + 1,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
     struct tls_options options;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    options.keyfile = tls_options_given(values[2]);
-    options.certfile = tls_options_given(values[3]);
-    options.context = tls_options_given(values[5]);
-    options.verify = tls_options_given(values[6]);
-    if (options_set(self, values + 7) < 0 || tls_options_check(&options) < 0 ||
+    if (options_set(self, values + 7) < 0 ||
+        tls_wrap_options(&options, values[5], values[2], values[3],
+                         values[6]) < 0 ||
         set_options(self, &options) < 0 ||
         deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
         connect_ssl(self, values[0], values[1], values[4]) < 0) {
@@ -299,6 +277,12 @@ pop3_ssl___init__(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
+              .method = "POP3_SSL.__init__",
+              .names = {"host", "port", "keyfile", "certfile", "timeout",
+                        "context", "verify", OPTIONS_NAMES, "deadline"},
+              .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
 /* Calls POP3._create_socket(self, timeout). */
 static PyObject *
@@ -318,25 +302,13 @@ PyDoc_STRVAR(create_socket_doc,
 "Return POP3._create_socket(self, timeout) with TLS.");
 
 static PyObject *
-pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                        PyObject *kwnames)
+create_socket(POP3Object *self, PyObject *timeout)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL._create_socket",
-        .names = {"timeout"},
-        .required = 1,
-    };
-    POP3Object *self = POP3(op);
     struct tls_options options = {.context = NULL};
-    PyObject *values[ARGS_MAX];
     struct ssl_ctx_st *config = NULL;
-    PyObject *plain;
+    PyObject *plain = create_plain(self, timeout);
     PyObject *wrapped = NULL;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    plain = create_plain(self, values[0]);
     if (plain == NULL) {
         return NULL;
     }
@@ -355,6 +327,10 @@ pop3_ssl__create_socket(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return wrapped;
 }
 
+ARGS_FUNCTION(pop3_ssl__create_socket, create_socket(POP3(op), values[0]),
+              .method = "POP3_SSL._create_socket", .names = {"timeout"},
+              .required = 1);
+
 PyDoc_STRVAR(stls_doc,
 "stls($self, keyfile=None, certfile=None, context=None, *, verify=None)\n"
 "--\n"
@@ -362,22 +338,15 @@ PyDoc_STRVAR(stls_doc,
 "Raises error_proto: there is TLS already.");
 
 static PyObject *
-pop3_ssl_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
+refuse_stls(POP3Object *self)
 {
-    static const struct args_signature signature = {
-        .method = "POP3_SSL.stls",
-        .names = {"keyfile", "certfile", "context", "verify"},
-        .keyword_only = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) == 0) {
-        errors_raise_proto(POP3(op)->state,
-                           "-ERR TLS session already established");
-    }
+    errors_raise_proto(self->state, "-ERR TLS session already established");
     return NULL;
 }
+
+ARGS_FUNCTION(pop3_ssl_stls, refuse_stls(POP3(op)), .method = "POP3_SSL.stls",
+              .names = {"keyfile", "certfile", "context", "verify"},
+              .keyword_only = 1);
 
 /* --- type --------------------------------------------------------------- */
 
@@ -434,11 +403,7 @@ pop3_ssl_new_type(struct module_state *state, PyObject *module)
     type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pop3_ssl_spec,
                                                     bases);
     Py_DECREF(bases);
-    if (type == NULL) {
-        return NULL;
-    }
-    if (heap_type_add_methods(type, pop3_ssl_methods) < 0 ||
-        lazy_attribute_add(state, type, "context", pop3_ssl_context) < 0) {
+    if (type != NULL && heap_type_add_methods(type, pop3_ssl_methods) < 0) {
         Py_CLEAR(type);
     }
     return type;

@@ -9,4 +9,7 @@
 /* Returns a new type poplib_c.POP3_SSL, or NULL and an exception. */
 PyTypeObject *pop3_ssl_new_type(struct module_state *state, PyObject *module);
 
+/* Functions of the module. */
+extern PyMethodDef pop3_ssl_functions[];
+
 #endif

@@ -4,60 +4,12 @@
 #include "binding/client/deadline.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/connect/connect.h"
 #include "binding/reader/reader.h"
 #include "binding/reader/stream.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
-
-/* --- conditions --------------------------------------------------------- */
-
-/* Raises error_proto if TLS is active or the server does not offer STLS. */
-static int
-check_possible(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *established;
-    int truth;
-
-    established = PyObject_GetAttr((PyObject *)self,
-                                   state->name.tls_established);
-    if (established == NULL) {
-        return -1;
-    }
-    truth = PyObject_IsTrue(established);
-    Py_DECREF(established);
-    if (truth > 0) {
-        errors_raise_proto(state, "-ERR TLS session already established");
-    }
-    return truth == 0 ? 0 : -1;
-}
-
-/* Raises error_proto unless 'STLS' in self.capa(). */
-static int
-check_offered(POP3Object *self)
-{
-    struct module_state *state = self->state;
-    PyObject *capabilities;
-    PyObject *name;
-    int offered = -1;
-
-    capabilities = PyObject_CallMethodNoArgs((PyObject *)self,
-                                             state->name.capa);
-    if (capabilities == NULL) {
-        return -1;
-    }
-    name = PyUnicode_FromString("STLS");
-    if (name != NULL) {
-        offered = PySequence_Contains(capabilities, name);
-        Py_DECREF(name);
-    }
-    Py_DECREF(capabilities);
-    if (offered == 0) {
-        errors_raise_proto(state, "-ERR STLS not supported by server");
-    }
-    return offered > 0 ? 0 : -1;
-}
 
 /* --- start of TLS ------------------------------------------------------- */
 
@@ -69,7 +21,7 @@ check_nothing_follows(POP3Object *self, PyObject *file)
     if (!reader_check(self->state, file)) {
         return 0;
     }
-    return stream_check_at_rest((ReaderObject *)file);
+    return reader_require((ReaderObject *)file, READER_AT_REST);
 }
 
 /* Raises ConnectionAbortedError, in place of an error of the socket, if
@@ -119,7 +71,7 @@ change(POP3Object *self, PyObject *sock, PyObject *file,
     bool adopted = reader_check(self->state, file);
     int failed;
 
-    if (adopted && reader_enter((ReaderObject *)file) < 0) {
+    if (adopted && reader_enter((ReaderObject *)file, READER_OPEN) < 0) {
         return -1;
     }
     failed = replace(self, sock, file, options, config);
@@ -172,10 +124,11 @@ static PyObject *
 run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
-    PyObject *response;
+    PyObject *response = package_call("poplib_c._replies", "check_stls", "(O)",
+                                      self);
 
-    if (check_possible(self) < 0 || check_offered(self) < 0 ||
-        deadline_check(self) < 0) {
+    Py_XDECREF(response);
+    if (response == NULL || deadline_check(self) < 0) {
         return NULL;
     }
     response = ask(self);
@@ -225,29 +178,19 @@ PyDoc_STRVAR(stls_doc,
 "closed.");
 
 static PyObject *
-pop3_stls(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
+stls(POP3Object *self, PyObject *const *values)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.stls",
-        .names = {"context", "keyfile", "certfile", "verify"},
-        .keyword_only = 3,
-    };
-    PyObject *values[ARGS_MAX];
     struct tls_options options;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    options.context = tls_options_given(values[0]);
-    options.keyfile = tls_options_given(values[1]);
-    options.certfile = tls_options_given(values[2]);
-    options.verify = tls_options_given(values[3]);
-    if (tls_options_check(&options) < 0) {
-        return NULL;
-    }
-    return run_locked(POP3(op), &options);
+    return tls_wrap_options(&options, values[0], values[1], values[2],
+                            values[3]) < 0
+               ? NULL
+               : run_locked(self, &options);
 }
+
+ARGS_FUNCTION(pop3_stls, stls(POP3(op), values), .method = "POP3.stls",
+              .names = {"context", "keyfile", "certfile", "verify"},
+              .keyword_only = 3);
 
 PyMethodDef stls_methods[] = {
     ARGS_METHOD("stls", pop3_stls, stls_doc),

@@ -2,9 +2,15 @@
 
 #include "binding/client/debug.h"
 #include "binding/client/log.h"
-#include "binding/client/redact.h"
 
-/* bytes(line, self.encoding). */
+static bool
+is_utf8(PyObject *encoding)
+{
+    return PyUnicode_CheckExact(encoding) &&
+           PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
+}
+
+/* Returns bytes(line, self.encoding), checked; or NULL and an exception. */
 static PyObject *
 encode(POP3Object *self, PyObject *line)
 {
@@ -15,44 +21,36 @@ encode(POP3Object *self, PyObject *line)
     if (encoding == NULL) {
         return NULL;
     }
-    if (PyUnicode_CheckExact(line) && PyUnicode_CheckExact(encoding) &&
-        PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0) {
-        bytes = PyUnicode_AsUTF8String(line);
+    if (PyUnicode_CheckExact(line) && is_utf8(encoding)) {
+        bytes = announce_utf8(self, line);
     }
     else {
-        bytes = PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
-                                             encoding, NULL);
+        bytes = announce_check(
+            self, line,
+            PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
+                                         encoding, NULL));
     }
     Py_DECREF(encoding);
-    if (bytes == NULL) {
-        redact_unicode_error(line, REDACT_NOT_SENT);
-    }
     return bytes;
 }
 
 PyObject *
 announce_encode(POP3Object *self, PyObject *line)
 {
-    PyObject *bytes;
-
-    if (pop3_check_rest(self) < 0 || debug_command(self, line) < 0) {
-        return NULL;
-    }
-    bytes = encode(self, line);
-    if (bytes != NULL && announce_check(self->state, bytes) < 0) {
-        Py_CLEAR(bytes);
-    }
-    return bytes;
+    return pop3_check_rest(self) < 0 || debug_command(self, line) < 0
+               ? NULL
+               : encode(self, line);
 }
 
 int
-announce_line(POP3Object *self, PyObject *line)
+announce_line(POP3Object *self, PyObject *line, bool plain)
 {
     if (read_ahead_note_line(&self->ahead, line) < 0 ||
-        debug_sent(self, line) < 0 || debug_audit_putline(self, line) < 0) {
+        (!plain && debug_sent(self, line) < 0) ||
+        debug_audit_putline(self, line) < 0) {
         return -1;
     }
-    return log_command(self, line);
+    return plain ? 0 : log_command(self, line);
 }
 
 PyObject *
@@ -60,7 +58,7 @@ announce_command(POP3Object *self, PyObject *line)
 {
     PyObject *bytes = announce_encode(self, line);
 
-    if (bytes != NULL && announce_line(self, bytes) < 0) {
+    if (bytes != NULL && announce_line(self, bytes, false) < 0) {
         Py_CLEAR(bytes);
     }
     return bytes;
@@ -83,16 +81,7 @@ announce_is_plain(POP3Object *self)
     if (encoding == NULL) {
         return -1;
     }
-    plain = PyUnicode_CheckExact(encoding) &&
-            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
+    plain = is_utf8(encoding);
     Py_DECREF(encoding);
     return plain;
-}
-
-int
-announce_plain(POP3Object *self, PyObject *bytes)
-{
-    return read_ahead_note_line(&self->ahead, bytes) < 0
-               ? -1
-               : debug_audit_putline(self, bytes);
 }

@@ -1,47 +1,57 @@
-/* How a command line is made ready to be sent: encoded, checked, and announced
-   to all that hear of lines before they go out.
-
-   Calls the client: its debug output, its log, its secrets. */
+/* Makes a command line ready to be sent: encodes and checks it, and announces
+   it to print(), audit hooks and the logger.  Calls the client. */
 
 #ifndef BINDING_ANNOUNCE_H
 #define BINDING_ANNOUNCE_H
 
 #include "binding/base/errors.h"
 #include "binding/client/pop3.h"
+#include "binding/client/redact.h"
 #include "core/proto/command.h"
 
-/* -1 and ValueError for control characters in a line, bytes. */
-static inline int
-announce_check(struct module_state *state, PyObject *bytes)
+/* Returns `bytes` (stolen), the encoded line.  Returns NULL and ValueError for
+   a control character, or the pending exception of the encoder, without
+   secrets, if `bytes` is NULL. */
+static inline PyObject *
+announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
 {
     enum pop_status status;
 
+    if (bytes == NULL) {
+        redact_unicode_error(line, REDACT_NOT_SENT);
+        return NULL;
+    }
     status = pop_command_check(PyBytes_AS_STRING(bytes),
                                (size_t)PyBytes_GET_SIZE(bytes));
     if (status != POP_OK) {
-        errors_raise(state, status, NULL);
-        return -1;
+        errors_raise(self->state, status, NULL);
+        Py_CLEAR(bytes);
     }
-    return 0;
+    return bytes;
 }
 
-/* What _putcmd(line) gives to _putline(): printed, encoded and checked.  NULL
-   and an exception: RuntimeError in the midst of another command. */
+/* Encodes a line in UTF-8, and calls announce_check(). */
+static inline PyObject *
+announce_utf8(POP3Object *self, PyObject *line)
+{
+    return announce_check(self, line, PyUnicode_AsUTF8String(line));
+}
+
+/* Prints, encodes and checks a line, as _putcmd() does before it calls
+   _putline().  Returns bytes, or NULL and an exception: RuntimeError inside
+   another command. */
 PyObject *announce_encode(POP3Object *self, PyObject *line);
 
-/* What _putline(line) lets others see: printed, audited and logged.  0, or -1
-   and an exception. */
-int announce_line(POP3Object *self, PyObject *line);
+/* Prints, audits and logs a line, as _putline() does before it sends the line;
+   only audits it if `plain`.  Returns -1 and an exception. */
+int announce_line(POP3Object *self, PyObject *line, bool plain);
 
-/* announce_encode(), then announce_line() of what that returns: the octets to
-   send, or NULL and an exception. */
+/* Calls announce_encode(), then announce_line().  Returns the octets to send,
+   or NULL and an exception. */
 PyObject *announce_command(POP3Object *self, PyObject *line);
 
-/* Whether all that announce_command() does of an ASCII line without control
-   characters is the audit event: 1, 0 or -1. */
+/* Returns whether all that announce_command() does of an ASCII line without
+   control characters is the audit event: 1, 0 or -1. */
 int announce_is_plain(POP3Object *self);
-
-/* announce_line() if announce_is_plain(). */
-int announce_plain(POP3Object *self, PyObject *bytes);
 
 #endif

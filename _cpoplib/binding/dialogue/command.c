@@ -6,7 +6,6 @@
 #include "binding/base/errors.h"
 #include "binding/client/deadline.h"
 #include "binding/client/log.h"
-#include "binding/client/redact.h"
 #include "binding/dialogue/announce.h"
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/getresp.h"
@@ -15,39 +14,27 @@
 #include "binding/dialogue/putcmd.h"
 #include "core/proto/command.h"
 
-/* How far a command got in one go. */
-enum course {
-    FAILED,    /* an exception is pending */
-    DONE,      /* the reply was read */
-    UNTOUCHED, /* something is overridden, printed or logged, or .sock is not
-                  the Reader's: nothing was done */
-    ANNOUNCED  /* an audit hook has changed that: only the announcement was
-                  made */
-};
+/* Functions that return int return 1 if C can run the whole command, or has
+   done so; 0 if something is overridden, printed or logged, or .sock is not
+   the Reader's; -1 and an exception.  If an audit hook has changed that, they
+   return 0 with command->bytes set: the line was announced. */
 
 /* --- in one go ---------------------------------------------------------- */
-
-static bool
-is_zero(PyObject *level)
-{
-    int overflow;
-
-    return PyLong_CheckExact(level) &&
-           PyLong_AsLongAndOverflow(level, &overflow) == 0;
-}
 
 static bool
 is_ready(struct module_state *state, const struct overrides_view *view)
 {
     ReaderObject *reader = (ReaderObject *)view->file;
 
-    return is_zero(view->debugging) && reader_check(state, view->file) &&
+    return PyLong_CheckExact(view->debugging) &&
+           PyObject_Not(view->debugging) == 1 &&
+           reader_check(state, view->file) &&
            !progress_is_closed(&reader->progress) &&
            reader->sock == view->sock && reader->progress.ahead.count == 0;
 }
 
-/* .file, as a new reference, if it is a Reader and C can do the whole; else
-   NULL without an exception. */
+/* Returns .file (new reference) if it is a Reader and C can run the whole
+   command; else NULL without an exception. */
 static ReaderObject *
 look(POP3Object *client, hook_set hooks)
 {
@@ -72,60 +59,44 @@ looks_as_before(const struct command *self, hook_set hooks)
     return reader == self->reader;
 }
 
-struct hearing {
-    const struct command *command;
-    bool heard;
-};
-
-/* Makes the event's argument, which the interpreter asks for only if somebody
-   hears the event.  Audit hooks may use the connection. */
+/* Makes the argument of the audit event, and leaves the Reader: audit hooks
+   may use the connection.  The interpreter calls this only if there are
+   hooks. */
 static PyObject *
 make_argument(void *context)
 {
-    struct hearing *hearing = context;
+    struct command *self = context;
 
-    hearing->heard = true;
-    reader_leave(hearing->command->reader);
-    return Py_NewRef(hearing->command->bytes);
+    self->is_heard = true;
+    reader_leave(self->reader);
+    return Py_NewRef(self->bytes);
 }
 
-/* The Reader is entered, and stays so if the result is DONE. */
-static enum course
-audit(const struct command *self, hook_set hooks)
+/* The Reader is entered, and still is if this returns 1. */
+static int
+audit(struct command *self, hook_set hooks)
 {
-    struct hearing hearing = {self, false};
     int failed;
 
     assert(lock_is_mine(&self->reader->lock));
     failed = PySys_Audit("poplib.putline", "OO&", self->client, make_argument,
-                         &hearing);
-    if (!hearing.heard) {
+                         self);
+    if (!self->is_heard) {
         if (failed < 0) {
             reader_leave(self->reader);
         }
-        return failed < 0 ? FAILED : DONE;
+        return failed < 0 ? -1 : 1;
     }
     if (failed < 0) {
-        return FAILED;
-    }
-    if (!looks_as_before(self, hooks)) {
-        return ANNOUNCED;
-    }
-    return stream_enter_answered(self->reader) < 0 ? FAILED : DONE;
-}
-
-static int
-encode(struct command *self)
-{
-    self->bytes = PyUnicode_AsUTF8String(self->line);
-    if (self->bytes == NULL) {
-        redact_unicode_error(self->line, REDACT_NOT_SENT);
         return -1;
     }
-    return announce_check(self->client->state, self->bytes);
+    if (!looks_as_before(self, hooks)) {
+        return 0;
+    }
+    return reader_enter(self->reader, READER_ANSWERED) < 0 ? -1 : 1;
 }
 
-/* Octets of the lines that the reply may have. */
+/* Returns how many octets the lines of the reply may have. */
 static size_t
 size_limit(PyObject *line)
 {
@@ -145,103 +116,83 @@ await_reply(const struct command *self)
 }
 
 /* The Reader is entered. */
-static enum course
+static int
 send_and_read(struct command *self)
 {
     struct command_progress *progress = &self->client->progress;
-    struct stream_limits limits;
-    enum course course = FAILED;
-    int plain;
+    int done;
 
     assert(lock_is_mine(&self->reader->lock));
     await_reply(self);
-    /* What was a challenge is answered. */
+    /* A challenge, if there was one, is answered. */
     progress_challenged(progress, false);
-    plain = getline_plain_limits(self->client, &limits);
-    if (plain == 0) {
-        course = ANNOUNCED;
-    }
-    else if (plain > 0 &&
-             stream_exchange(self->reader, PyBytes_AS_STRING(self->bytes),
-                             (size_t)PyBytes_GET_SIZE(self->bytes), &limits,
-                             self->sink, &self->reply) == 0) {
-        course = DONE;
+    done = getline_plain_limits(self->client, &self->sink->limits);
+    if (done > 0 &&
+        stream_exchange(self->reader, self->bytes, self->sink) < 0) {
+        done = -1;
     }
     progress_rested(progress);
-    return course;
+    return done;
 }
 
-/* The Reader is entered once: to see that it is at rest, to send, and to
+/* Enters the Reader once: to see that the stream is at rest, to send, and to
    receive. */
-static enum course
+static int
 run_at_once(struct command *self, hook_set hooks)
 {
     POP3Object *client = self->client;
-    enum course course;
+    int done;
 
     if (!progress_is_at_rest(&client->progress) ||
         client->progress.sasl != SASL_NONE) {
-        return UNTOUCHED;
+        return 0;
     }
     if (log_begin(client) < 0) {
-        return FAILED;
+        return -1;
     }
     if (PyUnicode_CheckExact(self->line) && !client->is_logged) {
         self->reader = look(client, hooks);
     }
     if (self->reader == NULL) {
-        return UNTOUCHED;
+        return 0;
     }
-    if (deadline_check(client) < 0 || stream_enter_at_rest(self->reader) < 0) {
-        return FAILED;
+    if (deadline_check(client) < 0 ||
+        reader_enter(self->reader, READER_AT_REST) < 0) {
+        return -1;
     }
-    if (encode(self) < 0 ||
+    self->bytes = announce_utf8(client, self->line);
+    if (self->bytes == NULL ||
         read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);
-        return FAILED;
+        return -1;
     }
-    course = audit(self, hooks);
-    if (course == DONE) {
-        course = send_and_read(self);
+    done = audit(self, hooks);
+    if (done > 0) {
+        done = send_and_read(self);
         reader_leave(self->reader);
     }
-    /* Not logged now, but perhaps from the next command on. */
-    if (course == DONE && log_status(client, self->reply.response) < 0) {
-        course = FAILED;
+    /* Notes a challenge: the next command may be logged. */
+    if (done > 0 && log_status(client, self->sink->response) < 0) {
+        done = -1;
     }
-    return course;
-}
-
-static PyObject *
-make_result(const struct command *self)
-{
-    if (!self->reply.is_positive) {
-        errors_raise_response(self->client->state, self->reply.response);
-        return NULL;
-    }
-    if (self->sink->form == POP_NO_LINES) {
-        return Py_NewRef(self->reply.response);
-    }
-    return sink_lines_tuple(&self->reply,
-                            self->list == NULL ? Py_None : self->list->list);
+    return done;
 }
 
 /* --- by poplib's call graph --------------------------------------------- */
 
-/* Whether the stream must be at rest, so that what comes next is the answer to
-   what is sent next: 1, 0 or -1.  Where hooks read replies, only they know. */
+/* Returns whether the stream must be at rest, so that the next reply answers
+   the next line: 1, 0 or -1.  Overridden methods may read replies in another
+   order. */
 static int
 must_rest(const struct command *self)
 {
-    if (self->reader == NULL) {
-        return 0;
-    }
-    return (self->hooks & REPLIES_HOOKS) == 0 ? 1
-                                              : getresp_are_own(self->client);
+    return self->reader == NULL
+               ? 0
+               : overrides_are_own(self->client, self->hooks & REPLIES_HOOKS);
 }
 
-/* Finds the Reader, receives the replies to what was sent ahead, and checks
-   that nothing else is under way. */
+/* Finds the Reader, receives the replies to commands sent ahead, and checks
+   that no other command is under way. */
 static int
 come_to_rest(struct command *self)
 {
@@ -260,7 +211,7 @@ come_to_rest(struct command *self)
     }
     must = failed ? -1 : must_rest(self);
     if (must > 0) {
-        failed = stream_check_at_rest(self->reader);
+        failed = reader_require(self->reader, READER_AT_REST);
     }
     else if (must == 0) {
         failed = pop3_check_step(client, false);
@@ -272,7 +223,8 @@ come_to_rest(struct command *self)
     return 0;
 }
 
-/* The answer was read, by whatever means. */
+/* Marks all commands answered: the reply was read, perhaps by an overridden
+   method. */
 static int
 settle(POP3Object *client)
 {
@@ -286,8 +238,8 @@ settle(POP3Object *client)
     return failed ? -1 : 0;
 }
 
-/* Sends the line, or what is left to do of that.  Python code that runs on the
-   way may use the connection. */
+/* Sends the line; announces it before, unless it was announced.  Python code
+   that is called here may use the connection. */
 static int
 send_line(const struct command *self)
 {
@@ -315,8 +267,7 @@ read_reply(const struct command *self)
     if (self->sink->form == POP_NO_LINES) {
         return getresp_call(self->client);
     }
-    return getresp_call_long(self->client,
-                             self->list == NULL ? self->sink : NULL);
+    return getresp_call_long(self->client, self->sink);
 }
 
 void
@@ -352,25 +303,14 @@ run_by_steps(const struct command *self)
 
 /* --- either way --------------------------------------------------------- */
 
-static void
-begin(struct command *self, POP3Object *client, PyObject *line)
-{
-    assert(lock_is_mine(&client->lock));
-    self->client = client;
-    self->line = line;
-    self->reader = NULL;
-    self->bytes = NULL;
-    self->reply.response = NULL;
-}
-
-/* Releases what the command holds; the result stays. */
+/* Releases what the command holds; returns the result. */
 static PyObject *
 end(struct command *self, PyObject *result)
 {
     if (result != NULL) {
         pipeline_probe_note(self->reader, self->line);
     }
-    Py_CLEAR(self->reply.response);
+    sink_release(self->sink);
     Py_CLEAR(self->bytes);
     Py_CLEAR(self->reader);
     return result;
@@ -385,14 +325,13 @@ run_from_rest(struct command *self)
 static PyObject *
 call_or_run(struct command *self, enum hook method)
 {
-    int own = method == HOOK_COUNT ? 1
-                                   : overrides_is_own(self->client, method);
+    PyObject *result;
 
-    if (own == 0) {
-        return overrides_call(self->client, method, self->line);
+    if (method != HOOK_COUNT &&
+        overrides_call(self->client, method, self->line, &result)) {
+        return result;
     }
-    return own < 0 || pop3_check_idle(self->client) < 0 ? NULL
-                                                        : run_from_rest(self);
+    return pop3_check_idle(self->client) < 0 ? NULL : run_from_rest(self);
 }
 
 PyObject *
@@ -400,36 +339,52 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
             enum hook method)
 {
     PyObject *result = NULL;
+    int done;
 
-    begin(self, client, line);
-    switch (run_at_once(self, self->hooks | HOOK_SET(method))) {
-    case FAILED:
+    assert(lock_is_mine(&client->lock));
+    self->client = client;
+    self->line = line;
+    done = run_at_once(self, self->hooks | HOOK_SET(method));
+    if (done < 0) {
         command_explain_failure(self->reader);
-        break;
-    case DONE:
-        result = make_result(self);
-        break;
-    case ANNOUNCED:
+    }
+    else if (done > 0) {
+        result = sink_result(client->state, self->sink);
+    }
+    else if (self->bytes != NULL) {
         result = run_by_steps(self);
-        break;
-    case UNTOUCHED:
+    }
+    else {
         result = call_or_run(self, method);
-        break;
     }
     return end(self, result);
 }
 
-/* --- a reply of one line ------------------------------------------------ */
+/* --- a reply of one line, and one with lines ---------------------------- */
+
+static PyObject *
+run(POP3Object *client, PyObject *line, enum hook method,
+    struct stream_sink *sink)
+{
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = sink};
+    PyObject *result;
+
+    if (pop3_lock(client) < 0) {
+        return NULL;
+    }
+    result = command_run(&command, client, line, method);
+    pop3_unlock(client);
+    return result;
+}
 
 static PyObject *
 run_short(POP3Object *client, PyObject *line, enum hook method,
           enum pop_end_rule rule)
 {
     struct stream_sink sink = {.form = POP_NO_LINES, .rule = rule};
-    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = &sink};
 
-    return command_run(&command, client, line, method);
+    return run(client, line, method, &sink);
 }
 
 /* POP3._shortcmd(line) */
@@ -442,47 +397,21 @@ shortcmd_own(POP3Object *client, PyObject *line)
 PyObject *
 command_shortcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule)
 {
-    PyObject *result;
-
-    if (pop3_lock(client) < 0) {
-        return NULL;
-    }
-    result = run_short(client, line, HOOK_SHORTCMD, rule);
-    pop3_unlock(client);
-    return result;
+    return run_short(client, line, HOOK_SHORTCMD, rule);
 }
-
-PyObject *
-command_respond(POP3Object *client, PyObject *line)
-{
-    struct stream_sink sink = {.form = POP_NO_LINES, .rule = POP_END_AT_ONCE};
-    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = &sink};
-
-    begin(&command, client, line);
-    return end(&command, run_from_rest(&command));
-}
-
-/* --- a reply with lines ------------------------------------------------- */
 
 static PyObject *
 run_long(POP3Object *client, PyObject *line, enum hook method,
          enum pop_end_rule rule, struct stream_sink *sink)
 {
-    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
-                              .sink = sink};
-    struct sink_lines list;
-    PyObject *result;
+    struct stream_sink list;
 
-    sink_lines_init(&list);
     if (sink == NULL) {
-        command.sink = &list.sink;
-        command.list = &list;
+        sink = &list;
+        sink_init(sink, POP_LINES, rule);
     }
-    command.sink->rule = rule;
-    result = command_run(&command, client, line, method);
-    Py_XDECREF(list.list);
-    return result;
+    sink->rule = rule;
+    return run(client, line, method, sink);
 }
 
 /* POP3._longcmd(line) */
@@ -496,39 +425,36 @@ PyObject *
 command_longcmd(POP3Object *client, PyObject *line, enum pop_end_rule rule,
                 struct stream_sink *sink)
 {
-    PyObject *result;
+    return run_long(client, line, HOOK_LONGCMD, rule, sink);
+}
 
-    if (pop3_lock(client) < 0) {
-        return NULL;
-    }
-    result = run_long(client, line, HOOK_LONGCMD, rule, sink);
-    pop3_unlock(client);
-    return result;
+PyObject *
+command_respond(POP3Object *client, PyObject *line)
+{
+    struct stream_sink sink;
+    struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
+                              .sink = &sink,
+                              .client = client,
+                              .line = line};
+
+    assert(lock_is_mine(&client->lock));
+    sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
+    return end(&command, run_from_rest(&command));
 }
 
 /* --- what Python sees --------------------------------------------------- */
 
 static PyObject *
-run_method(const char *method, PyObject *(*function)(POP3Object *, PyObject *),
-           PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
+call_locked(POP3Object *client, PyObject *line,
+            PyObject *(*function)(POP3Object *, PyObject *))
 {
-    const struct args_signature signature = {
-        .method = method,
-        .names = {"line"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
     PyObject *result;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+    if (pop3_lock(client) < 0) {
         return NULL;
     }
-    if (pop3_lock(POP3(op)) < 0) {
-        return NULL;
-    }
-    result = function(POP3(op), values[0]);
-    pop3_unlock(POP3(op));
+    result = function(client, line);
+    pop3_unlock(client);
     return result;
 }
 
@@ -538,13 +464,9 @@ PyDoc_STRVAR(putline_doc,
 "\n"
 "Send a line (bytes) and CRLF.");
 
-static PyObject *
-pop3__putline(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    return run_method("POP3._putline", putcmd_putline_own, op, args, nargs,
-                      kwnames);
-}
+ARGS_FUNCTION(pop3__putline,
+              call_locked(POP3(op), values[0], putcmd_putline_own),
+              .method = "POP3._putline", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(putcmd_doc,
 "_putcmd($self, line)\n"
@@ -554,12 +476,8 @@ PyDoc_STRVAR(putcmd_doc,
 "\n"
 "ValueError, and nothing is sent, if it holds a control character.");
 
-static PyObject *
-pop3__putcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-             PyObject *kwnames)
-{
-    return run_method("POP3._putcmd", putcmd_own, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3__putcmd, call_locked(POP3(op), values[0], putcmd_own),
+              .method = "POP3._putcmd", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(shortcmd_doc,
 "_shortcmd($self, line)\n"
@@ -567,13 +485,8 @@ PyDoc_STRVAR(shortcmd_doc,
 "\n"
 "Send any command whose reply is one line; return that line.");
 
-static PyObject *
-pop3__shortcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    return run_method("POP3._shortcmd", shortcmd_own, op, args, nargs,
-                      kwnames);
-}
+ARGS_FUNCTION(pop3__shortcmd, call_locked(POP3(op), values[0], shortcmd_own),
+              .method = "POP3._shortcmd", .names = {"line"}, .required = 1);
 
 PyDoc_STRVAR(longcmd_doc,
 "_longcmd($self, line)\n"
@@ -582,12 +495,8 @@ PyDoc_STRVAR(longcmd_doc,
 "Send any command whose reply has several lines; return\n"
 "(response, list of lines, octets).");
 
-static PyObject *
-pop3__longcmd(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    return run_method("POP3._longcmd", longcmd_own, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3__longcmd, call_locked(POP3(op), values[0], longcmd_own),
+              .method = "POP3._longcmd", .names = {"line"}, .required = 1);
 
 PyMethodDef command_methods[] = {
     ARGS_METHOD("_putline", pop3__putline, putline_doc),

@@ -5,7 +5,6 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/overrides.h"
-#include "binding/reader/lines.h"
 #include "binding/client/redact.h"
 #include "binding/client/debug.h"
 #include "core/proto/command.h"
@@ -20,9 +19,18 @@ getline_size_limit(const POP3Object *self)
                : self->progress.reply_limit;
 }
 
-static void
-fill_limits(const POP3Object *self, struct stream_limits *limits)
+/* Fills the limits; steals the value of _MAXLINE, which may be NULL with an
+   exception. */
+static int
+fill_limits(const POP3Object *self, PyObject *value,
+            struct stream_limits *limits)
 {
+    int failed = value == NULL ? -1 : args_octets(value, &limits->status);
+
+    Py_XDECREF(value);
+    if (failed < 0) {
+        return -1;
+    }
     if (self->progress.sasl != SASL_NONE &&
         limits->status < POP_COMMAND_SASL_OCTETS) {
         limits->status = POP_COMMAND_SASL_OCTETS;
@@ -30,25 +38,16 @@ fill_limits(const POP3Object *self, struct stream_limits *limits)
     limits->line = self->max_line > limits->status ? self->max_line
                                                    : limits->status;
     limits->size = getline_size_limit(self);
+    return 0;
 }
 
 int
 getline_limits(POP3Object *self, struct stream_limits *limits)
 {
     struct module_state *state = self->state;
-    PyObject *value = package_attribute(state, state->name.maxline);
-    int failed;
 
-    if (value == NULL) {
-        return -1;
-    }
-    failed = args_octets(value, &limits->status);
-    Py_DECREF(value);
-    if (failed < 0) {
-        return -1;
-    }
-    fill_limits(self, limits);
-    return 0;
+    return fill_limits(self, package_attribute(state, state->name.maxline),
+                       limits);
 }
 
 int
@@ -57,17 +56,11 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
     PyObject *value;
     int found = package_global(self->state, self->state->name.maxline, &value);
 
-    if (found > 0) {
-        found = PyLong_CheckExact(value);
-    }
-    if (found > 0 && args_octets(value, &limits->status) < 0) {
-        found = -1;
+    if (found > 0 && PyLong_CheckExact(value)) {
+        return fill_limits(self, value, limits) < 0 ? -1 : 1;
     }
     Py_XDECREF(value);
-    if (found > 0) {
-        fill_limits(self, limits);
-    }
-    return found;
+    return found < 0 ? -1 : 0;
 }
 
 /* --- _getline ----------------------------------------------------------- */
@@ -78,8 +71,8 @@ call_readline(PyObject *file, Py_ssize_t size)
     return PyObject_CallMethod(file, "readline", "n", size);
 }
 
-/* The same within the deadline, as far as .sock is what the file reads from:
-   each of its receives may take what is left when the line begins. */
+/* Calls file.readline(size) within the deadline, if the file reads from .sock.
+   Each of its receives may take the time that is left when the line begins. */
 static PyObject *
 readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
@@ -105,22 +98,24 @@ readline_in_time(POP3Object *self, PyObject *file, Py_ssize_t size)
     return line;
 }
 
-/* file.readline(size), in whose midst no other command may be sent. */
+/* Calls file.readline(size).  Commands of hooks and signal handlers raise
+   meanwhile. */
 static PyObject *
 read_alone(POP3Object *self, PyObject *file, Py_ssize_t size)
 {
-    enum pop3_phase before = progress_status_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_STATUS);
     PyObject *line;
 
-    line = self->deadlines->limit.at == POP_NO_DEADLINE
+    line = self->deadlines->earliest.at == POP_NO_DEADLINE
                ? call_readline(file, size)
                : readline_in_time(self, file, size);
     progress_resumed(&self->progress, before);
     return line;
 }
 
-/* What a line, or NULL, that a foreign .file has returned means for its
-   stream. */
+/* Updates the progress of a stream after readline() of another .file than a
+   Reader returned this line, or NULL.  Returns -1 and an exception if there is
+   no line to use. */
 static int
 check_foreign_line(POP3Object *self, struct stream_progress *stream,
                    PyObject *line, size_t limit)
@@ -146,7 +141,7 @@ check_foreign_line(POP3Object *self, struct stream_progress *stream,
     return 0;
 }
 
-/* file.readline(limit + 1) of any file but our own. */
+/* Calls file.readline(limit + 1) of another .file than a Reader. */
 static PyObject *
 read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
 {
@@ -162,7 +157,7 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
         size = (Py_ssize_t)limit + 1;
     }
     line = read_alone(self, file, size);
-    /* It may have put another file in its own place. */
+    /* readline() may have replaced .file. */
     stream = pop3_known_progress(self, file, &other);
     if (check_foreign_line(self, stream, line, limit) < 0) {
         Py_CLEAR(line);
@@ -170,8 +165,8 @@ read_foreign_line(POP3Object *self, PyObject *file, size_t limit)
     return line;
 }
 
-/* The next line with its line end, from whatever .file is; without one at
-   the end of the stream. */
+/* Reads the next line of .file, with its line end, if the stream does not end
+   before. */
 static PyObject *
 read_raw_line(POP3Object *self, PyObject *file)
 {
@@ -191,8 +186,9 @@ read_raw_line(POP3Object *self, PyObject *file)
     return read_foreign_line(self, file, limit);
 }
 
-/* error_proto: the stream has ended, as a Reader knows.  Within a line,
-   another file may also have stopped because it was not to wait. */
+/* Raises error_proto: the stream has ended.  A Reader has noted that.  In the
+   middle of a line, another file may also have stopped because it must not
+   wait. */
 static void
 raise_end(POP3Object *self, PyObject *file, bool within_line)
 {
@@ -208,23 +204,22 @@ raise_end(POP3Object *self, PyObject *file, bool within_line)
     errors_raise(self->state, POP_EOF, NULL);
 }
 
-/* (text, octets) of a raw line; error_proto if it was cut off. */
+/* Returns (text, octets) of a line; raises error_proto if it has no line
+   end. */
 static PyObject *
 strip_line(POP3Object *self, PyObject *file, PyObject *raw)
 {
     const char *bytes = PyBytes_AS_STRING(raw);
     size_t octets = (size_t)PyBytes_GET_SIZE(raw);
-    PyObject *text;
+    struct pop_span text;
 
     if (octets == 0 || bytes[octets - 1] != '\n') {
         raise_end(self, file, octets > 0);
         return NULL;
     }
-    text = lines_bytes(bytes, pop_scan_strip(bytes, 0, octets));
-    if (text == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("Nn", text, (Py_ssize_t)octets);
+    text = pop_scan_strip(bytes, 0, octets);
+    return Py_BuildValue("y#n", bytes + text.offset, (Py_ssize_t)text.length,
+                         (Py_ssize_t)octets);
 }
 
 PyObject *
@@ -254,7 +249,7 @@ getline_own(POP3Object *self)
     return result;
 }
 
-/* `line, octets = pair`, as new references. */
+/* Executes `line, octets = pair`; the results are new references. */
 static int
 unpack(PyObject *pair, PyObject **line, PyObject **octets)
 {
@@ -279,14 +274,12 @@ unpack(PyObject *pair, PyObject **line, PyObject **octets)
 int
 getline_call(POP3Object *self, PyObject **line, PyObject **octets)
 {
-    int own = overrides_is_own(self, HOOK_GETLINE);
     PyObject *pair;
     int failed;
 
-    if (own < 0) {
-        return -1;
+    if (!overrides_call(self, HOOK_GETLINE, NULL, &pair)) {
+        pair = getline_own(self);
     }
-    pair = own ? getline_own(self) : overrides_call(self, HOOK_GETLINE, NULL);
     if (pair == NULL) {
         return -1;
     }
@@ -296,10 +289,10 @@ getline_call(POP3Object *self, PyObject **line, PyObject **octets)
 }
 
 ReaderObject *
-getline_quiet_reader(POP3Object *self, int *failed)
+getline_quiet_reader(POP3Object *self, hook_set hooks, int *failed)
 {
     PyObject *file;
-    int own = overrides_is_own(self, HOOK_GETLINE);
+    int own = overrides_are_own(self, hooks);
     int verbose = own > 0 ? debug_is_verbose(self) : 0;
 
     *failed = own < 0 || verbose < 0;

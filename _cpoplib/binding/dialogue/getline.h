@@ -1,31 +1,35 @@
-/* poplib's _getline, and what may take its place. */
+/* poplib's _getline(), and the limits of replies.  Calls the client and the
+   Reader.  Needs the command lock. */
 
 #ifndef BINDING_GETLINE_H
 #define BINDING_GETLINE_H
 
-#include "binding/client/pop3.h"
+#include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
-/* Octets of all lines of a reply. */
+/* Returns how many octets all lines of the current reply may have. */
 size_t getline_size_limit(const POP3Object *self);
 
-/* Of the status line _MAXLINE of the package, which users set at run time; of
-   further lines max_line where that is larger. */
+/* Fills the limits: of a status line poplib_c._MAXLINE, which users set at run
+   time; of other lines max_line, if that is larger.  Returns -1 and an
+   exception. */
 int getline_limits(POP3Object *self, struct stream_limits *limits);
 
-/* getline_limits() without running Python code, which needs an int as
-   _MAXLINE: 1; 0 if it is none; -1 and an exception. */
+/* Does what getline_limits() does, but runs no Python code.  Returns 1, -1 and
+   an exception, or 0 if _MAXLINE is not an int. */
 int getline_plain_limits(POP3Object *self, struct stream_limits *limits);
 
-/* POP3._getline(): (line, octets). */
+/* Runs POP3._getline().  Returns (line, octets), or NULL and an exception. */
 PyObject *getline_own(POP3Object *self);
 
-/* line, octets = self._getline(), overridden or not, as new references. */
+/* Executes `line, octets = self._getline()`, overridden or not.  Returns new
+   references, or -1 and an exception. */
 int getline_call(POP3Object *self, PyObject **line, PyObject **octets);
 
-/* The Reader, if lines can be read from it without anybody noticing that
-   _getline is not called: it is not overridden, and nothing is printed.
-   Otherwise NULL, with an exception if *failed. */
-ReaderObject *getline_quiet_reader(POP3Object *self, int *failed);
+/* Returns .file (new reference) if it is a Reader, none of the hooks is
+   overridden, and nothing is printed: then C may read instead of them.
+   Otherwise returns NULL, and an exception if *failed. */
+ReaderObject *getline_quiet_reader(POP3Object *self, hook_set hooks,
+                                   int *failed);
 
 #endif

@@ -13,7 +13,8 @@
 
 /* --- _getresp ----------------------------------------------------------- */
 
-/* bytes.startswith(prefix), or that method of whatever _getline returned. */
+/* Returns line.startswith(prefix): 1, 0 or -1.  An overridden _getline() may
+   return any object. */
 static int
 starts_with(POP3Object *self, PyObject *line, PyObject *prefix)
 {
@@ -53,31 +54,50 @@ get_status_line(POP3Object *self)
     return line;
 }
 
+int
+getresp_read(POP3Object *self, ReaderObject *reader, struct stream_sink *sink)
+{
+    int failed;
+
+    if (getline_limits(self, &sink->limits) < 0 ||
+        reader_enter(reader, READER_IN_STEP) < 0) {
+        return -1;
+    }
+    failed = stream_read(reader, sink);
+    reader_leave(reader);
+    return failed;
+}
+
+PyObject *
+getresp_result(POP3Object *self, struct stream_sink *sink)
+{
+    return debug_status(self, sink->response) < 0
+               ? NULL
+               : sink_result(self->state, sink);
+}
+
 static PyObject *
 read_status(POP3Object *self)
 {
+    struct stream_sink sink;
     int failed;
-    ReaderObject *reader = getline_quiet_reader(self, &failed);
-    PyObject *line = NULL;
-    struct stream_limits limits;
+    ReaderObject *reader = getline_quiet_reader(self, HOOK_SET(HOOK_GETLINE),
+                                                &failed);
 
-    if (failed) {
-        return NULL;
-    }
     if (reader == NULL) {
-        return get_status_line(self);
+        return failed ? NULL : get_status_line(self);
     }
-    if (getline_limits(self, &limits) == 0) {
-        line = stream_status(reader, limits.status);
-    }
-    if (line != NULL && log_status(self, line) < 0) {
-        Py_CLEAR(line);
+    sink_init(&sink, POP_NO_LINES, POP_END_AT_ONCE);
+    if (getresp_read(self, reader, &sink) == 0 &&
+        log_status(self, sink.response) < 0) {
+        Py_CLEAR(sink.response);
     }
     Py_DECREF(reader);
-    return line;
+    return sink.response;
 }
 
-/* The status line, after which a reply of one line is over. */
+/* Reads a status line; raises error_proto for a refusal.  A reply of one line
+   is over then. */
 static PyObject *
 read_positive(POP3Object *self)
 {
@@ -93,7 +113,7 @@ read_positive(POP3Object *self)
         return line;
     }
     if (positive == 0) {
-        /* And so is a refusal (RFC 1939, section 3). */
+        /* A refusal is a reply of one line (RFC 1939, section 3). */
         progress_status_ended(&self->progress, PHASE_REPLY);
         errors_raise_response(self->state, line);
     }
@@ -104,7 +124,7 @@ read_positive(POP3Object *self)
 static PyObject *
 getresp_own(POP3Object *self)
 {
-    enum pop3_phase before = progress_status_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_STATUS);
     PyObject *line = read_positive(self);
 
     if (before == PHASE_REST) {
@@ -116,20 +136,17 @@ getresp_own(POP3Object *self)
 PyObject *
 getresp_call(POP3Object *self)
 {
-    int own;
+    PyObject *line;
 
     assert(lock_is_mine(&self->lock));
-    own = overrides_is_own(self, HOOK_GETRESP);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? getresp_own(self) : overrides_call(self, HOOK_GETRESP, NULL);
+    return overrides_call(self, HOOK_GETRESP, NULL, &line) ? line
+                                                           : getresp_own(self);
 }
 
 /* --- _getlongresp ------------------------------------------------------- */
 
-/* Takes the first of two leading dots away (RFC 1939, section 3); replaces
-   both objects. */
+/* Removes the first of two leading dots (RFC 1939, section 3); replaces both
+   objects. */
 static int
 unstuff(POP3Object *self, PyObject **line, PyObject **octets)
 {
@@ -152,7 +169,8 @@ unstuff(POP3Object *self, PyObject **line, PyObject **octets)
     return *line == NULL ? -1 : 0;
 }
 
-/* Adds a line to the list and the sum: 1, 0 if it was the terminator, -1. */
+/* Reads a line, and adds it to the list and the sum.  Returns 1, 0 for the
+   terminator, or -1. */
 static int
 add_line(POP3Object *self, PyObject *lines, PyObject **sum)
 {
@@ -181,8 +199,8 @@ done:
     return more;
 }
 
-/* Raises if the lines are too much: by what _getline() says of their octets,
-   and each is one at the least. */
+/* Raises error_proto if the lines have too many octets, as counted by
+   _getline().  Each line counts as one octet at least. */
 static int
 check_size(POP3Object *self, PyObject *lines, PyObject *sum)
 {
@@ -207,7 +225,7 @@ check_size(POP3Object *self, PyObject *lines, PyObject *sum)
     return over == 0 ? 0 : -1;
 }
 
-/* The lines behind a status line, one _getline() each. */
+/* Reads the lines after a status line, by one _getline() each. */
 static PyObject *
 get_lines(POP3Object *self, PyObject *response)
 {
@@ -216,10 +234,10 @@ get_lines(POP3Object *self, PyObject *response)
     PyObject *result = NULL;
     int more = sum == NULL ? -1 : 1;
 
-    progress_lines_begun(&self->progress);
+    (void)progress_entered(&self->progress, PHASE_LINES);
     while (more > 0) {
         more = add_line(self, lines, &sum);
-        /* A peer that never pauses must not lock out Ctrl-C. */
+        /* Lets Ctrl-C end a read from a peer that never pauses. */
         if (more > 0 &&
             (PyErr_CheckSignals() < 0 || check_size(self, lines, sum) < 0)) {
             more = -1;
@@ -247,12 +265,8 @@ getresp_abandon(POP3Object *self, const char *why)
     errors_raise_again(pending);
 }
 
-/* An exception between two lines of a reply. */
-static void
-abandon(POP3Object *self)
-{
-    getresp_abandon(self, "a reply was abandoned half-way");
-}
+/* An exception was raised between two lines of a reply. */
+static const char abandoned[] = "a reply was abandoned half-way";
 
 static PyObject *
 getlongresp_by_lines(POP3Object *self)
@@ -261,15 +275,15 @@ getlongresp_by_lines(POP3Object *self)
     PyObject *result;
 
     if (response == NULL) {
-        /* Unless it is a refusal, lines may follow. */
+        /* Lines may follow, unless the reply is a refusal. */
         if (!errors_is_refusal(self->state)) {
-            abandon(self);
+            getresp_abandon(self, abandoned);
         }
         return NULL;
     }
     result = get_lines(self, response);
     if (result == NULL) {
-        abandon(self);
+        getresp_abandon(self, abandoned);
     }
     Py_DECREF(response);
     return result;
@@ -279,51 +293,30 @@ static PyObject *
 getlongresp_by_reader(POP3Object *self, ReaderObject *reader,
                       struct stream_sink *sink)
 {
-    struct sink_lines lines;
-    struct stream_limits limits;
-    struct stream_reply reply;
+    struct stream_sink own;
     PyObject *result = NULL;
 
-    sink_lines_init(&lines);
-    lines.sink.rule = self->progress.reply_rule;
-    if (getline_limits(self, &limits) < 0) {
-        return NULL;
+    if (sink == NULL) {
+        sink_init(&own, POP_LINES, self->progress.reply_rule);
+        sink = &own;
     }
-    if (stream_read_reply(reader, &limits, sink == NULL ? &lines.sink : sink,
-                          &reply) < 0) {
-        Py_XDECREF(lines.list);
-        return NULL;
+    if (getresp_read(self, reader, sink) == 0) {
+        result = getresp_result(self, sink);
     }
-    if (log_status(self, reply.response) == 0) {
-        if (reply.is_positive) {
-            result = sink_lines_tuple(&reply,
-                                      sink == NULL ? lines.list : Py_None);
-        }
-        else {
-            errors_raise_response(self->state, reply.response);
-        }
-    }
-    Py_DECREF(reply.response);
-    Py_XDECREF(lines.list);
+    sink_release(sink);
     return result;
 }
 
 static PyObject *
 read_reply(POP3Object *self, struct stream_sink *sink)
 {
-    int failed = 0;
-    int own = overrides_is_own(self, HOOK_GETRESP);
-    ReaderObject *reader = NULL;
+    int failed;
+    ReaderObject *reader = getline_quiet_reader(
+        self, HOOK_SET(HOOK_GETRESP) | HOOK_SET(HOOK_GETLINE), &failed);
     PyObject *result;
 
-    if (own > 0) {
-        reader = getline_quiet_reader(self, &failed);
-    }
-    if (own < 0 || failed) {
-        return NULL;
-    }
     if (reader == NULL) {
-        return getlongresp_by_lines(self);
+        return failed ? NULL : getlongresp_by_lines(self);
     }
     result = getlongresp_by_reader(self, reader, sink);
     Py_DECREF(reader);
@@ -333,7 +326,7 @@ read_reply(POP3Object *self, struct stream_sink *sink)
 static PyObject *
 getlongresp_into(POP3Object *self, struct stream_sink *sink)
 {
-    enum pop3_phase before = progress_reply_begun(&self->progress);
+    enum pop3_phase before = progress_entered(&self->progress, PHASE_REPLY);
     PyObject *result = read_reply(self, sink);
 
     /* A hook may read a reply between the lines of another. */
@@ -351,26 +344,12 @@ getlongresp_own(POP3Object *self)
 PyObject *
 getresp_call_long(POP3Object *self, struct stream_sink *sink)
 {
-    int own;
+    PyObject *reply;
 
     assert(lock_is_mine(&self->lock));
-    own = overrides_is_own(self, HOOK_GETLONGRESP);
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? getlongresp_into(self, sink)
-               : overrides_call(self, HOOK_GETLONGRESP, NULL);
-}
-
-int
-getresp_are_own(POP3Object *self)
-{
-    int own = overrides_is_own(self, HOOK_GETLONGRESP);
-
-    if (own > 0) {
-        own = overrides_is_own(self, HOOK_GETRESP);
-    }
-    return own > 0 ? overrides_is_own(self, HOOK_GETLINE) : own;
+    return overrides_call(self, HOOK_GETLONGRESP, NULL, &reply)
+               ? reply
+               : getlongresp_into(self, sink);
 }
 
 /* --- what Python sees --------------------------------------------------- */
@@ -384,8 +363,8 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     if (pop3_lock(self) < 0) {
         return NULL;
     }
-    /* Nothing is to come while an answer is thought of.  What is read by hand
-       comes behind the replies to what was sent ahead. */
+    /* No reply is pending while the response to a challenge is computed.
+       Replies to commands sent ahead come before what is read by hand. */
     if (self->progress.phase == PHASE_CHALLENGE) {
         (void)pop3_check_rest(self);
     }

@@ -1,6 +1,7 @@
-/* poplib's _getline, _getresp and _getlongresp, and the call graph between
-   them: in C while nothing on the way is overridden, by calls of the Python
-   methods otherwise.  The connection lock is held. */
+/* poplib's _getresp() and _getlongresp(), and the methods of that name and
+   _getline().  C reads unless a method on the way is overridden; then it is
+   called.  Calls getline, pipeline, the client and the Reader.  Needs the
+   command lock. */
 
 #ifndef BINDING_GETRESP_H
 #define BINDING_GETRESP_H
@@ -8,25 +9,24 @@
 #include "binding/client/overrides.h"
 #include "binding/reader/stream.h"
 
-/* What replies are read by. */
-#define REPLIES_HOOKS                                                         \
-    (HOOK_SET(HOOK_GETLONGRESP) | HOOK_SET(HOOK_GETRESP) |                    \
-     HOOK_SET(HOOK_GETLINE))
-
-/* self._getresp(), overridden or not. */
+/* Calls self._getresp(), overridden or not. */
 PyObject *getresp_call(POP3Object *self);
 
-/* self._getlongresp(), overridden or not.  `sink`, unless NULL, takes the
-   lines where they are read in C: it has begun then, and the tuple has None in
-   their place. */
+/* Enters the Reader and reads a reply within the client's limits.  Returns -1
+   and an exception. */
+int getresp_read(POP3Object *self, ReaderObject *reader,
+                 struct stream_sink *sink);
+
+/* Prints and logs the status line that was read, and returns sink_result(). */
+PyObject *getresp_result(POP3Object *self, struct stream_sink *sink);
+
+/* Calls self._getlongresp(), overridden or not.  `sink`, unless NULL, takes
+   the reply if no overridden method reads it. */
 PyObject *getresp_call_long(POP3Object *self, struct stream_sink *sink);
 
-/* 1 if none of the three is overridden, 0, or -1 and an exception. */
-int getresp_are_own(POP3Object *self);
-
-/* What is to come is nobody's: the stream that .file reads from is out of
-   step.  An exception is pending, and stays unless asking for .file raises a
-   more urgent one. */
+/* Marks the stream that .file reads from out of sync: the pending reply has no
+   reader.  The pending exception stays, unless getting .file raises a more
+   urgent one. */
 void getresp_abandon(POP3Object *self, const char *why);
 
 extern PyMethodDef getresp_methods[];

@@ -54,7 +54,7 @@ held_listed_number(PyObject *response, const char **rest)
     return number;
 }
 
-/* Whether this is "+OK number size". */
+/* Returns whether the response is "+OK number size". */
 static bool
 is_listing(PyObject *response, long long number)
 {
@@ -69,8 +69,8 @@ is_listing(PyObject *response, long long number)
     return pop_scan_number(rest, strlen(rest), &digits) >= 0;
 }
 
-/* The line, bytes, as it is sent; Python code that is run on the way finds the
-   stream out of step. */
+/* Announces the line and returns it, encoded.  Python code that is called here
+   finds the stream out of sync. */
 static PyObject *
 announce(POP3Object *self, ReaderObject *reader)
 {
@@ -81,7 +81,7 @@ announce(POP3Object *self, ReaderObject *reader)
     if (line != NULL) {
         progress_rested(&self->progress);
         bytes = announce_command(self, line);
-        (void)progress_reply_begun(&self->progress);
+        (void)progress_entered(&self->progress, PHASE_REPLY);
         Py_DECREF(line);
     }
     if (bytes != NULL) {
@@ -90,25 +90,23 @@ announce(POP3Object *self, ReaderObject *reader)
     return bytes;
 }
 
-/* The reply, which nothing follows. */
+/* Returns the reply to the line.  No other reply may follow. */
 static PyObject *
 ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
 {
     struct stream_sink sink = {
         .form = POP_NO_LINES,
         .rule = POP_END_IF_QUIET,
+        .limits = *limits,
     };
-    struct stream_reply reply = {NULL, false, 0};
 
-    if (stream_enter_at_rest(reader) < 0) {
+    if (reader_enter(reader, READER_AT_REST) < 0) {
         return NULL;
     }
     pop_link_doubt(&reader->link);
-    (void)stream_exchange(reader, PyBytes_AS_STRING(line),
-                          (size_t)PyBytes_GET_SIZE(line), limits, &sink,
-                          &reply);
+    (void)stream_exchange(reader, line, &sink);
     reader_leave(reader);
-    return reply.response;
+    return sink.response;
 }
 
 int
@@ -165,7 +163,7 @@ held_end(POP3Object *self, ReaderObject *reader, bool received)
     struct held *held = reader->held;
     size_t i;
 
-    /* Until then, an owner that is freed is forgotten: requests_disown(). */
+    /* An owner that is freed meanwhile calls requests_disown(). */
     for (i = 0; received && i < held->count; i++) {
         requests_answer(held->answers[i].owner, held->answers[i].value,
                         held->answers[i].failed);

@@ -23,7 +23,7 @@ pipeline_push(ReaderObject *reader)
     if (pop_buffer_length(&reader->link.out) == 0) {
         return 0;
     }
-    if (reader_enter_in_step(reader) < 0) {
+    if (reader_enter(reader, READER_IN_STEP) < 0) {
         return -1;
     }
     status = lock_run_detached(&reader->link, pop_link_push, &error);
@@ -36,12 +36,13 @@ pipeline_push(ReaderObject *reader)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* What it takes to receive replies, inside the Reader. */
+/* What one reception of replies needs, inside the Reader. */
 struct reception {
     POP3Object *self;
     ReaderObject *reader;
     struct stream_limits limits;
-    PyObject *status_lines; /* a list of them; NULL: nobody asks */
+    PyObject *status_lines; /* a list; NULL if they are neither printed nor
+                               logged */
 };
 
 static bool
@@ -51,8 +52,9 @@ begins_with(PyObject *response, const char *text)
                                 (size_t)PyBytes_GET_SIZE(response), text);
 }
 
-/* What is not +OK is a refusal for poplib.  Among replies to several commands
-   it is rather a line of another one's, unless it is -ERR. */
+/* Raises for a reply that is not +OK.  poplib takes any for a refusal.  Among
+   replies to several commands, one that does not begin with -ERR is rather a
+   line of another reply. */
 static void
 refuse(const struct reception *in, PyObject *response)
 {
@@ -68,69 +70,18 @@ refuse(const struct reception *in, PyObject *response)
     progress_mixed_up(&reader->lock, &reader->progress, why);
 }
 
-/* Whether lines come behind this status line.  To some servers "+ERR" is a
-   refusal: what was read behind it is then the next one's reply. */
+/* Some servers refuse with "+ERR": what follows that line is then the next
+   command's reply. */
 static bool
-has_lines(const struct reception *in, const struct stream_reply *reply)
+is_accepted(const struct reception *in, const struct stream_sink *sink)
 {
-    return reply->is_positive && (in->reader->progress.ahead.sent < 2 ||
-                                  begins_with(reply->response, "+OK"));
+    return sink->is_positive && (sink->form == POP_NO_LINES ||
+                                 in->reader->progress.ahead.sent < 2 ||
+                                 begins_with(sink->response, "+OK"));
 }
 
-static int
-keep_status(const struct reception *in, PyObject *response)
-{
-    return in->status_lines == NULL
-               ? 0
-               : PyList_Append(in->status_lines, response);
-}
-
-/* After the last of the replies that are to come, nothing is. */
-static enum pop_end_rule
-end_rule(const ReaderObject *reader)
-{
-    return reader->progress.ahead.count > 1 ? POP_END_AT_ONCE
-                                            : POP_END_IF_QUIET;
-}
-
-/* 0, and the reply, whose response is the caller's, if that is positive. */
-static int
-read_lines(const struct reception *in, struct stream_sink *sink,
-           struct stream_reply *reply)
-{
-    sink->rule = end_rule(in->reader);
-    if (stream_read_reply_inside(in->reader, &in->limits, sink, reply) < 0) {
-        return -1;
-    }
-    if (keep_status(in, reply->response) == 0) {
-        if (has_lines(in, reply)) {
-            return 0;
-        }
-        refuse(in, reply->response);
-    }
-    Py_CLEAR(reply->response);
-    return -1;
-}
-
-static PyObject *
-read_status(const struct reception *in)
-{
-    PyObject *response = stream_status_inside(in->reader, in->limits.status,
-                                              end_rule(in->reader));
-
-    if (response != NULL && keep_status(in, response) < 0) {
-        Py_CLEAR(response);
-    }
-    if (response != NULL && (PyBytes_GET_SIZE(response) == 0 ||
-                             PyBytes_AS_STRING(response)[0] != '+')) {
-        refuse(in, response);
-        Py_CLEAR(response);
-    }
-    return response;
-}
-
-/* A message that has no end, or is too large to be dropped: what can be done
-   now is something else than a limit. */
+/* Explains that a dropped message is too large: no limit of the user applies
+   to it. */
 static void
 explain_undropped(const struct reception *in)
 {
@@ -145,69 +96,56 @@ explain_undropped(const struct reception *in)
     }
 }
 
+/* Reads the next reply.  Returns the value for its owner, or NULL and an
+   exception. */
 static PyObject *
-drop(const struct reception *in)
+read_value(const struct reception *in)
 {
-    struct reception dropping = *in;
-    struct stream_reply reply = {NULL, false, 0};
-    struct stream_sink nothing;
+    const struct pop_pipeline *ahead = &in->reader->progress.ahead;
+    const struct pop_expected *next = pop_pipeline_next(ahead);
+    bool dropped = next->owner == NULL && next->form != POP_NO_LINES;
+    struct stream_sink sink;
+    PyObject *value = NULL;
 
-    sink_nothing_init(&nothing);
-    if (dropping.limits.size > STREAM_DROPPED_OCTETS) {
-        dropping.limits.size = STREAM_DROPPED_OCTETS;
+    /* Nothing follows the last pending reply. */
+    sink_init(&sink, dropped ? POP_OCTETS : next->form,
+              ahead->count > 1 ? POP_END_AT_ONCE : POP_END_IF_QUIET);
+    sink.limits = in->limits;
+    if (dropped) {
+        sink_drop(&sink);
+        if (sink.limits.size > STREAM_DROPPED_OCTETS) {
+            sink.limits.size = STREAM_DROPPED_OCTETS;
+        }
     }
-    if (read_lines(&dropping, &nothing, &reply) < 0) {
+    if (stream_read(in->reader, &sink) == 0 &&
+        (in->status_lines == NULL ||
+         PyList_Append(in->status_lines, sink.response) == 0)) {
+        if (is_accepted(in, &sink)) {
+            value = sink_value(&sink);
+        }
+        else {
+            refuse(in, sink.response);
+        }
+    }
+    if (value == NULL && dropped) {
         explain_undropped(in);
     }
-    return reply.response;
-}
-
-static PyObject *
-read_bytes(const struct reception *in)
-{
-    struct stream_reply reply = {NULL, false, 0};
-    struct sink_bytes message;
-    PyObject *value = NULL;
-
-    sink_bytes_init(&message);
-    if (read_lines(in, &message.sink, &reply) == 0) {
-        value = sink_bytes_finish(&message);
-    }
-    sink_bytes_release(&message);
-    Py_XDECREF(reply.response);
+    sink_release(&sink);
     return value;
 }
 
-static PyObject *
-read_list(const struct reception *in)
+/* Makes `earlier` (stolen) the context of the pending exception. */
+static void
+chain(PyObject *earlier)
 {
-    struct stream_reply reply = {NULL, false, 0};
-    struct sink_lines lines;
-    PyObject *value = NULL;
+    PyObject *later = PyErr_GetRaisedException();
 
-    sink_lines_init(&lines);
-    if (read_lines(in, &lines.sink, &reply) == 0) {
-        value = sink_lines_tuple(&reply, lines.list);
-    }
-    Py_XDECREF(lines.list);
-    Py_XDECREF(reply.response);
-    return value;
+    PyException_SetContext(later, earlier);
+    PyErr_SetRaisedException(later);
 }
 
-/* The reply that comes next, as its owner is told of it. */
-static PyObject *
-read_value(const struct reception *in, const struct pop_expected *expected)
-{
-    if (expected->form == POP_NO_LINES) {
-        return read_status(in);
-    }
-    if (expected->owner == NULL) {
-        return drop(in);
-    }
-    return expected->form == POP_LINES ? read_list(in) : read_bytes(in);
-}
-
-/* Says of a reply that did not come what else may be the matter. */
+/* Adds to the exception of a missing reply how many commands were answered,
+   and what to try. */
 static void
 explain(ReaderObject *reader)
 {
@@ -216,7 +154,6 @@ explain(ReaderObject *reader)
                 !pop_deadline_has_passed(&reader->link.deadline);
     bool ended = progress_has_ended(&reader->progress) &&
                  PyErr_ExceptionMatches(reader->state->error_proto);
-    struct errors_handling before;
     struct pop_error error = {0};
     PyObject *pending;
 
@@ -229,108 +166,93 @@ explain(ReaderObject *reader)
                    late ? "timed out: " : "-ERR EOF: ",
                    pipeline->sent - pipeline->count, pipeline->sent);
     pending = PyErr_GetRaisedException();
-    errors_handle(&before, pending);
     if (late) {
         errors_raise(reader->state, POP_TIMEOUT, &error);
     }
     else {
         errors_raise_proto(reader->state, error.text);
     }
-    errors_handled(&before);
-    Py_DECREF(pending);
+    chain(pending);
 }
 
-/* What came before it was asked for is to something else; what came of it, if
-   that is pending, is then the context. */
-static void
+/* Raises error_proto: a reply that came before its command was sent is another
+   command's.  A pending exception becomes the context; a more urgent one
+   stays. */
+static int
 raise_early(ReaderObject *reader)
 {
     static const char why[] = "a reply came before its command was sent";
     PyObject *pending = PyErr_GetRaisedException();
-    struct errors_handling before;
 
     progress_mixed_up(&reader->lock, &reader->progress, why);
-    if (pending == NULL) {
-        errors_raise_out_of_step(reader->state, why, NULL);
+    if (pending != NULL &&
+        !PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
+        PyErr_SetRaisedException(pending);
+        return -1;
     }
-    else if (!PyErr_GivenExceptionMatches(pending, PyExc_Exception)) {
-        PyErr_SetRaisedException(Py_NewRef(pending));
+    errors_raise_out_of_step(reader->state, why, NULL);
+    if (pending != NULL) {
+        chain(pending);
     }
-    else {
-        errors_handle(&before, pending);
-        errors_raise_out_of_step(reader->state, why, NULL);
-        errors_handled(&before);
-    }
-    Py_XDECREF(pending);
+    return -1;
 }
 
-/* What comes next was there before its command was queued: then one of those
-   before it had two replies, and they may be each other's. */
+/* Raises error_proto if bytes of the next reply came before its command was
+   queued: an earlier command had two replies, and either may be the wrong
+   one. */
 static int
 check_was_queued(ReaderObject *reader)
 {
     const struct pop_expected *next = pop_pipeline_next(
         &reader->progress.ahead);
 
-    if (!pop_link_had_unread(&reader->link, next->before)) {
-        return 0;
-    }
-    raise_early(reader);
-    return -1;
+    return pop_link_had_unread(&reader->link, next->before)
+               ? raise_early(reader)
+               : 0;
 }
 
-/* A reply that came before its command had been sent, whatever it says: also
-   a refusal, which is pending. */
+/* Raises error_proto if the reply came before its command was sent, also for a
+   refusal, whose exception is pending. */
 static int
 check_was_sent(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->progress.ahead;
     size_t later = pipeline->octets - pop_pipeline_next(pipeline)->octets;
 
-    if (pop_buffer_length(&reader->link.out) <= later) {
-        return 0;
-    }
-    raise_early(reader);
-    return -1;
+    return pop_buffer_length(&reader->link.out) > later ? raise_early(reader)
+                                                        : 0;
 }
 
-/* Whether the reply that was read, before others that are to come, has an
-   uncertain end. */
-static bool
-is_uncertain(const ReaderObject *reader)
-{
-    return reader->progress.ahead.count > 1 && reader->held == NULL &&
-           !reader->link.reply.is_certain;
-}
-
-/* The reply was received, and no value has come of it: its owner is told of
-   the exception, unless that is more urgent. */
+/* Gives the pending exception to the owner of a reply that has no value.
+   Returns -1 if it is no Exception: then it is also raised here. */
 static int
 tell_failure(ReaderObject *reader)
 {
+    bool urgent = !PyErr_ExceptionMatches(PyExc_Exception);
     PyObject *exception = PyErr_GetRaisedException();
 
-    if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
-        requests_tell(reader, exception, true);
-        return 0;
-    }
     requests_tell(reader, Py_NewRef(exception), true);
-    PyErr_SetRaisedException(exception);
-    return -1;
+    if (urgent) {
+        PyErr_SetRaisedException(exception);
+        return -1;
+    }
+    Py_DECREF(exception);
+    return 0;
 }
 
 static int
 receive_next(const struct reception *in)
 {
     ReaderObject *reader = in->reader;
+    const struct pop_pipeline *ahead = &reader->progress.ahead;
     PyObject *value;
 
     if (check_was_queued(reader) < 0) {
         return -1;
     }
-    value = read_value(in, pop_pipeline_next(&reader->progress.ahead));
-    if (value == NULL && (!reader->progress.ahead.begun ||
-                          !progress_is_in_step(&reader->progress))) {
+    value = read_value(in);
+    if (value == NULL &&
+        (!ahead->begun || !progress_is_in_step(&reader->progress))) {
         explain(reader);
         return -1;
     }
@@ -338,7 +260,8 @@ receive_next(const struct reception *in)
         Py_XDECREF(value);
         return -1;
     }
-    if (is_uncertain(reader)) {
+    if (ahead->count > 1 && reader->held == NULL &&
+        !reader->link.reply.is_certain) {
         PyObject *pending = PyErr_GetRaisedException();
 
         if (held_begin(in->self, reader) < 0) {
@@ -355,9 +278,8 @@ receive_next(const struct reception *in)
     return 0;
 }
 
-/* One reply, and those after it whose answers have to be held, which they are
-   then; or none, where what was called on the way into the Reader has received
-   all there were. */
+/* Receives one reply, and all others if answers are held.  Receives none if
+   Python code on the way into the Reader has received them. */
 static int
 receive(const struct reception *in)
 {
@@ -376,10 +298,11 @@ receive(const struct reception *in)
     return failed;
 }
 
-/* Whether the next reply has arrived whole.  *behind is what there is behind
-   the last one that has, if nothing was received since `received`. */
+/* Returns whether the next reply has arrived whole.  *after is how many bytes
+   follow the last reply that has, valid until link->received differs from
+   *received. */
 static bool
-has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
+has_arrived(const ReaderObject *reader, size_t *received, size_t *after)
 {
     const struct pop_expected *next = pop_pipeline_next(
         &reader->progress.ahead);
@@ -392,13 +315,13 @@ has_arrived(const ReaderObject *reader, size_t *received, size_t *behind)
     }
     if (*received != link->received) {
         *received = link->received;
-        *behind = pop_reply_behind_end(bytes, length);
+        *after = pop_reply_after_end(bytes, length);
     }
-    return length > *behind || pop_reply_is_whole(next->form, bytes, length);
+    return length > *after || pop_reply_is_whole(next->form, bytes, length);
 }
 
-/* Prints the status lines that were received, and logs them, with the Reader
-   left: that may be Python code. */
+/* Prints and logs the status lines that were received.  The Reader is left,
+   because this may run Python code. */
 static int
 debug_kept_status(POP3Object *self, PyObject *lines, int failed)
 {
@@ -426,7 +349,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     size_t received;
-    size_t behind = 0;
+    size_t after = 0;
     int verbose;
     int failed;
 
@@ -437,7 +360,7 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
         return -1;
     }
     if (verbose < 0 || getline_limits(self, &in.limits) < 0 ||
-        reader_enter_in_step(reader) < 0) {
+        reader_enter(reader, READER_IN_STEP) < 0) {
         return -1;
     }
     if (verbose > 0 || self->is_logged) {
@@ -447,12 +370,12 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
             return -1;
         }
     }
-    (void)progress_reply_begun(&self->progress);
+    (void)progress_entered(&self->progress, PHASE_REPLY);
     received = reader->link.received - 1;
     do {
         failed = receive(&in);
     } while (failed == 0 && reader->held == NULL && in.status_lines == NULL &&
-             has_arrived(reader, &received, &behind));
+             has_arrived(reader, &received, &after));
     reader_leave(reader);
     if (reader->held != NULL) {
         failed = held_prove(self, reader, &in.limits, in.status_lines);
@@ -478,15 +401,22 @@ pipeline_receive_all(POP3Object *self, ReaderObject *reader)
     return 0;
 }
 
+ReaderObject *
+pipeline_get_reader(POP3Object *self, int *failed)
+{
+    ReaderObject *reader = pop3_get_reader(self, failed);
+
+    if (reader != NULL) {
+        *failed = pipeline_receive_all(self, reader);
+    }
+    return reader;
+}
+
 int
 pipeline_receive_pending(POP3Object *self)
 {
     int failed;
-    ReaderObject *reader = pop3_get_reader(self, &failed);
 
-    if (reader != NULL) {
-        failed = pipeline_receive_all(self, reader);
-        Py_DECREF(reader);
-    }
+    Py_XDECREF(pipeline_get_reader(self, &failed));
     return failed ? -1 : 0;
 }

@@ -1,8 +1,8 @@
-/* Commands that are sent ahead of the replies to others, through a Reader
-   (RFC 2449, section 6.6): what was queued is sent, and received for its
-   owner.  The connection lock is held, and no command is in its midst.
+/* Sends and receives through a Reader, while commands are sent ahead of the
+   replies to others (RFC 2449, section 6.6).  The caller holds the command
+   lock, and is not inside another command.
 
-   Calls held.h, getline.h, the client and the Reader. */
+   Calls held, getline, the client and the Reader. */
 
 #ifndef BINDING_PIPELINE_H
 #define BINDING_PIPELINE_H
@@ -10,20 +10,24 @@
 #include "binding/client/pop3.h"
 #include "binding/reader/reader.h"
 
-/* Sends what is queued, as far as it goes without waiting. */
+/* Sends queued commands, as many as it can without waiting. */
 int pipeline_push(ReaderObject *reader);
 
-/* Receives the next reply, sending on meanwhile, and those behind it that have
-   arrived with it, and tells their owners.  -1 and an exception: one was not
-   received, and the stream is no longer in step; or there was none to come,
-   which is a SystemError.  A command that Python code on the way has given may
-   have received them first. */
+/* Receives the next reply, and others that have arrived with it; gives them to
+   their owners.  Sends queued commands meanwhile.  Returns -1 and an exception
+   if a reply was not received, and the stream is out of sync; or SystemError
+   if none is pending.  If Python code on the way runs a command, that receives
+   the replies. */
 int pipeline_receive(POP3Object *self, ReaderObject *reader);
 
-/* Receives all replies that are to come. */
+/* Receives all pending replies. */
 int pipeline_receive_all(POP3Object *self, ReaderObject *reader);
 
-/* The same for whatever .file is. */
+/* Returns pop3_get_reader(), after receiving all replies that are pending
+   there.  Sets *failed, also if it returns a Reader, if that raised. */
+ReaderObject *pipeline_get_reader(POP3Object *self, int *failed);
+
+/* Receives all pending replies, if .file is a Reader. */
 int pipeline_receive_pending(POP3Object *self);
 
 #endif

@@ -8,7 +8,7 @@
 #include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 
-/* Of a command line, without what follows its number. */
+/* Of a command line, without a second argument. */
 #define LINE_OCTETS ((size_t)30)
 
 /* --- commands ----------------------------------------------------------- */
@@ -19,7 +19,7 @@ verb(const struct requests *requests, const struct request *request)
     return request->is_deletion ? POP_VERB_DELE : requests->verb;
 }
 
-/* What follows the number; NULL for nothing. */
+/* Returns the second argument, or NULL. */
 static PyObject *
 second(const struct requests *requests, const struct request *request)
 {
@@ -57,8 +57,8 @@ pipeline_ask_has_room(const struct requests *requests,
                                          PIPELINING_HALF_DUPLEX_OCTETS));
 }
 
-/* The line, bytes, once it is announced.  If only the audit event sees it, a
-   line of ints is made without a str. */
+/* Announces a command and returns its line (bytes).  If only audit hooks can
+   see it, makes a line of ints without a str. */
 static PyObject *
 announced_line(POP3Object *client, const struct requests *requests,
                const struct request *request, bool plain)
@@ -72,7 +72,7 @@ announced_line(POP3Object *client, const struct requests *requests,
                                           second(requests, request));
     }
     if (bytes != NULL) {
-        if (!requests->is_silent && announce_plain(client, bytes) < 0) {
+        if (!requests->is_silent && announce_line(client, bytes, true) < 0) {
             Py_CLEAR(bytes);
         }
         return bytes;
@@ -87,8 +87,7 @@ announced_line(POP3Object *client, const struct requests *requests,
 
 /* --- errors ------------------------------------------------------------- */
 
-/* Whether .file can't be read from any more, whatever the number; perhaps with
-   an exception. */
+/* Returns whether .file is closed, perhaps with an exception. */
 static bool
 is_closed(POP3Object *client)
 {
@@ -122,9 +121,8 @@ pipeline_ask_is_about_number(POP3Object *client)
 
 /* --- asking ------------------------------------------------------------- */
 
-/* The request was queued.  The others, and even the Reader, may have been
-   forgotten meanwhile: the wait for the Reader runs signal handlers and other
-   threads. */
+/* Moves a queued request to `sent`.  While the queue waited for the Reader,
+   signal handlers or other threads may have cleared the requests. */
 static void
 note_queued(struct requests *requests, ReaderObject *reader,
             struct request *request)

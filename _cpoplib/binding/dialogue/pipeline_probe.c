@@ -8,34 +8,23 @@
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
-#include "binding/dialogue/getresp.h"
 #include "binding/dialogue/announce.h"
 #include "binding/reader/stream.h"
 #include "core/proto/scan.h"
 
 /* --- can it be done on our side? ---------------------------------------- */
 
-/* Whether no method between us and the wire is overridden. */
+/* Returns whether no method on the way is overridden: 1, 0 or -1. */
 static int
 are_own(POP3Object *self, bool plain)
 {
-    static const enum hook others[] = {HOOK_SHORTCMD, HOOK_LONGCMD};
-    int own = overrides_is_own(self, HOOK_PUTCMD);
-    size_t i;
+    hook_set others = HOOK_SET(HOOK_SHORTCMD) | HOOK_SET(HOOK_LONGCMD) |
+                      REPLIES_HOOKS;
 
-    if (own > 0) {
-        own = overrides_is_own(self, HOOK_PUTLINE);
-    }
-    if (plain) {
-        return own;
-    }
-    for (i = 0; own > 0 && i < sizeof(others) / sizeof(others[0]); i++) {
-        own = overrides_is_own(self, others[i]);
-    }
-    return own > 0 ? getresp_are_own(self) : own;
+    return overrides_are_own(self, COMMAND_HOOKS | (plain ? 0 : others));
 }
 
-/* Whether .sock is what the Reader reads from. */
+/* Returns whether .sock is the Reader's socket: 1, 0 or -1. */
 static int
 is_own_socket(POP3Object *self, const ReaderObject *reader)
 {
@@ -105,7 +94,8 @@ pipeline_probe_number(PyObject *object)
     return digits == length ? number : -1;
 }
 
-/* Adds the number unless it was: an answer that came twice must not pass. */
+/* Adds a request for the number, unless there is one: an answer that came
+   twice must not pass the test. */
 static int
 add_distinct(struct requests *proof, PyObject *seen, long long number)
 {
@@ -123,7 +113,7 @@ add_distinct(struct requests *proof, PyObject *seen, long long number)
     return 0;
 }
 
-/* Whichever messages can be recognised by their number. */
+/* Adds a request for each message whose number is certain. */
 static int
 collect(struct requests *proof, const struct requests *requests)
 {
@@ -151,7 +141,7 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
     proof->verb = POP_VERB_LIST;
     proof->form = POP_NO_LINES;
     proof->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
-    /* Commands of others would take the room that a proof needs. */
+    /* Commands of others would take the room that the test needs. */
     failed = pipeline_receive_all(client, reader);
     if (failed == 0) {
         failed = pipeline_ask(client, reader, proof);
@@ -160,11 +150,12 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
         failed = pipeline_receive_all(client, reader);
     }
     requests_end(proof, NULL);
-    return failed < 0 ? -1 : stream_check_at_rest(reader);
+    return failed < 0 ? -1 : reader_require(reader, READER_AT_REST);
 }
 
-/* Whether a message that was refused among others is refused on its own, too:
-   a server that has too many commands at once may refuse some.  1, 0, -1. */
+/* Returns whether a message that was refused among others is also refused
+   alone: 1, 0 or -1.  A server with too many commands at once may refuse
+   some. */
 static int
 is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
 {
@@ -179,15 +170,14 @@ is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
     return is;
 }
 
-/* Whether the answers are those of a server that keeps their order: one that
-   has refused them all shows none.  A message that does not exist is
-   refused. */
+/* Returns whether the answers prove that the server keeps their order: 1, 0 or
+   -1.  Refusals prove nothing; a message that does not exist is refused. */
 static int
 holds(const struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
     const struct request *request = proof->answered.first;
-    PyObject *first = NULL; /* that was refused behind all that were not */
-    PyObject *last = NULL;  /* that was refused */
+    PyObject *first = NULL; /* refused after the last that was not */
+    PyObject *last = NULL;  /* refused last */
     bool is_right = false;
 
     for (; request != NULL; request = request->next) {
@@ -240,7 +230,7 @@ server_is_able(POP3Object *self, ReaderObject *reader,
                const struct requests *requests, bool proved)
 {
     struct requests proof = {0};
-    int able = -1;
+    int able;
 
     if (self->pipelining == PIPELINING_ALWAYS && !proved) {
         return 1;
@@ -248,9 +238,7 @@ server_is_able(POP3Object *self, ReaderObject *reader,
     if (reader->ability != READER_UNASKED) {
         return reader->ability == READER_ABLE;
     }
-    if (collect(&proof, requests) == 0) {
-        able = find_out(self, reader, &proof);
-    }
+    able = collect(&proof, requests) < 0 ? -1 : find_out(self, reader, &proof);
     requests_clear(&proof);
     return able;
 }
@@ -271,9 +259,9 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
     if (on > 0) {
         on = is_own_socket(self, reader);
     }
-    /* What was sent by hand is to be answered first. */
+    /* Commands sent by hand must be answered first. */
     if (on > 0 && reader->progress.ahead.count == 0 &&
-        stream_check_at_rest(reader) < 0) {
+        reader_require(reader, READER_AT_REST) < 0) {
         on = -1;
     }
     return on > 0 ? server_is_able(self, reader, requests,
@@ -281,7 +269,7 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
                   : on;
 }
 
-/* Whether the line, str, begins with the verb and a blank. */
+/* Returns whether the line (str) begins with the verb and a space. */
 static bool
 begins_with(PyObject *line, const char *verb)
 {

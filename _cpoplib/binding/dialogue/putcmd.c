@@ -8,43 +8,32 @@
 
 /* --- _putline ----------------------------------------------------------- */
 
-/* sendall(data) within the deadline. */
-static PyObject *
-send_in_time(POP3Object *self, PyObject *sock, PyObject *sendall,
-             PyObject *data)
-{
-    struct python_socket_hold hold;
-    PyObject *result;
-
-    if (deadline_hold(self, sock, &hold) < 0) {
-        return NULL;
-    }
-    result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
-    if (deadline_let_go(self, sock, &hold) < 0) {
-        Py_CLEAR(result);
-    }
-    return result;
-}
-
-/* sock.sendall(data), in whose midst no other command may be sent. */
+/* Calls sock.sendall(data) within the deadline.  Commands of hooks and signal
+   handlers raise meanwhile. */
 static PyObject *
 call_sendall(POP3Object *self, PyObject *sock, PyObject *data)
 {
     PyObject *sendall = PyObject_GetAttr(sock, self->state->name.sendall);
-    PyObject *result;
+    struct python_socket_hold hold;
+    PyObject *result = NULL;
 
     if (sendall == NULL) {
         return NULL;
     }
-    progress_sending(&self->progress);
-    result = send_in_time(self, sock, sendall, data);
+    (void)progress_entered(&self->progress, PHASE_SENDING);
+    if (deadline_hold(self, sock, &hold) == 0) {
+        result = PyObject_CallFunctionObjArgs(sendall, data, NULL);
+        if (deadline_let_go(self, sock, &hold) < 0) {
+            Py_CLEAR(result);
+        }
+    }
     progress_rested(&self->progress);
     Py_DECREF(sendall);
     return result;
 }
 
-/* sock.sendall(line + CRLF) of any socket that .file does not read from;
-   `reader` is .file if that is a Reader, which waits for the answer. */
+/* Calls sock.sendall(line + CRLF) of a socket that is not the Reader's.
+   `reader` is .file if that is a Reader, else NULL. */
 static int
 send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
              PyObject *line)
@@ -72,51 +61,30 @@ send_foreign(POP3Object *self, ReaderObject *reader, PyObject *sock,
     return 0;
 }
 
-static int
-send_by_reader(ReaderObject *reader, PyObject *line)
-{
-    Py_buffer view;
-    int result;
-
-    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
-        return -1;
-    }
-    result = stream_send(reader, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
-    return result;
-}
-
 int
 putcmd_send_line(POP3Object *self, PyObject *line)
 {
     int failed;
-    ReaderObject *reader = pop3_get_reader(self, &failed);
+    /* Audit hooks, logging handlers and print() may have sent lines. */
+    ReaderObject *reader = pipeline_get_reader(self, &failed);
     PyObject *sock = NULL;
     int result = -1;
 
-    /* An audit hook, a logging handler or what prints may have sent lines. */
-    if (reader != NULL) {
-        failed = pipeline_receive_all(self, reader);
-    }
     if (reader != NULL && !failed && self->progress.needs_answers) {
-        failed = stream_check_answered(reader);
+        failed = reader_require(reader, READER_ANSWERED);
     }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");
     }
-    if (sock == NULL) {
-        Py_XDECREF(reader);
-        return -1;
-    }
-    if (reader != NULL && reader->sock == sock &&
+    if (sock != NULL && reader != NULL && reader->sock == sock &&
         (PyBytes_Check(line) || PyByteArray_Check(line))) {
-        result = send_by_reader(reader, line);
+        result = stream_send(reader, line);
     }
-    else {
+    else if (sock != NULL) {
         result = send_foreign(self, reader, sock, line);
     }
     Py_XDECREF(reader);
-    Py_DECREF(sock);
+    Py_XDECREF(sock);
     return result;
 }
 
@@ -124,23 +92,12 @@ PyObject *
 putcmd_putline_own(POP3Object *self, PyObject *line)
 {
     if (pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
-        pipeline_receive_pending(self) < 0 || announce_line(self, line) < 0 ||
+        pipeline_receive_pending(self) < 0 ||
+        announce_line(self, line, false) < 0 ||
         putcmd_send_line(self, line) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
-}
-
-static PyObject *
-putline(POP3Object *self, PyObject *line)
-{
-    int own = overrides_is_own(self, HOOK_PUTLINE);
-
-    if (own < 0) {
-        return NULL;
-    }
-    return own ? putcmd_putline_own(self, line)
-               : overrides_call(self, HOOK_PUTLINE, line);
 }
 
 /* --- _putcmd ------------------------------------------------------------ */
@@ -154,7 +111,9 @@ putcmd_own(POP3Object *self, PyObject *line)
     if (bytes == NULL) {
         return NULL;
     }
-    result = putline(self, bytes);
+    if (!overrides_call(self, HOOK_PUTLINE, bytes, &result)) {
+        result = putcmd_putline_own(self, bytes);
+    }
     Py_DECREF(bytes);
     return result;
 }
@@ -162,14 +121,11 @@ putcmd_own(POP3Object *self, PyObject *line)
 int
 putcmd_call(POP3Object *self, PyObject *line)
 {
-    int own = overrides_is_own(self, HOOK_PUTCMD);
     PyObject *result;
 
-    if (own < 0) {
-        return -1;
+    if (!overrides_call(self, HOOK_PUTCMD, line, &result)) {
+        result = putcmd_own(self, line);
     }
-    result = own ? putcmd_own(self, line)
-                 : overrides_call(self, HOOK_PUTCMD, line);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }

@@ -1,22 +1,24 @@
-/* poplib's _putline and _putcmd: how a command line goes out, by the Reader or
-   by whatever socket there is.
+/* poplib's _putline() and _putcmd(): send a command line, through the Reader
+   or any other socket.
 
-   Calls announce.h, pipeline.h, the client and the Reader. */
+   Calls announce, pipeline, the client and the Reader. */
 
 #ifndef BINDING_PUTCMD_H
 #define BINDING_PUTCMD_H
 
 #include "binding/client/pop3.h"
 
-/* Sends a line that was announced: all that POP3._putline() does behind its
-   audit event.  0, or -1 and an exception. */
+/* Sends a line that was announced, as POP3._putline() does after its audit
+   event.  Returns -1 and an exception. */
 int putcmd_send_line(POP3Object *self, PyObject *line);
 
-/* POP3._putline(line), POP3._putcmd(line): None, or NULL. */
+/* Run POP3._putline(line) and POP3._putcmd(line).  Return None, or NULL and an
+   exception. */
 PyObject *putcmd_putline_own(POP3Object *self, PyObject *line);
 PyObject *putcmd_own(POP3Object *self, PyObject *line);
 
-/* self._putcmd(line), overridden or not.  0, or -1 and an exception. */
+/* Calls self._putcmd(line), overridden or not.  Returns -1 and an
+   exception. */
 int putcmd_call(POP3Object *self, PyObject *line);
 
 #endif

@@ -3,7 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/messages/bulk_iterator.h"
 
-/* As many numbers are taken at once, perhaps from an iterable without end. */
+/* So many numbers are taken ahead at most: the iterable may be endless. */
 #define LARGEST_WINDOW 65535
 
 /* --- options ------------------------------------------------------------ */
@@ -60,7 +60,8 @@ set_flag(PyObject *value, bool *flag)
     return truth < 0 ? -1 : 0;
 }
 
-/* The values of window, errors, delete and lines; NULL where not given. */
+/* Sets the options from the values of window, errors, delete and lines, NULL
+   for one not given.  Returns -1 and an exception. */
 static int
 set_options(BulkIteratorObject *self, PyObject *const *values)
 {
@@ -80,8 +81,8 @@ set_options(BulkIteratorObject *self, PyObject *const *values)
 
 /* --- methods ------------------------------------------------------------ */
 
-/* -1 and TypeError for text or octets: "12" means message 12, and iterating
-   over it would give 1 and 2. */
+/* Returns -1 and raises TypeError for text or octets: "12" means message 12,
+   but iterating over it returns "1" and "2". */
 static int
 check_numbers(PyObject *numbers)
 {
@@ -96,23 +97,26 @@ check_numbers(PyObject *numbers)
     return -1;
 }
 
-/* The arguments are the numbers, perhaps what is behind them in each line, and
-   options. */
+/* Returns an iterator for the values of the arguments: the numbers, `howmuch`
+   if the verb is TOP, and the options. */
 static PyObject *
-start(PyObject *op, enum pop_verb verb, enum pop_reply_form form,
-      const struct args_signature *signature, PyObject *const *args,
-      Py_ssize_t nargs, PyObject *kwnames)
+start(POP3Object *client, enum pop_verb verb, PyObject **values)
 {
-    PyObject *values[ARGS_MAX] = {NULL};
+    bool has_second = verb == POP_VERB_TOP;
+    PyObject **options = values + 1 + has_second;
     PyObject *self = NULL;
 
-    if (args_bind(signature, args, nargs, kwnames, values) == 0 &&
-        check_numbers(values[0]) == 0) {
-        self = bulk_iterator_new(POP3(op), values[0], verb, form,
-                                 signature->required > 1 ? values[1] : NULL);
+    if (verb == POP_VERB_DELE) {
+        options[2] = NULL;
+        options[3] = NULL;
     }
-    if (self != NULL &&
-        set_options(BULK_ITERATOR(self), values + signature->required) < 0) {
+    if (check_numbers(values[0]) == 0) {
+        self = bulk_iterator_new(client, values[0], verb,
+                                 verb == POP_VERB_DELE ? POP_NO_LINES
+                                                       : POP_OCTETS,
+                                 has_second ? values[1] : NULL);
+    }
+    if (self != NULL && set_options(BULK_ITERATOR(self), options) < 0) {
         Py_CLEAR(self);
     }
     return self;
@@ -131,27 +135,18 @@ PyDoc_STRVAR(retr_many_doc,
 "section 6.6) where the option `pipelining` and the server allow it, up to\n"
 "`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
 "ahead.\n"
-"A message that can't be retrieved raises error_proto when it is its turn,\n"
-"and next() goes on behind it; with errors='return' the exception is\n"
-"returned in the message's place.  Other exceptions end the iteration.\n"
-"delete: each message is marked as deleted when the next one is asked for; a\n"
-"refusal of that is one more error.\n"
-"Other commands may come in between: they wait for what is on its way.");
+"A message that can't be retrieved raises error_proto in its turn, and\n"
+"next() continues after it; with errors='return' the exception is returned\n"
+"in place of the message.  Other exceptions end the iteration.\n"
+"delete: marks each message as deleted when the next one is requested; a\n"
+"refusal is an error of its own.\n"
+"Other commands may be called in between: they first receive all pending\n"
+"replies.");
 
-static PyObject *
-pop3_retr_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.retr_many",
-        .names = {"numbers", "window", "errors", "delete", "lines"},
-        .required = 1,
-        .keyword_only = 4,
-    };
-
-    return start(op, POP_VERB_RETR, POP_OCTETS, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
+              .method = "POP3.retr_many",
+              .names = {"numbers", "window", "errors", "delete", "lines"},
+              .required = 1, .keyword_only = 4);
 
 PyDoc_STRVAR(top_many_doc,
 "top_many($self, numbers, howmuch, *, window=128, delete=False,\n"
@@ -162,20 +157,11 @@ PyDoc_STRVAR(top_many_doc,
 "iterator over (number, bytes or what top() returns), as retr_many() gives\n"
 "whole ones.");
 
-static PyObject *
-pop3_top_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.top_many",
-        .names = {"numbers", "howmuch", "window", "errors", "delete", "lines"},
-        .required = 2,
-        .keyword_only = 4,
-    };
-
-    return start(op, POP_VERB_TOP, POP_OCTETS, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_top_many, start(POP3(op), POP_VERB_TOP, values),
+              .method = "POP3.top_many",
+              .names = {"numbers", "howmuch", "window", "errors", "delete",
+                        "lines"},
+              .required = 2, .keyword_only = 4);
 
 PyDoc_STRVAR(dele_many_doc,
 "dele_many($self, numbers, *, window=128, errors='raise')\n"
@@ -184,20 +170,10 @@ PyDoc_STRVAR(dele_many_doc,
 "Mark many messages as deleted: an iterator over (number, response), as\n"
 "retr_many() gives messages.  quit() commits it.");
 
-static PyObject *
-pop3_dele_many(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.dele_many",
-        .names = {"numbers", "window", "errors"},
-        .required = 1,
-        .keyword_only = 2,
-    };
-
-    return start(op, POP_VERB_DELE, POP_NO_LINES, &signature, args, nargs,
-                 kwnames);
-}
+ARGS_FUNCTION(pop3_dele_many, start(POP3(op), POP_VERB_DELE, values),
+              .method = "POP3.dele_many",
+              .names = {"numbers", "window", "errors"}, .required = 1,
+              .keyword_only = 2);
 
 PyMethodDef bulk_methods[] = {
     ARGS_METHOD("retr_many", pop3_retr_many, retr_many_doc),

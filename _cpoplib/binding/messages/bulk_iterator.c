@@ -13,8 +13,8 @@
 #include "binding/messages/retr_bytes.h"
 #include "binding/reader/stream.h"
 
-/* Enough for a few round trips to do for hundreds of messages, and few enough
-   to be kept in memory where another command has to wait for them. */
+/* Enough to fetch hundreds of messages in a few round trips; few enough to
+   keep in memory if another command has to receive them first. */
 #define DEFAULT_WINDOW 128
 
 /* --- life --------------------------------------------------------------- */
@@ -61,7 +61,7 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
     return requests_traverse(&self->requests, visit, arg);
 }
 
-/* Ends the iteration; what is to come is dropped when it comes. */
+/* Ends the iteration; pending replies are received later, and dropped. */
 static int
 many_clear(PyObject *op)
 {
@@ -77,21 +77,10 @@ many_clear(PyObject *op)
     return 0;
 }
 
-static void
-many_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-
-    PyObject_GC_UnTrack(op);
-    (void)many_clear(op);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
 /* --- asking ------------------------------------------------------------- */
 
-/* -1 and error_proto if `file`, which .file is, is not the one that answers
-   are to come from. */
+/* Returns -1 and raises error_proto if `file`, the value of .file, is not the
+   one that pending answers come from. */
 static int
 check_source(const BulkIteratorObject *self, const void *file)
 {
@@ -106,8 +95,8 @@ check_source(const BulkIteratorObject *self, const void *file)
 }
 
 /* Before deletions by dele_many(), receives the replies to the requests of
-   others: the caller may rely on them, and one reply too many shows only at
-   their end. */
+   other owners: the caller may rely on them, and one reply too many shows only
+   at their end. */
 static int
 receive_others(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -117,11 +106,11 @@ receive_others(BulkIteratorObject *self, ReaderObject *reader)
     }
     return pipeline_receive_all(self->client, reader) < 0
                ? -1
-               : stream_check_at_rest(reader);
+               : reader_require(reader, READER_AT_REST);
 }
 
-/* Queues the deletion of the message that the caller has come back from, if
-   that is next. */
+/* If the next request is the deletion of the message that was returned last,
+   queues it. */
 static int
 ask_due(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -135,7 +124,7 @@ ask_due(BulkIteratorObject *self, ReaderObject *reader)
     return pipeline_ask_next(self->client, reader, &self->requests, false);
 }
 
-/* Queues and sends as many as there is room for. */
+/* Queues and sends as many requests as there is room for. */
 static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
@@ -157,13 +146,13 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
          reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
         return pipeline_ask(self->client, reader, requests);
     }
-    /* With none of its own, those of others take the room. */
+    /* If none of its own is pending, requests of others take the room. */
     return requests->answered.first != NULL || requests->sent.first != NULL
                ? 0
                : pipeline_receive_all(self->client, reader);
 }
 
-/* One command, and its reply. */
+/* Sends the command of a request, and returns its reply. */
 static PyObject *
 call(BulkIteratorObject *self, const struct request *request)
 {
@@ -188,7 +177,7 @@ call(BulkIteratorObject *self, const struct request *request)
     return value;
 }
 
-/* Sends the next one, and reads its reply. */
+/* Sends the next request alone, and receives its reply. */
 static int
 ask_alone(BulkIteratorObject *self)
 {
@@ -216,8 +205,8 @@ free_first(BulkIteratorObject *self)
     requests_free(first);
 }
 
-/* Whether there is a result: answers to deletions are none, unless they are
-   refusals, and are freed. */
+/* Returns whether a result is ready.  Frees answers to deletions, which are
+   results only if they are refusals. */
 static bool
 has_answer(BulkIteratorObject *self)
 {
@@ -230,7 +219,8 @@ has_answer(BulkIteratorObject *self)
     return first != NULL;
 }
 
-/* Ahead, as far as there is room; or one by one, once all else is done. */
+/* Sends requests: ahead, as many as there is room for, or one at a time after
+   all replies were received. */
 static int
 ask(BulkIteratorObject *self)
 {
@@ -266,7 +256,8 @@ ask(BulkIteratorObject *self)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* Receives the next answer, unless looking .file up has received it. */
+/* Receives the next answer, unless code that ran while .file was looked up has
+   received it. */
 static int
 receive_one(BulkIteratorObject *self)
 {
@@ -280,9 +271,9 @@ receive_one(BulkIteratorObject *self)
     return failed;
 }
 
-/* At the end, -1 and error_proto for more replies than commands: some were
-   given with the wrong numbers.  The next command raises what else is wrong
-   with the connection. */
+/* At the end of the iteration, returns -1 and raises error_proto if there were
+   more replies than commands: some results have wrong numbers.  Leaves other
+   faults of the connection to the next command. */
 static int
 check_end(BulkIteratorObject *self)
 {
@@ -298,7 +289,7 @@ check_end(BulkIteratorObject *self)
         progress_is_in_step(&reader->progress) &&
         reader->progress.unanswered == 0 &&
         reader->progress.ahead.count == 0) {
-        failed = stream_check_at_rest(reader);
+        failed = reader_require(reader, READER_AT_REST);
     }
     Py_XDECREF(reader);
     return failed ? -1 : 0;
@@ -323,8 +314,9 @@ turn(BulkIteratorObject *self)
     return check_end(self);
 }
 
-/* Waits for the connection, asks, and receives until there is a result, or
-   nothing is to come.  -1 and an exception that is about no number. */
+/* Takes the command lock, sends requests, and receives until a result is ready
+   or no reply is pending.  Returns -1 and an exception that is not about one
+   message. */
 static int
 take_turn(BulkIteratorObject *self)
 {
@@ -346,8 +338,8 @@ take_turn(BulkIteratorObject *self)
 
 /* --- numbers ------------------------------------------------------------ */
 
-/* The numbers end.  An Exception that they raised waits for its turn; -1 for
-   any other exception. */
+/* Ends the numbers.  Keeps an Exception that they raised until all results
+   were returned; returns -1 for another exception. */
 static int
 end_numbers(BulkIteratorObject *self)
 {
@@ -359,8 +351,8 @@ end_numbers(BulkIteratorObject *self)
     return 0;
 }
 
-/* Takes numbers once half of the window is free: then a few large sends do
-   for many commands. */
+/* Takes numbers from the iterable once half of the window is free, so that a
+   few large sends carry many commands. */
 static int
 pull(BulkIteratorObject *self)
 {
@@ -385,10 +377,11 @@ pull(BulkIteratorObject *self)
 
 /* --- results ------------------------------------------------------------ */
 
-/* The pending exception ends the iteration, but after the answers that are
-   there.  -1 if there are none, or it is no Exception. */
+/* Keeps the pending exception until the answers that were received are
+   returned; sends nothing more.  Returns -1 if there are no answers, or if the
+   exception is no subclass of Exception. */
 static int
-end_behind_answers(BulkIteratorObject *self)
+end_after_answers(BulkIteratorObject *self)
 {
     if (self->requests.answered.first == NULL || self->failure != NULL ||
         !PyErr_ExceptionMatches(PyExc_Exception)) {
@@ -402,7 +395,7 @@ end_behind_answers(BulkIteratorObject *self)
     return 0;
 }
 
-/* 1 if there is a result; 0 at the end; -1. */
+/* Returns 1 if a result is ready, 0 at the end, or -1 and an exception. */
 static int
 find(BulkIteratorObject *self)
 {
@@ -416,7 +409,7 @@ find(BulkIteratorObject *self)
             return 1;
         }
         if (!self->broken && take_turn(self) < 0 &&
-            end_behind_answers(self) < 0) {
+            end_after_answers(self) < 0) {
             return -1;
         }
         if (has_answer(self)) {
@@ -431,7 +424,7 @@ find(BulkIteratorObject *self)
     return 0;
 }
 
-/* Whether the exception is given in the message's place. */
+/* Returns whether the exception is a result (errors='return'). */
 static bool
 returns(const BulkIteratorObject *self, PyObject *exception)
 {
@@ -440,7 +433,7 @@ returns(const BulkIteratorObject *self, PyObject *exception)
                                        self->client->state->error_proto);
 }
 
-/* (number, value), or the exception. */
+/* Returns (number, value) of the first answer, or raises its exception. */
 static PyObject *
 give(BulkIteratorObject *self)
 {
@@ -457,7 +450,7 @@ give(BulkIteratorObject *self)
         free_first(self);
         return pair;
     }
-    /* It becomes the next request, before what was pulled from the numbers. */
+    /* The deletion precedes the numbers that were taken ahead. */
     (void)requests_take(&self->requests.answered);
     Py_CLEAR(first->value);
     first->is_deletion = true;
@@ -510,8 +503,8 @@ PyDoc_STRVAR(close_doc,
 "\n"
 "End the iteration.\n"
 "\n"
-"Nothing is received now: the next command on the connection receives and\n"
-"drops what is on its way, as it does when the iterator is no more.");
+"Receives nothing now: the next command on the connection receives and drops\n"
+"the pending replies.  So it does after the iterator is freed.");
 
 static PyObject *
 many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -527,7 +520,7 @@ PyDoc_STRVAR(sizeof_doc,
 "__sizeof__($self)\n"
 "--\n"
 "\n"
-"Octets of memory, what was asked for included.");
+"Octets of memory, requests and answers included.");
 
 static PyObject *
 many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -551,7 +544,7 @@ static PyType_Slot many_slots[] = {
     {Py_tp_doc, (void *)many_doc},
     {Py_tp_traverse, many_traverse},
     {Py_tp_clear, many_clear},
-    {Py_tp_dealloc, many_dealloc},
+    {Py_tp_dealloc, heap_type_dealloc},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, many_next},
     {Py_tp_methods, many_methods},

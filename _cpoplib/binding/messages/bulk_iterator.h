@@ -9,28 +9,28 @@
 
 typedef struct {
     PyObject_HEAD
-    POP3Object *client; /* NULL: it is over */
-    PyObject *numbers;  /* an iterator; NULL: exhausted */
-    PyObject *failure;  /* raised after all answers; NULL */
-    PyObject *second;   /* after the number in each command line; NULL */
+    POP3Object *client; /* NULL after the end */
+    PyObject *numbers;  /* an iterator; NULL after its end */
+    PyObject *failure;  /* raised after all answers, or NULL */
+    PyObject *second;   /* after the number in each line, or NULL */
     struct requests requests;
     size_t deletions;    /* among the requests */
-    size_t window;       /* messages that are asked for ahead */
-    bool deletes;        /* DELE for what the caller has come back from */
+    size_t window;       /* messages requested ahead, at most */
+    bool deletes;        /* sends DELE after each message */
     bool returns_errors; /* as results */
-    bool ahead;          /* commands went ahead the last time; or will */
-    bool running;        /* in next(), which may call Python code */
-    bool broken;         /* nothing more is sent: see failure */
+    bool ahead;          /* requests were sent ahead, or will be */
+    bool running;        /* inside next(), which may run Python code */
+    bool broken;         /* sends nothing more: see `failure` */
 } BulkIteratorObject;
 
 #define BULK_ITERATOR(op) ((BulkIteratorObject *)(op))
 
-/* A new type poplib_c.ManyIterator, or NULL. */
+/* Returns a new type poplib_c.ManyIterator, or NULL and an exception. */
 PyTypeObject *bulk_iterator_new_type(PyObject *module);
 
-/* An iterator over (number, answer) for the numbers, which may be any
-   iterable, with the default options; NULL and an exception.  `form` is that
-   of the answers.  str(second) follows each number, unless it is NULL. */
+/* Returns an iterator over (number, answer) with the default options, or NULL
+   and an exception.  `numbers` is any iterable, `form` that of the answers.
+   str(second) follows each number, unless it is NULL. */
 PyObject *bulk_iterator_new(POP3Object *client, PyObject *numbers,
                             enum pop_verb verb, enum pop_reply_form form,
                             PyObject *second);

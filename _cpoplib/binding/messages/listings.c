@@ -4,7 +4,7 @@
 #include "binding/dialogue/command.h"
 #include "core/proto/scan.h"
 
-/* What is left of a line. */
+/* The part of a line that was not parsed yet. */
 struct rest {
     const char *text;
     Py_ssize_t length;
@@ -23,7 +23,7 @@ is_blank(char octet)
     return octet == ' ' || octet == '\t';
 }
 
-/* Some servers send several (RFC 1939 has one space). */
+/* RFC 1939 has one space between words; some servers send several blanks. */
 static void
 skip_blanks(struct rest *rest)
 {
@@ -32,14 +32,14 @@ skip_blanks(struct rest *rest)
     }
 }
 
-/* Whether what was taken was a word of its own. */
+/* Returns whether the word that was taken ends here. */
 static bool
 at_word_end(const struct rest *rest)
 {
     return rest->length == 0 || is_blank(rest->text[0]);
 }
 
-/* A number at the front; -1 if there is none. */
+/* Takes a number; returns -1 if there is none. */
 static long long
 take_number(struct rest *rest)
 {
@@ -51,8 +51,8 @@ take_number(struct rest *rest)
     return number;
 }
 
-/* The message number that a row begins with; 0 if there is none.  Numbers
-   begin at 1 (RFC 1939, section 4). */
+/* Takes the message number that a row begins with; returns 0 if there is none.
+   Numbers begin at 1 (RFC 1939, section 4). */
 static long long
 take_message(struct rest *rest)
 {
@@ -67,8 +67,8 @@ take_message(struct rest *rest)
     return number;
 }
 
-/* What a row says of its message after the number: a new reference; or NULL,
-   with an exception, or without one if the row is left out. */
+/* Returns the value of a row, from its text after the number: a new reference.
+   Returns NULL with an exception, or without one to leave the row out. */
 typedef PyObject *(*row_value)(struct rest *rest);
 
 static PyObject *
@@ -80,8 +80,8 @@ size_of(struct rest *rest)
                                             : PyLong_FromLongLong(octets);
 }
 
-/* Whatever stands there: servers send longer ones, and other octets, than RFC
-   1939, section 7, allows. */
+/* Takes any id: servers send longer ones, and other octets, than RFC 1939,
+   section 7, allows. */
 static PyObject *
 uid_of(struct rest *rest)
 {
@@ -111,8 +111,8 @@ struct rows {
     struct stream_sink sink;
     row_value value_of;
     PyObject *dict;  /* NULL before the first lines */
-    long long count; /* of rows that name a message */
-    long long last;  /* what the last one names; 0 */
+    long long count; /* rows that name a message */
+    long long last;  /* message that the last row names, or 0 */
 };
 
 static int
@@ -193,8 +193,8 @@ take_lines(struct rows *self, PyObject *lines)
     return 0;
 }
 
-/* Takes the lines of what an overridden method has returned: the sink was not
-   given them. */
+/* Adds the rows of a reply that an overridden method returned: the sink has
+   not received them. */
 static int
 take_reply(struct rows *self, PyObject *reply)
 {
@@ -212,31 +212,24 @@ take_reply(struct rows *self, PyObject *reply)
 }
 
 static PyObject *
-ask(const char *method, const char *command, row_value value_of, PyObject *op,
-    PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+ask(POP3Object *self, const char *command, row_value value_of)
 {
-    const struct args_signature signature = {.method = method};
     struct rows rows = {
         .sink = {.form = POP_LINES, .take = rows_take},
         .value_of = value_of,
     };
-    PyObject *values[ARGS_MAX];
-    PyObject *line = NULL;
+    PyObject *line = PyUnicode_FromString(command);
     PyObject *reply = NULL;
     int failed = -1;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    line = PyUnicode_FromString(command);
     if (line != NULL) {
-        reply = command_longcmd(POP3(op), line, POP_END_IF_QUIET, &rows.sink);
+        reply = command_longcmd(self, line, POP_END_IF_QUIET, &rows.sink);
     }
     if (reply != NULL) {
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
     if (failed == 0) {
-        read_ahead_note_listing(&POP3(op)->ahead, rows.count, rows.last);
+        read_ahead_note_listing(&self->ahead, rows.count, rows.last);
     }
     else {
         Py_CLEAR(rows.dict);
@@ -259,12 +252,8 @@ PyDoc_STRVAR(sizes_doc,
 "row counts.  Rows that name no message are left out: their number can't be\n"
 "read, or is 0.");
 
-static PyObject *
-pop3_sizes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-           PyObject *kwnames)
-{
-    return ask("POP3.sizes", "LIST", size_of, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_sizes, ask(POP3(op), "LIST", size_of),
+              .method = "POP3.sizes");
 
 PyDoc_STRVAR(uids_doc,
 "uids($self)\n"
@@ -278,12 +267,7 @@ PyDoc_STRVAR(uids_doc,
 "comes twice, the last row counts.  Rows that name no message are left out:\n"
 "their number can't be read, or is 0.");
 
-static PyObject *
-pop3_uids(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-          PyObject *kwnames)
-{
-    return ask("POP3.uids", "UIDL", uid_of, op, args, nargs, kwnames);
-}
+ARGS_FUNCTION(pop3_uids, ask(POP3(op), "UIDL", uid_of), .method = "POP3.uids");
 
 PyMethodDef listings_methods[] = {
     ARGS_METHOD("sizes", pop3_sizes, sizes_doc),

@@ -5,8 +5,8 @@
 
 #include "binding/client/pop3.h"
 
-/* What the lines of LIST or UIDL, a list of bytes, say of the messages that
-   there are.  Any other object says nothing. */
+/* Notes for read-ahead which messages exist, from the lines (a list of bytes)
+   of a reply to LIST or UIDL.  Ignores any other object. */
 void listings_note(POP3Object *client, PyObject *lines);
 
 extern PyMethodDef listings_methods[];

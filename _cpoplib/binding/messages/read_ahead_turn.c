@@ -12,9 +12,9 @@
 
 /* --- asking ------------------------------------------------------------- */
 
-/* Adds a request for the message, unless it is held.  If the program goes on,
-   and half of the messages after it were taken, adds requests for the next
-   ones.  `number` has POP_NUMBER_DIGITS at most. */
+/* Adds a request for the message, unless it is held.  If the program takes
+   messages in order (`goes_on`), and has taken half of those after this one,
+   adds requests for the next ones.  `number` has at most POP_NUMBER_DIGITS. */
 static int
 plan(POP3Object *client, long long number, bool goes_on)
 {
@@ -42,7 +42,7 @@ plan(POP3Object *client, long long number, bool goes_on)
     return 0;
 }
 
-/* Whether commands may go ahead: 1, 0 or -1. */
+/* Returns whether commands may be sent ahead: 1, 0 or -1. */
 static int
 is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
       long long number)
@@ -50,7 +50,7 @@ is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     struct requests *requests = &client->ahead.requests;
     int on = 0;
 
-    /* If the server was not proved, it is proved with these. */
+    /* A server that was not tested is tested with these requests. */
     if (client->pipelining == PIPELINING_AUTO &&
         reader->ability == READER_UNASKED) {
         on = plan(client, number, true);
@@ -60,28 +60,28 @@ is_on(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
                                   form == POP_OCTETS ? PIPELINING_PLAIN : 0);
     }
     requests_empty(&requests->unsent);
-    /* What is held may be other messages. */
+    /* Messages that are held may have wrong numbers. */
     if (on > 0 && reader->progress.mixed_up) {
         on = progress_check(reader->state, &reader->progress);
     }
     return on;
 }
 
-/* Raises the audit event, which is all that the program sees of a command. */
+/* Raises the audit event, all that the program sees of a command. */
 static int
 announce(POP3Object *client, PyObject *which)
 {
     PyObject *line = format_command_make(POP_VERB_RETR, which, NULL);
     PyObject *bytes = line == NULL ? NULL : PyUnicode_AsUTF8String(line);
-    int failed = bytes == NULL ? -1 : announce_plain(client, bytes);
+    int failed = bytes == NULL ? -1 : announce_line(client, bytes, true);
 
     Py_XDECREF(line);
     Py_XDECREF(bytes);
     return failed;
 }
 
-/* Sends what was planned.  Requests that there is no room for are planned
-   anew another time. */
+/* Sends the planned requests.  Those that there is no room for are planned
+   again by a later call. */
 static int
 ask_ahead(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
           long long number, bool goes_on)
@@ -123,8 +123,8 @@ is_ready(const POP3Object *client, long long number)
            read_ahead_first(&client->ahead) == number;
 }
 
-/* Receives until the reply is the first answer, or is not held any more: what
-   was called on the way may have taken it. */
+/* Receives until the message is the first answer.  Stops if it is not held any
+   more: code that ran meanwhile may have taken it. */
 static int
 receive(POP3Object *client, long long number)
 {
@@ -142,7 +142,8 @@ receive(POP3Object *client, long long number)
     return 0;
 }
 
-/* The value or the exception of the first answer: 1 or -1. */
+/* Takes the first answer: stores its value and returns 1, or raises its
+   exception and returns -1. */
 static int
 give(struct requests *requests, PyObject **value)
 {
@@ -169,7 +170,7 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (announce(client, which) < 0) {
         return -1;
     }
-    progress_sending(&client->progress);
+    (void)progress_entered(&client->progress, PHASE_SENDING);
     failed = ask_ahead(client, reader, form, number, goes_on);
     progress_rested(&client->progress);
     if (failed == 0) {
@@ -178,7 +179,8 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     if (failed == 0) {
         return is_ready(client, number) ? give(requests, value) : 0;
     }
-    /* The message came before what failed.  The next one raises that. */
+    /* The message was received before the failure, which the next one raises.
+     */
     if (is_ready(client, number) && !requests->reader->progress.mixed_up &&
         PyErr_ExceptionMatches(PyExc_Exception)) {
         requests_end(requests, PyErr_GetRaisedException());
@@ -191,7 +193,8 @@ fetch_by(POP3Object *client, ReaderObject *reader, enum pop_reply_form form,
     return -1;
 }
 
-/* 1 and the value; 0 if the command has to be sent; -1. */
+/* Returns 1 and the value, 0 if the command must be sent, or -1 and an
+   exception. */
 static int
 fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
       PyObject **value)

@@ -8,9 +8,9 @@
 #include "binding/client/pop3.h"
 #include "core/proto/reply.h"
 
-/* RETR of `which`: the message that was read ahead; otherwise ask() sends the
-   command.  The value is poplib's tuple (POP_LINES) or bytes
-   (POP_OCTETS): a new reference, or NULL and the exception. */
+/* Returns the message `which`: one that was read ahead or, if there is none,
+   what ask() returns, which sends RETR.  It is poplib's tuple (POP_LINES) or
+   bytes (POP_OCTETS): a new reference, or NULL and an exception. */
 PyObject *read_ahead_turn_retr(POP3Object *client, PyObject *which,
                                enum pop_reply_form form,
                                PyObject *(*ask)(POP3Object *client,

@@ -7,50 +7,36 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
+#include "binding/dialogue/getresp.h"
 #include "binding/messages/read_ahead_turn.h"
 #include "binding/reader/sinks.h"
-#include "binding/client/debug.h"
 
-static int
-read_by(POP3Object *self, ReaderObject *reader, struct stream_sink *sink,
-        struct stream_reply *reply)
-{
-    struct stream_limits limits;
+/* --- a file that is no Reader -------------------------------------------- */
 
-    return getline_limits(self, &limits) < 0
-               ? -1
-               : stream_read_reply(reader, &limits, sink, reply);
-}
-
-/* --- one that is read from any file ------------------------------------- */
-
-/* A Reader of the lines that another file gives, for one reply. */
+/* Returns a Reader of the lines that another file returns, for one reply. */
 static ReaderObject *
 new_reader(POP3Object *self, PyObject *file)
 {
-    PyObject *type = package_import("poplib_c._file", "Lines");
-    PyObject *sock = NULL;
+    PyObject *sock;
     PyObject *lines = NULL;
     ReaderObject *reader = NULL;
 
-    if (type != NULL &&
-        PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->state->name.sock,
                                  &sock) >= 0) {
-        lines = PyObject_CallFunctionObjArgs(
-            type, file, sock == NULL ? Py_None : sock, NULL);
+        lines = package_call("poplib_c._file", "Lines", "(OO)", file,
+                             sock == NULL ? Py_None : sock);
     }
     if (lines != NULL) {
-        reader = reader_new(self->state, lines, lines, &self->deadlines->limit,
-                            self->deadlines_owner);
+        reader = reader_new(self->state, lines, lines,
+                            &self->deadlines->earliest, self->deadlines_owner);
     }
-    Py_XDECREF(type);
     Py_XDECREF(sock);
     Py_XDECREF(lines);
     return reader;
 }
 
-/* A file that was at its end gives nothing more, or had only paused: both are
-   what reading a line from it raises. */
+/* If the file was at its end, reads a line and raises what that raises: the
+   file may only have paused. */
 static int
 check_not_ended(POP3Object *self, PyObject *file)
 {
@@ -70,8 +56,8 @@ check_not_ended(POP3Object *self, PyObject *file)
     return -1;
 }
 
-/* Nobody can tell whether the message goes on in the file, also if it was not
-   kept: then that exception, which is pending, stays. */
+/* Marks the stream out of step, since the message may continue in the file.
+   Raises error_proto, unless an exception is pending. */
 static void
 raise_doubtful(POP3Object *self, struct stream_progress *stream)
 {
@@ -84,10 +70,9 @@ raise_doubtful(POP3Object *self, struct stream_progress *stream)
     }
 }
 
-/* read_by() of a file that is no Reader. */
+/* Like getresp_read(), from a file that is no Reader. */
 static int
-read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
-             struct stream_reply *reply)
+read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink)
 {
     ReaderObject *reader = NULL;
     struct stream_progress other;
@@ -103,51 +88,44 @@ read_foreign(POP3Object *self, PyObject *file, struct stream_sink *sink,
         return -1;
     }
     progress_lent(&self->lock, &reader->progress, stream);
-    /* After a timeout it could not be read any more: it is not waited for. */
+    /* Waiting whether more follows may time out, and the file could not be
+       read any more. */
     sink->rule = POP_END_AT_ONCE;
-    failed = read_by(self, reader, sink, reply);
-    /* The file may have put another one in its own place. */
+    failed = getresp_read(self, reader, sink);
+    /* Reading may have replaced .file. */
     stream = pop3_known_progress(self, file, &other);
     progress_given_back(&self->lock, stream, &reader->progress);
     if (reader->link.ends.doubtful && progress_is_in_step(stream)) {
         raise_doubtful(self, stream);
-        Py_CLEAR(reply->response);
+        Py_CLEAR(sink->response);
         failed = -1;
     }
     Py_DECREF(reader);
     return failed;
 }
 
-/* --- one ---------------------------------------------------------------- */
+/* --- one message --------------------------------------------------------- */
 
-/* Reads the reply into the sink; the result is None. */
+/* Reads the reply into the sink, and returns sink_result(). */
 static PyObject *
 read_message(POP3Object *self, struct stream_sink *sink)
 {
     PyObject *file = pop3_get_file(self, "readline");
-    struct stream_reply reply = {NULL, false, 0};
     PyObject *result = NULL;
 
     if (file == NULL) {
         return NULL;
     }
     if ((reader_check(self->state, file)
-             ? read_by(self, (ReaderObject *)file, sink, &reply)
-             : read_foreign(self, file, sink, &reply)) == 0 &&
-        debug_status(self, reply.response) == 0) {
-        if (reply.is_positive) {
-            result = Py_NewRef(Py_None);
-        }
-        else {
-            errors_raise_response(self->state, reply.response);
-        }
+             ? getresp_read(self, (ReaderObject *)file, sink)
+             : read_foreign(self, file, sink)) == 0) {
+        result = getresp_result(self, sink);
     }
-    Py_XDECREF(reply.response);
     Py_DECREF(file);
     return result;
 }
 
-static int
+static PyObject *
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
     struct command command = {
@@ -159,7 +137,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     PyObject *result = NULL;
 
     if (pop3_lock(self) < 0) {
-        return -1;
+        return NULL;
     }
     file = pop3_get_file(self, "readline");
     if (file != NULL) {
@@ -170,25 +148,20 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         Py_DECREF(file);
     }
     pop3_unlock(self);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return result;
 }
 
 PyObject *
 retr_bytes_fetch(POP3Object *self, PyObject *line)
 {
-    struct sink_bytes message;
-    PyObject *bytes = NULL;
+    struct stream_sink sink;
 
-    sink_bytes_init(&message);
-    if (exchange(self, line, &message.sink) == 0) {
-        bytes = sink_bytes_finish(&message);
-    }
-    sink_bytes_release(&message);
-    return bytes;
+    sink_init(&sink, POP_OCTETS, POP_END_IF_QUIET);
+    return exchange(self, line, &sink);
 }
 
-/* The same; the reference is stolen, also if it is NULL. */
+/* Calls retr_bytes_fetch(); steals the line, which may be NULL with an
+   exception. */
 static PyObject *
 fetch_bytes(POP3Object *self, PyObject *line)
 {
@@ -218,22 +191,9 @@ PyDoc_STRVAR(retr_bytes_doc,
 "the dots that were added: email.message_from_bytes() takes them.  Raises\n"
 "what retr() does, but no line is too long.");
 
-static PyObject *
-pop3_retr_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.retr_bytes",
-        .names = {"which"},
-        .required = 1,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes);
-}
+ARGS_FUNCTION(pop3_retr_bytes,
+              read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes),
+              .method = "POP3.retr_bytes", .names = {"which"}, .required = 1);
 
 PyDoc_STRVAR(top_bytes_doc,
 "top_bytes($self, which, howmuch)\n"
@@ -242,23 +202,11 @@ PyDoc_STRVAR(top_bytes_doc,
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
 
-static PyObject *
-pop3_top_bytes(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    static const struct args_signature signature = {
-        .method = "POP3.top_bytes",
-        .names = {"which", "howmuch"},
-        .required = 2,
-    };
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    return fetch_bytes(
-        POP3(op), format_command_make(POP_VERB_TOP, values[0], values[1]));
-}
+ARGS_FUNCTION(pop3_top_bytes,
+              fetch_bytes(POP3(op), format_command_make(POP_VERB_TOP,
+                                                        values[0], values[1])),
+              .method = "POP3.top_bytes", .names = {"which", "howmuch"},
+              .required = 2);
 
 PyDoc_STRVAR(retr_into_doc,
 "retr_into($self, which, file)\n"
@@ -273,32 +221,27 @@ PyDoc_STRVAR(retr_into_doc,
 "another error, the connection is out of step.");
 
 static PyObject *
-pop3_retr_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
+retr_into(POP3Object *self, PyObject *which, PyObject *target)
 {
-    static const struct args_signature signature = {
-        .method = "POP3.retr_into",
-        .names = {"which", "file"},
-        .required = 2,
-    };
-    POP3Object *self = POP3(op);
-    PyObject *values[ARGS_MAX];
     struct sink_file file;
     PyObject *line;
     PyObject *octets = NULL;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        sink_file_init(&file, self->state, values[1]) < 0) {
+    if (sink_file_init(&file, self->state, target) < 0) {
         return NULL;
     }
-    line = format_command_make(POP_VERB_RETR, values[0], NULL);
-    if (line != NULL && exchange(self, line, &file.sink) == 0) {
-        octets = PyLong_FromSize_t(file.octets);
+    line = format_command_make(POP_VERB_RETR, which, NULL);
+    if (line != NULL) {
+        octets = exchange(self, line, &file.sink);
+        Py_DECREF(line);
     }
-    Py_XDECREF(line);
     sink_file_release(&file);
     return octets;
 }
+
+ARGS_FUNCTION(pop3_retr_into, retr_into(POP3(op), values[0], values[1]),
+              .method = "POP3.retr_into", .names = {"which", "file"},
+              .required = 2);
 
 PyMethodDef retr_bytes_methods[] = {
     ARGS_METHOD("retr_bytes", pop3_retr_bytes, retr_bytes_doc),

@@ -5,7 +5,8 @@
 
 #include "binding/client/pop3.h"
 
-/* The octets of the message that answers a command line (str): bytes. */
+/* Sends a command line (str) and returns the message that answers it, bytes;
+   or NULL and an exception. */
 PyObject *retr_bytes_fetch(POP3Object *self, PyObject *line);
 
 extern PyMethodDef retr_bytes_methods[];

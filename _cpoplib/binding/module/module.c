@@ -3,9 +3,8 @@
 
 #include "binding/base/state.h"
 
+#include "binding/base/errors.h"
 #include "binding/client/deadline.h"
-#include "binding/base/error_proto.h"
-#include "binding/base/lazy_attribute.h"
 #include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
@@ -15,39 +14,32 @@
 #include "binding/socket/tls_socket_type.h"
 #include "core/tls/tls_config.h"
 
+/* Keeps a new type; false if it is NULL. */
+static bool
+keep(PyTypeObject **slot, PyTypeObject *type)
+{
+    *slot = type;
+    return type != NULL;
+}
+
 static int
 init_types(struct module_state *state, PyObject *module)
 {
-    state->reader_type = reader_new_type(module);
-    if (state->reader_type == NULL) {
-        return -1;
-    }
-    state->lazy_attribute_type = lazy_attribute_new_type(module);
-    if (state->lazy_attribute_type == NULL) {
-        return -1;
-    }
-    state->error_proto = error_proto_new_type(state);
-    if (state->error_proto == NULL) {
-        return -1;
-    }
-    state->tls_socket_type = tls_socket_type_new(state, module);
-    if (state->tls_socket_type == NULL) {
-        return -1;
-    }
-    state->bulk_iterator_type = bulk_iterator_new_type(module);
-    if (state->bulk_iterator_type == NULL) {
-        return -1;
-    }
-    state->deadline_type = deadline_new_type(module);
-    if (state->deadline_type == NULL) {
-        return -1;
-    }
-    state->pop3_type = pop3_type_new(state, module);
-    if (state->pop3_type == NULL) {
-        return -1;
-    }
-    state->pop3_ssl_type = pop3_ssl_new_type(state, module);
-    return state->pop3_ssl_type == NULL ? -1 : 0;
+    /* poplib_c/_attributes.py completes it. */
+    state->error_proto = PyErr_NewException("poplib_c.error_proto", NULL,
+                                            NULL);
+    return state->error_proto != NULL &&
+                   keep(&state->reader_type, reader_new_type(module)) &&
+                   keep(&state->tls_socket_type,
+                        tls_socket_type_new(state, module)) &&
+                   keep(&state->bulk_iterator_type,
+                        bulk_iterator_new_type(module)) &&
+                   keep(&state->deadline_type, deadline_new_type(module)) &&
+                   keep(&state->pop3_type, pop3_type_new(state, module)) &&
+                   keep(&state->pop3_ssl_type,
+                        pop3_ssl_new_type(state, module))
+               ? 0
+               : -1;
 }
 
 /* Called in the child after a fork. */
@@ -78,33 +70,18 @@ hear_of_forks(PyObject *module)
 {
     PyObject *reference = PyWeakref_NewRef(module, NULL);
     PyObject *function = NULL;
-    PyObject *register_at_fork = NULL;
-    PyObject *nothing = NULL;
-    PyObject *how = NULL;
     PyObject *result = NULL;
 
     if (reference != NULL) {
         function = PyCFunction_New(&note_fork_function, reference);
+        Py_DECREF(reference);
     }
     if (function != NULL) {
-        register_at_fork = package_import("os", "register_at_fork");
+        result = package_call_with("os", "register_at_fork", "after_in_child",
+                                   function, "()");
+        Py_DECREF(function);
     }
-    if (register_at_fork != NULL) {
-        nothing = PyTuple_New(0);
-    }
-    if (nothing != NULL) {
-        how = Py_BuildValue("{sO}", "after_in_child", function);
-    }
-    if (how != NULL) {
-        result = PyObject_Call(register_at_fork, nothing, how);
-    }
-    Py_XDECREF(result);
-    Py_XDECREF(how);
-    Py_XDECREF(nothing);
-    Py_XDECREF(register_at_fork);
-    Py_XDECREF(function);
-    Py_XDECREF(reference);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 static int
@@ -114,7 +91,8 @@ module_exec(PyObject *module)
     size_t i;
 
     if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
-        hear_of_forks(module) < 0) {
+        hear_of_forks(module) < 0 ||
+        PyModule_AddFunctions(module, pop3_ssl_functions) < 0) {
         return -1;
     }
     const struct {
@@ -128,7 +106,7 @@ module_exec(PyObject *module)
         {"error_proto", state->error_proto},
     };
     for (i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
-        if (PyModule_AddObjectRef(module, public[i].name, public[i].object) <
+        if (PyObject_SetAttrString(module, public[i].name, public[i].object) <
             0) {
             return -1;
         }

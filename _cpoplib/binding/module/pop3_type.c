@@ -1,15 +1,10 @@
 #include "binding/module/pop3_type.h"
 
 #include "binding/base/heap_type.h"
-#include "binding/base/lazy_attribute.h"
 #include "binding/client/deadline.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
-#include "binding/commands/apop.h"
 #include "binding/commands/commands.h"
-#include "binding/commands/login.h"
-#include "binding/commands/quit.h"
-#include "binding/commands/sasl.h"
 #include "binding/connect/connect.h"
 #include "binding/connect/stls.h"
 #include "binding/dialogue/command.h"
@@ -194,77 +189,19 @@ static PyType_Spec pop3_spec = {
     .slots = pop3_slots,
 };
 
-/* Returns inspect.signature(POP3.__init__) without `self`. */
-static PyObject *
-init_signature(PyObject *init)
-{
-    PyObject *inspect = PyImport_ImportModule("inspect");
-    PyObject *method = NULL;
-    PyObject *values = NULL;
-    PyObject *parameters = NULL;
-    PyObject *signature = NULL;
-
-    if (inspect == NULL) {
-        return NULL;
-    }
-    method = PyObject_CallMethod(inspect, "signature", "O", init);
-    if (method != NULL) {
-        values = PyObject_GetAttrString(method, "parameters");
-    }
-    if (values != NULL) {
-        parameters = PyMapping_Values(values);
-    }
-    if (parameters != NULL && PyList_SetSlice(parameters, 0, 1, NULL) == 0) {
-        signature = PyObject_CallMethod(inspect, "Signature", "O", parameters);
-    }
-    Py_DECREF(inspect);
-    Py_XDECREF(method);
-    Py_XDECREF(values);
-    Py_XDECREF(parameters);
-    return signature;
-}
-
-/* Computes __signature__ of POP3, POP3_SSL and subclasses without __init__();
-   inspect can't on every version. */
-static PyObject *
-pop3_signature(struct module_state *Py_UNUSED(state),
-               PyObject *Py_UNUSED(instance), PyTypeObject *owner)
-{
-    PyObject *init = PyObject_GetAttrString((PyObject *)owner, "__init__");
-    PyObject *signature = NULL;
-
-    if (init == NULL) {
-        return NULL;
-    }
-    /* __init__ of C, not a Python function of a subclass. */
-    if (Py_IS_TYPE(init, &PyMethodDescr_Type)) {
-        signature = init_signature(init);
-    }
-    else {
-        PyErr_SetString(PyExc_AttributeError, "__signature__");
-    }
-    Py_DECREF(init);
-    return signature;
-}
-
-/* Adds the class attributes that are no methods. */
+/* Adds the class attribute `encoding`; poplib_c/_attributes.py adds those that
+   are computed. */
 static int
-add_attributes(struct module_state *state, PyTypeObject *type)
+add_encoding(struct module_state *state, PyTypeObject *type)
 {
     state->own_encoding = PyUnicode_InternFromString("UTF-8");
-    if (state->own_encoding == NULL ||
-        PyObject_SetAttr((PyObject *)type, state->name.encoding,
-                         state->own_encoding) < 0) {
-        return -1;
-    }
-    if (lazy_attribute_add(state, type, "timestamp", apop_timestamp_pattern) <
-        0) {
-        return -1;
-    }
-    return lazy_attribute_add(state, type, "__signature__", pop3_signature);
+    return state->own_encoding == NULL
+               ? -1
+               : PyObject_SetAttr((PyObject *)type, state->name.encoding,
+                                  state->own_encoding);
 }
 
-/* Records POP3's hooks for overrides_is_own(). */
+/* Records POP3's hooks for overrides_are_own(). */
 static int
 remember_hooks(struct module_state *state, PyTypeObject *type)
 {
@@ -303,7 +240,7 @@ pop3_type_new(struct module_state *state, PyObject *module)
         }
     }
     state->own_init = PyObject_GetAttrString((PyObject *)type, "__init__");
-    if (state->own_init == NULL || add_attributes(state, type) < 0 ||
+    if (state->own_init == NULL || add_encoding(state, type) < 0 ||
         remember_hooks(state, type) < 0) {
         goto error;
     }

@@ -22,8 +22,8 @@ progress_refuse(struct module_state *state,
 }
 
 int
-progress_check_send(struct module_state *state,
-                    const struct stream_progress *stream)
+progress_refuse_send(struct module_state *state,
+                     const struct stream_progress *stream)
 {
     struct pop_error error = {.sys = stream->broken_by};
 
@@ -204,47 +204,19 @@ progress_command_begun(struct command_progress *command,
     };
 }
 
-void
-progress_sending(struct command_progress *command)
-{
-    assert(lock_is_mine(command->lock) && progress_is_at_rest(command));
-    command->phase = PHASE_SENDING;
-}
-
-void
-progress_thinking(struct command_progress *command)
-{
-    assert(lock_is_mine(command->lock) && progress_is_at_rest(command));
-    command->phase = PHASE_CHALLENGE;
-}
-
 enum pop3_phase
-progress_status_begun(struct command_progress *command)
+progress_entered(struct command_progress *command, enum pop3_phase phase)
 {
     enum pop3_phase before = command->phase;
 
     assert(lock_is_mine(command->lock));
-    if (before == PHASE_REST) {
-        command->phase = PHASE_STATUS;
+    assert(phase == PHASE_STATUS ||
+           (phase < PHASE_STATUS ? before == PHASE_REST
+                                 : before != PHASE_CHALLENGE));
+    if (phase != PHASE_STATUS || before == PHASE_REST) {
+        command->phase = phase;
     }
     return before;
-}
-
-enum pop3_phase
-progress_reply_begun(struct command_progress *command)
-{
-    enum pop3_phase before = command->phase;
-
-    assert(lock_is_mine(command->lock) && before != PHASE_CHALLENGE);
-    command->phase = PHASE_REPLY;
-    return before;
-}
-
-void
-progress_lines_begun(struct command_progress *command)
-{
-    assert(lock_is_mine(command->lock) && command->phase != PHASE_CHALLENGE);
-    command->phase = PHASE_LINES;
 }
 
 void

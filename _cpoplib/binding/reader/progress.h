@@ -1,16 +1,16 @@
-/* What a connection is in the midst of: the one home of that state.
+/* The state of a connection, and the functions that change it.
 
    There are two structs, because a Reader is an object of its own: a program
    may read from it by hand, keep it after its client, or give it to another
-   client.  The stream knows which replies are to come, and whether its
-   position is the start of one.  The command knows what the thread that has
-   the connection is doing.
+   client.  The stream knows which replies are pending, and whether its
+   position is the start of one.  The command knows what the thread that holds
+   the command lock is doing.
 
-   These files alone write the fields, which tests/test_house.py asserts.  A
-   transition is named after what happens.  In debug builds it asserts the lock
-   that it needs, and what must hold before.  README.rst has the table.
+   Only these files write the fields, which tests/test_house.py asserts.  A
+   function is named after what has happened.  In debug builds it asserts the
+   lock that it needs, and what must hold before.  README.rst has the tables.
 
-   May call: base/lock, base/errors, core. */
+   Calls base/lock, base/errors and core. */
 
 #ifndef BINDING_PROGRESS_H
 #define BINDING_PROGRESS_H
@@ -52,23 +52,23 @@ struct stream_progress {
     unsigned long closer; /* the thread that closed it */
 };
 
-/* Where a command is, for another one that a hook or a signal handler of the
-   same thread tries in its midst. */
+/* Where a command is.  Hooks and signal handlers of its thread may try another
+   command meanwhile. */
 enum pop3_phase {
     PHASE_REST,      /* between two commands */
-    PHASE_SENDING,   /* a line goes out, by a method of the socket's; or
-                        some, ahead of their replies */
-    PHASE_CHALLENGE, /* the answer to a challenge is being thought of */
-    PHASE_STATUS,    /* a reply of one line is to come */
-    PHASE_REPLY,     /* a reply with lines is to come */
+    PHASE_SENDING,   /* a line is being sent by a method of the socket, or some
+                        are being sent ahead */
+    PHASE_CHALLENGE, /* the response to a challenge is being computed */
+    PHASE_STATUS,    /* a reply of one line is pending */
+    PHASE_REPLY,     /* a reply with lines is pending */
     PHASE_LINES      /* its lines are being read */
 };
 
 /* Where auth() is. */
 enum pop3_sasl {
     SASL_NONE,
-    SASL_COMMAND,   /* AUTH goes out */
-    SASL_CHALLENGED /* an answer is what the server waits for */
+    SASL_COMMAND,   /* AUTH is being sent */
+    SASL_CHALLENGED /* the server waits for a response */
 };
 
 /* Of the thread that owns the command lock. */
@@ -76,12 +76,13 @@ struct command_progress {
     const struct lock *lock; /* the command lock */
     enum pop3_phase phase;
     enum pop3_sasl sasl;
-    size_t reply_limit;           /* octets of the lines that are awaited */
-    enum pop_end_rule reply_rule; /* of the reply that is awaited */
-    bool needs_answers; /* a command's line goes out: whatever is sent
-                           meanwhile, all before it was answered */
-    bool is_challenged; /* by the last status line, or perhaps by what AUTH
-                           was answered with */
+    size_t reply_limit;           /* octets of the lines of the pending
+                                     reply */
+    enum pop_end_rule reply_rule; /* of the pending reply */
+    bool needs_answers; /* a command's line is being sent, and all lines sent
+                           before it must have been answered */
+    bool is_challenged; /* by the last status line, or perhaps by the reply to
+                           AUTH */
 };
 
 /* --- the stream, asked -------------------------------------------------- */
@@ -104,7 +105,7 @@ progress_is_closed(const struct stream_progress *stream)
     return stream->life != STREAM_OPEN;
 }
 
-/* Whether another thread has closed it. */
+/* Returns whether another thread has closed the stream. */
 static inline bool
 progress_was_taken_away(const struct stream_progress *stream)
 {
@@ -112,12 +113,16 @@ progress_was_taken_away(const struct stream_progress *stream)
            stream->closer != PyThread_get_thread_ident();
 }
 
-/* Raises what progress_check() does, and returns -1. */
+/* Raises the exception of progress_check().  Returns -1. */
 int progress_refuse(struct module_state *state,
                     const struct stream_progress *stream);
 
-/* -1 and an exception if no command can begin, nor anything be read any more:
-   OSError after a timeout, as the socket module's own file raises; else
+/* Does what progress_check_send() does. */
+int progress_refuse_send(struct module_state *state,
+                         const struct stream_progress *stream);
+
+/* Returns -1 and an exception if no command can begin and nothing can be read:
+   OSError after a timeout, as files of the socket module raise; else
    error_proto. */
 static inline int
 progress_check(struct module_state *state,
@@ -128,17 +133,23 @@ progress_check(struct module_state *state,
                : progress_refuse(state, stream);
 }
 
-/* progress_check() before something is sent: -1 also with the error that the
-   connection broke with, which poplib's sending would meet again. */
-int progress_check_send(struct module_state *state,
-                        const struct stream_progress *stream);
+/* Does what progress_check() does, before sending.  Also returns -1 with the
+   error that broke the connection, which poplib's sending would meet again. */
+static inline int
+progress_check_send(struct module_state *state,
+                    const struct stream_progress *stream)
+{
+    return progress_is_in_step(stream) && stream->broken_by == 0
+               ? 0
+               : progress_refuse_send(state, stream);
+}
 
 /* --- the stream, with a lock -------------------------------------------- */
 
 /* `held` is the lock that the caller holds: the Reader's or, outside of the
    Reader and of another .file, the command lock. */
 
-/* A command went out, whose reply is the next one after the unanswered. */
+/* A command was sent; its reply follows the other unanswered ones. */
 static inline void
 progress_line_sent(const struct lock *held, struct stream_progress *stream)
 {
@@ -147,7 +158,7 @@ progress_line_sent(const struct lock *held, struct stream_progress *stream)
     stream->unanswered++;
 }
 
-/* A line was read as the answer to the oldest command. */
+/* A line was read; it answers the oldest command. */
 static inline void
 progress_status_read(const struct lock *held, struct stream_progress *stream)
 {
@@ -161,7 +172,7 @@ progress_status_read(const struct lock *held, struct stream_progress *stream)
     }
 }
 
-/* All answers were read, by whatever means. */
+/* All commands are answered. */
 static inline void
 progress_answered(const struct lock *held, struct stream_progress *stream)
 {
@@ -170,42 +181,45 @@ progress_answered(const struct lock *held, struct stream_progress *stream)
     stream->unanswered = 0;
 }
 
-/* Static text says why the stream leaves the step.  This, and a timeout,
-   changes nothing if the stream was left or has ended before. */
+/* The stream leaves the step, because of `why` (static text) or a timeout.
+   Changes nothing if it had left the step or ended before. */
 void progress_left(const struct lock *held, struct stream_progress *stream,
                    const char *why);
 void progress_timed_out(const struct lock *held,
                         struct stream_progress *stream);
 
-/* progress_left(), and replies may have been taken for one another. */
+/* Like progress_left(); also, replies may have been taken for those of other
+   commands. */
 void progress_mixed_up(const struct lock *held, struct stream_progress *stream,
                        const char *why);
 
-/* The end of a message is in doubt: the stream leaves the step.  No caller was
-   given the replies that may have been mixed up, if any were. */
+/* The end of a message is in doubt: the stream leaves the step.  No caller got
+   a reply that may be another command's. */
 void progress_doubted(const struct lock *held, struct stream_progress *stream);
 
-/* That doubt is over: if there was none but that, the stream is in step. */
+/* The end of the message is not in doubt any more.  If nothing else is wrong,
+   the stream is in step. */
 void progress_trusted(const struct lock *held, struct stream_progress *stream);
 
-/* The stream is over, whatever was found before: no reply is to come. */
+/* The stream has ended: no reply is pending.  This overrides what was found
+   before. */
 void progress_ended(const struct lock *held, struct stream_progress *stream);
 
-/* A method that reads, or sends, was ended by the pending exception, which
-   stays.  How much was sent is not known; a stream that was read from is over
-   if the exception says that the connection broke. */
+/* A method that reads, or sends, has raised the pending exception, which
+   stays.  A stream that was read has ended if the exception says that the
+   connection broke.  It is not known how much was sent. */
 void progress_read_raised(const struct lock *held, struct module_state *state,
                           struct stream_progress *stream);
 void progress_send_raised(const struct lock *held,
                           struct stream_progress *stream);
 
-/* -1 and error_proto if a stream that was found at its end goes on: it had
-   only paused, and what comes may be the answer to an earlier command. */
+/* A stream yields bytes.  Returns -1 and error_proto if it had ended: it had
+   only paused, and the bytes may answer an earlier command. */
 int progress_went_on(const struct lock *held, struct module_state *state,
                      struct stream_progress *stream);
 
-/* A Reader that nobody else has reads one reply from the file, no Reader, that
-   `outer` is about; and has read it, in part or whole. */
+/* A temporary Reader (`inner`) begins to read a reply for another .file
+   (`outer`), and has read it, in part or whole. */
 void progress_lent(const struct lock *held, struct stream_progress *inner,
                    const struct stream_progress *outer);
 void progress_given_back(const struct lock *held,
@@ -214,14 +228,14 @@ void progress_given_back(const struct lock *held,
 
 /* --- the stream, without a lock ----------------------------------------- */
 
-/* The object is new, or there is another .file.  In the end,
-   pop_pipeline_release() frees what a Reader's has. */
+/* The object is new, or .file was replaced.  pop_pipeline_release() frees the
+   memory of a Reader's progress. */
 void progress_begun(struct stream_progress *stream);
 
 /* This thread closes the stream, unless it is closed. */
 void progress_closed(struct stream_progress *stream);
 
-/* What is underneath is closed, or forgotten. */
+/* The file under the stream is closed, or forgotten. */
 void progress_file_closed(struct stream_progress *stream);
 
 /* --- the command, asked ------------------------------------------------- */
@@ -232,8 +246,8 @@ progress_is_at_rest(const struct command_progress *command)
     return command->phase == PHASE_REST;
 }
 
-/* Whether a command can begin: neither in the midst of another one, nor while
-   the server waits for an answer to its challenge. */
+/* Returns whether a command can begin: the thread is not inside another one,
+   and the server does not wait for a response to its challenge. */
 static inline bool
 progress_is_idle(const struct command_progress *command)
 {
@@ -246,13 +260,20 @@ progress_is_idle(const struct command_progress *command)
 void progress_command_begun(struct command_progress *command,
                             const struct lock *lock);
 
-/* A line goes out, or some do; or the answer to a challenge is being thought
-   of.  At rest before; progress_rested() has to follow. */
-void progress_sending(struct command_progress *command);
-void progress_thinking(struct command_progress *command);
+/* Enters a phase, and returns the one before it, for progress_resumed():
 
-/* A command was sent, or is about to be.  Its reply has this form, and `limit`
-   octets of lines at most; the rule says where it ends.  At rest before;
+   PHASE_SENDING    a line goes out, or some do; at rest before
+   PHASE_CHALLENGE  the answer to a challenge is being thought of; at rest
+                    before
+   PHASE_STATUS     a status line is read, perhaps by hand: nothing changes
+                    unless the command was at rest
+   PHASE_REPLY      a whole reply with lines is read, perhaps by hand
+   PHASE_LINES      the lines of the reply come next */
+enum pop3_phase progress_entered(struct command_progress *command,
+                                 enum pop3_phase phase);
+
+/* A command was sent, or is about to be.  Its reply has this form, this rule
+   for its end, and lines of at most `limit` octets.  The command was at rest;
    progress_rested() has to follow. */
 static inline void
 progress_reply_awaited(struct command_progress *command,
@@ -265,7 +286,7 @@ progress_reply_awaited(struct command_progress *command,
     command->reply_limit = limit;
 }
 
-/* What had begun is over, well or not. */
+/* What had begun is over, successfully or not. */
 static inline void
 progress_rested(struct command_progress *command)
 {
@@ -275,28 +296,20 @@ progress_rested(struct command_progress *command)
     command->reply_limit = POP_UNLIMITED_OCTETS;
 }
 
-/* A status line, or a whole reply with lines, is read, perhaps by hand; the
-   reply not while an answer is thought of.  Returns the phase before, for
-   progress_resumed(). */
-enum pop3_phase progress_status_begun(struct command_progress *command);
-enum pop3_phase progress_reply_begun(struct command_progress *command);
-
-/* The lines of the reply come next. */
-void progress_lines_begun(struct command_progress *command);
-
-/* The status line was all of a reply that was awaited in this phase. */
+/* A status line was read.  The command is at rest if that was all of a reply
+   awaited in this phase. */
 void progress_status_ended(struct command_progress *command,
                            enum pop3_phase awaited);
 
-/* What was read is over, well or not. */
+/* What progress_entered() began is over, successfully or not. */
 void progress_resumed(struct command_progress *command,
                       enum pop3_phase before);
 
-/* The line of a command goes out: does it need answers to all before it?
-   Returns what was needed before, for another call when it is out. */
+/* Sets whether lines that are sent now need an answer to all lines before
+   them.  Returns the value before, to be restored. */
 bool progress_needs_answers(struct command_progress *command, bool needs);
 
-/* The server asks for the rest of a command, or may do so; or it does not. */
+/* The server may be waiting for a response to a challenge; or it is not. */
 static inline void
 progress_challenged(struct command_progress *command, bool is)
 {
@@ -304,11 +317,11 @@ progress_challenged(struct command_progress *command, bool is)
     command->is_challenged = is;
 }
 
-/* auth() sends its command, perhaps in the midst of another auth(), which
-   announces its own.  Returns where that is, for progress_auth_over(). */
+/* auth() sends its command, perhaps inside another auth(), while that
+   announces its own.  Returns the state before, for progress_auth_over(). */
 enum pop3_sasl progress_auth_begun(struct command_progress *command);
 
-/* The command of auth() was answered: what it sends next are answers. */
+/* The command of auth() was answered: responses come next. */
 void progress_auth_sent(struct command_progress *command);
 void progress_auth_over(struct command_progress *command,
                         enum pop3_sasl before);

@@ -1,7 +1,5 @@
 #include "binding/reader/reader.h"
 
-#include "binding/reader/reader_read.h"
-#include "binding/reader/reader_file.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 
@@ -19,9 +17,10 @@ destroy_transport(struct pop_transport *transport)
 
 ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
-           const struct pop_deadline *limit, PyObject *limit_owner)
+           const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
-    struct pop_transport *direct = NULL;
+    PyTypeObject *type = state->reader_type;
+    struct pop_transport *direct;
     ReaderObject *self = NULL;
     struct lock lock;
 
@@ -33,30 +32,23 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
         PyErr_NoMemory();
     }
     else {
-        self = PyObject_GC_New(ReaderObject, state->reader_type);
+        self = (ReaderObject *)type->tp_alloc(type, 0);
     }
     if (self == NULL) {
         destroy_transport(direct);
         lock_destroy(&lock);
         return NULL;
     }
-    self->weakrefs = NULL;
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->sock = Py_NewRef(sock);
     self->file = Py_NewRef(file);
     self->lock = lock;
     pop_link_init(&self->link);
-    self->limit = limit;
-    self->limit_owner = Py_NewRef(limit_owner);
+    self->deadline = deadline;
+    self->deadline_owner = Py_NewRef(deadline_owner);
     self->direct = direct;
-    self->python_transport = NULL;
-    self->half_duplex = false;
-    self->in_tls = false;
     progress_begun(&self->progress);
-    self->ability = READER_UNASKED;
-    self->held = NULL;
-    PyObject_GC_Track((PyObject *)self);
     return self;
 }
 
@@ -101,15 +93,14 @@ reader_dealloc(PyObject *op)
     }
     lock_destroy(&self->lock);
     (void)reader_clear(op);
-    Py_DECREF(self->limit_owner);
+    Py_DECREF(self->deadline_owner);
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
 }
 
-/* Returns whether type(object) is module.name itself: 1, 0 or -1. */
-static int
-is_exactly(PyObject *object, const char *module, const char *name)
+int
+reader_is_exactly(PyObject *object, const char *module, const char *name)
 {
     PyObject *type = package_import(module, name);
     int is;
@@ -126,7 +117,7 @@ is_exactly(PyObject *object, const char *module, const char *name)
 static int
 is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 {
-    int is = is_exactly(raw, "socket", "SocketIO");
+    int is = reader_is_exactly(raw, "socket", "SocketIO");
     PyObject *inner;
 
     if (is <= 0) {
@@ -139,24 +130,20 @@ is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 
 PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
-             const struct pop_deadline *limit, PyObject *limit_owner)
+             const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
-    PyObject *raw;
-    int ours = is_exactly(file, "_io", "BufferedReader");
+    int ours = reader_is_exactly(file, "_io", "BufferedReader");
+    PyObject *raw = NULL;
 
+    if (ours > 0) {
+        raw = PyObject_GetAttr(file, state->name.raw);
+        ours = raw == NULL ? -1 : is_socketio_over(state, raw, sock);
+        Py_XDECREF(raw);
+    }
     if (ours <= 0) {
         return ours < 0 ? NULL : Py_NewRef(file);
     }
-    raw = PyObject_GetAttr(file, state->name.raw);
-    if (raw == NULL) {
-        return NULL;
-    }
-    ours = is_socketio_over(state, raw, sock);
-    Py_DECREF(raw);
-    if (ours <= 0) {
-        return ours < 0 ? NULL : Py_NewRef(file);
-    }
-    return (PyObject *)reader_new(state, sock, file, limit, limit_owner);
+    return (PyObject *)reader_new(state, sock, file, deadline, deadline_owner);
 }
 
 static PyObject *
@@ -183,7 +170,7 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},
     {Py_tp_traverse, reader_traverse},    {Py_tp_clear, reader_clear},
     {Py_tp_dealloc, reader_dealloc},      {Py_tp_repr, reader_repr},
-    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_read_next},
+    {Py_tp_iter, reader_file_iter},       {Py_tp_iternext, reader_file_next},
     {Py_tp_methods, reader_file_methods}, {Py_tp_getset, reader_file_getset},
     {Py_tp_members, reader_members},      {0, NULL},
 };
@@ -216,13 +203,8 @@ reader_new_type(PyObject *module)
 {
     PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
 
-    if (type == NULL) {
-        return NULL;
-    }
-    if (heap_type_add_methods((PyTypeObject *)type, reader_read_methods) < 0 ||
-        register_as_buffered(type) < 0) {
-        Py_DECREF(type);
-        return NULL;
+    if (type != NULL && register_as_buffered(type) < 0) {
+        Py_CLEAR(type);
     }
     return (PyTypeObject *)type;
 }

@@ -36,25 +36,28 @@ typedef struct {
     enum reader_ability ability; /* of the server; see pipeline_probe.h */
     struct held *held;           /* answers held back; see held.h */
     /* The deadline for all operations, and the object that owns it. */
-    const struct pop_deadline *limit;
-    PyObject *limit_owner;
+    const struct pop_deadline *deadline;
+    PyObject *deadline_owner;
 } ReaderObject;
 
 /* Returns a new type poplib_c.Reader, or NULL and an exception. */
 PyTypeObject *reader_new_type(PyObject *module);
 
 /* Returns a Reader over `sock` that closes `file`, or NULL and an exception.
-   `limit` applies to all operations; its owner (new reference) frees it. */
+   `deadline` applies to all operations; its owner (new reference) frees it. */
 ReaderObject *reader_new(struct module_state *state, PyObject *sock,
-                         PyObject *file, const struct pop_deadline *limit,
-                         PyObject *limit_owner);
+                         PyObject *file, const struct pop_deadline *deadline,
+                         PyObject *deadline_owner);
 
 /* Returns the value of .file for `file`, the result of sock.makefile("rb"): a
    new Reader if that is exactly a BufferedReader over a SocketIO over `sock`,
    else `file`.  A new reference, or NULL and an exception. */
 PyObject *reader_adopt(struct module_state *state, PyObject *sock,
-                       PyObject *file, const struct pop_deadline *limit,
-                       PyObject *limit_owner);
+                       PyObject *file, const struct pop_deadline *deadline,
+                       PyObject *deadline_owner);
+
+/* Returns whether type(object) is module.name: 1, 0 or -1. */
+int reader_is_exactly(PyObject *object, const char *module, const char *name);
 
 static inline bool
 reader_check(struct module_state *state, PyObject *object)
@@ -62,24 +65,32 @@ reader_check(struct module_state *state, PyObject *object)
     return Py_IS_TYPE(object, state->reader_type);
 }
 
-/* Takes the reader's lock, and asks the socket for its descriptor and timeout.
-   Returns -1 and raises RuntimeError if this thread holds the lock, ValueError
-   if the Reader is closed, ConnectionAbortedError if closed meanwhile. */
-int reader_enter(ReaderObject *self);
+/* What must hold for the caller to go on inside; the next ones but
+   READER_TO_SEND and READER_BY_HAND demand all that those before them do. */
+enum reader_need {
+    READER_OPEN,
+    READER_TO_SEND,  /* progress_check_send() */
+    READER_STILL,    /* READER_IN_STEP; the socket is not asked: no byte is
+                        moved */
+    READER_IN_STEP,  /* progress_check() */
+    READER_BY_HAND,  /* also no reply to a command sent ahead is pending, else
+                        RuntimeError */
+    READER_ANSWERED, /* every command sent is answered, and its reply read */
+    READER_AT_REST   /* also no bytes that could pass for the next answer can
+                        be received now */
+};
 
-/* Calls reader_enter() and progress_check(); returns -1, not entered, if
-   either raises. */
-int reader_enter_in_step(ReaderObject *self);
+/* Takes the reader's lock, asks the socket for its descriptor and timeout, and
+   checks what is needed.  Returns -1, not entered, and raises RuntimeError if
+   this thread holds the lock, ValueError if the Reader is closed,
+   ConnectionAbortedError if closed meanwhile, error_proto for READER_ANSWERED.
+   That is needed after the user's code saw a line before it is sent: that code
+   may use the connection, or play the server and answer early. */
+int reader_enter(ReaderObject *self, enum reader_need need);
 
-/* Like reader_enter_in_step(), for reading by hand: also raises RuntimeError
-   while replies to commands sent ahead are pending. */
-int reader_enter_by_hand(ReaderObject *self);
-
-/* Queues a command line (without line end), sent during the next receive; its
-   reply is the last of the pipeline.  The caller has not entered the Reader.
-   Returns -1 and an exception, as reader_enter_in_step(). */
-int reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
-                 void *owner);
+/* Enters the Reader and leaves it.  Returns -1 and an exception as
+   reader_enter(). */
+int reader_require(ReaderObject *self, enum reader_need need);
 
 /* Releases the reader's lock; keeps a pending exception. */
 void reader_leave(ReaderObject *self);
@@ -87,6 +98,10 @@ void reader_leave(ReaderObject *self);
 /* Closes the Reader, but not the socket, while the caller is inside;
    reader_leave() closes `file`. */
 void reader_retire(ReaderObject *self);
+
+/* Returns -1 and raises ValueError, as a file does, if the Reader is closed.
+ */
+int reader_check_usable(ReaderObject *self);
 
 /* Returns -1 and raises ConnectionAbortedError if the Reader was closed since
    it was entered. */
@@ -110,8 +125,23 @@ void reader_fail_write(ReaderObject *self, enum pop_status status,
    the stream, or -1 and an exception.  Needs the reader's lock. */
 int reader_fill(ReaderObject *self);
 
+/* Returns a span of the unread bytes as bytes, or NULL and an exception. */
+static inline PyObject *
+reader_bytes(const struct pop_link *link, struct pop_span span)
+{
+    return PyBytes_FromStringAndSize(pop_buffer_bytes(&link->in) + span.offset,
+                                     (Py_ssize_t)span.length);
+}
+
 /* Closes the Reader.  Wakes a thread that is inside, which then closes `file`.
    Returns -1 and an exception if closing `file` failed. */
 int reader_close(ReaderObject *self);
+
+/* The type's methods, in reader_file.c. */
+extern PyMethodDef reader_file_methods[];
+extern PyGetSetDef reader_file_getset[];
+
+PyObject *reader_file_iter(PyObject *op);
+PyObject *reader_file_next(PyObject *op);
 
 #endif

@@ -5,13 +5,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "binding/base/errors.h"
 #include "binding/socket/python_socket.h"
 #include "binding/socket/tls_socket.h"
 #include "binding/socket/python_transport.h"
-#include "core/proto/command.h"
 #include "core/net/wait.h"
+
+#define SHOWN_OCTETS ((size_t)200)
 
 /* --- which transport ---------------------------------------------------- */
 
@@ -75,40 +77,6 @@ choose_transport(ReaderObject *self)
 
 /* --- entering and leaving ----------------------------------------------- */
 
-static int
-check_usable(ReaderObject *self)
-{
-    if (lock_is_mine(&self->lock)) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-        return -1;
-    }
-    if (progress_is_closed(&self->progress)) {
-        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
-        return -1;
-    }
-    return 0;
-}
-
-int
-reader_enter(ReaderObject *self)
-{
-    if (check_usable(self) < 0) {
-        return -1;
-    }
-    if (lock_acquire(&self->lock) < 0) {
-        return -1;
-    }
-    /* Choosing may run Python code. */
-    if (reader_check_open(self) < 0 || choose_transport(self) < 0 ||
-        reader_check_open(self) < 0) {
-        reader_leave(self);
-        return -1;
-    }
-    self->half_duplex = pop_link_is_half_duplex(&self->link);
-    self->link.deadline = *self->limit;
-    return 0;
-}
-
 int
 reader_check_open(ReaderObject *self)
 {
@@ -120,75 +88,150 @@ reader_check_open(ReaderObject *self)
 }
 
 int
-reader_enter_in_step(ReaderObject *self)
+reader_check_usable(ReaderObject *self)
 {
-    if (reader_enter(self) < 0) {
-        return -1;
-    }
-    if (progress_check(self->state, &self->progress) < 0) {
-        reader_leave(self);
+    if (progress_is_closed(&self->progress)) {
+        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
         return -1;
     }
     return 0;
+}
+
+static int
+check_outside(ReaderObject *self)
+{
+    if (lock_is_mine(&self->lock)) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
+        return -1;
+    }
+    return reader_check_usable(self);
+}
+
+/* Asks the socket for its descriptor and timeout.  That may run Python code.
+ */
+static int
+prepare(ReaderObject *self)
+{
+    if (choose_transport(self) < 0 || reader_check_open(self) < 0) {
+        return -1;
+    }
+    self->half_duplex = pop_link_is_half_duplex(&self->link);
+    self->link.deadline = *self->deadline;
+    return 0;
+}
+
+static int
+check_nothing_ahead(const ReaderObject *self)
+{
+    /* After the end of the stream no reply is pending. */
+    if (self->progress.ahead.count == 0 ||
+        progress_has_ended(&self->progress)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError,
+                 "%zu replies to commands that were sent ahead are to be read "
+                 "first",
+                 self->progress.ahead.count);
+    return -1;
+}
+
+/* Returns the first unread line, cut to a length fit for an exception. */
+static PyObject *
+unread_line(const struct pop_link *link)
+{
+    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t length = pop_buffer_length(&link->in);
+    const char *lf = memchr(bytes, '\n', length);
+    struct pop_span span = {0, length};
+
+    if (lf != NULL) {
+        span = pop_scan_strip(bytes, 0, (size_t)(lf - bytes) + 1);
+    }
+    if (span.length > SHOWN_OCTETS) {
+        span.length = SHOWN_OCTETS;
+    }
+    return reader_bytes(link, span);
+}
+
+static void
+raise_unread(ReaderObject *self)
+{
+    static const char why[] = "the server sent a reply that nobody asked for";
+    static const char flood[] = "the server sent more than it may while "
+                                "nobody asked for anything";
+    PyObject *line;
+
+    if (self->link.flooded) {
+        errors_raise_out_of_step(self->state, flood, NULL);
+        progress_mixed_up(&self->lock, &self->progress, flood);
+        return;
+    }
+    if (!pop_link_had_unread(&self->link, self->link.received)) {
+        /* The unread bytes may be a TLS record, not a reply. */
+        PyErr_NoMemory();
+        return;
+    }
+    progress_mixed_up(&self->lock, &self->progress, why);
+    line = unread_line(&self->link);
+    if (line != NULL) {
+        errors_raise_out_of_step(self->state, why, line);
+        Py_DECREF(line);
+    }
+}
+
+static int
+check_answered(ReaderObject *self, bool receives)
+{
+    const char *why = NULL;
+
+    if (self->progress.unanswered > 0) {
+        why = "the reply to an earlier command was not read";
+    }
+    else if (self->progress.ahead.count > 0) {
+        /* A signal handler sent a command during the wait for the lock. */
+        why = "the reply to an earlier command is still to come";
+    }
+    if (why != NULL) {
+        errors_raise_out_of_step(self->state, why, NULL);
+        return -1;
+    }
+    self->link.flooded = false;
+    if (receives ? pop_link_has_unread(&self->link)
+                 : pop_link_had_unread(&self->link, self->link.received)) {
+        raise_unread(self);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+check(ReaderObject *self, enum reader_need need)
+{
+    if (need == READER_OPEN) {
+        return 0;
+    }
+    if (need == READER_TO_SEND) {
+        return progress_check_send(self->state, &self->progress);
+    }
+    if (progress_check(self->state, &self->progress) < 0) {
+        return -1;
+    }
+    if (need == READER_BY_HAND) {
+        return check_nothing_ahead(self);
+    }
+    return need < READER_ANSWERED
+               ? 0
+               : check_answered(self, need == READER_AT_REST);
 }
 
 int
-reader_enter_by_hand(ReaderObject *self)
+reader_enter(ReaderObject *self, enum reader_need need)
 {
-    if (reader_enter_in_step(self) < 0) {
-        return -1;
-    }
-    /* Behind the end of the stream none of them is to come. */
-    if (self->progress.ahead.count > 0 &&
-        !progress_has_ended(&self->progress)) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "%zu replies to commands that were sent ahead are to be "
-                     "read first",
-                     self->progress.ahead.count);
-        reader_leave(self);
-        return -1;
-    }
-    return 0;
-}
-
-/* Entered.  All or nothing. */
-static enum pop_status
-queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
-      void *owner)
-{
-    size_t length = (size_t)PyBytes_GET_SIZE(line);
-    enum pop_status status;
-
-    assert(lock_is_mine(&self->lock));
-    /* Room first: there is no way back from either queue. */
-    status = pop_buffer_reserve(&self->link.out, length + 2);
-    if (status == POP_OK) {
-        const struct pop_expected reply = {
-            .form = form,
-            .number = pop_command_number(PyBytes_AS_STRING(line), length),
-            .octets = length + 2,
-            .before = self->link.received,
-            .owner = owner,
-        };
-
-        status = pop_pipeline_push(&self->progress.ahead, &reply);
-    }
-    if (status == POP_OK) {
-        status = pop_command_append(&self->link.out, PyBytes_AS_STRING(line),
-                                    length);
-    }
-    return status;
-}
-
-/* reader_enter() without asking the socket: no byte is moved. */
-static int
-enter_still(ReaderObject *self)
-{
-    if (check_usable(self) < 0 || lock_acquire(&self->lock) < 0) {
+    if (check_outside(self) < 0 || lock_acquire(&self->lock) < 0) {
         return -1;
     }
     if (reader_check_open(self) < 0 ||
-        progress_check(self->state, &self->progress) < 0) {
+        (need != READER_STILL && prepare(self) < 0) || check(self, need) < 0) {
         reader_leave(self);
         return -1;
     }
@@ -196,20 +239,12 @@ enter_still(ReaderObject *self)
 }
 
 int
-reader_queue(ReaderObject *self, PyObject *line, enum pop_reply_form form,
-             void *owner)
+reader_require(ReaderObject *self, enum reader_need need)
 {
-    enum pop_status status;
-
-    if (enter_still(self) < 0) {
+    if (reader_enter(self, need) < 0) {
         return -1;
     }
-    status = queue(self, line, form, owner);
     reader_leave(self);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, NULL);
-        return -1;
-    }
     return 0;
 }
 
@@ -297,40 +332,42 @@ is_dead(int error)
     }
 }
 
-/* Whether the failure is what close() in another thread looks like here. */
+/* Whether the failure is what close() in another thread looks like here; it is
+   raised then.  A timeout of a socket that never waits becomes EAGAIN. */
 static bool
-was_closed(const ReaderObject *self, enum pop_status status)
+was_closed(ReaderObject *self, enum pop_status *status,
+           struct pop_error *error)
 {
-    return progress_is_closed(&self->progress) &&
-           (status == POP_EOF || status == POP_SYSTEM || status == POP_TLS ||
-            status == POP_TLS_EOF);
-}
-
-/* A timeout of a socket that never waits is EAGAIN. */
-static enum pop_status
-without_waiting(const ReaderObject *self, enum pop_status status,
-                struct pop_error *error)
-{
-    if (status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
-        error->sys = EAGAIN;
-        return POP_SYSTEM;
+    assert(lock_is_mine(&self->lock));
+    if (progress_is_closed(&self->progress) &&
+        (*status == POP_EOF || *status == POP_SYSTEM || *status == POP_TLS ||
+         *status == POP_TLS_EOF)) {
+        reader_end(self);
+        errors_raise_closed_meanwhile();
+        return true;
     }
-    return status;
+    if (*status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {
+        error->sys = EAGAIN;
+        *status = POP_SYSTEM;
+    }
+    return false;
 }
 
 void
 reader_fail(ReaderObject *self, enum pop_status status,
             struct pop_error *error)
 {
-    assert(lock_is_mine(&self->lock));
-    if (was_closed(self, status)) {
-        reader_end(self);
-        errors_raise_closed_meanwhile();
+    if (was_closed(self, &status, error)) {
         return;
     }
-    status = without_waiting(self, status, error);
     switch (status) {
+    case POP_UNASKED:
+        pop_link_take(&self->link);
+        raise_unread(self);
+        return;
     case POP_EOF:
+    case POP_TLS:
+    case POP_TLS_EOF:
         reader_end(self);
         break;
     case POP_TIMEOUT:
@@ -349,18 +386,10 @@ reader_fail(ReaderObject *self, enum pop_status status,
             reader_end(self);
         }
         break;
-    case POP_TLS:
-    case POP_TLS_EOF:
-        reader_end(self);
-        break;
-    case POP_SYSTEM:
-        if (is_dead(error->sys)) {
-            reader_end(self);
-            break;
-        }
-        progress_left(&self->lock, &self->progress, "a read failed");
-        break;
     default:
+        if (status == POP_SYSTEM && is_dead(error->sys)) {
+            reader_end(self);
+        }
         progress_left(&self->lock, &self->progress, "a read failed");
         break;
     }
@@ -371,13 +400,9 @@ void
 reader_fail_write(ReaderObject *self, enum pop_status status,
                   struct pop_error *error, bool untouched)
 {
-    assert(lock_is_mine(&self->lock));
-    if (was_closed(self, status)) {
-        reader_end(self);
-        errors_raise_closed_meanwhile();
+    if (was_closed(self, &status, error)) {
         return;
     }
-    status = without_waiting(self, status, error);
     if (untouched && status == POP_DEADLINE) {
         status = pop_deadline_refuse(&self->link.deadline, error);
     }
@@ -429,7 +454,9 @@ reader_fill(ReaderObject *self)
         }
         return 0;
     }
-    status = without_waiting(self, status, &error);
+    if (was_closed(self, &status, &error)) {
+        return -1;
+    }
     if (!progress_is_closed(&self->progress) &&
         would_block(self, status, &error)) {
         /* What was received before is still unread. */

@@ -1,4 +1,8 @@
-#include "binding/reader/reader_file.h"
+/* The Reader's methods: those of a buffered binary file. */
+
+#include "binding/reader/reader.h"
+
+#include <string.h>
 
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
@@ -6,11 +10,327 @@
 
 #define READER(op) ((ReaderObject *)(op))
 
-PyDoc_STRVAR(close_doc,
-"close($self, /)\n"
+#define ALL_OCTETS PY_SSIZE_T_MAX
+
+/* --- reading ------------------------------------------------------------ */
+
+/* Consumes octets read by hand; a line end among them answers the oldest
+   command. */
+static void
+consume(ReaderObject *self, size_t octets)
+{
+    struct pop_buffer *in = &self->link.in;
+
+    if (octets > 0 && memchr(pop_buffer_bytes(in), '\n', octets) != NULL) {
+        progress_status_read(&self->lock, &self->progress);
+    }
+    pop_buffer_consume(in, octets);
+}
+
+/* Consumes the first `octets` unread bytes and returns them. */
+static PyObject *
+take_bytes(ReaderObject *self, size_t octets)
+{
+    struct pop_span span = {0, octets};
+    PyObject *bytes = reader_bytes(&self->link, span);
+
+    if (bytes != NULL) {
+        consume(self, octets);
+    }
+    return bytes;
+}
+
+static size_t
+at_most(const ReaderObject *self, size_t wanted)
+{
+    size_t length = pop_buffer_length(&self->link.in);
+
+    return length < wanted ? length : wanted;
+}
+
+/* Receives until `wanted` octets are unread, or the stream has ended. */
+static int
+fill_up_to(ReaderObject *self, size_t wanted)
+{
+    while (pop_buffer_length(&self->link.in) < wanted) {
+        int got = reader_fill(self);
+
+        if (got <= 0) {
+            return got;
+        }
+    }
+    return 0;
+}
+
+/* Receives until a line end, `limit` octets or the end of the stream; *octets
+   is the length to take. */
+static int
+fill_line(ReaderObject *self, size_t limit, size_t *octets)
+{
+    size_t searched = 0;
+
+    for (;;) {
+        const struct pop_buffer *in = &self->link.in;
+        enum pop_status status;
+        int got;
+
+        status = pop_scan_line(pop_buffer_bytes(in), pop_buffer_length(in),
+                               limit, &searched, octets);
+        if (status == POP_OK) {
+            return 0;
+        }
+        *octets = at_most(self, limit);
+        if (*octets == limit) {
+            return 0;
+        }
+        got = reader_fill(self);
+        if (got <= 0) {
+            *octets = at_most(self, limit);
+            return got;
+        }
+    }
+}
+
+/* Parses an optional size; None and negative sizes mean all. */
+static int
+parse_size(PyObject *args, const char *format, Py_ssize_t *size)
+{
+    PyObject *value = Py_None;
+
+    *size = -1;
+    if (!PyArg_ParseTuple(args, format, &value)) {
+        return -1;
+    }
+    if (value != Py_None) {
+        *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    }
+    if (*size == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (*size < 0) {
+        *size = ALL_OCTETS;
+    }
+    return 0;
+}
+
+static PyObject *
+read_line(ReaderObject *self, Py_ssize_t limit)
+{
+    PyObject *line = NULL;
+    size_t octets;
+
+    if (reader_enter(self, READER_BY_HAND) < 0) {
+        return NULL;
+    }
+    if (fill_line(self, (size_t)limit, &octets) == 0) {
+        line = take_bytes(self, octets);
+    }
+    reader_leave(self);
+    return line;
+}
+
+PyDoc_STRVAR(readline_doc,
+"readline($self, size=-1, /)\n"
 "--\n"
 "\n"
-"Close the reader.  A thread that is blocked in it is woken.");
+"Read a line with its line end, at most size octets of it.\n"
+"\n"
+"b'' at the end of the stream.");
+
+static PyObject *
+reader_file_readline(PyObject *op, PyObject *args)
+{
+    Py_ssize_t size;
+
+    if (parse_size(args, "|O:readline", &size) < 0) {
+        return NULL;
+    }
+    return read_line(READER(op), size);
+}
+
+/* Reads at most `most` octets, once `wanted` are unread or the stream has
+   ended. */
+static PyObject *
+read_bytes(ReaderObject *self, Py_ssize_t wanted, Py_ssize_t most)
+{
+    PyObject *bytes = NULL;
+
+    if (reader_enter(self, READER_BY_HAND) < 0) {
+        return NULL;
+    }
+    if (fill_up_to(self, (size_t)wanted) == 0) {
+        bytes = take_bytes(self, at_most(self, (size_t)most));
+    }
+    reader_leave(self);
+    return bytes;
+}
+
+PyDoc_STRVAR(read_doc,
+"read($self, size=-1, /)\n"
+"--\n"
+"\n"
+"Read size octets, or fewer at the end of the stream; without size, all.");
+
+static PyObject *
+reader_file_read(PyObject *op, PyObject *args)
+{
+    Py_ssize_t size;
+
+    return parse_size(args, "|O:read", &size) < 0
+               ? NULL
+               : read_bytes(READER(op), size, size);
+}
+
+PyDoc_STRVAR(read1_doc,
+"read1($self, size=-1, /)\n"
+"--\n"
+"\n"
+"Read what is there, at most size octets, with at most one receive.");
+
+static PyObject *
+reader_file_read1(PyObject *op, PyObject *args)
+{
+    Py_ssize_t size;
+
+    return parse_size(args, "|O:read1", &size) < 0
+               ? NULL
+               : read_bytes(READER(op), size > 0, size);
+}
+
+PyDoc_STRVAR(peek_doc,
+"peek($self, size=0, /)\n"
+"--\n"
+"\n"
+"Return what is unread without reading it, after at most one receive.");
+
+static PyObject *
+reader_file_peek(PyObject *op, PyObject *args)
+{
+    ReaderObject *self = READER(op);
+    const struct pop_buffer *in = &self->link.in;
+    PyObject *bytes = NULL;
+    Py_ssize_t size = 0;
+
+    if (!PyArg_ParseTuple(args, "|n:peek", &size) ||
+        reader_enter(self, READER_BY_HAND) < 0) {
+        return NULL;
+    }
+    if (fill_up_to(self, 1) == 0) {
+        bytes = PyBytes_FromStringAndSize(pop_buffer_bytes(in),
+                                          (Py_ssize_t)pop_buffer_length(in));
+    }
+    reader_leave(self);
+    return bytes;
+}
+
+/* Fills the buffer, or stores the result of one receive (`once`); returns the
+   octets stored. */
+static PyObject *
+read_into(ReaderObject *self, PyObject *buffer, bool once)
+{
+    Py_buffer view;
+    size_t octets = 0;
+    int failed = -1;
+
+    if (!PyArg_Parse(buffer, "w*:readinto", &view)) {
+        return NULL;
+    }
+    if (reader_enter(self, READER_BY_HAND) == 0) {
+        failed = fill_up_to(self, once && view.len > 0 ? 1 : (size_t)view.len);
+        octets = at_most(self, (size_t)view.len);
+        if (failed == 0 && octets > 0) {
+            memcpy(view.buf, pop_buffer_bytes(&self->link.in), octets);
+            consume(self, octets);
+        }
+        reader_leave(self);
+    }
+    PyBuffer_Release(&view);
+    return failed < 0 ? NULL : PyLong_FromSize_t(octets);
+}
+
+PyDoc_STRVAR(readinto_doc,
+"readinto($self, buffer, /)\n"
+"--\n"
+"\n"
+"Fill a writable buffer; return how many octets were stored.\n"
+"\n"
+"Fewer than the buffer holds only at the end of the stream.");
+
+static PyObject *
+reader_file_readinto(PyObject *op, PyObject *buffer)
+{
+    return read_into(READER(op), buffer, false);
+}
+
+PyDoc_STRVAR(readinto1_doc,
+"readinto1($self, buffer, /)\n"
+"--\n"
+"\n"
+"Store what is there in a writable buffer, with at most one receive.");
+
+static PyObject *
+reader_file_readinto1(PyObject *op, PyObject *buffer)
+{
+    return read_into(READER(op), buffer, true);
+}
+
+PyObject *
+reader_file_next(PyObject *op)
+{
+    PyObject *line = read_line(READER(op), ALL_OCTETS);
+
+    if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+PyDoc_STRVAR(readlines_doc,
+"readlines($self, hint=-1, /)\n"
+"--\n"
+"\n"
+"Read lines to the end of the stream, or until they have hint octets.");
+
+static PyObject *
+reader_file_readlines(PyObject *op, PyObject *args)
+{
+    PyObject *list;
+    PyObject *line;
+    Py_ssize_t hint;
+    Py_ssize_t total = 0;
+
+    if (parse_size(args, "|O:readlines", &hint) < 0) {
+        return NULL;
+    }
+    list = PyList_New(0);
+    if (list == NULL) {
+        return NULL;
+    }
+    while ((line = reader_file_next(op)) != NULL) {
+        int failed = PyList_Append(list, line);
+
+        total += PyBytes_GET_SIZE(line);
+        Py_DECREF(line);
+        if (failed < 0) {
+            break;
+        }
+        if (hint > 0 && total >= hint) {
+            return list;
+        }
+        if (reader_check_open(READER(op)) < 0) {
+            break;
+        }
+    }
+    if (PyErr_Occurred()) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* --- the rest of a file ------------------------------------------------- */
+
+/* The docstring of a method. */
+#define DOC(signature, text) signature "\n--\n\n" text
 
 static PyObject *
 reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -21,79 +341,33 @@ reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static int
-check_open(ReaderObject *self)
-{
-    if (progress_is_closed(&self->progress)) {
-        PyErr_SetString(PyExc_ValueError, "I/O operation on closed file.");
-        return -1;
-    }
-    return 0;
-}
-
-PyDoc_STRVAR(fileno_doc,
-"fileno($self, /)\n"
-"--\n"
-"\n"
-"Return the descriptor of the socket.");
-
 static PyObject *
 reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     ReaderObject *self = READER(op);
 
-    if (check_open(self) < 0) {
+    if (reader_check_usable(self) < 0) {
         return NULL;
     }
     return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
 }
 
-PyDoc_STRVAR(readable_doc,
-"readable($self, /)\n"
-"--\n"
-"\n"
-"True.");
-
 static PyObject *
 reader_file_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
 }
-
-PyDoc_STRVAR(writable_doc,
-"writable($self, /)\n"
-"--\n"
-"\n"
-"False.");
-
-PyDoc_STRVAR(seekable_doc,
-"seekable($self, /)\n"
-"--\n"
-"\n"
-"False.");
-
-PyDoc_STRVAR(isatty_doc,
-"isatty($self, /)\n"
-"--\n"
-"\n"
-"False.");
 
 static PyObject *
 reader_file_false(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
 }
-
-PyDoc_STRVAR(flush_doc,
-"flush($self, /)\n"
-"--\n"
-"\n"
-"Do nothing: nothing is written through a reader.");
 
 static PyObject *
 reader_file_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 PyDoc_STRVAR(unsupported_doc,
@@ -109,7 +383,7 @@ reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 static PyObject *
 reader_file_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(op);
 }
 
 static PyObject *
@@ -121,7 +395,7 @@ reader_file_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
 PyObject *
 reader_file_iter(PyObject *op)
 {
-    return check_open(READER(op)) < 0 ? NULL : Py_NewRef(op);
+    return reader_file_enter_context(op, NULL);
 }
 
 static PyObject *
@@ -170,13 +444,29 @@ reader_file_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 PyMethodDef reader_file_methods[] = {
     {"__sizeof__", reader_file_sizeof, METH_NOARGS, sizeof_doc},
-    {"close", reader_file_close, METH_NOARGS, close_doc},
-    {"fileno", reader_file_fileno, METH_NOARGS, fileno_doc},
-    {"readable", reader_file_readable, METH_NOARGS, readable_doc},
-    {"writable", reader_file_false, METH_NOARGS, writable_doc},
-    {"seekable", reader_file_false, METH_NOARGS, seekable_doc},
-    {"isatty", reader_file_false, METH_NOARGS, isatty_doc},
-    {"flush", reader_file_flush, METH_NOARGS, flush_doc},
+    {"read", reader_file_read, METH_VARARGS, read_doc},
+    {"read1", reader_file_read1, METH_VARARGS, read1_doc},
+    {"readinto", reader_file_readinto, METH_O, readinto_doc},
+    {"readinto1", reader_file_readinto1, METH_O, readinto1_doc},
+    {"readline", reader_file_readline, METH_VARARGS, readline_doc},
+    {"readlines", reader_file_readlines, METH_VARARGS, readlines_doc},
+    {"peek", reader_file_peek, METH_VARARGS, peek_doc},
+    {"close", reader_file_close, METH_NOARGS,
+     DOC("close($self, /)",
+         "Close the reader.  A thread that is blocked in it is woken.")},
+    {"fileno", reader_file_fileno, METH_NOARGS,
+     DOC("fileno($self, /)", "Return the descriptor of the socket.")},
+    {"readable", reader_file_readable, METH_NOARGS,
+     DOC("readable($self, /)", "True.")},
+    {"writable", reader_file_false, METH_NOARGS,
+     DOC("writable($self, /)", "False.")},
+    {"seekable", reader_file_false, METH_NOARGS,
+     DOC("seekable($self, /)", "False.")},
+    {"isatty", reader_file_false, METH_NOARGS,
+     DOC("isatty($self, /)", "False.")},
+    {"flush", reader_file_flush, METH_NOARGS,
+     DOC("flush($self, /)",
+         "Do nothing: nothing is written through a reader.")},
     {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},

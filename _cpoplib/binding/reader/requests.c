@@ -49,7 +49,7 @@ requests_free(struct request *request)
     PyMem_Free(request);
 }
 
-/* One by one: freeing may run code that uses the list. */
+/* One by one, because freeing may run code that uses the list. */
 void
 requests_empty(struct request_list *list)
 {
@@ -81,8 +81,8 @@ requests_add(struct requests *self, PyObject *number)
     return 0;
 }
 
-/* A request that was not sent may have its answer before those in front of it
-   have theirs: it waits for them. */
+/* Moves answered requests from the front of `sent`.  A request that was not
+   sent may be answered before those in front of it; it waits for them. */
 static void
 settle(struct requests *self)
 {
@@ -189,16 +189,12 @@ requests_clear(struct requests *self)
 
     /* Releasing an answer may run a __del__ that makes new requests. */
     self->reader = NULL;
-    self->dropped = 0;
     self->answered = (struct request_list){0};
-    self->sent = (struct request_list){0};
-    self->unsent = (struct request_list){0};
     if (old.reader != NULL) {
         requests_disown(old.reader, self);
     }
+    requests_end(self, NULL);
     requests_empty(&old.answered);
-    requests_empty(&old.sent);
-    requests_empty(&old.unsent);
     Py_XDECREF(old.reader);
 }
 
@@ -220,12 +216,6 @@ requests_traverse(const struct requests *self, visitproc visit, void *arg)
         }
     }
     return 0;
-}
-
-size_t
-requests_count(const struct requests *self)
-{
-    return self->answered.count + self->sent.count + self->unsent.count;
 }
 
 size_t

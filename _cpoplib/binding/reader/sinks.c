@@ -5,64 +5,46 @@
 
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
-#include "binding/reader/lines.h"
 #include "core/net/output.h"
 
 /* --- lines -------------------------------------------------------------- */
 
 /* Makes the list from the first batch, which often is the only one. */
 static int
-lines_take(struct stream_sink *sink, const struct pop_link *link)
+make_list(struct stream_sink *self, const struct pop_link *link)
 {
-    struct sink_lines *self = (struct sink_lines *)sink;
-    const struct pop_batch *batch = &link->batch;
-    const char *bytes = pop_buffer_bytes(&link->in);
+    size_t i;
 
-    if (self->list == NULL) {
-        self->list = lines_list(bytes, batch->spans, batch->count);
-        return self->list == NULL ? -1 : 0;
+    self->value = PyList_New((Py_ssize_t)link->batch.count);
+    for (i = 0; self->value != NULL && i < link->batch.count; i++) {
+        PyObject *line = reader_bytes(link, link->batch.spans[i]);
+
+        if (line == NULL) {
+            Py_CLEAR(self->value);
+        }
+        else {
+            PyList_SET_ITEM(self->value, (Py_ssize_t)i, line);
+        }
     }
-    return lines_append(self->list, bytes, batch->spans, batch->count);
+    return self->value == NULL ? -1 : 0;
 }
-
-void
-sink_lines_init(struct sink_lines *self)
-{
-    self->sink.form = POP_LINES;
-    self->sink.rule = POP_END_AT_ONCE;
-    self->sink.take = lines_take;
-    self->list = NULL;
-}
-
-PyObject *
-sink_lines_tuple(const struct stream_reply *reply, PyObject *lines)
-{
-    PyObject *octets = PyLong_FromSize_t(reply->octets);
-    PyObject *tuple;
-
-    if (octets == NULL) {
-        return NULL;
-    }
-    tuple = PyTuple_Pack(3, reply->response, lines, octets);
-    Py_DECREF(octets);
-    return tuple;
-}
-
-/* --- nothing ------------------------------------------------------------ */
 
 static int
-nothing_take(struct stream_sink *Py_UNUSED(sink),
-             const struct pop_link *Py_UNUSED(link))
+lines_take(struct stream_sink *self, const struct pop_link *link)
 {
-    return 0;
-}
+    int failed = 0;
+    size_t i;
 
-void
-sink_nothing_init(struct stream_sink *sink)
-{
-    sink->form = POP_OCTETS;
-    sink->rule = POP_END_IF_QUIET;
-    sink->take = nothing_take;
+    if (self->value == NULL) {
+        return make_list(self, link);
+    }
+    for (i = 0; failed == 0 && i < link->batch.count; i++) {
+        PyObject *line = reader_bytes(link, link->batch.spans[i]);
+
+        failed = line == NULL ? -1 : PyList_Append(self->value, line);
+        Py_XDECREF(line);
+    }
+    return failed;
 }
 
 /* --- octets ------------------------------------------------------------- */
@@ -114,7 +96,7 @@ announced_octets(const struct pop_reply *reply)
 /* Allocates room for the first octets; exactly those if the reply is
    complete. */
 static int
-bytes_allocate(struct sink_bytes *self, size_t octets,
+bytes_allocate(struct stream_sink *self, size_t octets,
                const struct pop_reply *reply)
 {
     size_t room = octets;
@@ -125,15 +107,15 @@ bytes_allocate(struct sink_bytes *self, size_t octets,
         room = announced > room ? announced : room;
         room = room > FEWEST_OCTETS ? room : FEWEST_OCTETS;
     }
-    self->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-    return self->bytes == NULL ? -1 : 0;
+    self->value = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+    return self->value == NULL ? -1 : 0;
 }
 
 /* Makes room for more octets; grows by at least half. */
 static int
-bytes_reserve(struct sink_bytes *self, size_t octets)
+bytes_reserve(struct stream_sink *self, size_t octets)
 {
-    size_t capacity = (size_t)PyBytes_GET_SIZE(self->bytes);
+    size_t capacity = (size_t)PyBytes_GET_SIZE(self->value);
 
     if (octets <= capacity - self->used) {
         return 0;
@@ -143,101 +125,105 @@ bytes_reserve(struct sink_bytes *self, size_t octets)
         return -1;
     }
     capacity += octets > capacity / 2 ? octets : capacity / 2;
-    return _PyBytes_Resize(&self->bytes, (Py_ssize_t)capacity);
+    return _PyBytes_Resize(&self->value, (Py_ssize_t)capacity);
 }
 
 static int
-bytes_take(struct stream_sink *sink, const struct pop_link *link)
+bytes_take(struct stream_sink *self, const struct pop_link *link)
 {
-    struct sink_bytes *self = (struct sink_bytes *)sink;
     size_t octets = batch_octets(&link->batch);
 
-    if ((self->bytes == NULL ? bytes_allocate(self, octets, &link->reply)
+    if ((self->value == NULL ? bytes_allocate(self, octets, &link->reply)
                              : bytes_reserve(self, octets)) < 0) {
         return -1;
     }
-    copy_batch(link, PyBytes_AS_STRING(self->bytes) + self->used);
+    copy_batch(link, PyBytes_AS_STRING(self->value) + self->used);
     self->used += octets;
     return 0;
 }
 
-void
-sink_bytes_init(struct sink_bytes *self)
+/* Trims the bytes.  Copies instead of shrinking a large block, which would
+   keep its mapping; a process has a limited number of mappings. */
+static int
+bytes_finish(struct stream_sink *self)
 {
-    self->sink.form = POP_OCTETS;
-    self->sink.rule = POP_END_IF_QUIET;
-    self->sink.take = bytes_take;
-    self->bytes = NULL;
-    self->used = 0;
+    if (self->used < (size_t)PyBytes_GET_SIZE(self->value) / 2) {
+        Py_SETREF(self->value,
+                  PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->value),
+                                            (Py_ssize_t)self->used));
+        return self->value == NULL ? -1 : 0;
+    }
+    return _PyBytes_Resize(&self->value, (Py_ssize_t)self->used);
 }
 
-/* Copies instead of shrinking a large block, which would keep its mapping; a
-   process has a limited number of mappings. */
+/* --- a sink ------------------------------------------------------------- */
+
+static int
+nothing_take(struct stream_sink *Py_UNUSED(self),
+             const struct pop_link *Py_UNUSED(link))
+{
+    return 0;
+}
+
+void
+sink_init(struct stream_sink *self, enum pop_reply_form form,
+          enum pop_end_rule rule)
+{
+    *self = (struct stream_sink){
+        .form = form,
+        .rule = rule,
+        .take = form == POP_OCTETS ? bytes_take : lines_take,
+    };
+}
+
+void
+sink_drop(struct stream_sink *self)
+{
+    self->take = nothing_take;
+}
+
 PyObject *
-sink_bytes_finish(struct sink_bytes *self)
+sink_value(struct stream_sink *self)
 {
-    PyObject *bytes;
+    PyObject *lines = self->value == NULL ? Py_None : self->value;
+    PyObject *octets;
+    PyObject *tuple = NULL;
 
-    if (self->used < (size_t)PyBytes_GET_SIZE(self->bytes) / 2) {
-        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(self->bytes),
-                                         (Py_ssize_t)self->used);
+    if (self->form == POP_NO_LINES) {
+        return Py_NewRef(self->response);
     }
-    if (_PyBytes_Resize(&self->bytes, (Py_ssize_t)self->used) < 0) {
-        return NULL;
+    if (self->form == POP_OCTETS && self->value != NULL) {
+        return bytes_finish(self) < 0 ? NULL : Py_NewRef(self->value);
     }
-    bytes = self->bytes;
-    self->bytes = NULL;
-    return bytes;
-}
-
-void
-sink_bytes_release(struct sink_bytes *self)
-{
-    Py_CLEAR(self->bytes);
+    octets = PyLong_FromSize_t(self->octets);
+    if (self->form == POP_OCTETS) {
+        return octets;
+    }
+    if (octets != NULL) {
+        tuple = PyTuple_Pack(3, self->response, lines, octets);
+        Py_DECREF(octets);
+    }
+    return tuple;
 }
 
 /* --- files -------------------------------------------------------------- */
 
-/* Raises BlockingIOError for a non-blocking raw file; returns -1. */
-static Py_ssize_t
-raise_would_block(struct sink_file *self)
-{
-    struct pop_error error = {.sys = EAGAIN};
-
-    errors_raise(self->state, POP_SYSTEM, &error);
-    return -1;
-}
-
 /* Returns how many octets write() has written: all if the result is no int, as
-   of old files.  For None from a raw file, and on failure, returns -1 and an
-   exception. */
+   of old files.  Returns -1 and an exception: BlockingIOError for None from a
+   raw file, which is non-blocking. */
 static Py_ssize_t
 written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
 {
+    struct pop_error error = {.sys = EAGAIN};
+    Py_ssize_t written = left;
+
     if (result == Py_None && self->is_raw) {
-        return raise_would_block(self);
-    }
-    return PyLong_Check(result) ? PyLong_AsSsize_t(result) : left;
-}
-
-/* Calls file.write(block[start:]); returns the octets written, or -1. */
-static Py_ssize_t
-call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
-{
-    Py_ssize_t left = PyBytes_GET_SIZE(block) - start;
-    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
-    PyObject *result = NULL;
-    Py_ssize_t written;
-
-    if (rest != NULL) {
-        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
-        Py_DECREF(rest);
-    }
-    if (result == NULL) {
+        errors_raise(self->state, POP_SYSTEM, &error);
         return -1;
     }
-    written = written_octets(self, result, left);
-    Py_DECREF(result);
+    if (PyLong_Check(result)) {
+        written = PyLong_AsSsize_t(result);
+    }
     if (written == -1 && PyErr_Occurred()) {
         return -1;
     }
@@ -248,36 +234,44 @@ call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
     return written;
 }
 
-/* Writes all of the block; a raw file may take it in parts. */
-static int
-write_block(struct sink_file *self, PyObject *block)
+/* Calls file.write(block[start:]); returns the octets written, or -1. */
+static Py_ssize_t
+call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
 {
-    Py_ssize_t done = 0;
+    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
+    PyObject *result = NULL;
+    Py_ssize_t written = -1;
 
-    while (done < PyBytes_GET_SIZE(block)) {
-        Py_ssize_t written = call_write(self, block, done);
-
-        if (written < 0) {
-            return -1;
-        }
-        done += written;
+    if (rest != NULL) {
+        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
+        Py_DECREF(rest);
     }
-    return 0;
+    if (result != NULL) {
+        written = written_octets(self, result,
+                                 PyBytes_GET_SIZE(block) - start);
+        Py_DECREF(result);
+    }
+    return written;
 }
 
+/* Writes all of the batch; a raw file may take it in parts. */
 static int
 write_batch(struct sink_file *self, const struct pop_link *link, size_t octets)
 {
     PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)octets);
-    int failed;
+    Py_ssize_t done = 0;
+    Py_ssize_t written = 1;
 
     if (block == NULL) {
         return -1;
     }
     copy_batch(link, PyBytes_AS_STRING(block));
-    failed = write_block(self, block);
+    while (written > 0 && done < PyBytes_GET_SIZE(block)) {
+        written = call_write(self, block, done);
+        done += written;
+    }
     Py_DECREF(block);
-    return failed;
+    return written > 0 ? 0 : -1;
 }
 
 static enum pop_status
@@ -314,13 +308,12 @@ output_batch(struct sink_file *self, const struct pop_link *link)
         .spans = link->batch.spans,
         .count = link->batch.count,
     };
+    int failed = 0;
 
-    while (output.done < output.count) {
-        if (output_once(self, &output) < 0) {
-            return -1;
-        }
+    while (failed == 0 && output.done < output.count) {
+        failed = output_once(self, &output);
     }
-    return 0;
+    return failed;
 }
 
 static int
@@ -332,54 +325,22 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
     if (octets == 0) {
         return 0;
     }
-    if ((self->is_direct ? output_batch(self, link)
-                         : write_batch(self, link, octets)) < 0) {
-        return -1;
-    }
-    self->octets += octets;
-    return 0;
+    return self->is_direct ? output_batch(self, link)
+                           : write_batch(self, link, octets);
 }
 
-/* Returns isinstance(file, io.<name>) or, if `exactly`, whether that is its
-   type: 1, 0 or -1. */
-static int
-is_of_io(PyObject *file, const char *name, bool exactly)
-{
-    PyObject *type = package_import("io", name);
-    int is;
-
-    if (type == NULL) {
-        return -1;
-    }
-    is = exactly ? (PyObject *)Py_TYPE(file) == type
-                 : PyObject_IsInstance(file, type);
-    Py_DECREF(type);
-    return is;
-}
-
-/* Returns whether `write` is a method of the file's type, not an attribute. */
-static bool
-is_own_write(PyObject *write, PyObject *file)
-{
-    return PyCFunction_Check(write) && PyCFunction_GET_SELF(write) == file;
-}
-
-/* Calls file.write(b""), which raises if the file can't be written. */
-static int
-try_write(struct sink_file *self)
-{
-    PyObject *nothing = PyObject_CallFunction(self->write, "y", "");
-
-    Py_XDECREF(nothing);
-    return nothing == NULL ? -1 : 0;
-}
-
+/* Writes to the descriptor if the file is exactly an io.FileIO, with the write
+   method of its type.  Calls file.write(b"") then, which raises if the file
+   can't be written. */
 static int
 open_file(struct sink_file *self)
 {
-    int raw = is_of_io(self->file, "RawIOBase", false);
-    int direct = raw > 0 ? is_of_io(self->file, "FileIO", true) : 0;
+    PyObject *type = package_import("io", "RawIOBase");
+    int raw = type == NULL ? -1 : PyObject_IsInstance(self->file, type);
+    int direct = raw > 0 ? reader_is_exactly(self->file, "io", "FileIO") : 0;
+    PyObject *nothing;
 
+    Py_XDECREF(type);
     if (raw < 0 || direct < 0) {
         return -1;
     }
@@ -388,23 +349,30 @@ open_file(struct sink_file *self)
         return -1;
     }
     self->is_raw = raw;
-    self->is_direct = direct && is_own_write(self->write, self->file);
-    return self->is_direct ? try_write(self) : 0;
+    self->is_direct = direct && PyCFunction_Check(self->write) &&
+                      PyCFunction_GET_SELF(self->write) == self->file;
+    if (!self->is_direct) {
+        return 0;
+    }
+    nothing = PyObject_CallFunction(self->write, "y", "");
+    Py_XDECREF(nothing);
+    return nothing == NULL ? -1 : 0;
 }
 
 int
 sink_file_init(struct sink_file *self, struct module_state *state,
                PyObject *file)
 {
-    self->sink.form = POP_OCTETS;
-    self->sink.rule = POP_END_IF_QUIET;
-    self->sink.take = file_take;
-    self->state = state;
-    self->file = Py_NewRef(file);
-    self->write = NULL;
-    self->is_raw = false;
-    self->is_direct = false;
-    self->octets = 0;
+    *self = (struct sink_file){
+        .sink =
+            {
+                .form = POP_OCTETS,
+                .rule = POP_END_IF_QUIET,
+                .take = file_take,
+            },
+        .state = state,
+        .file = Py_NewRef(file),
+    };
     if (open_file(self) < 0) {
         sink_file_release(self);
         return -1;
@@ -415,6 +383,7 @@ sink_file_init(struct sink_file *self, struct module_state *state,
 void
 sink_file_release(struct sink_file *self)
 {
+    sink_release(&self->sink);
     Py_CLEAR(self->write);
     Py_CLEAR(self->file);
 }

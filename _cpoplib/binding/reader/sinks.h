@@ -1,38 +1,47 @@
 /* Destinations for the lines of a reply: a list, bytes, a file, or nowhere.
-   Calls stream, lines, base and core/net/output. */
+   Calls stream, base and core/net/output. */
 
 #ifndef BINDING_SINKS_H
 #define BINDING_SINKS_H
 
+#include "binding/base/errors.h"
 #include "binding/reader/stream.h"
 
-/* Collects lines in a list, which the caller owns. */
-struct sink_lines {
-    struct stream_sink sink;
-    PyObject *list; /* NULL before the first batch */
-};
+/* A sink that collects lines in a list, octets in bytes; a reply of one line
+   needs no more.  The caller calls sink_release(). */
+void sink_init(struct stream_sink *self, enum pop_reply_form form,
+               enum pop_end_rule rule);
 
-void sink_lines_init(struct sink_lines *self);
+/* Makes the sink drop the lines. */
+void sink_drop(struct stream_sink *self);
 
-/* Returns poplib's (response, lines, octets), or NULL and an exception. */
-PyObject *sink_lines_tuple(const struct stream_reply *reply, PyObject *lines);
+/* Returns what was read, as a new reference, or NULL and an exception:
 
-/* Drops the lines. */
-void sink_nothing_init(struct stream_sink *sink);
+   POP_NO_LINES  the response
+   POP_LINES     poplib's (response, lines, octets); lines are None if another
+                 sink took them
+   POP_OCTETS    bytes; if another sink took them, how many octets there were
+ */
+PyObject *sink_value(struct stream_sink *self);
 
-/* Collects octets in a bytes object, which the caller owns. */
-struct sink_bytes {
-    struct stream_sink sink;
-    PyObject *bytes; /* NULL before the first octet, or after a failure */
-    size_t used;
-};
+/* Returns sink_value(), or NULL and error_proto for a refusal. */
+static inline PyObject *
+sink_result(struct module_state *state, struct stream_sink *self)
+{
+    if (!self->is_positive) {
+        errors_raise_response(state, self->response);
+        return NULL;
+    }
+    return self->form == POP_NO_LINES ? Py_NewRef(self->response)
+                                      : sink_value(self);
+}
 
-void sink_bytes_init(struct sink_bytes *self);
-
-/* Returns the bytes, trimmed (new reference), or NULL and an exception. */
-PyObject *sink_bytes_finish(struct sink_bytes *self);
-
-void sink_bytes_release(struct sink_bytes *self);
+static inline void
+sink_release(struct stream_sink *self)
+{
+    Py_CLEAR(self->response);
+    Py_CLEAR(self->value);
+}
 
 /* Writes octets by file.write(), or to the descriptor of an io.FileIO. */
 struct sink_file {
@@ -42,7 +51,6 @@ struct sink_file {
     PyObject *write; /* file.write */
     bool is_raw;     /* unbuffered: may write a part */
     bool is_direct;  /* to the descriptor */
-    size_t octets;   /* written so far */
 };
 
 /* Returns -1 and an exception if the file can't be written to. */

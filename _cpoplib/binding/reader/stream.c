@@ -1,13 +1,9 @@
 #include "binding/reader/stream.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "binding/base/errors.h"
-#include "binding/reader/lines.h"
 #include "core/proto/command.h"
-
-#define SHOWN_OCTETS 200
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -24,22 +20,23 @@ fail_sending(ReaderObject *reader, enum pop_status status,
 }
 
 int
-stream_send(ReaderObject *reader, const char *line, size_t length)
+stream_send(ReaderObject *reader, PyObject *line)
 {
-    struct pop_buffer *out = &reader->link.out;
     struct pop_error error = {0};
     enum pop_status status;
+    Py_buffer view;
     size_t queued;
 
-    if (reader_enter(reader) < 0) {
+    if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    if (progress_check_send(reader->state, &reader->progress) < 0) {
-        reader_leave(reader);
+    if (reader_enter(reader, READER_TO_SEND) < 0) {
+        PyBuffer_Release(&view);
         return -1;
     }
-    status = pop_command_append(out, line, length);
-    queued = pop_buffer_length(out);
+    status = pop_command_append(&reader->link.out, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    queued = pop_buffer_length(&reader->link.out);
     if (status == POP_OK) {
         status = lock_run_detached(&reader->link, pop_link_flush, &error);
     }
@@ -53,142 +50,66 @@ stream_send(ReaderObject *reader, const char *line, size_t length)
     return status == POP_OK ? 0 : -1;
 }
 
-/* --- at rest ------------------------------------------------------------ */
-
-/* Returns the first unread line, cut to a length fit for an exception. */
-static PyObject *
-unread_line(const struct pop_link *link)
+/* Inside.  All or nothing. */
+static enum pop_status
+queue(ReaderObject *reader, const char *line, size_t length,
+      enum pop_reply_form form, void *owner)
 {
-    const char *bytes = pop_buffer_bytes(&link->in);
-    size_t length = pop_buffer_length(&link->in);
-    const char *lf = memchr(bytes, '\n', length);
-    struct pop_span span = {0, length};
+    const struct pop_expected reply = {
+        .form = form,
+        .number = pop_command_number(line, length),
+        .octets = length + 2,
+        .before = reader->link.received,
+        .owner = owner,
+    };
+    enum pop_status status;
 
-    if (lf != NULL) {
-        span = pop_scan_strip(bytes, 0, (size_t)(lf - bytes) + 1);
+    assert(lock_is_mine(&reader->lock));
+    /* Room first: there is no way back from either queue. */
+    status = pop_buffer_reserve(&reader->link.out, reply.octets);
+    if (status == POP_OK) {
+        status = pop_pipeline_push(&reader->progress.ahead, &reply);
     }
-    if (span.length > SHOWN_OCTETS) {
-        span.length = SHOWN_OCTETS;
-    }
-    return lines_bytes(bytes, span);
-}
-
-static void
-raise_unread(ReaderObject *reader)
-{
-    static const char why[] = "the server sent a reply that nobody asked for";
-    static const char flood[] = "the server sent more than it may while "
-                                "nobody asked for anything";
-    PyObject *line;
-
-    if (reader->link.flooded) {
-        errors_raise_out_of_step(reader->state, flood, NULL);
-        progress_mixed_up(&reader->lock, &reader->progress, flood);
-        return;
-    }
-    if (!pop_link_had_unread(&reader->link, reader->link.received)) {
-        /* The unread bytes may be a TLS record, not a reply. */
-        PyErr_NoMemory();
-        return;
-    }
-    progress_mixed_up(&reader->lock, &reader->progress, why);
-    line = unread_line(&reader->link);
-    if (line != NULL) {
-        errors_raise_out_of_step(reader->state, why, line);
-        Py_DECREF(line);
-    }
-}
-
-static int
-enter(ReaderObject *reader, bool (*has_unread)(struct pop_link *))
-{
-    if (reader_enter_in_step(reader) < 0) {
-        return -1;
-    }
-    if (reader->progress.unanswered > 0) {
-        errors_raise_out_of_step(
-            reader->state, "the reply to an earlier command was not read",
-            NULL);
-    }
-    else if (reader->progress.ahead.count > 0) {
-        /* A signal handler sent a command during the wait for the lock. */
-        errors_raise_out_of_step(
-            reader->state, "the reply to an earlier command is still to come",
-            NULL);
-    }
-    else if (has_unread(&reader->link)) {
-        raise_unread(reader);
-    }
-    else {
-        return 0;
-    }
-    reader_leave(reader);
-    return -1;
-}
-
-static bool
-has_received(struct pop_link *link)
-{
-    link->flooded = false;
-    return pop_link_had_unread(link, link->received);
-}
-
-int
-stream_enter_answered(ReaderObject *reader)
-{
-    return enter(reader, has_received);
-}
-
-int
-stream_check_answered(ReaderObject *reader)
-{
-    if (stream_enter_answered(reader) < 0) {
-        return -1;
-    }
-    reader_leave(reader);
-    return 0;
-}
-
-int
-stream_enter_at_rest(ReaderObject *reader)
-{
-    return enter(reader, pop_link_has_unread);
-}
-
-int
-stream_check_at_rest(ReaderObject *reader)
-{
-    if (stream_enter_at_rest(reader) < 0) {
-        return -1;
-    }
-    reader_leave(reader);
-    return 0;
+    return status == POP_OK
+               ? pop_command_append(&reader->link.out, line, length)
+               : status;
 }
 
 int
 stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
              void *owner)
 {
-    if (reader->progress.ahead.count == 0 &&
-        stream_check_answered(reader) < 0) {
+    enum pop_status status;
+
+    if (reader_enter(reader, reader->progress.ahead.count == 0
+                                 ? READER_ANSWERED
+                                 : READER_STILL) < 0) {
         return -1;
     }
-    return reader_queue(reader, line, form, owner);
+    status = queue(reader, PyBytes_AS_STRING(line),
+                   (size_t)PyBytes_GET_SIZE(line), form, owner);
+    reader_leave(reader);
+    if (status != POP_OK) {
+        errors_raise(reader->state, status, NULL);
+        return -1;
+    }
+    return 0;
 }
 
-/* --- one line ----------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------- */
 
-/* Records a failed read in the stream's progress, and raises. */
-static void
-fail(ReaderObject *reader, enum pop_status status, struct pop_error *error)
+static enum pop_status
+begin(ReaderObject *reader, const struct stream_sink *sink)
 {
-    if (status == POP_UNASKED) {
-        pop_link_take(&reader->link);
-        raise_unread(reader);
-    }
-    else {
-        reader_fail(reader, status, error);
-    }
+    enum pop_status status;
+
+    assert(lock_is_mine(&reader->lock));
+    assert(progress_is_in_step(&reader->progress) ||
+           progress_has_ended(&reader->progress));
+    status = pop_link_begin(&reader->link, sink->form, sink->limits.status,
+                            sink->limits.line);
+    reader->link.end_rule = sink->rule;
+    return status;
 }
 
 /* Scans the unread bytes; receives only if they don't suffice. */
@@ -203,120 +124,52 @@ pump(ReaderObject *reader, struct pop_error *error)
     return status;
 }
 
-static const struct stream_sink one_line = {
-    .form = POP_NO_LINES,
-    .rule = POP_END_AT_ONCE,
-};
-
+/* Pumps until the first line of a reply is scanned. */
 static enum pop_status
-begin_reply(ReaderObject *reader, const struct stream_limits *limits,
-            const struct stream_sink *sink)
+pump_first(ReaderObject *reader, const struct stream_sink *sink,
+           struct pop_error *error)
 {
-    enum pop_status status;
-
-    assert(lock_is_mine(&reader->lock));
-    assert(progress_is_in_step(&reader->progress) ||
-           progress_has_ended(&reader->progress));
-    status = pop_link_begin(&reader->link, sink->form, limits->status,
-                            limits->line);
-    reader->link.end_rule = sink->rule;
-    return status;
-}
-
-static enum pop_status
-pump_status(ReaderObject *reader, const struct stream_limits *limits,
-            const struct stream_sink *sink, struct pop_error *error)
-{
-    enum pop_status status = begin_reply(reader, limits, sink);
+    enum pop_status status = begin(reader, sink);
 
     return status == POP_OK ? pump(reader, error) : status;
-}
-
-/* Returns the unread bytes up to the end of the scanned line, or all of them
-   if the stream ended inside it. */
-static PyObject *
-raw_bytes(ReaderObject *reader, bool ended)
-{
-    const struct pop_link *link = &reader->link;
-    struct pop_span span = {0, link->batch.scanned};
-
-    if (ended) {
-        span.length = pop_buffer_length(&link->in);
-    }
-    return lines_bytes(pop_buffer_bytes(&link->in), span);
 }
 
 PyObject *
 stream_raw_line(ReaderObject *reader, size_t limit, bool answers)
 {
-    const struct stream_limits limits = {.status = limit};
+    const struct stream_sink sink = {
+        .form = POP_NO_LINES,
+        .rule = POP_END_AT_ONCE,
+        .limits.status = limit,
+    };
+    struct pop_link *link = &reader->link;
     struct pop_error error = {0};
+    struct pop_span span = {0, 0};
     enum pop_status status;
     PyObject *line = NULL;
 
-    if (reader_enter_in_step(reader) < 0) {
+    if (reader_enter(reader, READER_IN_STEP) < 0) {
         return NULL;
     }
-    status = pump_status(reader, &limits, &one_line, &error);
+    status = pump_first(reader, &sink, &error);
     if (status == POP_EOF && !progress_is_closed(&reader->progress)) {
-        line = raw_bytes(reader, true);
+        span.length = pop_buffer_length(&link->in);
+        line = reader_bytes(link, span);
         reader_end(reader);
     }
     else if (status != POP_OK) {
         reader_fail(reader, status, &error);
     }
     else {
-        line = raw_bytes(reader, false);
-        pop_link_take(&reader->link);
+        span.length = link->batch.scanned;
+        line = reader_bytes(link, span);
+        pop_link_take(link);
         if (answers) {
             progress_status_read(&reader->lock, &reader->progress);
         }
     }
     reader_leave(reader);
     return line;
-}
-
-/* Consumes and returns the status line.  Consumes it on MemoryError, too, so
-   that the stream is at the end of a line. */
-static PyObject *
-take_status(ReaderObject *reader)
-{
-    struct pop_link *link = &reader->link;
-    PyObject *text = lines_bytes(pop_buffer_bytes(&link->in),
-                                 link->batch.spans[0]);
-
-    pop_link_take(link);
-    progress_status_read(&reader->lock, &reader->progress);
-    return text;
-}
-
-PyObject *
-stream_status_inside(ReaderObject *reader, size_t limit,
-                     enum pop_end_rule rule)
-{
-    const struct stream_limits limits = {.status = limit};
-    const struct stream_sink line = {.form = POP_NO_LINES, .rule = rule};
-    struct pop_error error = {0};
-    enum pop_status status = pump_status(reader, &limits, &line, &error);
-
-    if (status != POP_OK) {
-        fail(reader, status, &error);
-        return NULL;
-    }
-    return take_status(reader);
-}
-
-PyObject *
-stream_status(ReaderObject *reader, size_t limit)
-{
-    PyObject *text;
-
-    if (reader_enter_in_step(reader) < 0) {
-        return NULL;
-    }
-    text = stream_status_inside(reader, limit, POP_END_AT_ONCE);
-    reader_leave(reader);
-    return text;
 }
 
 /* --- a whole reply ------------------------------------------------------ */
@@ -331,41 +184,35 @@ is_done(const ReaderObject *reader)
 static int
 check_go_on(ReaderObject *reader)
 {
+    if (is_done(reader)) {
+        return 0;
+    }
     return PyErr_CheckSignals() < 0 ? -1 : reader_check_open(reader);
 }
 
-/* Reads and drops at most STREAM_DROPPED_OCTETS of the rest of a reply. */
+/* Reads and drops at most STREAM_DROPPED_OCTETS of the rest of a reply, after
+   an exception.  That stays pending unless a signal handler raises another. */
 static void
-drop_lines(ReaderObject *reader)
+drop_rest(ReaderObject *reader)
 {
+    PyObject *pending = PyErr_GetRaisedException();
     struct pop_link *link = &reader->link;
     size_t start = link->reply.octets;
+    int failed = 0;
 
     pop_reply_drop(&link->reply);
-    while (!is_done(reader) &&
+    while (failed == 0 && !is_done(reader) &&
            link->reply.octets - start < STREAM_DROPPED_OCTETS) {
         struct pop_error error = {0};
         enum pop_status status = pump(reader, &error);
 
         if (status != POP_OK) {
-            fail(reader, status, &error);
-            return;
+            reader_fail(reader, status, &error);
+            break;
         }
         pop_link_take(link);
-        if (!is_done(reader) && check_go_on(reader) < 0) {
-            return;
-        }
+        failed = check_go_on(reader);
     }
-}
-
-/* Drops the rest of a reply after an exception.  That stays pending unless a
-   signal handler raises another. */
-static void
-drop_rest(ReaderObject *reader)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-
-    drop_lines(reader);
     errors_raise_again(pending);
 }
 
@@ -374,25 +221,14 @@ drop_rest(ReaderObject *reader)
 static int
 take_batch(ReaderObject *reader, struct stream_sink *sink)
 {
-    struct pop_link *link = &reader->link;
-    int failed = sink->take(sink, link);
+    int failed = sink->take(sink, &reader->link);
 
-    pop_link_take(link);
+    pop_link_take(&reader->link);
     if (failed < 0 && sink->form == POP_OCTETS &&
         PyErr_ExceptionMatches(PyExc_Exception)) {
         drop_rest(reader);
     }
     return failed;
-}
-
-static void
-refuse_too_large(ReaderObject *reader)
-{
-    struct pop_link *link = &reader->link;
-
-    pop_link_take(link);
-    errors_raise_too_large(reader->state, link->reply.size_limit);
-    drop_rest(reader);
 }
 
 static int
@@ -403,60 +239,60 @@ read_lines(ReaderObject *reader, struct stream_sink *sink)
         enum pop_status status = pump(reader, &error);
 
         if (status == POP_TOO_MUCH) {
-            refuse_too_large(reader);
+            pop_link_take(&reader->link);
+            errors_raise_too_large(reader->state, sink->limits.size);
+            drop_rest(reader);
             return -1;
         }
         if (status != POP_OK) {
-            fail(reader, status, &error);
+            reader_fail(reader, status, &error);
             return -1;
         }
-        if (take_batch(reader, sink) < 0) {
-            return -1;
-        }
-        if (!is_done(reader) && check_go_on(reader) < 0) {
+        if (take_batch(reader, sink) < 0 || check_go_on(reader) < 0) {
             return -1;
         }
     } while (!is_done(reader));
     return 0;
 }
 
-/* Reads a reply whose status line was pumped: that line, and the lines after
-   it. */
+/* Consumes the status line that was pumped, also on MemoryError: the stream is
+   then at the end of a line.  Reads the lines after it. */
 static int
-read_whole(ReaderObject *reader, enum pop_status status,
-           struct pop_error *error, const struct stream_limits *limits,
-           struct stream_sink *sink, struct stream_reply *reply)
+read_whole(ReaderObject *reader, struct stream_sink *sink)
 {
-    if (status != POP_OK) {
-        fail(reader, status, error);
+    struct pop_link *link = &reader->link;
+
+    sink->response = reader_bytes(link, link->batch.spans[0]);
+    pop_link_take(link);
+    progress_status_read(&reader->lock, &reader->progress);
+    if (sink->response == NULL) {
         return -1;
     }
-    reply->response = take_status(reader);
-    if (reply->response == NULL) {
-        return -1;
-    }
-    reply->is_positive = PyBytes_AS_STRING(reply->response)[0] == '+';
+    sink->is_positive = PyBytes_AS_STRING(sink->response)[0] == '+';
     if (is_done(reader)) {
         return 0;
     }
-    reader->link.reply.size_limit = limits->size;
+    link->reply.size_limit = sink->limits.size;
     return read_lines(reader, sink);
 }
 
-/* Calls read_whole(); marks the stream out of step if the reply was not read
-   to its end. */
+/* Reads a reply whose status line was pumped, with this status.  Marks the
+   stream out of step if the reply was not read to its end. */
 static int
 read_reply(ReaderObject *reader, enum pop_status status,
-           struct pop_error *error, const struct stream_limits *limits,
-           struct stream_sink *sink, struct stream_reply *reply)
+           struct pop_error *error, struct stream_sink *sink)
 {
-    int result;
+    int result = -1;
 
-    reply->response = NULL;
-    result = read_whole(reader, status, error, limits, sink, reply);
-    reply->octets = reader->link.reply.octets;
+    if (status == POP_OK) {
+        result = read_whole(reader, sink);
+    }
+    else {
+        reader_fail(reader, status, error);
+    }
+    sink->octets = reader->link.reply.octets;
     if (result < 0) {
-        Py_CLEAR(reply->response);
+        Py_CLEAR(sink->response);
         if (reader->link.reply.part == POP_REPLY_LINES) {
             progress_left(&reader->lock, &reader->progress,
                           "a reply was abandoned half-way");
@@ -466,50 +302,31 @@ read_reply(ReaderObject *reader, enum pop_status status,
 }
 
 int
-stream_read_reply_inside(ReaderObject *reader,
-                         const struct stream_limits *limits,
-                         struct stream_sink *sink, struct stream_reply *reply)
+stream_read(ReaderObject *reader, struct stream_sink *sink)
 {
     struct pop_error error = {0};
-    enum pop_status status = pump_status(reader, limits, sink, &error);
+    enum pop_status status = pump_first(reader, sink, &error);
 
-    return read_reply(reader, status, &error, limits, sink, reply);
-}
-
-int
-stream_read_reply(ReaderObject *reader, const struct stream_limits *limits,
-                  struct stream_sink *sink, struct stream_reply *reply)
-{
-    int result;
-
-    reply->response = NULL;
-    if (reader_enter_in_step(reader) < 0) {
-        return -1;
-    }
-    result = stream_read_reply_inside(reader, limits, sink, reply);
-    reader_leave(reader);
-    return result;
+    return read_reply(reader, status, &error, sink);
 }
 
 /* --- a command and its reply -------------------------------------------- */
 
 int
-stream_exchange(ReaderObject *reader, const char *line, size_t length,
-                const struct stream_limits *limits, struct stream_sink *sink,
-                struct stream_reply *reply)
+stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
 {
     struct pop_link *link = &reader->link;
     struct pop_error error = {0};
     enum pop_status status;
     size_t queued;
 
-    reply->response = NULL;
     if (progress_check_send(reader->state, &reader->progress) < 0) {
         return -1;
     }
-    status = begin_reply(reader, limits, sink);
+    status = begin(reader, sink);
     if (status == POP_OK) {
-        status = pop_command_append(&link->out, line, length);
+        status = pop_command_append(&link->out, PyBytes_AS_STRING(line),
+                                    (size_t)PyBytes_GET_SIZE(line));
     }
     if (status != POP_OK) {
         reader_fail_write(reader, status, &error, true);
@@ -522,5 +339,5 @@ stream_exchange(ReaderObject *reader, const char *line, size_t length,
         return -1;
     }
     progress_line_sent(&reader->lock, &reader->progress);
-    return read_reply(reader, status, &error, limits, sink, reply);
+    return read_reply(reader, status, &error, sink);
 }

@@ -10,19 +10,15 @@
 
 /* --- own methods -------------------------------------------------------- */
 
-int
-python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
-                      getattrofunc getattro)
+/* Returns whether sock.name is `own` of the type: 1, 0 or -1. */
+static int
+has_own(PyObject *sock, PyObject *name, PyObject *own)
 {
     PyTypeObject *type = Py_TYPE(sock);
-    PyObject *found;
+    PyObject *found = pycompat_lookup(type, name);
     PyObject *dict;
     int shadowed;
 
-    if (type->tp_getattro != getattro) {
-        return 0;
-    }
-    found = pycompat_lookup(type, name);
     Py_XDECREF(found);
     if (found != own || type->tp_dictoffset == 0) {
         return found == own;
@@ -34,6 +30,19 @@ python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
     shadowed = PyDict_Contains(dict, name);
     Py_DECREF(dict);
     return shadowed < 0 ? -1 : !shadowed;
+}
+
+int
+python_socket_has_own(struct module_state *state, PyObject *sock,
+                      getattrofunc getattro, PyObject *own_recv_into,
+                      PyObject *own_sendall)
+{
+    int own = Py_TYPE(sock)->tp_getattro == getattro;
+
+    if (own > 0) {
+        own = has_own(sock, state->name.recv_into, own_recv_into);
+    }
+    return own > 0 ? has_own(sock, state->name.sendall, own_sendall) : own;
 }
 
 /* Sets *slot to the value (stolen) unless another thread has set it. */
@@ -78,18 +87,11 @@ load_own_methods(struct module_state *state)
 int
 python_socket_is_direct(struct module_state *state, PyObject *sock)
 {
-    int own;
-
-    if (load_own_methods(state) < 0) {
-        return -1;
-    }
-    own = python_socket_has_own(sock, state->name.recv_into,
-                                state->own_recv_into, PyObject_GenericGetAttr);
-    if (own <= 0) {
-        return own;
-    }
-    return python_socket_has_own(sock, state->name.sendall, state->own_sendall,
-                                 PyObject_GenericGetAttr);
+    return load_own_methods(state) < 0
+               ? -1
+               : python_socket_has_own(state, sock, PyObject_GenericGetAttr,
+                                       state->own_recv_into,
+                                       state->own_sendall);
 }
 
 /* --- descriptor and timeout --------------------------------------------- */
@@ -157,12 +159,8 @@ python_socket_timeout(struct module_state *state, PyObject *sock,
 static int
 set_timeout(struct module_state *state, PyObject *sock, PyObject *timeout)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethodObjArgs(sock, state->name.settimeout, timeout,
-                                        NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(PyObject_CallMethodObjArgs(
+        sock, state->name.settimeout, timeout, NULL));
 }
 
 /* Returns whether the object has gettimeout() and settimeout(): 1, 0
@@ -355,8 +353,7 @@ share_descriptor(PyObject *sock, PyObject *taken, int fd)
     Py_XDECREF(family);
     Py_XDECREF(type);
     Py_XDECREF(proto);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 /* Calls taken.settimeout(sock.gettimeout()). */
@@ -365,15 +362,10 @@ copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
 {
     PyObject *timeout = PyObject_CallMethodNoArgs(sock,
                                                   state->name.gettimeout);
-    PyObject *result;
+    int failed = timeout == NULL ? -1 : set_timeout(state, taken, timeout);
 
-    if (timeout == NULL) {
-        return -1;
-    }
-    result = PyObject_CallMethod(taken, "settimeout", "O", timeout);
-    Py_DECREF(timeout);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    Py_XDECREF(timeout);
+    return failed;
 }
 
 /* Calls _socket.socket.detach(), which runs no signal handler and so is
@@ -381,11 +373,8 @@ copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
 static int
 detach(PyTypeObject *root, PyObject *sock)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethod((PyObject *)root, "detach", "O", sock);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethod((PyObject *)root, "detach", "O", sock));
 }
 
 /* Detaches `taken`, so that the descriptor stays with the first socket.  Keeps

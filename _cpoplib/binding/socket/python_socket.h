@@ -44,10 +44,11 @@ int python_socket_hold(struct module_state *state, PyObject *sock,
 int python_socket_let_go(struct module_state *state, PyObject *sock,
                          struct python_socket_hold *hold);
 
-/* Returns 1 if type(sock).tp_getattro is `getattro` and sock.name is `own` of
-   the type; else 0; -1 and an exception. */
-int python_socket_has_own(PyObject *sock, PyObject *name, PyObject *own,
-                          getattrofunc getattro);
+/* Returns 1 if type(sock).tp_getattro is `getattro`, and recv_into() and
+   sendall() are those methods of the type; else 0; -1 and an exception. */
+int python_socket_has_own(struct module_state *state, PyObject *sock,
+                          getattrofunc getattro, PyObject *own_recv_into,
+                          PyObject *own_sendall);
 
 /* Returns whether recv_into() and sendall() are those of _socket.socket, so
    that the descriptor can be used instead: 1, 0 or -1. */

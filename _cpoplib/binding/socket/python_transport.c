@@ -196,12 +196,8 @@ python_transport_recv(struct pop_transport *transport, char *space,
 static int
 send_all(const struct python_transport *self, PyObject *data)
 {
-    PyObject *result;
-
-    result = PyObject_CallMethodObjArgs(self->sock, self->state->name.sendall,
-                                        data, NULL);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(PyObject_CallMethodObjArgs(
+        self->sock, self->state->name.sendall, data, NULL));
 }
 
 static enum pop_status

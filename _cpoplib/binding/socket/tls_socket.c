@@ -202,8 +202,7 @@ tls_socket_close_unused(TLSSocketObject *self)
     }
     self->sock_closed = true;
     result = PyObject_CallMethodNoArgs(self->sock, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }
 
 void
@@ -246,16 +245,9 @@ tls_socket_getattro(PyObject *op, PyObject *name)
 int
 tls_socket_is_direct(struct module_state *state, PyObject *sock)
 {
-    int own;
-
-    if (!Py_IS_TYPE(sock, state->tls_socket_type)) {
-        return 0;
-    }
-    own = python_socket_has_own(sock, state->name.recv_into,
-                                state->own_tls_recv_into, tls_socket_getattro);
-    if (own <= 0) {
-        return own;
-    }
-    return python_socket_has_own(sock, state->name.sendall,
-                                 state->own_tls_sendall, tls_socket_getattro);
+    return Py_IS_TYPE(sock, state->tls_socket_type)
+               ? python_socket_has_own(state, sock, tls_socket_getattro,
+                                       state->own_tls_recv_into,
+                                       state->own_tls_sendall)
+               : 0;
 }

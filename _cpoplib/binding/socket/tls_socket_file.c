@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_file.h"
+#include "binding/socket/tls_socket_type.h"
 
 /* --- makefile() --------------------------------------------------------- */
 
@@ -15,22 +15,17 @@ tls_socket_makefile(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     PyObject *type = (PyObject *)Py_TYPE(TLSSOCKET(op)->sock);
     PyObject *function = PyObject_GetAttrString(type, "makefile");
-    PyObject *self_tuple = NULL;
-    PyObject *all = NULL;
+    PyObject *method = NULL;
     PyObject *file = NULL;
 
     if (function != NULL) {
-        self_tuple = PyTuple_Pack(1, op);
+        method = PyMethod_New(function, op);
+        Py_DECREF(function);
     }
-    if (self_tuple != NULL) {
-        all = PySequence_Concat(self_tuple, args);
+    if (method != NULL) {
+        file = PyObject_Call(method, args, kwargs);
+        Py_DECREF(method);
     }
-    if (all != NULL) {
-        file = PyObject_Call(function, all, kwargs);
-    }
-    Py_XDECREF(function);
-    Py_XDECREF(self_tuple);
-    Py_XDECREF(all);
     return file;
 }
 

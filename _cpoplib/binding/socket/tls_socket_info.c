@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_info.h"
+#include "binding/socket/tls_socket_type.h"
 
 #include <string.h>
 
@@ -10,21 +10,6 @@
 
 /* --- certificate -------------------------------------------------------- */
 
-/* Calls poplib_c._certificate.decode(der). */
-static PyObject *
-decode_certificate(TLSSocketObject *self)
-{
-    PyObject *decode = package_import("poplib_c._certificate", "decode");
-    PyObject *decoded;
-
-    if (decode == NULL) {
-        return NULL;
-    }
-    decoded = PyObject_CallFunctionObjArgs(decode, self->certificate, NULL);
-    Py_DECREF(decode);
-    return decoded;
-}
-
 PyDoc_STRVAR(getpeercert_doc,
 "getpeercert($self, binary_form=False)\n"
 "--\n"
@@ -34,31 +19,23 @@ PyDoc_STRVAR(getpeercert_doc,
 "not verified.  None if there is no certificate.");
 
 static PyObject *
-tls_socket_getpeercert(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                       PyObject *kwnames)
+getpeercert(TLSSocketObject *self, PyObject *binary_form)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.getpeercert",
-        .names = {"binary_form"},
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
-    int binary = 0;
+    int binary = binary_form == NULL ? 0 : PyObject_IsTrue(binary_form);
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (values[0] != NULL) {
-        binary = PyObject_IsTrue(values[0]);
-    }
     if (binary < 0) {
         return NULL;
     }
     if (binary || self->certificate == Py_None) {
         return Py_NewRef(self->certificate);
     }
-    return self->verified ? decode_certificate(self) : PyDict_New();
+    return self->verified ? package_call("poplib_c._certificate", "decode",
+                                         "(O)", self->certificate)
+                          : PyDict_New();
 }
+
+ARGS_FUNCTION(tls_socket_getpeercert, getpeercert(TLSSOCKET(op), values[0]),
+              .method = "TLSSocket.getpeercert", .names = {"binary_form"});
 
 /* --- session ------------------------------------------------------------ */
 
@@ -206,21 +183,11 @@ PyDoc_STRVAR(get_channel_binding_doc,
 "secret).  None after the end of TLS.");
 
 static PyObject *
-tls_socket_get_channel_binding(PyObject *op, PyObject *const *args,
-                               Py_ssize_t nargs, PyObject *kwnames)
+get_channel_binding(TLSSocketObject *self, PyObject *cb_type)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.get_channel_binding",
-        .names = {"cb_type"},
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
     enum pop_tls_binding kind = POP_TLS_UNIQUE;
-    PyObject *values[ARGS_MAX];
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
-        return NULL;
-    }
-    if (values[0] != NULL && find_binding(values[0], &kind) < 0) {
+    if (cb_type != NULL && find_binding(cb_type, &kind) < 0) {
         return NULL;
     }
     if (has_ended(self)) {
@@ -228,6 +195,10 @@ tls_socket_get_channel_binding(PyObject *op, PyObject *const *args,
     }
     return channel_binding(self, kind);
 }
+
+ARGS_FUNCTION(tls_socket_get_channel_binding,
+              get_channel_binding(TLSSOCKET(op), values[0]),
+              .method = "TLSSocket.get_channel_binding", .names = {"cb_type"});
 
 /* --- attributes --------------------------------------------------------- */
 

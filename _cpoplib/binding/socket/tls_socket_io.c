@@ -1,4 +1,4 @@
-#include "binding/socket/tls_socket_io.h"
+#include "binding/socket/tls_socket_type.h"
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
@@ -92,6 +92,18 @@ check_flags(PyObject *flags, const char *name)
     return 0;
 }
 
+/* Converts a size; *size stays if it is not given.  Returns -1 and an
+   exception. */
+static int
+convert_size(PyObject *value, Py_ssize_t *size)
+{
+    if (value == NULL) {
+        return 0;
+    }
+    *size = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    return *size == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
 /* --- receiving ---------------------------------------------------------- */
 
 static PyObject *
@@ -127,29 +139,18 @@ PyDoc_STRVAR(recv_doc,
 "flags must be 0.  ssl.SSLWantReadError on a non-blocking socket.");
 
 static PyObject *
-tls_socket_recv(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
+recv_bytes(TLSSocketObject *self, PyObject *buflen, PyObject *flags)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.recv",
-        .names = {"buflen", "flags"},
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
     Py_ssize_t size = 1024;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        check_flags(values[1], "recv") < 0) {
+    if (check_flags(flags, "recv") < 0 || convert_size(buflen, &size) < 0) {
         return NULL;
-    }
-    if (values[0] != NULL) {
-        size = PyNumber_AsSsize_t(values[0], PyExc_OverflowError);
-        if (size == -1 && PyErr_Occurred()) {
-            return NULL;
-        }
     }
     return receive_bytes(self, size);
 }
+
+ARGS_FUNCTION(tls_socket_recv, recv_bytes(TLSSOCKET(op), values[0], values[1]),
+              .method = "TLSSocket.recv", .names = {"buflen", "flags"});
 
 /* Receives at most `size` octets into the buffer, or as many as fit if `size`
    is 0, negative or larger than the buffer. */
@@ -185,30 +186,22 @@ PyDoc_STRVAR(recv_into_doc,
 "end of the stream.  flags must be 0.");
 
 static PyObject *
-tls_socket_recv_into(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                     PyObject *kwnames)
+recv_into(TLSSocketObject *self, PyObject *buffer, PyObject *nbytes,
+          PyObject *flags)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.recv_into",
-        .names = {"buffer", "nbytes", "flags"},
-        .required = 1,
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
     Py_ssize_t size = 0;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        check_flags(values[2], "recv_into") < 0) {
+    if (check_flags(flags, "recv_into") < 0 ||
+        convert_size(nbytes == Py_None ? NULL : nbytes, &size) < 0) {
         return NULL;
     }
-    if (values[1] != NULL && values[1] != Py_None) {
-        size = PyNumber_AsSsize_t(values[1], PyExc_OverflowError);
-        if (size == -1 && PyErr_Occurred()) {
-            return NULL;
-        }
-    }
-    return receive_into(self, values[0], size);
+    return receive_into(self, buffer, size);
 }
+
+ARGS_FUNCTION(tls_socket_recv_into,
+              recv_into(TLSSOCKET(op), values[0], values[1], values[2]),
+              .method = "TLSSocket.recv_into",
+              .names = {"buffer", "nbytes", "flags"}, .required = 1);
 
 PyDoc_STRVAR(read_doc,
 "read($self, len=1024, buffer=None)\n"
@@ -217,31 +210,20 @@ PyDoc_STRVAR(read_doc,
 "recv(len) or, with a buffer, recv_into(buffer, len).");
 
 static PyObject *
-tls_socket_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
+read_some(TLSSocketObject *self, PyObject *len, PyObject *buffer)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.read",
-        .names = {"len", "buffer"},
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
     Py_ssize_t size = 1024;
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0) {
+    if (convert_size(len, &size) < 0) {
         return NULL;
     }
-    if (values[0] != NULL) {
-        size = PyNumber_AsSsize_t(values[0], PyExc_OverflowError);
-        if (size == -1 && PyErr_Occurred()) {
-            return NULL;
-        }
-    }
-    if (values[1] != NULL && values[1] != Py_None) {
-        return receive_into(self, values[1], size);
-    }
-    return receive_bytes(self, size);
+    return buffer == NULL || buffer == Py_None
+               ? receive_bytes(self, size)
+               : receive_into(self, buffer, size);
 }
+
+ARGS_FUNCTION(tls_socket_read, read_some(TLSSOCKET(op), values[0], values[1]),
+              .method = "TLSSocket.read", .names = {"len", "buffer"});
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -300,25 +282,18 @@ PyDoc_STRVAR(send_doc,
 "Send some of the data; how many octets.  flags must be 0.");
 
 static PyObject *
-tls_socket_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                PyObject *kwnames)
+send_part(TLSSocketObject *self, PyObject *data, PyObject *flags)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.send",
-        .names = {"data", "flags"},
-        .required = 1,
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
-    Py_ssize_t sent;
+    Py_ssize_t sent = check_flags(flags, "send") < 0
+                          ? -1
+                          : send_object(self, data, false);
 
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        check_flags(values[1], "send") < 0) {
-        return NULL;
-    }
-    sent = send_object(self, values[0], false);
     return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
 }
+
+ARGS_FUNCTION(tls_socket_send, send_part(TLSSOCKET(op), values[0], values[1]),
+              .method = "TLSSocket.send", .names = {"data", "flags"},
+              .required = 1);
 
 PyDoc_STRVAR(sendall_doc,
 "sendall($self, data, flags=0)\n"
@@ -327,24 +302,19 @@ PyDoc_STRVAR(sendall_doc,
 "Send all of the data; each part within the timeout.  flags must be 0.");
 
 static PyObject *
-tls_socket_sendall(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
-                   PyObject *kwnames)
+send_all(TLSSocketObject *self, PyObject *data, PyObject *flags)
 {
-    static const struct args_signature signature = {
-        .method = "TLSSocket.sendall",
-        .names = {"data", "flags"},
-        .required = 1,
-    };
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *values[ARGS_MAX];
-
-    if (args_bind(&signature, args, nargs, kwnames, values) < 0 ||
-        check_flags(values[1], "sendall") < 0 ||
-        send_object(self, values[0], true) < 0) {
+    if (check_flags(flags, "sendall") < 0 ||
+        send_object(self, data, true) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
+
+ARGS_FUNCTION(tls_socket_sendall,
+              send_all(TLSSOCKET(op), values[0], values[1]),
+              .method = "TLSSocket.sendall", .names = {"data", "flags"},
+              .required = 1);
 
 PyDoc_STRVAR(write_doc,
 "write($self, data)\n"
@@ -355,11 +325,7 @@ PyDoc_STRVAR(write_doc,
 static PyObject *
 tls_socket_write(PyObject *op, PyObject *data)
 {
-    TLSSocketObject *self = TLSSOCKET(op);
-    Py_ssize_t sent;
-
-    sent = send_object(self, data, false);
-    return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
+    return send_part(TLSSOCKET(op), data, NULL);
 }
 
 /* --- the end ------------------------------------------------------------ */

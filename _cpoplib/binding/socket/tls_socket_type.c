@@ -1,10 +1,6 @@
 #include "binding/socket/tls_socket_type.h"
 
 #include "binding/base/heap_type.h"
-#include "binding/socket/tls_socket.h"
-#include "binding/socket/tls_socket_file.h"
-#include "binding/socket/tls_socket_info.h"
-#include "binding/socket/tls_socket_io.h"
 #include "core/net/transport.h"
 
 static PyObject *

@@ -7,7 +7,7 @@
 
 /* POP_OCTETS gives out a line of this many octets in pieces. */
 #define LONG_LINE ((size_t)64 * 1024)
-/* How many octets pop_reply_behind_end() searches. */
+/* How many octets pop_reply_after_end() searches. */
 #define FAR_BACK ((size_t)64 * 1024)
 
 void
@@ -83,7 +83,7 @@ pop_reply_is_whole(enum pop_reply_form form, const char *bytes, size_t length)
 }
 
 size_t
-pop_reply_behind_end(const char *bytes, size_t length)
+pop_reply_after_end(const char *bytes, size_t length)
 {
     size_t least = length > FAR_BACK ? length - FAR_BACK : 0;
     size_t end;

@@ -90,7 +90,7 @@ bool pop_reply_is_whole(enum pop_reply_form form, const char *bytes,
 /* Returns how many bytes follow the last certain end of a reply with lines, or
    `length` if none is near the end of the bytes.  A reply that begins before
    those bytes is whole. */
-size_t pop_reply_behind_end(const char *bytes, size_t length);
+size_t pop_reply_after_end(const char *bytes, size_t length);
 
 /* Scans `bytes`, the unread bytes from the first on, from where the batch
    ends, and adds what it finds to the batch.  The status line comes in a batch

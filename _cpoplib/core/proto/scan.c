@@ -97,35 +97,3 @@ pop_scan_begins_with(const char *bytes, size_t length, const char *text)
     }
     return true;
 }
-
-/* Returns true if a part of a response code may have the character. */
-static bool
-is_code_char(char c)
-{
-    return c > ' ' && c < 0x7f && c != '/' && c != ']';
-}
-
-struct pop_span
-pop_scan_code(const char *bytes, size_t length)
-{
-    static const char before[] = "-ERR [";
-    const struct pop_span none = {0, 0};
-    size_t start = sizeof(before) - 1;
-    size_t i;
-
-    if (!pop_scan_begins_with(bytes, length, before)) {
-        return none;
-    }
-    for (i = start; i < length; i++) {
-        bool is_first = i == start || bytes[i - 1] == '/';
-        struct pop_span code = {start, i - start};
-
-        if (!is_first && bytes[i] == ']') {
-            return code;
-        }
-        if (!is_code_char(bytes[i]) && (is_first || bytes[i] != '/')) {
-            return none;
-        }
-    }
-    return none;
-}

@@ -57,8 +57,4 @@ long long pop_scan_number(const char *bytes, size_t length, size_t *digits);
    case. */
 bool pop_scan_begins_with(const char *bytes, size_t length, const char *text);
 
-/* Returns the response code of a status line, "IN-USE" of "-ERR [IN-USE] text"
-   (RFC 2449, section 8), or an empty span. */
-struct pop_span pop_scan_code(const char *bytes, size_t length);
-
 #endif

@@ -1,0 +1,116 @@
+"""Attributes of POP3, POP3_SSL and error_proto that are computed at each access.
+
+Importing the package imports this module, which imports re and inspect when they are needed.
+"""
+
+from __future__ import annotations
+
+import _cpoplib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from inspect import Signature
+    from typing import Any, Callable
+
+_module: Any = _cpoplib
+
+_CODE_CHARACTERS = bytes(range(0x21, 0x7F))
+
+#: The default _MAXLINE; error_proto.code of a longer code is None.
+_CODE_OCTETS = 2048
+
+_ERROR_PROTO_DOC = """\
+A reply that is an error, or that is no reply.
+
+args[0] is bytes for what the server said (b'-ERR no such message') and str
+for what the client found ('-ERR EOF', 'line too long').
+OSError from sockets passes through and is never turned into error_proto.
+
+response: what the server said, bytes, or None.
+code: its response code in upper case (RFC 2449, section 8; RFC 3206), str
+without the brackets: 'AUTH', 'IN-USE', 'LOGIN-DELAY', 'SYS/TEMP',
+'SYS/PERM' or another; None without one.
+temporary: whether that code says that it may work later: 'IN-USE',
+'LOGIN-DELAY', 'SYS/TEMP'.
+number: the message whose end can't be told, since commands were sent ahead
+of its reply, int; else None.  The messages before it are right.  Fetch it
+alone, over a new connection, by retr_bytes() or top_bytes(): retr() and
+top() end a message where poplib does."""
+
+
+class Computed:
+    """A class attribute; ``compute(instance, owner)`` returns its value.
+
+    Assigning to the attribute of an instance replaces it, unlike a property.
+    """
+
+    __slots__ = ("compute",)
+
+    def __init__(self, compute: Callable[[Any, type], object]) -> None:
+        self.compute = compute
+
+    def __get__(self, instance: object, owner: type | None = None) -> object:
+        return self.compute(instance, owner or type(instance))
+
+
+def _response(error: Any, owner: type) -> bytes | None:
+    try:
+        args = () if error is None else error.args
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # A subclass may define args.
+        return None
+    return args[0] if isinstance(args, tuple) and args and isinstance(args[0], bytes) else None
+
+
+def _code(error: Any, owner: type) -> str | None:
+    """Parse "-ERR [code/of/parts] text" (RFC 2449, section 8)."""
+    head, _, rest = (_response(error, owner) or b"").partition(b"[")
+    code, end, _ = rest.partition(b"]")
+    is_code = end and all(code.split(b"/")) and not code.translate(None, _CODE_CHARACTERS)
+    if head.upper() != b"-ERR " or not is_code or len(code) >= _CODE_OCTETS:
+        return None
+    return code.decode("ascii").upper()
+
+
+def _temporary(error: Any, owner: type) -> bool:
+    return _code(error, owner) in ("IN-USE", "LOGIN-DELAY", "SYS/TEMP")
+
+
+def _timestamp(client: object, owner: type) -> re.Pattern[bytes]:
+    """Return the pattern of the time stamp in a greeting."""
+    import re
+
+    return re.compile(rb"\+OK.[^<]*(<.*>)")
+
+
+def _signature(client: object, owner: Any) -> Signature:
+    """Return the signature of a class whose __init__() is in C; not all versions find that."""
+    init = owner.__init__
+    if type(init) is not type(str.join):
+        raise AttributeError("__signature__")
+    import inspect
+
+    _, *parameters = inspect.signature(init).parameters.values()
+    return inspect.Signature(parameters)
+
+
+def _context(client: Any, owner: type) -> object:
+    """Make the context that poplib's constructor makes, at the first access."""
+    if client is None:
+        raise AttributeError(f"type object '{owner.__name__}' has no attribute 'context'")
+    context = client.context = _module._new_context(client)
+    return context
+
+
+def _add(owner: Any, **functions: Callable[[Any, type], object]) -> None:
+    for name, compute in functions.items():
+        setattr(owner, name, Computed(compute))
+
+
+_add(_module.POP3, timestamp=_timestamp, __signature__=_signature)
+_add(_module.POP3_SSL, context=_context)
+_add(_module.error_proto, response=_response, code=_code, temporary=_temporary)
+_module.error_proto.number = None
+_module.error_proto.__doc__ = _ERROR_PROTO_DOC

@@ -1,0 +1,49 @@
+"""What a server says in its greeting and in its replies to STAT and CAPA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _cpoplib import error_proto as _error_proto  # type: ignore[attr-defined]
+
+
+def timestamp(client: Any) -> bytes:
+    """Return the time stamp of the greeting, which APOP needs."""
+    match = client.timestamp.match(client.welcome)
+    if match is None:
+        raise _error_proto("-ERR APOP not supported by server")
+    stamp: bytes = match.group(1)
+    return stamp
+
+
+def stat(client: Any, response: Any) -> tuple[int, int]:
+    """Return the number of messages and their octets."""
+    fields = response.split()
+    count = len(fields)
+    if client._debugging:
+        print("*stat*", repr(fields))
+    # More fields may follow the two numbers (RFC 1939, section 5).
+    if count < 3:
+        raise _error_proto("Invalid STAT response format")
+    try:
+        return int(fields[1]), int(fields[2])
+    except ValueError:
+        raise _error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
+
+
+def capa(reply: Any) -> dict[str, list[str]]:
+    """Return {name: [argument, ...]}."""
+    capabilities = {}
+    for line in reply[1]:
+        words = line.decode("ascii", "surrogateescape").split()
+        if words:
+            capabilities[words[0]] = words[1:]
+    return capabilities
+
+
+def check_stls(client: Any) -> None:
+    """Raise error_proto if TLS is active or the server does not offer STLS."""
+    if client._tls_established:
+        raise _error_proto("-ERR TLS session already established")
+    if "STLS" not in client.capa():
+        raise _error_proto("-ERR STLS not supported by server")

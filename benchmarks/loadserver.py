@@ -22,10 +22,11 @@ def write_certificate(directory):
 
 
 @contextlib.contextmanager
-def serving(program, delay=0, spin=SPIN):
+def serving(program, delay=0, spin=SPIN, in_pieces=False):
     """Run a load server during the block, and yield its ports: {"plain": ..., "tls": ...}."""
     with tempfile.TemporaryDirectory(prefix="poplib_c-bench-") as directory:
-        command = [program, f"-d{delay}", f"-s{spin}", *write_certificate(directory)]
+        options = [f"-d{delay}", f"-s{spin}", *(["-p"] if in_pieces else [])]
+        command = [program, *options, *write_certificate(directory)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             lines = process.stdout.read().decode().splitlines()

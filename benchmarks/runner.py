@@ -106,7 +106,7 @@ class Runner:
         if workload.method == "import":
             return measure_import(workload, repetitions)
         spin = loadserver.SPIN if workload.threads == 1 else 0
-        with loadserver.serving(self.server, workload.delay, spin) as ports:
+        with loadserver.serving(self.server, workload.delay, spin, workload.in_pieces) as ports:
             self.check(ports, workload)
             clients = workload.clients
             if workload.threads > 1:

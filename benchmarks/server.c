@@ -1,7 +1,8 @@
 /* The load server of the benchmark, on 127.0.0.1.
 
-   server [-d MILLISECONDS] [-s MICROSECONDS] [CERTIFICATE KEY]
+   server [-p] [-d MILLISECONDS] [-s MICROSECONDS] [CERTIFICATE KEY]
 
+   -p  sends replies in pieces, without TCP_NODELAY, as some servers do
    -d  each command is answered that much later, as by a server far away
    -s  polls that long without sleeping before it waits for a client
 
@@ -32,6 +33,7 @@
 struct server {
     struct mailboxes mailboxes;
     SSL_CTX *tls;
+    bool in_pieces;
     int64_t delay;
     int64_t spin;
 };
@@ -91,7 +93,8 @@ serve(void *argument)
     struct server *server = client->server;
 
     if (channel->ssl == NULL || channel_handshake(channel) == CHANNEL_OK) {
-        session_serve(channel, &server->mailboxes, server->delay);
+        session_serve(channel, &server->mailboxes, server->delay,
+                      server->in_pieces);
         if (channel->ssl != NULL) {
             SSL_shutdown(channel->ssl);
         }
@@ -119,7 +122,7 @@ welcome(struct server *server, int listener, bool is_tls)
 {
     struct client *client;
     pthread_t thread;
-    int on = 1;
+    int at_once = !server->in_pieces;
     int fd = accept(listener, NULL, NULL);
 
     if (fd < 0) {
@@ -127,7 +130,8 @@ welcome(struct server *server, int listener, bool is_tls)
     }
     client = calloc(1, sizeof(*client));
     if (client == NULL || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once)) <
+            0) {
         die("accept");
     }
     client->server = server;
@@ -172,8 +176,11 @@ main(int argc, char **argv)
     struct server server = {.tls = NULL};
     int option;
 
-    while ((option = getopt(argc, argv, "d:s:")) != -1) {
+    while ((option = getopt(argc, argv, "pd:s:")) != -1) {
         switch (option) {
+        case 'p':
+            server.in_pieces = true;
+            break;
         case 'd':
             server.delay = strtol(optarg, NULL, 10) * NS_PER_MS;
             break;

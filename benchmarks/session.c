@@ -25,6 +25,7 @@ struct session {
     struct mailboxes *mailboxes;
     const struct mailbox *mailbox; /* NULL until the login */
     int64_t delay;
+    bool in_pieces;
     char user[WORD_ROOM];
     bool quitting;
     size_t head; /* of the queue */
@@ -294,21 +295,43 @@ put(struct session *session, const char *bytes, size_t length)
     return result;
 }
 
+/* Sends a reply with its terminator by three calls; one without lines by
+   one. */
+static enum channel_result
+send_pieces(struct session *session, const char *bytes, size_t length)
+{
+    const char *lf = memchr(bytes, '\n', length);
+    size_t status = (size_t)(lf - bytes) + 1;
+    size_t end = length > status ? strlen(".\r\n") : 0;
+    const size_t pieces[] = {status, length - status - end, end};
+    enum channel_result result = CHANNEL_OK;
+    size_t i;
+
+    for (i = 0; result == CHANNEL_OK && i < 3; i++) {
+        result = channel_send(session->channel, bytes, pieces[i]);
+        bytes += pieces[i];
+    }
+    return result;
+}
+
 static enum channel_result
 send_due(struct session *session)
 {
+    enum channel_result (*send)(struct session *, const char *,
+                                size_t) = session->in_pieces ? send_pieces
+                                                             : put;
     enum channel_result result = CHANNEL_OK;
     int64_t now = session->delay > 0 ? channel_now() : 0;
 
     while (result == CHANNEL_OK && session->waiting > 0 &&
            session->queue[session->head].due <= now) {
         const struct reply *reply = &session->queue[session->head];
-        const char *bytes = reply->text.bytes;
+        const char *bytes = reply->text.bytes != NULL ? reply->text.bytes
+                                                      : reply->own;
 
-        result = put(session, bytes != NULL ? bytes : reply->own,
-                     reply->text.length);
+        result = send(session, bytes, reply->text.length);
         if (result == CHANNEL_OK && reply->add_end) {
-            result = put(session, ".\r\n", 3);
+            result = send(session, ".\r\n", 3);
         }
         session->head = (session->head + 1) % QUEUE_LENGTH;
         session->waiting--;
@@ -357,7 +380,7 @@ run(struct session *session)
 
 void
 session_serve(const struct channel *channel, struct mailboxes *mailboxes,
-              int64_t delay)
+              int64_t delay, bool in_pieces)
 {
     struct session *session = malloc(sizeof(*session));
 
@@ -368,6 +391,7 @@ session_serve(const struct channel *channel, struct mailboxes *mailboxes,
     session->mailboxes = mailboxes;
     session->mailbox = NULL;
     session->delay = delay;
+    session->in_pieces = in_pieces;
     session->user[0] = '\0';
     session->quitting = false;
     session->head = 0;

@@ -53,7 +53,7 @@ def other_goals(rows):
                 what = f"{row.workload.name}: rate of {client}, times one thread's"
                 goal = THREADS_GAIN if client == "poplib_c" else None
                 yield what, number(gain, 2), number(goal), goal and gain >= goal
-        if row.workload.delay:
+        if row.workload.delay or row.workload.wall:
             gain = row.wall["poplib"] / row.wall["poplib_c"]
             goal = row.workload.wall or None
             met = None if goal is None else gain >= goal

@@ -21,13 +21,14 @@ class Workload:
     timeout: float = 0.0  # of the socket, in seconds; 0: none
     threads: int = 1  # each with a connection, and its share of the calls
     delay: int = 0  # milliseconds of a round trip
+    in_pieces: bool = False  # the server sends replies so, and waits for acknowledgements
     quick: int = 0  # calls with --quick; 0: a tenth
 
     @property
     def clients(self):
         """The clients that can run it. The limits support commands; those in C, no options."""
         names = ["poplib", "poplib_c"]
-        if self.ours:
+        if self.ours or self.in_pieces:
             return names
         if self.method not in ("session", "import"):
             names += ["list", "python"]
@@ -81,6 +82,9 @@ def _variants():
     away = Workload("", "retr", SMALL, 200, delay=20, wall=50, quick=200)
     for ours in ("retr_many", "read_ahead"):
         yield replace(away, name=f"200 messages 20 ms away, {ours}", ours=ours)
+    for tls in (False, True):
+        name = "RETR 2 kB, server in pieces" + ", TLS" * tls
+        yield Workload(name, "retr", SMALL, 100, wall=50, tls=tls, in_pieces=True, quick=100)
     yield Workload("2 kB, retr_many", "retr", SMALL, 10000, goal=20, ours="retr_many")
     yield Workload("2 kB, read_ahead", "retr", SMALL, 10000, ours="read_ahead")
     for ours in ("retr_bytes", "retr_into"):

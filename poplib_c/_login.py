@@ -1,4 +1,4 @@
-"""POP3.login() and POP3.login_oauth2(): which mechanisms they try, and when they stop.
+"""POP3.login() and POP3.login_oauth2(): make the attempts; _policy.py chooses those of login().
 
 The methods of POP3 call the functions here, and hold the connection meanwhile.
 """
@@ -14,6 +14,7 @@ from poplib_c import POP3, TLSSocket, error_proto
 from poplib_c._policy import (
     IN_TWO_LINES,
     MECHANISMS,
+    NO_CAPA,
     UNLISTED,
     Capabilities,
     History,
@@ -29,7 +30,6 @@ from poplib_c._policy import (
 MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
 
 _CONTROLS = frozenset([*range(32), 127])
-_NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_COMMAND = 255
 
 
@@ -107,7 +107,7 @@ def policy_for(
     is_verified: bool,
     history: History,
 ) -> Policy:
-    """Ask the server what it supports, if that matters."""
+    """Return the Policy of a connection. Send CAPA, unless no mechanism of *wanted* needs it."""
     is_unlisted = wanted is not None and UNLISTED.issuperset(wanted)
     return Policy(
         client,
@@ -167,7 +167,7 @@ def login_oauth2(
     names = _chosen(wanted, MECHANISMS_OAUTH2)
     capabilities = _capabilities(client)
     if not (allow_insecure or _is_private(client.sock)):
-        raise error_proto(insecure("the token"))
+        raise error_proto(insecure(f"{' or '.join(names)} would show the token"))
     if capabilities is None:
         names = names[:1] if mechanisms is not None else ["XOAUTH2"]
     name = next((name for name in names if is_listed(name, capabilities)), None)
@@ -200,7 +200,7 @@ def _capabilities(client: POP3) -> Capabilities | None:
     try:
         capabilities = client.capa()
     except error_proto as exc:
-        if exc.args[0] == _NO_CAPA or exc.response is not None:
+        if exc.args[0] == NO_CAPA or exc.response is not None:
             return None
         raise
     return {name.upper(): arguments for name, arguments in capabilities.items()}
@@ -222,7 +222,10 @@ def _is_encrypted(sock: Any) -> bool:
 
 
 def _is_verified(sock: Any) -> bool:
-    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's."""
+    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's.
+
+    A TLSSocket doesn't tell: the caller of login() passes is_verified.
+    """
     if isinstance(sock, TLSSocket) or not _is_encrypted(sock):
         return False
     ssl = sys.modules["ssl"]
@@ -304,29 +307,16 @@ class _Exchange:
         from poplib_c import sasl
 
         name, form = self._attempt
-        bound: dict[str, Any] = {
-            "SCRAM-SHA-256-PLUS": sasl.ScramSHA256Plus,
-            "SCRAM-SHA-1-PLUS": sasl.ScramSHA1Plus,
-        }
-        unbound: dict[str, Any] = {
-            "SCRAM-SHA-256": sasl.ScramSHA256,
-            "SCRAM-SHA-1": sasl.ScramSHA1,
-        }
-        others: dict[str, Any] = {
-            "CRAM-MD5": sasl.CramMD5,
-            "PLAIN": sasl.Plain,
-            "LOGIN": sasl.Login,
-        }
+        make: Any = sasl.WITH_PASSWORD[name]
         mechanism: _Mechanism
-        if name in bound:
-            mechanism = bound[name](user, secret(), self._client.sock, binding=form)
-        elif name in unbound:
-            scram = unbound[name](user, secret())
+        if name.endswith("-PLUS"):
+            mechanism = make(user, secret(), self._client.sock, binding=form)
+        elif name.startswith("SCRAM-"):
+            mechanism = scram = make(user, secret())
             scram._could_bind = self._could_bind
-            mechanism = scram
         else:
             encoding = self._client.encoding
-            mechanism = others[name](user.encode(encoding), secret().encode(encoding))
+            mechanism = make(user.encode(encoding), secret().encode(encoding))
         return mechanism
 
 

@@ -16,9 +16,10 @@ Capabilities = dict[str, list[str]]
 
 
 class Mechanism(NamedTuple):
-    """secret_at: number of the first response that depends on the password; shows: it is that.
+    """secret_at: the number of the first response that depends on the password.
 
-    The responses of USER are those of the commands USER and PASS.
+    shows: whether that response is the password itself. The responses of USER are the lines USER
+    and PASS.
     """
 
     secret_at: int
@@ -53,7 +54,10 @@ UNLISTED = frozenset({"APOP", "USER"})
 #: Refusals that a server may count as wrong passwords; the last one is kept for the password.
 MOST_REFUSALS = 4
 
+#: The form of PLAIN whose AUTH command has no initial response.
 IN_TWO_LINES = "in two lines"
+#: What capa() raises for a server that does not support it.
+NO_CAPA = "-ERR CAPA not supported by server"
 _LONGEST_LIST = 500
 
 
@@ -73,7 +77,7 @@ class LoginError(error_proto):
         if self.code not in (None, "AUTH"):
             return ""
         told = "; ".join(f"{name}: {answer}" for name, answer in tried)
-        if len(tried) == 1:
+        if [answer for _, answer in tried] == [shown(self.args[0])]:
             told = tried[0][0]
         return f" (tried {told}; {advice} names the mechanisms to use)"
 
@@ -96,12 +100,12 @@ class History:
         self.last: str | bytes = b""
         #: How many answers the server may have counted as wrong passwords.
         self.refusals = 0
-        #: Mechanisms, bindings and tries that are not to be tried again.
+        #: What is not tried again: names of mechanisms, forms of all mechanisms, and single Trys.
         self.closed: set[object] = set()
         #: Whether nothing more may be tried.
         self.is_over = False
         self.accepted: Try | None = None
-        #: What was tried before that one.
+        #: What the server refused before it accepted that one.
         self.before: list[tuple[str, str]] = []
 
     def error(self) -> LoginError:
@@ -183,31 +187,39 @@ class Policy:
         history = self._history
         if history.is_over:
             return None
-        if history.accepted is not None:
-            return None if self._follows else history.accepted
         withheld = self.withheld()
+        possible = []
         for name in self.names:
-            if name in history.closed or name in withheld or self.obstacle(name) is not None:
-                continue
-            for form in self._forms(name):
-                if self._is_due(Try(name, form)):
-                    return Try(name, form)
+            if name not in withheld and self.obstacle(name) is None:
+                for form in self._forms(name):
+                    possible.append(Try(name, form))
+        if history.accepted in possible:
+            return None if self._follows else history.accepted
+        history.accepted = None  # This connection lacks what that needs.
+        for attempt in possible:
+            if self._is_due(attempt):
+                return attempt
         return None
 
     def could_bind(self, name: str) -> bool:
         """Whether SCRAM says that the client has a binding, and the server none.
 
         RFC 5802, section 6: a server that has one refuses that, as somebody has changed its list.
+        An attacker may also have refused -PLUS in the place of a server that is not verified;
+        unless the program names mechanisms, he gets the password anyway.
         """
-        listed = (self._capabilities or {}).get("SASL", [])
-        is_bound = name.endswith("-PLUS")
-        for each in listed:
-            is_bound = is_bound or each.upper().endswith("-PLUS")
-        return not is_bound and bool(self._bindings())
+        if not name.startswith("SCRAM-"):
+            return False
+        plus = f"{name}-PLUS"
+        has_plus = is_listed(plus, self._capabilities)
+        if self._wanted is not None and not self._is_verified:
+            has_plus = has_plus and plus not in self._history.closed
+        return not has_plus and bool(self._bindings())
 
     def skip(self, attempt: Try) -> None:
         """Record that a mechanism can't send this user or password."""
         self._history.closed.add(attempt.name)
+        self._history.accepted = None
 
     def refused(self, attempt: Try, error: Exception, *, responses: int, in_command: bool) -> None:
         """Record an answer, or how the connection ended, and decide what may still be tried.
@@ -218,6 +230,8 @@ class Policy:
         follows, self._follows = self._follows, True
         code = error.code if isinstance(error, error_proto) else None
         history.last = error.args[0] if isinstance(error, error_proto) else str(error)
+        if follows and responses == 0 and is_hang_up(error):
+            return  # The server closed the connection with the refusal before: nothing was tried.
         history.tried.append((str(attempt), shown(history.last)))
         # Whoever was named may be locked out, whether the password was sent or not.
         history.refusals += code == "AUTH" or (code is None and responses > 0)
@@ -226,8 +240,6 @@ class Policy:
             history.is_over = history.refusals >= MOST_REFUSALS
             return
         name, form = attempt
-        if follows and responses == 0 and is_hang_up(error):
-            return  # The server has closed the connection after the refusal before.
         is_sent = responses >= MECHANISMS[name].secret_at
         if name == "PLAIN" and in_command and code is None and _is_answer(error):
             # The server may not support initial responses: the password is sent once more.
@@ -235,6 +247,8 @@ class Policy:
             return
         history.is_over = not self._goes_on(name, error, is_sent)
         if form and self._is_verified and not is_sent:
+            # Another form of this mechanism may work; this form works with no mechanism. Without
+            # verification no other form is tried.
             history.closed.add(form)
             return
         history.closed.add(name)
@@ -246,7 +260,7 @@ class Policy:
         """Return the error text if nothing can be tried: the cause, and what to do."""
         withheld = self.withheld()
         if withheld:
-            return insecure(f"the password to {', '.join(withheld)}")
+            return insecure(f"{', '.join(withheld)} would show the password")
         if self._capabilities is not None:
             return no_mechanism(self._capabilities, self.names, self._wanted is not None)
         if self._wanted is not None and UNLISTED.issuperset(self._wanted):
@@ -288,7 +302,7 @@ class Policy:
         kinds = self._bindings()
         if self._wanted is None and kinds[:1] == ["tls-server-end-point"]:
             return []
-        return kinds if self._is_verified else kinds[:1]
+        return kinds
 
     def _bindings(self) -> list[str]:
         """Return the channel bindings of the connection, the one that servers expect first."""
@@ -312,8 +326,10 @@ class Policy:
         if not _is_answer(error):
             from poplib_c import sasl
 
-            # The server's message makes no sense.
-            return self._is_verified and isinstance(error, sasl.SASLError) and not is_sent
+            # The server's message makes no sense. If it is +OK without a proof, auth() has closed
+            # the connection.
+            makes_no_sense = isinstance(error, sasl.SASLError) and self._client.sock is not None
+            return self._is_verified and makes_no_sense and not is_sent
         code = error.code if isinstance(error, error_proto) else None
         if code not in (None, "AUTH"):
             return False
@@ -384,9 +400,9 @@ def _has_message_id(client: POP3) -> bool:
 # --- texts ------------------------------------------------------------------------------
 
 
-def insecure(what: str) -> str:
+def insecure(consequence: str) -> str:
     return (
-        f"-ERR the connection is not encrypted and would show {what}: "
+        f"-ERR the connection is not encrypted, and {consequence}: "
         "use POP3_SSL, or stls() first, or allow_insecure=True"
     )
 
@@ -394,7 +410,7 @@ def insecure(what: str) -> str:
 def no_mechanism(capabilities: Capabilities, names: Sequence[str], is_wanted: bool) -> str:
     """Return the error text if the server lists none of *names*, or none can be used."""
     listed = [name.upper() for name in capabilities.get("SASL", [])]
-    told = ", ".join(map(shown, listed)) or "no mechanism of SASL"
+    told = ", ".join(map(shown, listed)) or "no SASL mechanism"
     if len(told) > _LONGEST_LIST:
         told = told[:_LONGEST_LIST] + "..."
     text = f"-ERR no mechanism to log in that both sides support: the server lists {told}"

@@ -242,6 +242,8 @@ class _Bearer(_ClientFirst):
 
     #: The response to the server's explanation.
     _acknowledgement: bytes
+    #: The token of this exchange; None before initial_response().
+    _current: _Text | None = None
 
     def __init__(self, user: _Text, token: _Text | Callable[[], _Text]) -> None:
         self.user = user
@@ -255,22 +257,20 @@ class _Bearer(_ClientFirst):
 
     def initial_response(self) -> bytes:
         """Begin an exchange: call the token, if it is a callable, and return the message."""
-        self.error = self._asked = None
-        self._asked = self._token() if callable(self._token) else self._token
-        fault = _fault("token", self._asked, _CONTROLS)
+        self.error = self._current = None
+        self._current = self._token() if callable(self._token) else self._token
+        fault = _fault("token", self._current, _CONTROLS)
         if fault is not None:
-            self._asked = None
+            self._current = None
             raise fault
         return super().initial_response()
-
-    _asked: _Text | None = None
 
     def __call__(self, challenge: bytes) -> bytes | None:
         """Return the message for an empty challenge; keep an explanation, and acknowledge it.
 
         A challenge before initial_response() asks for the message, whatever its text.
         """
-        if self._asked is None:
+        if self._current is None:
             return self.initial_response()
         if self.error is not None:
             return None
@@ -280,8 +280,8 @@ class _Bearer(_ClientFirst):
         return self._acknowledgement
 
     def _credentials(self) -> bytes:
-        assert self._asked is not None
-        return b"auth=Bearer %b\1\1" % _octets(self._asked)
+        assert self._current is not None
+        return b"auth=Bearer %b\1\1" % _octets(self._current)
 
 
 def _parsed(challenge: bytes) -> dict[str, Any]:
@@ -495,3 +495,13 @@ class ScramSHA256Plus(ScramSHA1Plus):
     """SCRAM-SHA-256-PLUS; the arguments are those of ScramSHA1Plus."""
 
     name = "SCRAM-SHA-256-PLUS"
+
+
+#: The mechanisms that login() can use, by name.
+WITH_PASSWORD = {
+    mechanism.name: mechanism
+    for mechanism in (
+        *(ScramSHA1, ScramSHA1Plus, ScramSHA256, ScramSHA256Plus),
+        *(Plain, Login, CramMD5),
+    )
+}

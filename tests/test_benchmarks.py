@@ -96,12 +96,14 @@ def converse(sock, commands):
     return bytes(received)
 
 
-def test_server_answers_a_burst_in_order(ports):
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_server_answers_a_burst_in_order(programs, ports, in_pieces):
     client = login("poplib", ports)
     name = MAILBOX.encode()
     one = [b"\r\n".join([client.retr(n)[0], *client.retr(n)[1]]) for n in range(1, 41)]
     client.quit()
-    with dial(ports) as sock:
+    serving = loadserver.serving(programs["server"], spin=0, in_pieces=in_pieces)
+    with serving as ports, dial(ports) as sock:
         burst = b"".join(b"RETR %d\r\nNOOP\r\n" % (n % 40 + 1) for n in range(2000))
         received = converse(sock, b"USER %b\r\nPASS x\r\n%bQUIT\r\n" % (name, burst))
     expected = b"".join(one[n % 40] + b"\r\n.\r\n+OK\r\n" for n in range(2000))

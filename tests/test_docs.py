@@ -23,6 +23,11 @@ def test_examples(path):
     assert run and not failed
 
 
+def test_pages_for_users_name_no_tests():
+    named = {path.stem for path in DOCS.glob("*.rst") if "tests/" in path.read_text()}
+    assert named == {"reliability"}
+
+
 @pytest.mark.parametrize("module, tests", [("pytest", 6), ("unittest", 1)])
 def test_the_tests_of_the_page_on_testing(module, tests, tmp_path):
     for block in blocks_of_code("howto-testing.rst"):

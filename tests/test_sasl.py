@@ -3,12 +3,14 @@
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
 
 import pytest
 from faults.support import run_program
+from manual import DOCS
 from secret import SECRET, places_of_secret
 
 from poplib_c import _scram, error_proto, sasl
@@ -298,6 +300,14 @@ def test_the_error_is_shown_as_text():
 
 
 # Secrets
+
+
+def test_all_mechanisms_are_here_and_in_the_manual():
+    classes = {name for name in sasl.__all__ if not name.endswith("Error")}
+    without_secret = {"Anonymous", "External"}
+    assert {type(make()).__name__ for make in WITH_SECRET} == classes - without_secret
+    page = (DOCS / "mechanisms.rst").read_text()
+    assert {*re.findall(r"^``(\w+)\(.*\)``  ", page, re.M)} == classes
 
 
 @pytest.mark.parametrize("make", WITH_SECRET)

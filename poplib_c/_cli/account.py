@@ -11,8 +11,10 @@ from poplib_c._cli.failures import usage
 from poplib_c._cli.texts import printable
 
 _SCHEMES = {"pop3s": True, "pops": True, "pop3": False, "pop": False}
+# In "a/b@c" the host is "a" to other programs. So before a slash in USER comes a backslash, which
+# no host has.
 _URL = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*|[^@/?#]*/[^?#]*)@)?"
+    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*|[^@/?#]*\\[^@/?#]*/[^?#]*)@)?"
     r"(\[[0-9A-Fa-f:.%]+\]|[^][:/?#@]+)(?::([0-9]*))?/?"
 )
 _FORM = "write pop3s://USER@HOST[:PORT]"

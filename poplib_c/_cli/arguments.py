@@ -246,8 +246,9 @@ def _logins(command: argparse.ArgumentParser) -> None:
 
 def _mechanism(text: str) -> str:
     name = text.upper()
-    if name not in (*MECHANISMS, *MECHANISMS_OAUTH2):
-        raise ValueError(f"{text!r} is not a mechanism")
+    known = (*MECHANISMS, *MECHANISMS_OAUTH2)
+    if name not in known:
+        raise ValueError(f"unknown mechanism {text!r}; there are {', '.join(known)}")
     return name
 
 

@@ -17,7 +17,7 @@ from poplib_c._cli.credentials import Credentials, authenticate, is_verified
 from poplib_c._cli.failures import Failure, Status, failure
 from poplib_c._cli.texts import printable
 from poplib_c._login import policy_for
-from poplib_c._policy import History
+from poplib_c._policy import NO_CAPA, History
 
 # Commands that are sent ahead of their replies, which tell one from another where that can be.
 _LOGGED_OUT = ("CAPA", "CAPA", "CAPA", "QUIT")
@@ -39,7 +39,7 @@ class Report:
             "tls": None,
             "certificate": None,
             "login": None,
-            "mechanism": {"name": None, "why": None},
+            "mechanism": {"name": None, "why": None, "accepted": None},
             "pipelining": {"announced": False, "works": None},
         }
 
@@ -70,7 +70,8 @@ class Report:
         mechanism = facts["mechanism"]
         if mechanism["why"] is not None:
             yield "Mechanism", f"{mechanism['name'] or 'none'}: {mechanism['why']}"
-        yield "Login", facts["login"] or "not tried"
+        by = f", by {mechanism['accepted']}" if mechanism["accepted"] else ""
+        yield "Login", (facts["login"] or "not tried") + by
         pipelining = facts["pipelining"]
         works = {True: ", and works", False: ", but does NOT work", None: ""}[pipelining["works"]]
         yield "Pipelining", ("announced" if pipelining["announced"] else "not announced") + works
@@ -97,7 +98,7 @@ def check(
         encrypted = account.tls or not options.insecure
         now = _capabilities(client)
         facts["capabilities"]["after_tls" if encrypted else "before_tls"] = now
-        facts["mechanism"] = _choose(client, options, report)
+        facts["mechanism"].update(_choose(client, options, report))
         if credentials is not None and not report.refused:
             now = _login(client, account, options, credentials, report) or now
         if client.sock is not None:  # A login that fails may have closed the connection.
@@ -182,7 +183,7 @@ def _capabilities(client: POP3) -> dict[str, list[str]] | None:
     try:
         found = client.capa()
     except error_proto as error:
-        if error.response is None and error.args[0] != "-ERR CAPA not supported by server":
+        if error.response is None and error.args[0] != NO_CAPA:
             raise
         return None
     return {printable(name): [printable(given) for given in all] for name, all in found.items()}
@@ -195,12 +196,14 @@ def _login(
     credentials: Credentials,
     report: Report,
 ) -> dict[str, list[str]] | None:
+    history = History()
     try:
-        authenticate(client, account, credentials, options, History())
+        authenticate(client, account, credentials, options, history)
     except Failure as error:
         report.facts["login"] = report.fail(error)
         return None
     report.facts["login"] = "done"
+    report.facts["mechanism"]["accepted"] = history.accepted and str(history.accepted)
     found = report.facts["capabilities"]["after_login"] = _capabilities(client)
     return found
 
@@ -213,10 +216,13 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     first = policy.next()
     if first is None:
         return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
-    earlier = itertools.takewhile(lambda name: name != first.name, policy.names)
-    reasons = [f"{name}: {policy.obstacle(name) or 'would show the password'}" for name in earlier]
-    order = "verified" if verified else "not verified"
-    why = "named by --mechanism" if wanted else f"the order for servers that are {order}"
+    skipped: dict[str, list[str]] = {}
+    for name in itertools.takewhile(lambda name: name != first.name, policy.names):
+        obstacle = policy.obstacle(name) or "would show the password"
+        skipped.setdefault(obstacle, []).append(name)
+    order = "verified" if verified else "unverified"
+    why = "named by --mechanism" if wanted else f"the order for {order} connections"
+    reasons = [f"{obstacle}: {', '.join(names)}" for obstacle, names in skipped.items()]
     return {"name": str(first), "why": "; ".join([why, *reasons])}
 
 

@@ -23,12 +23,12 @@ from poplib_c._cli.failures import (
     usage,
 )
 from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS, UNLISTED
+from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
 
 #: Octets of the largest reply that a run holds in memory.
 MOST_IN_MEMORY = 1 << 26
 
-_NO_CAPA = "-ERR CAPA not supported by server"
+_WITHOUT_CAPA = "for passwords, --mechanism USER does without that command"
 _FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
@@ -87,7 +87,8 @@ def warning(account: Account, options: argparse.Namespace) -> str | None:
 class Client(POP3):
     """Sends CAPA once before STLS and once after, or not at all.
 
-    has_capa: whether CAPA may be sent. Without CAPA the server may have STLS.
+    has_capa: whether CAPA may be sent. Without it, capa() raises what it raises for a server that
+    does not support CAPA, and stls() tries STLS.
     """
 
     has_capa = True
@@ -95,10 +96,8 @@ class Client(POP3):
 
     def capa(self) -> dict[str, list[str]]:
         """Return the capabilities with names in upper case. Raises CapaFailure, too."""
-        if not self.has_capa:
-            return {"STLS": []}
         if self._known is None:
-            self._known = self._ask()
+            self._known = self._ask() if self.has_capa else error_proto(NO_CAPA)
         if isinstance(self._known, error_proto):
             raise error_proto(*self._known.args)
         return {name: [*arguments] for name, arguments in self._known.items()}
@@ -112,12 +111,15 @@ class Client(POP3):
             return {name.upper(): arguments for name, arguments in super().capa().items()}
         except (error_proto, OSError) as error:
             if is_end(error) or is_timeout(error):
-                raise CapaFailure(f"{reason(error)} at CAPA", Status.TEMPORARY) from None
-            if not isinstance(error, error_proto) or error.args[0] != _NO_CAPA:
+                told = f"{reason(error)} at CAPA ({_WITHOUT_CAPA})"
+                raise CapaFailure(told, Status.TEMPORARY) from None
+            if not isinstance(error, error_proto) or error.args[0] != NO_CAPA:
                 raise
             return error
 
     def stls(self, *arguments: Any, **options: Any) -> bytes:
+        if not self.has_capa:
+            self._known = {"STLS": []}
         response = super().stls(*arguments, **options)
         self.forget()
         return response

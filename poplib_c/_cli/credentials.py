@@ -9,26 +9,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from poplib_c import error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client
 from poplib_c._cli.failures import Failure, Status, is_end, is_timeout, reason, usage
-from poplib_c._login import Secret, login
+from poplib_c._login import Secret, login, login_oauth2
 from poplib_c._policy import History
 
 _VARIABLE = "POPLIB_C_PASSWORD"
 _NETRC_FORM = "machine HOST login USER password PASSWORD"
 _PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-command"
 
-
-class Credentials(NamedTuple):
-    """A password, or a function that returns a new token at each call."""
-
-    password: str
-    token: Callable[[], str] | None = None
+#: A password, or a function that returns a new token at each call.
+Credentials = Secret
 
 
 def _none(text: str) -> Failure:
@@ -42,7 +37,7 @@ def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) ->
     """
     token_command = options.oauth2_token_command
     if token_command:
-        return Credentials("", lambda: _first_line(token_command, _TOKEN_COMMAND, account))
+        return Credentials(lambda: _first_line(token_command, _TOKEN_COMMAND, account))
     if options.password_command:
         return Credentials(_first_line(options.password_command, _PASSWORD_COMMAND, account))
     return Credentials(_from_netrc(account) or _from_variable(mailboxes) or _prompt(account))
@@ -158,22 +153,17 @@ def authenticate(
     """
     _begin_utf8(client, options)
     try:
-        if credentials.token is None:
+        if credentials.renewable:
+            login_oauth2(client, account.user, credentials, options.mechanism, options.insecure)
+        else:
             login(
                 client,
                 account.user,
-                Secret(credentials.password),
+                credentials,
                 options.mechanism,
                 options.insecure,
                 is_verified=is_verified(options),
                 history=history,
-            )
-        else:
-            client.login_oauth2(
-                account.user,
-                credentials.token,
-                mechanisms=options.mechanism,
-                allow_insecure=options.insecure,
             )
     except error_proto as error:
         if error.args[0] == "-ERR EOF":

@@ -7,7 +7,7 @@ import socket
 
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
-from poplib_c._policy import LoginError
+from poplib_c._policy import LoginError, is_hang_up
 
 _ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
@@ -121,8 +121,7 @@ def is_timeout(error: Exception) -> bool:
 
 def is_end(error: Exception) -> bool:
     """Whether the server closed or lost the connection."""
-    is_eof = type(error).__name__ == "SSLEOFError" or str(error).startswith("-ERR EOF")
-    return is_eof or isinstance(error, ConnectionError)
+    return is_hang_up(error) or str(error).startswith("-ERR EOF: ")
 
 
 def ending(error: Exception) -> str:

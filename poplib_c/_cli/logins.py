@@ -38,6 +38,7 @@ class Logins:
         self._note = note
         self._began = time.monotonic()
         self._is_again = False
+        self._has_logged_in = False
         self._history = History()
         self._has_capa = True
 
@@ -54,14 +55,14 @@ class Logins:
         server refuses a later login of a run, the login is repeated until the timeout.
         """
         with contextlib.ExitStack() as opened:
-            yield self._again(opened) if self._history.accepted else self._log_in(opened)
+            yield self._again(opened) if self._has_logged_in else self._log_in(opened)
 
     def _again(self, opened: contextlib.ExitStack) -> POP3:
         until = time.monotonic() + min(self.options.timeout, self.remaining())
         pause = _FIRST_PAUSE
         while True:
             try:
-                return self._log_in(opened)
+                return self._log_in_once(opened)
             except (Failure, error_proto, OSError) as error:
                 opened.close()
                 if self._stop.aborted:
@@ -100,14 +101,15 @@ class Logins:
         connected = connection.connect(self._account, options, has_capa=self._has_capa)
         opened.enter_context(self._stop.closing(connected))
         authenticate(connected, self._account, self._credentials, options, self._history)
-        refused, self._history.before = self._history.before, []
-        if refused:
-            names = ", ".join(name for name, _ in refused)
-            accepted = self._history.accepted
-            assert accepted is not None
+        self._has_logged_in = True
+        accepted, before = self._history.accepted, self._history.before
+        self._history.before = []
+        # The other forms of the accepted mechanism are tried first, also if it is named.
+        refused = [name for name, _ in before if accepted and name.split()[0] != accepted.name]
+        if accepted and refused:
             self._note(
-                f"the server refused {names} and accepted {accepted}: --mechanism "
-                f"{accepted.name} saves it the refusals, which it may count"
+                f"the server refused {', '.join(refused)} and accepted {accepted}: --mechanism "
+                f"{accepted.name} avoids these refusals, which may count as wrong passwords"
             )
         return connected
 

@@ -36,8 +36,9 @@ verified unless options say otherwise.
 A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] uses TLS from
 the first octet on (port 995), pop3://USER@HOST[:PORT] starts TLS by STLS (port
 110) and fails if the server has no STLS. pops:// means pop3s://, and pop://
-means pop3://. USER may contain @ and /, and may begin with recent: (Gmail);
-other characters may be written as %HH, a colon as %3A.
+means pop3://. USER may contain @, may contain / if it begins with DOMAIN\\, and
+may begin with recent: (Gmail); other characters may be written as %HH, a colon
+as %3A, a slash as %2F.
 """
 PASSWORDS = """\
 passwords:
@@ -125,10 +126,11 @@ environment:
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and
-the login, the TLS version and cipher, its certificate and when it expires, and
-which mechanism a login with a password begins with, and why. If the server
-announces PIPELINING, check tests whether it answers commands sent ahead of
-replies. Without USER in the URL, check does not log in.
+the login, the TLS version and cipher, its certificate and when it expires,
+which mechanism a login with a password begins with, and why, and which
+mechanism the server accepted. If the server announces PIPELINING, check tests
+whether it answers commands sent ahead of replies. Without USER in the URL,
+check does not log in.
 """
 LIST_DESCRIPTION = """\
 Lists a mailbox: number, size and unique id of each message, and its date,

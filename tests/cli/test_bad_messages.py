@@ -207,6 +207,29 @@ def test_a_mailbox_that_is_locked_for_a_while(run, user, odd, refusal):
     assert missing(user) == set()
 
 
+def test_a_mailbox_of_a_token_that_is_locked_for_a_while(run, user, odd):
+    habits = Locked(b"-ERR [IN-USE] locked\r\n", 0.6).habits(once)
+    server = odd(MESSAGES, habits, tokens={"alice": "token"}, mechanisms=["XOAUTH2"])
+    options = ["--timeout", "10", "--oauth2-token-command", "echo token"]
+    assert run(server, "--delete", *options)[:2] == (0, [])
+    assert missing(user) == set()
+
+
+@pytest.mark.parametrize("name", ["CRAM-MD5", "LOGIN", "PLAIN"])
+def test_a_server_that_hangs_up_on_the_second_login(run, odd, name):
+    """It may close the connection again and again: the next run tries."""
+
+    def lose(session, reply):
+        session._accounts.refused[b"AUTH"] = None
+        return hang_up(session, reply)
+
+    server = odd(MESSAGES, {b"RETR 3": lose})
+    status, told, _ = run(server, "--mechanism", name, "--deadline", "5")
+    assert status == 75
+    assert told[1].startswith("connecting again: the server ended the connection (tried ")
+    assert sum(command.startswith(b"AUTH") for command in server.commands) == 2
+
+
 def test_a_mailbox_that_stays_locked(run, odd):
     server = odd(MESSAGES, Locked(b"-ERR [IN-USE] locked\r\n", 1000).habits(once))
     status, told, _ = run(server, "--delete")

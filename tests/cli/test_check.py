@@ -40,7 +40,7 @@ def test_report(user, serve, authority, certificate, kind):
     assert ("Capabilities before tls" in rows) == (kind == "stls")
     assert "PIPELINING" in rows["Capabilities after tls"]
     assert "PIPELINING" in rows["Capabilities after login"]
-    assert rows["Login"] == "done"
+    assert rows["Login"] == "done, by PLAIN"
     assert rows["Pipelining"] == "announced, and works"
     assert len(server.messages) == 3
 
@@ -93,7 +93,7 @@ def test_a_certificate_that_nobody_verifies(user, serve, certificate):
     place = url(serve(tls=context(certificate)), scheme="pop3s")
     report = user.run("check", "--no-verify", place).stdout
     assert "\nVerified:                 NO: --no-verify\n" in report
-    assert "\nLogin:                    done\n" in report
+    assert "\nLogin:                    done, by CRAM-MD5\n" in report
 
 
 def test_a_certificate_with_a_directory_name(user, serve, authority):
@@ -178,15 +178,24 @@ def test_the_mechanism(user, serve, authority, certificate):
         (
             ["--cafile", authority.ca_file],
             "PLAIN",
-            "the order for servers that are verified; SCRAM-SHA-256-PLUS: not listed; ",
+            "the order for verified connections; not listed: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, ",
         ),
-        (["--no-verify"], "CRAM-MD5", "the order for servers that are not verified; SCRAM-"),
+        (["--no-verify"], "CRAM-MD5", "the order for unverified connections; not listed: SCRAM-"),
         (["--no-verify", "--mechanism", "APOP"], "APOP", "named by --mechanism"),
         (["--no-verify", "--mechanism", "LOGIN"], "none", "no mechanism to log in that both"),
     ):
         report = user.run("check", *arguments, place).stdout
         (told,) = re.findall(r"^Mechanism: +(.*)$", report, re.MULTILINE)
         assert told.startswith(f"{name}: {why}")
+
+
+def test_the_mechanism_that_the_server_accepts(user, serve, authority, certificate):
+    options = {"mechanisms": ["SCRAM-SHA-256", "PLAIN"], "refused": {"SCRAM-SHA-256": "no"}}
+    server = serve(tls=context(certificate), **options)
+    arguments = ["--json", "--cafile", authority.ca_file, url(server, scheme="pop3s")]
+    facts = json.loads(ok(user.run("check", *arguments)))
+    mechanism = facts["mechanism"]
+    assert (mechanism["name"], mechanism["accepted"]) == ("SCRAM-SHA-256", "PLAIN")
 
 
 def test_a_server_without_capa():

@@ -6,6 +6,14 @@ import pty
 
 import pytest
 from scripted import C, S, play
+from secret import SECRET, places_of_secret
+
+from poplib_c._cli.account import parse
+from poplib_c._cli.arguments import parser
+from poplib_c._cli.credentials import Credentials
+from poplib_c._cli.failures import Failure
+from poplib_c._cli.job import Stop
+from poplib_c._cli.logins import Logins
 
 from .support import TIMEOUT, User, listing, url
 
@@ -139,6 +147,18 @@ def test_from_a_prompt(nobody, server):
     finally:
         os.close(command)
         os.close(terminal)
+
+
+@pytest.mark.parametrize("is_token", [False, True])
+def test_no_exception_has_the_secret(serve, is_token):
+    """Programs that report errors may show local variables."""
+    credentials = Credentials((lambda: SECRET) if is_token else SECRET)
+    server = serve(tokens={"alice": "token"})
+    options = parser().parse_args(["list", "--insecure", url(server)])
+    logins = Logins(parse(options.url), options, credentials, Stop(), print)
+    with pytest.raises(Failure) as caught, logins.connected():
+        pass
+    assert places_of_secret(caught.value) == []
 
 
 @pytest.mark.parametrize("command", ["fetch", "list", "check"])

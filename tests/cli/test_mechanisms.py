@@ -1,5 +1,7 @@
 """How the command line logs in: --mechanism, servers that hang up, --no-utf8, users in URLs."""
 
+import re
+
 import pytest
 from certificates import HOSTS
 from scripted import C, S, play
@@ -12,6 +14,10 @@ from .support import User, failed, listing, numbered, ok, url
 from .test_connections import context
 
 MESSAGES = numbered(3)
+AT_CAPA = (
+    "at CAPA (for passwords, --mechanism USER does without that command): "
+    "connecting again, without CAPA"
+)
 
 
 def notes(ended):
@@ -65,10 +71,17 @@ def test_capa_is_not_sent_for_user(user, authority, serve, certificate, kind):
     assert b"USER alice" in server.commands
 
 
+def test_check_shows_no_capabilities_if_capa_is_not_sent(user, serve):
+    server = serve(refused={"CAPA": None})
+    report = user.run("check", "--insecure", "--mechanism", "USER", url(server)).stdout
+    assert re.search("^Login: +done, by USER$", report, re.M)
+    assert "Capabilities" not in report
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--mechanism", "PLAN"], "'PLAN' is not a mechanism"),
+        (["--mechanism", "PLAN"], "unknown mechanism 'PLAN'; there are SCRAM-"),
         (["--mechanism", "XOAUTH2"], "--mechanism XOAUTH2 is not for passwords: there are SCRAM-"),
         (
             ["--mechanism", "plain", "--oauth2-token-command", "echo x"],
@@ -130,14 +143,11 @@ def test_a_server_with_hashed_passwords(verified):
     )
 
 
-@pytest.mark.parametrize("name", ["SCRAM-SHA-256", "CRAM-MD5"])
-def test_a_server_that_hangs_up_on_a_proof(verified, name):
-    mechanisms = ["SCRAM-SHA-256", "PLAIN"] if name != "CRAM-MD5" else ["CRAM-MD5"]
-    more = {"PASS": "what?"} if name == "CRAM-MD5" else {}
+@pytest.mark.parametrize(("name", "next_name"), [("SCRAM-SHA-256", "PLAIN"), ("CRAM-MD5", "APOP")])
+def test_a_server_that_hangs_up_on_a_proof(verified, name, next_name):
+    named = "--mechanism", name, "--mechanism", next_name
     ended, _ = verified(
-        *("--mechanism", "CRAM-MD5", "--mechanism", "APOP") * (name == "CRAM-MD5"),
-        mechanisms=mechanisms,
-        refused={name: None, **more},
+        *named, mechanisms=["SCRAM-SHA-256", "CRAM-MD5", "PLAIN"], refused={name: None}
     )
     assert ended.returncode == 0
     assert notes(ended)[0].endswith(f"connecting again, without {name}")
@@ -147,6 +157,10 @@ def test_a_server_that_hangs_up_on_an_initial_response(verified):
     ended, server = verified(mechanisms=["PLAIN"], two_step=True)
     assert ended.returncode == 0
     assert server.commands.count(b"AUTH PLAIN") == 1
+    tried = "tried PLAIN: -ERR Protocol error. Connection is closed.; --mechanism names"
+    (told,) = notes(ended)
+    assert told.startswith(f"the server ended the connection ({tried}")
+    assert told.endswith("): connecting again, without PLAIN")
 
 
 def test_a_server_that_hangs_up_on_the_password(verified):
@@ -159,9 +173,16 @@ def test_a_server_that_hangs_up_on_the_password(verified):
 def test_a_server_that_hangs_up_at_capa(user, authority, serve, certificate, kind):
     server, ended = without_capa(user, authority, serve, certificate, kind)
     assert ended.returncode == 0
-    ending = "the server ended the connection at CAPA"
-    assert notes(ended)[0] == f"{ending}: connecting again, without CAPA"
+    assert notes(ended)[0] == f"the server ended the connection {AT_CAPA}"
     assert server.commands.count(b"CAPA") == 1
+
+
+def test_a_token_for_a_server_that_hangs_up_at_capa(user, serve):
+    server = serve(MESSAGES, refused={"CAPA": None}, tokens={"alice": "token"})
+    token = "--oauth2-token-command", "echo token"
+    ended = user.fetch("--insecure", *token, "--maildir", user.maildir, url(server))
+    assert ended.returncode == 0
+    assert server.commands[1].startswith(b"AUTH XOAUTH2 ")
 
 
 def silent(session, reply):
@@ -176,7 +197,7 @@ def test_a_server_without_a_list(run, odd, user):
     server = odd(MESSAGES, {b"CAPA": silent})
     status, told, _ = run(server)
     assert status == 0
-    assert told[0].endswith("at CAPA: connecting again, without CAPA")
+    assert told[0].endswith(f"timed out {AT_CAPA}")
 
 
 @pytest.mark.parametrize("command", ["fetch", "list", "check"])
@@ -223,7 +244,8 @@ def test_no_utf8_where_the_server_does_not_list_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["recent:alice@gmail.com", "DOMAIN\\user/box", "DOMAIN\\user/a@b", "a@b", "user/"]
+    "name",
+    ["recent:alice@gmail.com", "DOMAIN\\user/box", "DOMAIN\\user/a@b", "a@b", "DOMAIN\\user/"],
 )
 def test_users_that_can_be_told_apart(name):
     account = parse(f"pop3s://{name}@pop.example.org:1995/")
@@ -231,7 +253,7 @@ def test_users_that_can_be_told_apart(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["alice:secret", "alice:se/cret", "recent:secret", "recent:a:secret@b", "a/b:secret"]
+    "name", ["alice:secret", "recent:secret", "recent:a:secret@b", "D\\a/b:secret"]
 )
 def test_users_that_may_have_a_password(user, name):
     ended = user.run("list", f"pop3s://{name}@pop.example.org")
@@ -239,9 +261,14 @@ def test_users_that_may_have_a_password(user, name):
     assert "secret" not in ended.stderr
 
 
-@pytest.mark.parametrize("place", ["alice@pop.example.org/box@x", "DOMAIN\\user/box", "a?b@host"])
+@pytest.mark.parametrize(
+    "place",
+    ["alice@pop.example.org/box@x", "DOMAIN\\user/box", "a?b@host", "a:secret/x@b",
+     "pop.example.org/alice@example.com"],
+)  # fmt: skip
 def test_urls_that_are_none(place):
-    with pytest.raises(Failure, match="in USER write %3A for a colon, %2F for a slash"):
+    """Other programs connect to the host before the slash, and may be meant."""
+    with pytest.raises(Failure, match=r" is not the URL .* %3A for a colon, %2F for a slash"):
         parse(f"pop3s://{place}")
 
 

@@ -183,11 +183,22 @@ class Call(threading.Thread):
         """Waits for its end; its result or, if it raised, that exception."""
         self.join(timeout)
         assert not self.is_alive(), f"{self.name} hangs"
+        self._leave()
         return self.result if self.error is None else self.error
 
     def is_blocked(self, seconds=SHORT):
         self.join(seconds)
         return self.is_alive()
+
+    def _leave(self):
+        """Waits until the system's thread has gone, where /proc tells.
+
+        join() may return before that.  If the process forks meanwhile, the child finds an
+        allocator that is locked for ever, as ASan's is while a thread leaves.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        while os.path.exists(f"/proc/self/task/{self.native_id}") and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def warned(function):
@@ -330,7 +341,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
 
     preload: a library for LD_PRELOAD.
     """
-    options = ["-X", "dev"] if sys.flags.dev_mode else []
+    options = ["-X", "dev"] if sys.flags.dev_mode else ["-X", "faulthandler"]
     ended = subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(program), *map(str, arguments)],
         env=environment() if preload is None else _preloading(preload),
@@ -338,7 +349,7 @@ def run_program(program, *arguments, status=0, timeout=200.0, preload=None):
         text=True,
         timeout=timeout,
     )
-    assert ended.returncode == status, ended.stderr
+    assert ended.returncode == status, f"exit status {ended.returncode}\n{ended.stderr}"
     return ended.stdout, ended.stderr
 
 

@@ -323,15 +323,12 @@ def test_the_encoding_of_user_and_password(encoding, way):
     for name, dialogue in dialogues.items():
         listed = capa(f"SASL {name}") if name != "USER" else ()
         with talk(*listed, *dialogue, S("+OK in")) as client:
-            options = {"mechanisms": [name]}
-            if way == "argument":
-                options["encoding"] = encoding
-            elif encoding != "utf-8":
+            options = {"encoding": encoding} if way == "argument" else {}
+            if way == "attribute":
                 client.encoding = encoding
-            client.login("Zoë", "pass wörd", **options)
-            assert client.encoding == (encoding if way == "attribute" else POP3.encoding).replace(
-                "utf-8", POP3.encoding
-            )
+            before = client.encoding
+            client.login("Zoë", "pass wörd", mechanisms=[name], **options)
+            assert client.encoding == before
 
 
 def test_what_the_encoding_does_not_have():
@@ -344,9 +341,17 @@ def test_what_the_encoding_does_not_have():
 
 def test_what_one_mechanism_can_not_send_another_may():
     """SASLprep prohibits the character."""
-    line = C("AUTH PLAIN " + b64("\0alice\0\U0001f511".encode()))
-    with talk(*capa("SASL SCRAM-SHA-256 PLAIN"), line, S("+OK in")) as client:
+    steps = [
+        *capa("SASL SCRAM-SHA-256 PLAIN"),
+        C("AUTH PLAIN " + b64("\0alice\0\U0001f511".encode())),
+    ]
+    with talk(*steps, S("+OK in")) as client:
         assert client.login("alice", "\U0001f511") == b"+OK in"
+    with (
+        talk(*steps, S("-ERR [AUTH] no")) as client,
+        pytest.raises(error_proto, match="tried PLAIN"),
+    ):
+        client.login("alice", "\U0001f511")
 
 
 # --- what is overridden, and who else is there ----------------------------------------------

@@ -23,7 +23,8 @@ def test_the_password_is_not_shown_elsewhere(monkeypatch, peer):
     monkeypatch.setattr(Elsewhere, "peer", peer)
     with talk(*capa("SASL PLAIN LOGIN", "USER"), cls=Remote) as client:
         with pytest.raises(
-            error_proto, match=r"not encrypted.*PLAIN, LOGIN, USER.*stls"
+            error_proto,
+            match=r"not encrypted, and PLAIN, LOGIN, USER would show the password: use .*stls",
         ) as caught:
             login(client)
         assert isinstance(caught.value.args[0], str)

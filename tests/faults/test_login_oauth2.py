@@ -205,7 +205,9 @@ def test_what_is_no_token(token, error):
 
 def test_the_token_is_not_shown_elsewhere():
     tokens = Tokens()
-    would_show = pytest.raises(error_proto, match="would show the token")
+    would_show = pytest.raises(
+        error_proto, match="and OAUTHBEARER or XOAUTH2 would show the token"
+    )
     with talk(*XOAUTH2, cls=Remote) as client, would_show:
         login(client, tokens)
     with talk(*XOAUTH2, one_line(), S("+OK in"), cls=Remote) as client:

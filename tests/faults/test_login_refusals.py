@@ -1,5 +1,6 @@
 """login(): what it does after a refusal, and what the error says."""
 
+import contextlib
 import pickle
 
 import pytest
@@ -59,6 +60,12 @@ def test_what_is_left_would_show_the_password():
     assert caught.value.__cause__.args == (b"-ERR what?", (("CRAM-MD5", "-ERR what?"),))
 
 
+def test_a_refused_digest_where_the_password_would_be_shown():
+    steps = [*capa("SASL CRAM-MD5 PLAIN"), *CRAM, Anything(once=True), S("-ERR [AUTH] no")]
+    with talk(*steps, cls=Remote) as client, pytest.raises(error_proto, match="tried CRAM-MD5;"):
+        login(client)
+
+
 @pytest.mark.row("The login methods")
 @pytest.mark.parametrize("code", ["AUTH", "IN-USE", "SYS/TEMP", "SYS/PERM", "X-OTHER"])
 def test_a_refusal_with_a_code_is_the_last_word(code):
@@ -66,20 +73,6 @@ def test_a_refusal_with_a_code_is_the_last_word(code):
     with talk(*steps) as client, pytest.raises(error_proto) as caught:
         login(client)
     assert caught.value.code == code
-
-
-def test_a_refusal_after_the_answer_is_the_last_word():
-    class Digest:
-        line = ""
-
-        def play(self, peer):
-            Digest.line = peer.read_line(self)
-
-    steps = [*capa("SASL CRAM-MD5 PLAIN", "USER"), *CRAM, Digest(), S("-ERR no")]
-    with talk(*steps) as client, pytest.raises(error_proto) as caught:
-        login(client)
-    assert caught.value.args == (b"-ERR no", (("CRAM-MD5", "-ERR no"),))
-    assert Digest.line
 
 
 @pytest.mark.parametrize("refusal", ["-ERR [AUTH] no", "-ERR no"])
@@ -241,8 +234,9 @@ def test_a_refused_digest_of_who_allows_the_password(name, refusal):
             if allowed:
                 assert login(client, allow_insecure=True) == b"+OK in"
             else:
-                with pytest.raises(error_proto, match=f"tried {name};"):
+                with pytest.raises(error_proto) as caught:
                     login(client)
+                assert caught.value.args == (refusal.encode(), ((name, refusal),))
             client.close()
 
 
@@ -282,7 +276,9 @@ def test_a_server_that_hangs_up_after_a_refusal():
     history = _policy.History()
     listed = capa("SASL PLAIN", "USER")
     refused = [C(PLAIN), S("-ERR Protocol error"), Close()]
-    assert again(history, *listed, *refused).args[0] == "-ERR EOF"
+    error = again(history, *listed, *refused)
+    assert error.args == ("-ERR EOF", (("PLAIN", "-ERR Protocol error"),))
+    assert "(tried PLAIN: -ERR Protocol error;" in str(error)
     assert again(history, *listed, *TWO_LINES, S("+OK in")) is None
 
 
@@ -314,11 +310,28 @@ def test_refusals_are_counted_over_connections():
 
 @pytest.mark.parametrize(("refusal", "times"), [("-ERR locked", 4), ("-ERR [IN-USE] no", 10)])
 def test_refusals_after_a_login_are_counted(refusal, times):
-    """A server that has accepted the password may count the next ones."""
+    """A server that has accepted the password may count the next ones, and no earlier ones."""
     history = _policy.History()
+    history.refusals = 3
+    history.tried = [("APOP", "-ERR no")]
     listed = capa("SASL PLAIN", "USER")
     assert again(history, *listed, C(PLAIN), S("+OK in")) is None
     for _ in range(times):
         assert not history.is_over
-        assert again(history, *listed, C(PLAIN), S(refusal)).response == refusal.encode()
+        error = again(history, *listed, C(PLAIN), S(refusal))
+        assert error.response == refusal.encode()
+        assert {*error.args[1]} == {("PLAIN", refusal)}
     assert history.is_over == (times == 4)
+
+
+def test_a_time_stamp_that_is_no_message_id_after_a_login():
+    """Who has taken the server's place gets no digest of a text that he chooses."""
+    history = _policy.History()
+    password = C("USER alice"), S("+OK"), C(f"PASS {SECRET}")
+    for stamp, begun in (("<a@b>", [Anything(once=True)]), ("<\1chosen>", password)):
+        with (
+            play(S(f"+OK {stamp}"), *capa("USER"), *begun, S("+OK in")) as server,
+            contextlib.closing(POP3(server.host, server.port, timeout=TIMEOUT)) as client,
+        ):
+            _login.login(client, "alice", _login.Secret(SECRET), history=history)
+    assert history.accepted.name == "USER"

@@ -13,7 +13,7 @@ from manual import DOCS
 from scripted import Anything, C, S, StartTLS, play
 from secret import SECRET
 
-from poplib_c import POP3, POP3_SSL, _policy, error_proto
+from poplib_c import POP3, POP3_SSL, _login, _policy, _scram, error_proto, sasl
 from poplib_c.testing import POP3Server
 
 from .auth import PLAIN, b64, capa, login, used
@@ -113,14 +113,22 @@ def test_what_is_verified_by_stls(authority, ca, server_context, way, is_verifie
 # --- the order ------------------------------------------------------------------------------
 
 
-def test_the_order_where_it_is_verified(server_context, verified):
+@pytest.mark.parametrize(
+    ("names", "options", "tried"),
+    [
+        ([*SCRAM, *PLUS, "PLAIN", "LOGIN"], {}, [PLUS[1], SCRAM[1], "PLAIN"]),
+        # With another hash the server would refuse the password, too.
+        ([*SCRAM, "PLAIN", "CRAM-MD5"], {}, [SCRAM[1], "PLAIN"]),
+        (SCRAM, {"mechanisms": SCRAM}, SCRAM),
+    ],
+)
+def test_the_order_where_it_is_verified(server_context, verified, names, options, tried):
     """Each refuses: after SCRAM, the password is sent once and no more."""
-    names = [*SCRAM, *PLUS, "PLAIN", "LOGIN", "CRAM-MD5"]
     with POP3Server([], users={"alice": "x"}, mechanisms=names, tls=server_context) as server:
         with pytest.raises(error_proto) as caught:
-            login(verified(server))
+            login(verified(server), **options)
         assert caught.value.code == "AUTH"
-        assert attempts(server) == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]
+        assert attempts(server) == tried
 
 
 @pytest.mark.parametrize("refusal", ["[AUTH] no", "no"])
@@ -165,11 +173,27 @@ def test_a_server_whose_scram_makes_no_sense(verified, tls):
         assert login(verified(server)) == b"+OK in"
 
 
+def test_a_server_that_does_not_prove_itself(verified, tls):
+    steps = [*capa("SASL SCRAM-SHA-1 PLAIN"), Anything(once=True), S("+OK in")]
+    with tls(*steps) as server, pytest.raises(sasl.SASLError, match="has not proved"):
+        login(verified(server))
+
+
+def test_a_wrong_proof_of_the_server(monkeypatch, server_context, verified):
+    monkeypatch.setattr(_scram.Client, "_take_final", lambda self, message: "it is wrong")
+    names = ["SCRAM-SHA-256", "PLAIN"]
+    with POP3Server([], users=USERS, mechanisms=names, tls=server_context) as server:
+        with pytest.raises(sasl.SASLError, match="it is wrong"):
+            login(verified(server))
+        assert attempts(server) == ["SCRAM-SHA-256"]
+
+
 def test_the_order_in_the_manual():
     text = (DOCS / "authentication.rst").read_text()
     rows = re.findall(r"^([A-Z0-9-]{4,}) +(\d) +(\d) .* (proof|plain) ", text, re.M)
     for column, order in ((1, _policy.VERIFIED), (2, [*_policy.MECHANISMS])):
         assert [row[0] for row in sorted(rows, key=lambda row: row[column])] == [*order]
+    assert re.findall("'([A-Z0-9-]{4,})'", POP3.login.__doc__)[:9] == [*_policy.VERIFIED]
     shown = {name for name, *_, sends in rows if sends == "plain"}
     assert shown == {name for name, each in _policy.MECHANISMS.items() if each.shows}
 
@@ -218,15 +242,31 @@ def test_a_server_that_has_no_binding(server_context, verified, refusal):
 
 def test_a_server_that_has_no_binding_and_is_not_verified(server_context):
     """What a man in the middle may have refused is not followed by what he wants."""
-    refused = dict.fromkeys(PLUS, "[AUTH] no such binding")
-    options = {"mechanisms": [*SCRAM, *PLUS, "PLAIN"], "refused": refused}
+    for refusal, sent in (
+        ("[AUTH] no such binding", ["p=tls-exporter"]),
+        ("no such binding", ["p=tls-exporter", "p=tls-exporter", "n"]),
+    ):
+        options = {"mechanisms": [*SCRAM, *PLUS, "PLAIN"], "refused": dict.fromkeys(PLUS, refusal)}
+        with POP3Server([], users=USERS, tls=server_context, **options) as server:
+            with POP3_SSL(server.host, server.port, timeout=TIMEOUT) as client:
+                if len(sent) == 1:
+                    with pytest.raises(error_proto, match="names the mechanisms to use"):
+                        login(client)
+                else:
+                    login(client)
+            assert flags(server) == sent
+
+
+def test_a_binding_that_somebody_may_have_refused(server_context):
+    """The server has one, and the program wants it or SCRAM without: "y" tells the server."""
+    options = {"mechanisms": SCRAM + PLUS, "refused": dict.fromkeys(PLUS, "what?")}
     with POP3Server([], users=USERS, tls=server_context, **options) as server:
         with (
             POP3_SSL(server.host, server.port, timeout=TIMEOUT) as client,
-            pytest.raises(error_proto, match="names the mechanisms to use"),
+            pytest.raises(error_proto, match="channel binding is supported"),
         ):
-            login(client)
-        assert flags(server) == ["p=tls-exporter"]
+            login(client, mechanisms=["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"])
+        assert flags(server) == ["p=tls-exporter", "y"]
 
 
 class Stripped(POP3_SSL):
@@ -238,6 +278,15 @@ class Stripped(POP3_SSL):
         return capabilities
 
 
+class Replaced(Stripped):
+    """And has added one that nobody has."""
+
+    def capa(self):
+        capabilities = super().capa()
+        capabilities["SASL"].append("X-PLUS")
+        return capabilities
+
+
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize("by_context", [False, True])
 def test_the_flag_of_a_client_that_could_bind(ca, client_context, by_context, version):
@@ -246,10 +295,10 @@ def test_the_flag_of_a_client_that_could_bind(ca, client_context, by_context, ve
     ca.issue_cert("127.0.0.1").configure_cert(context)
     context.maximum_version = ssl.TLSVersion[version]
     how = {"context": client_context} if by_context else {}
-    for names, cls in ((SCRAM, POP3_SSL), (SCRAM + PLUS, Stripped)):
+    for names, cls in ((SCRAM, POP3_SSL), (SCRAM + PLUS, Stripped), (SCRAM + PLUS, Replaced)):
         with POP3Server([], users=USERS, mechanisms=names, tls=context) as server:
             with cls(server.host, server.port, timeout=TIMEOUT, **how) as client:
-                if cls is Stripped:
+                if names != SCRAM:
                     with pytest.raises(error_proto, match="channel binding is supported"):
                         login(client, mechanisms=["SCRAM-SHA-256"])
                 else:
@@ -271,3 +320,19 @@ def test_the_flag_of_a_client_that_does_not_bind(server_context, client_context)
             login(client)
         assert flags(server) == ["n"]
         assert used(server) == "SCRAM-SHA-256"
+
+
+@pytest.mark.parametrize("versions", [("TLSv1_2", "TLSv1_3"), ("TLSv1_3", "TLSv1_2")])
+def test_another_version_of_tls_on_the_next_connection(ca, versions):
+    """TLS 1.3 doesn't have the binding tls-unique, with which the first login is accepted."""
+    history = _policy.History()
+    for version in versions:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("127.0.0.1").configure_cert(context)
+        context.maximum_version = ssl.TLSVersion[version]
+        with (
+            POP3Server([], users=USERS, mechanisms=SCRAM + PLUS, tls=context) as server,
+            POP3_SSL(server.host, server.port, timeout=TIMEOUT) as client,
+        ):
+            _login.login(client, "alice", _login.Secret(SECRET), history=history)
+            assert attempts(server)[-1] == history.accepted.name

@@ -471,3 +471,26 @@ def test_hooks_that_run_whole_commands(way):
         client = Chatty(server.host, server.port, TIMEOUT)
         assert client._shortcmd("A") == b"+OK a"
         client.close()
+
+
+TIME_STAMPS = """
+import re
+from poplib_c import POP3
+
+compile = re.compile
+
+def fail_late(pattern):
+    re.compile = compile
+    POP3.timestamp
+    raise MemoryError
+
+re.compile = fail_late
+try:
+    POP3.timestamp
+except MemoryError:
+    print("MemoryError")
+"""
+
+
+def test_a_pattern_that_is_compiled_meanwhile():
+    assert run_program(TIME_STAMPS) == ("MemoryError\n", "")

@@ -4,6 +4,7 @@
 
 #include "binding/base/errors.h"
 #include "binding/socket/python_socket.h"
+#include "core/net/socket.h"
 
 /* recv_into() gets a bytearray, not the link's buffer: a method written in
    Python may keep a view, which would then reach freed memory. */
@@ -13,11 +14,18 @@
    use its whole timeout for each. */
 #define HELD_OCTETS ((size_t)16 * 1024)
 
+/* A recv_into() that takes longer in the middle of a reply may have waited for
+   a server that waits for an acknowledgement, which comes after 40 ms. */
+#define SLOW (POP_NS_PER_SECOND / 50)
+
 struct python_transport {
     struct pop_transport base;
     struct module_state *state;
     PyObject *sock;    /* borrowed from the owner */
     PyObject *staging; /* bytearray, exported during each recv_into */
+    bool replying;     /* bytes have come since the last send */
+    bool acknowledges; /* acknowledges them before each further recv_into:
+                          one was slow */
     bool interrupted;
 };
 
@@ -110,6 +118,32 @@ copy_staging(struct python_transport *self, char *space, Py_ssize_t octets)
     return failed;
 }
 
+/* Stores the socket's descriptor, or -1 if it has none.  Returns -1 and an
+   exception that is no subclass of Exception. */
+static int
+find_descriptor(const struct python_transport *self, int *fd)
+{
+    if (python_socket_fileno(self->state, self->sock, fd) == 0) {
+        return 0;
+    }
+    *fd = -1;
+    return errors_clear(PyExc_Exception);
+}
+
+/* Acknowledges what has come, if the socket is one of TCP.  Otherwise waits
+   for another slow recv_into() before it tries again. */
+static int
+acknowledge(struct python_transport *self)
+{
+    int fd;
+
+    if (find_descriptor(self, &fd) < 0) {
+        return -1;
+    }
+    self->acknowledges = pop_socket_acknowledge(fd);
+    return 0;
+}
+
 static enum pop_status
 python_transport_recv(struct pop_transport *transport, char *space,
                       size_t room, size_t *received,
@@ -118,9 +152,13 @@ python_transport_recv(struct pop_transport *transport, char *space,
     struct python_transport *self = (struct python_transport *)transport;
     Py_ssize_t limit = PyByteArray_GET_SIZE(self->staging);
     struct python_socket_hold hold;
+    int64_t start;
     Py_ssize_t n;
 
     *received = 0;
+    if (self->replying && self->acknowledges && acknowledge(self) < 0) {
+        return POP_HOST;
+    }
     /* Not every socket-like object obeys shutdown(). */
     if (self->interrupted) {
         return POP_EOF;
@@ -135,6 +173,7 @@ python_transport_recv(struct pop_transport *transport, char *space,
     if (hold.is_endless && timeout->deadline.is_pause) {
         return POP_TIMEOUT;
     }
+    start = pop_deadline_now();
     n = recv_into_staging(self, limit);
     if (python_socket_let_go(self->state, self->sock, &hold) < 0 || n < 0) {
         return failure(self, timeout, error);
@@ -145,6 +184,10 @@ python_transport_recv(struct pop_transport *transport, char *space,
     if (copy_staging(self, space, n) < 0) {
         return POP_HOST;
     }
+    if (self->replying && pop_deadline_now() - start > SLOW) {
+        self->acknowledges = true;
+    }
+    self->replying = true;
     *received = (size_t)n;
     return POP_OK;
 }
@@ -182,6 +225,7 @@ python_transport_send(struct pop_transport *transport, const char *bytes,
     }
     /* A failed sendall() may have sent all, part or nothing. */
     *sent = length;
+    self->replying = false;
     failed = send_all(self, data);
     Py_DECREF(data);
     if (python_socket_let_go(self->state, self->sock, &hold) < 0) {
@@ -200,6 +244,18 @@ static bool
 python_transport_readable(struct pop_transport *Py_UNUSED(transport))
 {
     return false;
+}
+
+static enum pop_status
+python_transport_hurry(struct pop_transport *transport)
+{
+    int fd;
+
+    if (find_descriptor((struct python_transport *)transport, &fd) < 0) {
+        return POP_HOST;
+    }
+    pop_socket_hurry(fd);
+    return POP_OK;
 }
 
 static void
@@ -231,6 +287,7 @@ static const struct pop_transport_ops python_transport_ops = {
     .send = python_transport_send,
     .has_begun = python_transport_has_begun,
     .readable = python_transport_readable,
+    .hurry = python_transport_hurry,
     .interrupt = python_transport_interrupt,
     .destroy = python_transport_destroy,
     .needs_gil = true,
@@ -259,6 +316,8 @@ python_transport_new(struct module_state *state, PyObject *sock)
     self->base.ops = &python_transport_ops;
     self->state = state;
     self->sock = sock;
+    self->replying = false;
+    self->acknowledges = false;
     self->interrupted = false;
     return &self->base;
 }

@@ -30,6 +30,7 @@ pop_link_init(struct pop_link *link)
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
     link->received = 0;
     link->flooded = false;
+    link->hurried = false;
     link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
     link->end_rule = POP_END_AT_ONCE;
@@ -165,6 +166,16 @@ send_at_once(struct pop_link *link, struct pop_error *error)
 enum pop_status
 pop_link_push(struct pop_link *link, struct pop_error *error)
 {
+    struct pop_transport *transport = link->transport;
+    enum pop_status status = POP_OK;
+
+    if (!link->hurried && transport->ops->hurry != NULL) {
+        link->hurried = true;
+        status = transport->ops->hurry(transport);
+    }
+    if (status != POP_OK) {
+        return status;
+    }
     if (pop_link_is_half_duplex(link)) {
         return pop_link_flush(link, error);
     }

@@ -42,6 +42,7 @@ struct pop_link {
     struct pop_buffer out;
     size_t received; /* octets, ever; may wrap around */
     bool flooded;    /* pop_link_has_unread() gave up looking */
+    bool hurried;    /* the transport was told to hurry */
     size_t chunk;    /* room wanted for the next recv */
     struct pop_reply reply;
     enum pop_end_rule end_rule; /* of this reply; set after pop_link_begin() */
@@ -64,9 +65,12 @@ void pop_link_interrupt(struct pop_link *link);
    Unsent bytes stay in link->out. */
 enum pop_status pop_link_flush(struct pop_link *link, struct pop_error *error);
 
-/* Sends what link->out can send without waiting; calls pop_link_flush() if the
-   transport is half duplex.  Returns POP_OK, also if sending failed
-   (pop_link_fill() reports that), or POP_INTERRUPTED (call again). */
+/* Sends ahead of the replies to other commands: what link->out can send
+   without waiting; calls pop_link_flush() if the transport is half duplex.
+   The first call makes the transport hurry: acknowledgements come late while
+   the peer waits for more.  Returns POP_OK, also if sending failed
+   (pop_link_fill() reports that), POP_INTERRUPTED (call again) or
+   POP_HOST. */
 enum pop_status pop_link_push(struct pop_link *link, struct pop_error *error);
 
 /* Returns true if recv and send wait for each other.  Then no more may be

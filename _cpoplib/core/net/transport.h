@@ -52,6 +52,11 @@ struct pop_transport_ops {
                             bool sendable, struct pop_timeout *timeout,
                             struct pop_error *error);
 
+    /* Sends from now on without waiting for acknowledgements.  Returns POP_OK,
+       also if that is not possible, or POP_HOST.  NULL if sends never wait for
+       them. */
+    enum pop_status (*hurry)(struct pop_transport *transport);
+
     /* Makes a recv, send or wait that blocks in another thread return. */
     void (*interrupt)(struct pop_transport *transport);
 

@@ -1,5 +1,5 @@
 /* The transport on a connected socket: recv() and send(), and poll() if there
-   is a timeout.  Calls wait.h and mem.h. */
+   is a timeout.  Calls socket.h, wait.h and mem.h. */
 
 #include "core/net/transport.h"
 
@@ -9,14 +9,15 @@
 #include <sys/socket.h>
 
 #include "core/proto/mem.h"
+#include "core/net/socket.h"
 #include "core/net/wait.h"
 
 struct transport_fd {
     struct pop_transport base;
     int fd;
     bool blocking;
-    bool replying; /* bytes have come since the last send, so more may be
-                      there: receive before waiting */
+    bool flowing; /* see socket.h; if so, more may be there: receive before
+                     waiting */
 };
 
 /* Returns true if a plain system call may wait: it can't wait for too long. */
@@ -50,7 +51,7 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
 {
     struct transport_fd *self = (struct transport_fd *)transport;
     bool block = blocks(self, timeout);
-    bool wait = !block && !self->replying &&
+    bool wait = !block && !self->flowing &&
                 timeout->duration != POP_WAIT_NEVER;
 
     *received = 0;
@@ -64,9 +65,8 @@ transport_fd_recv(struct pop_transport *transport, char *space, size_t room,
                 return status;
             }
         }
-        n = recv(self->fd, space, room, block ? 0 : MSG_DONTWAIT);
+        n = pop_socket_recv(self->fd, &self->flowing, space, room, block);
         if (n > 0) {
-            self->replying = true;
             *received = (size_t)n;
             return POP_OK;
         }
@@ -87,16 +87,13 @@ transport_fd_send(struct pop_transport *transport, const char *bytes,
                   struct pop_error *error)
 {
     struct transport_fd *self = (struct transport_fd *)transport;
-    int flags = MSG_NOSIGNAL;
+    bool block = blocks(self, timeout);
 
     *sent = 0;
-    self->replying = false;
-    if (!blocks(self, timeout)) {
-        flags |= MSG_DONTWAIT;
-    }
     for (;;) {
         enum pop_status status;
-        ssize_t n = send(self->fd, bytes, length, flags);
+        ssize_t n = pop_socket_send(self->fd, &self->flowing, bytes, length,
+                                    block);
 
         if (n >= 0) {
             *sent = (size_t)n;
@@ -139,6 +136,13 @@ transport_fd_wait(struct pop_transport *transport, bool receivable,
     return pop_wait_either(self->fd, receivable, sendable, timeout, error);
 }
 
+static enum pop_status
+transport_fd_hurry(struct pop_transport *transport)
+{
+    pop_socket_hurry(((struct transport_fd *)transport)->fd);
+    return POP_OK;
+}
+
 static void
 transport_fd_interrupt(struct pop_transport *transport)
 {
@@ -160,6 +164,7 @@ static const struct pop_transport_ops transport_fd_ops = {
     .has_begun = transport_fd_has_begun,
     .readable = transport_fd_readable,
     .wait = transport_fd_wait,
+    .hurry = transport_fd_hurry,
     .interrupt = transport_fd_interrupt,
     .destroy = transport_fd_destroy,
     .needs_gil = false,
@@ -176,7 +181,7 @@ pop_transport_fd_new(void)
     self->base.ops = &transport_fd_ops;
     self->fd = -1;
     self->blocking = false;
-    self->replying = false;
+    self->flowing = false;
     return &self->base;
 }
 

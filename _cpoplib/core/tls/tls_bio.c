@@ -1,11 +1,11 @@
-/* The methods of the BIO: recv() and send() with MSG_DONTWAIT. */
+/* The methods of the BIO: recv() and send() that never block. */
 
 #include "core/tls/tls_bio.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 
+#include "core/net/socket.h"
 #include "core/net/wait.h"
 
 /* Returns true if a failed system call may succeed when repeated. */
@@ -36,7 +36,7 @@ bio_read(BIO *bio, char *space, int room)
         BIO_set_retry_read(bio);
         return -1;
     }
-    n = recv(self->fd, space, (size_t)room, MSG_DONTWAIT);
+    n = pop_socket_recv(self->fd, &self->flowing, space, (size_t)room, false);
     if (n > 0) {
         self->budget -= (size_t)n < self->budget ? (size_t)n : self->budget;
     }
@@ -56,9 +56,9 @@ static int
 bio_write(BIO *bio, const char *bytes, int length)
 {
     struct pop_tls_socket *self = BIO_get_data(bio);
-    ssize_t n;
+    ssize_t n = pop_socket_send(self->fd, &self->flowing, bytes,
+                                (size_t)length, false);
 
-    n = send(self->fd, bytes, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     BIO_clear_retry_flags(bio);
     if (n < 0 && is_passing(errno)) {
         BIO_set_retry_write(bio);

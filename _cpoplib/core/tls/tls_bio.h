@@ -1,6 +1,6 @@
 /* A BIO on a socket's descriptor.  OpenSSL's own needs a non-blocking socket,
    whose mode is its owner's, and doesn't suppress SIGPIPE.  Calls
-   core/net/wait.h. */
+   core/net/socket.h and wait.h. */
 
 #ifndef POP_TLS_BIO_H
 #define POP_TLS_BIO_H
@@ -13,6 +13,7 @@ struct ssl_st;
 
 struct pop_tls_socket {
     int fd;
+    bool flowing;  /* see core/net/socket.h */
     int sys;       /* errno of a system call that failed, or 0 */
     bool eof;      /* the peer has closed its side */
     size_t budget; /* octets to receive before the BIO asks to retry; otherwise

@@ -1,6 +1,6 @@
 /* The transport that speaks TLS on a connected socket (see
-   core/net/transport.h).  Calls the other files of core/tls, core/net/wait.h
-   and core/proto/mem.h. */
+   core/net/transport.h).  Calls the other files of core/tls, core/net/socket.h
+   and wait.h, and core/proto/mem.h. */
 
 #include "core/net/transport.h"
 
@@ -16,6 +16,7 @@
 #include "core/tls/tls_config.h"
 #include "core/tls/tls_error.h"
 #include "core/tls/tls_verify.h"
+#include "core/net/socket.h"
 #include "core/net/wait.h"
 
 /* The most octets that one SSL call receives: more than the largest handshake,
@@ -29,10 +30,8 @@ struct transport_tls {
     struct pop_transport base;
     SSL *ssl;
     struct pop_tls_socket socket; /* sys, eof: of the last SSL call */
-    bool replying; /* bytes have come since the last send, so more may be
-                      there: receive before waiting */
-    bool begun;    /* a part of a record was sent */
-    enum pop_status failed; /* the permanent failure, or POP_OK */
+    bool begun;                   /* a part of a record was sent */
+    enum pop_status failed;       /* the permanent failure, or POP_OK */
     struct pop_error failure;
     struct pop_tls_names names;
     char host[256];
@@ -253,7 +252,8 @@ transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
     if (self->failed != POP_OK) {
         return repeat_failure(self, error);
     }
-    if (!self->replying && timeout->duration != POP_WAIT_NEVER &&
+    /* While bytes flow, more may be there: receives before waiting. */
+    if (!self->socket.flowing && timeout->duration != POP_WAIT_NEVER &&
         !SSL_has_pending(self->ssl)) {
         status = wait_for(self, POLLIN, "read", timeout, error);
     }
@@ -263,7 +263,6 @@ transport_tls_recv(struct pop_transport *transport, char *space, size_t room,
     if (status != POP_OK) {
         return note_failure(self, status, error);
     }
-    self->replying = true;
     *received = piece.done;
     gather(self, &piece, received);
     return POP_OK;
@@ -287,7 +286,6 @@ transport_tls_send(struct pop_transport *transport, const char *bytes,
     enum pop_status status;
 
     *sent = 0;
-    self->replying = false;
     /* A server may read on after its close_notify (RFC 8446, section 6.1). */
     if (self->failed != POP_OK && self->failed != POP_EOF) {
         return repeat_failure(self, error);
@@ -337,6 +335,13 @@ transport_tls_wait(struct pop_transport *transport, bool receivable,
     return status == POP_TIMEOUT ? time_out("read", error) : status;
 }
 
+static enum pop_status
+transport_tls_hurry(struct pop_transport *transport)
+{
+    pop_socket_hurry(TLS(transport)->socket.fd);
+    return POP_OK;
+}
+
 /* --- life --------------------------------------------------------------- */
 
 static void
@@ -362,6 +367,7 @@ static const struct pop_transport_ops transport_tls_ops = {
     .has_begun = transport_tls_has_begun,
     .readable = transport_tls_readable,
     .wait = transport_tls_wait,
+    .hurry = transport_tls_hurry,
     .interrupt = transport_tls_interrupt,
     .destroy = transport_tls_destroy,
     .needs_gil = false,

@@ -310,13 +310,21 @@ static void
 raise_ssl(const struct ssl_details *details)
 {
     PyObject *text = PyUnicode_DecodeFSDefault(details->text);
+    PyObject *exception;
 
-    if (text != NULL) {
-        raise_made(package_call("poplib_c._tls", "new_error", "(sizzzNl)",
-                                details->type, (int)details->number,
-                                details->library, details->reason,
-                                details->words, text, details->verify));
+    if (text == NULL) {
+        return;
     }
+    exception = package_call("poplib_c._tls", "new_error", "(sizzzNl)",
+                             details->type, (int)details->number,
+                             details->library, details->reason, details->words,
+                             text, details->verify);
+    /* While the interpreter exits, nothing can be imported. */
+    if (exception == NULL && errors_clear(PyExc_ImportError) == 0) {
+        PyErr_SetString(PyExc_OSError, details->words != NULL ? details->words
+                                                              : details->text);
+    }
+    raise_made(exception);
 }
 
 static void

@@ -31,4 +31,7 @@ void connect_give_up(POP3Object *self);
 
 extern PyMethodDef connect_methods[];
 
+/* stls(), of stls.c. */
+extern PyMethodDef stls_methods[];
+
 #endif

@@ -1,4 +1,5 @@
-#include "binding/connect/stls.h"
+/* The method stls(): the STLS command (RFC 2595, section 4).  Calls connect,
+   tls_wrap and the layers below. */
 
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"

@@ -6,7 +6,6 @@
 #include "binding/client/pop3.h"
 #include "binding/commands/commands.h"
 #include "binding/connect/connect.h"
-#include "binding/connect/stls.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/getresp.h"
 #include "binding/messages/bulk.h"

@@ -7,75 +7,11 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
+#include "binding/connect/tls_configs.h"
 #include "binding/connect/tls_context.h"
 #include "binding/socket/tls_socket.h"
 
 /* --- our own TLS -------------------------------------------------------- */
-
-/* Encodes a path to bytes; *path is NULL if there is none. */
-static int
-encode_path(PyObject *value, PyObject **path)
-{
-    *path = NULL;
-    if (value == NULL) {
-        return 0;
-    }
-    return PyUnicode_FSConverter(value, path) ? 0 : -1;
-}
-
-/* Returns the text of bytes; NULL for NULL and None. */
-static const char *
-text_of(PyObject *bytes)
-{
-    return bytes == NULL || bytes == Py_None ? NULL : PyBytes_AS_STRING(bytes);
-}
-
-static struct ssl_ctx_st *
-new_config(struct module_state *state, const struct tls_options *options)
-{
-    struct pop_tls_options plain = {.verify = tls_options_verifies(options)};
-    struct pop_error error = {0};
-    struct ssl_ctx_st *config = NULL;
-    PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
-                                                              : NULL;
-    PyObject *paths[3] = {NULL};
-    enum pop_status status;
-
-    if (encode_path(ca, &paths[0]) < 0 ||
-        encode_path(options->certfile, &paths[1]) < 0 ||
-        encode_path(options->keyfile, &paths[2]) < 0) {
-        goto done;
-    }
-    plain.ca = text_of(paths[0]);
-    plain.certfile = text_of(paths[1]);
-    plain.keyfile = text_of(paths[2]);
-    status = pop_tls_config_new(&plain, &config, &error);
-    if (status != POP_OK) {
-        errors_raise(state, status, &error);
-    }
-done:
-    Py_XDECREF(paths[0]);
-    Py_XDECREF(paths[1]);
-    Py_XDECREF(paths[2]);
-    return config;
-}
-
-/* Keeps the config without options in the module's state: making one takes a
-   fourth of the time of a connection. */
-struct ssl_ctx_st *
-tls_wrap_config(struct module_state *state, const struct tls_options *options)
-{
-    if (tls_options_verifies(options) || options->certfile != NULL) {
-        return new_config(state, options);
-    }
-    if (state->plain_config == NULL) {
-        state->plain_config = new_config(state, options);
-    }
-    if (state->plain_config == NULL) {
-        return NULL;
-    }
-    return pop_tls_config_share(state->plain_config);
-}
 
 /* Returns host.encode("idna"), as the ssl module does, or None for None. */
 static PyObject *
@@ -135,12 +71,14 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
     PyObject *wrapped = NULL;
 
     if (hostname != NULL && config == NULL) {
-        own = tls_wrap_config(state, options);
+        own = tls_configs_get(state, options);
         config = own;
     }
     if (hostname != NULL && config != NULL) {
-        wrapped = tls_socket_wrap(state, sock, hostname, text_of(encoded),
-                                  config, &self->deadlines->limit);
+        wrapped = tls_socket_wrap(
+            state, sock, hostname,
+            encoded == Py_None ? NULL : PyBytes_AS_STRING(encoded), config,
+            &self->deadlines->limit);
     }
     pop_tls_config_free(own);
     Py_XDECREF(hostname);

@@ -1,5 +1,6 @@
 /* Starts TLS over a connection's socket, by our own TLS or the ssl module.
-   Calls tls_context, tls_options, client, socket and the layers below. */
+   Calls tls_configs, tls_context, tls_options, client, socket and the layers
+   below. */
 
 #ifndef BINDING_TLS_WRAP_H
 #define BINDING_TLS_WRAP_H
@@ -7,11 +8,6 @@
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_options.h"
 #include "core/tls/tls_config.h"
-
-/* Returns a configuration of our own TLS; free it by pop_tls_config_free().
-   Returns NULL and raises ssl.SSLError or OSError for bad files. */
-struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
-                                   const struct tls_options *options);
 
 /* Wraps `sock` and shakes hands with self.host.  Uses, in this order:
 

@@ -183,11 +183,22 @@ class Call(threading.Thread):
         """Waits for its end; its result or, if it raised, that exception."""
         self.join(timeout)
         assert not self.is_alive(), f"{self.name} hangs"
+        self._leave()
         return self.result if self.error is None else self.error
 
     def is_blocked(self, seconds=SHORT):
         self.join(seconds)
         return self.is_alive()
+
+    def _leave(self):
+        """Waits until the system's thread has gone, where /proc tells.
+
+        join() may return before that.  If the process forks meanwhile, the child finds an allocator
+        that is locked for ever, as ASan's is while a thread leaves.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        while os.path.exists(f"/proc/self/task/{self.native_id}") and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def warned(function):

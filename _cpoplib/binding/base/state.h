@@ -97,7 +97,9 @@ struct module_state {
     PyTypeObject *lazy_attribute_type;
     PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
-    struct lock tls_lock; /* held while a config is made for tls_shared */
+    struct pop_spare spare; /* for the Reader that is entered; needs the
+                               GIL */
+    struct lock tls_lock;   /* held while a config is made for tls_shared */
     struct pop_tls_shared tls_shared; /* needs the GIL */
     PyObject *timestamp_pattern;      /* NULL until first used */
     PyObject *hook_name[HOOK_COUNT];

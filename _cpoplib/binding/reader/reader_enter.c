@@ -104,6 +104,7 @@ reader_enter(ReaderObject *self)
         reader_leave(self);
         return -1;
     }
+    pop_link_borrow(&self->link, &self->state->spare);
     self->half_duplex = pop_link_is_half_duplex(&self->link);
     self->link.deadline = *self->limit;
     return 0;
@@ -229,7 +230,7 @@ reader_leave(ReaderObject *self)
 {
     bool last = self->progress.life == STREAM_CLOSED;
 
-    pop_link_trim(&self->link);
+    pop_link_return(&self->link, &self->state->spare);
     self->link.transport = NULL;
     if (self->in_tls) {
         self->in_tls = false;

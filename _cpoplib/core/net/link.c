@@ -9,7 +9,7 @@
 #define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
 #define RECEIVES_PER_TURN 16
 #define TURNS_PER_LOOK 4
-#define BATCH_SPANS 2048
+#define BATCH_SPANS 512
 
 /* How long silence must last after an uncertain end.  Longer than the
    retransmission of a lost segment (200 ms and a round trip). */
@@ -38,7 +38,7 @@ pop_link_init(struct pop_link *link)
     link->ends.misannounced = false;
     link->is_sent = false;
     link->batch.spans = NULL;
-    link->batch.capacity = 0;
+    link->batch.capacity = BATCH_SPANS;
     link->batch.count = 0;
     link->batch.scanned = 0;
 }
@@ -50,7 +50,53 @@ pop_link_release(struct pop_link *link)
     pop_buffer_release(&link->out);
     POP_FREE(link->batch.spans);
     link->batch.spans = NULL;
-    link->batch.capacity = 0;
+}
+
+static void
+return_buffer(struct pop_buffer *in, struct pop_spare *spare)
+{
+    if (spare->data != NULL || in->capacity > 2 * LARGEST_CHUNK) {
+        pop_buffer_release(in);
+        return;
+    }
+    spare->data = in->data;
+    spare->capacity = in->capacity;
+    in->data = NULL;
+    in->capacity = 0;
+}
+
+static void
+return_spans(struct pop_batch *batch, struct pop_spare *spare)
+{
+    if (spare->spans != NULL) {
+        POP_FREE(batch->spans);
+    }
+    else {
+        spare->spans = batch->spans;
+    }
+    batch->spans = NULL;
+}
+
+void
+pop_link_return(struct pop_link *link, struct pop_spare *spare)
+{
+    if (link->out.capacity > FIRST_CHUNK) {
+        pop_buffer_trim(&link->out, FIRST_CHUNK);
+    }
+    if (pop_buffer_length(&link->in) == 0) {
+        return_buffer(&link->in, spare);
+    }
+    if (link->reply.part == POP_REPLY_DONE && link->batch.scanned == 0) {
+        return_spans(&link->batch, spare);
+    }
+}
+
+void
+pop_spare_release(struct pop_spare *spare)
+{
+    POP_FREE(spare->data);
+    POP_FREE(spare->spans);
+    *spare = (struct pop_spare){.data = NULL};
 }
 
 void
@@ -336,7 +382,6 @@ pop_link_begin(struct pop_link *link, enum pop_reply_form form,
         if (batch->spans == NULL) {
             return POP_NO_MEMORY;
         }
-        batch->capacity = BATCH_SPANS;
     }
     return POP_OK;
 }
@@ -544,11 +589,4 @@ void
 pop_link_doubt(struct pop_link *link)
 {
     link->ends.doubtful = true;
-}
-
-void
-pop_link_trim(struct pop_link *link)
-{
-    pop_buffer_trim(&link->in, 2 * LARGEST_CHUNK);
-    pop_buffer_trim(&link->out, FIRST_CHUNK);
 }

@@ -165,7 +165,8 @@ apply(SSL_CTX *config, const struct pop_tls_options *options,
     }
     SSL_CTX_set_mode(config, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_AUTO_RETRY);
+                                 SSL_MODE_AUTO_RETRY |
+                                 SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(config, SSL_OP_ALL);
     SSL_CTX_set_read_ahead(config, 1);
     SSL_CTX_set_default_read_buffer_len(config, READ_AHEAD_OCTETS);

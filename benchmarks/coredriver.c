@@ -174,7 +174,7 @@ run(const struct workload *workload, size_t times)
     link.transport = &transport.base;
     failed = drive(&link, &spare, workload->command, workload->lines > 0,
                    times);
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(reply);
     return failed != 0;

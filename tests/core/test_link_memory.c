@@ -78,7 +78,7 @@ test_buffer_does_not_grow_with_the_message(void **state)
         /* So much may be kept for the next reply. */
         pop_link_return(&link, &spare);
         assert_int_equal(spare.capacity, totals.capacity);
-        pop_spare_release(&spare);
+        pop_link_release_spare(&spare);
         pop_link_release(&link);
         free(bytes);
     }
@@ -108,7 +108,7 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
     pop_link_return(&link, &spare);
     assert_int_equal(link.in.capacity, 0);
     assert_null(spare.data);
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(bytes);
 }
@@ -138,7 +138,7 @@ test_links_use_one_memory_in_turn(void **state)
         assert_int_equal(support_live_blocks(), 2);
         pop_link_release(&link);
     }
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
 }
 
 static void
@@ -162,7 +162,7 @@ test_one_spare_is_kept(void **state)
         pop_link_return(&links[i], &spare);
         assert_int_equal(support_live_blocks(), 4 - 2 * i);
     }
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
     assert_int_equal(support_live_blocks(), 0);
 }
 
@@ -188,7 +188,7 @@ test_a_link_in_use_keeps_its_memory(void **state)
     assert_non_null(spare.spans);
     assert_null(spare.data);
     assert_int_equal(pop_buffer_length(&link.in), 1);
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
 }
 
@@ -227,7 +227,7 @@ test_out_buffer_is_trimmed(void **state)
     assert_int_equal(script.sent, MIB);
     pop_link_return(&link, &spare);
     assert_int_equal(link.out.capacity, 0);
-    pop_spare_release(&spare);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(bytes);
 }

@@ -347,7 +347,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     self.flaky.last_recv.status = POP_OK;
     finish(&self);
     pop_link_release(&self.link);
-    pop_spare_release(&self.spare);
+    pop_link_release_spare(&self.spare);
     fuzz_end();
     return 0;
 }

@@ -139,7 +139,7 @@ state_free(void *module)
     int i;
 
     (void)state_clear((PyObject *)module);
-    pop_spare_release(&state->spare);
+    pop_link_release_spare(&state->spare);
     pop_tls_shared_clear(&state->tls_shared);
     if (state->tls_lock.handle != NULL) {
         lock_destroy(&state->tls_lock);

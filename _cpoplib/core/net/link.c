@@ -92,7 +92,7 @@ pop_link_return(struct pop_link *link, struct pop_spare *spare)
 }
 
 void
-pop_spare_release(struct pop_spare *spare)
+pop_link_release_spare(struct pop_spare *spare)
 {
     POP_FREE(spare->data);
     POP_FREE(spare->spans);

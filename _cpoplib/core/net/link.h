@@ -86,7 +86,7 @@ pop_link_borrow(struct pop_link *link, struct pop_spare *spare)
 void pop_link_return(struct pop_link *link, struct pop_spare *spare);
 
 /* Frees the memory. */
-void pop_spare_release(struct pop_spare *spare);
+void pop_link_release_spare(struct pop_spare *spare);
 
 /* Wakes a thread that blocks in this link. */
 void pop_link_interrupt(struct pop_link *link);

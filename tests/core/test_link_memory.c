@@ -185,9 +185,13 @@ test_a_link_in_use_keeps_its_memory(void **state)
     assert_int_equal(link.batch.spans[0].length, 1);
     pop_link_take(&link);
     pop_link_return(&link, &spare);
-    assert_non_null(spare.spans);
     assert_null(spare.data);
     assert_int_equal(pop_buffer_length(&link.in), 1);
+    pop_buffer_consume(&link.in, 1);
+    pop_link_return(&link, &spare);
+    assert_non_null(spare.data);
+    assert_non_null(spare.spans);
+    assert_null(link.batch.spans);
     pop_link_release_spare(&spare);
     pop_link_release(&link);
 }

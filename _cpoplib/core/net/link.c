@@ -52,29 +52,13 @@ pop_link_release(struct pop_link *link)
     link->batch.spans = NULL;
 }
 
+/* Frees what pop_link_return() would give back. */
 static void
-return_buffer(struct pop_buffer *in, struct pop_spare *spare)
+free_memory(struct pop_link *link)
 {
-    if (spare->data != NULL || in->capacity > 2 * LARGEST_CHUNK) {
-        pop_buffer_release(in);
-        return;
-    }
-    spare->data = in->data;
-    spare->capacity = in->capacity;
-    in->data = NULL;
-    in->capacity = 0;
-}
-
-static void
-return_spans(struct pop_batch *batch, struct pop_spare *spare)
-{
-    if (spare->spans != NULL) {
-        POP_FREE(batch->spans);
-    }
-    else {
-        spare->spans = batch->spans;
-    }
-    batch->spans = NULL;
+    pop_buffer_release(&link->in);
+    POP_FREE(link->batch.spans);
+    link->batch.spans = NULL;
 }
 
 void
@@ -83,12 +67,21 @@ pop_link_return(struct pop_link *link, struct pop_spare *spare)
     if (link->out.capacity > FIRST_CHUNK) {
         pop_buffer_trim(&link->out, FIRST_CHUNK);
     }
-    if (pop_buffer_length(&link->in) == 0) {
-        return_buffer(&link->in, spare);
+    if (pop_buffer_length(&link->in) > 0 || link->batch.scanned > 0 ||
+        link->reply.part != POP_REPLY_DONE) {
+        return;
     }
-    if (link->reply.part == POP_REPLY_DONE && link->batch.scanned == 0) {
-        return_spans(&link->batch, spare);
+    if (spare->data != NULL || spare->spans != NULL ||
+        link->in.capacity > 2 * LARGEST_CHUNK) {
+        free_memory(link);
+        return;
     }
+    spare->data = link->in.data;
+    spare->capacity = link->in.capacity;
+    spare->spans = link->batch.spans;
+    link->in.data = NULL;
+    link->in.capacity = 0;
+    link->batch.spans = NULL;
 }
 
 void

@@ -68,21 +68,17 @@ void pop_link_release(struct pop_link *link);
 static inline void
 pop_link_borrow(struct pop_link *link, struct pop_spare *spare)
 {
-    if (link->in.data == NULL && spare->data != NULL) {
+    if (link->in.data == NULL && link->batch.spans == NULL) {
         link->in.data = spare->data;
         link->in.capacity = spare->capacity;
-        spare->data = NULL;
-    }
-    if (link->batch.spans == NULL) {
         link->batch.spans = spare->spans;
-        spare->spans = NULL;
+        *spare = (struct pop_spare){.data = NULL};
     }
 }
 
-/* Gives back the memory that the link does not need until it is used next: the
-   buffer unless bytes are unread, the batch unless a reply is under way. That
-   becomes the spare; it is freed if there is one, or if it is unusually large.
-   Called after operations on the link. */
+/* Gives back the memory for receiving, unless bytes are unread or a reply is
+   under way.  It becomes the spare, or is freed if there is one, or if it is
+   unusually large.  Called after operations on the link. */
 void pop_link_return(struct pop_link *link, struct pop_spare *spare);
 
 /* Frees the memory. */

@@ -72,7 +72,9 @@ def measure(runner, workloads, repetitions):
     rows = []
     for workload in workloads:
         rows.append(runner.measure(workload, repetitions))
-        *_, line = table.in_text(table.main(rows[-1:]))
+        row = rows[-1:]
+        shown = table.others("", row) if workload.method == "rest" else table.main(row)
+        *_, line = table.in_text(shown)
         print(line, file=sys.stderr, flush=True)
     return rows
 

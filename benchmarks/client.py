@@ -1,9 +1,10 @@
 """Runs a workload with one client in this process. Reads a task and writes a result, as JSON.
 
-The task has client, port, path, the workload's fields, and *what*: measure, check (hash the
-received data, measure nothing) or tenths (measure each tenth of the calls).
+The task has client, port, trusted, path, the workload's fields, and *what*: measure, check (hash
+the received data, measure nothing) or tenths (measure each tenth of the calls).
 """
 
+import gc
 import hashlib
 import io
 import json
@@ -25,12 +26,12 @@ def processor():
     return usage.ru_utime + usage.ru_stime
 
 
-def peak_rss():
-    """Return the peak memory of this process in octets."""
+def rss(what=b"VmHWM"):
+    """Return the peak memory of this process in octets; with b"VmRSS", what it is now."""
     try:
         with open("/proc/self/status", "rb") as status:
             for line in status:
-                if line.startswith(b"VmHWM:"):
+                if line.startswith(what + b":"):
                     return int(line.split()[1]) * 1024
     except FileNotFoundError:
         pass
@@ -39,14 +40,16 @@ def peak_rss():
 
 
 class Run:
-    def __init__(self, name, port, workload):
+    def __init__(self, name, port, workload, trusted=None):
         self.name = name
+        self.trusted = trusted
         self.port = port
         self.workload = workload
 
     def login(self):
         timeout = self.workload.timeout or None
-        connection = connect(self.name, HOST, self.port, timeout, self.workload.tls)
+        tls = self.workload.tls
+        connection = connect(self.name, HOST, self.port, timeout, tls, self.trusted)
         connection.user(self.workload.mailbox)
         connection.pass_("x")
         return connection
@@ -132,7 +135,28 @@ class Run:
             for _ in range(self.workload.calls):
                 self.login().quit()
 
+        if self.workload.verify:
+            self.login().quit()  # Reads the trusted certificates.
         return self.measure(run)
+
+    def rest(self):
+        """Return the memory of a connection that rests after a command, as "rss"."""
+        connections = []
+
+        def use(count):
+            fresh = [self.login() for _ in range(count)]
+            for connection in fresh:
+                connection.retr(1)
+            connections.extend(fresh)
+            gc.collect()
+
+        use(20)
+        before = rss(b"VmRSS")
+        result = self.measure(lambda: use(self.workload.calls))
+        result["rss"] = (rss(b"VmRSS") - before) / self.workload.calls
+        for connection in connections:
+            connection.quit()
+        return result
 
     def calls(self):
         connection = self.login()
@@ -194,7 +218,7 @@ class Run:
 
     def results(self, connection):
         numbers = self.numbers(self.workload.calls)
-        if self.workload.method == "session":
+        if self.workload.method in ("session", "rest"):
             return []
         if self.workload.ours:
             return self.wholes(connection, numbers)
@@ -205,16 +229,18 @@ def main():
     task = json.load(sys.stdin)
     sys.path[:0] = task.pop("path")
     workload = Workload(**task["workload"])
-    run = Run(task["client"], task["port"], workload)
+    run = Run(task["client"], task["port"], workload, task["trusted"])
     if task["what"] != "measure":
         result = getattr(run, task["what"])()
     elif workload.method == "session":
         result = run.sessions()
+    elif workload.method == "rest":
+        result = run.rest()
     elif workload.threads > 1:
         result = run.in_threads()
     else:
         result = run.calls()
-    json.dump({**result, "rss": peak_rss()}, sys.stdout)
+    json.dump({"rss": rss(), **result}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ list       the list limit: one call of C for each command, which makes the list 
 python     the fastest pure Python: recv_into() 256 kB, and bytes.split()
 """
 
+import functools
 import importlib
 import socket
 import ssl
@@ -95,11 +96,24 @@ class ListLimit(Bare):
         return self.exchange(*self.arguments, line, multiline, self.room)
 
 
-def connect(name, host, port, timeout=None, tls=False):
-    """Connect with the named client, without logging in. timeout: None for no timeout."""
+@functools.cache
+def shared_context(trusted):
+    """Return the context by which all connections of poplib verify."""
+    return ssl.create_default_context(cafile=trusted)
+
+
+def connect(name, host, port, timeout=None, tls=False, trusted=None):
+    """Connect with the named client, without logging in. timeout: None for no timeout.
+
+    trusted: the path of certificates to verify the server's by; None: do not verify.
+    """
     if name in ("list", "python"):
         return {"list": ListLimit, "python": Bare}[name](host, port, timeout, tls)
     module = importlib.import_module(name)
     kind = module.POP3_SSL if tls else module.POP3
     options = {} if timeout is None else {"timeout": timeout}
+    if trusted is not None and name == "poplib":
+        options["context"] = shared_context(trusted)
+    elif trusted is not None:
+        options["verify"] = trusted
     return kind(host, port, **options)

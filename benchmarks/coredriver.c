@@ -102,10 +102,12 @@ render(const char *line, size_t lines, size_t *length)
 }
 
 static int
-exchange(struct pop_link *link, const char *command, bool multiline)
+exchange(struct pop_link *link, struct pop_spare *spare, const char *command,
+         bool multiline)
 {
     struct pop_error error;
 
+    pop_link_borrow(link, spare);
     if (pop_link_has_unread(link) ||
         pop_command_append(&link->out, command, strlen(command)) != POP_OK ||
         pop_link_flush(link, &error) != POP_OK ||
@@ -122,20 +124,21 @@ exchange(struct pop_link *link, const char *command, bool multiline)
             return -1;
         }
     } while (link->reply.part != POP_REPLY_DONE);
-    pop_link_trim(link);
+    pop_link_return(link, spare);
     return 0;
 }
 
-int drive(struct pop_link *link, const char *command, bool multiline,
-          size_t times);
+int drive(struct pop_link *link, struct pop_spare *spare, const char *command,
+          bool multiline, size_t times);
 
 int
-drive(struct pop_link *link, const char *command, bool multiline, size_t times)
+drive(struct pop_link *link, struct pop_spare *spare, const char *command,
+      bool multiline, size_t times)
 {
     int failed = 0;
 
     for (; times > 0 && !failed; times--) {
-        failed = exchange(link, command, multiline);
+        failed = exchange(link, spare, command, multiline);
     }
     return failed;
 }
@@ -159,6 +162,7 @@ run(const struct workload *workload, size_t times)
 {
     struct memory_transport transport = {.base.ops = &memory_ops};
     struct pop_link link;
+    struct pop_spare spare = {.spans = NULL};
     int failed;
     char *reply = render(workload->line, workload->lines, &transport.length);
 
@@ -168,7 +172,9 @@ run(const struct workload *workload, size_t times)
     transport.reply = reply;
     pop_link_init(&link);
     link.transport = &transport.base;
-    failed = drive(&link, workload->command, workload->lines > 0, times);
+    failed = drive(&link, &spare, workload->command, workload->lines > 0,
+                   times);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(reply);
     return failed != 0;

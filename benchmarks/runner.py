@@ -52,9 +52,10 @@ class Runner:
 
     # One run
 
-    def run_python(self, client, port, workload, what="measure"):
+    def run_python(self, client, ports, workload, what="measure"):
         task = {
-            **{"client": client, "port": port, "what": what},
+            **{"client": client, "port": ports["tls" if workload.tls else "plain"], "what": what},
+            "trusted": ports.get("trusted"),
             **{"workload": asdict(workload), "path": [self.path]},
         }
         done = subprocess.run(
@@ -80,21 +81,20 @@ class Runner:
         return {"cpu": cpu / 1e6, "wall": wall / 1e6, "rss": 0}
 
     def run(self, client, ports, workload):
-        port = ports["tls" if workload.tls else "plain"]
         if client in IN_C:
+            port = ports["tls" if workload.tls else "plain"]
             return self.run_receiver(client, port, workload)
         if client.endswith(" alone"):
-            return self.run_python(client.partition(" ")[0], port, replace(workload, threads=1))
-        return self.run_python(client, port, workload)
+            return self.run_python(client.partition(" ")[0], ports, replace(workload, threads=1))
+        return self.run_python(client, ports, workload)
 
     # A workload
 
     def check(self, ports, workload):
         """Raise Failure unless all clients in Python receive equal data."""
-        port = ports["tls" if workload.tls else "plain"]
         workload = replace(workload, threads=1)
         hashes = {
-            client: self.run_python(client, port, workload, "check")["hash"]
+            client: self.run_python(client, ports, workload, "check")["hash"]
             for client in workload.clients
             if client not in IN_C
         }
@@ -106,7 +106,8 @@ class Runner:
         if workload.method == "import":
             return measure_import(workload, repetitions)
         spin = loadserver.SPIN if workload.threads == 1 else 0
-        with loadserver.serving(self.server, workload.delay, spin, workload.in_pieces) as ports:
+        pieces, verify = workload.in_pieces, workload.verify
+        with loadserver.serving(self.server, workload.delay, spin, pieces, verify) as ports:
             self.check(ports, workload)
             clients = workload.clients
             if workload.threads > 1:
@@ -124,14 +125,14 @@ class Runner:
             for count in counts:
                 calls = max(1, 1_000_000 // count)
                 workload = workloads.Workload("growth", "list", f"1k x {count}", calls)
-                result = self.run_python("poplib_c", ports["plain"], workload)
+                result = self.run_python("poplib_c", ports, workload)
                 yield count, result["cpu"] / calls / count
 
     def messages(self, mailbox, calls):
         """Return the processor seconds of a message, for each tenth of the messages."""
         with loadserver.serving(self.server) as ports:
             workload = workloads.Workload("growth", "retr", mailbox, calls)
-            result = self.run_python("poplib_c", ports["plain"], workload, "tenths")
+            result = self.run_python("poplib_c", ports, workload, "tenths")
         return [seconds / (calls / 10) for seconds in result["tenths"]]
 
 

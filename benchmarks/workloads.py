@@ -10,11 +10,12 @@ class Workload:
     """Calls of one method on one connection, whole sessions, or the import."""
 
     name: str
-    method: str  # noop, list, uidl, retr, top; "session" and "import" have no method
+    method: str  # noop, list, uidl, retr, top; no method: session, import, rest (memory at rest)
     mailbox: str = "1k x 1"
     calls: int = 1
     goal: float = 0.0  # poplib's processor time divided by poplib_c's; 0: no goal
     tls: bool = False
+    verify: bool = False  # the server's certificate
     join: bool = False  # b"\n".join(lines) after each
     ours: str = ""  # the method or option of poplib_c; see client.py
     wall: float = 0.0  # the goal for the wall time; 0: no goal
@@ -30,7 +31,7 @@ class Workload:
         names = ["poplib", "poplib_c"]
         if self.ours or self.in_pieces:
             return names
-        if self.method not in ("session", "import"):
+        if self.method not in ("session", "import", "rest"):
             names += ["list", "python"]
             if self.threads == 1 and not (self.join or self.timeout or self.delay):
                 names += ["split", "receive"]
@@ -69,6 +70,8 @@ def _variants():
     yield Workload("import", "import", goal=5)
     yield Workload("connect, login, quit", "session", calls=500, goal=1.1)
     yield Workload("connect, login, quit, TLS", "session", calls=100, goal=1.1, tls=True)
+    verified = Workload("", "session", calls=100, goal=1.0, tls=True, verify=True)
+    yield replace(verified, name="connect, login, quit, verified TLS")
     yield from plain
     for each in retr:
         yield replace(each, name=f"{each.name}, join", join=True, goal=0.0)
@@ -85,6 +88,8 @@ def _variants():
     for tls in (False, True):
         name = "RETR 2 kB, server in pieces" + ", TLS" * tls
         yield Workload(name, "retr", SMALL, 100, wall=50, tls=tls, in_pieces=True, quick=100)
+        name = "memory at rest" + ", TLS" * tls
+        yield Workload(name, "rest", MIDDLE, 200, tls=tls, quick=100)
     yield Workload("2 kB, retr_many", "retr", SMALL, 10000, goal=20, ours="retr_many")
     yield Workload("2 kB, read_ahead", "retr", SMALL, 10000, ours="read_ahead")
     for ours in ("retr_bytes", "retr_into"):

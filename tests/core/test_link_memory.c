@@ -64,6 +64,7 @@ test_buffer_does_not_grow_with_the_message(void **state)
         struct totals totals;
         struct script script;
         struct pop_link link;
+        struct pop_spare spare = {.spans = NULL};
 
         open_script(&script, &link, bytes, length);
         assert_int_equal(begin_lines_of(&link, 30000), POP_OK);
@@ -75,8 +76,9 @@ test_buffer_does_not_grow_with_the_message(void **state)
         /* And each recv is worth its system call. */
         assert_true(script.calls <= length / (MIB / 32));
         /* So much may be kept for the next reply. */
-        pop_link_trim(&link);
-        assert_int_equal(link.in.capacity, totals.capacity);
+        pop_link_return(&link, &spare);
+        assert_int_equal(spare.capacity, totals.capacity);
+        pop_link_release_spare(&spare);
         pop_link_release(&link);
         free(bytes);
     }
@@ -89,6 +91,7 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
     struct totals totals;
     struct script script;
     struct pop_link link;
+    struct pop_spare spare = {.spans = NULL};
 
     (void)state;
     open_script(&script, &link, bytes, 4 * MIB);
@@ -98,13 +101,99 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
     assert_int_equal(totals.lines, 2);
     assert_in_range(totals.capacity, 3 * MIB, 5 * MIB);
     assert_int_equal(pop_buffer_append(&link.in, "+", 1), POP_OK);
-    pop_link_trim(&link);
+    pop_link_return(&link, &spare);
     assert_int_equal(pop_buffer_length(&link.in), 1);
+    assert_null(spare.data);
     pop_buffer_consume(&link.in, 1);
-    pop_link_trim(&link);
+    pop_link_return(&link, &spare);
     assert_int_equal(link.in.capacity, 0);
+    assert_null(spare.data);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(bytes);
+}
+
+static void
+test_links_use_one_memory_in_turn(void **state)
+{
+    struct pop_spare spare = {.spans = NULL};
+    int i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        struct script script;
+        struct pop_link link;
+        struct totals totals;
+
+        open_script(&script, &link, "a\n.\n", 4);
+        if (i > 0) {
+            support_fail_allocation(0);
+        }
+        pop_link_borrow(&link, &spare);
+        assert_int_equal(begin_lines_of(&link, 2048), POP_OK);
+        read_totals(&link, &totals);
+        assert_int_equal(totals.status, POP_OK);
+        pop_link_return(&link, &spare);
+        assert_false(support_stop_failing());
+        assert_int_equal(support_live_blocks(), 2);
+        pop_link_release(&link);
+    }
+    pop_link_release_spare(&spare);
+}
+
+static void
+test_one_spare_is_kept(void **state)
+{
+    struct pop_spare spare = {.spans = NULL};
+    struct script scripts[2];
+    struct pop_link links[2];
+    struct totals totals;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        open_script(&scripts[i], &links[i], "a\n.\n", 4);
+        pop_link_borrow(&links[i], &spare);
+        assert_int_equal(begin_lines_of(&links[i], 99), POP_OK);
+        read_totals(&links[i], &totals);
+    }
+    assert_int_equal(support_live_blocks(), 4);
+    for (i = 0; i < 2; i++) {
+        pop_link_return(&links[i], &spare);
+        assert_int_equal(support_live_blocks(), 4 - 2 * i);
+    }
+    pop_link_release_spare(&spare);
+    assert_int_equal(support_live_blocks(), 0);
+}
+
+/* In the midst of a reply, and of a batch, a link keeps what it has. */
+static void
+test_a_link_in_use_keeps_its_memory(void **state)
+{
+    struct pop_spare spare = {.spans = NULL};
+    struct script script;
+    struct pop_link link;
+
+    (void)state;
+    open_script(&script, &link, "a\n.\nb", 5);
+    assert_int_equal(begin_lines_of(&link, 99), POP_OK);
+    pop_link_return(&link, &spare);
+    assert_int_equal(pump(&link), POP_OK);
+    assert_int_equal(link.reply.part, POP_REPLY_DONE);
+    pop_link_return(&link, &spare);
+    assert_null(spare.spans);
+    assert_int_equal(link.batch.spans[0].length, 1);
+    pop_link_take(&link);
+    pop_link_return(&link, &spare);
+    assert_null(spare.data);
+    assert_int_equal(pop_buffer_length(&link.in), 1);
+    pop_buffer_consume(&link.in, 1);
+    pop_link_return(&link, &spare);
+    assert_non_null(spare.data);
+    assert_non_null(spare.spans);
+    assert_null(link.batch.spans);
+    pop_link_release_spare(&spare);
+    pop_link_release(&link);
 }
 
 /* A line over its limit costs no more memory than the limit, about. */
@@ -132,6 +221,7 @@ test_out_buffer_is_trimmed(void **state)
     char *bytes = make_lines(MIB, 78);
     struct script script;
     struct pop_link link;
+    struct pop_spare spare = {.spans = NULL};
     struct pop_error error;
 
     (void)state;
@@ -139,8 +229,9 @@ test_out_buffer_is_trimmed(void **state)
     assert_int_equal(pop_buffer_append(&link.out, bytes, MIB), POP_OK);
     assert_int_equal(pop_link_flush(&link, &error), POP_OK);
     assert_int_equal(script.sent, MIB);
-    pop_link_trim(&link);
+    pop_link_return(&link, &spare);
     assert_int_equal(link.out.capacity, 0);
+    pop_link_release_spare(&spare);
     pop_link_release(&link);
     free(bytes);
 }
@@ -152,6 +243,9 @@ main(void)
         UNIT_TEST(test_every_allocation_can_fail),
         UNIT_TEST(test_buffer_does_not_grow_with_the_message),
         UNIT_TEST(test_buffer_grows_with_a_line_and_is_trimmed),
+        UNIT_TEST(test_links_use_one_memory_in_turn),
+        UNIT_TEST(test_one_spare_is_kept),
+        UNIT_TEST(test_a_link_in_use_keeps_its_memory),
         UNIT_TEST(test_limit_bounds_the_buffer),
         UNIT_TEST(test_out_buffer_is_trimmed),
     };

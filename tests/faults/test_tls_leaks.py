@@ -43,6 +43,8 @@ class Servers:
         }.items():
             server = stack.enter_context(POP3Server([b"x"], **options))
             setattr(self, name, server.address)
+        # More than are kept, and old enough to be.
+        self.cas = [f"{'/.' * number}{self.ca}" for number in range(20)]
         self.cut = stack.enter_context(Relay(self.good, cut_in_the_handshake)).address
 
 
@@ -59,6 +61,11 @@ def verified(servers):
     client.sock.getpeercert()
     client.sock.get_channel_binding("tls-server-end-point")
     client.close()
+
+
+def verified_by_many_files(servers):
+    servers.cas.append(servers.cas.pop(0))
+    POP3_SSL(*servers.good, timeout=TIMEOUT, verify=servers.cas[0]).close()
 
 
 def stls(servers):
@@ -109,6 +116,7 @@ def left_in_a_cycle(servers):
 
 WAYS = [good, verified, stls, unknown_authority, wrong_host, cut_handshake, plain_server]
 WAYS += [no_client_certificate, no_certificate_file, refused_stls, left_in_a_cycle]
+WAYS += [verified_by_many_files]
 
 
 def usage():

@@ -308,6 +308,8 @@ class Walk:
     def usage(self):
         """Descriptors, objects and blocks of the extension module's, and all there are."""
         self.drop()
+        # Its buffers become the spare ones, which the extension module keeps for the next command.
+        self.servers.connect().close()
         gc.collect()
         sys._clear_type_cache()  # It keeps the names of attributes.
         return open_descriptors(), new_objects(), self.failures.live_blocks(), COUNT()

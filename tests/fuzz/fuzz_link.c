@@ -23,6 +23,7 @@ struct client {
     struct fuzz_plan plan;
     struct fuzz_reading reading; /* of the reply that is being read */
     struct pop_link link;
+    struct pop_spare spare;
 };
 
 /* Every octet is where it should be. */
@@ -279,7 +280,10 @@ step(struct client *self)
         break;
     default:
         support_fail_allocation(octet >> 3 & 3);
-        pop_link_trim(&self->link);
+        pop_link_return(&self->link, &self->spare);
+        if (octet & 0x20) {
+            pop_link_borrow(&self->link, &self->spare);
+        }
         break;
     }
     check_octets(self);
@@ -343,6 +347,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     self.flaky.last_recv.status = POP_OK;
     finish(&self);
     pop_link_release(&self.link);
+    pop_link_release_spare(&self.spare);
     fuzz_end();
     return 0;
 }

@@ -1,7 +1,5 @@
 #include "binding/base/state.h"
 
-#include "core/tls/tls_config.h"
-
 static int
 intern(PyObject **slot, const char *text)
 {
@@ -59,7 +57,27 @@ state_init(struct module_state *state, PyObject *module)
 {
     state->module = module;
     state->modules = Py_NewRef(PyImport_GetModuleDict());
+    if (lock_init(&state->tls_lock, &state->locks) < 0) {
+        return -1;
+    }
     return init_names(state) < 0 ? -1 : init_bytes(state);
+}
+
+int
+state_note_fork(struct module_state *state)
+{
+    struct lock lock;
+
+    lock_note_fork(&state->locks);
+    /* A thread may have held one of OpenSSL's locks; its session owns the
+       config, too, so nothing that it used is freed. */
+    pop_tls_shared_clear(&state->tls_shared);
+    if (lock_init(&lock, &state->locks) < 0) {
+        return -1;
+    }
+    lock_destroy(&state->tls_lock);
+    state->tls_lock = lock;
+    return 0;
 }
 
 /* Objects that may be part of a reference cycle; names and bytes can't. */
@@ -119,8 +137,12 @@ state_free(void *module)
     int i;
 
     (void)state_clear((PyObject *)module);
-    pop_tls_config_free(state->plain_config);
-    state->plain_config = NULL;
+    pop_link_release_spare(&state->spare);
+    pop_tls_shared_clear(&state->tls_shared);
+    if (state->tls_lock.handle != NULL) {
+        lock_destroy(&state->tls_lock);
+        state->tls_lock.handle = NULL;
+    }
     for (i = 0; i < HOOK_COUNT; i++) {
         Py_CLEAR(state->hook_name[i]);
     }

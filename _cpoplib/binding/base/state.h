@@ -8,6 +8,7 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"
+#include "core/tls/tls_shared.h"
 
 /* The private methods of poplib that may be overridden, in call order. */
 #define HOOK_NAMES(X)                                                         \
@@ -70,8 +71,6 @@ struct state_names {
 #undef X
 };
 
-struct ssl_ctx_st;
-
 struct module_state {
     PyObject *module; /* borrowed; this state's module */
     struct lock_group locks;
@@ -89,8 +88,10 @@ struct module_state {
     PyTypeObject *tls_socket_type;
     PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
-    struct ssl_ctx_st *plain_config; /* TLS without options; NULL until the
-                                        first connection */
+    struct pop_spare spare; /* for the Reader that is entered; needs the
+                                GIL */
+    struct lock tls_lock;   /* held while a config is made for tls_shared */
+    struct pop_tls_shared tls_shared; /* needs the GIL */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
@@ -107,9 +108,13 @@ struct module_state {
     struct state_names name;
 };
 
-/* Fills the names and bytes; the types and own_... are filled as types are
-   made.  Returns -1 and an exception. */
+/* Fills the names, bytes and lock; the types and own_... are filled as types
+   are made.  Returns -1 and an exception. */
 int state_init(struct module_state *state, PyObject *module);
+
+/* Lets go of what threads of the parent may have been using.  Called in the
+   child after a fork.  Returns -1 and raises MemoryError. */
+int state_note_fork(struct module_state *state);
 
 /* m_traverse, m_clear and m_free of the module. */
 int state_traverse(PyObject *module, visitproc visit, void *arg);

@@ -7,6 +7,7 @@
 #include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
+#include "binding/connect/tls_configs.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
 #include "binding/base/heap_type.h"
@@ -196,7 +197,7 @@ set_options(POP3Object *self, const struct tls_options *options)
         return -1;
     }
     /* Loads the certificate files now: a bad file raises before connecting. */
-    set_config(self, tls_wrap_config(state, options));
+    set_config(self, tls_configs_get(state, options));
     return self->tls_config == NULL ? -1 : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "binding/connect/connect.h"
 #include "binding/reader/reader.h"
 #include "binding/reader/stream.h"
+#include "binding/connect/tls_configs.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/socket/python_socket.h"
 
@@ -153,7 +154,7 @@ run_locked(POP3Object *self, const struct tls_options *options)
     PyObject *response = NULL;
 
     if (options->context == NULL) {
-        config = tls_wrap_config(self->state, options);
+        config = tls_configs_get(self->state, options);
         if (config == NULL) {
             return NULL;
         }

@@ -6,6 +6,7 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
+#include "binding/connect/tls_configs.h"
 #include "binding/socket/tls_socket.h"
 
 /* --- arguments ---------------------------------------------------------- */
@@ -33,78 +34,7 @@ tls_wrap_options(struct tls_options *options, PyObject *context,
     return errors_drop_result(checked);
 }
 
-static bool
-verifies(const struct tls_options *options)
-{
-    return options->verify != NULL && options->verify != Py_False;
-}
-
 /* --- our own TLS -------------------------------------------------------- */
-
-/* Encodes a path to bytes; *path is NULL if there is none. */
-static int
-encode_path(PyObject *value, PyObject **path)
-{
-    *path = NULL;
-    if (value == NULL) {
-        return 0;
-    }
-    return PyUnicode_FSConverter(value, path) ? 0 : -1;
-}
-
-/* Returns the text of bytes; NULL for NULL. */
-static const char *
-text_of(PyObject *bytes)
-{
-    return bytes == NULL ? NULL : PyBytes_AS_STRING(bytes);
-}
-
-static struct ssl_ctx_st *
-new_config(struct module_state *state, const struct tls_options *options)
-{
-    struct pop_tls_options plain = {.verify = verifies(options)};
-    struct pop_error error = {0};
-    struct ssl_ctx_st *config = NULL;
-    PyObject *ca = plain.verify && options->verify != Py_True ? options->verify
-                                                              : NULL;
-    PyObject *paths[3] = {NULL};
-    enum pop_status status;
-
-    if (encode_path(ca, &paths[0]) < 0 ||
-        encode_path(options->certfile, &paths[1]) < 0 ||
-        encode_path(options->keyfile, &paths[2]) < 0) {
-        goto done;
-    }
-    plain.ca = text_of(paths[0]);
-    plain.certfile = text_of(paths[1]);
-    plain.keyfile = text_of(paths[2]);
-    status = pop_tls_config_new(&plain, &config, &error);
-    if (status != POP_OK) {
-        errors_raise(state, status, &error);
-    }
-done:
-    Py_XDECREF(paths[0]);
-    Py_XDECREF(paths[1]);
-    Py_XDECREF(paths[2]);
-    return config;
-}
-
-/* Keeps the config without options in the module's state: making one takes a
-   fourth of the time of a connection. */
-struct ssl_ctx_st *
-tls_wrap_config(struct module_state *state, const struct tls_options *options)
-{
-    if (verifies(options) || options->certfile != NULL) {
-        return new_config(state, options);
-    }
-    if (state->plain_config == NULL) {
-        state->plain_config = new_config(state, options);
-    }
-    if (state->plain_config == NULL) {
-        return NULL;
-    }
-    return pop_tls_config_share(state->plain_config);
-}
 
 static PyObject *
 wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
@@ -124,7 +54,7 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
         name = PyUnicode_AsUTF8(hostname);
     }
     if (config == NULL && (name != NULL || hostname == Py_None)) {
-        own = tls_wrap_config(state, options);
+        own = tls_configs_get(state, options);
         config = own;
     }
     if (config != NULL && (name != NULL || hostname == Py_None)) {

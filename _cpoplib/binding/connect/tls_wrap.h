@@ -1,20 +1,11 @@
 /* Starts TLS over a connection's socket, by our own TLS or the ssl module.
-   Calls poplib_c/_tls.py, client, socket and the layers below. */
+   Calls tls_configs, poplib_c/_tls.py, client, socket and the layers below. */
 
 #ifndef BINDING_TLS_WRAP_H
 #define BINDING_TLS_WRAP_H
 
 #include "binding/client/pop3.h"
-#include "core/tls/tls_config.h"
-
-/* The TLS arguments of POP3_SSL() and stls(): borrowed references; NULL for
-   None or not given. */
-struct tls_options {
-    PyObject *context;
-    PyObject *keyfile;
-    PyObject *certfile;
-    PyObject *verify; /* True, a path, or False */
-};
+#include "binding/connect/tls_configs.h"
 
 /* Fills the options.  Returns -1 and raises ValueError for arguments that
    exclude each other. */
@@ -27,11 +18,6 @@ tls_wrap_or_none(PyObject *option)
 {
     return option == NULL ? Py_None : option;
 }
-
-/* Returns a configuration of our own TLS; free it by pop_tls_config_free().
-   Returns NULL and raises ssl.SSLError or OSError for bad files. */
-struct ssl_ctx_st *tls_wrap_config(struct module_state *state,
-                                   const struct tls_options *options);
 
 /* Returns an ssl.SSLContext for the options: with verify, one as strict as our
    own TLS; else poplib's.  A new reference, or NULL and an exception. */

@@ -51,10 +51,9 @@ note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
     if (module == NULL) {
         return NULL;
     }
-    if (module != Py_None) {
-        struct module_state *state = PyModule_GetState(module);
-
-        lock_note_fork(&state->locks);
+    if (module != Py_None && state_note_fork(PyModule_GetState(module)) < 0) {
+        Py_DECREF(module);
+        return NULL;
     }
     Py_DECREF(module);
     Py_RETURN_NONE;

@@ -115,6 +115,7 @@ prepare(ReaderObject *self)
     if (choose_transport(self) < 0 || reader_check_open(self) < 0) {
         return -1;
     }
+    pop_link_borrow(&self->link, &self->state->spare);
     self->half_duplex = pop_link_is_half_duplex(&self->link);
     self->link.deadline = *self->deadline;
     return 0;
@@ -264,7 +265,7 @@ reader_leave(ReaderObject *self)
 {
     bool last = self->progress.life == STREAM_CLOSED;
 
-    pop_link_trim(&self->link);
+    pop_link_return(&self->link, &self->state->spare);
     self->link.transport = NULL;
     if (self->in_tls) {
         self->in_tls = false;

@@ -422,7 +422,9 @@ size_of(const ReaderObject *self)
         return octets;
     }
     octets += link->in.capacity + link->out.capacity;
-    octets += link->batch.capacity * sizeof(*link->batch.spans);
+    if (link->batch.spans != NULL) {
+        octets += link->batch.capacity * sizeof(*link->batch.spans);
+    }
     octets += self->progress.ahead.capacity *
               sizeof(*self->progress.ahead.entries);
     return self->python_transport == NULL

@@ -9,7 +9,7 @@
 #define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
 #define RECEIVES_PER_TURN 16
 #define TURNS_PER_LOOK 4
-#define BATCH_SPANS 2048
+#define BATCH_SPANS 512
 
 /* How long silence must last after an uncertain end.  Longer than the
    retransmission of a lost segment (200 ms and a round trip). */
@@ -39,7 +39,7 @@ pop_link_init(struct pop_link *link)
     link->ends.misannounced = false;
     link->is_sent = false;
     link->batch.spans = NULL;
-    link->batch.capacity = 0;
+    link->batch.capacity = BATCH_SPANS;
     link->batch.count = 0;
     link->batch.scanned = 0;
 }
@@ -51,7 +51,46 @@ pop_link_release(struct pop_link *link)
     pop_buffer_release(&link->out);
     POP_FREE(link->batch.spans);
     link->batch.spans = NULL;
-    link->batch.capacity = 0;
+}
+
+/* Frees what pop_link_return() would give back. */
+static void
+free_memory(struct pop_link *link)
+{
+    pop_buffer_release(&link->in);
+    POP_FREE(link->batch.spans);
+    link->batch.spans = NULL;
+}
+
+void
+pop_link_return(struct pop_link *link, struct pop_spare *spare)
+{
+    if (link->out.capacity > FIRST_CHUNK) {
+        pop_buffer_trim(&link->out, FIRST_CHUNK);
+    }
+    if (pop_buffer_length(&link->in) > 0 || link->batch.scanned > 0 ||
+        link->reply.part != POP_REPLY_DONE) {
+        return;
+    }
+    if (spare->data != NULL || spare->spans != NULL ||
+        link->in.capacity > 2 * LARGEST_CHUNK) {
+        free_memory(link);
+        return;
+    }
+    spare->data = link->in.data;
+    spare->capacity = link->in.capacity;
+    spare->spans = link->batch.spans;
+    link->in.data = NULL;
+    link->in.capacity = 0;
+    link->batch.spans = NULL;
+}
+
+void
+pop_link_release_spare(struct pop_spare *spare)
+{
+    POP_FREE(spare->data);
+    POP_FREE(spare->spans);
+    *spare = (struct pop_spare){.data = NULL};
 }
 
 void
@@ -347,7 +386,6 @@ pop_link_begin(struct pop_link *link, enum pop_reply_form form,
         if (batch->spans == NULL) {
             return POP_NO_MEMORY;
         }
-        batch->capacity = BATCH_SPANS;
     }
     return POP_OK;
 }
@@ -555,11 +593,4 @@ void
 pop_link_doubt(struct pop_link *link)
 {
     link->ends.doubtful = true;
-}
-
-void
-pop_link_trim(struct pop_link *link)
-{
-    pop_buffer_trim(&link->in, 2 * LARGEST_CHUNK);
-    pop_buffer_trim(&link->out, FIRST_CHUNK);
 }

@@ -51,10 +51,39 @@ struct pop_link {
     struct pop_batch batch;
 };
 
+/* Memory for the link that is used next, of one that is not.  All zeros:
+   none. */
+struct pop_spare {
+    char *data; /* of link->in */
+    size_t capacity;
+    struct pop_span *spans; /* of link->batch */
+};
+
 void pop_link_init(struct pop_link *link);
 
 /* Frees the memory of the link.  The caller keeps the transport. */
 void pop_link_release(struct pop_link *link);
+
+/* Takes the spare memory, unless the link has its own.  Called before
+   operations on the link; it allocates what there is not. */
+static inline void
+pop_link_borrow(struct pop_link *link, struct pop_spare *spare)
+{
+    if (link->in.data == NULL && link->batch.spans == NULL) {
+        link->in.data = spare->data;
+        link->in.capacity = spare->capacity;
+        link->batch.spans = spare->spans;
+        *spare = (struct pop_spare){.data = NULL};
+    }
+}
+
+/* Gives back the memory for receiving, unless bytes are unread or a reply is
+   under way.  It becomes the spare, or is freed if there is one, or if it is
+   unusually large.  Called after operations on the link. */
+void pop_link_return(struct pop_link *link, struct pop_spare *spare);
+
+/* Frees the memory. */
+void pop_link_release_spare(struct pop_spare *spare);
 
 /* Wakes a thread that blocks in this link. */
 void pop_link_interrupt(struct pop_link *link);
@@ -136,8 +165,5 @@ void pop_link_take(struct pop_link *link);
 /* Marks the end of the last reply doubtful: the rest of a message may follow
    (see pop_link_pump()). */
 void pop_link_doubt(struct pop_link *link);
-
-/* Frees the memory that an unusually long line took, in and out. */
-void pop_link_trim(struct pop_link *link);
 
 #endif

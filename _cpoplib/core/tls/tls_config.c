@@ -9,7 +9,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/tls/tls_error.h"
@@ -122,21 +121,21 @@ use_certificate(SSL_CTX *config, const struct pop_tls_options *options,
 static enum pop_status
 trust(SSL_CTX *config, const char *ca, struct pop_error *error)
 {
-    struct stat info;
     bool is_directory;
     int ok;
 
     if (ca == NULL) {
         return pop_tls_trust_system(config, error);
     }
-    is_directory = stat(ca, &info) == 0 && S_ISDIR(info.st_mode);
+    is_directory = pop_tls_trust_is_directory(ca);
     ok = SSL_CTX_load_verify_locations(config, is_directory ? NULL : ca,
                                        is_directory ? ca : NULL);
     return ok == 1 ? POP_OK : file_failure(ca, "no CA certificates", error);
 }
 
 static enum pop_status
-verify_chain(SSL_CTX *config, const char *ca, struct pop_error *error)
+verify_chain(SSL_CTX *config, const struct pop_tls_options *options,
+             struct pop_error *error)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(config);
 
@@ -145,7 +144,12 @@ verify_chain(SSL_CTX *config, const char *ca, struct pop_error *error)
     if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
         return pop_tls_error_take(error);
     }
-    return trust(config, ca, error);
+    if (options->trusted != NULL) {
+        SSL_CTX_set1_cert_store(config,
+                                SSL_CTX_get_cert_store(options->trusted));
+        return POP_OK;
+    }
+    return trust(config, options->ca, error);
 }
 
 /* --- config ------------------------------------------------------------- */
@@ -161,14 +165,15 @@ apply(SSL_CTX *config, const struct pop_tls_options *options,
     }
     SSL_CTX_set_mode(config, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_AUTO_RETRY);
+                                 SSL_MODE_AUTO_RETRY |
+                                 SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(config, SSL_OP_ALL);
     SSL_CTX_set_read_ahead(config, 1);
     SSL_CTX_set_default_read_buffer_len(config, READ_AHEAD_OCTETS);
     /* Sessions are never resumed, so tickets are not kept. */
     SSL_CTX_set_session_cache_mode(config, SSL_SESS_CACHE_OFF);
     if (options->verify) {
-        status = verify_chain(config, options->ca, error);
+        status = verify_chain(config, options, error);
     }
     if (status == POP_OK && options->certfile != NULL) {
         status = use_certificate(config, options, error);

@@ -17,6 +17,8 @@ struct pop_tls_options {
     const char *ca; /* trusted certificates: a PEM file, or a directory with
                        hashed names; NULL: OpenSSL's own store, which
                        SSL_CERT_FILE and SSL_CERT_DIR change */
+    struct ssl_ctx_st *trusted; /* a config with this `ca`, whose certificates
+                                   are shared instead of read; or NULL */
     const char *certfile; /* the client's certificate: a PEM file with its
                              chain, or NULL */
     const char *keyfile;  /* its key, a PEM file; NULL: certfile */

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/tls/tls_error.h"
@@ -23,20 +24,37 @@ pop_tls_trust_bundle(struct ssl_ctx_st *config, const char *const *files)
     pop_tls_error_clear();
 }
 
+const char *const *
+pop_tls_trust_bundles(void)
+{
+    static const char *const files[] = {
+#ifdef POP_OWN_OPENSSL
+        /* Of Fedora and its relatives; other systems have theirs in
+           /etc/ssl. */
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+#endif
+        NULL};
+
+    return files;
+}
+
 enum pop_status
 pop_tls_trust_system(struct ssl_ctx_st *config, struct pop_error *error)
 {
     if (SSL_CTX_set_default_verify_paths(config) != 1) {
         return pop_tls_error_take(error);
     }
-#ifdef POP_OWN_OPENSSL
-    /* The bundles of Fedora and its relatives; other systems have theirs in
-       /etc/ssl. */
-    static const char *const files[] = {
-        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-        "/etc/pki/tls/certs/ca-bundle.crt", NULL};
-
-    pop_tls_trust_bundle(config, files);
-#endif
+    if (*pop_tls_trust_bundles() != NULL) {
+        pop_tls_trust_bundle(config, pop_tls_trust_bundles());
+    }
     return POP_OK;
+}
+
+bool
+pop_tls_trust_is_directory(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }

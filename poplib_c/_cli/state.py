@@ -140,6 +140,13 @@ class State(contextlib.AbstractContextManager["State"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Lock the database once for all reads of the block, not for each."""
+        with self._using, self._database:
+            self._database.execute("BEGIN")
+            yield
+
     def find(self, uid: bytes) -> Delivered | None:
         """Return the record of a delivered message."""
         rows = self._read(

@@ -27,7 +27,8 @@ conformance: ## play random dialogues to poplib and poplib_c (EXAMPLES=200000 SE
 soak: ## run random sessions over a failing network, kill fetches (SOAK_SECONDS=60 SOAK=500 SEED=1)
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && export SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK=$${SOAK:-500} && \
-	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py $(PYTEST_ARGS)
+	    $$venv/bin/pytest -q tests/soak tests/cli/test_killing.py \
+	    tests/cli/test_commits.py $(PYTEST_ARGS)
 
 leaks: ## make each call fail repeatedly, and look for leaks (LEAKS=20)
 	@tools/system-packages build test

@@ -17,15 +17,17 @@ import tempfile
 from pathlib import Path
 
 import build
+import fetch
 import table
 from runner import Failure, Runner
 from workloads import GROWTH_LINES, GROWTH_MESSAGES, WORKLOADS
 
+NAMES = [*[workload.name for workload in WORKLOADS], fetch.NAME]
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
-def has(workload, part):
-    return part.lower() in workload.name.lower()
+def has(name, part):
+    return part.lower() in name.lower()
 
 
 def parse():
@@ -47,17 +49,17 @@ def parse():
     if arguments.docs and arguments.workloads:
         parser.error("--docs measures all workloads: name none")
     for part in arguments.workloads:
-        if not any(has(workload, part) for workload in WORKLOADS):
+        if not any(has(name, part) for name in NAMES):
             parser.error(f"no workload has {part!r} in its name; --list lists them")
     return arguments
 
 
+def is_chosen(arguments, name):
+    return not arguments.workloads or any(has(name, part) for part in arguments.workloads)
+
+
 def select(arguments):
-    chosen = [
-        workload
-        for workload in WORKLOADS
-        if not arguments.workloads or any(has(workload, part) for part in arguments.workloads)
-    ]
+    chosen = [workload for workload in WORKLOADS if is_chosen(arguments, workload.name)]
     return [workload.shortened() for workload in chosen] if arguments.quick else chosen
 
 
@@ -104,13 +106,15 @@ def main():
     arguments = parse()
     workloads = select(arguments)
     if arguments.list:
-        print(*[workload.name for workload in workloads], sep="\n")
+        print(*[name for name in NAMES if is_chosen(arguments, name)], sep="\n")
         return
     with ready_runner() as runner:
         rows = measure(runner, workloads, arguments.repetitions)
         growth = None if arguments.workloads else measure_growth(runner, arguments.quick)
+        is_fetched = is_chosen(arguments, fetch.NAME)
+        fetched = fetch.measure(runner.path, arguments.repetitions) if is_fetched else {}
     interpreter = f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}"
-    tables = table.main(rows), table.others(interpreter, rows, growth)
+    tables = table.main(rows), table.others(interpreter, rows, growth, fetched)
     print("Processor time of one call")
     for each in tables:
         print(*table.in_text(each), "", sep="\n")

@@ -55,6 +55,11 @@ def receiver(directory):
     return program("receiver", ["receiver.c", "channel.c"], directory)
 
 
+def slow_sync(directory):
+    """Compile the library that makes syncs slow, for LD_PRELOAD."""
+    return program("slowsync.so", ["slowsync.c"], directory, "-shared", "-fPIC")
+
+
 def module(directory):
     """Compile the extension module listlimit with the optimisation of this interpreter."""
     output = Path(directory, "listlimit" + sysconfig.get_config_var("EXT_SUFFIX"))

@@ -1,5 +1,7 @@
 """Formats the results as tables (lists of lines of cells), and a table as plain text."""
 
+import fetch
+
 HEADS = ["workload", "poplib, µs", "poplib_c, µs", "times less", "goal", "list limit", "of limit"]
 HEADS += ["met", "pure Python", "C: lines", "C: receives"]
 OF_LIMIT = 0.9
@@ -73,10 +75,25 @@ def main(rows):
     return [HEADS, *[cells(row) for row in rows if row.workload.method != "rest"]]
 
 
-def others(interpreter, rows, growth=None):
-    """Return the table of everything else; *growth*: Runner.lines() and Runner.messages()."""
+def fetches(fetched):
+    """Yield what fetch.measure() found: like other_goals()."""
+    for delay, seconds in fetched.items():
+        what = fetch.NAME + (f", syncs {delay} ms longer" if delay else "")
+        goal = seconds["mpop"] / fetch.GOALS[delay] if "mpop" in seconds else None
+        ours, met = seconds["poplib-c"], None if goal is None else seconds["poplib-c"] <= goal
+        yield f"{what}: s", number(ours, 2), "" if goal is None else f"<= {goal:.2f}", met
+        if goal is not None:
+            yield f"{what}: s, mpop", number(seconds["mpop"], 2), "", None
+
+
+def others(interpreter, rows, growth=None, fetched=None):
+    """Return the table of everything else.
+
+    growth: Runner.lines() and Runner.messages(). fetched: fetch.measure().
+    """
     table = [["", "found", "goal", "met"], ["interpreter", interpreter, "", ""]]
-    table += [[what, found, goal, verdict(met)] for what, found, goal, met in other_goals(rows)]
+    goals = [*other_goals(rows), *fetches(fetched or {})]
+    table += [[what, found, goal, verdict(met)] for what, found, goal, met in goals]
     if growth is not None:
         lines, messages = growth
         for count, seconds in lines:

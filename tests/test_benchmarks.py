@@ -9,6 +9,7 @@ import pytest
 
 import build
 import client
+import fetch
 import loadserver
 import regress
 import table
@@ -187,14 +188,27 @@ def test_table():
     threads = Row(Workload("8", "retr", threads=8))
     threads.wall = {"poplib": 2, "poplib alone": 1, "poplib_c": 1, "poplib_c alone": 1.8}
     growth = [(10_000, 49e-9)], [8e-6, 8.1e-6]
-    _, *others = [line[1:] for line in table.others("CPython", [threads], growth)]
+    fetched = {0: {"poplib-c": 0.5}, 3: {"poplib-c": 3.0, "mpop": 10.0}}
+    _, *others = [line[1:] for line in table.others("CPython", [threads], growth, fetched)]
     assert others == [
         ["CPython", "", ""],
         ["0.50", "", ""],
         ["1.80", "1.7", "yes"],
+        ["0.50", "", ""],
+        ["3.00", "<= 2.00", "no"],
+        ["10.00", "", ""],
         ["49", "", ""],
         ["8.0, 8.1", "", ""],
     ]
+
+
+def test_fetch(tmp_path, monkeypatch):
+    """Each client delivers everything, with slow syncs too."""
+    monkeypatch.setattr(fetch, "MAILBOX", "4k x 20")
+    monkeypatch.setattr(fetch, "MESSAGES", 20)
+    found = fetch.measure(tmp_path, 1)
+    assert [*found] == [0, 3]
+    assert all("poplib-c" in seconds for seconds in found.values())
 
 
 def test_regress_says_that_there_is_no_such_commit(monkeypatch, capsys):

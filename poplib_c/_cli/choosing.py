@@ -46,7 +46,8 @@ def _plan(session: Dialogue) -> tuple[set[int], set[int]]:
     # Without --since-last and --delete, the state has what earlier sessions of this run delivered.
     since_last = options.since_last or not options.delete
     wanted = planning.Wanted(options.delete, since_last, options.max_size)
-    plan = planning.make(session.contents.sizes, keys, state.find, wanted)
+    with state.snapshot():
+        plan = planning.make(session.contents.sizes, keys, state.find, wanted)
     doubted = _doubted(session, plan)
     fetch = doubted.union(plan.fetch)
     known = plan.known.keys() - doubted

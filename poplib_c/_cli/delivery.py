@@ -1,7 +1,9 @@
 """The destinations: a Maildir, an mbox file (mbox.py), a directory with a file for each message.
 
-When deliver() returns, the whole message is on disk; if it raises, nothing of the message is. A
-*ticket* names the place of a message in advance, so that a later run can look whether it is there.
+A message is received into an Output, which is a file outside of its place. commit() moves a batch
+of them into their places: when it returns, each is whole on the disk, or has an error and nothing
+of it is there. A *ticket* names the place of a message in advance, so that a later run can look
+whether the message is there.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
@@ -26,18 +28,25 @@ _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
 _BEGINNING = 1 << 16  # octets that identify a message
+_BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
 
 
 class Output:
-    """An unbuffered file for one message. With *unix*, CR LF is written as LF.
+    """A message on its way: an unbuffered file. With *unix*, CR LF is written as LF.
 
-    octets: the number received. headers: the digest() of the message.
+    octets: the number received. headers: the digest() of the message, after finish(). again: a
+    killed run may have delivered it. error: why commit() did not deliver it.
     """
 
-    def __init__(self, file: FileIO, path: str, unix: bool) -> None:
+    def __init__(self, ticket: str, file: File, path: str, unix: bool, again: bool) -> None:
+        """*path* is named in errors. The file is closed by close()."""
+        self.ticket = ticket
+        self.file = file
+        self.path = path
+        self.again = again
         self.octets = 0
-        self._file = file
-        self._path = path
+        self.headers = b""
+        self.error: DeliveryFailure | None = None
         self._unix = unix
         self._beginning = b""
         self._held = b""  # a CR that may be the first half of a line's end
@@ -46,13 +55,9 @@ class Output:
         self.octets += len(data)
         if len(self._beginning) < _BEGINNING:
             self._beginning += data[: _BEGINNING - len(self._beginning)]
-        with disk(self._path):
-            write_all(self._file, self._converted(data) if self._unix else data)
+        with disk(self.path):
+            write_all(self.file, self._converted(data) if self._unix else data)
         return len(data)
-
-    @property
-    def headers(self) -> bytes:
-        return digest(self._beginning)
 
     def _converted(self, data: bytes) -> bytes:
         data = self._held + data
@@ -61,17 +66,21 @@ class Output:
 
     def finish(self) -> None:
         """Write a CR that was held back."""
-        with disk(self._path):
-            write_all(self._file, self._held)
+        with disk(self.path):
+            write_all(self.file, self._held)
+        self.headers = digest(self._beginning)
+        self._beginning = b""
 
 
 Write = Callable[[Output], object]
+Each = Callable[[Callable[[Output], object], Sequence[Output]], object]
 
 
 def digest(message: bytes) -> bytes:
     """Return a digest of a message's headers. The body may be missing."""
-    lines = b"\n" + message[:_BEGINNING].replace(b"\r\n", b"\n")
-    return hashlib.sha256(lines.partition(b"\n\n")[0].rstrip(b"\n")).digest()
+    blank = _BLANK.search(message, 0, _BEGINNING)
+    headers = message[: blank.start() if blank else _BEGINNING].replace(b"\r\n", b"\n")
+    return hashlib.sha256((b"\n" + headers).rstrip(b"\n")).digest()
 
 
 class Wait(NamedTuple):
@@ -88,29 +97,44 @@ class Wait(NamedTuple):
 _PATIENT = Wait()
 
 
+class File(Protocol):
+    """What an Output writes to, and commit() syncs."""
+
+    def fileno(self) -> int: ...
+
+    def write(self, data: memoryview, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
 class Box(Protocol):
-    """A destination. deliver() raises DeliveryFailure, and any exception of *write*."""
+    """A destination. Raises DeliveryFailure if it takes no message at all."""
 
     kind: str
     path: str
 
-    def ticket(self) -> str:
-        """Return a name for the place of the next message."""
+    def tickets(self, count: int) -> list[str]:
+        """Return names for the places of the next messages."""
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
-        """Call *write* with an Output, move the message into its place, and return the Output.
+    def open(self, ticket: str, again: bool = False) -> Output:
+        """Return an Output for a message. End it by commit() or drop()."""
 
-        again: a killed run may have delivered the message under this ticket.
+    def drop(self, output: Output) -> None:
+        """Close an Output, and remove what it has written outside of its place."""
+
+    def commit(self, outputs: Sequence[Output], each: Each) -> None:
+        """Move messages into their places, and set the error of those that it can't deliver.
+
+        each: calls a function with each output, in several threads. Raises DeliveryFailure if it
+        is uncertain which messages are on the disk. Drops all outputs.
         """
 
-    def beginning(self, ticket: str) -> bytes | None:
-        """Sync the message of a ticket to the disk and return its beginning.
+    def recover(self, tickets: Iterable[str]) -> dict[str, bytes | None]:
+        """Find the messages of a killed run; sync them, and remove its unfinished files.
 
-        Returns None if there is none, or if the destination can't tell.
+        Returns the beginning of each message that is in its place, or None for a message that
+        only commit() can find, with Output.again.
         """
-
-    def discard(self, ticket: str) -> None:
-        """Remove the unfinished file of a message that was not delivered."""
 
 
 class Files:
@@ -122,6 +146,7 @@ class Files:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
+        self._host = _host()
         with disk(path):
             self._prepare()
         with contextlib.suppress(OSError):
@@ -138,55 +163,72 @@ class Files:
         for name in os.listdir(directory):
             ours = self._temporary.fullmatch(name)
             if ours is not None:
-                here = ours["host"] in (_host(), None)
+                here = ours["host"] in (self._host, None)
                 _remove_if_dead(os.path.join(directory, name), int(ours["pid"]) if here else None)
 
-    def ticket(self) -> str:
+    def tickets(self, count: int) -> list[str]:
+        # Only the random part tells apart programs of equal numbers, in containers.
+        name, process, random = self._name(), os.getpid(), os.urandom(4).hex()
+        return [name.format(process, next(_numbers), random) for _ in range(count)]
+
+    def _name(self) -> str:
+        """Return a format for the number of the process, of the message, and a random text."""
         raise NotImplementedError
 
     def _names(self, ticket: str) -> tuple[str, str]:
         """Return the temporary path of the file, and its place."""
         raise NotImplementedError
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
-        temporary, place = self._names(ticket)
+    def open(self, ticket: str, again: bool = False) -> Output:
+        temporary = self._names(ticket)[0]
         with disk(temporary):
-            file = FileIO(temporary, "x", opener=_private)
-        try:
-            with file:
-                # The lock shows other runs that the file is in use. Some file systems lack locks.
-                with contextlib.suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                output = Output(file, temporary, self._unix)
-                write(output)
-                output.finish()
-                with disk(temporary):
-                    os.fsync(file.fileno())
-            with disk(place):
-                _move(temporary, place)
-        finally:
-            self.discard(ticket)
-        with disk(place):
-            sync_directory(os.path.dirname(place))
-        return output
+            file = _Descriptor(temporary)
+        return Output(ticket, file, temporary, self._unix, again)
 
-    def beginning(self, ticket: str) -> bytes | None:
-        place = self._find(ticket)
-        if place is None:
-            return None
-        with disk(place):
-            # A killed run may not have synced it.
-            sync_directory(os.path.dirname(place))
-            with open(place, "rb") as file:
-                return file.read(_BEGINNING)
-
-    def _find(self, ticket: str) -> str | None:
-        place = self._names(ticket)[1]
-        return place if os.path.exists(place) else None
-
-    def discard(self, ticket: str) -> None:
+    def drop(self, output: Output) -> None:
         with contextlib.suppress(OSError):
-            os.unlink(self._names(ticket)[0])
+            output.file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(output.path)
+
+    def commit(self, outputs: Sequence[Output], each: Each) -> None:
+        try:
+            each(self._sync, outputs)
+            for output in outputs:
+                if output.error is None:
+                    place = self._names(output.ticket)[1]
+                    output.error = failed(place, _move, output.path, place)
+            if any(output.error is None for output in outputs):
+                directory = os.path.dirname(self._names("")[1])
+                with disk(directory):
+                    sync_directory(directory)
+        finally:
+            for output in outputs:
+                self.drop(output)
+
+    @staticmethod
+    def _sync(output: Output) -> None:
+        """Sync a file, by the descriptor that has written it: another would miss its errors."""
+        output.error = failed(output.path, os.fsync, output.file.fileno())
+
+    def recover(self, tickets: Iterable[str]) -> dict[str, bytes | None]:
+        for ticket in tickets:
+            with contextlib.suppress(OSError):
+                os.unlink(self._names(ticket)[0])
+        found = self._find(tickets)
+        beginnings: dict[str, bytes | None] = {}
+        for directory in {*map(os.path.dirname, found.values())}:
+            with disk(directory):
+                sync_directory(directory)
+        for ticket, place in found.items():
+            with disk(place), open(place, "rb") as file:
+                beginnings[ticket] = file.read(_BEGINNING)
+        return beginnings
+
+    def _find(self, tickets: Iterable[str]) -> dict[str, str]:
+        """Return the paths of the messages that are in their places."""
+        places = {ticket: self._names(ticket)[1] for ticket in tickets}
+        return {ticket: place for ticket, place in places.items() if os.path.exists(place)}
 
 
 class Maildir(Files):
@@ -208,20 +250,20 @@ class Maildir(Files):
             make_directory(os.path.join(self.path, part))
         sync_directory(self.path)
 
-    def ticket(self) -> str:
+    def _name(self) -> str:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-        ours = f"M{nanoseconds // 1000:06}P{os.getpid()}Q{next(_numbers)}R{os.urandom(4).hex()}"
-        return f"{seconds}.{ours}.{_host()}"
+        host = self._host.replace("{", "{{").replace("}", "}}")
+        return f"{seconds}.M{nanoseconds // 1000:06}P{{}}Q{{}}R{{}}.{host}"
 
     def _names(self, ticket: str) -> tuple[str, str]:
-        return os.path.join(self.path, "tmp", ticket), os.path.join(self.path, "new", ticket)
+        return f"{self.path}/tmp/{ticket}", f"{self.path}/new/{ticket}"
 
-    def _find(self, ticket: str) -> str | None:
+    def _find(self, tickets: Iterable[str]) -> dict[str, str]:
         """Look in cur/ too: a mail reader may have moved the message there and added flags."""
+        found = super()._find(tickets)
         seen = os.path.join(self.path, "cur")
-        names = (name for name in os.listdir(seen) if name.partition(":")[0] == ticket)
-        moved = next(names, None)
-        return super()._find(ticket) if moved is None else os.path.join(seen, moved)
+        moved = {name.partition(":")[0]: os.path.join(seen, name) for name in os.listdir(seen)}
+        return {**found, **{ticket: moved[ticket] for ticket in tickets if ticket in moved}}
 
 
 class Eml(Files):
@@ -235,12 +277,11 @@ class Eml(Files):
     def _prepare(self) -> None:
         make_directory(self.path)
 
-    def ticket(self) -> str:
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        return f"{now}-{os.getpid()}-{next(_numbers):06}-{os.urandom(4).hex()}.eml"
+    def _name(self) -> str:
+        return time.strftime("%Y%m%dT%H%M%SZ-{}-{:06}-{}.eml", time.gmtime())
 
     def _names(self, ticket: str) -> tuple[str, str]:
-        temporary = os.path.join(self.path, f".{ticket}.{_host()}.part")
+        temporary = os.path.join(self.path, f".{ticket}.{self._host}.part")
         return temporary, os.path.join(self.path, ticket)
 
 
@@ -298,15 +339,32 @@ def _move(temporary: str, place: str) -> None:
         os.rename(temporary, place)
 
 
-def write_all(file: FileIO, data: bytes) -> None:
+def write_all(file: File, data: bytes) -> None:
     """Write all of *data*. A buffer would be flushed again after a failure."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+class _Descriptor:
+    """A new file, for its owner alone. FileIO makes two more system calls."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+        # The lock shows other runs that the file is in use. Some file systems lack locks.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: memoryview) -> int:
+        return os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _not_followed(path: str, flags: int) -> int:
@@ -330,6 +388,16 @@ def disk(path: str) -> Iterator[None]:
         status = Status.TEMPORARY if error.errno in _NO_ROOM else Status.PARTIAL
         what = "no room for" if error.errno in _NO_ROOM else "can't write"
         raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
+
+
+def failed(path: str, call: Callable[..., object], *arguments: object) -> DeliveryFailure | None:
+    """Return the DeliveryFailure of a call, or None."""
+    try:
+        with disk(path):
+            call(*arguments)
+    except DeliveryFailure as error:
+        return error
+    return None
 
 
 def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:

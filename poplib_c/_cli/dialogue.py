@@ -23,7 +23,8 @@ class Dialogue:
     """One connection of a run. After an error, the attributes say how far the session came.
 
     phase: the command that the server is answering. fresh: messages delivered since the last
-    certain point. safe: messages delivered before it. unfinished: messages that the session still
+    certain point, or received for the next commit. safe: those from before it. confirm: records
+    that messages are certain. unfinished: messages that the session still
     has to deliver or, in a run that deletes, to delete. dropped: the message whose rest the client
     left unread, until the next reply.
     """
@@ -43,6 +44,7 @@ class Dialogue:
         self.keys = {number: self.contents.key(number) for number in self.contents.sizes}
         self.copies = collections.Counter(self.keys.values())
         self.is_first = run.sessions == 0
+        self.confirm: Callable[[Iterable[bytes]], object] = self.state.confirm
         self._asked: collections.deque[int] = collections.deque()  # without a reply so far
         run.sessions += 1
 
@@ -113,7 +115,7 @@ class Dialogue:
         """Record that the fresh messages are those that the session asked for."""
         numbers = [*self.fresh]
         keys = [self.keys[number] for number in numbers]
-        self.state.confirm(keys)
+        self.confirm(keys)
         self.settle(keys)
         self.run.advanced += len(numbers)
         self.safe += numbers
@@ -132,16 +134,26 @@ class Dialogue:
 
     # Messages that are done, or left
 
+    def note_received(self, number: int) -> None:
+        """Note that a message is whole, and will be committed."""
+        self.dropped = None
+        self.fresh.append(number)
+
     def note_delivered(self, number: int, octets: int) -> None:
         """Count a message that is in its place and recorded."""
         run = self.run
-        self.dropped = None
-        self.fresh.append(number)
         run.delivered[self.keys[number]] = octets
         run.left.discard(number)
         run.outcome.fetched += 1
         run.outcome.octets += octets
         run.bar.message()
+
+    def note_undelivered(self, numbers: Collection[int]) -> None:
+        """Note that received messages are not in their places."""
+        if not numbers:
+            return
+        self.fresh = [number for number in self.fresh if number not in numbers]
+        self.safe = [number for number in self.safe if number not in numbers]
 
     def settle(self, keys: Iterable[bytes]) -> None:
         """Forget that these messages have ended sessions."""

@@ -97,11 +97,11 @@ class _Mailbox:
         try:
             with self._logins.connected() as client:
                 session = Session(self._run, client)
-                return session.work()
+                with session.deliveries:
+                    return session.work()
         except (error_proto, OSError, OutOfStep) as error:
             if session is None or self._stop.aborted:
                 raise
-            session.deliveries.abandon()
             self._learn(session, error)
             if self._stop.requested:
                 raise

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace, program: str) -> Status:
         raise usage("no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE")
     mailboxes = len({job.account for job in jobs})
     check_shared(options, mailboxes)
+    for job in jobs:
+        job.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
     shown = progress.start(program, options.quiet)
     for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
         if told:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
+import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from io import BufferedReader, FileIO
+from collections.abc import Iterable, Iterator, Sequence
+from io import FileIO
+from typing import IO
 
-from poplib_c._cli.delivery import Output, Wait, Write, disk, sync_directory, write_all
+from poplib_c._cli.delivery import Each, Output, Wait, disk, failed, sync_directory, write_all
 from poplib_c._cli.failures import DeliveryFailure, Status
 
 _BLOCK = 1 << 20
+_IN_MEMORY = 1 << 18  # octets of a message that wait in memory, not in a temporary file
+_FROM = re.compile(rb"^>*From ", re.MULTILINE)
+_SEPARATOR = re.compile(rb"^From .*\n", re.MULTILINE)
+_OURS = b"From poplib-c."
+_numbers = itertools.count(1)
 _POLL = 0.1  # seconds between two attempts to lock
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
@@ -24,7 +32,8 @@ class Mbox:
     """A file in the format mboxrd. Lines end with LF.
 
     A line that begins with ``From ``, or with ``From `` after some ``>``, gets one more ``>``.
-    A ticket has the current size of the file, and the separating line of the message.
+    A ticket has the current size of the file, and the separating line of the message, which no
+    other message has.
     """
 
     kind = "mbox"
@@ -36,35 +45,43 @@ class Mbox:
         with disk(path), self._locked():
             pass
 
-    def ticket(self) -> str:
-        with disk(self.path):
-            size = os.stat(self.path).st_size
-        return f"{size} From MAILER-DAEMON {time.asctime(time.gmtime())}"
+    def tickets(self, count: int) -> list[str]:
+        size = os.stat(self.path).st_size if os.path.exists(self.path) else 0
+        random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
+        return [f"{size} {_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
 
-    def deliver(self, ticket: str, write: Write, again: bool = False) -> Output:
-        size, _, separator = ticket.partition(" ")
-        with contextlib.ExitStack() as opened:
-            with disk(self.path):
-                spool, quoted = (opened.enter_context(self._scratch()) for _ in range(2))
-            output = Output(spool, self.path, unix=True)
-            write(output)
-            output.finish()
-            with disk(self.path):
-                _quote(spool, separator.encode("ascii"), quoted)
-                with self._locked() as file:
-                    if not (again and _take_up(file, int(size), quoted)):
-                        _append(file, quoted)
-        return output
+    def open(self, ticket: str, again: bool = False) -> Output:
+        directory = os.path.dirname(self.path)
+        spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=directory)  # noqa: SIM115
+        return Output(ticket, spool, self.path, True, again)
 
-    def _scratch(self) -> FileIO:
-        return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(self.path))
+    def drop(self, output: Output) -> None:
+        with contextlib.suppress(OSError):
+            output.file.close()
 
-    def beginning(self, ticket: str) -> bytes | None:
-        """Return None: only deliver() has the message to compare with."""
-        return None
+    def commit(self, outputs: Sequence[Output], each: Each) -> None:
+        try:
+            with disk(self.path), self._locked() as file:
+                self._append(file, _take_up(file, outputs))
+        finally:
+            for output in outputs:
+                self.drop(output)
 
-    def discard(self, ticket: str) -> None:
-        pass
+    def _append(self, file: FileIO, outputs: Sequence[Output]) -> None:
+        """Append messages by one sync. If there is no room for all, try parts of them."""
+        error = failed(self.path, _append, file, outputs) if outputs else None
+        if error is None:
+            return
+        if error.status is Status.TEMPORARY and len(outputs) > 1:
+            for part in outputs[: len(outputs) // 2], outputs[len(outputs) // 2 :]:
+                self._append(file, part)
+        else:
+            for output in outputs:
+                output.error = error
+
+    def recover(self, tickets: Iterable[str]) -> dict[str, bytes | None]:
+        """Return None for each: only commit() has the messages to compare with."""
+        return dict.fromkeys(tickets)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[FileIO]:
@@ -140,30 +157,30 @@ class Mbox:
         return True
 
 
-def _quote(message: FileIO, separator: bytes, quoted: FileIO) -> None:
-    """Write *message* in the format of an mbox, from the separating line to the blank line."""
+def _separator(output: Output) -> bytes:
+    return output.ticket.partition(" ")[2].encode("ascii") + b"\n"
+
+
+def _quoted(output: Output) -> Iterator[bytes]:
+    """Yield a message in the format of an mbox, from the separating line to the blank line."""
+    message: IO[bytes] = output.file  # type: ignore[assignment]
     message.seek(0)
-    write_all(quoted, separator + b"\n")
-    last = b""
-    with BufferedReader(message) as lines:
-        while block := lines.readlines(_BLOCK):
-            write_all(quoted, b"".join(map(_quoted, block)))
-            last = block[-1]
-    write_all(quoted, b"\n" if not last or last.endswith(b"\n") else b"\n\n")
+    yield _separator(output)
+    last = b"\n"
+    while block := message.read(_BLOCK) + message.readline():
+        yield _FROM.sub(rb">\g<0>", block) if b"From " in block else block
+        last = block[-1:]
+    yield b"\n" if last == b"\n" else b"\n\n"
 
 
-def _quoted(line: bytes) -> bytes:
-    return b">" + line if line.lstrip(b">").startswith(b"From ") else line
-
-
-def _append(file: FileIO, quoted: FileIO) -> None:
-    """Append to the file and sync it. If that fails, restore the file."""
+def _append(file: FileIO, outputs: Iterable[Output]) -> None:
+    """Append messages to the file and sync it. If that fails, restore the file."""
     end = file.seek(0, os.SEEK_END)
     try:
         write_all(file, _gap(file, end))
-        quoted.seek(0)
-        while block := quoted.read(_BLOCK):
-            write_all(file, block)
+        for output in outputs:
+            for block in _quoted(output):
+                write_all(file, block)
         os.fsync(file.fileno())
     except BaseException:
         file.truncate(end)
@@ -176,24 +193,33 @@ def _gap(file: FileIO, end: int) -> bytes:
     return b"" if not last or last == b"\n\n" else b"\n" if last.endswith(b"\n") else b"\n\n"
 
 
-def _take_up(file: FileIO, size: int, quoted: FileIO) -> bool:
-    """Return whether a killed run appended the whole message. Cut off an incomplete one.
+def _take_up(file: FileIO, outputs: Sequence[Output]) -> list[Output]:
+    """Return the messages to append. A killed run may have appended the others; they are synced.
 
-    Only a beginning of this message, at the end of the file, is ever cut off.
+    Cuts off an incomplete message. Only a beginning of one of these messages, at the end of the
+    file, is ever cut off. Reads the file once, for all of them.
     """
-    file.seek(size)
+    sizes = [int(output.ticket.partition(" ")[0]) for output in outputs if output.again]
+    if not sizes:
+        return [*outputs]
+    size = file.seek(min(sizes))
     found = file.read()
-    quoted.seek(0)
-    wanted = quoted.read()
-    separator = wanted[: wanted.index(b"\n") + 1]
-    start = len(found) - len(found.lstrip(b"\n"))
-    while start >= 0:
-        part = found[start : start + len(wanted)]
-        if part == wanted:
-            os.fsync(file.fileno())
-            return True
-        if part and start + len(part) == len(found) and wanted.startswith(part):
+    places = {match[0]: match.start() for match in _SEPARATOR.finditer(found)}
+    # A separating line may be incomplete itself. It follows a message of ours, or nothing.
+    torn = found.rfind(b"\n") + 1
+    ours = next(reversed(places), b"").startswith(_OURS) and found.endswith(b"\n\n", 0, torn)
+    if not ours:
+        torn = len(found) - len(found.lstrip(b"\n"))
+    missing = []
+    for output in outputs:
+        wanted = b"".join(_quoted(output)) if output.again else b""
+        start = places.get(_separator(output), torn)
+        if wanted and found.startswith(wanted, start):
+            continue
+        missing.append(output)
+        if 0 < len(found) - start < len(wanted) and wanted.startswith(found[start:]):
             file.truncate(size + start)
-            return False
-        start = found.find(separator, start + 1)
-    return False
+            found = found[:start]
+    if len(missing) < len(outputs):
+        os.fsync(file.fileno())
+    return missing

@@ -74,10 +74,10 @@ class Session(Dialogue):
         run = self.run
         if self.options.since_last and not self.contents.has_uids:
             raise Failure("--since-last needs unique ids, and the server has no UIDL")
+        if self.is_first and self.contents.disagreement:
+            run.fail(Failure(self.contents.disagreement))
+        self.deliveries.recover()
         if self.is_first:
-            if self.contents.disagreement:
-                run.fail(Failure(self.contents.disagreement))
-            self.deliveries.recover()
             self.state.keep(is_uid)
         self.client.set_options(pipelining="auto" if run.pipelining else False)
         choice = choose(self)
@@ -102,6 +102,7 @@ class Session(Dialogue):
                 else:
                     while batch := [*itertools.islice(group, _BATCH)]:
                         self._fetch_ahead(batch)
+        self.deliveries.flush()
         self.asked()
         missing = len(run.left.intersection(numbers)) if run.stop.requested else 0
         if missing:
@@ -123,6 +124,7 @@ class Session(Dialogue):
         """Fetch messages of any size one by one, written as they arrive."""
         for number in self._wanted(numbers):
             self.asked(number)
+            self.deliveries.commit_if_idle()
             try:
                 if not self.deliveries.deliver(number, self._into(number)):
                     self.dropped = number
@@ -146,9 +148,9 @@ class Session(Dialogue):
         with self.deliveries.until_failure():
             for number, message in self.ask(self._wanted(numbers), self._many):
                 if not isinstance(message, error_proto):
-                    if self.deliveries.deliver(number, _writer(message)):
-                        sizes.compare(number, message)
+                    sizes.compare(number, message)
                     self.run.bar.advance(len(message))
+                    self.deliveries.deliver(number, _writer(message))
                 elif is_too_large(message) and held != limit and self.options.headers is None:
                     # LIST understated the size. The message is fetched alone after the others.
                     self.dropped = number
@@ -163,7 +165,6 @@ class Session(Dialogue):
         self.client.set_options(max_size=limit)
         self.prove()
         for number in again:
-            self.deliveries.postpone(number)
             self.run.alone.add(self.keys[number])
         self._fetch_alone(sorted(again))
 
@@ -184,6 +185,7 @@ class Session(Dialogue):
             return set()
         wrong, unknown = self.verify(odd)
         self.phase = "RETR"
+        self.deliveries.flush()
         self.take_back(wrong | unknown)
         return wrong | unknown
 

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poplib_c._cli.delivery import make_directory
 from poplib_c._cli.failures import Failure, Status, reason
@@ -53,6 +53,20 @@ _VERSIONS = (
         PRIMARY KEY (account, uid)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE in_flight RENAME TO alone;
+    CREATE TABLE in_flight (           -- messages that may be in their places
+        account TEXT NOT NULL,
+        uid BLOB NOT NULL,
+        size INTEGER,
+        deleting INTEGER NOT NULL,
+        destination TEXT NOT NULL,
+        ticket TEXT NOT NULL,
+        PRIMARY KEY (account, ticket)
+    ) WITHOUT ROWID;
+    INSERT INTO in_flight SELECT account, uid, size, deleting, destination, ticket FROM alone;
+    DROP TABLE alone;
+    """,
 )
 _creating = threading.Lock()
 _BUSY = 60  # seconds to wait for other runs' transactions
@@ -72,7 +86,7 @@ class Delivered(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """A message whose delivery has begun, and its destination."""
+    """A message that may be delivered, and its future place."""
 
     uid: bytes
     size: int | None
@@ -87,11 +101,15 @@ def default_path() -> str:
 
 
 class State(contextlib.AbstractContextManager["State"]):
-    """The state of one mailbox. While it is open, other runs can't open it."""
+    """The state of one mailbox. While it is open, other runs can't open it.
+
+    Threads may share it: each method is one transaction, and waits for those of other threads.
+    """
 
     def __init__(self, path: str, account: str) -> None:
         """Open the state. Raises Failure if another run has it, or the file can't be used."""
         self._account = account
+        self._using = threading.RLock()
         self._lock: int | None
         with contextlib.ExitStack() as opened:
             try:
@@ -107,8 +125,10 @@ class State(contextlib.AbstractContextManager["State"]):
     def in_memory(cls) -> State:
         """Return a state that is not kept after the run."""
         state = cls.__new__(cls)
-        state._account, state._lock = "", None
-        state._database = sqlite3.connect(":memory:", isolation_level=None)
+        state._account, state._lock, state._using = "", None, threading.RLock()
+        state._database = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )
         _migrate(state._database)
         return state
 
@@ -120,87 +140,95 @@ class State(contextlib.AbstractContextManager["State"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Lock the database once for all reads of the block, not for each."""
+        with self._using, self._database:
+            self._database.execute("BEGIN")
+            yield
+
     def find(self, uid: bytes) -> Delivered | None:
         """Return the record of a delivered message."""
-        row = self._database.execute(
+        rows = self._read(
             "SELECT size, copies, deleting, headers, octets, checked FROM delivered "
             "WHERE account = ? AND uid = ?",
-            [self._account, uid],
-        ).fetchone()
-        return row and Delivered(row[0], row[1], bool(row[2]), *row[3:])
+            uid,
+        )
+        for size, copies, deleting, *others in rows:
+            return Delivered(size, copies, bool(deleting), *others)
+        return None
 
-    def in_flight(self) -> InFlight | None:
-        """Return the delivery that a killed run had begun."""
-        row = self._database.execute(
-            "SELECT uid, size, deleting, destination, ticket FROM in_flight WHERE account = ?",
-            [self._account],
-        ).fetchone()
-        return row and InFlight(row[0], row[1], bool(row[2]), row[3], row[4])
+    def in_flight(self) -> list[InFlight]:
+        """Return the messages that a killed run may have delivered."""
+        rows = self._read(
+            "SELECT uid, size, deleting, destination, ticket FROM in_flight WHERE account = ?"
+        )
+        return [InFlight(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows]
 
-    def begin(self, message: InFlight) -> None:
-        """Record that the delivery of *message* begins."""
-        with self._transaction():
-            self._database.execute(
-                "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)",
-                [self._account, *message],
-            )
+    def begin(self, messages: Iterable[InFlight]) -> None:
+        """Record that these messages may be in their places from now on."""
+        self._write(
+            "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)",
+            ((self._account, *message) for message in messages),
+        )
 
     def add(
         self,
-        message: InFlight,
-        headers: bytes,
-        octets: int | None,
-        following: InFlight | None = None,
+        delivered: Iterable[tuple[InFlight, bytes, int | None]],
+        begun: Iterable[InFlight] = (),
+        certain: Iterable[bytes] = (),
     ) -> None:
-        """Record in one transaction that *message* was delivered and *following* begins.
+        """Record what was delivered: each message, a digest of its headers, and its octets.
 
-        The message is doubtful until confirm(). headers: a digest by delivery.digest().
+        In the same transaction, begin() and confirm() for *begun* and *certain*. The messages are
+        doubtful until confirm().
         """
         with self._transaction():
-            self._database.execute(
+            delivered = [*delivered]
+            self._write(
                 "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?, ?, NULL) "
                 "ON CONFLICT (account, uid) DO UPDATE SET size = excluded.size, "
                 "copies = copies + 1, deleting = excluded.deleting, headers = excluded.headers, "
                 "octets = excluded.octets, checked = NULL",
-                [self._account, message.uid, message.size, message.deleting, headers, octets],
+                (
+                    (self._account, each.uid, each.size, each.deleting, headers, octets)
+                    for each, headers, octets in delivered
+                ),
             )
-            self.end()
-            if following is not None:
-                self.begin(following)
+            self.end(each for each, _, _ in delivered)
+            self.begin(begun)
+            self.confirm(certain)
+
+    def end(self, messages: Iterable[InFlight]) -> None:
+        """Record that these messages are not in the places that begin() recorded."""
+        self._write(
+            "DELETE FROM in_flight WHERE account = ? AND ticket = ?",
+            ((self._account, message.ticket) for message in messages),
+        )
 
     def confirm(self, uids: Iterable[bytes]) -> None:
         """Record that the delivered messages belong to these uids."""
         now = int(time.time())
-        with self._transaction():
-            self._database.executemany(
-                "UPDATE delivered SET checked = ? WHERE account = ? AND uid = ?",
-                [(now, self._account, uid) for uid in uids],
-            )
+        self._write(
+            "UPDATE delivered SET checked = ? WHERE account = ? AND uid = ?",
+            ((now, self._account, uid) for uid in uids),
+        )
 
     def troubled(self) -> dict[bytes, int]:
         """Return the number of runs in which each message has ended a session."""
-        rows = self._database.execute(
-            "SELECT uid, runs FROM troubled WHERE account = ?", [self._account]
-        )
-        return dict(rows.fetchall())
+        return dict(self._read("SELECT uid, runs FROM troubled WHERE account = ?"))
 
     def trouble(self, uid: bytes) -> None:
         """Count one more run in which a message ended a session, or was skipped."""
-        with self._transaction():
-            self._database.execute(
-                "INSERT INTO troubled VALUES (?, ?, 1) "
-                "ON CONFLICT (account, uid) DO UPDATE SET runs = runs + 1",
-                [self._account, uid],
-            )
+        self._write(
+            "INSERT INTO troubled VALUES (?, ?, 1) "
+            "ON CONFLICT (account, uid) DO UPDATE SET runs = runs + 1",
+            [(self._account, uid)],
+        )
 
     def calm(self, uids: Iterable[bytes]) -> None:
         """Forget that these messages have ended a session."""
         self._remove("troubled", uids)
-
-    def end(self) -> None:
-        """Record that no delivery is under way."""
-        with self._transaction():
-            self._database.execute("DELETE FROM in_flight WHERE account = ?", [self._account])
 
     def forget(self, uids: Iterable[bytes]) -> None:
         """Forget messages that left the server, or that the run fetches again."""
@@ -208,36 +236,44 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def keep(self, is_kept: Callable[[bytes], bool]) -> None:
         """Forget the messages whose uids *is_kept* refuses."""
-        rows = self._database.execute(
-            "SELECT uid FROM delivered WHERE account = ?", [self._account]
-        )
+        rows = self._read("SELECT uid FROM delivered WHERE account = ?")
         self.forget([uid for (uid,) in rows if not is_kept(uid)])
 
     def _remove(self, table: str, uids: Iterable[bytes]) -> None:
-        with self._transaction():
-            self._database.executemany(
-                f"DELETE FROM {table} WHERE account = ? AND uid = ?",
-                [(self._account, uid) for uid in uids],
-            )
+        self._write(
+            f"DELETE FROM {table} WHERE account = ? AND uid = ?",
+            ((self._account, uid) for uid in uids),
+        )
+
+    def _read(self, query: str, *values: bytes) -> list[Any]:
+        with self._using:
+            return self._database.execute(query, (self._account, *values)).fetchall()
+
+    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        rows = [*rows]
+        if rows:
+            with self._transaction():
+                self._database.executemany(statement, rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commit what the block changes, or nothing if it raises. A block inside joins in."""
-        if self._database.in_transaction:
-            yield
-            return
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            with self._database:
+        with self._using:
+            if self._database.in_transaction:
                 yield
-        except sqlite3.Error as error:
-            raise Failure(f"the state can't be written: {error}", Status.TEMPORARY) from None
+                return
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                with self._database:
+                    yield
+            except sqlite3.Error as error:
+                raise Failure(f"the state can't be written: {error}", Status.TEMPORARY) from None
 
 
 def _open(path: str) -> sqlite3.Connection:
     path = os.path.abspath(path)
     _create(path)
-    database = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+    database = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

@@ -9,6 +9,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -28,16 +30,44 @@ def write(output):
     output.write(b"\n\r\nbody\r\n")
 
 
+def writes(message):
+    return lambda output: output.write(message)
+
+
 def fail(output):
     output.write(b"Subject: half")
     raise ConnectionResetError
+
+
+def receive(box, writes=write, ticket=None, again=False):
+    output = box.open(ticket or box.tickets(1)[0], again)
+    try:
+        writes(output)
+        output.finish()
+    except BaseException:
+        box.drop(output)
+        raise
+    return output
+
+
+def commit(box, *outputs):
+    """The errors of messages that are committed together."""
+    with ThreadPoolExecutor() as pool:
+        box.commit(outputs, lambda call, outputs: [*pool.map(call, outputs)])
+    return [output.error for output in outputs]
+
+
+def deliver(box, writes=write, **options):
+    (error,) = commit(box, receive(box, writes, **options))
+    if error is not None:
+        raise error
 
 
 @pytest.mark.parametrize("kind", ["maildir", "mbox", "eml"])
 def test_a_message_that_does_not_come_to_its_end(tmp_path, kind):
     box = open_box(kind, str(tmp_path / "box"))
     with pytest.raises(ConnectionResetError):
-        box.deliver(box.ticket(), fail)
+        deliver(box, fail)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == []
 
 
@@ -50,16 +80,16 @@ def test_names_are_not_used_twice(tmp_path, monkeypatch, kind):
     tickets = set()
     for _ in range(2):
         monkeypatch.setattr("poplib_c._cli.delivery._numbers", itertools.count(1))
-        tickets.add(box.ticket())
-    assert len(tickets) == 2
+        tickets.update(box.tickets(2))
+    assert len(tickets) == 4
 
 
 def test_a_file_that_is_there_is_not_replaced(tmp_path):
     box = open_box("eml", str(tmp_path))
-    ticket = box.ticket()
+    (ticket,) = box.tickets(1)
     (tmp_path / ticket).write_bytes(b"mine")
     with pytest.raises(DeliveryFailure):
-        box.deliver(ticket, write)
+        deliver(box, ticket=ticket)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
 
 
@@ -69,7 +99,7 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.link", link)
     box = open_box("maildir", str(tmp_path / "Mail"))
-    box.deliver(box.ticket(), write)
+    deliver(box)
     assert delivered(box.path) == [WHOLE]
 
 
@@ -81,7 +111,7 @@ def write(output):
     print("begun", flush=True)
     sys.stdin.readline()
 box = open_box(*sys.argv[1:])
-box.deliver(box.ticket(), write)
+write(box.open(*box.tickets(1)))
 """
 
 
@@ -109,7 +139,7 @@ def test_what_a_killed_run_has_left_is_removed(tmp_path, kind):
     os.utime(elsewhere[1], (0, 0))
     open_box(kind, str(tmp_path))
     assert {path for path in folder.iterdir() if path.is_file()} == {others, elsewhere[0]}
-    box.deliver(box.ticket(), write)
+    deliver(box)
 
 
 @pytest.mark.parametrize("umask", [0, 0o777])
@@ -137,10 +167,10 @@ def test_a_place_where_nobody_can_make_directories():
 @pytest.mark.parametrize("place", ["new/{}", "cur/{}:2,S", "cur/{}"])
 def test_a_maildir_knows_what_was_delivered(tmp_path, place):
     box = open_box("maildir", str(tmp_path))
-    ticket = box.ticket()
-    assert box.beginning(ticket) is None
+    (ticket,) = box.tickets(1)
+    assert box.recover([ticket]) == {}
     (tmp_path / place.format(ticket)).write_bytes(WHOLE)
-    assert box.beginning(ticket) == WHOLE
+    assert box.recover(["other", ticket]) == {ticket: WHOLE}
 
 
 @pytest.mark.parametrize("before", [b"", b"From a b\n\nx\n", b"no end"])
@@ -150,12 +180,12 @@ def test_an_mbox_finds_what_it_had_appended(tmp_path, before, behind):
     path = tmp_path / "mbox"
     path.write_bytes(before)
     box = open_box("mbox", str(path))
-    ticket = box.ticket()
-    box.deliver(ticket, write)
+    (ticket,) = box.tickets(1)
+    deliver(box, ticket=ticket)
     whole = path.read_bytes()
     for end in range(len(before), len(whole) + 1):
         path.write_bytes(whole[:end] + (behind if end == len(whole) else b""))
-        box.deliver(ticket, write, again=True)
+        deliver(box, ticket=ticket, again=True)
         assert path.read_bytes().replace(b"\n\n", b"\n") == (
             whole + (behind if end == len(whole) else b"")
         ).replace(b"\n\n", b"\n")
@@ -164,13 +194,65 @@ def test_an_mbox_finds_what_it_had_appended(tmp_path, before, behind):
 def test_an_mbox_cuts_nothing_of_others(tmp_path):
     path = tmp_path / "mbox"
     box = open_box("mbox", str(path))
-    ticket = box.ticket()
-    box.deliver(ticket, write)
+    (ticket,) = box.tickets(1)
+    deliver(box, ticket=ticket)
     torn = path.read_bytes()[:-4] + b"From other Thu\n\nmail\n\n"
     path.write_bytes(torn)
-    box.deliver(ticket, write, again=True)
+    deliver(box, ticket=ticket, again=True)
     assert path.read_bytes().startswith(torn)
     assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+@pytest.mark.parametrize(("gone", "size"), [(None, 3), (None, 1), (1, 2)])
+def test_an_mbox_finds_a_batch_that_it_had_appended(tmp_path, gone, size):
+    """Cut at every octet; batches may be others, and a message may not come again."""
+    path = tmp_path / "mbox"
+    path.write_bytes(b"From a b\n\nx\n")
+    box = open_box("mbox", str(path))
+    messages = [b"A: b\r\n\r\n", b"A: b\r\n\r\nmore\r\n\r\nFrom x\r\n", b"A: b\r\n\r\n"]
+    tickets = box.tickets(3)
+    commit(box, *[receive(box, writes(m), t) for m, t in zip(messages, tickets)])
+    whole = path.read_bytes()
+    again = [(m, t) for number, (m, t) in enumerate(zip(messages, tickets)) if number != gone]
+    for end in range(12, len(whole) + 1):
+        path.write_bytes(whole[:end])
+        outputs = [receive(box, writes(m), t, again=True) for m, t in again]
+        for first in range(0, len(outputs), size):
+            commit(box, *outputs[first : first + size])
+        found = path.read_bytes()
+        if gone is None:
+            assert found.replace(b"\n\n", b"\n") == whole.replace(b"\n\n", b"\n")
+        for _, ticket in again:
+            assert found.count(ticket.partition(" ")[2].encode() + b"\nA: b\n\n") == 1
+
+
+def test_an_mbox_is_read_once_for_a_batch(tmp_path, monkeypatch):
+    """Not for each of its messages, of which there may be hundreds in megabytes."""
+    path = tmp_path / "mbox"
+    box = open_box("mbox", str(path))
+    tickets = box.tickets(200)
+    commit(box, *[receive(box, ticket=ticket) for ticket in tickets])
+    whole, octets = path.read_bytes(), []
+
+    class Counting(FileIO):
+        def read(self, *arguments):
+            data = super().read(*arguments)
+            octets.append(len(data))
+            return data
+
+    monkeypatch.setattr("poplib_c._cli.mbox.FileIO", Counting)
+    commit(box, *[receive(box, ticket=ticket, again=True) for ticket in tickets])
+    assert (path.read_bytes(), sum(octets)) == (whole, len(whole))
+
+
+@pytest.mark.parametrize("block", [1, 5, 1 << 20])
+def test_an_mbox_quotes(tmp_path, monkeypatch, block):
+    """Whatever the blocks are in which the message is read."""
+    monkeypatch.setattr("poplib_c._cli.mbox._BLOCK", block)
+    box = open_box("mbox", str(tmp_path / "mbox"))
+    deliver(box, writes(b"From a\r\n>>From b\n From c\nx From d\nFromage\n>From"))
+    _, _, body = Path(box.path).read_bytes().partition(b"\n")
+    assert body == b">From a\n>>>From b\n From c\nx From d\nFromage\n>From\n\n"
 
 
 LOCKS = """
@@ -208,7 +290,7 @@ def test_a_lock_is_waited_for(locked):
     with pytest.raises(DeliveryFailure, match="interrupted: "):
         open_box("mbox", str(path), Wait(3600.0, is_over=lambda: True))
     box = open_box("mbox", str(path), Wait(3600.0, lambda text: other.stdin.close()))
-    box.deliver(box.ticket(), write)
+    deliver(box)
     assert path.read_bytes().endswith(WHOLE + b"\n")
 
 
@@ -242,7 +324,7 @@ def test_an_mbox_that_is_replaced_while_its_lock_is_waited_for(tmp_path, monkeyp
             lockf(*arguments)
 
         monkeypatch.setattr("fcntl.lockf", go_on_and_wait)
-        box.deliver(box.ticket(), write)
+        deliver(box)
     found = (tmp_path / "mbox").read_bytes()
     assert found.startswith(b"From a b\n\nkept\n\nFrom ")
     assert found.endswith(WHOLE + b"\n")
@@ -266,25 +348,26 @@ def test_an_mbox_is_synced_when_a_killed_run_may_not_have(tmp_path, synced):
     """What is found there may be in memory alone, and so may the file's name."""
     path = str(tmp_path / "mbox")
     box = open_box("mbox", path)
-    ticket = box.ticket()
-    box.deliver(ticket, write)
+    (ticket,) = box.tickets(1)
+    deliver(box, ticket=ticket)
     synced.clear()
-    open_box("mbox", path).deliver(ticket, write, again=True)
+    deliver(open_box("mbox", path), ticket=ticket, again=True)
     assert synced == [str(tmp_path), path]
 
 
 @pytest.mark.parametrize(("kind", "parts"), [("maildir", ["new", "cur"]), ("eml", [""])])
 def test_a_place_is_synced_when_a_killed_run_may_not_have(tmp_path, synced, kind, parts):
     box = open_box(kind, str(tmp_path / "box"))
-    ticket = box.ticket()
-    box.deliver(ticket, write)
+    (ticket,) = box.tickets(1)
+    deliver(box, ticket=ticket)
     synced.clear()
-    assert box.beginning(ticket).replace(b"\r\n", b"\n") == WHOLE
+    (found,) = box.recover([ticket]).values()
+    assert found.replace(b"\r\n", b"\n") == WHOLE
     assert synced == [os.path.join(box.path, part).rstrip("/") for part in parts[:1]]
     for part in parts[1:]:
         os.rename(os.path.join(box.path, parts[0], ticket), os.path.join(box.path, part, ticket))
         synced.clear()
-        assert box.beginning(ticket) == WHOLE
+        assert box.recover([ticket]) == {ticket: WHOLE}
         assert synced == [os.path.join(box.path, part)]
 
 
@@ -314,19 +397,22 @@ def test_what_is_recorded(tmp_path):
     path = str(tmp_path / "state")
     first, second = (InFlight(uid, 5, True, "maildir:/m", uid.decode()) for uid in (b"1", b"2"))
     with State(path, "alice") as state:
-        assert (state.find(b"1"), state.in_flight()) == (None, None)
-        state.begin(first)
-        assert state.in_flight() == first
-        state.add(first, b"digest", 7, second)
+        assert (state.find(b"1"), state.in_flight()) == (None, [])
+        state.begin([first])
+        assert state.in_flight() == [first]
+        state.add([(first, b"digest", 7)], [second])
     with State(path, "alice") as state, State(path, "bob") as other:
         assert state.find(b"1") == Delivered(5, 1, True, b"digest", 7, None)
-        assert state.in_flight() == second
-        assert (other.find(b"1"), other.in_flight()) == (None, None)
+        assert state.in_flight() == [second]
+        assert (other.find(b"1"), other.in_flight()) == (None, [])
         state.confirm([b"1", b"3"])
         assert state.find(b"1").is_certain
-        state.add(first, b"other", 8)
+        state.add([(first, b"other", 8)])
         assert state.find(b"1") == Delivered(5, 2, True, b"other", 8, None)
-        assert state.in_flight() is None
+        state.add([], [], [b"1"])
+        assert state.find(b"1").is_certain
+        state.end([second])
+        assert state.in_flight() == []
         state.keep([b"1", b"3"].__contains__)
         assert state.find(b"1") is not None
         state.keep([b"3"].__contains__)
@@ -344,11 +430,13 @@ def test_a_database_of_a_version_without_numbers(tmp_path):
     database.executescript(_VERSIONS[0])
     with database:
         database.execute("INSERT INTO delivered VALUES ('alice', x'61', 5, 1, 1, x'62')")
+        database.execute("INSERT INTO in_flight VALUES ('alice', x'63', 7, 1, 'eml:/d', 't')")
     database.close()
     for _ in range(2):
         with State(path, "alice") as state:
             assert state.find(b"a") == Delivered(5, 1, True, b"b", None, 0)
             assert state.find(b"a").is_certain
+            assert state.in_flight() == [InFlight(b"c", 7, True, "eml:/d", "t")]
 
 
 def test_a_database_of_a_later_version(tmp_path):
@@ -418,6 +506,6 @@ def test_plan_of_a_message_of_unknown_size(size):
 
 def test_an_mbox_is_read_by_others(tmp_path):
     box = open_box("mbox", str(tmp_path / "mbox"))
-    box.deliver(box.ticket(), write)
+    deliver(box)
     (found,) = mailbox.mbox(box.path)
     assert (found["Subject"], found.get_payload()) == ("x", "body\n")

@@ -98,12 +98,12 @@ def test_two_runs_do_not_share_a_mailbox(user, server):
 def begun(user, server, path):
     """The ticket of message 1, which the state in *path* has as about to be delivered."""
     box = open_box("maildir", str(user.maildir))
-    ticket = box.ticket()
+    (ticket,) = box.tickets(1)
     with logged_in(server) as client:
         uid = client.uidl(1).split()[2]
         client.quit()
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin(InFlight(uid, 16, True, f"maildir:{box.path}", ticket))
+        state.begin([InFlight(uid, 16, True, f"maildir:{box.path}", ticket)])
     return ticket
 
 
@@ -138,7 +138,7 @@ def test_a_killed_run_into_a_place_that_is_gone(user, serve):
     server = serve(numbered(1))
     path = str(user.home / "state")
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin(InFlight(b"a", 16, True, f"maildir:{path}/in/a/file", "ticket"))
+        state.begin([InFlight(b"a", 16, True, f"maildir:{path}/in/a/file", "ticket")])
     arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     assert user.fetch(*arguments).returncode == 0
     assert delivered(user.maildir) == numbered(1)

@@ -96,6 +96,19 @@ def test_the_second_time_nothing_is_committed(begin, user):
     assert b"QUIT" not in server.wire
 
 
+def test_the_second_time_what_has_come_is_committed(begin, user):
+    """The next run deletes it, and does not fetch it again."""
+    reached = Told()
+    first = [C("CAPA"), S("-ERR no"), C("RETR 1"), S("+OK", "one", "."), C("RETR 2")]
+    steps = [*GREETED, *LISTED, *first, Raw(b"+OK\r\nhalf"), reached]
+    with play(*steps) as server, begin(server, reached, signal.SIGINT) as process:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=TIMEOUT)[0]
+    assert "1 message fetched (5 octets), 1 left" in output
+    assert delivered(user.maildir) == [b"one\n"]
+    assert b"QUIT" not in server.wire
+
+
 def test_mailboxes_that_had_not_begun(begin, user, server):
     user.netrc("machine 127.0.0.1 login alice password secret\n")
     reached, goes_on = Told(), threading.Event()

@@ -299,14 +299,14 @@ def test_whatever_goes_wrong_nothing_is_lost(run, user, odd, seed):
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_place_that_takes_no_more(run, user, odd, monkeypatch, number):
     """What was delivered before is for certain what it is, and deleted."""
-    deliver, times = delivery.Maildir.deliver, iter(range(1, 6))
+    opens, times = delivery.Maildir.open, iter(range(1, 6))
 
     def fail(self, *arguments, **options):
         if next(times) == number:
             raise delivery.DeliveryFailure("can't write it")
-        return deliver(self, *arguments, **options)
+        return opens(self, *arguments, **options)
 
-    monkeypatch.setattr(delivery.Maildir, "deliver", fail)
+    monkeypatch.setattr(delivery.Maildir, "open", fail)
     server = odd(MESSAGES, {})
     assert run(server, "--delete")[:2] == (1, ["can't write it"])
     assert delivered(user.maildir) == MESSAGES[: number - 1]

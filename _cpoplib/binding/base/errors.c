@@ -133,12 +133,7 @@ errors_socket_timeout(struct module_state *state)
     (void)state;
     return PyExc_TimeoutError;
 #else
-    if (state->socket_timeout == NULL) {
-        PyObject *type = package_import("_socket", "timeout");
-
-        Py_XSETREF(state->socket_timeout, type);
-    }
-    return state->socket_timeout;
+    return package_once(&state->socket_timeout, "_socket", "timeout");
 #endif
 }
 

@@ -95,9 +95,11 @@ struct module_state {
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
+    PyObject *buffered_reader_type; /* io.BufferedReader, socket.SocketIO, */
+    PyObject *socketio_type;        /*   _socket.timeout (Python 3.9): NULL */
+    PyObject *socket_timeout;       /*   until first used */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
-    PyObject *socket_timeout;       /* Python 3.9; NULL until first used */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
     PyObject *own_init;   /* POP3.__init__ */

@@ -99,25 +99,21 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-int
-reader_is_exactly(PyObject *object, const char *module, const char *name)
+/* Returns whether type(object) is *slot, which is module.name: 1, 0 or -1. */
+static int
+is_exactly(PyObject *object, PyObject **slot, const char *module,
+           const char *name)
 {
-    PyObject *type = package_import(module, name);
-    int is;
+    PyObject *type = package_once(slot, module, name);
 
-    if (type == NULL) {
-        return -1;
-    }
-    is = (PyObject *)Py_TYPE(object) == type;
-    Py_DECREF(type);
-    return is;
+    return type == NULL ? -1 : (PyObject *)Py_TYPE(object) == type;
 }
 
 /* Returns whether `raw` is exactly a SocketIO over `sock`: 1, 0 or -1. */
 static int
 is_socketio_over(struct module_state *state, PyObject *raw, PyObject *sock)
 {
-    int is = reader_is_exactly(raw, "socket", "SocketIO");
+    int is = is_exactly(raw, &state->socketio_type, "socket", "SocketIO");
     PyObject *inner;
 
     if (is <= 0) {
@@ -132,7 +128,8 @@ PyObject *
 reader_adopt(struct module_state *state, PyObject *sock, PyObject *file,
              const struct pop_deadline *deadline, PyObject *deadline_owner)
 {
-    int ours = reader_is_exactly(file, "_io", "BufferedReader");
+    int ours = is_exactly(file, &state->buffered_reader_type, "_io",
+                          "BufferedReader");
     PyObject *raw = NULL;
 
     if (ours > 0) {

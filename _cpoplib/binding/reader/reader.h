@@ -56,9 +56,6 @@ PyObject *reader_adopt(struct module_state *state, PyObject *sock,
                        PyObject *file, const struct pop_deadline *deadline,
                        PyObject *deadline_owner);
 
-/* Returns whether type(object) is module.name: 1, 0 or -1. */
-int reader_is_exactly(PyObject *object, const char *module, const char *name);
-
 static inline bool
 reader_check(struct module_state *state, PyObject *object)
 {

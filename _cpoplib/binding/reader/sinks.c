@@ -335,13 +335,17 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
 static int
 open_file(struct sink_file *self)
 {
-    PyObject *type = package_import("io", "RawIOBase");
-    int raw = type == NULL ? -1 : PyObject_IsInstance(self->file, type);
-    int direct = raw > 0 ? reader_is_exactly(self->file, "io", "FileIO") : 0;
+    PyObject *raw_type = package_import("io", "RawIOBase");
+    PyObject *file_type = package_import("io", "FileIO");
+    int raw = raw_type == NULL || file_type == NULL
+                  ? -1
+                  : PyObject_IsInstance(self->file, raw_type);
+    bool direct = (PyObject *)Py_TYPE(self->file) == file_type;
     PyObject *nothing;
 
-    Py_XDECREF(type);
-    if (raw < 0 || direct < 0) {
+    Py_XDECREF(raw_type);
+    Py_XDECREF(file_type);
+    if (raw < 0) {
         return -1;
     }
     self->write = PyObject_GetAttrString(self->file, "write");

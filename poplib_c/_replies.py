@@ -1,10 +1,15 @@
-"""What a server says in its greeting and in its replies to STAT and CAPA."""
+"""What a server says in its greeting and in its replies to STAT and CAPA.
+
+The package imports this module: stat() and capa() also work while the interpreter exits.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 from _cpoplib import error_proto as _error_proto  # type: ignore[attr-defined]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def timestamp(client: Any) -> bytes:

@@ -324,27 +324,27 @@ def test_fork(wired):
     assert client._getresp() == b"+OK parent"
 
 
-QUIT_AT_EXIT = """
-    import sys
+COMMANDS_AT_EXIT = """
+    import os, sys
     import poplib_c
 
-    class Last:
-        def __init__(self, client):
-            self.client = client
+    class Client(poplib_c.POP3):
+        def __del__(self, write=os.write, modules=sys.modules):
+            results = self.stat(), self.capa(), self.quit(), len(modules)
+            write(1, repr(results).encode())
 
-        def __del__(self):
-            print(self.client.quit())
-
-    last = Last(poplib_c.POP3("127.0.0.1", int(sys.argv[1]), 5))
+    client = Client("127.0.0.1", int(sys.argv[1]), 5)
+    client.cycle = client
 """
 
 
-def test_quit_while_the_interpreter_exits():
-    """It works as with poplib, whose functions keep their module's globals."""
-    with play(S("+OK ready"), C("QUIT"), S("+OK bye")) as server:
-        output, errors = run_program(QUIT_AT_EXIT, server.port, timeout=10)
+def test_commands_while_the_interpreter_exits():
+    """They work as with poplib, whose functions keep their module's globals."""
+    stat, capa = (C("STAT"), S("+OK 2 320")), (C("CAPA"), S("+OK", "TOP", "."))
+    with play(S("+OK ready"), *stat, *capa, C("QUIT"), S("+OK bye")) as server:
+        output, errors = run_program(COMMANDS_AT_EXIT, server.port, timeout=10)
         assert server.wait_eof()
-    assert (output, errors) == ("b'+OK bye'\n", "")
+    assert (output, errors) == ("((2, 320), {'TOP': []}, b'+OK bye', 0)", "")
 
 
 COMMAND_AFTER_THE_LAST_MODULE = """

@@ -53,6 +53,7 @@ enum hook {
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
     X(recv_into, "recv_into")                                                 \
+    X(replies, "_replies")                                                    \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
     X(shutdown, "shutdown")                                                   \

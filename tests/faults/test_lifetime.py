@@ -380,6 +380,45 @@ def test_command_after_the_last_module():
     assert (output, errors) == ("raised", "")
 
 
+IMPORTED_TWICE = """
+    import socket, sys
+    import poplib_c as old
+
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("poplib_c", "_cpoplib"):
+            del sys.modules[name]
+    import poplib_c
+
+    assert old.POP3 is not poplib_c.POP3
+    client = old.POP3("127.0.0.1", int(sys.argv[1]), 5)
+    for call in client.stat, client.stls, lambda: client.apop("alice", "secret"):
+        try:
+            call()
+        except old.error_proto as error:
+            print(error)
+    client.quit()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        try:
+            old.POP3_SSL(*silent.getsockname(), timeout=0.1)
+        except OSError:
+            print("timed out")
+"""
+
+
+def test_package_that_was_imported_twice():
+    """The classes of the first import go on with their own exception and attributes."""
+    asked = [C("STAT"), S("+OK 1"), C("CAPA"), S("+OK", "."), C("QUIT"), S("+OK bye")]
+    with play(S("+OK ready"), *asked) as server:
+        output, errors = run_program(IMPORTED_TWICE, server.port, timeout=10)
+    assert output.splitlines() == [
+        "Invalid STAT response format",
+        "-ERR STLS not supported by server",
+        "-ERR APOP not supported by server",
+        "timed out",
+    ]
+    assert errors == ""
+
+
 def test_package_that_was_replaced(monkeypatch, wired):
     """What sys.modules has now is what counts, and what it had last if it has none."""
     client, peer = wired()

@@ -145,7 +145,8 @@ package_call_replies(struct module_state *state, const char *name,
         Py_DECREF(replies);
     }
     if (function != NULL) {
-        result = PyObject_CallFunctionObjArgs(function, first, second, NULL);
+        result = PyObject_CallFunctionObjArgs(function, state->error_proto,
+                                              first, second, NULL);
         Py_DECREF(function);
     }
     return result;

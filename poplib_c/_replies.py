@@ -1,22 +1,26 @@
-"""What a server says in its greeting and in its replies to STAT and CAPA."""
+"""What a server says in its greeting and in its replies to STAT and CAPA.
+
+The package imports this module: stat() and capa() also work while the interpreter exits.
+error_proto: the client's, which is another one if the package was imported twice.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from _cpoplib import error_proto as _error_proto  # type: ignore[attr-defined]
 
-
-def timestamp(client: Any) -> bytes:
+def timestamp(error_proto: Any, client: Any) -> bytes:
     """Return the time stamp of the greeting, which APOP needs."""
     match = client.timestamp.match(client.welcome)
     if match is None:
-        raise _error_proto("-ERR APOP not supported by server")
+        raise error_proto("-ERR APOP not supported by server")
     stamp: bytes = match.group(1)
     return stamp
 
 
-def stat(client: Any, response: Any) -> tuple[int, int]:
+def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
     """Return the number of messages and their octets."""
     fields = response.split()
     count = len(fields)
@@ -24,14 +28,14 @@ def stat(client: Any, response: Any) -> tuple[int, int]:
         print("*stat*", repr(fields))
     # More fields may follow the two numbers (RFC 1939, section 5).
     if count < 3:
-        raise _error_proto("Invalid STAT response format")
+        raise error_proto("Invalid STAT response format")
     try:
         return int(fields[1]), int(fields[2])
     except ValueError:
-        raise _error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
+        raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
 
 
-def capa(reply: Any) -> dict[str, list[str]]:
+def capa(error_proto: Any, reply: Any) -> dict[str, list[str]]:
     """Return {name: [argument, ...]}."""
     capabilities = {}
     for line in reply[1]:
@@ -41,9 +45,9 @@ def capa(reply: Any) -> dict[str, list[str]]:
     return capabilities
 
 
-def check_stls(client: Any) -> None:
+def check_stls(error_proto: Any, client: Any) -> None:
     """Raise error_proto if TLS is active or the server does not offer STLS."""
     if client._tls_established:
-        raise _error_proto("-ERR TLS session already established")
+        raise error_proto("-ERR TLS session already established")
     if "STLS" not in client.capa():
-        raise _error_proto("-ERR STLS not supported by server")
+        raise error_proto("-ERR STLS not supported by server")

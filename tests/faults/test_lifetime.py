@@ -324,27 +324,27 @@ def test_fork(wired):
     assert client._getresp() == b"+OK parent"
 
 
-QUIT_AT_EXIT = """
-    import sys
+COMMANDS_AT_EXIT = """
+    import os, sys
     import poplib_c
 
-    class Last:
-        def __init__(self, client):
-            self.client = client
+    class Client(poplib_c.POP3):
+        def __del__(self, write=os.write, modules=sys.modules):
+            results = self.stat(), self.capa(), self.quit(), len(modules)
+            write(1, repr(results).encode())
 
-        def __del__(self):
-            print(self.client.quit())
-
-    last = Last(poplib_c.POP3("127.0.0.1", int(sys.argv[1]), 5))
+    client = Client("127.0.0.1", int(sys.argv[1]), 5)
+    client.cycle = client
 """
 
 
-def test_quit_while_the_interpreter_exits():
-    """It works as with poplib, whose functions keep their module's globals."""
-    with play(S("+OK ready"), C("QUIT"), S("+OK bye")) as server:
-        output, errors = run_program(QUIT_AT_EXIT, server.port, timeout=10)
+def test_commands_while_the_interpreter_exits():
+    """They work as with poplib, whose functions keep their module's globals."""
+    stat, capa = (C("STAT"), S("+OK 2 320")), (C("CAPA"), S("+OK", "TOP", "."))
+    with play(S("+OK ready"), *stat, *capa, C("QUIT"), S("+OK bye")) as server:
+        output, errors = run_program(COMMANDS_AT_EXIT, server.port, timeout=10)
         assert server.wait_eof()
-    assert (output, errors) == ("b'+OK bye'\n", "")
+    assert (output, errors) == ("((2, 320), {'TOP': []}, b'+OK bye', 0)", "")
 
 
 COMMAND_AFTER_THE_LAST_MODULE = """
@@ -378,6 +378,45 @@ def test_command_after_the_last_module():
     """It finds no module's globals, nor sys.modules, but the process ends as it should."""
     output, errors = run_program(COMMAND_AFTER_THE_LAST_MODULE, timeout=10)
     assert (output, errors) == ("raised", "")
+
+
+IMPORTED_TWICE = """
+    import socket, sys
+    import poplib_c as old
+
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("poplib_c", "_cpoplib"):
+            del sys.modules[name]
+    import poplib_c
+
+    assert old.POP3 is not poplib_c.POP3
+    client = old.POP3("127.0.0.1", int(sys.argv[1]), 5)
+    for call in client.stat, client.stls, lambda: client.apop("alice", "secret"):
+        try:
+            call()
+        except old.error_proto as error:
+            print(error)
+    client.quit()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        try:
+            old.POP3_SSL(*silent.getsockname(), timeout=0.1)
+        except OSError:
+            print("timed out")
+"""
+
+
+def test_package_that_was_imported_twice():
+    """The classes of the first import go on with their own exception and attributes."""
+    asked = [C("STAT"), S("+OK 1"), C("CAPA"), S("+OK", "."), C("QUIT"), S("+OK bye")]
+    with play(S("+OK ready"), *asked) as server:
+        output, errors = run_program(IMPORTED_TWICE, server.port, timeout=10)
+    assert output.splitlines() == [
+        "Invalid STAT response format",
+        "-ERR STLS not supported by server",
+        "-ERR APOP not supported by server",
+        "timed out",
+    ]
+    assert errors == ""
 
 
 def test_package_that_was_replaced(monkeypatch, wired):

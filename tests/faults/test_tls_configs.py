@@ -12,7 +12,7 @@ import time
 import pytest
 import trustme
 
-from poplib_c import POP3_SSL
+from poplib_c import POP3_SSL, _tls
 from poplib_c.testing import POP3Server
 
 from .support import TIMEOUT, Call, in_child, run_program
@@ -155,6 +155,22 @@ def test_threads_that_want_it_at_once(server, pems, tmp_path):
     assert all(call.end() for call in others)
     assert reading.opened.look() == 1
     reading.end()
+
+
+def test_an_error_is_raised_outside_the_lock(server, monkeypatch):
+    """Code that runs then may wait for a thread that connects."""
+    new_error, blocked = _tls.new_error, []
+
+    def wait(*details):
+        monkeypatch.undo()
+        call = Call(connect, server, subprocess.__file__)
+        blocked.append(call.is_blocked(TIMEOUT / 2))
+        return new_error(*details)
+
+    monkeypatch.setattr(_tls, "new_error", wait)
+    with pytest.raises(ssl.SSLError, match="no CA certificates"):
+        connect(server, os.__file__)
+    assert blocked == [False]
 
 
 @linux

@@ -145,6 +145,26 @@ package_call(const char *module, const char *name, const char *format, ...)
 }
 
 PyObject *
+package_call_replies(struct module_state *state, const char *name,
+                     PyObject *first, PyObject *second)
+{
+    PyObject *replies = package_attribute(state, state->name.replies);
+    PyObject *function = NULL;
+    PyObject *result = NULL;
+
+    if (replies != NULL) {
+        function = PyObject_GetAttrString(replies, name);
+        Py_DECREF(replies);
+    }
+    if (function != NULL) {
+        result = PyObject_CallFunctionObjArgs(function, state->error_proto,
+                                              first, second, NULL);
+        Py_DECREF(function);
+    }
+    return result;
+}
+
+PyObject *
 package_call_with(const char *module, const char *name, const char *keyword,
                   PyObject *value, const char *format, ...)
 {

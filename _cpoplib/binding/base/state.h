@@ -32,6 +32,7 @@ enum hook {
     X(capa, "capa")                                                           \
     X(certfile, "certfile")                                                   \
     X(close, "close")                                                         \
+    X(code, "code")                                                           \
     X(context, "context")                                                     \
     X(create_connection, "create_connection")                                 \
     X(create_socket, "_create_socket")                                        \
@@ -53,6 +54,7 @@ enum hook {
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
     X(recv_into, "recv_into")                                                 \
+    X(replies, "_replies")                                                    \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
     X(shutdown, "shutdown")                                                   \

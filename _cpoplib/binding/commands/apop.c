@@ -45,8 +45,8 @@ md5_hexdigest(PyObject *data)
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {
-    PyObject *timestamp = package_call("poplib_c._replies", "timestamp", "(O)",
-                                       self);
+    PyObject *timestamp = package_call_replies(self->state, "timestamp",
+                                               (PyObject *)self, NULL);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 

@@ -117,8 +117,8 @@ mailbox_status(POP3Object *self)
     if (response == NULL) {
         return NULL;
     }
-    numbers = package_call("poplib_c._replies", "stat", "(OO)", self,
-                           response);
+    numbers = package_call_replies(self->state, "stat", (PyObject *)self,
+                                   response);
     Py_DECREF(response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
@@ -279,7 +279,7 @@ capa(POP3Object *self)
         replace_refusal(self);
         return NULL;
     }
-    capabilities = package_call("poplib_c._replies", "capa", "(O)", reply);
+    capabilities = package_call_replies(self->state, "capa", reply, NULL);
     Py_DECREF(reply);
     return capabilities;
 }

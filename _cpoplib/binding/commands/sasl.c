@@ -199,9 +199,10 @@ ask(struct sasl *self, PyObject *reply)
     PyObject *callable = Py_NewRef(self->respond);
     PyObject *challenge;
     PyObject *answer = NULL;
-    int is_base64 = sasl_line_decode(reply, &challenge);
+    int is_base64;
 
     (void)progress_entered(&self->client->progress, PHASE_CHALLENGE);
+    is_base64 = sasl_line_decode(reply, &challenge);
     if (is_base64 == 0) {
         Py_SETREF(callable, get_prompt(self));
     }

@@ -31,26 +31,26 @@ get_given(POP3Object *self, PyObject *name, PyObject **value)
 }
 
 /* Returns whether self.context was set, or made by an access: 1, 0 or -1.
-   Does not call the attribute of the class that makes it. */
+   Does not call the attribute of the class that makes it, which is of one type
+   with error_proto.code. */
 static int
 has_context(POP3Object *self)
 {
-    PyObject *name = self->state->name.context;
+    struct module_state *state = self->state;
+    int present = pop3_dict_has(self, state->name.context);
     PyObject *found;
-    PyObject *computed;
-    int present = pop3_dict_has(self, name);
+    PyObject *code;
 
     if (present != 0) {
         return present;
     }
-    computed = package_import("poplib_c._attributes", "Computed");
-    if (computed == NULL) {
-        return -1;
-    }
-    found = pycompat_lookup(Py_TYPE(self), name);
-    present = found != NULL && (PyObject *)Py_TYPE(found) != computed;
+    found = pycompat_lookup(Py_TYPE(self), state->name.context);
+    code = pycompat_lookup((PyTypeObject *)state->error_proto,
+                           state->name.code);
+    present = found != NULL &&
+              (code == NULL || Py_TYPE(found) != Py_TYPE(code));
     Py_XDECREF(found);
-    Py_DECREF(computed);
+    Py_XDECREF(code);
     return present;
 }
 

@@ -126,8 +126,8 @@ static PyObject *
 run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
-    PyObject *response = package_call("poplib_c._replies", "check_stls", "(O)",
-                                      self);
+    PyObject *response = package_call_replies(self->state, "check_stls",
+                                              (PyObject *)self, NULL);
 
     Py_XDECREF(response);
     if (response == NULL || deadline_check(self) < 0) {

@@ -61,39 +61,42 @@ run(struct module_state *state, lock_function function, struct making *making)
 }
 
 /* Needs the lock, so that threads that want one new config make it once. */
-static struct ssl_ctx_st *
-find_or_make(struct module_state *state, struct making *making)
+static enum pop_status
+find_or_make(struct module_state *state, struct making *making,
+             struct pop_error *error)
 {
-    struct ssl_ctx_st *config;
+    enum pop_status status;
 
-    config = pop_tls_shared_find(&state->tls_shared, &making->identity);
-    if (config != NULL) {
-        return config;
+    making->config = pop_tls_shared_find(&state->tls_shared,
+                                         &making->identity);
+    if (making->config != NULL) {
+        return POP_OK;
     }
-    if (run(state, make_identified, making) < 0) {
-        return NULL;
-    }
-    if (making->identity.settled) {
+    status = lock_call_detached(make_identified, making, error);
+    if (status == POP_OK && making->identity.settled) {
         pop_tls_shared_add(&state->tls_shared, &making->identity,
                            making->config);
     }
-    return making->config;
+    return status;
 }
 
 /* Returns a config without a client certificate.  Reads what can't be shared,
    such as a pipe, without the lock, since that may take as long as it likes.
- */
+   Raises without it, too: that may run Python code, which may wait for another
+   thread. */
 static struct ssl_ctx_st *
 get_shared(struct module_state *state, struct making *making)
 {
-    struct ssl_ctx_st *config;
+    struct pop_error error = {0};
+    enum pop_status status;
 
     if (run(state, identify, making) < 0) {
         return NULL;
     }
-    config = pop_tls_shared_find(&state->tls_shared, &making->identity);
-    if (config != NULL) {
-        return config;
+    making->config = pop_tls_shared_find(&state->tls_shared,
+                                         &making->identity);
+    if (making->config != NULL) {
+        return making->config;
     }
     if (!making->identity.settled) {
         return run(state, make, making) < 0 ? NULL : making->config;
@@ -101,9 +104,12 @@ get_shared(struct module_state *state, struct making *making)
     if (lock_acquire(&state->tls_lock) < 0) {
         return NULL;
     }
-    config = find_or_make(state, making);
+    status = find_or_make(state, making, &error);
     lock_release(&state->tls_lock);
-    return config;
+    if (status != POP_OK) {
+        errors_raise(state, status, &error);
+    }
+    return making->config;
 }
 
 /* Returns a config of its own, so that private keys stay in memory no longer

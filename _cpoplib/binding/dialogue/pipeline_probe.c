@@ -277,15 +277,12 @@ begins_with(PyObject *line, const char *verb)
     size_t length = (size_t)PyUnicode_GET_LENGTH(line);
     size_t i;
 
-    if (length > sizeof(text)) {
-        length = sizeof(text);
-    }
-    for (i = 0; i < length; i++) {
+    for (i = 0; i < sizeof(text) && i < length; i++) {
         Py_UCS4 c = PyUnicode_READ_CHAR(line, (Py_ssize_t)i);
 
         text[i] = c < 0x80 ? (char)c : '?';
     }
-    return pop_scan_begins_with(text, length, verb);
+    return pop_scan_begins_with(text, i, verb);
 }
 
 void

@@ -242,12 +242,32 @@ def test_a_directory_that_changes(server, pems, tmp_path, monkeypatch, source):
     assert not is_trusted(server, verify)
 
 
+def test_links_out_of_a_directory(server, pems, tmp_path):
+    """They lead to another certificate, as old as the first."""
+    current, trusted = tmp_path / "current", tmp_path / "trusted"
+    trusted.mkdir()
+    name = name_of(tmp_path, pems[0]).name
+    for folder, pem in zip(("first", "second"), pems):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(pem)
+    current.symlink_to("first")
+    (trusted / name).symlink_to(current / name)
+    age(trusted, trusted / name, tmp_path / "second" / name)
+    assert is_trusted(server, trusted)
+    current.unlink()
+    current.symlink_to("second")
+    assert not is_trusted(server, trusted)
+
+
 @linux
 def test_a_directory_is_shared(server, pems, tmp_path):
+    """One certificate of each name is compared with the file; OpenSSL reads all."""
     name = name_of(tmp_path, pems[0])
-    name.write_bytes(pems[0])
-    age(tmp_path, name)
-    with Opened(name) as opened:
+    other = name.with_suffix(".1")
+    for path in (name, other):
+        path.write_bytes(pems[0])
+    age(tmp_path, name, other)
+    with Opened(other) as opened:
         for _ in range(20):
             connect(server, tmp_path)
             opened.look()

@@ -183,6 +183,47 @@ def test_fork_while_a_thread_reads(server, pems, tmp_path):
     reading.end()
 
 
+FREED_IN_A_CHILD = """
+import ctypes, os, sys
+import _cpoplib
+from poplib_c import POP3_SSL
+
+freed = []
+pointer = ctypes.c_void_p
+kind = ctypes.CFUNCTYPE(None, *[pointer] * 3, ctypes.c_int, ctypes.c_long, pointer)
+note = kind(lambda *values: freed.append(values))
+CRYPTO_EX_INDEX_SSL_CTX = 1
+libraries = ctypes.CDLL(_cpoplib.__file__)
+assert libraries.CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, None, None, None, note) >= 0
+
+
+def connect(verify):
+    POP3_SSL("127.0.0.1", int(sys.argv[1]), timeout=10, verify=verify).close()
+
+
+connect(sys.argv[2])
+child = os.fork()
+if child == 0:
+    os._exit(len(freed))
+print(os.waitpid(child, 0)[1], len(freed))
+connect(sys.argv[3])
+print(len(freed), flush=True)
+os._exit(0)
+"""
+
+
+def test_fork_frees_nothing(server, pems, tmp_path):
+    """A thread may have held one of OpenSSL's locks; nobody releases it in the child."""
+    old, new = tmp_path / "old.pem", tmp_path / "new.pem"
+    for path in (old, new):
+        path.write_bytes(pems[0])
+    age(old)
+    new.touch()
+    output, _ = run_program(FREED_IN_A_CHILD, server.port, old, new)
+    # The last one is not shared, because its file is new.
+    assert output == "0 0\n1\n"
+
+
 def rename(path, pem):
     new = path.with_suffix(".new")
     new.write_bytes(pem)
@@ -258,12 +299,32 @@ def test_a_directory_that_changes(server, pems, tmp_path, monkeypatch, source):
     assert not is_trusted(server, verify)
 
 
+def test_links_out_of_a_directory(server, pems, tmp_path):
+    """They lead to another certificate, as old as the first."""
+    current, trusted = tmp_path / "current", tmp_path / "trusted"
+    trusted.mkdir()
+    name = name_of(tmp_path, pems[0]).name
+    for folder, pem in zip(("first", "second"), pems):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(pem)
+    current.symlink_to("first")
+    (trusted / name).symlink_to(current / name)
+    age(trusted, trusted / name, tmp_path / "second" / name)
+    assert is_trusted(server, trusted)
+    current.unlink()
+    current.symlink_to("second")
+    assert not is_trusted(server, trusted)
+
+
 @linux
 def test_a_directory_is_shared(server, pems, tmp_path):
+    """One certificate of each name is compared with the file; OpenSSL reads all."""
     name = name_of(tmp_path, pems[0])
-    name.write_bytes(pems[0])
-    age(tmp_path, name)
-    with Opened(name) as opened:
+    other = name.with_suffix(".1")
+    for path in (name, other):
+        path.write_bytes(pems[0])
+    age(tmp_path, name, other)
+    with Opened(other) as opened:
         for _ in range(20):
             connect(server, tmp_path)
             opened.look()

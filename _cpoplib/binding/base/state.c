@@ -1,5 +1,7 @@
 #include "binding/base/state.h"
 
+#include <string.h>
+
 static int
 intern(PyObject **slot, const char *text)
 {
@@ -69,9 +71,9 @@ state_note_fork(struct module_state *state)
     struct lock lock;
 
     lock_note_fork(&state->locks);
-    /* A thread may have held one of OpenSSL's locks; its session owns the
-       config, too, so nothing that it used is freed. */
-    pop_tls_shared_clear(&state->tls_shared);
+    /* Forgets the configs without freeing them: a thread may have held one of
+       OpenSSL's locks, which nobody releases here. */
+    memset(&state->tls_shared, 0, sizeof(state->tls_shared));
     if (lock_init(&lock, &state->locks) < 0) {
         return -1;
     }

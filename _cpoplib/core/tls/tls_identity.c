@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -208,12 +209,38 @@ pop_tls_identity_count(struct ssl_ctx_st *config)
     return count;
 }
 
-/* Returns true if the directory has files for a subject with this hash, all
-   unchanged since `made`. */
+/* Returns true if the file begins with the certificate. */
 static bool
-has_file(const char *directory, unsigned long hash, int64_t made)
+holds(const char *path, X509 *certificate)
+{
+    BIO *file = BIO_new_file(path, "r");
+    unsigned char *wanted = NULL;
+    unsigned char *found = NULL;
+    char *name = NULL;
+    char *header = NULL;
+    long length;
+    bool is_same = file != NULL &&
+                   PEM_read_bio(file, &name, &header, &found, &length) == 1 &&
+                   i2d_X509(certificate, &wanted) == length &&
+                   memcmp(wanted, found, (size_t)length) == 0;
+
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(found);
+    OPENSSL_free(wanted);
+    (void)BIO_free(file);
+    return is_same;
+}
+
+/* Returns true if the directory has the certificate, among files that have not
+   changed since `made`.  That is not enough: a link may lead to another old
+   file. */
+static bool
+has_file(const char *directory, X509 *certificate, int64_t made)
 {
     char path[sizeof(((struct pop_tls_identity *)NULL)->directory) + 32];
+    unsigned long hash = X509_subject_name_hash(certificate);
+    bool found = false;
     struct stat info;
     int number;
 
@@ -221,11 +248,12 @@ has_file(const char *directory, unsigned long hash, int64_t made)
         (void)snprintf(path, sizeof(path), "%s/%08lx.%d", directory, hash,
                        number);
         if (stat(path, &info) < 0) {
-            return number > 0;
+            return found;
         }
-        if (!is_older(&info, made)) {
+        if (!S_ISREG(info.st_mode) || !is_older(&info, made)) {
             return false;
         }
+        found = found || holds(path, certificate);
     }
 }
 
@@ -245,9 +273,9 @@ pop_tls_identity_has_all(struct ssl_ctx_st *config, const char *directory,
             sk_X509_OBJECT_value(objects, i));
 
         has_all = certificate != NULL &&
-                  has_file(directory, X509_subject_name_hash(certificate),
-                           made);
+                  has_file(directory, certificate, made);
     }
     (void)X509_STORE_unlock(store);
+    pop_tls_error_clear();
     return has_all;
 }

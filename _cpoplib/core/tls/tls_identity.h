@@ -39,7 +39,8 @@ int pop_tls_identity_count(struct ssl_ctx_st *config);
 
 /* Returns true if `directory` still has each certificate that the config
    holds, in a file that has not changed since `made`, a time of that clock.
-   A directory's own state does not tell of files that were rewritten. */
+   A directory's own state does not tell of files that were rewritten, nor of
+   links that lead elsewhere now.  Reads those files. */
 bool pop_tls_identity_has_all(struct ssl_ctx_st *config, const char *directory,
                               int64_t made);
 

@@ -277,12 +277,13 @@ def test_waiting_for_another_threads_command(timeout):
 
 
 CTRL_C = """
-    import sys, threading, os, signal
+    import os, signal, socket, sys, threading
     import poplib_c
+    import poplib_c._tls
 
     cls, port = getattr(poplib_c, sys.argv[1]), int(sys.argv[2])
     client = cls.__new__(cls)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     try:
         if "in the constructor" in sys.argv:
             timer.start()

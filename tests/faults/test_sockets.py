@@ -1,6 +1,7 @@
 """Sockets that are no plain ones: methods of their own, proxies, and what they may do wrong."""
 
 import errno
+import functools
 import io
 import os
 import socket
@@ -8,9 +9,9 @@ import socket
 import pytest
 from scripted import C, S, play
 
-from poplib_c import error_proto
+from poplib_c import Reader, error_proto
 
-from .support import SHORT, TIMEOUT, Call, OwnSocket, Script, connect
+from .support import GREETING, SHORT, TIMEOUT, Call, OwnSocket, Script, connect, tcp_pair
 
 
 def reply(client, peer, text=b"+OK done\r\n"):
@@ -153,6 +154,33 @@ def test_proxy_with_a_file_of_its_own():
         assert client.noop() == b"+OK"
         client.close()
         assert s.wait_eof()
+
+
+@pytest.mark.parametrize("place", ["socket.socket", "subclass", "instance"])
+def test_makefile_that_is_overridden(monkeypatch, place):
+    """It is called as poplib calls it; a Reader may take the place of what it returns."""
+    original, modes = socket.socket.makefile, []
+    monkeypatch.setitem(globals(), "SocketIO", socket.SocketIO)  # as gevent's module has it
+
+    def makefile(self, mode):
+        modes.append(mode)
+        return original(self, mode)
+
+    class Subclass(socket.socket):
+        pass
+
+    here, there = tcp_pair(Subclass)
+    if place == "instance":
+        here.makefile = functools.partial(makefile, here)
+    else:
+        cls = Subclass if place == "subclass" else socket.socket
+        monkeypatch.setattr(cls, "makefile", makefile, raising=False)
+    with there:
+        there.sendall(GREETING)
+        client = connect(here)
+        assert modes == ["rb"]
+        assert type(client.file) is Reader
+        client.close()
 
 
 def test_file_of_another_socket(wired):

@@ -133,7 +133,12 @@ errors_socket_timeout(struct module_state *state)
     (void)state;
     return PyExc_TimeoutError;
 #else
-    return package_once(&state->socket_timeout, "_socket", "timeout");
+    if (state->socket_timeout == NULL) {
+        PyObject *type = package_import("_socket", "timeout");
+
+        Py_XSETREF(state->socket_timeout, type);
+    }
+    return state->socket_timeout;
 #endif
 }
 

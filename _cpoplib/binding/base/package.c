@@ -100,18 +100,6 @@ package_import(const char *module, const char *name)
     return value;
 }
 
-PyObject *
-package_once(PyObject **slot, const char *module, const char *name)
-{
-    if (*slot == NULL) {
-        PyObject *value = package_import(module, name);
-
-        /* Another thread may have set it during the import. */
-        Py_XSETREF(*slot, value);
-    }
-    return *slot;
-}
-
 /* `keywords` may be NULL. */
 static PyObject *
 call(const char *module, const char *name, PyObject *keywords,

@@ -21,10 +21,6 @@ int package_global(struct module_state *state, PyObject *name,
    exception. */
 PyObject *package_import(const char *module, const char *name);
 
-/* Returns *slot, a borrowed reference; sets it by package_import() if it is
-   NULL. */
-PyObject *package_once(PyObject **slot, const char *module, const char *name);
-
 /* Returns the result of module.name(...), or NULL and an exception.  `format`,
    for Py_BuildValue(), makes a tuple of the arguments. */
 PyObject *package_call(const char *module, const char *name,

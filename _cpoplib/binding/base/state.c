@@ -95,8 +95,6 @@ state_note_fork(struct module_state *state)
     X(tls_socket_type)                                                        \
     X(bulk_iterator_type)                                                     \
     X(deadline_type)                                                          \
-    X(buffered_reader_type)                                                   \
-    X(socketio_type)                                                          \
     X(socket_timeout)                                                         \
     X(own_recv_into)                                                          \
     X(own_sendall)                                                            \

@@ -43,10 +43,12 @@ enum hook {
     X(fileno, "fileno")                                                       \
     X(gettimeout, "gettimeout")                                               \
     X(host, "host")                                                           \
+    X(init, "__init__")                                                       \
     X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
+    X(makefile, "makefile")                                                   \
     X(maxline, "_MAXLINE")                                                    \
     X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
@@ -60,6 +62,7 @@ enum hook {
     X(shutdown, "shutdown")                                                   \
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
+    X(socketio, "SocketIO")                                                   \
     X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
@@ -97,9 +100,7 @@ struct module_state {
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
-    PyObject *buffered_reader_type; /* io.BufferedReader, socket.SocketIO, */
-    PyObject *socketio_type;        /*   _socket.timeout (Python 3.9): NULL */
-    PyObject *socket_timeout;       /*   until first used */
+    PyObject *socket_timeout;       /* Python 3.9; NULL until first used */
     PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
     PyObject *own_sendall;          /*   first connection */
     PyObject *own_tls_recv_into;    /* TLSSocket's */

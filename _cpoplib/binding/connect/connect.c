@@ -43,42 +43,26 @@ connect_timeout(struct module_state *state, PyObject *given)
     return timeout;
 }
 
-/* Sets self.file to `made`, or to a Reader in its place; closes `made` on
-   failure. */
-static int
-adopt_file(POP3Object *self, PyObject *sock, PyObject *made)
-{
-    struct module_state *state = self->state;
-    PyObject *file = reader_adopt(
-        state, sock, made, &self->deadlines->earliest, self->deadlines_owner);
-    int failed = -1;
-
-    if (file != NULL) {
-        failed = set_attribute(self, state->name.file, file);
-    }
-    if (failed < 0) {
-        python_socket_discard(state, file == NULL ? made : file);
-    }
-    Py_XDECREF(file);
-    return failed;
-}
-
 /* self.file = self.sock.makefile('rb') */
 static int
 set_file(POP3Object *self)
 {
-    PyObject *sock = PyObject_GetAttr((PyObject *)self,
-                                      self->state->name.sock);
-    PyObject *made;
+    struct module_state *state = self->state;
+    PyObject *sock = PyObject_GetAttr((PyObject *)self, state->name.sock);
+    PyObject *file;
     int failed = -1;
 
     if (sock == NULL) {
         return -1;
     }
-    made = PyObject_CallMethod(sock, "makefile", "s", "rb");
-    if (made != NULL) {
-        failed = adopt_file(self, sock, made);
-        Py_DECREF(made);
+    file = reader_open(state, sock, &self->deadlines->earliest,
+                       self->deadlines_owner);
+    if (file != NULL) {
+        failed = set_attribute(self, state->name.file, file);
+        if (failed < 0) {
+            python_socket_discard(state, file);
+        }
+        Py_DECREF(file);
     }
     Py_DECREF(sock);
     return failed;

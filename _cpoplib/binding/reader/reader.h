@@ -49,12 +49,12 @@ ReaderObject *reader_new(struct module_state *state, PyObject *sock,
                          PyObject *file, const struct pop_deadline *deadline,
                          PyObject *deadline_owner);
 
-/* Returns the value of .file for `file`, the result of sock.makefile("rb"): a
-   new Reader if that is exactly a BufferedReader over a SocketIO over `sock`,
-   else `file`.  A new reference, or NULL and an exception. */
-PyObject *reader_adopt(struct module_state *state, PyObject *sock,
-                       PyObject *file, const struct pop_deadline *deadline,
-                       PyObject *deadline_owner);
+/* Returns the value of .file: a new Reader if sock.makefile("rb") is exactly a
+   BufferedReader over a SocketIO over `sock`, else what that returns.  A new
+   reference, or NULL and an exception. */
+PyObject *reader_open(struct module_state *state, PyObject *sock,
+                      const struct pop_deadline *deadline,
+                      PyObject *deadline_owner);
 
 static inline bool
 reader_check(struct module_state *state, PyObject *object)

@@ -94,6 +94,44 @@ python_socket_is_direct(struct module_state *state, PyObject *sock)
                                        state->own_sendall);
 }
 
+/* Returns the globals of a function, borrowed; NULL without an exception for
+   NULL, and for what is no function in Python. */
+static PyObject *
+globals_of(PyObject *function)
+{
+    return function != NULL && PyFunction_Check(function)
+               ? PyFunction_GetGlobals(function)
+               : NULL;
+}
+
+int
+python_socket_makes_files(struct module_state *state, PyObject *sock)
+{
+    PyObject *makefile = pycompat_lookup(Py_TYPE(sock), state->name.makefile);
+    PyObject *globals = globals_of(makefile);
+    PyObject *file = NULL;
+    PyObject *init = NULL;
+    int own = globals != NULL &&
+              Py_TYPE(sock)->tp_getattro == PyObject_GenericGetAttr;
+
+    if (own) {
+        own = PyDict_GetItemRef(globals, state->name.socketio, &file);
+    }
+    if (own > 0 && PyType_Check(file)) {
+        init = pycompat_lookup((PyTypeObject *)file, state->name.init);
+    }
+    /* Both are functions of the module that defines SocketIO. */
+    if (own > 0) {
+        own = globals_of(init) == globals
+                  ? has_own(sock, state->name.makefile, makefile)
+                  : 0;
+    }
+    Py_XDECREF(init);
+    Py_XDECREF(file);
+    Py_XDECREF(makefile);
+    return own;
+}
+
 /* --- descriptor and timeout --------------------------------------------- */
 
 int

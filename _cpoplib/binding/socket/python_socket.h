@@ -54,6 +54,10 @@ int python_socket_has_own(struct module_state *state, PyObject *sock,
    that the descriptor can be used instead: 1, 0 or -1. */
 int python_socket_is_direct(struct module_state *state, PyObject *sock);
 
+/* Returns whether makefile() is that of socket.socket, which returns a
+   socket.SocketIO, or a buffer over that: 1, 0 or -1. */
+int python_socket_makes_files(struct module_state *state, PyObject *sock);
+
 /* Returns a new socket.socket with the descriptor and the timeout of `sock`,
    and detaches `sock`, which must be python_socket_is_direct().  On failure
    returns NULL with an exception; `sock` keeps its descriptor. */

@@ -335,25 +335,23 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
 static int
 open_file(struct sink_file *self)
 {
-    PyObject *raw_type = package_import("io", "RawIOBase");
-    PyObject *file_type = package_import("io", "FileIO");
-    int raw = raw_type == NULL || file_type == NULL
-                  ? -1
-                  : PyObject_IsInstance(self->file, raw_type);
-    bool direct = (PyObject *)Py_TYPE(self->file) == file_type;
+    PyObject *raw = package_import("io", "RawIOBase");
+    PyObject *direct = raw == NULL ? NULL : package_import("io", "FileIO");
+    int is_raw = direct == NULL ? -1 : PyObject_IsInstance(self->file, raw);
+    bool is_direct = (PyObject *)Py_TYPE(self->file) == direct;
     PyObject *nothing;
 
-    Py_XDECREF(raw_type);
-    Py_XDECREF(file_type);
-    if (raw < 0) {
+    Py_XDECREF(raw);
+    Py_XDECREF(direct);
+    if (is_raw < 0) {
         return -1;
     }
     self->write = PyObject_GetAttrString(self->file, "write");
     if (self->write == NULL) {
         return -1;
     }
-    self->is_raw = raw;
-    self->is_direct = direct && PyCFunction_Check(self->write) &&
+    self->is_raw = is_raw;
+    self->is_direct = is_direct && PyCFunction_Check(self->write) &&
                       PyCFunction_GET_SELF(self->write) == self->file;
     if (!self->is_direct) {
         return 0;

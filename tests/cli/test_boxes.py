@@ -9,13 +9,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
-from poplib_c._cli import planning
+from poplib_c._cli import mbox, planning
 from poplib_c._cli.delivery import Wait, digest, open_box
 from poplib_c._cli.failures import DeliveryFailure, Failure
 from poplib_c._cli.state import _VERSIONS, Delivered, InFlight, State
@@ -105,6 +106,7 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
 
 DELIVERS = """
 import sys
+import threading
 from poplib_c._cli.delivery import open_box
 def write(output):
     output.write(b"Subject: half")
@@ -292,6 +294,16 @@ def test_a_lock_is_waited_for(locked):
     box = open_box("mbox", str(path), Wait(3600.0, lambda text: other.stdin.close()))
     deliver(box)
     assert path.read_bytes().endswith(WHOLE + b"\n")
+
+
+def test_another_thread_of_the_run_is_waited_for(tmp_path):
+    """Even if the run is to end: what it has received is delivered."""
+    box = open_box("mbox", str(tmp_path / "mbox"), Wait(0.0, is_over=lambda: True))
+    lock = mbox._locks[box.path]
+    lock.acquire()
+    threading.Timer(0.3, lock.release).start()
+    deliver(box)
+    assert (tmp_path / "mbox").read_bytes().endswith(WHOLE + b"\n")
 
 
 REWRITES = """

@@ -326,6 +326,8 @@ def make_directory(path: str) -> None:
             raise
         return
     os.chmod(path, 0o700)  # The umask may deny rights to the owner.
+    with contextlib.suppress(OSError):
+        sync_directory(parent)
 
 
 def _move(temporary: str, place: str) -> None:

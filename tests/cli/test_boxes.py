@@ -356,6 +356,16 @@ def synced(monkeypatch):
     return found
 
 
+@pytest.mark.parametrize("kind", ["maildir", "eml", "state"])
+def test_names_of_new_directories_are_synced(tmp_path, synced, kind):
+    path = tmp_path / "a" / "b" / "c"
+    if kind == "state":
+        State(str(path / "state"), "account").close()
+    else:
+        open_box(kind, str(path))
+    assert {str(parent) for parent in [*path.parents][:3]} <= {*synced}
+
+
 def test_an_mbox_is_synced_when_a_killed_run_may_not_have(tmp_path, synced):
     """What is found there may be in memory alone, and so may the file's name."""
     path = str(tmp_path / "mbox")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import threading
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from poplib_c import POP3
 from poplib_c._cli.account import Account
@@ -46,6 +47,19 @@ class Outcome:
 
 def messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads for the calls of submit(), which raises Failure if one can't be started."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
+        try:
+            return super().submit(call, *arguments, **options)
+        except RuntimeError as error:
+            raise Failure(
+                f"{error}: use fewer --jobs, or raise the limit of processes (ulimit -u)",
+                Status.TEMPORARY,
+            ) from None
 
 
 class Stop:

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 
 from poplib_c._cli.failures import DeliveryFailure, Status, usage
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
@@ -387,8 +387,8 @@ def disk(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        status = Status.TEMPORARY if error.errno in _NO_ROOM else Status.PARTIAL
-        what = "no room for" if error.errno in _NO_ROOM else "can't write"
+        status = Status.TEMPORARY if error.errno in NO_ROOM else Status.PARTIAL
+        what = "no room for" if error.errno in NO_ROOM else "can't write"
         raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
 
 

@@ -125,6 +125,25 @@ def test_a_state_that_cannot_be_written(run, user, serve, monkeypatch, small):
     assert (sorted(delivered(user.maildir)), server.messages) == (sorted(numbered(COUNT)), [])
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), 75),
+        (OSError(errno.ENOSPC, "No space left on device"), 75),
+        (sqlite3.OperationalError("attempt to write a readonly database"), 1),
+    ],
+)
+def test_a_state_that_cannot_be_opened(run, user, serve, monkeypatch, error, status):
+    """A full disk is temporary."""
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(state, "_open", fail)
+    text = f"the state in {user.home}/state can't be used: {error.args[-1]}"
+    assert run(serve(numbered(1)), "--delete")[:2] == (status, [text])
+
+
 @pytest.mark.parametrize("options", [[], ["--since-last"]])
 def test_a_connection_that_is_lost_in_a_batch(run, user, odd, options):
     """What has come is committed; the next session does not fetch it again."""

@@ -13,6 +13,8 @@ import time
 import pytest
 from scripted import Await, C, Raw, S, play
 
+from poplib_c.__main__ import main
+
 from .support import TIMEOUT, delivered, in_step, listing, url
 
 GREETED = [S("+OK"), C("CAPA"), S("-ERR no"), C("USER alice"), S("+OK"), C("PASS secret")]
@@ -194,3 +196,12 @@ def test_a_lock_that_is_kept(user, server):
         ended = user.fetch("--insecure", "--mbox", path, "--timeout", "0.3", url(server))
     assert ended.returncode == 75
     assert ended.stderr.endswith("try again later, or with a longer --timeout\n")
+
+
+def test_while_the_arguments_are_read(monkeypatch, capsys):
+    def interrupt(program):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poplib_c._cli.arguments.parser", interrupt)
+    assert main(["fetch"]) == 1
+    assert capsys.readouterr().err == "python -m poplib_c fetch: interrupted\n"

@@ -335,10 +335,14 @@ def _move(temporary: str, place: str) -> None:
     try:
         os.link(temporary, place)
     except OSError as error:
-        # Some file systems have no links. rename() is safe, because each name is used once.
-        if error.errno not in _NO_LINKS or os.path.exists(place):
+        if os.path.exists(place):
+            if not os.path.samefile(temporary, place):  # NFS may fail after making the link.
+                raise
+        elif error.errno in _NO_LINKS:
+            # Some file systems have no links. rename() is safe, because each name is used once.
+            os.rename(temporary, place)
+        else:
             raise
-        os.rename(temporary, place)
 
 
 def write_all(file: File, data: bytes) -> None:

@@ -104,6 +104,21 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
     assert delivered(box.path) == [WHOLE]
 
 
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.EIO])
+def test_a_link_that_is_made_and_fails(tmp_path, monkeypatch, number):
+    """NFS does that if a reply is lost: the message is delivered, and must not come twice."""
+    link = os.link
+
+    def fail(*paths):
+        link(*paths)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.link", fail)
+    box = open_box("maildir", str(tmp_path / "Mail"))
+    deliver(box)
+    assert delivered(box.path) == [WHOLE]
+
+
 DELIVERS = """
 import sys
 import threading

@@ -12,13 +12,14 @@ import itertools
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from poplib_c._cli import planning
 from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
 from poplib_c._cli.failures import DeliveryFailure, Failure, Status
+from poplib_c._cli.job import Threads
 from poplib_c._cli.state import InFlight
 
 _MOST_WITHOUT_ROOM = 5
@@ -48,7 +49,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         jobs = session.options.jobs
         self._most = _batch_size(jobs)
         self._syncs = max(1, _SYNCS // jobs)
-        self._pool = ThreadPoolExecutor(1 + self._syncs)
+        self._pool = Threads(1 + self._syncs)
         self._batch: list[_Letter] = []
         self._octets = 0  # of the batch
         self._began = 0.0  # when the batch got its first message

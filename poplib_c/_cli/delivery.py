@@ -23,8 +23,8 @@ from typing import NamedTuple, Protocol
 
 from poplib_c._cli.failures import DeliveryFailure, Status, usage
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
 _BEGINNING = 1 << 16  # octets that identify a message
@@ -326,6 +326,8 @@ def make_directory(path: str) -> None:
             raise
         return
     os.chmod(path, 0o700)  # The umask may deny rights to the owner.
+    with contextlib.suppress(OSError):
+        sync_directory(parent)
 
 
 def _move(temporary: str, place: str) -> None:
@@ -333,10 +335,14 @@ def _move(temporary: str, place: str) -> None:
     try:
         os.link(temporary, place)
     except OSError as error:
-        # Some file systems have no links. rename() is safe, because each name is used once.
-        if error.errno not in _NO_LINKS or os.path.exists(place):
+        if os.path.exists(place):
+            if not os.path.samefile(temporary, place):  # NFS may fail after making the link.
+                raise
+        elif error.errno in _NO_LINKS:
+            # Some file systems have no links. rename() is safe, because each name is used once.
+            os.rename(temporary, place)
+        else:
             raise
-        os.rename(temporary, place)
 
 
 def write_all(file: File, data: bytes) -> None:
@@ -385,8 +391,8 @@ def disk(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        status = Status.TEMPORARY if error.errno in _NO_ROOM else Status.PARTIAL
-        what = "no room for" if error.errno in _NO_ROOM else "can't write"
+        status = Status.TEMPORARY if error.errno in NO_ROOM else Status.PARTIAL
+        what = "no room for" if error.errno in NO_ROOM else "can't write"
         raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import threading
-from collections.abc import Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from poplib_c import POP3
 from poplib_c._cli.account import Account
 from poplib_c._cli.failures import Failure, Status
 from poplib_c._cli.progress import size
+
+_POLL = 0.1  # seconds
 
 
 class Job(NamedTuple):
@@ -48,29 +51,42 @@ def messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
 
 
+class Threads(ThreadPoolExecutor):
+    """Threads for the calls of submit(), which raises Failure if one can't be started."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
+        try:
+            return super().submit(call, *arguments, **options)
+        except RuntimeError as error:
+            raise Failure(
+                f"{error}: use fewer --jobs, or raise the limit of processes (ulimit -u)",
+                Status.TEMPORARY,
+            ) from None
+
+
 class Stop:
-    """Ends the work of other threads: after the current message, or at once."""
+    """Ends the work of other threads: after the current message, or at once.
+
+    request() and abort() are for signal handlers, which may interrupt them: they take no locks.
+    """
 
     def __init__(self) -> None:
-        self._requested = threading.Event()
         self._clients: set[POP3] = set()
-        self.aborted = False
-
-    @property
-    def requested(self) -> bool:
-        return self._requested.is_set()
+        self.requested = self.aborted = False
 
     def request(self) -> None:
-        self._requested.set()
+        self.requested = True
 
     def wait(self, seconds: float) -> bool:
         """Pause for *seconds*, or until the end is requested. Return whether it is."""
-        return self._requested.wait(seconds)
+        until = time.monotonic() + seconds
+        while not self.requested and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _POLL))
+        return self.requested
 
     def abort(self) -> None:
         """Close the connections without QUIT, so that no deletion is committed."""
-        self.aborted = True
-        self._requested.set()
+        self.requested = self.aborted = True
         for client in tuple(self._clients):
             client.close()
 

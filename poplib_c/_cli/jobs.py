@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import contextlib
 import difflib
 import importlib
@@ -20,7 +19,7 @@ from poplib_c._cli.account import parse
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.fetching import fetch
-from poplib_c._cli.job import Job, Outcome, Stop
+from poplib_c._cli.job import Job, Outcome, Stop, Threads
 
 _KINDS = ("maildir", "mbox", "eml")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
             shown.error("warning", told)
     ready, outcomes = _with_credentials(jobs, mailboxes, shown)
     stop = Stop()
-    with _signals(stop, shown), concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with _signals(stop, shown), Threads(options.jobs) as pool:
         futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
         outcomes += [future.result() for future in futures]
     if len(jobs) > 1:

@@ -17,9 +17,9 @@ from poplib_c._cli.texts import printable
 
 def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
     """Run ``fetch``, ``check`` or ``list`` and return the exit status."""
-    options = arguments.parser(program).parse_args(argv)
-    command = f"{program} {options.command}"
+    command = f"{program} {argv[0]}"
     try:
+        options = arguments.parser(program).parse_args(argv)
         if options.command == "fetch":
             from poplib_c._cli import jobs
 

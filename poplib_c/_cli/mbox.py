@@ -91,25 +91,18 @@ class Mbox:
         """
         with _locks_lock:
             lock = _locks.setdefault(self.path, threading.Lock())
-        deadline = time.monotonic() + self._wait.seconds
-        told = False
+        deadline = 0.0
         while True:
-            if not lock.acquire(timeout=_POLL):
-                # Another thread of this run has the file, and will release it.
+            with lock:  # Another thread of this run will release it, also if the run is to end.
+                file = self._lock()
+                if file is not None:
+                    with file:
+                        yield file
+                    return
+            if not deadline:
                 deadline = time.monotonic() + self._wait.seconds
-            else:
-                try:
-                    file = self._lock()
-                    if file is not None:
-                        with file:
-                            yield file
-                        return
-                finally:
-                    lock.release()
-                if not told:
-                    self._wait.tell(f"waiting for another program to unlock {self.path}")
-                    told = True
-                time.sleep(_POLL)
+                self._wait.tell(f"waiting for another program to unlock {self.path}")
+            time.sleep(_POLL)
             self._give_up_after(deadline)
 
     def _lock(self) -> FileIO | None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from poplib_c._cli.delivery import make_directory
+from poplib_c._cli.delivery import NO_ROOM, make_directory
 from poplib_c._cli.failures import Failure, Status, reason
 
 # Each script upgrades the database by one version. PRAGMA user_version counts them.
@@ -118,7 +118,10 @@ class State(contextlib.AbstractContextManager["State"]):
                 opened.callback(os.close, lock)
                 self._database = _open(path)
             except (OSError, sqlite3.Error) as error:
-                raise Failure(f"the state in {path} can't be used: {reason(error)}") from None
+                told = reason(error)
+                is_full = getattr(error, "errno", None) in NO_ROOM or "disk is full" in told
+                status = Status.TEMPORARY if is_full else Status.PARTIAL
+                raise Failure(f"the state in {path} can't be used: {told}", status) from None
             opened.pop_all()
 
     @classmethod

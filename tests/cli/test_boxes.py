@@ -9,13 +9,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
-from poplib_c._cli import planning
+from poplib_c._cli import mbox, planning
 from poplib_c._cli.delivery import Wait, digest, open_box
 from poplib_c._cli.failures import DeliveryFailure, Failure
 from poplib_c._cli.state import _VERSIONS, Delivered, InFlight, State
@@ -103,8 +104,24 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
     assert delivered(box.path) == [WHOLE]
 
 
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.EIO])
+def test_a_link_that_is_made_and_fails(tmp_path, monkeypatch, number):
+    """NFS does that if a reply is lost: the message is delivered, and must not come twice."""
+    link = os.link
+
+    def fail(*paths):
+        link(*paths)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.link", fail)
+    box = open_box("maildir", str(tmp_path / "Mail"))
+    deliver(box)
+    assert delivered(box.path) == [WHOLE]
+
+
 DELIVERS = """
 import sys
+import threading
 from poplib_c._cli.delivery import open_box
 def write(output):
     output.write(b"Subject: half")
@@ -294,6 +311,16 @@ def test_a_lock_is_waited_for(locked):
     assert path.read_bytes().endswith(WHOLE + b"\n")
 
 
+def test_another_thread_of_the_run_is_waited_for(tmp_path):
+    """Even if the run is to end: what it has received is delivered."""
+    box = open_box("mbox", str(tmp_path / "mbox"), Wait(0.0, is_over=lambda: True))
+    lock = mbox._locks[box.path]
+    lock.acquire()
+    threading.Timer(0.3, lock.release).start()
+    deliver(box)
+    assert (tmp_path / "mbox").read_bytes().endswith(WHOLE + b"\n")
+
+
 REWRITES = """
 import fcntl, os, sys
 path = sys.argv[1]
@@ -342,6 +369,16 @@ def synced(monkeypatch):
 
     monkeypatch.setattr("os.fsync", noted)
     return found
+
+
+@pytest.mark.parametrize("kind", ["maildir", "eml", "state"])
+def test_names_of_new_directories_are_synced(tmp_path, synced, kind):
+    path = tmp_path / "a" / "b" / "c"
+    if kind == "state":
+        State(str(path / "state"), "account").close()
+    else:
+        open_box(kind, str(path))
+    assert {str(parent) for parent in [*path.parents][:3]} <= {*synced}
 
 
 def test_an_mbox_is_synced_when_a_killed_run_may_not_have(tmp_path, synced):

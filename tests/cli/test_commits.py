@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -124,6 +125,25 @@ def test_a_state_that_cannot_be_written(run, user, serve, monkeypatch, small):
     assert (sorted(delivered(user.maildir)), server.messages) == (sorted(numbered(COUNT)), [])
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), 75),
+        (OSError(errno.ENOSPC, "No space left on device"), 75),
+        (sqlite3.OperationalError("attempt to write a readonly database"), 1),
+    ],
+)
+def test_a_state_that_cannot_be_opened(run, user, serve, monkeypatch, error, status):
+    """A full disk is temporary."""
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(state, "_open", fail)
+    text = f"the state in {user.home}/state can't be used: {error.args[-1]}"
+    assert run(serve(numbered(1)), "--delete")[:2] == (status, [text])
+
+
 @pytest.mark.parametrize("options", [[], ["--since-last"]])
 def test_a_connection_that_is_lost_in_a_batch(run, user, odd, options):
     """What has come is committed; the next session does not fetch it again."""
@@ -179,6 +199,33 @@ def test_few_descriptors(user, serve):
     ended = user.fetch(*options, url(server), preexec_fn=limited)
     assert (ended.returncode, server.messages) == (0, [])
     assert len(delivered(user.maildir)) == 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("maildir", 0), ("maildir", 1), ("maildir", 2), ("mbox", 0), ("mbox", 1)]
+)
+def test_a_thread_that_cannot_be_started(user, serve, capfd, monkeypatch, small, kind, count):
+    """The run says what to do; the next one goes on."""
+    monkeypatch.setenv("POPLIB_C_PASSWORD", "secret")
+    place, starts, left = user.home / kind, threading.Thread.start, iter(range(count))
+
+    def start(thread):
+        if not thread.name.startswith("ThreadPool") or next(left, None) is not None:
+            return starts(thread)
+        raise RuntimeError("can't start new thread")
+
+    server = serve(numbered(COUNT))
+    options = "--insecure", "--delete", "--state", user.home / "state", f"--{kind}", place
+    arguments = ["fetch", *map(str, options), url(server)]
+    with monkeypatch.context() as limited:
+        limited.setattr("threading.Thread.start", start)
+        assert main(arguments) == 75
+    *_, told = capfd.readouterr().err.splitlines()
+    assert told.endswith(
+        ": can't start new thread: use fewer --jobs, or raise the limit of processes (ulimit -u)"
+    )
+    assert main(arguments) == 0
+    assert sorted(contents(kind, place)) == sorted(numbered(COUNT))
 
 
 # Kills

@@ -6,11 +6,14 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from scripted import Await, C, Raw, S, play
+
+from poplib_c.__main__ import main
 
 from .support import TIMEOUT, delivered, in_step, listing, url
 
@@ -60,6 +63,31 @@ def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
     assert errors.splitlines()[-1].endswith(": interrupted: 1 message not fetched")
     assert output.endswith(": 1 message fetched (15 octets), 1 deleted, 1 left on the server\n")
     assert delivered(user.maildir) == [b"half and half\n"]
+
+
+INTERRUPTS = """
+import os, signal, sys
+from poplib_c._cli.job import Stop
+
+def trace(frame, event, argument):
+    os.kill(os.getpid(), signal.SIGINT)
+    return trace
+
+stop = Stop()
+signal.signal(signal.SIGINT, lambda *_: stop.request())
+sys.settrace(trace)
+stop.request()
+sys.settrace(None)
+print(stop.requested)
+"""
+
+
+def test_a_signal_in_the_handler_of_another(user):
+    """At each step: none waits for a lock that the interrupted handler holds."""
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTS], stdout=-1, timeout=TIMEOUT, env=user.environment
+    )
+    assert (ended.returncode, ended.stdout) == (0, b"True\n")
 
 
 def test_a_terminal_that_is_closed(user):
@@ -168,3 +196,12 @@ def test_a_lock_that_is_kept(user, server):
         ended = user.fetch("--insecure", "--mbox", path, "--timeout", "0.3", url(server))
     assert ended.returncode == 75
     assert ended.stderr.endswith("try again later, or with a longer --timeout\n")
+
+
+def test_while_the_arguments_are_read(monkeypatch, capsys):
+    def interrupt(program):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poplib_c._cli.arguments.parser", interrupt)
+    assert main(["fetch"]) == 1
+    assert capsys.readouterr().err == "python -m poplib_c fetch: interrupted\n"

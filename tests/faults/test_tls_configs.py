@@ -174,6 +174,7 @@ def test_an_error_is_raised_outside_the_lock(server, monkeypatch):
 
 
 @linux
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_fork_while_a_thread_reads(server, pems, tmp_path):
     """The child waits for nothing that the thread has held."""
     short = tmp_path / "short.pem"

@@ -202,6 +202,7 @@ def test_while_the_arguments_are_read(monkeypatch, capsys):
     def interrupt(program):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("sys.argv", ["/usr/bin/poplib-c"])
     monkeypatch.setattr("poplib_c._cli.arguments.parser", interrupt)
     assert main(["fetch"]) == 1
-    assert capsys.readouterr().err == "python -m poplib_c fetch: interrupted\n"
+    assert capsys.readouterr().err == "poplib-c fetch: interrupted\n"

@@ -264,6 +264,15 @@ errors_handled(struct errors_handling *before)
 }
 
 void
+errors_chain(PyObject *context)
+{
+    PyObject *exception = PyErr_GetRaisedException();
+
+    PyException_SetContext(exception, context);
+    PyErr_SetRaisedException(exception);
+}
+
+void
 errors_raise_again(PyObject *pending)
 {
     PyObject *later = PyErr_GetRaisedException();
@@ -273,8 +282,8 @@ errors_raise_again(PyObject *pending)
         PyErr_SetRaisedException(pending);
         return;
     }
-    PyException_SetContext(later, pending);
     PyErr_SetRaisedException(later);
+    errors_chain(pending);
 }
 
 void

@@ -92,6 +92,9 @@ void errors_handle(struct errors_handling *before, PyObject *exception);
 
 void errors_handled(struct errors_handling *before);
 
+/* Makes `context` (stolen) the context of the pending exception. */
+void errors_chain(PyObject *context);
+
 /* Restores `pending` (stolen) and drops an exception of the cleanup.  If that
    one is no subclass of Exception (KeyboardInterrupt), it stays, and `pending`
    becomes its context. */

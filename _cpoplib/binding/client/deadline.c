@@ -139,7 +139,6 @@ deadline_check_reading(POP3Object *self)
 void
 deadline_explain(POP3Object *self)
 {
-    struct errors_handling before;
     PyObject *pending;
 
     if (!pop_deadline_has_passed(&self->deadlines->earliest) ||
@@ -147,10 +146,8 @@ deadline_explain(POP3Object *self)
         return;
     }
     pending = PyErr_GetRaisedException();
-    errors_handle(&before, pending);
     (void)check(self, pop_deadline_end);
-    errors_handled(&before);
-    Py_DECREF(pending);
+    errors_chain(pending);
 }
 
 int

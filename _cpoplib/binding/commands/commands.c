@@ -257,15 +257,12 @@ PyDoc_STRVAR(capa_doc,
 static void
 replace_refusal(POP3Object *self)
 {
-    struct errors_handling before;
     PyObject *pending;
 
     if (errors_is_refusal(self->state)) {
         pending = PyErr_GetRaisedException();
-        errors_handle(&before, pending);
         errors_raise_proto(self->state, "-ERR CAPA not supported by server");
-        errors_handled(&before);
-        Py_DECREF(pending);
+        errors_chain(pending);
     }
 }
 

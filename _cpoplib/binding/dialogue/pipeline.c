@@ -134,16 +134,6 @@ read_value(const struct reception *in)
     return value;
 }
 
-/* Makes `earlier` (stolen) the context of the pending exception. */
-static void
-chain(PyObject *earlier)
-{
-    PyObject *later = PyErr_GetRaisedException();
-
-    PyException_SetContext(later, earlier);
-    PyErr_SetRaisedException(later);
-}
-
 /* Adds to the exception of a missing reply how many commands were answered,
    and what to try. */
 static void
@@ -172,7 +162,7 @@ explain(ReaderObject *reader)
     else {
         errors_raise_proto(reader->state, error.text);
     }
-    chain(pending);
+    errors_chain(pending);
 }
 
 /* Raises error_proto: a reply that came before its command was sent is another
@@ -192,7 +182,7 @@ raise_early(ReaderObject *reader)
     }
     errors_raise_out_of_step(reader->state, why, NULL);
     if (pending != NULL) {
-        chain(pending);
+        errors_chain(pending);
     }
     return -1;
 }

@@ -23,11 +23,10 @@ def timestamp(error_proto: Any, client: Any) -> bytes:
 def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
     """Return the number of messages and their octets."""
     fields = response.split()
-    count = len(fields)
     if client._debugging:
         print("*stat*", repr(fields))
     # More fields may follow the two numbers (RFC 1939, section 5).
-    if count < 3:
+    if len(fields) < 3:
         raise error_proto("Invalid STAT response format")
     try:
         return int(fields[1]), int(fields[2])

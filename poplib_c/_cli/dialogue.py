@@ -23,9 +23,9 @@ class Dialogue:
     """One connection of a run. After an error, the attributes say how far the session came.
 
     phase: the command that the server is answering. fresh: messages delivered since the last
-    certain point, or received for the next commit. safe: those from before it. confirm: records
-    that messages are certain. unfinished: messages that the session still
-    has to deliver or, in a run that deletes, to delete. dropped: the message whose rest the client
+    certain point, or received for the next commit. safe: messages from before that point. confirm:
+    records that messages are certain. unfinished: messages that the session still has to deliver
+    or, in a run that deletes, to delete. dropped: the message whose rest the client
     left unread, until the next reply.
     """
 

@@ -264,7 +264,7 @@ def test_an_mbox_is_read_once_for_a_batch(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("block", [1, 5, 1 << 20])
 def test_an_mbox_quotes(tmp_path, monkeypatch, block):
-    """Whatever the blocks are in which the message is read."""
+    """The size of the blocks does not matter."""
     monkeypatch.setattr("poplib_c._cli.mbox._BLOCK", block)
     box = open_box("mbox", str(tmp_path / "mbox"))
     deliver(box, writes(b"From a\r\n>>From b\n From c\nx From d\nFromage\n>From"))

@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_synced(run, user, serve, sync_fails, small, numbe
 
 
 def test_a_directory_that_cannot_be_synced(run, user, serve, sync_fails, small):
-    """Nobody knows whether its messages are there: they stay, and the next run looks for them."""
+    """Its messages may be on the disk: the server keeps them, and the next run looks for them."""
     sync_fails(errno.EIO, first(lambda path: path.endswith("/new")))
     server = serve(numbered(COUNT))
     status, told, result = run(server, "--delete")
@@ -104,7 +104,7 @@ def test_an_mbox_that_cannot_be_synced(user, serve, monkeypatch, sync_fails, sma
 
 
 def test_a_state_that_cannot_be_written(run, user, serve, monkeypatch, small):
-    """What is in its place already does not come again."""
+    """Messages in their places are not fetched again."""
     add, times = state.State.add, iter([1])
 
     def full(self, messages, *others):

@@ -117,7 +117,7 @@ struct module_state {
    are made.  Returns -1 and an exception. */
 int state_init(struct module_state *state, PyObject *module);
 
-/* Lets go of what threads of the parent may have been using.  Called in the
+/* Forgets what threads of the parent may have been using.  Called in the
    child after a fork.  Returns -1 and raises MemoryError. */
 int state_note_fork(struct module_state *state);
 

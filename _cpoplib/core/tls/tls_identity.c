@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "core/net/deadline.h"
 #include "core/tls/tls_error.h"
 #include "core/tls/tls_trust.h"
 
@@ -21,11 +22,9 @@
 #define st_ctim st_ctimespec
 #endif
 
-#define NS_PER_SECOND INT64_C(1000000000)
-
 /* A file that changes twice within one tick of the file system's clock has the
    same times after both.  The longest known ticks are of 2 seconds. */
-#define TICK (2 * NS_PER_SECOND)
+#define TICK (2 * POP_NS_PER_SECOND)
 
 /* Separates the directories of one path. */
 #define SEPARATOR ':'
@@ -33,7 +32,7 @@
 static int64_t
 nanoseconds(const struct timespec *time)
 {
-    return (int64_t)time->tv_sec * NS_PER_SECOND + time->tv_nsec;
+    return (int64_t)time->tv_sec * POP_NS_PER_SECOND + time->tv_nsec;
 }
 
 /* Returns true if the file's last change was a tick before `at`. */

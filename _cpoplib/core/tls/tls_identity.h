@@ -1,6 +1,6 @@
 /* What a config would be made of at this moment: the options, and the state of
-   the files with trusted certificates.  Calls tls_config.h, tls_trust.h and
-   tls_error.h. */
+   the files with trusted certificates.  Calls tls_config.h, tls_trust.h,
+   tls_error.h and core/net/deadline.h. */
 
 #ifndef POP_TLS_IDENTITY_H
 #define POP_TLS_IDENTITY_H

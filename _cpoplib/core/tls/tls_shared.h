@@ -12,7 +12,7 @@
 #define POP_TLS_MOST_SHARED 8
 
 struct pop_tls_shared_config {
-    struct ssl_ctx_st *config; /* NULL: none, nor behind it */
+    struct ssl_ctx_st *config; /* NULL: the list ends here */
     struct pop_tls_identity identity;
     int count; /* of certificates in memory when it was made */
 };

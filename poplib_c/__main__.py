@@ -32,8 +32,9 @@ HOST ...  print the welcome and every message; not encrypted, and nothing is del
 
 '{0} fetch --help', 'check --help' and 'list --help' show more; --version shows the version.
 """
-_COMMANDS = ("fetch", "check", "list", "--version")
+_COMMANDS = ("fetch", "check", "list", "config", "import-state", "completion", "--version")
 _TIMEOUT = 60
+_USAGE_STATUS = 64  # EX_USAGE
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _MOST_READ_AHEAD = 65535
 _SEPARATOR = "-----------------------"
@@ -41,7 +42,7 @@ _HOST = re.compile(r"(?:\[([^][]+)\]|([^][:]+))(?::([0-9]{1,5}))?")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit status: 0, 1 for a failure, 2 for wrong usage.
+    """Run the command line and return the exit status: 0, 1 for a failure, 64 for wrong usage.
 
     The exit status of ``run`` is the program's.
     """
@@ -62,7 +63,7 @@ def main(arguments: list[str]) -> int:
     place = _host_and_port(arguments[0])
     if len(arguments) != 3 or place is None:
         print(_usage(), end="", file=sys.stderr)
-        return 2
+        return _USAGE_STATUS
     return _failures_told(arguments[0], fetch, *place, *arguments[1:])
 
 
@@ -89,7 +90,7 @@ def _run_program(arguments: list[str]) -> int:
         or (arguments[0] != "-m" and arguments[0][0:1] == "-")
     ):
         print(_usage(), end="", file=sys.stderr)
-        return 2
+        return _USAGE_STATUS
     from poplib_c import _run
 
     _run.run(arguments, read_ahead)

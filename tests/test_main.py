@@ -221,7 +221,7 @@ def test_help(arguments):
 )
 def test_wrong_usage(arguments):
     finished = run(*arguments)
-    assert (finished.returncode, finished.stdout) == (2, "")
+    assert (finished.returncode, finished.stdout) == (64, "")
     assert finished.stderr.startswith("usage: python -m poplib_c fetch [OPTION ...] URL ...\n")
 
 

@@ -169,7 +169,7 @@ def test_read_ahead(place, program, option):
 def test_wrong_read_ahead(place, form, value):
     option = [part.format(value) for part in form]
     status, output, errors = outcome(place, "-m", "poplib_c", "run", *option, "script.py", "end")
-    assert (status, output) == (2, "")
+    assert (status, output) == (64, "")
     assert errors.startswith("usage:")
 
 
@@ -178,7 +178,7 @@ def test_wrong_read_ahead(place, form, value):
 )
 def test_wrong_usage(place, arguments):
     status, output, errors = outcome(place, "-m", "poplib_c", "run", *arguments)
-    assert (status, output) == (2, "")
+    assert (status, output) == (64, "")
     assert errors.startswith("usage:")
 
 

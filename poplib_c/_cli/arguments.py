@@ -10,20 +10,24 @@ from typing import Any, Callable
 from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
-from poplib_c._cli.failures import usage
+from poplib_c._cli.failures import Status, usage
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
 
 _PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
-PATHS = ("maildir", "mbox", "eml", "state", "cafile")
+PATHS = ("maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log")
+DESTINATIONS = ("maildir", "mbox", "eml", "pipe", "lmtp", "smtp")
+_TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+SHELLS = ("bash", "zsh", "tcsh")
+FORMATS = ("mpop", "getmail", "fetchmail")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, names --help in another, and exits with status 2."""
+    """Reports a mistake in one line, names --help in another, and exits with status 64."""
 
     def error(self, message: str) -> Any:
         message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
-        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+        self.exit(Status.USAGE, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse unknown options here, so that the message has the usage of the command."""
@@ -57,21 +61,25 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         ("list", "list the messages of a mailbox", texts.LIST_DESCRIPTION),
     ):
         command = _command(commands, name, does, description, texts.EPILOG)
-        command.add_argument("url", metavar="URL", help=texts.URL)
+        _targets(command)
+        _configuration(command)
         command.add_argument("--json", action="store_true", help="print JSON")
         if name == "list":
             _listings(command)
         _connections(command)
         _logins(command)
+        _verbosity(command.add_argument_group("output"))
+    _others(commands)
     return top
 
 
 def _command(
-    commands: Any, name: str, does: str, description: str, epilog: str
+    commands: Any, name: str, does: str, description: str, epilog: str, usage: str | None = None
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=does,
+        usage=f"%(prog)s {usage or '[OPTION ...] [TARGET ...]'}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -82,20 +90,139 @@ def _command(
     return command
 
 
+def _others(commands: Any) -> None:
+    """Declare the commands without a connection to a server of the user's."""
+    config = _command(
+        commands,
+        "config",
+        "show the configuration",
+        texts.CONFIG_DESCRIPTION,
+        texts.CONFIG_EPILOG,
+        "[-c FILE] [NAME ...]",
+    )
+    config.add_argument(
+        "targets", metavar="NAME", nargs="*", help="an account; without one, all accounts"
+    )
+    _configuration(config)
+    taken = _command(
+        commands,
+        "import-state",
+        "take over what another program has fetched",
+        texts.IMPORT_DESCRIPTION,
+        "",
+        "[OPTION ...] FORMAT FILE ...",
+    )
+    taken.add_argument(
+        "format", metavar="FORMAT", choices=FORMATS, help=f"one of {', '.join(FORMATS)}"
+    )
+    taken.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
+    _configuration(taken)
+    _state(taken)
+    completion = _command(
+        commands,
+        "completion",
+        "print a script that completes words in a shell",
+        texts.COMPLETION_DESCRIPTION,
+        "",
+        "SHELL",
+    )
+    completion.add_argument(
+        "shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}"
+    )
+    _command(commands, "demo", "fetch a small mailbox over loopback", texts.DEMO, "", " ")
+    run = _command(
+        commands,
+        "run",
+        "run a program with poplib_c as its poplib",
+        texts.RUN,
+        "",
+        "[--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]",
+    )
+    _option(
+        run,
+        "--read-ahead N",
+        _text,
+        "request N messages, 0 to 65535, ahead of a loop over retr() (default: 0)",
+    )
+    run.add_argument(
+        "program", metavar="SCRIPT|-m MODULE", nargs=argparse.REMAINDER, help="as for python"
+    )
+
+
 def _fetch(command: argparse.ArgumentParser) -> None:
-    command.add_argument("urls", metavar="URL", nargs="*", help=texts.URL)
-    places = command.add_argument_group("destination").add_mutually_exclusive_group()
+    _targets(command)
+    group = command.add_argument_group("destination (exactly one)")
+    places = group.add_mutually_exclusive_group()
     _option(
         places, "--maildir DIR", _path, "deliver into this Maildir; create it if it is missing"
     )
-    _option(places, "--mbox FILE", _path, "append to this mbox file (mboxrd)")
+    _option(
+        places,
+        "--mbox FILE",
+        _path,
+        "append to this mbox file (mboxrd). - writes to standard output: one message as it is, "
+        "several as mboxrd",
+    )
     _option(
         places,
         "--eml DIR",
         _path,
         "write a file for each message into this directory, octet for octet as sent",
     )
-    which = command.add_argument_group("messages")
+    _option(
+        places,
+        "--pipe COMMAND",
+        _text,
+        "run this command for each message, which is its standard input; arguments are split as "
+        "a shell does, but no shell runs it",
+    )
+    _option(places, "--lmtp HOST:PORT|SOCKET", _text, "deliver to this LMTP server")
+    _option(places, "--smtp HOST[:PORT]", _text, "send to this SMTP server")
+    _option(
+        group,
+        "--recipient ADDRESS",
+        _text,
+        "the recipient for --lmtp and --smtp (default: the user of the mailbox)",
+    )
+    group.add_argument(
+        "--received", action="store_true", help="add a Received header (RFC 5321, 4.4)"
+    )
+    _messages(command.add_argument_group("messages"))
+    many = command.add_argument_group("mailboxes")
+    _configuration(many)
+    _option(
+        many,
+        "--accounts FILE",
+        _text,
+        "read mailboxes and their options from this file; see below",
+    )
+    _option(
+        many,
+        "-j, --jobs N",
+        _whole(1, "a whole number of 1 or more"),
+        "mailboxes to fetch in parallel (default: 1)",
+        default=1,
+    )
+    _connections(command)
+    _logins(command)
+    output = command.add_argument_group("output")
+    _verbosity(output)
+    _option(output, "--log FILE", _path, "append errors, notes and results to this file")
+    output.add_argument(
+        "--syslog", action="store_true", help="send errors, notes and results to syslog"
+    )
+    output.add_argument(
+        "--json", action="store_true", help="print a line of JSON for each message"
+    )
+
+
+def _messages(which: Any) -> None:
+    which.add_argument(
+        "-a",
+        "--all",
+        action="store_true",
+        help="fetch all messages, not only those that no earlier run delivered",
+    )
     ends = which.add_mutually_exclusive_group()
     ends.add_argument(
         "--keep",
@@ -107,18 +234,24 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     ends.add_argument(
         "--delete", action="store_true", help="delete delivered messages from the server"
     )
-    which.add_argument(
-        "--since-last",
-        action="store_true",
-        help="fetch only messages that no earlier run with --since-last or --delete delivered; "
-        "with --delete, also delete the messages that such a run delivered. The server must "
-        "support unique ids (UIDL)",
+    _option(
+        ends,
+        "--keep-days N",
+        _whole(0, "a number of days"),
+        "delete messages from the server N days after they were delivered",
     )
+    which.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)
     _option(
         which,
         "--max-size OCTETS",
         _size,
         "leave larger messages on the server; the number may end in k, M or G",
+    )
+    _option(
+        which,
+        "--max-messages N",
+        _whole(1, "a whole number of 1 or more"),
+        "fetch at most N messages of a mailbox in one run",
     )
     _listings(which)
     _option(
@@ -127,38 +260,57 @@ def _fetch(command: argparse.ArgumentParser) -> None:
         _whole(0, "a number of lines"),
         "fetch only the headers and the first N lines of each message; not with --delete",
     )
-    _option(
-        which,
-        "--state FILE",
-        _path,
-        "keep the record of delivered messages in this file; see files",
+    _state(which)
+    which.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="fetch and delete nothing; print what a run would do, and why",
     )
-    many = command.add_argument_group("many mailboxes")
-    _option(
-        many,
-        "--accounts FILE",
-        _text,
-        "read mailboxes and their options from this file; see below",
-    )
-    _option(
-        many,
-        "--jobs N",
-        _whole(1, "a whole number of 1 or more"),
-        "mailboxes to fetch in parallel (default: 1)",
-        default=1,
-    )
-    _connections(command)
-    _logins(command)
-    output = command.add_argument_group("output")
-    output.add_argument("--quiet", action="store_true", help="print errors and warnings only")
 
 
 def _option(
     group: Any, usage: str, convert: Callable[[str], Any], help: str, default: Any = None
 ) -> None:
-    """Add an option with a value. usage: its name and that of the value."""
-    name, metavar = usage.split(" ")
-    group.add_argument(name, metavar=metavar, type=convert, help=help, default=default)
+    """Add an option with a value. usage: its names, with commas, and that of the value."""
+    names, _, metavar = usage.rpartition(" ")
+    group.add_argument(
+        *names.split(", "), metavar=metavar, type=convert, help=help, default=default
+    )
+
+
+def _targets(command: argparse.ArgumentParser) -> None:
+    command.add_argument("targets", metavar="TARGET", nargs="*", help=texts.TARGET)
+
+
+def _configuration(group: Any) -> None:
+    _option(
+        group,
+        "-c, --config FILE",
+        _path,
+        "the configuration file (default: ~/.config/poplib-c/config.toml)",
+    )
+
+
+def _state(group: Any) -> None:
+    _option(
+        group,
+        "--state FILE",
+        _path,
+        "keep the record of delivered messages in this file; see files",
+    )
+
+
+def _verbosity(group: Any) -> None:
+    ends = group.add_mutually_exclusive_group()
+    ends.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    ends.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="print each command and status line, with secrets masked; -vv: with octets",
+    )
 
 
 def _listings(group: Any) -> None:
@@ -181,10 +333,10 @@ def _connections(command: argparse.ArgumentParser) -> None:
     )
     _option(
         group,
-        "--fingerprint sha256:HEX",
+        "--fingerprint HEX",
         _checked(fingerprint),
-        "accept only the certificate with this fingerprint, whoever signed it; with --cafile, "
-        "both must match. 'check' prints the fingerprint",
+        "accept only the certificate with this SHA-256 fingerprint, whoever signed it; with "
+        "--cafile, both must match. 'check' prints the fingerprint",
     )
     group.add_argument(
         "--no-verify",
@@ -195,6 +347,37 @@ def _connections(command: argparse.ArgumentParser) -> None:
         "--insecure",
         action="store_true",
         help="use pop3:// without encryption (unsafe; prints a warning)",
+    )
+    _option(
+        group,
+        "--cert FILE",
+        _path,
+        "present the client certificate in this PEM file, which may have the key, too",
+    )
+    _option(group, "--key FILE", _path, "the private key of --cert, as a PEM file")
+    _option(
+        group,
+        "--tls-min VERSION",
+        _checked(_tls_version),
+        f"the oldest TLS version to use: {', '.join(_TLS_VERSIONS)} (default: OpenSSL's)",
+    )
+    _option(
+        group,
+        "--ciphers LIST",
+        _text,
+        "ciphers for TLS 1.2 and older, as an OpenSSL cipher list",
+    )
+    _option(
+        group,
+        "--proxy URL",
+        _text,
+        "connect through this proxy: socks5://[USER@]HOST:PORT, or http:// for CONNECT",
+    )
+    _option(group, "--source ADDRESS", _text, "connect from this address of the machine")
+    group.add_argument(
+        "--no-pipelining",
+        action="store_true",
+        help="wait for each reply before the next command",
     )
     _option(
         group,
@@ -228,6 +411,11 @@ def _logins(command: argparse.ArgumentParser) -> None:
         "take an OAuth 2.0 access token from the first line that this shell command prints; for "
         "one mailbox only. If the server refuses the token, the command runs again",
     )
+    group.add_argument(
+        "--keyring",
+        action="store_true",
+        help="take the password from the keyring of the desktop: service pop3://HOST",
+    )
     login.add_argument(
         "--mechanism",
         metavar="NAME",
@@ -250,6 +438,13 @@ def _mechanism(text: str) -> str:
     if name not in known:
         raise ValueError(f"unknown mechanism {text!r}; there are {', '.join(known)}")
     return name
+
+
+def _tls_version(text: str) -> str:
+    version = text.lower().removeprefix("tls").removeprefix("v")
+    if version not in _TLS_VERSIONS:
+        raise ValueError(f"{text!r} is not a TLS version: there are {', '.join(_TLS_VERSIONS)}")
+    return version
 
 
 def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:

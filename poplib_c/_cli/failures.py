@@ -14,13 +14,19 @@ _NOT_SUPPORTED = "-ERR STLS not supported by server"
 
 
 class Status(enum.IntEnum):
-    """The exit status. With several mailboxes, the highest is returned."""
+    """The exit status, as in sysexits.h. With several mailboxes, the highest is returned."""
 
     DONE = 0
     PARTIAL = 1
-    USAGE = 2
+    USAGE = 64
+    NO_HOST = 68
+    UNAVAILABLE = 69
+    CANT_CREATE = 73
+    IO = 74
     TEMPORARY = 75
+    PROTOCOL = 76
     AUTHENTICATION = 77
+    CONFIG = 78
 
 
 class Failure(Exception):

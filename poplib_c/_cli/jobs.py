@@ -24,16 +24,19 @@ from poplib_c._cli.job import Job, Outcome, Stop, Threads
 _KINDS = ("maildir", "mbox", "eml")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
-_NOT_PER_ACCOUNT = {"accounts", "jobs", "quiet", "urls", "command"}
+_NOT_PER_ACCOUNT = {
+    *("accounts", "config", "jobs", "quiet", "verbose", "log", "syslog", "json", "dry_run"),
+    *("targets", "command"),
+}
 _ELSEWHERE = {
-    **dict.fromkeys(("jobs", "quiet"), "; it goes on the command line"),
+    **dict.fromkeys(("jobs", "quiet", "log"), "; it goes on the command line"),
     "keep": "; write delete = false",
 }
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
     """Fetch all mailboxes and return the highest status. Raises Failure for wrong usage."""
-    jobs = [_job(url, options) for url in options.urls]
+    jobs = [_job(url, options) for url in options.targets]
     if options.accounts:
         jobs += _from_file(options.accounts, options)
     if not jobs:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from poplib_c import error_proto
 from poplib_c._cli import arguments
 from poplib_c._cli.account import parse
-from poplib_c._cli.failures import Failure, Status, failure
+from poplib_c._cli.failures import Failure, Status, failure, usage
 from poplib_c._cli.texts import printable
+
+#: Modules whose run(options, program, write) returns the exit status.
+_OTHERS = {"completion": "completion", "config": "config", "import-state": "import_state"}
 
 
 def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
@@ -24,6 +29,10 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
             from poplib_c._cli import jobs
 
             return jobs.run(options, program)
+        if options.command in _OTHERS:
+            module: Any = importlib.import_module(f"poplib_c._cli.{_OTHERS[options.command]}")
+            status: int = module.run(options, program, write)
+            return status
         return _ask(options, program, write)
     except (Failure, error_proto, OSError, ValueError, sqlite3.Error) as error:
         told = failure(error)
@@ -37,7 +46,9 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
 def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
     from poplib_c._cli import checking, connection, credentials, job, listing, logins
 
-    account = parse(options.url, needs_user=options.command == "list")
+    if len(options.targets) != 1:
+        raise usage("give the URL of one mailbox")
+    account = parse(options.targets[0], needs_user=options.command == "list")
     connection.check_policy(account, options)
     warning = connection.warning(account, options)
     if warning:

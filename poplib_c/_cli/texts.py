@@ -66,7 +66,7 @@ exit status:
   0   everything was done
   1   something was not done: messages were left on the server, the run was
       interrupted, or a certificate or a file was refused
-  2   wrong usage; nothing was done
+  64  wrong usage; nothing was done
   75  a later run may succeed: no connection, a mailbox in use, a full disk
   77  the server refused the login, or there is no password
   With several mailboxes, the highest status is returned.
@@ -145,7 +145,28 @@ examples:
 {passwords}
 {status}"""
 
-URL = (
-    "a mailbox: pop3s://USER@HOST[:PORT] for TLS from the first octet on, pop3:// for STLS; "
-    "without a password"
+CONFIG_DESCRIPTION = """\
+Shows the options that count for each account, and where each value comes from:
+the command line, the account, [defaults], or the program.
+"""
+CONFIG_EPILOG = ""
+IMPORT_DESCRIPTION = """\
+Takes over the list of messages that another program has fetched, so that fetch
+does not fetch them again.
+"""
+COMPLETION_DESCRIPTION = """\
+Prints a script for a shell, which then completes the commands and options of
+poplib-c.
+"""
+DEMO = """\
+Fetches a small mailbox from a server on loopback, and compares what arrives.
+"""
+RUN = """\
+Runs an unmodified program, as python does, with poplib_c as its poplib. The
+exit status is the program's.
+"""
+
+TARGET = (
+    "a mailbox: pop3s://USER@HOST[:PORT] for TLS from the first octet on, pop3:// for STLS, "
+    "without a password; or the NAME of an account. Without one, all accounts"
 )

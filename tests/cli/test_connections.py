@@ -148,14 +148,14 @@ def test_a_tls_port_that_closes_at_once(user):
 def test_no_certificate_without_encryption(user, server, certificates):
     """A certificate that is asked for by name is not left unseen."""
     pinned = "--insecure", "--fingerprint", pin(certificates["good"])
-    told = failed(user.fetch(*pinned, "--maildir", user.maildir, url(server)), 2)
+    told = failed(user.fetch(*pinned, "--maildir", user.maildir, url(server)), 64)
     assert told == "--insecure contradicts --fingerprint: without TLS there is no certificate"
     assert server.commands == []
 
 
 def test_no_such_file_of_certificates(user, secure):
     missing = user.home / "ca"
-    told = failed(user.fetch("--cafile", missing, "--maildir", user.maildir, secure()[1]), 2)
+    told = failed(user.fetch("--cafile", missing, "--maildir", user.maildir, secure()[1]), 64)
     assert told == f"--cafile {missing}: No such file or directory"
 
 

@@ -70,7 +70,7 @@ def test_a_directory_that_is_no_maildir(tmp_path, user, server):
     (tmp_path / "Mail").mkdir()
     (tmp_path / "Mail" / "letter").touch()
     ended = user.fetch("--insecure", "--maildir", tmp_path / "Mail", url(server))
-    assert ended.returncode == 2
+    assert ended.returncode == 64
     assert "is not a Maildir: it has files, but no tmp, new or cur" in ended.stderr
     assert server.commands == []
 

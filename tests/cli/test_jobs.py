@@ -124,7 +124,7 @@ def test_options_of_an_account_count_first(user, serve, accounts):
 )
 def test_mistakes_in_the_file(accounts, text, told, capsys):
     path = accounts(text)
-    assert main(["fetch", "--maildir", "m", *map(str, path)]) == 2
+    assert main(["fetch", "--maildir", "m", *map(str, path)]) == 64
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f": {path[1]}" in said and told in said
@@ -133,7 +133,7 @@ def test_mistakes_in_the_file(accounts, text, told, capsys):
 def test_without_what_reads_toml(accounts, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tomllib", None)
     monkeypatch.setitem(sys.modules, "tomli", None)
-    assert main(["fetch", "--maildir", "m", *map(str, accounts(""))]) == 2
+    assert main(["fetch", "--maildir", "m", *map(str, accounts(""))]) == 64
     assert capsys.readouterr().err.endswith(": install poplib-c[cli]\n")
 
 
@@ -142,7 +142,7 @@ def test_a_file_that_others_can_write(user, accounts, server):
     option, path = accounts(table(server, "alice", f'password-command = "touch {user.home}/run"'))
     path.chmod(0o646)
     ended = user.fetch("--maildir", user.maildir, option, path)
-    assert ended.returncode == 2
+    assert ended.returncode == 64
     assert ended.stderr.endswith(
         f"{path}: the file is world-writable and can name commands: use chmod o-w\n"
     )
@@ -151,7 +151,7 @@ def test_a_file_that_others_can_write(user, accounts, server):
 
 def test_no_such_file(user):
     ended = user.fetch("--maildir", "m", "--accounts", user.home / "none")
-    assert ended.returncode == 2
+    assert ended.returncode == 64
     assert ended.stderr.endswith("none: No such file or directory\n")
 
 
@@ -199,6 +199,6 @@ def test_the_variable_is_for_nobody_if_another_source_has_the_password(user, two
 def test_a_command_of_the_command_line_is_for_one_mailbox(user, two, option):
     arguments, servers = two
     ended = user.fetch(option, f"touch {user.home}/run; echo secret", *arguments)
-    assert (ended.returncode, nobody_was_asked(servers)) == (2, True)
+    assert (ended.returncode, nobody_was_asked(servers)) == (64, True)
     assert f"{option} is for one mailbox, and there are 2: write {option[2:]} " in ended.stderr
     assert not (user.home / "run").exists()

@@ -155,7 +155,7 @@ def test_no_exception_has_the_secret(serve, is_token):
     credentials = Credentials((lambda: SECRET) if is_token else SECRET)
     server = serve(tokens={"alice": "token"})
     options = parser().parse_args(["list", "--insecure", url(server)])
-    logins = Logins(parse(options.url), options, credentials, Stop(), print)
+    logins = Logins(parse(options.targets[0]), options, credentials, Stop(), print)
     with pytest.raises(Failure) as caught, logins.connected():
         pass
     assert places_of_secret(caught.value) == []

@@ -237,7 +237,7 @@ def _messages(which: Any) -> None:
     _option(
         ends,
         "--keep-days N",
-        _whole(0, "a number of days"),
+        _whole(1, "a number of days"),
         "delete messages from the server N days after they were delivered",
     )
     which.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 
 from poplib_c import error_proto
+from poplib_c._cli.contents import is_uid
 from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.delivery import Wait, open_box
 from poplib_c._cli.failures import (
@@ -42,11 +43,10 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 progress.note(outcome.label, text)
 
             wait = Wait(job.options.timeout, note, lambda: stop.requested)
-            box = open_box(*job.destination, wait)
-            if job.options.since_last or job.options.delete:
-                state = opened.enter_context(State(job.options.state, _key(job)))
-            else:
-                state = opened.enter_context(State.in_memory())
+            dry = job.options.dry_run
+            box = None if dry else open_box(*job.destination, wait)
+            open_state = State.copy if dry else State
+            state = opened.enter_context(open_state(job.options.state, state_key(job)))
             run = Run(job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
@@ -61,7 +61,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
     return outcome
 
 
-def _key(job: Job) -> str:
+def state_key(job: Job) -> str:
     """Return the account's name in the state. Runs with --headers have a record of their own."""
     account = job.account
     part = "" if job.options.headers is None else "#headers"
@@ -177,10 +177,9 @@ class _Mailbox:
         """Name the messages that have ended sessions and are not done."""
         run = self._run
         runs = run.state.troubled()
-        kept = run.options.since_last or run.options.delete
         for key, told in run.why.items():
-            if kept and runs.get(key, 0) >= PATIENCE:
+            if runs.get(key, 0) >= PATIENCE:
                 told += f", in {runs[key]} runs; tried in every {SELDOM}th run from now on"
-            elif kept:
+            elif is_uid(key):
                 told += "; fetched last from now on"
             run.fail(Failure(told))

@@ -51,6 +51,9 @@ class Progress:
         if not self._quiet:
             self.error(label, text)
 
+    def detail(self, label: str, text: str) -> None:
+        """Print a detail, if -v is given."""
+
     def from_handler(self, text: str) -> None:
         """Print from a signal handler, which can't take the lock: its own thread may hold it."""
         if not self._quiet:

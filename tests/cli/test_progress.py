@@ -48,10 +48,9 @@ def test_bars(user, serve):
     assert shown.endswith(("\r", "\x1b[A"))
 
 
-def test_errors_beside_a_bar(user, serve):
-    server = serve([*numbered(5), b"Subject: large\n\n" + b"x" * 5000 + b"\n"])
-    arguments = ["--max-size", "1k", "--maildir", user.maildir, url(server)]
-    status, shown = on_a_terminal(user, *arguments)
+def test_errors_beside_a_bar(user, odd):
+    server = odd(numbered(6), {b"RETR 6": lambda session, reply: b"-ERR no\r\n"})
+    status, shown = on_a_terminal(user, "--maildir", user.maildir, url(server))
     assert status == 1
     assert re.search(r"[\r\n]python -m poplib_c: alice@\S+ message 6 .* left on the server", shown)
 

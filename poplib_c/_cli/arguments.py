@@ -160,7 +160,18 @@ def _import_state(command: Parser) -> None:
     command.add_argument(
         "format", metavar="FORMAT", choices=FORMATS, help=f"one of {', '.join(FORMATS)}"
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="the file of mpop's uidls_file, getmail's oldmail-..., or fetchmail's .fetchids",
+    )
+    _option(
+        command,
+        "--mailbox TARGET",
+        _text,
+        "record the messages for this mailbox, instead of those that the files name",
+    )
     _configuration(command)
     _state(command)
 

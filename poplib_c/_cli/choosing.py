@@ -130,7 +130,8 @@ def _records(session: Dialogue, numbers: Iterable[int]) -> dict[int, Delivered]:
 
 
 def _headers(records: Mapping[int, Delivered]) -> dict[int, bytes]:
-    return {number: record.headers for number, record in records.items()}
+    """Return the digests of headers, which messages of another program do not have."""
+    return {number: record.headers for number, record in records.items() if record.headers}
 
 
 def _troubled(session: Dialogue, numbers: Collection[int]) -> dict[int, bool]:

@@ -46,7 +46,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
             dry = job.options.dry_run
             box = None if dry else open_box(*job.destination, wait)
             open_state = State.copy if dry else State
-            state = opened.enter_context(open_state(job.options.state, state_key(job)))
+            state = opened.enter_context(open_state(job.options.state, _key(job)))
             run = Run(job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
@@ -61,11 +61,9 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
     return outcome
 
 
-def state_key(job: Job) -> str:
+def _key(job: Job) -> str:
     """Return the account's name in the state. Runs with --headers have a record of their own."""
-    account = job.account
-    part = "" if job.options.headers is None else "#headers"
-    return f"{account.user}@{account.host}:{account.port}{part}"
+    return job.account.key + ("" if job.options.headers is None else "#headers")
 
 
 class _Mailbox:

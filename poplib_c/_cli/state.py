@@ -15,7 +15,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -232,6 +232,17 @@ class State(contextlib.AbstractContextManager["State"]):
             self.end(each for each, _, _ in delivered)
             self.begin(begun)
             self.confirm(certain)
+
+    def take_over(self, uids: Mapping[bytes, int | None]) -> None:
+        """Record messages that another program has delivered, and when (None: unknown).
+
+        Their headers are unknown, so they are not fetched again and never deleted.
+        """
+        now = int(time.time())
+        self._write(
+            "INSERT OR IGNORE INTO delivered VALUES (?, ?, NULL, 1, x'', NULL, 0, ?)",
+            ((self._account, uid, since or now) for uid, since in uids.items()),
+        )
 
     def end(self, messages: Iterable[InFlight]) -> None:
         """Record that these messages are not in the places that begin() recorded."""

@@ -198,5 +198,6 @@ def _compare(found: str, wanted: str) -> None:
     if found != wanted:
         raise Failure(
             "the server's certificate does not match --fingerprint, so no password was sent: its "
-            f"fingerprint is sha256:{found}"
+            f"fingerprint is sha256:{found}",
+            Status.UNAVAILABLE,
         )

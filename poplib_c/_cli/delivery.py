@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
-from poplib_c._cli.failures import DeliveryFailure, Status, usage
+from poplib_c._cli.failures import NO_ROOM, DeliveryFailure, Failure, Status, storage
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
@@ -245,7 +244,10 @@ class Maildir(Files):
         there = os.listdir(self.path) if os.path.isdir(self.path) else []
         # One of the three is enough: another run may be creating the others.
         if there and not set(there) & set(self._PARTS):
-            raise usage(f"{self.path} is not a Maildir: it has files, but no tmp, new or cur")
+            raise Failure(
+                f"{self.path} is not a Maildir: it has files, but no tmp, new or cur",
+                Status.CANT_CREATE,
+            )
         for part in self._PARTS:
             make_directory(os.path.join(self.path, part))
         sync_directory(self.path)
@@ -391,9 +393,8 @@ def disk(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        status = Status.TEMPORARY if error.errno in NO_ROOM else Status.PARTIAL
         what = "no room for" if error.errno in NO_ROOM else "can't write"
-        raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
+        raise DeliveryFailure(f"{what} {path}: {error.strerror}", storage(error)) from None
 
 
 def failed(path: str, call: Callable[..., object], *arguments: object) -> DeliveryFailure | None:

@@ -14,6 +14,7 @@ from poplib_c._cli.failures import (
     Status,
     ending,
     failure,
+    gravest,
     is_out_of_step,
     undecided,
 )
@@ -56,7 +57,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
         if isinstance(error, AttributeError) and not stop.aborted:
             raise  # Commands raise it only on a connection that abort() has closed.
         told = Failure("interrupted") if stop.aborted else failure(error)
-        outcome.status = max(outcome.status, told.status)
+        outcome.status = gravest(outcome.status, told.status)
         progress.error(outcome.label, str(told))
     return outcome
 

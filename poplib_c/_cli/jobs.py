@@ -17,7 +17,7 @@ from typing import Any
 from poplib_c._cli import arguments, connection, progress, state
 from poplib_c._cli.account import parse
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
-from poplib_c._cli.failures import Failure, Status, reason, usage
+from poplib_c._cli.failures import Failure, Status, gravest, reason, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop, Threads
 
@@ -35,7 +35,7 @@ _ELSEWHERE = {
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
-    """Fetch all mailboxes and return the highest status. Raises Failure for wrong usage."""
+    """Fetch all mailboxes and return the gravest status. Raises Failure for wrong usage."""
     jobs = [_job(url, options) for url in options.targets]
     if options.accounts:
         jobs += _from_file(options.accounts, options)
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
         outcomes += [future.result() for future in futures]
     if len(jobs) > 1:
         shown.result(_total(outcomes))
-    return max(outcome.status for outcome in outcomes)
+    return gravest(*(outcome.status for outcome in outcomes))
 
 
 def _with_credentials(

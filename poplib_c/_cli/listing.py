@@ -22,6 +22,7 @@ from poplib_c._cli.failures import (
     Status,
     ending,
     failure,
+    gravest,
     is_out_of_step,
     reason,
     undecided,
@@ -102,7 +103,7 @@ class Listing:
 
     def _note(self, text: str, status: Status = Status.PARTIAL) -> None:
         self.notes.append(text)
-        self.status = max(self.status, status)
+        self.status = gravest(self.status, status)
 
 
 def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
-from poplib_c._cli.failures import Failure
+from poplib_c._cli.failures import Failure, gravest
 from poplib_c._cli.job import Outcome, Stop
 from poplib_c._cli.progress import Bar, Progress
 from poplib_c._cli.state import State
@@ -56,5 +56,5 @@ class Run:
         self.outcome.octets -= sum(taken)
 
     def fail(self, error: Failure) -> None:
-        self.outcome.status = max(self.outcome.status, error.status)
+        self.outcome.status = gravest(self.outcome.status, error.status)
         self.progress.error(self.outcome.label, str(error))

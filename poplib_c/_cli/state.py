@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from poplib_c._cli.delivery import NO_ROOM, make_directory
-from poplib_c._cli.failures import Failure, Status, reason
+from poplib_c._cli.delivery import make_directory
+from poplib_c._cli.failures import Failure, Status, reason, storage
 
 # Each script upgrades the database by one version. PRAGMA user_version counts them.
 _VERSIONS = (
@@ -118,10 +118,9 @@ class State(contextlib.AbstractContextManager["State"]):
                 opened.callback(os.close, lock)
                 self._database = _open(path)
             except (OSError, sqlite3.Error) as error:
-                told = reason(error)
-                is_full = getattr(error, "errno", None) in NO_ROOM or "disk is full" in told
-                status = Status.TEMPORARY if is_full else Status.PARTIAL
-                raise Failure(f"the state in {path} can't be used: {told}", status) from None
+                raise Failure(
+                    f"the state in {path} can't be used: {reason(error)}", storage(error)
+                ) from None
             opened.pop_all()
 
     @classmethod
@@ -270,7 +269,7 @@ class State(contextlib.AbstractContextManager["State"]):
                 with self._database:
                     yield
             except sqlite3.Error as error:
-                raise Failure(f"the state can't be written: {error}", Status.TEMPORARY) from None
+                raise Failure(f"the state can't be written: {error}", storage(error)) from None
 
 
 def _open(path: str) -> sqlite3.Connection:

@@ -115,6 +115,9 @@ class Box(Protocol):
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""
 
+    def place(self, ticket: str) -> str:
+        """Return the path of the file with the message."""
+
     def open(self, ticket: str, again: bool = False) -> Output:
         """Return an Output for a message. End it by commit() or drop()."""
 
@@ -177,6 +180,9 @@ class Files:
     def _names(self, ticket: str) -> tuple[str, str]:
         """Return the temporary path of the file, and its place."""
         raise NotImplementedError
+
+    def place(self, ticket: str) -> str:
+        return self._names(ticket)[1]
 
     def open(self, ticket: str, again: bool = False) -> Output:
         temporary = self._names(ticket)[0]

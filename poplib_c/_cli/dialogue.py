@@ -139,7 +139,7 @@ class Dialogue:
         self.dropped = None
         self.fresh.append(number)
 
-    def note_delivered(self, number: int, octets: int) -> None:
+    def note_delivered(self, number: int, octets: int, place: str) -> None:
         """Count a message that is in its place and recorded."""
         run = self.run
         run.delivered[self.keys[number]] = octets
@@ -147,6 +147,8 @@ class Dialogue:
         run.outcome.fetched += 1
         run.outcome.octets += octets
         run.bar.message()
+        facts = {"octets": octets, "destination": run.box.kind, "path": place, "error": None}
+        run.progress.record({**self.facts(number), **facts})
 
     def note_undelivered(self, numbers: Collection[int]) -> None:
         """Note that received messages are not in their places."""
@@ -164,6 +166,10 @@ class Dialogue:
         for key in done:
             self.run.why.pop(key, None)
 
+    def facts(self, number: int) -> dict[str, object]:
+        """Return what names a message in --json."""
+        return {"mailbox": self.run.outcome.label, **self.contents.facts(number)}
+
     def leave(self, number: int, why: str, status: Status = Status.PARTIAL) -> None:
         """Leave a message on the server for the rest of the run, and say so."""
         self.settle([self.keys[number]])
@@ -173,7 +179,7 @@ class Dialogue:
         """Do nothing more with a message in this run, and say why."""
         self.run.refused.add(self.keys[number])
         self.unfinished.discard(number)
-        self.run.fail(Failure(f"{self.contents.name(number)} {why}", status))
+        self.run.fail(Failure(f"{self.contents.name(number)} {why}", status), self.facts(number))
 
     def check_refused(self, error: error_proto) -> None:
         """Raise *error* unless it concerns a single message."""

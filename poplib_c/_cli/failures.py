@@ -31,8 +31,9 @@ class Status(enum.IntEnum):
     CONFIG = 78
 
 
-#: The statuses, the gravest first: what keeps all mailboxes back; what keeps one back until a person
-#: acts, first a refused login, which may lock the account; what keeps one back for now; a part.
+#: The statuses, the gravest first: what keeps all mailboxes back; what keeps one back until
+#: somebody acts, first a refused login, which may lock the account; what keeps one back for now;
+#: a part.
 GRAVITY = (
     *(Status.USAGE, Status.CONFIG, Status.AUTHENTICATION, Status.UNAVAILABLE, Status.NO_HOST),
     *(Status.CANT_CREATE, Status.IO, Status.PROTOCOL, Status.TEMPORARY, Status.PARTIAL),

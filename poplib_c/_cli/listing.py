@@ -108,12 +108,7 @@ class Listing:
 
 def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str, Any]:
     """Return the object of a message. headers: bytes, or a text that says why they are missing."""
-    uid = contents.uids.get(number)
-    known: dict[str, Any] = {
-        "number": number,
-        "size": contents.sizes[number],
-        "uid": None if uid is None else uid.decode("ascii", "backslashreplace"),
-    }
+    known = contents.facts(number)
     if isinstance(headers, str):
         return {**known, "date": None, "from": None, "subject": None, "error": headers}
     return {**known, **fields(headers)}

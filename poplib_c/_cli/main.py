@@ -44,7 +44,7 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
 
 
 def _ask(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> int:
-    from poplib_c._cli import checking, connection, credentials, job, listing, logins
+    from poplib_c._cli import checking, connection, credentials, job, listing, log, logins
 
     if len(options.targets) != 1:
         raise usage("give the URL of one mailbox")
@@ -53,19 +53,20 @@ def _ask(options: argparse.Namespace, program: str, write: Callable[[str], objec
     warning = connection.warning(account, options)
     if warning:
         print(f"{program}: warning: {warning}", file=sys.stderr)
-    if options.command == "check":
-        known = credentials.obtain(account, options) if account.user else None
-        report = checking.check(account, options, known)
-        write(json.dumps(report.facts, indent=2) if options.json else report.text())
-        return report.status
 
     def note(text: str) -> None:
-        print(printable(f"{program} list: {text}"), file=sys.stderr)
+        print(printable(f"{program} {options.command}: {text}"), file=sys.stderr)
 
-    known = credentials.obtain(account, options)
-    found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))
-    for line in listing.show(found, options):
-        write(line)
-    for text in found.notes:
-        note(text)
-    return found.status
+    with log.tracing(note, options.verbose):
+        if options.command == "check":
+            known = credentials.obtain(account, options) if account.user else None
+            report = checking.check(account, options, known)
+            write(json.dumps(report.facts, indent=2) if options.json else report.text())
+            return report.status
+        known = credentials.obtain(account, options)
+        found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))
+        for line in listing.show(found, options):
+            write(line)
+        for text in found.notes:
+            note(text)
+        return found.status

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
-from poplib_c._cli.failures import Failure, gravest
+from poplib_c._cli.failures import Failure
 from poplib_c._cli.job import Outcome, Stop
 from poplib_c._cli.progress import Bar, Progress
 from poplib_c._cli.state import State
@@ -55,6 +55,10 @@ class Run:
         self.outcome.fetched -= len(taken)
         self.outcome.octets -= sum(taken)
 
-    def fail(self, error: Failure) -> None:
-        self.outcome.status = gravest(self.outcome.status, error.status)
+    def fail(self, error: Failure, message: Mapping[str, object] | None = None) -> None:
+        """Print an error and note the status. message: the facts of the message concerned."""
+        self.outcome.fail(error)
+        if message is not None:
+            nowhere = dict.fromkeys(("octets", "destination", "path"))
+            self.progress.record({**message, **nowhere, "error": str(error)})
         self.progress.error(self.outcome.label, str(error))

@@ -161,5 +161,6 @@ def _leave_alone(session: Dialogue, troubled: Mapping[int, bool]) -> None:
             Failure(
                 f"{name} is skipped: it has ended a session in {PATIENCE} or more runs, and is "
                 f"tried in every {SELDOM}th run only"
-            )
+            ),
+            session.facts(number),
         )

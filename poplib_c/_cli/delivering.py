@@ -285,7 +285,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         missing = {}
         for number, entry, output in self._committed:
             if output.error is None:
-                self._session.note_delivered(number, output.octets)
+                self._session.note_delivered(number, output.octets, self._box.place(entry.ticket))
             else:
                 missing[number] = output.error
                 self._places[number] = entry

@@ -141,7 +141,7 @@ class Dialogue:
         self.dropped = None
         self.fresh.append(number)
 
-    def note_delivered(self, number: int, octets: int) -> None:
+    def note_delivered(self, number: int, octets: int, place: str) -> None:
         """Count a message that is in its place and recorded."""
         run = self.run
         run.delivered[self.keys[number]] = octets
@@ -149,6 +149,8 @@ class Dialogue:
         run.outcome.fetched += 1
         run.outcome.octets += octets
         run.bar.message()
+        facts = {"octets": octets, "destination": run.box.kind, "path": place, "error": None}
+        run.progress.record({**self.facts(number), **facts})
 
     def note_undelivered(self, numbers: Collection[int]) -> None:
         """Note that received messages are not in their places."""
@@ -166,6 +168,10 @@ class Dialogue:
         for key in done:
             self.run.why.pop(key, None)
 
+    def facts(self, number: int) -> dict[str, object]:
+        """Return what names a message in --json."""
+        return {"mailbox": self.run.outcome.label, **self.contents.facts(number)}
+
     def leave(self, number: int, why: str, status: Status = Status.PARTIAL) -> None:
         """Leave a message on the server for the rest of the run, and say so.
 
@@ -181,9 +187,9 @@ class Dialogue:
         self.reasons[number] = why.removeprefix("is ")
         told = f"{self.contents.name(number)} {why}"
         if status is Status.DONE:
-            self.run.detail(told)
+            self.run.detail(told, self.facts(number))
         else:
-            self.run.fail(Failure(told, status))
+            self.run.fail(Failure(told, status), self.facts(number))
 
     def check_refused(self, error: error_proto) -> None:
         """Raise *error* unless it concerns a single message."""

@@ -56,7 +56,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
         if isinstance(error, AttributeError) and not stop.aborted:
             raise  # Commands raise it only on a connection that abort() has closed.
         told = Failure("interrupted") if stop.aborted else failure(error)
-        outcome.status = max(outcome.status, told.status)
+        outcome.fail(told)
         progress.error(outcome.label, str(told))
     return outcome
 
@@ -77,7 +77,8 @@ class _Mailbox:
         self._run = run
         self._stop = run.stop
         self._idle = self._confused = self._undecided = 0
-        self._names: dict[bytes, str] = {}  # Numbers change when others are deleted.
+        # Numbers change when others are deleted.
+        self._names: dict[bytes, tuple[str, dict[str, object]]] = {}
 
     def fetch(self) -> None:
         try:
@@ -87,6 +88,7 @@ class _Mailbox:
             if not self._stop.aborted:
                 self._tell()
             self._run.outcome.left = len(self._run.left)
+            self._run.outcome.is_reached = self._run.sessions > 0
 
     def _session(self) -> bool:
         """Run one session. Return whether another one has something to do."""
@@ -168,7 +170,8 @@ class _Mailbox:
         if key not in run.why:
             run.state.trouble(key)
         what = " is not deleted" if session.phase == "DELE" else ""
-        name = self._names.setdefault(key, session.contents.name(number))
+        named = session.contents.name(number), session.facts(number)
+        name, _ = self._names.setdefault(key, named)
         run.why[key] = f"{name}{what}: {ending(error)}"
 
     def _tell(self) -> None:
@@ -180,4 +183,4 @@ class _Mailbox:
                 told += f", in {runs[key]} runs; tried in every {SELDOM}th run from now on"
             elif is_uid(key):
                 told += "; fetched last from now on"
-            run.fail(Failure(told))
+            run.fail(Failure(told), self._names[key][1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
@@ -60,9 +60,20 @@ class Run:
         self.outcome.fetched -= len(taken)
         self.outcome.octets -= sum(taken)
 
-    def detail(self, text: str) -> None:
+    def detail(self, text: str, message: Mapping[str, object]) -> None:
+        """Print what an option makes of a message, with -v."""
         self.progress.detail(self.outcome.label, text)
+        self._record(text, message)
 
-    def fail(self, error: Failure) -> None:
-        self.outcome.status = max(self.outcome.status, error.status)
+    def fail(self, error: Failure, message: Mapping[str, object] | None = None) -> None:
+        """Print an error and note the status. message: the facts of the message concerned."""
+        self.outcome.fail(error)
+        if message is not None:
+            self._record(str(error), message)
         self.progress.error(self.outcome.label, str(error))
+
+    def _record(self, text: str, message: Mapping[str, object]) -> None:
+        if self.options.dry_run:
+            return
+        nowhere = dict.fromkeys(("octets", "destination", "path"))
+        self.progress.record({**message, **nowhere, "error": text})

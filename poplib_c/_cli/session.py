@@ -109,8 +109,10 @@ class Session(Dialogue):
         does.update(dict.fromkeys(choice.delete, "deleted: it was fetched before"))
         for number in self.contents.sizes:
             why = self.reasons.get(number, "left on the server: it was fetched before")
+            plan = does.get(number, why)
             name = f"{self.run.outcome.label}: {self.contents.name(number)}"
-            self.run.progress.result(f"{name} would be {does.get(number, why)}")
+            self.run.progress.result(f"{name} would be {plan}")
+            self.run.progress.record({**self.facts(number), "plan": plan})
 
     # Fetching
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from poplib_c._cli.delivery import NO_ROOM, make_directory
-from poplib_c._cli.failures import Failure, Status, reason
+from poplib_c._cli.delivery import make_directory
+from poplib_c._cli.failures import Failure, Status, reason, storage
 
 # Each script upgrades the database by one version. PRAGMA user_version counts them.
 _VERSIONS = (
@@ -312,7 +312,7 @@ class State(contextlib.AbstractContextManager["State"]):
                 with self._database:
                     yield
             except sqlite3.Error as error:
-                raise Failure(f"the state can't be written: {error}", Status.TEMPORARY) from None
+                raise Failure(f"the state can't be written: {error}", storage(error)) from None
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -334,10 +334,7 @@ def _open_to_read(path: str) -> sqlite3.Connection:
 
 
 def _unusable(path: str, error: Exception) -> Failure:
-    told = reason(error)
-    is_full = getattr(error, "errno", None) in NO_ROOM or "disk is full" in told
-    status = Status.TEMPORARY if is_full else Status.PARTIAL
-    return Failure(f"the state in {path} can't be used: {told}", status)
+    return Failure(f"the state in {path} can't be used: {reason(error)}", storage(error))
 
 
 def _migrate(database: sqlite3.Connection) -> None:

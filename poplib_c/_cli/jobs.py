@@ -11,7 +11,7 @@ from types import FrameType
 from poplib_c._cli import config, connection, progress, state
 from poplib_c._cli.arguments import DESTINATIONS
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
-from poplib_c._cli.failures import Failure, Status, gravest
+from poplib_c._cli.failures import Failure, Status, gravest, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop, Threads
 

@@ -80,10 +80,6 @@ def usage(text: str) -> Failure:
     return Failure(text, Status.USAGE)
 
 
-def configuration(text: str) -> Failure:
-    return Failure(text, Status.CONFIG)
-
-
 def failure(error: Exception) -> Failure:
     """Return the Failure for an exception that a connection or a file raised."""
     if isinstance(error, Failure):

@@ -207,6 +207,9 @@ def merged(tmp_path):
         ('mechanism = "USER"', 'mechanism = ["LOGIN"]', [], {"mechanism": ["LOGIN"]}),
         ("no-verify = true", 'cafile = "/a"', [], {"no_verify": False, "cafile": "/a"}),
         ("insecure = true", f'fingerprint = "sha256:{"0" * 64}"', [], {"insecure": False}),
+        ('cert = "/a"\nkey = "/b"', 'cert = "/c"', [], {"cert": "/c", "key": None}),
+        ('lmtp = "/a"\nrecipient = "b"', 'eml = "/c"', [], {"lmtp": None, "recipient": None}),
+        ('lmtp = "/a"\nrecipient = "b"', 'lmtp = "/c"', [], {"lmtp": "/c", "recipient": "b"}),
         ('cafile = "/a"', "", ["--no-verify"], {"no_verify": True, "cafile": "/a"}),
     ],
 )

@@ -68,7 +68,9 @@ class File(NamedTuple):
 
 
 def default_path() -> str:
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(home):  # The XDG specification ignores others.
+        home = os.path.expanduser("~/.config")
     return os.path.join(home, "poplib-c", "config.toml")
 
 

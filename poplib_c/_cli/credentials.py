@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import netrc
 import os
-import re
 import subprocess
 import sys
-from typing import Any
 
 from poplib_c import error_proto
+from poplib_c._cli import netrc_file
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client
 from poplib_c._cli.failures import Failure, Status, is_end, is_timeout, reason, usage
@@ -19,7 +17,6 @@ from poplib_c._login import Secret, login, login_oauth2
 from poplib_c._policy import History
 
 _VARIABLE = "POPLIB_C_PASSWORD"
-_NETRC_FORM = "machine HOST login USER password PASSWORD"
 _PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-command"
 
 #: A password, or a function that returns a new token at each call.
@@ -40,7 +37,7 @@ def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) ->
         return Credentials(lambda: _first_line(token_command, _TOKEN_COMMAND, account))
     if options.password_command:
         return Credentials(_first_line(options.password_command, _PASSWORD_COMMAND, account))
-    return Credentials(_from_netrc(account) or _from_variable(mailboxes) or _prompt(account))
+    return Credentials(netrc_file.find(account.host, account.user) or _from_variable(mailboxes) or _prompt(account))
 
 
 def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
@@ -75,47 +72,6 @@ def _first_line(command: str, option: str, account: Account) -> str:
         return line.decode()
     except UnicodeDecodeError:
         raise _none(f"the command of {option} printed invalid UTF-8") from None
-
-
-class _Entries(dict[str, Any]):
-    """The hosts of a netrc. The dict has the last entry of a host, *kept* all, in their order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[tuple[str, str, str]] = []  # host, login, password
-
-    def __setitem__(self, host: str, entry: Any) -> None:
-        super().__setitem__(host, entry)
-        if entry:
-            login, _, password = entry
-            self.kept.append((host.lower(), login or "", password))
-
-
-class _Netrc(netrc.netrc):
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, _Entries() if name == "hosts" else value)
-
-
-def _from_netrc(account: Account) -> str | None:
-    """Return the password of the most specific entry for host and user."""
-    try:
-        entries: Any = _Netrc().hosts
-    except FileNotFoundError:
-        return None
-    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-        told = (getattr(error, "msg", None) or reason(error)).removeprefix("~/.netrc ")
-        # The bad token may be a part of a password.
-        told = re.sub(r"(token) .*", rf"\1: write {_NETRC_FORM}", told)
-        if "permissive" in told:
-            told = "others may read or write it: chmod 600 ~/.netrc"
-        line = getattr(error, "lineno", None)
-        raise _none(f"~/.netrc{f', near line {line}' if line else ''}: {told}") from None
-    for host in (account.host.lower(), "default"):
-        for user in (account.user, ""):
-            for entry in entries.kept:
-                if entry[:2] == (host, user) and entry[2]:
-                    return str(entry[2])
-    return None
 
 
 def _from_variable(mailboxes: int) -> str | None:

@@ -29,15 +29,31 @@ from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
 MOST_IN_MEMORY = 1 << 26
 
 _WITHOUT_CAPA = "for passwords, --mechanism USER does without that command"
-_FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
+_FINGERPRINT = re.compile(
+    r"(?i:(?:sha-?256(?:[ _]fingerprint)?\s*[:=]?\s*)?)((?:[0-9A-Fa-f]{2}[:\s]*){31}[0-9A-Fa-f]{2})"
+)
+_OTHER_HASHES = {32: "MD5", 40: "SHA-1", 96: "SHA-384", 128: "SHA-512"}  # by digits
+_KEY_PIN = re.compile(r"(?i:(?:pin-sha256|sha256)(?://|[:=]))?\"?([A-Za-z0-9+/_-]{43}=?)\"?")
+_ASK = "'check' prints the fingerprint, and so does openssl x509 -noout -fingerprint -sha256"
 
 
 def fingerprint(text: str) -> str:
-    """Return the 64 digits of ``sha256:HEX``; colons between octets are optional."""
-    match = _FINGERPRINT.fullmatch(text)
-    if match is None:
-        raise ValueError("a fingerprint is sha256: and 64 hexadecimal digits")
-    return match[1].replace(":", "").lower()
+    """Return the 64 digits of a certificate's SHA-256 fingerprint, in any usual notation.
+
+    openssl writes ``SHA256 Fingerprint=AA:BB...``, mpop ``AA:BB...``, GnuTLS ``sha256:aabb...``.
+    """
+    match = _FINGERPRINT.fullmatch(text.strip())
+    if match is not None:
+        return re.sub(r"[:\s]", "", match[1]).lower()
+    if _KEY_PIN.fullmatch(text.strip()):
+        raise ValueError(
+            f"base64 is the notation for pins of public keys, not for fingerprints: {_ASK}"
+        )
+    found = re.search(r"(?:[0-9A-Fa-f]{2}[:\s]*)+$", text)
+    other = _OTHER_HASHES.get(len(re.sub(r"[:\s]", "", found[0]))) if found else None
+    if other:
+        raise ValueError(f"this is a fingerprint by {other}, and SHA-256 is needed: {_ASK}")
+    raise ValueError(f"a fingerprint has 64 hexadecimal digits: {_ASK}")
 
 
 def digest(certificate: bytes) -> str:

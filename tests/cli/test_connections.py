@@ -1,5 +1,6 @@
 """Who the server is, and whether anybody else can read: nothing secret is sent before that."""
 
+import base64
 import hashlib
 import ssl
 
@@ -7,6 +8,7 @@ import pytest
 from certificates import HOSTS, PAST, WRONG_HOST
 from scripted import C, Close, S, play
 
+from poplib_c._cli.connection import fingerprint
 from poplib_c.testing import POP3Server
 
 from .support import failed, ok, url
@@ -88,13 +90,54 @@ def test_pinned(user, secure, certificates, authority, scheme):
     into = ["--maildir", user.maildir, place]
     ok(user.fetch("--fingerprint", pin(certificates["expired"]), *into))
     colons = ":".join(pin(certificates["expired"])[7:][n : n + 2] for n in range(0, 64, 2))
-    ok(user.fetch("--fingerprint", f"SHA256:{colons.upper()}", *into))
+    ok(user.fetch("--fingerprint", f"SHA256 Fingerprint={colons.upper()}", *into))
     server.commands.clear()
     told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 1)
     assert "does not match --fingerprint, so no password was sent: its fingerprint is " in told
     assert nothing_secret_was_sent(server)
     both = ["--fingerprint", pin(certificates["expired"]), "--cafile", authority.ca_file]
     assert "certificate has expired" in failed(user.fetch(*both, *into), 1)
+
+
+HEX = hashlib.sha256(b"").hexdigest()
+PAIRS = [HEX[n : n + 2] for n in range(0, 64, 2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEX,
+        HEX.upper(),
+        f"sha256:{HEX}",
+        f"SHA256:{HEX}",
+        f"SHA-256: {HEX}",
+        ":".join(PAIRS).upper(),
+        " ".join(PAIRS),
+        "sha256 Fingerprint=" + ":".join(PAIRS).upper() + "\n",
+        "SHA256 Fingerprint=" + ":".join(PAIRS).upper(),
+    ],
+)
+def test_fingerprints(text):
+    assert fingerprint(text) == HEX
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("pin-sha256=" + base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("sha256//" + base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("SHA1 Fingerprint=" + ":".join(PAIRS[:20]), "by SHA-1, and SHA-256 is needed"),
+        (HEX + HEX, "by SHA-512, and SHA-256 is needed"),
+        (HEX[:-1], "a fingerprint has 64 hexadecimal digits"),
+        (f"md5:{HEX}", "a fingerprint has 64 hexadecimal digits"),
+        ("", "a fingerprint has 64 hexadecimal digits"),
+    ],
+)
+def test_no_fingerprints(user, server, text, told):
+    ended = user.run("list", "--fingerprint", text, url(server, scheme="pop3s"))
+    assert ended.returncode == 64
+    assert told in ended.stderr
 
 
 @pytest.mark.parametrize("scheme", ["pop3s", "pop3"])

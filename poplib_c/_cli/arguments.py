@@ -10,6 +10,7 @@ from typing import Any, Callable
 from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
+from poplib_c._cli.dialing import proxy_url, source
 from poplib_c._cli.failures import Status, usage
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
@@ -370,10 +371,10 @@ def _connections(command: argparse.ArgumentParser) -> None:
     _option(
         group,
         "--proxy URL",
-        _text,
+        _checked(proxy_url),
         "connect through this proxy: socks5://[USER@]HOST:PORT, or http:// for CONNECT",
     )
-    _option(group, "--source ADDRESS", _text, "connect from this address of the machine")
+    _option(group, "--source ADDRESS", _checked(source), "connect from this address of the machine")
     group.add_argument(
         "--no-pipelining",
         action="store_true",

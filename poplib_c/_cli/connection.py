@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from poplib_c import POP3, POP3_SSL, error_proto
+from poplib_c._cli import dialing, encryption
 from poplib_c._cli.account import Account
 from poplib_c._cli.failures import (
     CapaFailure,
@@ -76,11 +77,17 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
         if name not in known:
             secret = "tokens" if options.oauth2_token_command else "passwords"
             raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
+    if options.key and not options.cert:
+        raise usage("--key needs --cert, the certificate of the key")
+    if options.insecure and encryption.is_needed(options):
+        raise usage("--insecure contradicts --cert, --tls-min and --ciphers, which are for TLS")
     if options.cafile:
         try:
             os.stat(options.cafile)
         except OSError as error:
             raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
+    encryption.context(options, _verify(options))
+    dialing.check_policy(options)
 
 
 def is_unlisted(options: argparse.Namespace) -> bool:
@@ -90,14 +97,15 @@ def is_unlisted(options: argparse.Namespace) -> bool:
 
 def warning(account: Account, options: argparse.Namespace) -> str | None:
     """Return the protection that the options give up, in one line."""
+    told = encryption.warnings(options)
     if options.insecure:
-        return "--insecure: eavesdroppers can read the password and the mail"
+        told.append("--insecure: eavesdroppers can read the password and the mail")
     if options.no_verify:
-        return (
+        told.append(
             "--no-verify: the server's identity is not checked; a man in the middle can get the "
             "password and the mail"
         )
-    return None
+    return "; ".join(told) or None
 
 
 class Client(POP3):
@@ -109,6 +117,37 @@ class Client(POP3):
 
     has_capa = True
     _known: dict[str, list[str]] | error_proto | None = None
+
+    def __init__(self, account: Account, options: argparse.Namespace, **given: Any) -> None:
+        self._options = options
+        super().__init__(
+            account.host,
+            account.port,
+            timeout=options.timeout,
+            deadline=options.deadline,
+            max_size=MOST_IN_MEMORY,
+            **given,
+        )
+        self.set_options()
+
+    def set_options(self, **given: Any) -> None:
+        if self._options.no_pipelining:
+            given["pipelining"] = False
+        super().set_options(**given)
+
+    def _create_socket(self, timeout: Any) -> Any:
+        where = self.host, self.port
+        if dialing.is_direct(self._options):
+            sock = super()._create_socket(timeout)
+        else:
+            sock = dialing.dial(*where, self._options, timeout)
+        try:
+            dialing.expect_greeting(sock, *where, self._options)
+            sock.settimeout(timeout)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def capa(self) -> dict[str, list[str]]:
         """Return the capabilities with names in upper case. Raises CapaFailure, too."""
@@ -142,7 +181,17 @@ class Client(POP3):
 
 
 class _TLSClient(Client, POP3_SSL):  # type: ignore[misc]
-    pass
+    def _create_socket(self, timeout: Any) -> Any:
+        if dialing.is_direct(self._options):
+            return POP3_SSL._create_socket(self, timeout)
+        plain = dialing.dial(self.host, self.port, self._options, timeout)
+        try:
+            sock = self.context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+        sock.settimeout(timeout)
+        return sock
 
 
 def connect(
@@ -157,18 +206,16 @@ def connect(
     may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the fingerprint
     differs.
     """
-    where = account.host, account.port
+    trust: dict[str, Any] = {"verify": _verify(options)}
+    context = encryption.context(options, trust["verify"])
+    if context is not None:
+        trust = {"context": context}
     client: Client
-    limits = {
-        "timeout": options.timeout,
-        "deadline": options.deadline,
-        "max_size": MOST_IN_MEMORY,
-    }
     if account.tls:
-        client = _TLSClient(*where, verify=_verify(options), **limits)
+        client = _TLSClient(account, options, **trust)
     else:
         try:
-            client = Client(*where, **limits)
+            client = Client(account, options)
         except (OSError, error_proto) as error:
             if isinstance(error, ConnectionRefusedError) or not (
                 is_timeout(error) or is_end(error)
@@ -182,7 +229,7 @@ def connect(
     try:
         if not account.tls and not options.insecure:
             before_tls(client)
-            client.stls(verify=_verify(options))
+            client.stls(**trust)
         if options.fingerprint:
             _compare(digest(client.sock.getpeercert(True)), options.fingerprint)
     except BaseException:

@@ -172,16 +172,6 @@ def test_a_port_without_tls(user, server, command):
     assert "the server does not speak TLS on this port: try pop3://" in told
 
 
-@pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_a_tls_port(user, secure, command):
-    """A TLS server waits for the client to begin, as the client waits for the greeting."""
-    server, _ = secure("pop3s")
-    into = ["--maildir", user.maildir] if command == "fetch" else []
-    told = failed(user.run(command, *into, "--timeout", "0.5", url(server)), 75)
-    wanted = f"timed out before the greeting: if port {server.port} speaks TLS, use pop3s://"
-    assert told.endswith(wanted)
-
-
 def test_a_tls_port_that_closes_at_once(user):
     with play(Close()) as server:
         told = failed(user.fetch("--maildir", user.maildir, url(server)), 75)

@@ -79,8 +79,8 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
             raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
     if options.key and not options.cert:
         raise usage("--key needs --cert, the certificate of the key")
-    if options.insecure and encryption.is_needed(options):
-        raise usage("--insecure contradicts --cert, --tls-min and --ciphers, which are for TLS")
+    if options.insecure and options.cert:
+        raise usage("--insecure contradicts --cert: without TLS no certificate is shown")
     if options.cafile:
         try:
             os.stat(options.cafile)
@@ -97,9 +97,9 @@ def is_unlisted(options: argparse.Namespace) -> bool:
 
 def warning(account: Account, options: argparse.Namespace) -> str | None:
     """Return the protection that the options give up, in one line."""
-    told = encryption.warnings(options)
     if options.insecure:
-        told.append("--insecure: eavesdroppers can read the password and the mail")
+        return "--insecure: eavesdroppers can read the password and the mail"
+    told = encryption.warnings(options)
     if options.no_verify:
         told.append(
             "--no-verify: the server's identity is not checked; a man in the middle can get the "

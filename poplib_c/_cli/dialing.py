@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -82,10 +83,11 @@ def check_policy(options: argparse.Namespace) -> None:
         _socks()
 
 
-def check_shared(proxies: set[str]) -> None:
+def check_shared(urls: Iterable[str | None]) -> None:
     """Raise Failure if several proxies would get the password of one variable."""
-    if os.environ.get(_VARIABLE) and len({found for url in proxies if (found := proxy(url)).user}) > 1:
-        raise usage(f"{_VARIABLE} is for one proxy, and there are several: use ~/.netrc")
+    named = {found for url in urls if url and (found := proxy(url)).user}
+    if len(named) > 1 and os.environ.get(_VARIABLE):
+        raise usage(f"{_VARIABLE} is for one proxy, and there are {len(named)}: use ~/.netrc")
 
 
 def _socks() -> Any:

@@ -169,6 +169,20 @@ def test_no_such_url_of_a_proxy(user, value, told):
     assert "secret" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["fetch", "list"])
+def test_the_variable_is_for_one_proxy(user, command):
+    user.environment["POPLIB_C_PROXY_PASSWORD"] = "secret"
+    file = user.home / "config.toml"
+    accounts = "".join(
+        f'[account.{name}]\nurl = "pop3s://alice@{NAME}"\nproxy = "http://bob@{name}.invalid"\n'
+        f'maildir = "{name}"\n'
+        for name in ("a", "b")
+    )
+    file.write_text(accounts)
+    told = failed(user.run(command, "--config", file), 64)
+    assert told == "POPLIB_C_PROXY_PASSWORD is for one proxy, and there are 2: use ~/.netrc"
+
+
 @pytest.mark.parametrize(
     ("url", "parsed"),
     [

@@ -145,7 +145,7 @@ def test_a_passphrase(user, strict, authority, client, locked):
         (["--ciphers", "NO-SUCH"], "--ciphers NO-SUCH: OpenSSL has no such ciphers"),
         (["--ciphers", "aNULL"], "--ciphers aNULL: OpenSSL has no such ciphers"),
         (["--tls-min", "1.4"], "'1.4' is not a TLS version"),
-        (["--ciphers", "HIGH", "--insecure"], "--insecure contradicts"),
+        (["--cert", "{cert}", "--insecure"], "--insecure contradicts --cert"),
     ],
 )
 def test_wrong_options(user, server, certificate, client, options, told):

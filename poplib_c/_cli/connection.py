@@ -31,7 +31,7 @@ MOST_IN_MEMORY = 1 << 26
 
 _WITHOUT_CAPA = "for passwords, --mechanism USER does without that command"
 _FINGERPRINT = re.compile(
-    r"(?i:(?:sha-?256(?:[ _]fingerprint)?\s*[:=]?\s*)?)((?:[0-9A-Fa-f]{2}[:\s]*){31}[0-9A-Fa-f]{2})"
+    r"(?:sha-?256(?:[ _]fingerprint)?\s*[:=]?\s*)?((?:[0-9a-f]{2}[:\s]*){31}[0-9a-f]{2})", re.I
 )
 _OTHER_HASHES = {32: "MD5", 40: "SHA-1", 96: "SHA-384", 128: "SHA-512"}  # by digits
 _KEY_PIN = re.compile(r"(?i:(?:pin-sha256|sha256)(?://|[:=]))?\"?([A-Za-z0-9+/_-]{43}=?)\"?")
@@ -138,7 +138,8 @@ class Client(POP3):
     def _create_socket(self, timeout: Any) -> Any:
         where = self.host, self.port
         if dialing.is_direct(self._options):
-            sock = super()._create_socket(timeout)
+            make: Any = super()
+            sock = make._create_socket(timeout)
         else:
             sock = dialing.dial(*where, self._options, timeout)
         try:
@@ -183,7 +184,8 @@ class Client(POP3):
 class _TLSClient(Client, POP3_SSL):  # type: ignore[misc]
     def _create_socket(self, timeout: Any) -> Any:
         if dialing.is_direct(self._options):
-            return POP3_SSL._create_socket(self, timeout)
+            make: Any = super(Client, self)
+            return make._create_socket(timeout)
         plain = dialing.dial(self.host, self.port, self._options, timeout)
         try:
             sock = self.context.wrap_socket(plain, server_hostname=self.host)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from poplib_c._cli import netrc_file
-from poplib_c._cli.failures import Failure, Status, is_timeout, reason, usage
+from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.texts import printable
 
 _PATIENCE = 3.0  # seconds without a greeting until the port is tried for TLS
@@ -125,7 +125,9 @@ def _left(timeout: float, end: float) -> float:
     return left
 
 
-def _from(start: tuple[str, int], host: str, port: int, timeout: float, end: float) -> socket.socket:
+def _from(
+    start: tuple[str, int], host: str, port: int, timeout: float, end: float
+) -> socket.socket:
     """Connect from the address *start* to the addresses of its family that *host* has."""
     is_six = ":" in start[0]
     family = socket.AF_INET6 if is_six else socket.AF_INET
@@ -137,7 +139,7 @@ def _from(start: tuple[str, int], host: str, port: int, timeout: float, end: flo
     failed: OSError | None = None
     for *_, where in found:
         try:
-            return socket.create_connection((where[0], port), _left(timeout, end), start)
+            return socket.create_connection((str(where[0]), port), _left(timeout, end), start)
         except OSError as error:
             failed = error
     assert failed is not None
@@ -263,7 +265,9 @@ def _header(sock: socket.socket, timeout: float, end: float) -> bytes:
         sock.settimeout(_left(timeout, end))
         octet = sock.recv(1)
         if not octet or len(read) == _MOST_OF_AN_ANSWER:
-            raise OSError("the proxy closed the connection" if not octet else "the answer is too large")
+            raise OSError(
+                "the proxy closed the connection" if not octet else "the answer is too large"
+            )
         read += octet
     return read
 

@@ -40,7 +40,7 @@ def context(options: argparse.Namespace, verify: bool | str) -> ssl.SSLContext |
     return _context(options.cert, options.key, options.tls_min, options.ciphers, verify)
 
 
-@functools.lru_cache(maxsize=None)  # An encrypted key asks for its passphrase once.
+@functools.cache  # An encrypted key asks for its passphrase once.
 def _context(
     cert: str | None, key: str | None, tls_min: str | None, ciphers: str | None, verify: bool | str
 ) -> ssl.SSLContext:

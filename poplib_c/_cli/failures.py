@@ -14,8 +14,8 @@ _NOT_SUPPORTED = "-ERR STLS not supported by server"
 # Reasons of an ssl.SSLError, by their ends: OpenSSL's names of an alert differ in the beginning.
 _TLS_REASONS = {
     "ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate: give --cert, and --key",
-    "ALERT_HANDSHAKE_FAILURE": "the server refuses the TLS handshake: it may need other --ciphers, "
-    "or a client certificate (--cert)",
+    "ALERT_HANDSHAKE_FAILURE": "the server refuses the TLS handshake: it may need other "
+    "--ciphers, or a client certificate (--cert)",
     "ALERT_PROTOCOL_VERSION": "no TLS version in common with the server: --tls-min names the "
     "oldest to use",
     "DH_KEY_TOO_SMALL": "the server's key for the TLS handshake is too weak: "

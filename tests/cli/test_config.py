@@ -237,6 +237,8 @@ def test_every_option_of_fetch_is_an_option_of_the_file(merged):
     values = {
         "mechanism": '"USER"',
         "tls-min": "1.2",
+        "proxy": '"socks5://h"',
+        "source": '"::1"',
         "fingerprint": f'"sha256:{"0" * 64}"',
         **dict.fromkeys(("password-command", "oauth2-token-command"), '"echo $POPLIB_C_HOST"'),
     }
@@ -368,7 +370,7 @@ delete = true  # defaults
 state = "{home}/s"  # command line
 jobs = 4  # defaults
 fingerprint = "{pin}"  # account
-proxy = "socks5://u:***@h:1"  # account
+proxy = "socks5://u@h:1"  # account
 timeout = 60.0  # built in
 password-command = "pass ..."  # account
 mechanism = ["LOGIN", "USER"]  # account
@@ -397,7 +399,7 @@ delete = true
 url = "pop3s://alice@pop.example.org"
 mbox = "~/in"
 fingerprint = "sha256:{"A" * 64}"
-proxy = "socks5://u:x9@h:1"
+proxy = "socks5://u@h:1"
 password-command = "pass x9"
 mechanism = ["LOGIN", "USER"]
 [account."a b"]

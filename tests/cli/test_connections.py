@@ -10,8 +10,9 @@ from scripted import C, Close, S, play
 
 from poplib_c._cli.connection import fingerprint
 from poplib_c.testing import POP3Server
+from poplib_c.testing.session import Session
 
-from .support import failed, ok, url
+from .support import failed, numbered, ok, url
 
 SCHEMES = {"pop3s": "tls", "pops": "tls", "pop3": "stls", "pop": "stls"}
 
@@ -166,9 +167,10 @@ def test_stls_that_was_taken_out_on_the_way(user):
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_a_port_without_tls(user, server, command):
+@pytest.mark.parametrize("options", [[], ["--tls-min", "1.2"], ["--source", "127.0.0.1"]])
+def test_a_port_without_tls(user, server, command, options):
     into = ["--maildir", user.maildir] if command == "fetch" else []
-    told = failed(user.run(command, *into, url(server, scheme="pop3s")), 75)
+    told = failed(user.run(command, *into, *options, url(server, scheme="pop3s")), 75)
     assert "the server does not speak TLS on this port: try pop3://" in told
 
 
@@ -209,3 +211,22 @@ def test_nobody_there(user, server):
     server.stop()
     told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 75)
     assert told.endswith(": Connection refused")
+
+
+@pytest.mark.parametrize("options", [[], ["--no-pipelining"]])
+@pytest.mark.parametrize("command", ["fetch", "check", "list"])
+def test_commands_ahead_of_replies(user, serve, monkeypatch, command, options):
+    ahead = []
+
+    class Watching(Session):
+        def _execute(self, line):
+            if b"\n" in self._channel._received:
+                ahead.append(line)
+            return super()._execute(line)
+
+    monkeypatch.setattr("poplib_c.testing.Session", Watching)
+    into = ["--maildir", user.maildir] if command == "fetch" else []
+    server = serve(numbered(50))
+    ended = user.run(command, "--insecure", *options, *into, url(server))
+    assert ended.returncode == 0
+    assert bool(ahead) == (not options)

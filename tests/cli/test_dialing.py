@@ -83,7 +83,7 @@ def test_a_proxy_does_not_hide_another_server(user, serve, authority, kind):
 @pytest.mark.parametrize("source", ["netrc", "variable"])
 def test_the_password_of_a_proxy(user, server, kind, source):
     if source == "netrc":
-        user.netrc("machine 127.0.0.1 login bob password \"proxy secret\"\n")
+        user.netrc('machine 127.0.0.1 login bob password "proxy secret"\n')
         user.environment["POPLIB_C_PROXY_PASSWORD"] = "wrong"
     else:
         user.environment["POPLIB_C_PROXY_PASSWORD"] = LOGIN[1]

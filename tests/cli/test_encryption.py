@@ -3,6 +3,7 @@
 import os
 import pty
 import ssl
+from pathlib import Path
 
 import pytest
 from certificates import HOSTS
@@ -58,12 +59,14 @@ def strict(serve, authority, certificate):
 @BOTH
 @pytest.mark.parametrize("trust", ["cafile", "fingerprint"])
 @pytest.mark.parametrize("together", [False, True])
-def test_a_client_certificate(user, strict, authority, certificate, client, scheme, trust, together):
+def test_a_client_certificate(
+    user, strict, authority, certificate, client, scheme, trust, together
+):
     server = strict(scheme)
     cert = ["--cert", client.file, "--key", client.key_file]
     if together:
         both = user.home / "both.pem"
-        both.write_text("".join(open(path).read() for path in client[:2]))
+        both.write_text("".join(Path(path).read_text() for path in client[:2]))
         cert = ["--cert", both]
     options = ["--cafile", authority.ca_file]
     if trust == "fingerprint":
@@ -125,7 +128,7 @@ def test_a_passphrase(user, strict, authority, client, locked):
             prompt = f"Passphrase of {locked}: "
             assert process.stderr.read(len(prompt)) == prompt
             os.write(command, b"open sesame\n")
-            output, errors = process.communicate(timeout=TIMEOUT)
+            _, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, errors
         assert "Passphrase" not in errors
     finally:
@@ -193,7 +196,8 @@ def test_an_old_server(user, serve, authority, certificate, scheme, version):
     assert ended.returncode == 0, ended
     assert ended.stderr == (
         f"python -m poplib_c: warning: --tls-min {version}: a man in the middle can choose "
-        f"TLS {version}, which has known weaknesses, and allows old ciphers and weak certificates\n"
+        f"TLS {version}, which has known weaknesses, and allows old ciphers and weak "
+        "certificates\n"
     )
     told = failed(user.run("check", *trust, place), 69)
     assert told.startswith("no TLS version in common with the server: ")

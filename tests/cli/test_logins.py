@@ -178,7 +178,7 @@ def test_a_keyring_without_the_password(nobody, server, keyring):
 @pytest.mark.parametrize(
     ("backend", "told"),
     [
-        ("keyring.backends.fail.Keyring", "--keyring: this system has no keyring that the package"),
+        ("keyring.backends.fail.Keyring", "--keyring: this system has no keyring that "),
         ("broken.Keyring", "--keyring: KeyringLocked: the user dismissed the prompt ('keyring "),
     ],
 )
@@ -207,7 +207,8 @@ def test_the_package_keyring_is_imported_only_if_it_is_wanted(nobody, server):
     assert listed(nobody, server).returncode == 0
     ended = listed(nobody, server, "--keyring")
     told = "--keyring needs the package keyring: install poplib-c[keyring]"
-    assert (ended.returncode, last_line(ended)) == (64, told)
+    assert ended.returncode == 64
+    assert told in ended.stderr
 
 
 def test_from_a_prompt(nobody, server):

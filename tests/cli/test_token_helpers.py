@@ -33,10 +33,12 @@ RENEWED = {"oama": 0, "pizauth": 0, "mutt_oauth2.py": 77}
 
 
 def lines():
-    """The arguments of each line with a token command, by the program."""
-    text = (DOCS / "oauth2.rst").read_text().replace("\\\n", " ")
-    for line in re.findall(r"^ {8}poplib-c (fetch .*--oauth2-token-command.*)", text, re.M):
-        arguments = shlex.split(line)
+    """The arguments of each command with a token command, by the program."""
+    text = (DOCS / "oauth2.rst").read_text()
+    for block in re.findall(r"^ {8}poplib-c (fetch .*\n(?: {8}.*\n)+)", text, re.M):
+        arguments = shlex.split(block.replace("\\\n", " "))
+        if "--oauth2-token-command" not in arguments:
+            continue
         command = arguments[arguments.index("--oauth2-token-command") + 1]
         yield next(name for name in RENEWED if name in command), arguments
 

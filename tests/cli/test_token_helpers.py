@@ -60,7 +60,7 @@ def test_each_program_has_a_line():
     assert [name for name, _ in lines()] == [*RENEWED]
 
 
-@pytest.mark.parametrize("name, arguments", lines(), ids=[*RENEWED])
+@pytest.mark.parametrize("name, arguments", [*lines()], ids=[*RENEWED])
 @pytest.mark.parametrize("token", ["new", "old"])
 def test_lines(helped, serve, name, arguments, token):
     """An old token is refused, and then a new one is taken if the program can get one."""

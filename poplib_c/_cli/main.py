@@ -34,7 +34,8 @@ def main(argv: list[str], program: str, write: Callable[[str], object]) -> int:
         return _run(arguments.parse(argv, program), program, write)
     except (Failure, error_proto, OSError, ValueError, sqlite3.Error) as error:
         told = failure(error)
-        print(texts.printable(f"{command}: {told}"), file=sys.stderr)
+        text = arguments.without_passwords(f"{command}: {told}")
+        print(texts.printable(text), file=sys.stderr)
         if told.status is Status.USAGE:
             print(f"Try '{command} --help'.", file=sys.stderr)
         return told.status

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from poplib_c.__main__ import main
-from poplib_c._cli import arguments, config
+from poplib_c._cli import arguments, config, texts
 
 from .support import delivered, failed, numbered, url
 
@@ -299,6 +299,7 @@ def test_jobs_and_quiet_of_the_defaults(user, two, write):
         (f"{WORK}mechanism = 1", ": [account.work]: mechanism: unknown mechanism '1'; there are"),
         ('[account.work]\nurl = "pop3s://u:x9@h"', "other users of this machine can read a pass"),
         (WORK, ": [account.work]: no destination: give one of --maildir,"),
+        (f'{WORK}timeout="socks5://u:x9@h"', "timeout: 'socks5://u:***@h' is not a number of sec"),
         (f'{WORK}eml="a"\ninsecure = true', ": [account.work]: --insecure is for pop3:// only"),
     ],
 )
@@ -319,6 +320,25 @@ def test_a_secret_for_all_servers(user, two, write, key):
     told = failed(user.run("list", url(two[0])), 78)
     assert told.startswith(f"{path}: [defaults]: {key} would send one secret to all servers: ")
     assert not (user.home / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["fetch", "check", "list"])
+def test_a_secret_of_the_command_line_is_for_one_mailbox(user, two, command):
+    """Also if accounts have their own."""
+    ended = user.run(command, "--password-command", f"touch {user.home}/run")
+    assert "--password-command is for one mailbox, and there are 2: " in failed(ended, 64)
+    assert not (user.home / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "list"])
+def test_the_variable_is_for_one_mailbox(user, serve, command):
+    servers = [serve() for _ in range(2)]
+    ended = user.run(command, "--insecure", *map(url, servers))
+    assert (ended.returncode, ended.stderr.count("POPLIB_C_PASSWORD is for one mailbox")) == (
+        77,
+        2,
+    )
+    assert servers[0].commands == servers[1].commands == []
 
 
 def test_a_command_that_tells_servers_apart(user, server, write):
@@ -416,6 +436,14 @@ oauth2-token-command = "TOKEN=x9 token"
     assert shown == expected.replace('/in"\n', '/in"  # account\n')
     alone = user.run("config", "--state", user.home / "s", "work").stdout
     assert alone == ended.stdout.partition("\n\n")[0] + "\n"
+
+
+def test_the_example_of_the_help(user, write):
+    example = texts.CONFIG_EPILOG.partition("\n\n")[2].partition("\n\n  The command")[0]
+    write(example)
+    shown = user.run("config").stdout
+    assert shown.count("# account") == 6
+    assert re.search('^password-command = "pass ..." +# account$', shown, re.M)
 
 
 def test_config_names_what_is_wrong(user, write):

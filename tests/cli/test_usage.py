@@ -57,7 +57,7 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--headers", "-1", URL], "'-1' is not a number of lines"),
         (["fetch", *INTO, "--jobs", "0", URL], "'0' is not a whole number of 1 or more"),
         (["fetch", *INTO, "--timeout", "soon", URL], "'soon' is not a number of seconds"),
-        (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
+        (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint has 64 hexadecimal"),
         (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
         (["fetch", "--delet", *INTO, URL], "arguments: --delet: did you mean --delete?"),
         (["fetch", *INTO, "--cafile", "", URL], "argument --cafile: the value is empty"),
@@ -109,7 +109,11 @@ def test_targets_may_stand_between_options(capsys):
         (["work"], "work is not a command: there are fetch, check, list, config, "),
         (["pop3s://a:x9@b"], "a command goes before a URL: fetch, check or list"),
         (["pop3s://a:x9@b", "user", "x9"], "a command goes before a URL: fetch, check or list"),
-        (["--verbose"], "the following arguments are required: COMMAND"),
+        (["--quiet", "fetch"], "a command goes before the options; --quiet is unknown"),
+        (
+            ["--versoin"],
+            "a command goes before the options; --versoin is unknown: did you mean --v",
+        ),
     ],
 )
 def test_no_command(given, told, capsys, monkeypatch):

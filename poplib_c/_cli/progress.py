@@ -85,9 +85,6 @@ class Progress:
         """Print a line that is not for the log."""
         self._line(printable(f"{self._program}: {line}"), sys.stderr)
 
-    def detail(self, label: str, text: str) -> None:
-        """Print a detail, if -v is given."""
-
     def from_handler(self, text: str) -> None:
         """Print from a signal handler, which can't take the lock: its own thread may hold it."""
         if not self._quiet:

@@ -121,7 +121,7 @@ def test_a_listing_that_is_too_large(listed, user, serve):
 def test_json_is_printed_as_it_comes(serve, count):
     server = serve(numbered(count))
     options = arguments.parser().parse_args(["list", "--insecure", "--json", url(server)])
-    mailbox = Logins(parse(options.url), options, Credentials("secret"), Stop(), print)
+    mailbox = Logins(parse(options.targets[0]), options, Credentials("secret"), Stop(), print)
     lines = lister.show(lister.Listing(mailbox), options)
     text = [next(lines)]
     asked = sum(command.startswith(b"TOP") for command in server.commands)

@@ -91,7 +91,7 @@ def test_check_shows_no_capabilities_if_capa_is_not_sent(user, serve):
 )
 def test_wrong_mechanisms(user, arguments, told):
     ended = user.run("list", *arguments, "pop3s://alice@localhost")
-    assert ended.returncode == 2
+    assert ended.returncode == 64
     assert told in ended.stderr
 
 
@@ -114,9 +114,8 @@ def test_mechanisms_of_an_account(user, serve, value, used):
     server = serve(MESSAGES)
     accounts = user.home / "accounts.toml"
     text = f'[[account]]\nurl = "{url(server)}"\ninsecure = true\nmechanism = {value}\n'
-    accounts.write_text(text)
-    more = ["--mechanism", "PLAIN"]
-    assert user.fetch("--accounts", accounts, "--maildir", user.maildir, *more).returncode == 0
+    accounts.write_text(f'[defaults]\nmechanism = "PLAIN"\n{text}')
+    assert user.fetch("--accounts", accounts, "--maildir", user.maildir).returncode == 0
     assert used in server.commands
 
 
@@ -125,7 +124,7 @@ def test_wrong_mechanisms_of_an_account(user, value):
     accounts = user.home / "accounts.toml"
     accounts.write_text(f'[[account]]\nurl = "pop3s://a@localhost"\nmechanism = {value}\n')
     ended = user.fetch("--accounts", accounts, "--maildir", user.maildir)
-    assert ended.returncode == 2
+    assert ended.returncode == 78
     assert "account 1: " in ended.stderr
 
 
@@ -257,7 +256,7 @@ def test_users_that_can_be_told_apart(name):
 )
 def test_users_that_may_have_a_password(user, name):
     ended = user.run("list", f"pop3s://{name}@pop.example.org")
-    assert "if the colon belongs to USER, write %3A" in failed(ended, 2)
+    assert "if the colon belongs to USER, write %3A" in failed(ended, 64)
     assert "secret" not in ended.stderr
 
 

@@ -63,4 +63,4 @@ def test_mistakes_are_printed_with_care(user):
     """Arguments may come from other programs, and these from mail."""
     for given in (["list", "\x1b[2J"], ["list", "--\x1b[2J"], ["check", "pop3s://\x1b[2J"]):
         ended = user.run(*given)
-        assert (ended.returncode, "\x1b" in ended.stderr) == (2, False)
+        assert (ended.returncode, "\x1b" in ended.stderr) == (64, False)

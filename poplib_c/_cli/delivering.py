@@ -251,7 +251,11 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         Raises DeliveryFailure if it is uncertain what was delivered.
         """
         if batch:
-            self._box.commit([letter.output for letter in batch], self._each)
+            try:
+                self._box.commit([letter.output for letter in batch], self._each)
+            finally:
+                for letter in batch:
+                    self._box.drop(letter.output)
         delivered = [letter for letter in batch if letter.output.error is None]
         self._state.add(
             [(entry, output.headers, output.octets) for _, entry, output in delivered],

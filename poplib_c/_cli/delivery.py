@@ -117,7 +117,7 @@ class Box(Protocol):
         """Return names for the places of the next messages."""
 
     def open(self, ticket: str, again: bool = False) -> Output:
-        """Return an Output for a message. End it by commit() or drop()."""
+        """Return an Output for a message. End it by drop()."""
 
     def drop(self, output: Output) -> None:
         """Close an Output, and remove what it has written outside of its place."""
@@ -126,7 +126,7 @@ class Box(Protocol):
         """Move messages into their places, and set the error of those that it can't deliver.
 
         each: calls a function with each output, in several threads. Raises DeliveryFailure if it
-        is uncertain which messages are on the disk. Drops all outputs.
+        is uncertain which messages are on the disk. The caller drops the outputs.
         """
 
     def recover(self, tickets: Iterable[str]) -> dict[str, bytes | None]:
@@ -192,19 +192,15 @@ class Files:
             os.unlink(output.path)
 
     def commit(self, outputs: Sequence[Output], each: Each) -> None:
-        try:
-            each(self._sync, outputs)
-            for output in outputs:
-                if output.error is None:
-                    place = self._names(output.ticket)[1]
-                    output.error = failed(place, _move, output.path, place)
-            if any(output.error is None for output in outputs):
-                directory = os.path.dirname(self._names("")[1])
-                with disk(directory):
-                    sync_directory(directory)
-        finally:
-            for output in outputs:
-                self.drop(output)
+        each(self._sync, outputs)
+        for output in outputs:
+            if output.error is None:
+                place = self._names(output.ticket)[1]
+                output.error = failed(place, _move, output.path, place)
+        if any(output.error is None for output in outputs):
+            directory = os.path.dirname(self._names("")[1])
+            with disk(directory):
+                sync_directory(directory)
 
     @staticmethod
     def _sync(output: Output) -> None:

@@ -60,12 +60,8 @@ class Mbox:
             output.file.close()
 
     def commit(self, outputs: Sequence[Output], each: Each) -> None:
-        try:
-            with disk(self.path), self._locked() as file:
-                self._append(file, _take_up(file, outputs))
-        finally:
-            for output in outputs:
-                self.drop(output)
+        with disk(self.path), self._locked() as file:
+            self._append(file, _take_up(file, outputs))
 
     def _append(self, file: FileIO, outputs: Sequence[Output]) -> None:
         """Append messages by one sync. If there is no room for all, try parts of them."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
-from poplib_c._cli.failures import DeliveryFailure, Status, usage
+from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, usage
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
@@ -35,7 +35,8 @@ class Output:
     """A message on its way: an unbuffered file. With *unix*, CR LF is written as LF.
 
     octets: the number received. headers: the digest() of the message, after finish(). again: a
-    killed run may have delivered it. error: why commit() did not deliver it.
+    killed run may have delivered it. error: why commit() did not deliver it. number, uid: what
+    the server calls it; the uid is empty if there is none.
     """
 
     def __init__(self, ticket: str, file: File, path: str, unix: bool, again: bool) -> None:
@@ -47,6 +48,8 @@ class Output:
         self.octets = 0
         self.headers = b""
         self.error: DeliveryFailure | None = None
+        self.number = 0
+        self.uid = b""
         self._unix = unix
         self._beginning = b""
         self._held = b""  # a CR that may be the first half of a line's end
@@ -108,10 +111,18 @@ class File(Protocol):
 
 
 class Box(Protocol):
-    """A destination. Raises DeliveryFailure if it takes no message at all."""
+    """A destination. Raises DeliveryFailure if it takes no message at all.
+
+    one_by_one: each message is recorded before the next one is committed, because a later run
+    can't find those that were committed.
+    """
 
     kind: str
     path: str
+    one_by_one: bool = False
+
+    def close(self) -> None:
+        """End the use of the destination."""
 
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""
@@ -137,7 +148,7 @@ class Box(Protocol):
         """
 
 
-class Files:
+class Files(Box):
     """A file for each message: written under a temporary name, synced, then linked."""
 
     kind = ""
@@ -383,13 +394,13 @@ def sync_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def disk(path: str) -> Iterator[None]:
-    """Turn OSError into DeliveryFailure. A full disk is temporary."""
+    """Turn OSError into DeliveryFailure."""
     try:
         yield
     except OSError as error:
-        status = Status.TEMPORARY if error.errno in NO_ROOM else Status.PARTIAL
-        what = "no room for" if error.errno in NO_ROOM else "can't write"
-        raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
+        if error.errno in NO_ROOM:
+            raise NoRoom(f"no room for {path}: {error.strerror}") from None
+        raise DeliveryFailure(f"can't write {path}: {error.strerror}") from None
 
 
 def failed(path: str, call: Callable[..., object], *arguments: object) -> DeliveryFailure | None:
@@ -403,9 +414,14 @@ def failed(path: str, call: Callable[..., object], *arguments: object) -> Delive
 
 
 def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
-    """Return a destination. Creates it if it is missing."""
+    """Return a destination that keeps messages. Creates it if it is missing.
+
+    Raises Failure for the other kinds (destinations.py).
+    """
     from poplib_c._cli.mbox import Mbox
 
     if kind == "mbox":
         return Mbox(path, wait)
-    return {"maildir": Maildir, "eml": Eml}[kind](path)
+    if kind not in ("maildir", "eml"):
+        raise Failure(f"{kind} keeps no messages")
+    return Maildir(path) if kind == "maildir" else Eml(path)

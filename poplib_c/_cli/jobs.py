@@ -14,14 +14,13 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from poplib_c._cli import arguments, connection, progress, state
+from poplib_c._cli import arguments, connection, destinations, progress, state
 from poplib_c._cli.account import parse
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop, Threads
 
-_KINDS = ("maildir", "mbox", "eml")
 _NUMBERS = ("max_size", "max_listing", "headers", "timeout", "deadline")
 _COMMANDS = ("password-command", "oauth2-token-command")
 _NOT_PER_ACCOUNT = {
@@ -129,15 +128,13 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
 def _job(url: str, options: argparse.Namespace) -> Job:
     account = parse(url, needs_user=True)
-    places = [(kind, getattr(options, kind)) for kind in _KINDS if getattr(options, kind)]
-    if len(places) != 1:
-        raise usage("no destination: give one of --maildir, --mbox, --eml")
+    destination = destinations.choose(account, options)
     if options.headers is not None and options.delete:
         raise usage("--headers contradicts --delete, which would delete what was not fetched")
     connection.check_policy(account, options)
     if options.state is None:
         options.state = state.default_path()
-    return Job(account, options, places[0])
+    return Job(account, options, destination)
 
 
 def _from_file(path: str, options: argparse.Namespace) -> list[Job]:
@@ -186,8 +183,8 @@ def _from_table(table: Any, options: argparse.Namespace, directory: str) -> Job:
     if not isinstance(table, dict) or not isinstance(table.get("url"), str):
         raise usage('it has no url = "pop3s://USER@HOST"')
     given = argparse.Namespace(**vars(options))
-    if any(kind in table for kind in _KINDS):
-        for kind in _KINDS:
+    if any(kind in table for kind in destinations.KINDS):
+        for kind in destinations.KINDS:
             setattr(given, kind, None)
     if all(key in table for key in _COMMANDS):
         raise usage(f"{_COMMANDS[0]} contradicts {_COMMANDS[1]}")

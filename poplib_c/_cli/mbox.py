@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
-from typing import IO
+from typing import IO, cast
 
-from poplib_c._cli.delivery import Each, Output, Wait, disk, failed, sync_directory, write_all
-from poplib_c._cli.failures import DeliveryFailure, Status
+from poplib_c._cli.delivery import Box, Each, Output, Wait, disk, failed, sync_directory, write_all
+from poplib_c._cli.failures import DeliveryFailure, NoRoom, Status
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 1 << 18  # octets of a message that wait in memory, not in a temporary file
@@ -28,7 +28,7 @@ _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
 
 
-class Mbox:
+class Mbox(Box):
     """A file in the format mboxrd. Lines end with LF.
 
     A line that begins with ``From ``, or with ``From `` after some ``>``, gets one more ``>``.
@@ -47,8 +47,7 @@ class Mbox:
 
     def tickets(self, count: int) -> list[str]:
         size = os.stat(self.path).st_size if os.path.exists(self.path) else 0
-        random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
-        return [f"{size} {_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
+        return [f"{size} {line}" for line in _separators(count)]
 
     def open(self, ticket: str, again: bool = False) -> Output:
         directory = os.path.dirname(self.path)
@@ -68,7 +67,7 @@ class Mbox:
         error = failed(self.path, _append, file, outputs) if outputs else None
         if error is None:
             return
-        if error.status is Status.TEMPORARY and len(outputs) > 1:
+        if isinstance(error, NoRoom) and len(outputs) > 1:
             for part in outputs[: len(outputs) // 2], outputs[len(outputs) // 2 :]:
                 self._append(file, part)
         else:
@@ -146,13 +145,18 @@ class Mbox:
         return True
 
 
+def _separators(count: int) -> list[str]:
+    """Return lines that begin messages. Each is used once."""
+    random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
+    return [f"{_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
+
+
 def _separator(output: Output) -> bytes:
     return output.ticket.partition(" ")[2].encode("ascii") + b"\n"
 
 
-def _quoted(output: Output) -> Iterator[bytes]:
+def _quoted(output: Output, message: IO[bytes]) -> Iterator[bytes]:
     """Yield a message in the format of an mbox, from the separating line to the blank line."""
-    message: IO[bytes] = output.file  # type: ignore[assignment]
     message.seek(0)
     yield _separator(output)
     last = b"\n"
@@ -168,7 +172,7 @@ def _append(file: FileIO, outputs: Iterable[Output]) -> None:
     try:
         write_all(file, _gap(file, end))
         for output in outputs:
-            for block in _quoted(output):
+            for block in _quoted(output, cast(IO[bytes], output.file)):
                 write_all(file, block)
         os.fsync(file.fileno())
     except BaseException:
@@ -201,7 +205,8 @@ def _take_up(file: FileIO, outputs: Sequence[Output]) -> list[Output]:
         torn = len(found) - len(found.lstrip(b"\n"))
     missing = []
     for output in outputs:
-        wanted = b"".join(_quoted(output)) if output.again else b""
+        message = cast(IO[bytes], output.file)
+        wanted = b"".join(_quoted(output, message)) if output.again else b""
         start = places.get(_separator(output), torn)
         if wanted and found.startswith(wanted, start):
             continue

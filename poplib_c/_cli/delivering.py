@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from poplib_c._cli import planning
+from poplib_c._cli import planning, received
 from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
 from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, Refused, Status
@@ -105,7 +105,8 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             for entry in begun:
                 beginning = found.get(entry.ticket)
                 if beginning is not None:
-                    delivered.append((entry, digest(beginning), None))
+                    message = received.without(beginning, entry.ticket)
+                    delivered.append((entry, digest(message), None))
                 elif here and entry.ticket in found and entry.uid in copies:
                     again = entry if copies[entry.uid] == 1 else entry._replace(size=None)
                     self._again.setdefault(entry.uid, []).append(again)
@@ -124,6 +125,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             entry = next(unused.get(keys[number], iter(())), None)
             if entry is not None:
                 self._places[number] = entry
+        self._box.expect(len(ordered))
         self._ahead = iter([number for number in ordered if number not in self._places])
         return ordered
 
@@ -185,7 +187,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         again = entry in self._again.get(entry.uid, ())
         try:
             output = self._box.open(entry.ticket, again)
-            output.number, output.uid = number, self._session.contents.uids.get(number, b"")
+            self._describe(output, number)
             try:
                 write(output)
                 output.finish()
@@ -204,6 +206,15 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         if self._is_due():
             self._hand_over()
         return True
+
+    def _describe(self, output: Output, number: int) -> None:
+        session = self._session
+        output.number, output.uid = number, session.contents.uids.get(number, b"")
+        if session.options.received:
+            account, ticket = session.run.account, output.ticket
+            is_encrypted = not session.options.insecure
+            date = self._box.date(ticket)
+            output.received = received.header(account, is_encrypted, output.uid, ticket, date)
 
     def _is_due(self) -> bool:
         count = len(self._batch)

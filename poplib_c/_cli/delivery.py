@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
+from poplib_c._cli import received
 from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, usage
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -28,6 +29,7 @@ _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
 _BEGINNING = 1 << 16  # octets that identify a message
+_NO_FIELD = b" ", b"\t", b"From ", b">From "
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
 
 
@@ -36,7 +38,8 @@ class Output:
 
     octets: the number received. headers: the digest() of the message, after finish(). again: a
     killed run may have delivered it. error: why commit() did not deliver it. number, uid: what
-    the server calls it; the uid is empty if there is none.
+    the server calls it; the uid is empty if there is none. received: a header to write before the
+    message, which octets and headers leave out.
     """
 
     def __init__(self, ticket: str, file: File, path: str, unix: bool, again: bool) -> None:
@@ -50,6 +53,7 @@ class Output:
         self.error: DeliveryFailure | None = None
         self.number = 0
         self.uid = b""
+        self.received = b""
         self._unix = unix
         self._beginning = b""
         self._held = b""  # a CR that may be the first half of a line's end
@@ -58,6 +62,12 @@ class Output:
         self.octets += len(data)
         if len(self._beginning) < _BEGINNING:
             self._beginning += data[: _BEGINNING - len(self._beginning)]
+        if self.received and data:
+            # Only a header field may follow another one.
+            header = b"" if data.startswith(_NO_FIELD) else self.received
+            self.received = b""
+            with disk(self.path):
+                write_all(self.file, self._converted(header) if self._unix else header)
         with disk(self.path):
             write_all(self.file, self._converted(data) if self._unix else data)
         return len(data)
@@ -120,6 +130,13 @@ class Box(Protocol):
     kind: str
     path: str
     one_by_one: bool = False
+
+    def expect(self, count: int) -> None:
+        """Note how many messages the session will fetch."""
+
+    def date(self, ticket: str) -> float:
+        """Return the time for the Received header of a message."""
+        return time.time()
 
     def close(self) -> None:
         """End the use of the destination."""
@@ -229,7 +246,7 @@ class Files(Box):
                 sync_directory(directory)
         for ticket, place in found.items():
             with disk(place), open(place, "rb") as file:
-                beginnings[ticket] = file.read(_BEGINNING)
+                beginnings[ticket] = file.read(_BEGINNING + received.MOST)
         return beginnings
 
     def _find(self, tickets: Iterable[str]) -> dict[str, str]:

@@ -49,7 +49,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 state = opened.enter_context(State(job.options.state, _key(job)))
             else:
                 state = opened.enter_context(State.in_memory())
-            run = Run(job.options, box, state, outcome, bar, progress, stop)
+            run = Run(job.account, job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
     except (

@@ -44,7 +44,9 @@ def run(options: argparse.Namespace, program: str) -> Status:
     check_shared(options, mailboxes)
     for job in jobs:
         job.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
+        job.options.is_only = len(jobs) == 1
     shown = progress.start(program, options.quiet)
+    shown.has_stdout = all(job.destination != destinations.STANDARD_OUTPUT for job in jobs)
     for told in dict.fromkeys(connection.warning(job.account, job.options) for job in jobs):
         if told:
             shown.error("warning", told)
@@ -128,7 +130,7 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 
 def _job(url: str, options: argparse.Namespace) -> Job:
     account = parse(url, needs_user=True)
-    destination = destinations.choose(account, options)
+    destination = destinations.choose(account, options, None)
     if options.headers is not None and options.delete:
         raise usage("--headers contradicts --delete, which would delete what was not fetched")
     connection.check_policy(account, options)

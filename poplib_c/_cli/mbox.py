@@ -1,12 +1,19 @@
-"""The destination mbox: appends messages to a file under a lock, whole or not at all."""
+"""The destination mbox: appends messages to a file under a lock, whole or not at all.
+
+Also standard output, which may have the format of an mbox.
+"""
 
 from __future__ import annotations
 
+import calendar
 import contextlib
+import email.utils
 import fcntl
 import itertools
 import os
 import re
+import stat
+import sys
 import tempfile
 import threading
 import time
@@ -16,6 +23,7 @@ from typing import IO, cast
 
 from poplib_c._cli.delivery import Box, Each, Output, Wait, disk, failed, sync_directory, write_all
 from poplib_c._cli.failures import DeliveryFailure, NoRoom, Status
+from poplib_c._cli.handing import Handed, reading
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 1 << 18  # octets of a message that wait in memory, not in a temporary file
@@ -48,6 +56,10 @@ class Mbox(Box):
     def tickets(self, count: int) -> list[str]:
         size = os.stat(self.path).st_size if os.path.exists(self.path) else 0
         return [f"{size} {line}" for line in _separators(count)]
+
+    def date(self, ticket: str) -> float:
+        """Return the time in the ticket, so that a later run writes the header that it looks for."""
+        return calendar.timegm(email.utils.parsedate(ticket.split(" ", 3)[3]) or (1970, 1, 1))
 
     def open(self, ticket: str, again: bool = False) -> Output:
         directory = os.path.dirname(self.path)
@@ -143,6 +155,40 @@ class Mbox(Box):
             sync_directory(os.path.dirname(self.path))
             self._named = identity
         return True
+
+
+class StandardOutput(Handed):
+    """Standard output: a message as it is if the run fetches one, otherwise messages as an mbox."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, is_only: bool) -> None:
+        """*is_only*: the run has no other mailbox."""
+        super().__init__("mbox", "-")
+        self._is_only = is_only
+        self._is_single = False  # The next message is the only one.
+        self._format = ""  # of what was written: "message" or "mbox"
+
+    def tickets(self, count: int) -> list[str]:
+        return [f"0 {line}" for line in _separators(count)]
+
+    def expect(self, count: int) -> None:
+        self._is_single = self._is_only and count == 1
+
+    def hand_over(self, output: Output) -> None:
+        if self._format == "message":
+            raise DeliveryFailure(
+                "standard output has one message as it is: run again for the others",
+                Status.TEMPORARY,
+            )
+        self._format = self._format or ("message" if self._is_single else "mbox")
+        with reading(output) as message, disk("standard output"), self._lock:
+            whole = iter(lambda: message.read(_BLOCK), b"")
+            file = FileIO(sys.stdout.fileno(), "w", closefd=False)
+            for block in whole if self._format == "message" else _quoted(output, message):
+                write_all(file, block)
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fsync(file.fileno())
 
 
 def _separators(count: int) -> list[str]:

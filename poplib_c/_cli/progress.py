@@ -33,9 +33,13 @@ class Bar:
 
 
 class Progress:
-    """Prints errors and results, and shows no progress."""
+    """Prints errors and results, and shows no progress.
+
+    has_stdout: standard output is for results, not for mail.
+    """
 
     def __init__(self, program: str, quiet: bool) -> None:
+        self.has_stdout = True
         self._program = program
         self._quiet = quiet
         self._lock = threading.Lock()
@@ -62,7 +66,7 @@ class Progress:
 
     def result(self, line: str) -> None:
         if not self._quiet:
-            self._line(line, sys.stdout)
+            self._line(line, sys.stdout if self.has_stdout else sys.stderr)
 
     def _line(self, line: str, file: Any) -> None:
         with self._lock:

@@ -1,16 +1,12 @@
 """--lmtp and --smtp: messages go to a server, over one connection."""
 
-import asyncio
 import re
 import socket
-import threading
 
 import pytest
-from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP
 from scripted import Anything, C, Close, S, play
 
-from .support import TIMEOUT, numbered, url
+from .support import numbered, url
 
 NAME = socket.gethostname()
 GREETED = [S("220 hi"), C(f"lhlo {NAME}"), S("250-hi", "250 8BITMIME")]
@@ -22,78 +18,12 @@ FIRST = [C("Subject: 0"), C(""), C(""), C(".")]
 GONE = [C("quit"), S("221 bye")]
 
 
-class Kept:
-    """The handler of a server, which keeps messages with their envelopes."""
-
-    def __init__(self, reply="250 kept"):
-        self.messages = []
-        self.sessions = set()
-        self.reply = reply
-
-    async def handle_DATA(self, server, session, envelope):
-        self.sessions.add(session.peer)
-        self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        return self.reply
-
-
-class LongLines:
-    line_length_limit = 1 << 20
-
-
-class Server:
-    """A real server in a thread, on a port or a socket."""
-
-    def __init__(self, kind, path, handler):
-        self._loop = loop = asyncio.new_event_loop()
-        make = type("Long", (LongLines, {"lmtp": LMTP, "smtp": SMTP}[kind]), {})
-
-        def factory():
-            return make(handler, loop=loop, data_size_limit=None, decode_data=False)
-
-        if path is None:
-            starting = loop.create_server(factory, "127.0.0.1", 0)
-        else:
-            starting = loop.create_unix_server(factory, path)
-        self._server = loop.run_until_complete(starting)
-        self.place = path or "127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
-        self._thread = threading.Thread(target=loop.run_forever)
-        self._thread.start()
-
-    def stop(self):
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(TIMEOUT)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT)
-        self._loop.close()
-
-    async def _stop(self):
-        self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-
-@pytest.fixture
-def start():
-    """Starts servers: start("lmtp", path); returns the place, and what the server keeps."""
-    started = []
-
-    def start(kind, path=None):
-        kept = Kept()
-        started.append(Server(kind, path, kept))
-        return started[-1].place, kept
-
-    yield start
-    for server in started:
-        server.stop()
-
-
 @pytest.mark.parametrize("kind", ["lmtp", "smtp", "socket"])
-def test_what_arrives(fetch, user, serve, start, kind):
+def test_what_arrives(fetch, user, serve, receiver, kind):
     """Each octet, over one connection; each line end as CR LF."""
     path = str(user.home / "lmtp.sock") if kind == "socket" else None
     kind = "lmtp" if path else kind
-    place, kept = start(kind, path)
+    place, kept = receiver(kind, path)
     large = b"Subject: x\r\n\r\n" + (b"." * 1500 + b"\r\n") * 300
     messages = [
         b"Return-Path: <zoe+a=b@example.org>\r\nSubject: \xff\r\n\r\n.\r\n..x\r\n\x00\r\n",
@@ -189,9 +119,9 @@ def test_a_server_that_falls_silent(fetch, serve):
 
 
 @pytest.mark.parametrize("ends", [lambda server: server.transport.abort(), lambda server: "421 bye"])
-def test_a_connection_that_is_lost_between_messages(fetch, serve, start, ends):
+def test_a_connection_that_is_lost_between_messages(fetch, serve, receiver, ends):
     """It is made again."""
-    place, kept = start("lmtp")
+    place, kept = receiver("lmtp")
     times = iter([None, None, ends])
 
     async def handle_MAIL(server, session, envelope, address, options):
@@ -209,7 +139,7 @@ def test_a_connection_that_is_lost_between_messages(fetch, serve, start, ends):
     assert len(kept.sessions) == 2
 
 
-def test_a_server_that_is_gone_later(fetch, serve, start):
+def test_a_server_that_is_gone_later(fetch, serve):
     """The run ends at the first message that finds no server."""
     server = serve(numbered(9))
     with play(*GREETED, *ENVELOPE, *FIRST, S("250 ok"), C("mail FROM:<> BODY=8BITMIME")) as lmtp:

@@ -11,60 +11,34 @@ from typing import Any, Callable
 from poplib_c import POP3, POP3_PORT, error_proto
 from poplib_c._cli.texts import harmless, printable
 
-_USAGE = """\
-usage: {0} fetch [OPTION ...] URL ...
-       {0} check [OPTION ...] URL
-       {0} list [OPTION ...] URL
-       {0} demo
-       {0} run [--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]
-       {0} HOST[:PORT] USER PASSWORD
-
-A URL is pop3s://USER@HOST[:PORT], or pop3:// for STLS.
-
-fetch     fetch mailboxes into a Maildir, an mbox file or a directory
-check     tell what a server is and can do
-list      list the messages of a mailbox
-demo      fetch a small mailbox from a server on loopback, and compare what arrives
-run       run an unmodified program, as python would, with poplib_c as its poplib;
-          --read-ahead requests N messages, 0 to 65535, ahead of a loop over retr()
-HOST ...  print the welcome and every message; not encrypted, and nothing is deleted
-          (an IPv6 address with a port is written [::1]:110)
-
-'{0} fetch --help', 'check --help' and 'list --help' show more; --version shows the version.
-"""
-_COMMANDS = ("fetch", "check", "list", "config", "import-state", "completion", "--version")
 _TIMEOUT = 60
-_USAGE_STATUS = 64  # EX_USAGE
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _MOST_READ_AHEAD = 65535
 _SEPARATOR = "-----------------------"
-_HOST = re.compile(r"(?:\[([^][]+)\]|([^][:]+))(?::([0-9]{1,5}))?")
+_HOST = re.compile(r"(?:\[([^][]+)\]|([^][:/@]+))(?::([0-9]{1,5}))?")
+_IPV6 = re.compile(r"(?=.*:.*:)[0-9A-Fa-f:.]+(?:%\w+)?")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit status: 0, 1 for a failure, 64 for wrong usage.
+    """Run the command line and return the exit status."""
+    if arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"]):
+        read_ahead, program = _read_ahead(arguments[1:])
+        is_option = program[:1] != ["-m"] and "".join(program[:1]).startswith("-")
+        if read_ahead is not None and program not in ([], ["-m"]) and not is_option:
+            from poplib_c import _run
 
-    The exit status of ``run`` is the program's.
-    """
-    if arguments[:1] == ["run"]:
-        return _run_program(arguments[1:])
+            _run.run(program, read_ahead)
+            return 0
+        arguments = ["run"]  # The command line's parser says what is wrong.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if not arguments or arguments[0] in ("-h", "--help"):
-        _write(_usage().rstrip())
-        return 0
-    if arguments[0] in _COMMANDS:
-        from poplib_c._cli.main import main as command
+    place = _host_and_port(arguments[0]) if len(arguments) == 3 else None
+    if place:
+        return _failures_told(arguments[0], fetch, *place, *arguments[1:])
+    from poplib_c._cli.main import main as command
 
-        return command(arguments, _program(), _write)
-    if arguments == ["demo"]:
-        return _failures_told("demo", demo)
-    place = _host_and_port(arguments[0])
-    if len(arguments) != 3 or place is None:
-        print(_usage(), end="", file=sys.stderr)
-        return _USAGE_STATUS
-    return _failures_told(arguments[0], fetch, *place, *arguments[1:])
+    return command(arguments, _program(), _write)
 
 
 def script() -> int:
@@ -77,26 +51,6 @@ def _program() -> str:
     return "python -m poplib_c" if name in ("__main__.py", "-c") else name
 
 
-def _usage() -> str:
-    return _USAGE.format(_program())
-
-
-def _run_program(arguments: list[str]) -> int:
-    read_ahead, arguments = _read_ahead(arguments)
-    if (
-        read_ahead is None
-        or not arguments
-        or arguments == ["-m"]
-        or (arguments[0] != "-m" and arguments[0][0:1] == "-")
-    ):
-        print(_usage(), end="", file=sys.stderr)
-        return _USAGE_STATUS
-    from poplib_c import _run
-
-    _run.run(arguments, read_ahead)
-    return 0
-
-
 def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
     """Take ``--read-ahead N`` or ``--read-ahead=N`` from the front; None: N is invalid."""
     if not arguments or arguments[0].partition("=")[0] != "--read-ahead":
@@ -107,17 +61,6 @@ def _read_ahead(arguments: list[str]) -> tuple[int | None, list[str]]:
     number = int(text) if _NUMBER.fullmatch(text) else _MOST_READ_AHEAD + 1
     rest = arguments[1:] if equals else arguments[2:]
     return (number if number <= _MOST_READ_AHEAD else None), rest
-
-
-def demo() -> int:
-    """Print the report of the demonstration."""
-    from poplib_c._cli.demo import run
-
-    report, differences = run()
-    _write(*report)
-    for difference in differences:
-        print(printable(f"poplib_c: demo: {difference}"), file=sys.stderr)
-    return 1 if differences else 0
 
 
 def fetch(host: str, port: int, user: str, password: str) -> int:
@@ -152,11 +95,14 @@ def _reason(error: Exception) -> str:
 
 
 def _host_and_port(text: str) -> tuple[str, int] | None:
-    """Parse HOST, HOST:PORT, an IPv6 address, [ADDRESS] or [ADDRESS]:PORT; None: it is invalid."""
-    if text.count(":") > 1 and not text.startswith("["):
+    """Parse HOST, HOST:PORT, an IPv6 address, [ADDRESS] or [ADDRESS]:PORT; None: it is none.
+
+    A HOST has a dot, so that no misspelt command is taken for one; any other has a PORT.
+    """
+    if _IPV6.fullmatch(text):
         return text, POP3_PORT
     match = _HOST.fullmatch(text)
-    if match is None:
+    if match is None or not (match[3] or match[1] or "." in text or text == "localhost"):
         return None
     port = int(match[3] or POP3_PORT)
     return (match[1] or match[2], port) if 0 < port < 65536 else None

@@ -164,22 +164,28 @@ def test_read_ahead(place, program, option):
     assert ahead == bool(option)
 
 
+WRONG = """\
+python -m poplib_c run: give a SCRIPT, or -m MODULE; --read-ahead takes 0 to 65535 messages
+Try 'python -m poplib_c run --help'.
+"""
+
+
 @pytest.mark.parametrize("value", ["", "-1", "x", "65536", "1 ", "\u0661"])
 @pytest.mark.parametrize("form", [["--read-ahead", "{}"], ["--read-ahead={}"]])
 def test_wrong_read_ahead(place, form, value):
     option = [part.format(value) for part in form]
     status, output, errors = outcome(place, "-m", "poplib_c", "run", *option, "script.py", "end")
     assert (status, output) == (64, "")
-    assert errors.startswith("usage:")
+    assert errors == WRONG
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["-m"], ["-c", "pass"], ["--help"], ["--read-ahead"], ["--read-ahead", "8"]]
+    "arguments", [[], ["-m"], ["-c", "pass"], ["--read-ahead"], ["--read-ahead", "8"]]
 )
 def test_wrong_usage(place, arguments):
     status, output, errors = outcome(place, "-m", "poplib_c", "run", *arguments)
     assert (status, output) == (64, "")
-    assert errors.startswith("usage:")
+    assert errors == WRONG
 
 
 @pytest.mark.parametrize("program", ["script", "-m module"])

@@ -9,7 +9,6 @@ import pathlib
 import re
 import textwrap
 
-from poplib_c import __main__ as command_line
 from poplib_c import __version__
 from poplib_c._cli import arguments, texts
 
@@ -44,13 +43,13 @@ def options(command):
 def page():
     """Yield the page as (kind, text) and (kind, term, text)."""
     top = arguments.parser(NAME)
-    usage, explained = command_line._USAGE.format(NAME).partition("\n\nA URL")[::2]
     commands = next(each for each in top._actions if isinstance(each.choices, dict)).choices
     yield "section", "Synopsis"
-    yield "verbatim", textwrap.dedent(usage.replace("usage:", "      ")).strip("\n")
+    usages = (each.format_usage().removeprefix("usage: ") for each in commands.values())
+    yield "verbatim", f"{''.join(usages)}{NAME} HOST[:PORT] USER PASSWORD"
     yield "section", "Description"
     yield from described(texts.DESCRIPTION)
-    yield "verbatim", explained.partition("\n\n")[2].partition("\n\n'")[0]
+    yield "text", " ".join(top.epilog.partition("\n\n")[0].split())
     for name, command in commands.items():
         yield "section", f"{NAME} {name}"
         yield from described(command.description)

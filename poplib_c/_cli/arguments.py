@@ -3,46 +3,100 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os.path
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
 from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
-from poplib_c._cli.failures import Status, usage
+from poplib_c._cli.failures import Failure, Status
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
 
 _PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
-PATHS = ("maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log")
+PATHS = {"maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log"}
 DESTINATIONS = ("maildir", "mbox", "eml", "pipe", "lmtp", "smtp")
 _TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 SHELLS = ("bash", "zsh", "tcsh")
 FORMATS = ("mpop", "getmail", "fetchmail")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, names --help in another, and exits with status 64."""
+class Parser(argparse.ArgumentParser):
+    """The parser of a command.
+
+    It reports a mistake in one line, names --help in another, and exits with status 64. built_in
+    has the values of options that are not given; *given* of the namespace has the names of those
+    that are.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.built_in: dict[str, Any] = {}
 
     def error(self, message: str) -> Any:
-        message = texts.printable(_PASSWORD.sub(r"\1:***@", message))
+        message = texts.printable(without_passwords(message))
         self.exit(Status.USAGE, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse unknown options here, so that the message has the usage of the command."""
+        for action in self._actions:
+            if action.option_strings and action.default is not argparse.SUPPRESS:
+                self.built_in[action.dest] = action.default
+                action.default = argparse.SUPPRESS
         parsed, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return parsed, unknown
+        wrong = [each for each in unknown if each.startswith("-")]
+        if wrong or not hasattr(parsed, "targets"):
+            if unknown:
+                near = meant(unknown[0].partition("=")[0], self._option_string_actions)
+                self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        else:
+            parsed.targets += unknown  # argparse takes those before the first option only.
+        if not hasattr(parsed, "given"):  # The parser of a command comes before that of all.
+            parsed.given = frozenset(vars(parsed).keys() & self.built_in.keys())
+            for name in self.built_in.keys() - parsed.given:
+                setattr(parsed, name, self.built_in[name])
+        return parsed, []
+
+    def alternatives(self) -> Iterator[set[str]]:
+        """Yield the names of options of which only one can be given."""
+        for group in self._mutually_exclusive_groups:
+            yield {action.dest for action in group._group_actions}
 
 
-def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    top = _Parser(
+def without_passwords(text: str) -> str:
+    """Return *text* without the passwords of URLs in it."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def parse(argv: list[str], program: str) -> argparse.Namespace:
+    """Parse the command line. *argv* is not empty."""
+    name = argv[0]
+    if name.startswith("-"):
+        return parser(program).parse_args(argv)
+    top = parser(program, name)
+    if name not in _COMMANDS:
+        if "://" in name:
+            top.error("a command goes before a URL: fetch, check or list")
+        near = meant(name, _COMMANDS) or f": there are {', '.join(_COMMANDS)}"
+        top.error(f"{name} is not a command{near}")
+    return top.parse_args(argv)
+
+
+def parser(program: str = "poplib-c", wanted: str | None = None) -> Parser:
+    """Return the parser of the whole command line, or one with the options of one command."""
+    top = Parser(
         prog=program,
+        usage="%(prog)s COMMAND [OPTION ...] [TARGET ...]",
         description=texts.DESCRIPTION,
-        epilog=texts.STATUS,
+        epilog=texts.TOP_EPILOG.format(prog=program, status=texts.STATUS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -52,104 +106,84 @@ def parser(program: str = "poplib-c") -> argparse.ArgumentParser:
         version=f"poplib-c {__version__} ({OPENSSL_VERSION})",
         help="print the version, and OpenSSL's",
     )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _fetch(
-        _command(commands, "fetch", "fetch mailboxes", texts.FETCH_DESCRIPTION, texts.FETCH_EPILOG)
+    commands = top.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", prog=program, required=True
     )
-    for name, does, description in (
-        ("check", "report what a server is and can do", texts.CHECK_DESCRIPTION),
-        ("list", "list the messages of a mailbox", texts.LIST_DESCRIPTION),
-    ):
-        command = _command(commands, name, does, description, texts.EPILOG)
-        _targets(command)
-        _configuration(command)
-        command.add_argument("--json", action="store_true", help="print JSON")
-        if name == "list":
-            _listings(command)
-        _connections(command)
-        _logins(command)
-        _verbosity(command.add_argument_group("output"))
-    _others(commands)
+    for name, (does, usage, description, epilog, define) in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=does,
+            usage=f"%(prog)s {usage}".rstrip(),
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.epilog = epilog.format(
+            prog=command.prog, passwords=texts.PASSWORDS, status=texts.STATUS
+        )
+        if wanted in (None, name):
+            define(command)
     return top
 
 
-def _command(
-    commands: Any, name: str, does: str, description: str, epilog: str, usage: str | None = None
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=does,
-        usage=f"%(prog)s {usage or '[OPTION ...] [TARGET ...]'}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.epilog = epilog.format(
-        prog=command.prog, passwords=texts.PASSWORDS, status=texts.STATUS
-    )
+def of_tables() -> Parser:
+    """Return a parser of the options of fetch. Its error() raises Failure."""
+    command = _Strict(allow_abbrev=False, add_help=False)
+    _fetch(command)
+    command.parse_args([])  # Sets built_in.
     return command
 
 
-def _others(commands: Any) -> None:
-    """Declare the commands without a connection to a server of the user's."""
-    config = _command(
-        commands,
-        "config",
-        "show the configuration",
-        texts.CONFIG_DESCRIPTION,
-        texts.CONFIG_EPILOG,
-        "[-c FILE] [NAME ...]",
-    )
-    config.add_argument(
-        "targets", metavar="NAME", nargs="*", help="an account; without one, all accounts"
-    )
-    _configuration(config)
-    taken = _command(
-        commands,
-        "import-state",
-        "take over what another program has fetched",
-        texts.IMPORT_DESCRIPTION,
-        "",
-        "[OPTION ...] FORMAT FILE ...",
-    )
-    taken.add_argument(
+class _Strict(Parser):
+    def error(self, message: str) -> Any:
+        raise Failure(message, Status.CONFIG)
+
+
+# The commands
+
+
+def _check(command: Parser) -> None:
+    _targets(command)
+    _configuration(command)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _connections(command)
+    _logins(command)
+    _verbosity(command.add_argument_group("output"))
+
+
+def _list(command: Parser) -> None:
+    _check(command)
+    _listings(command)
+
+
+def _import_state(command: Parser) -> None:
+    command.add_argument(
         "format", metavar="FORMAT", choices=FORMATS, help=f"one of {', '.join(FORMATS)}"
     )
-    taken.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
-    _configuration(taken)
-    _state(taken)
-    completion = _command(
-        commands,
-        "completion",
-        "print a script that completes words in a shell",
-        texts.COMPLETION_DESCRIPTION,
-        "",
-        "SHELL",
-    )
-    completion.add_argument(
+    command.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
+    _configuration(command)
+    _state(command)
+
+
+def _completion(command: Parser) -> None:
+    command.add_argument(
         "shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}"
     )
-    _command(commands, "demo", "fetch a small mailbox over loopback", texts.DEMO, "", " ")
-    run = _command(
-        commands,
-        "run",
-        "run a program with poplib_c as its poplib",
-        texts.RUN,
-        "",
-        "[--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]",
-    )
+
+
+def _run(command: Parser) -> None:
     _option(
-        run,
+        command,
         "--read-ahead N",
         _text,
         "request N messages, 0 to 65535, ahead of a loop over retr() (default: 0)",
     )
-    run.add_argument(
+    command.add_argument(
         "program", metavar="SCRIPT|-m MODULE", nargs=argparse.REMAINDER, help="as for python"
     )
 
 
-def _fetch(command: argparse.ArgumentParser) -> None:
+def _fetch(command: Parser) -> None:
     _targets(command)
     group = command.add_argument_group("destination (exactly one)")
     places = group.add_mutually_exclusive_group()
@@ -189,12 +223,13 @@ def _fetch(command: argparse.ArgumentParser) -> None:
     )
     _messages(command.add_argument_group("messages"))
     many = command.add_argument_group("mailboxes")
-    _configuration(many)
+    files = many.add_mutually_exclusive_group()
+    _configuration(files)
     _option(
-        many,
+        files,
         "--accounts FILE",
-        _text,
-        "read mailboxes and their options from this file; see below",
+        _path,
+        "like --config, and fetch all accounts of the file besides the TARGETs",
     )
     _option(
         many,
@@ -217,7 +252,8 @@ def _fetch(command: argparse.ArgumentParser) -> None:
 
 
 def _messages(which: Any) -> None:
-    which.add_argument(
+    news = which.add_mutually_exclusive_group()
+    news.add_argument(
         "-a",
         "--all",
         action="store_true",
@@ -240,7 +276,7 @@ def _messages(which: Any) -> None:
         _whole(0, "a number of days"),
         "delete messages from the server N days after they were delivered",
     )
-    which.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)
+    news.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)
     _option(
         which,
         "--max-size OCTETS",
@@ -279,7 +315,7 @@ def _option(
     )
 
 
-def _targets(command: argparse.ArgumentParser) -> None:
+def _targets(command: Parser) -> None:
     command.add_argument("targets", metavar="TARGET", nargs="*", help=texts.TARGET)
 
 
@@ -322,7 +358,7 @@ def _listings(group: Any) -> None:
     )
 
 
-def _connections(command: argparse.ArgumentParser) -> None:
+def _connections(command: Parser) -> None:
     group = command.add_argument_group("connection")
     _option(
         group,
@@ -394,7 +430,7 @@ def _connections(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _logins(command: argparse.ArgumentParser) -> None:
+def _logins(command: Parser) -> None:
     login = command.add_argument_group("login")
     group = login.add_mutually_exclusive_group()
     _option(
@@ -503,13 +539,51 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def option(name: str, value: str) -> argparse.Namespace:
-    """Parse an option of fetch with a value. Raises Failure if fetch has no such option."""
-    command = _Strict(allow_abbrev=False, add_help=False)
-    _fetch(command)
-    return command.parse_args([f"{name}={value}"])
-
-
-class _Strict(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        raise usage(message)
+_TARGETS = "[OPTION ...] [TARGET ...]"
+#: What each does, its usage, the texts before and after its options, and what declares these.
+_COMMANDS: dict[str, tuple[str, str, str, str, Callable[[Parser], None]]] = {
+    "fetch": ("fetch mailboxes", _TARGETS, texts.FETCH_DESCRIPTION, texts.FETCH_EPILOG, _fetch),
+    "check": (
+        "report what a server is and can do",
+        _TARGETS,
+        texts.CHECK_DESCRIPTION,
+        texts.EPILOG,
+        _check,
+    ),
+    "list": (
+        "list the messages of a mailbox",
+        _TARGETS,
+        texts.LIST_DESCRIPTION,
+        texts.EPILOG,
+        _list,
+    ),
+    "config": (
+        "show the configuration",
+        _TARGETS,
+        texts.CONFIG_DESCRIPTION,
+        texts.CONFIG_EPILOG,
+        _fetch,
+    ),
+    "import-state": (
+        "take over what another program has fetched",
+        "[OPTION ...] FORMAT FILE ...",
+        texts.IMPORT_DESCRIPTION,
+        "",
+        _import_state,
+    ),
+    "completion": (
+        "print a script that completes words in a shell",
+        "SHELL",
+        texts.COMPLETION_DESCRIPTION,
+        "",
+        _completion,
+    ),
+    "demo": ("fetch a small mailbox over loopback", "", texts.DEMO, "", lambda command: None),
+    "run": (
+        "run a program with poplib_c as its poplib",
+        "[--read-ahead N] SCRIPT|-m MODULE [ARGUMENT ...]",
+        texts.RUN,
+        "",
+        _run,
+    ),
+}

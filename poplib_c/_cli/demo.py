@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import email.policy
 import shutil
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import EmailMessage
 
 from poplib_c import POP3
+from poplib_c._cli.failures import Status
+from poplib_c._cli.texts import printable
 from poplib_c.testing import POP3Server
 
 _USER, _PASSWORD = "demo", "correct horse battery staple"
@@ -18,7 +22,16 @@ _FROM_WIDTH = 24
 _LEAST_SUBJECT = 12
 
 
-def run() -> tuple[list[str], list[str]]:
+def run(options: argparse.Namespace, program: str, write: Callable[..., object]) -> int:
+    """Print the report of the demonstration, and the differences; return the exit status."""
+    report, differences = demonstrate()
+    write(*report)
+    for difference in differences:
+        print(printable(f"{program} demo: {difference}"), file=sys.stderr)
+    return Status.PARTIAL if differences else Status.DONE
+
+
+def demonstrate() -> tuple[list[str], list[str]]:
     """Fetch every message; return the lines of a report, and the differences found."""
     sent = [message.as_bytes(policy=email.policy.SMTP) for message in _mailbox()]
     with POP3Server(sent, users={_USER: _PASSWORD}) as server:

@@ -20,33 +20,34 @@ _UNSAFE = re.compile(r"^\.|[/%\0]")
 _PATIENCE = 10  # times the timeout: for a command
 
 
-def choose(account: Account, options: argparse.Namespace, name: str | None) -> tuple[str, str]:
+def choose(account: Account, options: argparse.Namespace, name: str) -> tuple[str, str]:
     """Return the kind and the path, command or server. Raises Failure if something is wrong.
 
-    name: the account's in the configuration.
+    name: the account's in the configuration, or empty.
     """
     given = [(kind, getattr(options, kind)) for kind in KINDS if getattr(options, kind)]
     if len(given) != 1:
-        raise usage("no destination: give one of --maildir, --mbox, --eml, --pipe, --lmtp, --smtp")
+        raise usage(f"no destination: give one of --{', --'.join(KINDS)}")
     kind, place = given[0]
-    if options.recipient is not None and kind not in ("lmtp", "smtp"):
-        raise usage("--recipient is for --lmtp and --smtp")
     if kind == "pipe":
         command.split(place)
     elif kind in ("lmtp", "smtp"):
         transfer.split(kind, place)
         transfer.recipient(kind, options.recipient, account.user)
-    elif given[0] == STANDARD_OUTPUT:
-        if options.json:
-            raise usage("--json contradicts --mbox -: both write to standard output")
-        if sys.stdout is None or sys.stdout.isatty():
-            raise usage("--mbox - writes mail, which could control a terminal: use a pipe or file")
-    else:
+    elif given[0] != STANDARD_OUTPUT:
         place = _filled(place, account, name)
     return kind, place
 
 
-def _filled(path: str, account: Account, name: str | None) -> str:
+def check_standard_output(options: argparse.Namespace) -> None:
+    """Raise Failure if mail can't go to standard output."""
+    if options.json:
+        raise usage("--json contradicts --mbox -: both write to standard output")
+    if sys.stdout is None or sys.stdout.isatty():
+        raise usage("--mbox - writes mail, which could control a terminal: use a pipe or a file")
+
+
+def _filled(path: str, account: Account, name: str) -> str:
     """Put the account into a path. Its parts become no more than one name each."""
     values = {
         "account": name or f"{account.user}@{account.host}",

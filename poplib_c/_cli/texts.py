@@ -40,12 +40,31 @@ means pop3://. USER may contain @, may contain / if it begins with DOMAIN\\, and
 may begin with recent: (Gmail); other characters may be written as %HH, a colon
 as %3A, a slash as %2F.
 """
+BEGIN = """\
+To begin:
+  {prog} check pop3s://USER@HOST                   what a server is and can do
+  {prog} list pop3s://USER@HOST                    the messages of a mailbox
+  {prog} fetch --maildir ~/Mail pop3s://USER@HOST  fetch new messages
+
+A configuration file can describe your mailboxes ('{prog} config --help' shows
+how). Then '{prog} fetch' fetches all of them. '{prog} --help' shows more.
+"""
+TOP_EPILOG = """\
+Without a command, {prog} HOST[:PORT] USER PASSWORD prints the welcome
+and every message, as poplib of Python does. The connection is not encrypted,
+and nothing is deleted. A HOST without a dot needs the PORT; an IPv6 address
+with one is written [::1]:110.
+
+'{prog} COMMAND --help' shows the options of a command.
+
+{status}"""
 PASSWORDS = """\
 passwords:
   The first of these sources that has a password supplies it:
 
-  The command of --password-command, or of password-command in the accounts
-  file. Its environment has POPLIB_C_USER, POPLIB_C_HOST and POPLIB_C_PORT.
+  The command of --password-command, or of password-command in the
+  configuration. Its environment has POPLIB_C_USER, POPLIB_C_HOST and
+  POPLIB_C_PORT.
 
   ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry of
   HOST and USER, else that of HOST without a login, else default with USER, else
@@ -88,31 +107,25 @@ exit status is 1 in both cases.
 FETCH_EPILOG = """\
 examples:
   The new messages of a mailbox, which stay on the server:
-    {prog} --since-last --maildir ~/Mail pop3s://alice@pop.example.org
-  All messages, deleted on the server once delivered:
+    {prog} --maildir ~/Mail pop3s://alice@pop.example.org
+  The same, and delivered messages are deleted on the server:
     {prog} --delete --mbox inbox pop3s://bob@example.org@pop.example.org
   From cron, with a password manager:
-    {prog} --quiet --delete --since-last --maildir ~/Mail \\
+    {prog} --quiet --delete --maildir ~/Mail \\
         --password-command 'pass show mail' pop3s://alice@pop.example.org
-  Many mailboxes, eight in parallel:
-    {prog} --jobs 8 --accounts accounts.toml
+  The accounts work and private of the configuration:
+    {prog} work private
+  All accounts, eight in parallel:
+    {prog} --jobs 8
 
-accounts file:
-  TOML, with a table for each mailbox. The keys are url and the options of this
-  command without the two dashes, except accounts, jobs, quiet and keep. They
-  override the command line. Anything else in the file is an error. Relative
-  paths are relative to the file. A world-writable file is refused.
-
-    [[account]]
-    url = "pop3s://alice@pop.example.org"
-    maildir = "Mail/alice"
-    password-command = "pass show mail/alice"
-    delete = true
-    since-last = true
+configuration:
+  See 'config --help'.
 
 {passwords}
 {status}
 files:
+  ~/.config/poplib-c/config.toml
+      The accounts and their options; below $XDG_CONFIG_HOME if that is set.
   ~/.local/state/poplib_c/state.sqlite3
       The delivered messages, by the servers' unique ids, for all destinations;
       below $XDG_STATE_HOME if that is set. Its size grows with the number of
@@ -121,8 +134,8 @@ files:
       Passwords.
 
 environment:
-  POPLIB_C_PASSWORD, XDG_STATE_HOME, HOME; SSL_CERT_FILE and SSL_CERT_DIR for
-  trusted certificates
+  POPLIB_C_PASSWORD, XDG_CONFIG_HOME, XDG_STATE_HOME, HOME; SSL_CERT_FILE and
+  SSL_CERT_DIR for trusted certificates
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and
@@ -140,16 +153,52 @@ servers then mark a message as read.
 EPILOG = """\
 examples:
   {prog} pop3s://alice@pop.example.org
-  {prog} --json pop3://alice@pop.example.org
+  {prog} --json work
 
 {passwords}
 {status}"""
 
 CONFIG_DESCRIPTION = """\
-Shows the options that count for each account, and where each value comes from:
-the command line, the account, [defaults], or the program.
+Shows each account with the options that fetch would use, and where each value
+comes from: the command line, the account, the [defaults] of the file, or built
+in. Of commands only the program is shown, because arguments may be secret.
+config takes the options of fetch, fetches nothing and needs no connection.
 """
-CONFIG_EPILOG = ""
+CONFIG_EPILOG = """\
+configuration file:
+  TOML. The options are those of fetch, without the dashes. Those that take no
+  value are true or false.
+
+    [defaults]
+    maildir = "~/Mail"
+    jobs = 4
+
+    [account.work]
+    url = "pop3s://alice@pop.example.org"
+    password-command = "pass show mail/alice"
+    delete = true
+
+    [account.private]
+    url = "pop3s://bob@example.org@pop.example.org"
+    mbox = "bob"
+    mechanism = ["LOGIN", "USER"]
+
+  The command line overrides the account, and the account overrides [defaults].
+  A destination replaces any other destination. Only one counts of
+  keep, delete and keep-days, of the sources of a password, and of quiet and
+  verbose. cafile and fingerprint replace no-verify and insecure.
+
+  Options of a whole run stand in [defaults] only: jobs, quiet, verbose, log,
+  syslog, json and dry-run. A command for a password or token stands in
+  [defaults] only if it depends on $POPLIB_C_HOST; otherwise each server would
+  get the secret of the others. The options of [defaults] also count for URLs.
+
+  Relative paths are relative to the file. Anything unknown in the file is an
+  error. Commands in the file are run, so it is refused if everybody can write
+  to it, or if it belongs to neither you nor root.
+
+  [[account]] tables, which have no names, are read as well.
+"""
 IMPORT_DESCRIPTION = """\
 Takes over the list of messages that another program has fetched, so that fetch
 does not fetch them again.
@@ -168,5 +217,5 @@ exit status is the program's.
 
 TARGET = (
     "a mailbox: pop3s://USER@HOST[:PORT] for TLS from the first octet on, pop3:// for STLS, "
-    "without a password; or the NAME of an account. Without one, all accounts"
+    "without a password; or the NAME of an account. Without a TARGET: all accounts"
 )

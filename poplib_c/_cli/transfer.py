@@ -6,6 +6,7 @@ One connection serves a run. It is made again when it is lost.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import smtplib
 import socket
@@ -36,8 +37,9 @@ _CLOSING = 421
 
 def split(kind: str, place: str) -> tuple[str, int]:
     """Return host and port, or the path of a socket and 0. Raises Failure if *place* is wrong."""
-    if kind == "lmtp" and place.startswith("/"):
-        return place, 0
+    path = os.path.expanduser(place)
+    if kind == "lmtp" and path.startswith("/"):
+        return path, 0
     match = _PLACE.fullmatch(place)
     port = int((match and match[2]) or (_SMTP_PORT if kind == "smtp" else 0))
     if match is None or not 0 < port < 65536:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,9 +86,15 @@ def ok(finished):
 
 
 def failed(finished, status):
-    """What a command said that failed, without the program's name: one line, no traceback."""
+    """What a command said that failed, without the program's name: one line, no traceback.
+
+    Wrong usage has another line, which points to the help.
+    """
     assert finished.returncode == status, finished
     *warnings, told = finished.stderr.splitlines()
+    if status == 64:
+        assert re.fullmatch(r"Try 'python -m poplib_c [a-z-]+ --help'\.", told)
+        *warnings, told = warnings
     assert not warnings
     assert told.startswith("python -m poplib_c")
     return told.partition(": ")[2]

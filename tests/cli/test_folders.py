@@ -25,13 +25,13 @@ def test_a_maildir_for_each_account(user, serve):
     ("path", "name", "filled"),
     [
         ("Mail/{account}", "work", "Mail/work"),
-        ("Mail/{account}", None, "Mail/a%2Fb@pop.example.org"),
+        ("Mail/{account}", "", "Mail/a%2Fb@pop.example.org"),
         ("{host}/{user}/x{user}", "work", "pop.example.org/a%2Fb/xa%2Fb"),
         ("{account}/{other}{}", "../x%", "%2E.%2Fx%25/{other}{}"),
         ("{account}", "..", "%2E."),
     ],
 )
 def test_values(path, name, filled):
-    options = arguments.option("--maildir", path)
+    options = arguments.of_tables().parse_args(["--maildir", path])
     account = parse("pop3s://a%2Fb@pop.example.org")
     assert destinations.choose(account, options, name) == ("maildir", filled)

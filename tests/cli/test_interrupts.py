@@ -199,7 +199,7 @@ def test_a_lock_that_is_kept(user, server):
 
 
 def test_while_the_arguments_are_read(monkeypatch, capsys):
-    def interrupt(program):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.argv", ["/usr/bin/poplib-c"])

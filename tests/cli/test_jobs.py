@@ -1,10 +1,6 @@
 """Many mailboxes in one run."""
 
-import sys
-
 import pytest
-
-from poplib_c.__main__ import main
 
 from .support import delivered, numbered, url
 
@@ -64,95 +60,6 @@ def test_several_urls_into_one_place(user, serve, kind):
         assert (user.home / kind).read_bytes().count(b"\n\nFrom ") == 59
     else:
         assert sorted(delivered(user.home / kind)) == sorted(numbered(20, size=1000) * 3)
-
-
-def test_options_of_an_account_count_first(user, serve, accounts):
-    servers = [serve(numbered(1), users={"a": "one"}), serve(numbered(1), users={"b": "two"})]
-    text = table(servers[0], "a", "insecure = true", 'password-command = "echo one"')
-    text += table(
-        *(servers[1], "b", "insecure = true", "delete = true", 'eml = "here/b"'),
-        *('password-command = "cat two"', "timeout = 5", 'max-size = "1k"'),
-    )
-    (user.home / "two").write_text("two\n")
-    ended = user.fetch("--maildir", user.maildir, *accounts(text), cwd=user.home)
-    assert ended.returncode == 0
-    assert len(delivered(user.maildir)) == len([*(user.home / "here" / "b").iterdir()]) == 1
-    assert (len(servers[0].messages), len(servers[1].messages)) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("[[account", "is not TOML: "),
-        ("", "no [[account]] table"),
-        ("account = 1", "no [[account]] table"),
-        ("[[account]]", 'account 1: it has no url = "pop3s://USER@HOST"'),
-        ('[[account]]\nurl = "host"', "account 1: host is not the URL of a mailbox: "),
-        (
-            '[[account]]\nurl = "pop3s://u@h"\ndelte = true',
-            "option of a mailbox: did you mean del",
-        ),
-        ('[[account]]\nurl = "pop3s://u@h"\nsince_last = true', "did you mean since-last?"),
-        ('[[account]]\nurl = "pop3s://u@h"\n[account.eml]', "eml must be a text"),
-        ('[account]\nurl = "pop3s://u@h"', "no [[account]] table"),
-        ('fingerprint = "x"\n[[account]]\nurl = "pop3s://u@h"', "fingerprint is outside of [[acc"),
-        ('[[account]]\nurl = "pop3s://u@h"\n[[acount]]\nurl = "x"', "acount is outside of [[acco"),
-        ('[[acount]]\nurl = "pop3s://u@h"', "acount is outside of [[account]]: did you mean acc"),
-        ('[[account]]\nurl = "pop3s://u@h"\n[x.y]\nz = 1', "x is outside of [[account]]; options"),
-        ('[[account]]\nurl = "pop3s://u@h"\ntimeout = [1]', "timeout must be a number or a text"),
-        (
-            '[[account]]\nurl = "pop3s://u@h"\npassword-command = 1',
-            "command must be a text",
-        ),
-        ('[[account]]\nurl = "pop3s://u@h"\npassword-command = ""', "command: the value is empty"),
-        ('[[account]]\nurl = "pop3s://u@h"\ncafile = ""', "argument --cafile: the value is empty"),
-        (
-            '[[account]]\nurl = "pop3s://u@h"\npassword-command = "a"\noauth2-token-command = "b"',
-            "password-command contradicts oauth2-token-command",
-        ),
-        ('[[account]]\nurl = "pop3s://u@h"\njobs = 3', "jobs is no option of a mailbox; it goes"),
-        ('[[account]]\nurl = "pop3s://u@h"\nkeep = true', "mailbox; write delete = false"),
-        (
-            '[[account]]\nurl = "pop3s://u@h"\ndelete = 1',
-            "delete must be true or false, without quotes",
-        ),
-        ('[[account]]\nurl = "pop3s://u@h"\neml = true', "eml must be a text"),
-        ('[[account]]\nurl = "pop3s://u@h"\nmax-size = "x"', "'x' is not a size: write 500000"),
-        ('[[account]]\nurl = "pop3s://u@h"\neml = "a"\nmbox = "b"', "no destination: "),
-        ('[[account]]\nurl = "pop3s://u:p@h"', "other users of this machine can read a password"),
-    ],
-)
-def test_mistakes_in_the_file(accounts, text, told, capsys):
-    path = accounts(text)
-    assert main(["fetch", "--maildir", "m", *map(str, path)]) == 64
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f": {path[1]}" in said and told in said
-
-
-def test_without_what_reads_toml(accounts, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tomllib", None)
-    monkeypatch.setitem(sys.modules, "tomli", None)
-    assert main(["fetch", "--maildir", "m", *map(str, accounts(""))]) == 64
-    assert capsys.readouterr().err.endswith(": install poplib-c[cli]\n")
-
-
-def test_a_file_that_others_can_write(user, accounts, server):
-    """It has commands, which would be run as its user's."""
-    option, path = accounts(table(server, "alice", f'password-command = "touch {user.home}/run"'))
-    path.chmod(0o646)
-    ended = user.fetch("--maildir", user.maildir, option, path)
-    assert ended.returncode == 64
-    assert ended.stderr.endswith(
-        f"{path}: the file is world-writable and can name commands: use chmod o-w\n"
-    )
-    assert not (user.home / "run").exists()
-
-
-def test_no_such_file(user):
-    ended = user.fetch("--maildir", "m", "--accounts", user.home / "none")
-    assert ended.returncode == 64
-    assert ended.stderr.endswith("none: No such file or directory\n")
 
 
 def test_a_password_that_is_missing_stops_nobody_else(user, serve, accounts):

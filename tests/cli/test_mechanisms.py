@@ -114,9 +114,8 @@ def test_mechanisms_of_an_account(user, serve, value, used):
     server = serve(MESSAGES)
     accounts = user.home / "accounts.toml"
     text = f'[[account]]\nurl = "{url(server)}"\ninsecure = true\nmechanism = {value}\n'
-    accounts.write_text(text)
-    more = ["--mechanism", "PLAIN"]
-    assert user.fetch("--accounts", accounts, "--maildir", user.maildir, *more).returncode == 0
+    accounts.write_text(f'[defaults]\nmechanism = "PLAIN"\n{text}')
+    assert user.fetch("--accounts", accounts, "--maildir", user.maildir).returncode == 0
     assert used in server.commands
 
 
@@ -125,7 +124,7 @@ def test_wrong_mechanisms_of_an_account(user, value):
     accounts = user.home / "accounts.toml"
     accounts.write_text(f'[[account]]\nurl = "pop3s://a@localhost"\nmechanism = {value}\n')
     ended = user.fetch("--accounts", accounts, "--maildir", user.maildir)
-    assert ended.returncode == 64
+    assert ended.returncode == 78
     assert "account 1: " in ended.stderr
 
 

@@ -176,13 +176,12 @@ def test_no_service(fetch, server, script, text):
         ("--smtp /run/socket", "write HOST[:PORT]"),
         ("--smtp 127.0.0.1", "--smtp needs --recipient ADDRESS"),
         ("--lmtp [::1]:24 --recipient a>b", "give --recipient ADDRESS"),
-        ("--maildir x --recipient a@b", "--recipient is for --lmtp and --smtp"),
     ],
 )
 def test_wrong_usage(user, server, arguments, text):
     ended = user.fetch("--insecure", *arguments.split(), url(server))
     assert ended.returncode == 64
-    assert ended.stderr.rstrip().endswith(text)
+    assert text in ended.stderr
     assert server.commands == []
 
 

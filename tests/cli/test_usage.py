@@ -20,8 +20,7 @@ INTO = ["--maildir", "m"]
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["fetch"], "no mailbox: give a URL such as pop3s://USER@HOST, or --accounts FILE"),
-        (["fetch", URL], "no destination: give one of --maildir, --mbox, --eml"),
+        (["fetch", URL], "no destination: give one of --maildir, --mbox, --eml,"),
         (["fetch", *INTO, "example.org"], "example.org is not the URL of a mailbox: write pop3s:"),
         (["fetch", *INTO, "imap://a@b"], "imap:// is not for mailboxes: write pop3s://USER@HOST"),
         (["fetch", *INTO, "pop3s://example.org"], "pop3s://example.org has no user: write"),
@@ -33,7 +32,7 @@ INTO = ["--maildir", "m"]
         (["fetch", *INTO, "--insecure", URL], "--insecure is for pop3:// only; if the certif"),
         (["fetch", *INTO, "--no-verify", "--cafile", "c", URL], "--no-verify contradicts --caf"),
         (["fetch", *INTO, "--headers", "1", "--delete", URL], "--headers contradicts --delete"),
-        (["check"], "give the URL of one mailbox"),
+        (["run"], "give a SCRIPT, or -m MODULE"),
         (["check", "--insecure", URL], "--insecure is for pop3:// only"),
         (["list", "pop3s://b"], "pop3s://b has no user: write pop3s://USER@HOST[:PORT]"),
     ],
@@ -41,8 +40,10 @@ INTO = ["--maildir", "m"]
 def test_mistakes(given, told, capsys):
     assert main(given) == 64
     output, errors = capsys.readouterr()
-    assert (output, errors.count("\n")) == ("", 1)
-    assert errors.partition(": ")[2].startswith(told)
+    mistake, hint = errors.splitlines()
+    program, _, said = mistake.partition(": ")
+    assert (output, said.startswith(told)) == ("", True), said
+    assert hint == f"Try '{program} --help'."
     assert "x9" not in errors
 
 
@@ -58,7 +59,7 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--timeout", "soon", URL], "'soon' is not a number of seconds"),
         (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
         (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
-        (["fetch", "--delet", *INTO, URL], "unrecognized arguments: --delet"),
+        (["fetch", "--delet", *INTO, URL], "arguments: --delet: did you mean --delete?"),
         (["fetch", *INTO, "--cafile", "", URL], "argument --cafile: the value is empty"),
         (
             ["fetch", *INTO, "--password-command", "", URL],
@@ -80,16 +81,58 @@ def test_mistakes_that_the_parser_finds(given, told, capsys):
     assert hint == f"Try '{program} --help'."
 
 
-@pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_help(command, capsys, monkeypatch):
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [None, *arguments._COMMANDS])
+def test_help(command, option, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["poplib-c"])
     with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
+        main([*filter(None, [command]), option])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
-    for part in ("examples:", "passwords:", "exit status:", "connection:", "login:"):
-        assert f"\n{part}\n" in told
-    assert max(map(len, told.partition("\n\n")[2].splitlines())) <= 80
+    usage, _, told = capsys.readouterr().out.partition("\n\n")
+    assert usage.startswith(f"usage: poplib-c {command or 'COMMAND'}")
+    if command in ("fetch", "check", "list"):
+        for part in ("examples:", "passwords:", "exit status:", "connection:", "login:"):
+            assert f"\n{part}\n" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_targets_may_stand_between_options(capsys):
+    options = arguments.parse(["fetch", "-q", "a", "--maildir", "m", "b", "--delete", "c"], "")
+    assert options.targets == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["lst", URL], "lst is not a command: did you mean list?"),
+        (["fetsh", "work", "private"], "fetsh is not a command: did you mean fetch?"),
+        (["work"], "work is not a command: there are fetch, check, list, config, "),
+        (["pop3s://a:x9@b"], "a command goes before a URL: fetch, check or list"),
+        (["pop3s://a:x9@b", "user", "x9"], "a command goes before a URL: fetch, check or list"),
+        (["--verbose"], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_no_command(given, told, capsys, monkeypatch):
+    """A misspelt command is no host, and a password goes nowhere."""
+    monkeypatch.setattr("poplib_c.__main__.POP3", None)
+    monkeypatch.setattr(sys, "argv", ["poplib-c"])
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 64
+    output, errors = capsys.readouterr()
+    mistake, hint = errors.splitlines()
+    assert (output, mistake.startswith(f"poplib-c: {told}")) == ("", True), mistake
+    assert hint == "Try 'poplib-c --help'."
+    assert "x9" not in errors
+
+
+def test_nothing_but_the_name(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["poplib-c"])
+    assert main([]) == 64
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "poplib-c fetch --maildir ~/Mail pop3s://USER@HOST " in errors
+    assert "'poplib-c config --help'" in errors
 
 
 def test_every_option_is_explained():
@@ -144,7 +187,7 @@ def test_a_host_that_is_called_like_a_command(word, capsys, monkeypatch):
 
 
 def test_the_help_of_all_names_the_commands(capsys):
-    assert main(["--help"]) == 0
+    with pytest.raises(SystemExit):
+        main(["--help"])
     told = capsys.readouterr().out
-    named = re.findall(r"^(?:usage:|      ) .*? (\w+) \[OPTION", told, re.M)
-    assert [*_commands()][: len(named)] == named == ["fetch", "check", "list"]
+    assert [*_commands()] == re.findall(r"^    (\S+)(?:  .*)?$", told, re.M)

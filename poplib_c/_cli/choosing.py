@@ -135,7 +135,7 @@ def _leave_alone(session: Dialogue, troubled: Mapping[int, bool]) -> None:
         name = session.contents.name(number)
         run.fail(
             Failure(
-                f"{name} is skipped: it has ended a session, or was refused, in {PATIENCE} or more "
-                f"runs, and is tried in every {SELDOM}th run only"
+                f"{name} is skipped: it has ended a session, or was refused, in {PATIENCE} or "
+                f"more runs, and is tried in every {SELDOM}th run only"
             )
         )

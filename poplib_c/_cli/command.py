@@ -117,7 +117,8 @@ def _read(output: IO[bytes], kept: bytes) -> tuple[bytes, bool]:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End a command and the programs that it has started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.killpg(process.pid, number)
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
             return

@@ -133,6 +133,7 @@ class Box(Protocol):
 
     def expect(self, count: int) -> None:
         """Note how many messages the session will fetch."""
+        return
 
     def date(self, ticket: str) -> float:
         """Return the time for the Received header of a message."""
@@ -140,6 +141,7 @@ class Box(Protocol):
 
     def close(self) -> None:
         """End the use of the destination."""
+        return
 
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""

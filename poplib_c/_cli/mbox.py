@@ -58,7 +58,7 @@ class Mbox(Box):
         return [f"{size} {line}" for line in _separators(count)]
 
     def date(self, ticket: str) -> float:
-        """Return the time in the ticket, so that a later run writes the header that it looks for."""
+        """Return the time in the ticket: a later run looks for this Received header."""
         return calendar.timegm(email.utils.parsedate(ticket.split(" ", 3)[3]) or (1970, 1, 1))
 
     def open(self, ticket: str, again: bool = False) -> Output:
@@ -158,7 +158,7 @@ class Mbox(Box):
 
 
 class StandardOutput(Handed):
-    """Standard output: a message as it is if the run fetches one, otherwise messages as an mbox."""
+    """Standard output: a message as it is if the run fetches one, otherwise an mbox."""
 
     _lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""The destinations --lmtp and --smtp: a server that takes each message in a transaction of its own.
+"""The destinations --lmtp and --smtp: a server that takes each message in its own transaction.
 
 One connection serves a run. It is made again when it is lost.
 """
@@ -73,9 +73,7 @@ class Transfer(Handed):
         host, port = self._address
         make = smtplib.LMTP if self.kind == "lmtp" else smtplib.SMTP
         try:
-            client = make(
-                host, port, local_hostname=socket.gethostname(), timeout=self._timeout
-            )
+            client = make(host, port, local_hostname=socket.gethostname(), timeout=self._timeout)
             client.ehlo_or_helo_if_needed()
         except smtplib.SMTPResponseException as error:
             raise DeliveryFailure(
@@ -129,9 +127,9 @@ class Transfer(Handed):
         options = [f"SIZE={octets}"] if client.has_extn("size") else []
         if client.has_extn("8bitmime"):
             options.append("BODY=8BITMIME")
-        self._check(client, client.mail(sender, options), 250)
-        self._check(client, client.rcpt(self._recipient), 250, 251)
-        self._check(client, client.docmd("DATA"), 354)
+        self._check(client, client.mail(sender, options), 2)
+        self._check(client, client.rcpt(self._recipient), 2)
+        self._check(client, client.docmd("DATA"), 3)
 
     def _send(self, client: smtplib.SMTP, message: BinaryIO) -> None:
         try:
@@ -148,17 +146,17 @@ class Transfer(Handed):
         except smtplib.SMTPServerDisconnected:
             raise self._lost("no reply came after its end, so it may come twice") from None
         try:
-            self._check(client, reply, 250)
+            self._check(client, reply, 2)
         except smtplib.SMTPServerDisconnected as error:
             raise self._lost(printable(str(error))) from None
 
-    def _check(self, client: smtplib.SMTP, reply: tuple[int, bytes], *good: int) -> None:
-        """Raise Refused unless the reply has one of the codes. The connection stays usable.
+    def _check(self, client: smtplib.SMTP, reply: tuple[int, bytes], good: int) -> None:
+        """Raise Refused unless the reply's code begins with *good*. The connection stays usable.
 
         Raises SMTPServerDisconnected if the server closes the connection.
         """
         code, text = reply
-        if code in good:
+        if code // 100 == good:
             return
         if code == _CLOSING:
             raise smtplib.SMTPServerDisconnected(_told(code, text))

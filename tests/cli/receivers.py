@@ -41,7 +41,7 @@ class Server:
         else:
             starting = loop.create_unix_server(factory, path)
         self._server = loop.run_until_complete(starting)
-        self.place = path or "127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
+        self.place = path or f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._thread = threading.Thread(target=loop.run_forever)
         self._thread.start()
 

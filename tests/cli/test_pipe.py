@@ -1,13 +1,16 @@
 """--pipe: a command is run for each message."""
 
 import json
+import mailbox
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 
 import pytest
+from manual import blocks_of_code
 from scripted import Await, C, Raw, S, play
 
 from .habits import refuse
@@ -107,7 +110,9 @@ def test_a_command_that_fails(fetch, serve, program, status, code, text):
 
 
 def refuses(program, status, number):
-    text = f"import os, sys\nsys.exit({status} * (b'Subject: {number}' in sys.stdin.buffer.read()))"
+    text = (
+        f"import os, sys\nsys.exit({status} * (b'Subject: {number}' in sys.stdin.buffer.read()))"
+    )
     return program(text, "refuses")
 
 
@@ -240,3 +245,36 @@ def test_ctrl_c_does_not_reach_the_command(user, program):
     assert process.returncode == 0, errors
 
 
+def test_the_program_of_the_manual(user, serve, program):
+    """It files mail by its headers; if it can't, the next run tries again."""
+    (text,) = [code for code in blocks_of_code("command-line.rst") if code.startswith("#!")]
+    command = program(text.partition("\n")[2], "file-mail")
+    heads = {"announce": b"List-Id: <announce.example.org>", "spam": b"X-Spam-Flag: yes"}
+    heads["inbox"] = b"Subject: x"
+    messages = {folder: head + b"\n\n\xff\n" for folder, head in heads.items()}
+    server = serve(messages.values())
+    user.maildir.touch()
+    arguments = "--insecure", "--delete", "--pipe", command, url(server)
+    ended = user.fetch(*arguments)
+    assert (ended.returncode, len(server.messages)) == (75, 3)
+    assert "file-mail ended with status 75: [Errno 17] File exists: " in ended.stderr
+    user.maildir.unlink()
+    assert user.fetch(*arguments).returncode == 0
+    for folder, message in messages.items():
+        (path,) = (user.maildir / folder / "new").iterdir()
+        assert path.read_bytes() == message
+
+
+@pytest.mark.skipif(shutil.which("procmail") is None, reason="procmail is missing")
+def test_procmail(fetch, user, serve):
+    """It takes HOME from the user's record, so that the test names its own file."""
+    (user.home / "rc").write_text(
+        f"MAILDIR={user.home}\nDEFAULT=$MAILDIR/inbox\n"
+        ":0\n* ^Subject: 1\n{ EXITCODE=77 HOST=end }\n:0:\ninbox\n"
+    )
+    server = serve(numbered(3))
+    ended = fetch(server, "--delete", "--pipe", f"procmail -f - -t {user.home}/rc")
+    assert (ended.returncode, len(server.messages)) == (1, 1)
+    assert "procmail ended with status 77" in ended.stderr
+    box = mailbox.mbox(user.home / "inbox", create=False)
+    assert [message["Subject"] for message in box] == ["0", "2"]

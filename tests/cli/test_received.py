@@ -10,7 +10,7 @@ from poplib_c._cli import received
 from poplib_c._cli.account import parse
 from poplib_c._cli.state import InFlight, State
 
-from .support import delivered, numbered, url
+from .support import delivered, numbered
 from .test_killing import contents
 
 HEADER = re.compile(

@@ -93,13 +93,16 @@ def test_a_reader_that_leaves(user, serve, size):
     """Nothing is deleted that was not written."""
     server = serve(numbered(400, size=size) if size == 10 else numbered(9, size=size))
     reading, writing = os.pipe()
-    with open(writing, "wb") as stdout, subprocess.Popen(
-        user.command("fetch", "--insecure", "--delete", "--mbox", "-", url(server)),
-        env=user.environment,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        open(writing, "wb") as stdout,
+        subprocess.Popen(
+            user.command("fetch", "--insecure", "--delete", "--mbox", "-", url(server)),
+            env=user.environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         stdout.close()
         first = os.read(reading, 100)
         before = {*server.messages}

@@ -73,7 +73,18 @@ class Failure(Exception):
 
 
 class DeliveryFailure(Failure):
-    """A message can't be written to its destination. It stays on the server."""
+    """The destination takes no messages. They stay on the server."""
+
+
+class NoRoom(DeliveryFailure):
+    """The disk has no room for a message. A smaller one may have room."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, Status.TEMPORARY)
+
+
+class Refused(DeliveryFailure):
+    """The destination refused a message, which stays on the server. It may take others."""
 
 
 class CapaFailure(Failure):

@@ -6,8 +6,9 @@ import contextlib
 import sqlite3
 
 from poplib_c import error_proto
+from poplib_c._cli import destinations
 from poplib_c._cli.credentials import Credentials
-from poplib_c._cli.delivery import Wait, open_box
+from poplib_c._cli.delivery import Wait
 from poplib_c._cli.failures import (
     Failure,
     OutOfStep,
@@ -42,12 +43,13 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 progress.note(outcome.label, text)
 
             wait = Wait(job.options.timeout, note, lambda: stop.requested)
-            box = open_box(*job.destination, wait)
+            box = destinations.open_destination(job, wait)
+            opened.callback(box.close)
             if job.options.since_last or job.options.delete:
                 state = opened.enter_context(State(job.options.state, _key(job)))
             else:
                 state = opened.enter_context(State.in_memory())
-            run = Run(job.options, box, state, outcome, bar, progress, stop)
+            run = Run(job.account, job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
     except (

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from poplib_c._cli.account import Account
 from poplib_c._cli.delivery import Box
 from poplib_c._cli.failures import Failure
 from poplib_c._cli.job import Outcome, Stop
@@ -28,6 +29,7 @@ class Run:
     last, and failed again. refused: messages that the run has given up, and has said why.
     """
 
+    account: Account
     options: argparse.Namespace
     box: Box
     state: State
@@ -59,6 +61,6 @@ class Run:
         """Print an error and note the status. message: the facts of the message concerned."""
         self.outcome.fail(error)
         if message is not None:
-            nowhere = dict.fromkeys(("octets", "destination", "path"))
+            nowhere = dict.fromkeys(("octets", "destination", "place"))
             self.progress.record({**message, **nowhere, "error": str(error)})
         self.progress.error(self.outcome.label, str(error))

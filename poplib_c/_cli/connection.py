@@ -22,6 +22,7 @@ from poplib_c._cli.failures import (
     reason,
     usage,
 )
+from poplib_c._cli.log import Counted
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
 
@@ -84,7 +85,7 @@ def warning(account: Account, options: argparse.Namespace) -> str | None:
     return None
 
 
-class Client(POP3):
+class Client(Counted):
     """Sends CAPA once before STLS and once after, or not at all.
 
     has_capa: whether CAPA may be sent. Without it, capa() raises what it raises for a server that
@@ -198,5 +199,6 @@ def _compare(found: str, wanted: str) -> None:
     if found != wanted:
         raise Failure(
             "the server's certificate does not match --fingerprint, so no password was sent: its "
-            f"fingerprint is sha256:{found}"
+            f"fingerprint is sha256:{found}",
+            Status.UNAVAILABLE,
         )

@@ -72,7 +72,7 @@ def test_a_certificate_that_is_refused_is_shown(user, serve, authority, kind):
     server = serve(**{kind: context(authority.issue(*HOSTS, not_after=PAST))})
     place = url(server, scheme=RESTS[kind])
     ended = user.run("check", "--cafile", authority.ca_file, place)
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert re.search(r"^Verified: +NO: the server's certificate is refused: ", ended.stdout, re.M)
     assert re.search(r"^Valid: .* to 2001-01-01 \(EXPIRED\)$", ended.stdout, re.MULTILINE)
     assert re.search(r"^Login: +not tried$", ended.stdout, re.MULTILINE)
@@ -84,7 +84,7 @@ def test_another_certificate_than_the_pinned_one(user, serve, authority, certifi
     other = pin(authority.issue(*HOSTS))
     place = url(server, scheme="pop3s")
     ended = user.run("check", "--fingerprint", other, place)
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert f"its fingerprint is {pin(certificate)}" in ended.stdout
     assert nothing_secret_was_sent(server)
 

@@ -75,7 +75,7 @@ def test_verified(user, secure, authority, scheme):
 def test_refused_certificates(user, secure, authority, scheme, name, trusted, why):
     server, place = secure(scheme, name)
     trust = ["--cafile", authority.ca_file] if trusted else []
-    told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 1)
+    told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 69)
     assert "the server's certificate is refused: " in told
     assert why in told
     assert nothing_secret_was_sent(server)
@@ -90,11 +90,11 @@ def test_pinned(user, secure, certificates, authority, scheme):
     colons = ":".join(pin(certificates["expired"])[7:][n : n + 2] for n in range(0, 64, 2))
     ok(user.fetch("--fingerprint", f"SHA256:{colons.upper()}", *into))
     server.commands.clear()
-    told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 1)
+    told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 69)
     assert "does not match --fingerprint, so no password was sent: its fingerprint is " in told
     assert nothing_secret_was_sent(server)
     both = ["--fingerprint", pin(certificates["expired"]), "--cafile", authority.ca_file]
-    assert "certificate has expired" in failed(user.fetch(*both, *into), 1)
+    assert "certificate has expired" in failed(user.fetch(*both, *into), 69)
 
 
 @pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
@@ -110,7 +110,7 @@ def test_not_verified(user, secure, scheme):
 
 @pytest.mark.row("Encryption")
 def test_no_stls(user, server):
-    told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+    told = failed(user.fetch("--maildir", user.maildir, url(server)), 69)
     assert "the server has no STLS, so no password was sent: use pop3s://, or --insecure" in told
     assert nothing_secret_was_sent(server)
 
@@ -118,14 +118,14 @@ def test_no_stls(user, server):
 @pytest.mark.row("Encryption")
 def test_stls_that_was_taken_out_on_the_way(user):
     with play(S("+OK"), C("CAPA"), S("+OK", "TOP", "."), timeout=10) as server:
-        told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+        told = failed(user.fetch("--maildir", user.maildir, url(server)), 69)
     assert "the server has no STLS" in told
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "list"])
 def test_a_port_without_tls(user, server, command):
     into = ["--maildir", user.maildir] if command == "fetch" else []
-    told = failed(user.run(command, *into, url(server, scheme="pop3s")), 75)
+    told = failed(user.run(command, *into, url(server, scheme="pop3s")), 76)
     assert "the server does not speak TLS on this port: try pop3://" in told
 
 
@@ -163,7 +163,7 @@ def test_no_such_file_of_certificates(user, secure):
 def test_no_tls_at_the_other_end(user, scheme):
     with POP3Server() as server:
         arguments = ["--maildir", user.maildir, f"pop3s://alice@127.0.0.1:{server.port}"]
-        told = failed(user.fetch(*arguments), 75)
+        told = failed(user.fetch(*arguments), 76)
     assert "Traceback" not in told
 
 
@@ -174,5 +174,5 @@ def test_ipv6(user, serve):
 
 def test_nobody_there(user, server):
     server.stop()
-    told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 75)
+    told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 69)
     assert told.endswith(": Connection refused")

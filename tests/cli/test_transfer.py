@@ -148,7 +148,7 @@ def test_a_server_that_is_gone_later(fetch, serve):
     server = serve(numbered(9))
     with play(*GREETED, *ENVELOPE, *FIRST, S("250 ok"), C("mail FROM:<> BODY=8BITMIME")) as lmtp:
         ended = fetch(server, "--delete", "--lmtp", f"127.0.0.1:{lmtp.port}")
-    assert (ended.returncode, len(server.messages)) == (75, 8)
+    assert (ended.returncode, len(server.messages)) == (69, 8)
     (told,) = ended.stderr.splitlines()
     assert told.endswith(": Connection refused")
 

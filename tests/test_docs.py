@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import console
 import pytest
 from manual import DOCS, blocks_of_code
 
@@ -21,6 +22,15 @@ def test_there_are_examples():
 def test_examples(path):
     failed, run = doctest.testfile(str(path), module_relative=False)
     assert run and not failed
+
+
+def test_there_are_pages_with_commands():
+    assert console.pages()
+
+
+@pytest.mark.parametrize("page", console.pages())
+def test_commands(page, tmp_path):
+    console.check(page, tmp_path / "home")
 
 
 def test_pages_for_users_name_no_tests():

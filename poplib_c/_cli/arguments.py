@@ -164,7 +164,18 @@ def _import_state(command: Parser) -> None:
     command.add_argument(
         "format", metavar="FORMAT", choices=FORMATS, help=f"one of {', '.join(FORMATS)}"
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="the file of mpop's uidls_file, getmail's oldmail-..., or fetchmail's .fetchids",
+    )
+    _option(
+        command,
+        "--mailbox TARGET",
+        _text,
+        "record the messages for this mailbox, instead of those that the files name",
+    )
     _configuration(command)
     _state(command)
 
@@ -277,7 +288,7 @@ def _messages(which: Any) -> None:
     _option(
         ends,
         "--keep-days N",
-        _whole(0, "a number of days"),
+        _whole(1, "a number of days"),
         "delete messages from the server N days after they were delivered",
     )
     news.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)

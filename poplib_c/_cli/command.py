@@ -47,8 +47,8 @@ def split(command: str) -> list[str]:
 class Command(Handed):
     def __init__(self, command: str, account: Account, seconds: float) -> None:
         """*seconds*: after them, a command is killed."""
-        super().__init__("pipe", command)
         self._words = split(command)
+        super().__init__("pipe", self._words[0])  # Arguments may be secret.
         self._name = os.path.basename(self._words[0])
         self._seconds = seconds
         self._environment = {

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from poplib_c._cli import planning, received
-from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
+from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
 from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, Refused, Status
 from poplib_c._cli.job import Threads
@@ -46,9 +46,9 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
     def __init__(self, session: Dialogue) -> None:
         self._session = session
         self._state = session.state
-        self._box = session.run.box
         jobs = session.options.jobs
-        self._most = 1 if self._box.one_by_one else _batch_size(jobs)
+        box = session.run.box
+        self._most = 1 if box is not None and box.one_by_one else _batch_size(jobs)
         self._syncs = max(1, _SYNCS // jobs)
         self._pool = Threads(1 + self._syncs)
         self._batch: list[_Letter] = []
@@ -70,6 +70,10 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         self._troubled: dict[bytes, int] = {}  # when the session began
         self.is_stopped = False
         session.confirm = self._certain.extend
+
+    @property
+    def _box(self) -> Box:
+        return self._session.run.destination
 
     def __exit__(self, *_: object) -> None:
         """Commit what was received, and forget the places that were not used."""
@@ -249,7 +253,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             # If messages share a uid, the next run can't tell which one was delivered.
             size = planning.recorded(session.contents.sizes[number], session.copies[key])
             where = f"{box.kind}:{box.path}"
-            places[number] = InFlight(key, size, session.options.delete, where, ticket)
+            places[number] = InFlight(key, size, where, ticket)
         return places
 
     # Committing

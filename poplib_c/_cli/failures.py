@@ -52,7 +52,7 @@ GRAVITY = (
 )
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
-_BROKEN = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ESTALE}
+_BROKEN = {errno.EIO, errno.EPIPE, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ESTALE}
 _UNKNOWN_HOST = {
     getattr(socket, name, socket.EAI_NONAME)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")

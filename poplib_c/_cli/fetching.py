@@ -7,6 +7,7 @@ import sqlite3
 
 from poplib_c import error_proto
 from poplib_c._cli import destinations
+from poplib_c._cli.contents import is_uid
 from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.delivery import Wait
 from poplib_c._cli.failures import (
@@ -43,12 +44,12 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 progress.note(outcome.label, text)
 
             wait = Wait(job.options.timeout, note, lambda: stop.requested)
-            box = destinations.open_destination(job, wait)
-            opened.callback(box.close)
-            if job.options.since_last or job.options.delete:
-                state = opened.enter_context(State(job.options.state, _key(job)))
-            else:
-                state = opened.enter_context(State.in_memory())
+            dry = job.options.dry_run
+            box = None if dry else destinations.open_destination(job, wait)
+            if box is not None:
+                opened.callback(box.close)
+            open_state = State.copy if dry else State
+            state = opened.enter_context(open_state(job.options.state, _key(job)))
             run = Run(job.account, job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
@@ -65,9 +66,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
 
 def _key(job: Job) -> str:
     """Return the account's name in the state. Runs with --headers have a record of their own."""
-    account = job.account
-    part = "" if job.options.headers is None else "#headers"
-    return f"{account.user}@{account.host}:{account.port}{part}"
+    return job.account.key + ("" if job.options.headers is None else "#headers")
 
 
 class _Mailbox:
@@ -182,10 +181,9 @@ class _Mailbox:
         """Name the messages that have ended sessions and are not done."""
         run = self._run
         runs = run.state.troubled()
-        kept = run.options.since_last or run.options.delete
         for key, told in run.why.items():
-            if kept and runs.get(key, 0) >= PATIENCE:
+            if runs.get(key, 0) >= PATIENCE:
                 told += f", in {runs[key]} runs; tried in every {SELDOM}th run from now on"
-            elif kept:
+            elif is_uid(key):
                 told += "; fetched last from now on"
             run.fail(Failure(told), self._names[key][1])

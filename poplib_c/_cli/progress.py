@@ -64,7 +64,8 @@ class Progress:
         self._tell(logging.ERROR, label, text)
 
     def warning(self, text: str) -> None:
-        self._tell(logging.WARNING, "warning", text)
+        """Print a warning, unless --quiet is given."""
+        self._tell(logging.WARNING, "warning", text, not self._quiet)
 
     def note(self, label: str, text: str) -> None:
         """Print a note, unless --quiet is given."""

@@ -103,7 +103,7 @@ def begun(user, server, path):
         uid = client.uidl(1).split()[2]
         client.quit()
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin([InFlight(uid, 16, True, f"maildir:{box.path}", ticket)])
+        state.begin([InFlight(uid, 16, f"maildir:{box.path}", ticket)])
     return ticket
 
 
@@ -138,7 +138,7 @@ def test_a_killed_run_into_a_place_that_is_gone(user, serve):
     server = serve(numbered(1))
     path = str(user.home / "state")
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin([InFlight(b"a", 16, True, f"maildir:{path}/in/a/file", "ticket")])
+        state.begin([InFlight(b"a", 16, f"maildir:{path}/in/a/file", "ticket")])
     arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     assert user.fetch(*arguments).returncode == 0
     assert delivered(user.maildir) == numbered(1)

@@ -190,16 +190,16 @@ def test_an_object_for_each_message(new, user, odd):
             "uid": by_number[number]["uid"],
             "octets": 16,
             "destination": "maildir",
-            "error": None,
+            "why": None,
         }
         assert isinstance(message["uid"], str)
     refused = by_number[2]
-    assert "is left on the server: -ERR" in refused["error"]
+    assert "is left on the server: -ERR" in refused["why"]
     assert (refused["octets"], refused["destination"], refused["place"]) == (None,) * 3
     assert mailbox == {
         "mailbox": place(server),
         **{"status": 1, "fetched": 2, "octets": 32, "deleted": 0, "known": 0, "left": 1},
-        "errors": [refused["error"]],
+        "errors": [refused["why"]],
     }
     assert ended.stderr.endswith(
         f"{place(server)}: 2 messages fetched (32 octets), 1 left on the server\n"

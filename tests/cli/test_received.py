@@ -53,7 +53,7 @@ def test_a_message_that_a_killed_run_has_delivered(fetch, user, serve):
     with State(str(path), account) as state:
         state.forget([uid])
         where = f"maildir:{user.maildir}"
-        state.begin([InFlight(uid, len(numbered(1)[0]) + 3, True, where, place.name)])
+        state.begin([InFlight(uid, len(numbered(1)[0]) + 3, where, place.name)])
     ended = fetch(server, *options[:3], "--delete", *options[4:])
     assert (ended.returncode, server.messages) == (0, [])
     assert "0 messages fetched (0 octets), 1 deleted" in ended.stdout

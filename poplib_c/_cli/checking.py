@@ -103,7 +103,7 @@ def check(
             now = _login(client, account, options, credentials, report) or now
         if client.sock is not None:  # A login that fails may have closed the connection.
             facts["pipelining"]["announced"] = "PIPELINING" in (now or {})
-            if facts["pipelining"]["announced"]:
+            if facts["pipelining"]["announced"] and not options.no_pipelining:
                 facts["pipelining"]["works"] = _has_pipelining(client, facts["login"] == "done")
             with contextlib.suppress(error_proto, OSError):
                 client.quit()

@@ -13,6 +13,17 @@ from poplib_c._policy import LoginError, is_hang_up
 
 _ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
+# Reasons of an ssl.SSLError, by their ends: OpenSSL's names of an alert differ in the beginning.
+_TLS_REASONS = {
+    "ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate: give --cert, and --key",
+    "ALERT_HANDSHAKE_FAILURE": "the server refuses the TLS handshake: it may need other "
+    "--ciphers, or a client certificate (--cert)",
+    "ALERT_PROTOCOL_VERSION": "no TLS version in common with the server: --tls-min names the "
+    "oldest to use",
+    "DH_KEY_TOO_SMALL": "the server's key for the TLS handshake is too weak: "
+    "--ciphers DEFAULT@SECLEVEL=1 accepts it",
+}
+_TLS_REASONS["UNSUPPORTED_PROTOCOL"] = _TLS_REASONS["ALERT_PROTOCOL_VERSION"]
 
 
 class Status(enum.IntEnum):
@@ -91,10 +102,6 @@ def usage(text: str) -> Failure:
     return Failure(text, Status.USAGE)
 
 
-def configuration(text: str) -> Failure:
-    return Failure(text, Status.CONFIG)
-
-
 def failure(error: Exception) -> Failure:
     """Return the Failure for an exception that a connection or a file raised."""
     if isinstance(error, Failure):
@@ -112,6 +119,9 @@ def failure(error: Exception) -> Failure:
             "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS",
             Status.PROTOCOL,
         )
+    for end, told in _TLS_REASONS.items():
+        if str(getattr(error, "reason", None)).endswith(end):
+            return Failure(told, Status.UNAVAILABLE)
     return Failure(reason(error), _status(error))
 
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from poplib_c._cli import config, connection, destinations, progress, state
+from poplib_c._cli import config, connection, destinations, dialing, progress, state
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, gravest, usage
 from poplib_c._cli.fetching import fetch
@@ -20,6 +20,7 @@ def run(options: argparse.Namespace, program: str) -> Status:
     jobs = [job(mailbox) for mailbox in config.find(options)]
     mailboxes = len({each.account for each in jobs})
     check_shared(options, mailboxes)
+    dialing.check_shared(each.options.proxy for each in jobs)
     for each in jobs:
         each.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
         each.options.is_only = len(jobs) == 1

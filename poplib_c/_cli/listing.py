@@ -150,9 +150,10 @@ def show(listing: Listing, options: argparse.Namespace) -> Iterator[str]:
         return
     taken = 7 + 10 + _UID_WIDTH + _DATE_WIDTH + _FROM_WIDTH + 5 * 2
     subject = max(_LEAST, shutil.get_terminal_size().columns - taken)
-    yield _row(_HEADINGS, subject)
     count = octets = 0
     for message in listing.messages():
+        if not count:
+            yield _row(_HEADINGS, subject)
         count += 1
         octets += message["size"] or 0
         cells = (

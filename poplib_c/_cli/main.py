@@ -64,12 +64,13 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
     The form depends on the arguments alone: with one TARGET there are no headings, and no list
     around the JSON.
     """
-    from poplib_c._cli import connection, credentials
+    from poplib_c._cli import connection, credentials, dialing
 
     is_one = len(options.targets) == 1
     mailboxes = find(options, needs_user=options.command == "list")
     count = len({mailbox.account for mailbox in mailboxes})
     credentials.check_shared(options, count)
+    dialing.check_shared(each.options.proxy for each in mailboxes)
     for mailbox in mailboxes:
         with named_in_errors(mailbox.place):
             connection.check_policy(mailbox.account, mailbox.options)

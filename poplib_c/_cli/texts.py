@@ -66,6 +66,9 @@ passwords:
   configuration. Its environment has POPLIB_C_USER, POPLIB_C_HOST and
   POPLIB_C_PORT.
 
+  With --keyring, the system's keyring: the entry of service pop3://HOST and
+  USER, which "keyring set pop3://HOST USER" stores.
+
   ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry of
   HOST and USER, else that of HOST without a login, else default with USER, else
   default without a login. A host may have several entries. You must own the
@@ -79,6 +82,10 @@ passwords:
   line, name no server. With several mailboxes each server would get the secret
   of the others, so poplib-c refuses them. No option takes the password itself:
   other users of the machine can read arguments.
+
+  The password of a proxy's USER comes from the entry of the proxy's host in
+  ~/.netrc, but not from default, else from the variable
+  POPLIB_C_PROXY_PASSWORD.
 """
 STATUS = """\
 exit status:
@@ -145,8 +152,8 @@ files:
       Passwords.
 
 environment:
-  POPLIB_C_PASSWORD, XDG_CONFIG_HOME, XDG_STATE_HOME, HOME; SSL_CERT_FILE and
-  SSL_CERT_DIR for trusted certificates
+  POPLIB_C_PASSWORD, POPLIB_C_PROXY_PASSWORD, XDG_CONFIG_HOME, XDG_STATE_HOME,
+  HOME; SSL_CERT_FILE and SSL_CERT_DIR for trusted certificates
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and

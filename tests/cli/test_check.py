@@ -1,5 +1,6 @@
 """What a server is, as a report and as JSON."""
 
+import argparse
 import json
 import re
 
@@ -10,6 +11,7 @@ from scripted import Anything, C, Close, S, play
 
 from poplib_c._cli import checking
 from poplib_c._cli.account import parse
+from poplib_c._cli.arguments import parser
 
 from .support import ok, url
 from .test_connections import context, nothing_secret_was_sent, pin
@@ -112,17 +114,8 @@ def test_without_encryption(user, server):
 
 
 def options(**changed):
-    given = {
-        "insecure": True,
-        "timeout": 5.0,
-        "deadline": None,
-        "fingerprint": None,
-        "cafile": None,
-        "mechanism": None,
-        "oauth2_token_command": None,
-        "no_utf8": False,
-    }
-    return type("Options", (), {**given, "no_verify": False, **changed})()
+    given = parser().parse_args(["check", "--insecure", "--timeout", "5", "pop3://127.0.0.1"])
+    return argparse.Namespace(**{**vars(given), **changed})
 
 
 LISTED, OTHER = ("+OK", "PIPELINING", "."), ("+OK", "PIPELINING", "SASL PLAIN", ".")

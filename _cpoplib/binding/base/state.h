@@ -44,13 +44,11 @@ enum hook {
     X(gettimeout, "gettimeout")                                               \
     X(host, "host")                                                           \
     X(init, "__init__")                                                       \
-    X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
     X(makefile, "makefile")                                                   \
     X(maxline, "_MAXLINE")                                                    \
-    X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(quit, "quit")                                                           \
@@ -66,7 +64,6 @@ enum hook {
     X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
     X(startswith, "startswith")                                               \
-    X(success, "success")                                                     \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 

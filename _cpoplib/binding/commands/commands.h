@@ -1,6 +1,6 @@
 /* The method tables of the room: the documented commands (commands.c), apop()
    (apop.c), auth() (sasl.c), login() and login_oauth2() (login.c), and quit()
-   and the `with` statement (quit.c).  They call poplib_c/_replies.py and
+   and the `with` statement (quit.c).  They call poplib_c/_replies.py, _auth.py,
    _login.py, messages, connect, dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H

@@ -59,7 +59,7 @@ class Exchange:
         An initial response that had no place in the command answers an empty challenge; some
         servers send a text instead ("+ go ahead"), which has no other meaning.
         """
-        if not isinstance(reply, bytes) or reply != b"+" and not reply.startswith(b"+ "):
+        if not isinstance(reply, bytes) or not (reply == b"+" or reply.startswith(b"+ ")):
             raise self._error_proto("the server's reply to AUTH is neither a challenge nor +OK")
         self._challenges += 1
         if self._challenges > _MOST_CHALLENGES:

@@ -34,7 +34,7 @@ def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
         raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
 
 
-def capa(error_proto: Any, reply: Any) -> dict[str, list[str]]:
+def capa(reply: Any) -> dict[str, list[str]]:
     """Return {name: [argument, ...]}."""
     capabilities = {}
     for line in reply[1]:

@@ -100,56 +100,52 @@ package_import(const char *module, const char *name)
     return value;
 }
 
-/* `keywords` may be NULL. */
+/* Returns function(*arguments, **keywords).  Steals function and arguments,
+   which may be NULL with an exception; `keywords` may be NULL. */
 static PyObject *
-call(const char *module, const char *name, PyObject *keywords,
-     const char *format, va_list values)
+call(PyObject *function, PyObject *arguments, PyObject *keywords)
 {
-    PyObject *arguments = Py_VaBuildValue(format, values);
-    PyObject *function = NULL;
     PyObject *result = NULL;
 
-    if (arguments != NULL) {
-        function = package_import(module, name);
-    }
-    if (function != NULL) {
+    if (function != NULL && arguments != NULL) {
         result = PyObject_Call(function, arguments, keywords);
     }
-    Py_XDECREF(arguments);
     Py_XDECREF(function);
+    Py_XDECREF(arguments);
     return result;
 }
 
 PyObject *
 package_call(const char *module, const char *name, const char *format, ...)
 {
-    PyObject *result;
+    PyObject *arguments;
     va_list values;
 
     va_start(values, format);
-    result = call(module, name, NULL, format, values);
+    arguments = Py_VaBuildValue(format, values);
     va_end(values);
-    return result;
+    return call(arguments == NULL ? NULL : package_import(module, name),
+                arguments, NULL);
 }
 
 PyObject *
-package_call_replies(struct module_state *state, const char *name,
-                     PyObject *first, PyObject *second)
+package_call_own(struct module_state *state, PyObject *module,
+                 const char *name, const char *format, ...)
 {
-    PyObject *replies = package_attribute(state, state->name.replies);
+    PyObject *arguments;
     PyObject *function = NULL;
-    PyObject *result = NULL;
+    va_list values;
 
-    if (replies != NULL) {
-        function = PyObject_GetAttrString(replies, name);
-        Py_DECREF(replies);
+    va_start(values, format);
+    arguments = Py_VaBuildValue(format, values);
+    va_end(values);
+    if (arguments != NULL) {
+        function = package_attribute(state, module);
     }
     if (function != NULL) {
-        result = PyObject_CallFunctionObjArgs(function, state->error_proto,
-                                              first, second, NULL);
-        Py_DECREF(function);
+        Py_SETREF(function, PyObject_GetAttrString(function, name));
     }
-    return result;
+    return call(function, arguments, NULL);
 }
 
 PyObject *
@@ -157,14 +153,18 @@ package_call_with(const char *module, const char *name, const char *keyword,
                   PyObject *value, const char *format, ...)
 {
     PyObject *keywords = Py_BuildValue("{sO}", keyword, value);
-    PyObject *result = NULL;
+    PyObject *arguments = NULL;
+    PyObject *result;
     va_list values;
 
-    if (keywords != NULL) {
-        va_start(values, format);
-        result = call(module, name, keywords, format, values);
-        va_end(values);
-        Py_DECREF(keywords);
+    if (keywords == NULL) {
+        return NULL;
     }
+    va_start(values, format);
+    arguments = Py_VaBuildValue(format, values);
+    va_end(values);
+    result = call(arguments == NULL ? NULL : package_import(module, name),
+                  arguments, keywords);
+    Py_DECREF(keywords);
     return result;
 }

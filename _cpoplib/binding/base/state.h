@@ -54,6 +54,7 @@ enum hook {
     X(quit, "quit")                                                           \
     X(raw, "raw")                                                             \
     X(recv_into, "recv_into")                                                 \
+    X(redact, "_redact")                                                      \
     X(replies, "_replies")                                                    \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \

@@ -20,7 +20,7 @@ encode_password(POP3Object *self, PyObject *password)
                                           encoding, NULL);
     Py_DECREF(encoding);
     if (secret == NULL) {
-        redact_unicode_error(Py_None, REDACT_NOT_SENT);
+        redact_unicode_error(self->state, Py_None, REDACT_NOT_SENT);
     }
     return secret;
 }
@@ -45,8 +45,9 @@ md5_hexdigest(PyObject *data)
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {
-    PyObject *timestamp = package_call_replies(self->state, "timestamp",
-                                               (PyObject *)self, NULL);
+    PyObject *timestamp = package_call_own(
+        self->state, self->state->name.replies, "timestamp", "(OO)",
+        self->state->error_proto, self);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 

@@ -152,17 +152,6 @@ raise_timeout(struct module_state *state, const char *text)
     }
 }
 
-void
-errors_raise_unsupported(const char *text)
-{
-    PyObject *type = package_import("io", "UnsupportedOperation");
-
-    if (type != NULL) {
-        PyErr_SetString(type, text);
-        Py_DECREF(type);
-    }
-}
-
 bool
 errors_is_socket_timeout(struct module_state *state)
 {

@@ -51,9 +51,6 @@ errors_drop_result(PyObject *result)
     return result == NULL ? -1 : 0;
 }
 
-/* Raises io.UnsupportedOperation(text). */
-void errors_raise_unsupported(const char *text);
-
 /* Raises OSError: recv_into() returned an impossible length. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
 

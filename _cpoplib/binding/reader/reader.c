@@ -201,29 +201,9 @@ static PyType_Spec reader_spec = {
     .slots = reader_slots,
 };
 
-/* Registers the type as an io.BufferedIOBase. */
-static int
-register_as_buffered(PyObject *type)
-{
-    PyObject *base = package_import("io", "BufferedIOBase");
-    PyObject *result;
-
-    if (base == NULL) {
-        return -1;
-    }
-    result = PyObject_CallMethod(base, "register", "O", type);
-    Py_DECREF(base);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 PyTypeObject *
 reader_new_type(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
-
-    if (type != NULL && register_as_buffered(type) < 0) {
-        Py_CLEAR(type);
-    }
-    return (PyTypeObject *)type;
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &reader_spec,
+                                                    NULL);
 }

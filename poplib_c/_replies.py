@@ -1,4 +1,4 @@
-"""What a server says in its greeting and in its replies to STAT and CAPA.
+"""Replies that C does not read or parse: the greeting, STAT, CAPA, and lines from a hook.
 
 The package imports this module: stat() and capa() also work while the interpreter exits.
 error_proto: the client's, which is another one if the package was imported twice.
@@ -32,6 +32,24 @@ def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
         return int(fields[1]), int(fields[2])
     except ValueError:
         raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
+
+
+def lines(client: Any, response: Any, limit: int | None) -> tuple[Any, list[bytes], int] | None:
+    """Read the lines after a status line; return None if they are too many for *limit* octets."""
+    collected: list[bytes] = []
+    total = 0
+    line, octets = client._getline()
+    while line != b".":
+        # A dot that was added (RFC 1939, section 3).
+        if line.startswith(b".."):
+            octets = octets - 1
+            line = line[1:]
+        total = total + octets
+        collected.append(line)
+        if limit is not None and (total > limit or len(collected) > limit):
+            return None
+        line, octets = client._getline()
+    return response, collected, total
 
 
 def capa(reply: Any) -> dict[str, list[str]]:

@@ -64,7 +64,6 @@ enum hook {
     X(socketio, "SocketIO")                                                   \
     X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
-    X(startswith, "startswith")                                               \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 
@@ -103,11 +102,8 @@ struct module_state {
     PyObject *own_sendall;          /*   first connection */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
-    PyObject *own_init;   /* POP3.__init__ */
-    PyObject *crlf;       /* b"\r\n" */
-    PyObject *terminator; /* b"." */
-    PyObject *stuffed;    /* b".." */
-    PyObject *positive;   /* b"+" */
+    PyObject *own_init; /* POP3.__init__ */
+    PyObject *crlf;     /* b"\r\n" */
     struct state_names name;
 };
 

@@ -1,4 +1,4 @@
-"""The methods of a Reader that only files of other kinds need; those that read are in C.
+"""Which files a Reader replaces, and its rare methods; those that read are in C.
 
 Importing the package imports this module.
 """
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _module: Any = _cpoplib
+
+
+def reads_socket(file: Any, sock: Any) -> bool:
+    """Return whether *file* is exactly what makefile("rb") of a socket makes for *sock*."""
+    if type(file) is not io.BufferedReader:
+        return False
+    import socket
+
+    raw: Any = file.raw
+    return type(raw) is socket.SocketIO and raw._sock is sock
 
 
 def _check(file: Any) -> None:

@@ -34,6 +34,12 @@ def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
         raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
 
 
+def status_line(client: Any) -> Any:
+    """Read a line by _getline(), which may be overridden."""
+    line, _ = client._getline()
+    return line
+
+
 def lines(client: Any, response: Any, limit: int | None) -> tuple[Any, list[bytes], int] | None:
     """Read the lines after a status line; return None if they are too many for *limit* octets."""
     collected: list[bytes] = []

@@ -119,13 +119,6 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
                  room);
 }
 
-void
-errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length)
-{
-    PyErr_Format(PyExc_OSError, "write() returned %zd for %zd octets", written,
-                 length);
-}
-
 PyObject *
 errors_socket_timeout(struct module_state *state)
 {

@@ -52,7 +52,7 @@ enum hook {
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(quit, "quit")                                                           \
-    X(raw, "raw")                                                             \
+    X(reader, "_reader")                                                      \
     X(recv_into, "recv_into")                                                 \
     X(redact, "_redact")                                                      \
     X(replies, "_replies")                                                    \
@@ -62,7 +62,6 @@ enum hook {
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
     X(socketio, "SocketIO")                                                   \
-    X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")

@@ -34,14 +34,10 @@ is_positive(PyObject *line)
 static PyObject *
 get_status_line(POP3Object *self)
 {
-    PyObject *line;
-    PyObject *octets;
+    PyObject *line = package_call_own(self->state, self->state->name.replies,
+                                      "status_line", "(O)", self);
 
-    if (getline_call(self, &line, &octets) < 0) {
-        return NULL;
-    }
-    Py_DECREF(octets);
-    if (debug_status(self, line) < 0) {
+    if (line != NULL && debug_status(self, line) < 0) {
         Py_CLEAR(line);
     }
     return line;

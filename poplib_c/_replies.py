@@ -20,6 +20,13 @@ def timestamp(error_proto: Any, client: Any) -> bytes:
     return stamp
 
 
+def md5() -> Any:
+    """Return a new MD5: RFC 1939 prescribes it for APOP, and FIPS forbids it for security."""
+    import hashlib
+
+    return hashlib.md5(usedforsecurity=False)
+
+
 def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
     """Return the number of messages and their octets."""
     fields = response.split()

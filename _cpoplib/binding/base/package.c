@@ -100,15 +100,15 @@ package_import(const char *module, const char *name)
     return value;
 }
 
-/* Returns function(*arguments, **keywords).  Steals function and arguments,
-   which may be NULL with an exception; `keywords` may be NULL. */
+/* Returns function(*arguments).  Steals both, which may be NULL with an
+   exception. */
 static PyObject *
-call(PyObject *function, PyObject *arguments, PyObject *keywords)
+call(PyObject *function, PyObject *arguments)
 {
     PyObject *result = NULL;
 
     if (function != NULL && arguments != NULL) {
-        result = PyObject_Call(function, arguments, keywords);
+        result = PyObject_Call(function, arguments, NULL);
     }
     Py_XDECREF(function);
     Py_XDECREF(arguments);
@@ -125,7 +125,7 @@ package_call(const char *module, const char *name, const char *format, ...)
     arguments = Py_VaBuildValue(format, values);
     va_end(values);
     return call(arguments == NULL ? NULL : package_import(module, name),
-                arguments, NULL);
+                arguments);
 }
 
 PyObject *
@@ -145,26 +145,5 @@ package_call_own(struct module_state *state, PyObject *module,
     if (function != NULL) {
         Py_SETREF(function, PyObject_GetAttrString(function, name));
     }
-    return call(function, arguments, NULL);
-}
-
-PyObject *
-package_call_with(const char *module, const char *name, const char *keyword,
-                  PyObject *value, const char *format, ...)
-{
-    PyObject *keywords = Py_BuildValue("{sO}", keyword, value);
-    PyObject *arguments = NULL;
-    PyObject *result;
-    va_list values;
-
-    if (keywords == NULL) {
-        return NULL;
-    }
-    va_start(values, format);
-    arguments = Py_VaBuildValue(format, values);
-    va_end(values);
-    result = call(arguments == NULL ? NULL : package_import(module, name),
-                  arguments, keywords);
-    Py_DECREF(keywords);
-    return result;
+    return call(function, arguments);
 }

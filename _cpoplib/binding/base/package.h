@@ -31,9 +31,4 @@ PyObject *package_call(const char *module, const char *name,
 PyObject *package_call_own(struct module_state *state, PyObject *module,
                            const char *name, const char *format, ...);
 
-/* Returns the result of module.name(..., keyword=value). */
-PyObject *package_call_with(const char *module, const char *name,
-                            const char *keyword, PyObject *value,
-                            const char *format, ...);
-
 #endif

@@ -25,19 +25,23 @@ encode_password(POP3Object *self, PyObject *password)
     return secret;
 }
 
-/* hashlib.md5(data, usedforsecurity=False).hexdigest(): RFC 1939 prescribes
-   MD5, which FIPS forbids for security. */
+/* Returns the hexadecimal MD5 of the data, which no Python frame sees. */
 static PyObject *
-md5_hexdigest(PyObject *data)
+md5_hexdigest(POP3Object *self, PyObject *data)
 {
-    PyObject *hash = package_call_with("hashlib", "md5", "usedforsecurity",
-                                       Py_False, "(O)", data);
+    PyObject *hash = package_call_own(self->state, self->state->name.replies,
+                                      "md5", "()");
+    PyObject *updated = NULL;
     PyObject *digest = NULL;
 
     if (hash != NULL) {
-        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
-        Py_DECREF(hash);
+        updated = PyObject_CallMethod(hash, "update", "O", data);
     }
+    if (updated != NULL) {
+        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
+    }
+    Py_XDECREF(updated);
+    Py_XDECREF(hash);
     return digest;
 }
 
@@ -56,7 +60,7 @@ apop_digest(POP3Object *self, PyObject *secret)
     }
     data = PyNumber_Add(timestamp, secret);
     if (data != NULL) {
-        digest = md5_hexdigest(data);
+        digest = md5_hexdigest(self, data);
     }
     Py_DECREF(timestamp);
     Py_XDECREF(data);

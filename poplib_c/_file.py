@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+from types import BuiltinMethodType
 from typing import Any, Callable
 
 
@@ -34,6 +36,20 @@ class Lines:
     def __getattr__(self, name: str) -> Any:
         """Return the attribute of the socket; a deadline shortens the socket's timeout."""
         return getattr(self._sock, name)
+
+
+def opened(file: Any) -> tuple[Any, bool, bool]:
+    """Return *file*'s write(), whether it may write a part, and whether C may write instead.
+
+    C writes to the descriptor of an io.FileIO with its type's own write(), which is called once
+    to raise if the file can't be written.
+    """
+    write = file.write
+    is_direct = type(file) is io.FileIO and isinstance(write, BuiltinMethodType)
+    is_direct = is_direct and write.__self__ is file
+    if is_direct:
+        write(b"")
+    return write, isinstance(file, io.RawIOBase), is_direct
 
 
 def write_rest(write: Callable[[bytes], Any], block: bytes, result: Any, is_raw: bool) -> None:

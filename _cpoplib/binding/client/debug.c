@@ -105,15 +105,3 @@ debug_status(POP3Object *self, PyObject *line)
 
     return failed < 0 ? failed : log_status(self, line);
 }
-
-int
-debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
-{
-    return PySys_Audit("poplib.connect", "OOO", self, host, port);
-}
-
-int
-debug_audit_putline(POP3Object *self, PyObject *line)
-{
-    return PySys_Audit("poplib.putline", "OO", self, line);
-}

@@ -287,36 +287,24 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
                            : write_batch(self, link, octets);
 }
 
-/* Writes to the descriptor if the file is exactly an io.FileIO, with the write
-   method of its type.  Calls file.write(b"") then, which raises if the file
-   can't be written. */
 static int
 open_file(struct sink_file *self)
 {
-    PyObject *raw = package_import("io", "RawIOBase");
-    PyObject *direct = raw == NULL ? NULL : package_import("io", "FileIO");
-    int is_raw = direct == NULL ? -1 : PyObject_IsInstance(self->file, raw);
-    bool is_direct = (PyObject *)Py_TYPE(self->file) == direct;
-    PyObject *nothing;
+    PyObject *opened = package_call("poplib_c._file", "opened", "(O)",
+                                    self->file);
+    int raw = 0;
+    int direct = 0;
+    int failed = -1;
 
-    Py_XDECREF(raw);
-    Py_XDECREF(direct);
-    if (is_raw < 0) {
-        return -1;
+    if (opened != NULL &&
+        PyArg_ParseTuple(opened, "Opp", &self->write, &raw, &direct) != 0) {
+        Py_INCREF(self->write);
+        self->is_raw = raw != 0;
+        self->is_direct = direct != 0;
+        failed = 0;
     }
-    self->write = PyObject_GetAttrString(self->file, "write");
-    if (self->write == NULL) {
-        return -1;
-    }
-    self->is_raw = is_raw;
-    self->is_direct = is_direct && PyCFunction_Check(self->write) &&
-                      PyCFunction_GET_SELF(self->write) == self->file;
-    if (!self->is_direct) {
-        return 0;
-    }
-    nothing = PyObject_CallFunction(self->write, "y", "");
-    Py_XDECREF(nothing);
-    return nothing == NULL ? -1 : 0;
+    Py_XDECREF(opened);
+    return failed;
 }
 
 int

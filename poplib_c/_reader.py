@@ -23,7 +23,7 @@ def reads_socket(file: Any, sock: Any) -> bool:
     import socket
 
     raw: Any = file.raw
-    return type(raw) is socket.SocketIO and raw._sock is sock
+    return type(raw) is socket.SocketIO and raw._sock is sock  # type: ignore[attr-defined]
 
 
 def _check(file: Any) -> None:

@@ -116,7 +116,7 @@ def _check_name(name: Any) -> None:
     """Raise unless *name* is that of a mechanism: the command contains it unchanged."""
     if not isinstance(name, str):
         raise TypeError(f"a mechanism's name must be str, not {type(name).__name__}")
-    if not name or not all("!" <= character <= "~" for character in name):
+    if not (name and name.isascii() and name.isprintable() and " " not in name):
         raise ValueError(f"no name of a mechanism: {name!r}")
 
 

@@ -22,6 +22,8 @@ except ImportError as exc:
     ) from exc
 
 from poplib_c import _attributes as _attributes
+from poplib_c import _reader as _reader
+from poplib_c import _redact as _redact
 from poplib_c import _replies as _replies
 from poplib_c._install import install as install
 from poplib_c._install import uninstall as uninstall

@@ -119,13 +119,6 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
                  room);
 }
 
-void
-errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length)
-{
-    PyErr_Format(PyExc_OSError, "write() returned %zd for %zd octets", written,
-                 length);
-}
-
 PyObject *
 errors_socket_timeout(struct module_state *state)
 {
@@ -149,17 +142,6 @@ raise_timeout(struct module_state *state, const char *text)
 
     if (type != NULL) {
         PyErr_SetString(type, text);
-    }
-}
-
-void
-errors_raise_unsupported(const char *text)
-{
-    PyObject *type = package_import("io", "UnsupportedOperation");
-
-    if (type != NULL) {
-        PyErr_SetString(type, text);
-        Py_DECREF(type);
     }
 }
 

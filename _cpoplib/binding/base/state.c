@@ -40,20 +40,6 @@ init_names(struct module_state *state)
     return 0;
 }
 
-static int
-init_bytes(struct module_state *state)
-{
-    state->crlf = PyBytes_FromString("\r\n");
-    state->terminator = PyBytes_FromString(".");
-    state->stuffed = PyBytes_FromString("..");
-    state->positive = PyBytes_FromString("+");
-    if (state->crlf == NULL || state->terminator == NULL ||
-        state->stuffed == NULL || state->positive == NULL) {
-        return -1;
-    }
-    return 0;
-}
-
 int
 state_init(struct module_state *state, PyObject *module)
 {
@@ -62,7 +48,8 @@ state_init(struct module_state *state, PyObject *module)
     if (lock_init(&state->tls_lock, &state->locks) < 0) {
         return -1;
     }
-    return init_names(state) < 0 ? -1 : init_bytes(state);
+    state->crlf = PyBytes_FromString("\r\n");
+    return state->crlf == NULL ? -1 : init_names(state);
 }
 
 int
@@ -153,7 +140,4 @@ state_free(void *module)
 #undef X
     Py_CLEAR(state->own_encoding);
     Py_CLEAR(state->crlf);
-    Py_CLEAR(state->terminator);
-    Py_CLEAR(state->stuffed);
-    Py_CLEAR(state->positive);
 }

@@ -44,18 +44,17 @@ enum hook {
     X(gettimeout, "gettimeout")                                               \
     X(host, "host")                                                           \
     X(init, "__init__")                                                       \
-    X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
     X(makefile, "makefile")                                                   \
     X(maxline, "_MAXLINE")                                                    \
-    X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(quit, "quit")                                                           \
-    X(raw, "raw")                                                             \
+    X(reader, "_reader")                                                      \
     X(recv_into, "recv_into")                                                 \
+    X(redact, "_redact")                                                      \
     X(replies, "_replies")                                                    \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
@@ -63,10 +62,7 @@ enum hook {
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
     X(socketio, "SocketIO")                                                   \
-    X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
-    X(startswith, "startswith")                                               \
-    X(success, "success")                                                     \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 
@@ -105,11 +101,8 @@ struct module_state {
     PyObject *own_sendall;          /*   first connection */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
-    PyObject *own_init;   /* POP3.__init__ */
-    PyObject *crlf;       /* b"\r\n" */
-    PyObject *terminator; /* b"." */
-    PyObject *stuffed;    /* b".." */
-    PyObject *positive;   /* b"+" */
+    PyObject *own_init; /* POP3.__init__ */
+    PyObject *crlf;     /* b"\r\n" */
     struct state_names name;
 };
 

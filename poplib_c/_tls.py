@@ -44,20 +44,6 @@ def check_arguments(context: Any, keyfile: Any, certfile: Any, verify: Any) -> N
         )
 
 
-def server_name(host: object) -> str | None:
-    """Return server_hostname as an ssl.SSLSocket has it; raise what wrap_socket() raises."""
-    if host is None:
-        return None
-    if not isinstance(host, (str, bytes)):
-        raise TypeError(f"host should be str, not {type(host).__name__:.100}")
-    encoded = host.encode("idna") if isinstance(host, str) else host
-    if not encoded or encoded.startswith(b"."):
-        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    if b"\0" in encoded:
-        raise TypeError("host should be without null characters")
-    return encoded.decode("ascii")
-
-
 def new_context(ssl: Any, certfile: Any, keyfile: Any, verify: Any) -> Any:
     """Return a context: with *verify*, one as strict as our own TLS; else poplib's.
 

@@ -15,7 +15,9 @@ from typing import Any
 #: Their order is that of enum pop_tls_binding.
 _BINDINGS = ["tls-unique", "tls-server-end-point", "tls-exporter"]
 
-_DATAGRAMS = "recvfrom recvfrom_into recvmsg recvmsg_into sendto sendmsg sendmsg_afalg sendfile dup"
+#: Methods that would go past TLS.
+_REFUSED = ["recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "sendto", "sendmsg"]
+_REFUSED += ["sendmsg_afalg", "sendfile", "dup"]
 
 
 class TLSSocket:
@@ -112,7 +114,11 @@ class TLSSocket:
         certificate: bytes | None = self._certificate
         if binary_form or certificate is None:
             return certificate
-        return _decode(certificate) if self._verified else {}
+        if not self._verified:
+            return {}
+        from poplib_c._certificate import decode
+
+        return decode(certificate)
 
     def _has_ended(self: Any) -> bool:
         return bool(self._unwrapped or self._sock_closed)
@@ -169,7 +175,7 @@ def complete(cls: Any) -> None:
     for name, value in vars(TLSSocket).items():
         if isinstance(value, (FunctionType, bool)) or name == "__doc__":
             setattr(cls, name, value)
-    for name in _DATAGRAMS.split():
+    for name in _REFUSED:
         setattr(cls, name, _refuse)
 
 
@@ -195,7 +201,7 @@ def take(sock: Any) -> Any:
     root: Any = _socket.socket
     bases = type(sock).__mro__
     # The original socket.socket, even if that name was patched since.
-    plain = bases[max(bases.index(root) - 1, 0)]
+    plain: Any = bases[max(bases.index(root) - 1, 0)]
     number = sock.fileno()
     if number < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -212,17 +218,3 @@ def take(sock: Any) -> Any:
             root.detach(taken)
         raise
     return taken
-
-
-def _decode(der: bytes) -> dict[str, Any]:
-    """Decode a certificate with the ssl module, which reads certificates from files only."""
-    import ssl
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", delete=False) as file:
-        file.write(ssl.DER_cert_to_PEM_cert(der))
-    try:
-        decoded: dict[str, Any] = vars(ssl)["_ssl"]._test_decode_cert(file.name)
-        return decoded
-    finally:
-        os.unlink(file.name)

@@ -425,7 +425,9 @@ TLS = {
     "TLSSocket.write": lambda client: sent(client, "write"),
     "TLSSocket.unwrap TLSSocket._unwrapped TLSSocket._shut_down TLSSocket._sock": unwrapped,
     "TLSSocket.makefile TLSSocket._io_refs TLSSocket._decref_socketios": made_file,
-    "TLSSocket.close TLSSocket._closed TLSSocket._close_unused": lambda client: (client.sock.close(), client.sock._closed),
+    "TLSSocket.close TLSSocket._closed TLSSocket._close_unused": lambda client: (
+        *[client.sock.close(), client.sock._closed],
+    ),
     "TLSSocket.detach TLSSocket._sock_closed": detached,
     "TLSSocket.__enter__ TLSSocket.__exit__": entered_tls,
     "TLSSocket.getpeercert TLSSocket._certificate TLSSocket._verified": certificate,

@@ -138,8 +138,7 @@ take_socket(TLSSocketObject *self)
 PyObject *
 tls_socket_wrap(struct module_state *state, PyObject *sock,
                 PyObject *server_hostname, const char *host,
-                struct ssl_ctx_st *config,
-                const struct pop_deadline *deadline)
+                struct ssl_ctx_st *config, const struct pop_deadline *deadline)
 {
     struct pop_error error = {0};
     struct pop_transport *session;

@@ -15,15 +15,15 @@ typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state; /* of `module` */
-    PyObject *module;           /* kept until the end */
-    PyObject *sock;             /* underneath; owned by this object alone
-                                   after the handshake */
-    PyObject *server_hostname;  /* str or None */
-    PyObject *certificate;      /* the server's, DER; or None */
-    PyObject *cipher;           /* name, version, bits; or None */
-    PyObject *version;          /* str; None before the handshake */
-    bool verified;              /* the certificate was verified */
+    struct module_state *state;      /* of `module` */
+    PyObject *module;                /* kept until the end */
+    PyObject *sock;                  /* underneath; owned by this object alone
+                                        after the handshake */
+    PyObject *server_hostname;       /* str or None */
+    PyObject *certificate;           /* the server's, DER; or None */
+    PyObject *cipher;                /* name, version, bits; or None */
+    PyObject *version;               /* str; None before the handshake */
+    bool verified;                   /* the certificate was verified */
     struct lock lock;                /* held while the session is used */
     struct pop_transport *transport; /* the session */
     Py_ssize_t io_refs; /* files made by makefile() that are still open */

@@ -395,14 +395,10 @@ static PyMethodDef tls_socket_methods[] = {
 };
 
 static PyType_Slot tls_socket_slots[] = {
-    {Py_tp_new, heap_type_refuse_new},
-    {Py_tp_traverse, tls_socket_traverse},
-    {Py_tp_clear, tls_socket_clear},
-    {Py_tp_dealloc, tls_socket_dealloc},
-    {Py_tp_getset, tls_socket_getset},
-    {Py_tp_members, tls_socket_members},
-    {Py_tp_methods, tls_socket_methods},
-    {0, NULL},
+    {Py_tp_new, heap_type_refuse_new},   {Py_tp_traverse, tls_socket_traverse},
+    {Py_tp_clear, tls_socket_clear},     {Py_tp_dealloc, tls_socket_dealloc},
+    {Py_tp_getset, tls_socket_getset},   {Py_tp_members, tls_socket_members},
+    {Py_tp_methods, tls_socket_methods}, {0, NULL},
 };
 
 static PyType_Spec tls_socket_spec = {

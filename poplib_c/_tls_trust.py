@@ -10,6 +10,8 @@ from stat import S_ISDIR, S_ISREG
 #: both.  The longest known ticks are of 2 seconds.
 _TICK = 2_000_000_000
 
+_MISSING, _FILE, _DIRECTORY, _OTHER = range(4)
+
 
 def identify(
     ca: bytes | None,
@@ -30,24 +32,28 @@ def identify(
     the environment, and the system's *bundles*.
     """
     now = time.time_ns()
-    files: list[bytes | None]
+    paths = [] if ca is None else [ca]
     places = None
     if ca is None:
         # Programs with set-user-ID ignore the environment.
         default = None if own_directory is None else directory
-        files = [file, own_file, default, *bundles]
+        paths = [path for path in (file, own_file, default, *bundles) if path is not None]
         places = directory if own_directory is None else own_directory
-    elif os.path.isdir(ca):
-        files = []
-        places = ca
-    else:
-        files = [ca]
-    directories = [] if places is None else places.split(b":")
-    paths = [path for path in [*files, *directories] if path is not None]
     facts = [_look(path) for path in paths]
-    is_settled = all(fact[0] and max(fact[-2:]) < now - _TICK for fact in facts if len(fact) > 1)
-    one = directories[0] if len(directories) == 1 else b""
-    return (ca is None, *paths), tuple(facts), is_settled, now, one
+    if ca is not None and facts[0][0] == _DIRECTORY:
+        places = ca
+        del paths[0], facts[0]
+    directory = b""
+    if places is not None:
+        directories = places.split(b":")
+        paths += directories
+        facts += map(_look, directories)
+        directory = directories[0] if len(directories) == 1 else b""
+    is_settled = True
+    for kind, *_, modified, changed in facts:
+        if modified >= now - _TICK or changed >= now - _TICK or kind == _OTHER:
+            is_settled = False
+    return (ca is None, *paths), tuple(facts), is_settled, now, directory
 
 
 def _look(path: bytes) -> tuple[int, ...]:
@@ -55,7 +61,7 @@ def _look(path: bytes) -> tuple[int, ...]:
     try:
         info = os.stat(path)
     except OSError as exc:
-        return (exc.errno or 0,)
-    kind = info.st_mode
-    times = info.st_mtime_ns, info.st_ctime_ns
-    return S_ISREG(kind) or S_ISDIR(kind), info.st_dev, info.st_ino, info.st_size, *times
+        return _MISSING, exc.errno or 0, 0, 0
+    mode = info.st_mode
+    kind = _FILE if S_ISREG(mode) else _DIRECTORY if S_ISDIR(mode) else _OTHER
+    return kind, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns

@@ -60,7 +60,7 @@ state_note_fork(struct module_state *state)
     lock_note_fork(&state->locks);
     /* Forgets the configs without freeing them: a thread may have held one of
        OpenSSL's locks, which nobody releases here. */
-    memset(&state->tls_shared, 0, sizeof(state->tls_shared));
+    memset(state->tls_configs, 0, sizeof(state->tls_configs));
     if (lock_init(&lock, &state->locks) < 0) {
         return -1;
     }
@@ -127,7 +127,11 @@ state_free(void *module)
 
     (void)state_clear((PyObject *)module);
     pop_link_release_spare(&state->spare);
-    pop_tls_shared_clear(&state->tls_shared);
+    for (i = 0; i < STATE_CONFIGS; i++) {
+        pop_tls_config_free(state->tls_configs[i].config);
+        Py_CLEAR(state->tls_configs[i].identity.owner);
+        state->tls_configs[i].config = NULL;
+    }
     if (state->tls_lock.handle != NULL) {
         lock_destroy(&state->tls_lock);
         state->tls_lock.handle = NULL;

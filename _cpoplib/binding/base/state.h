@@ -8,7 +8,7 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"
-#include "core/tls/tls_shared.h"
+#include "core/tls/tls_config.h"
 
 /* The private methods of poplib that may be overridden, in call order. */
 #define HOOK_NAMES(X)                                                         \
@@ -72,6 +72,27 @@ struct state_names {
 #undef X
 };
 
+/* Each may hold the system's certificates, about a megabyte. */
+#define STATE_CONFIGS 8
+
+/* What a config (SSL_CTX) is made of: see poplib_c/_tls_trust.py. */
+struct state_identity {
+    PyObject *owner; /* of the objects and of the text below */
+    PyObject *source;
+    PyObject *state;
+    int is_settled;
+    long long made; /* nanoseconds of the real-time clock */
+    const char *directory;
+};
+
+/* A config that connections share; nobody changes it.  tls_configs.c keeps a
+   list of them, in the order of their last use. */
+struct state_config {
+    struct ssl_ctx_st *config; /* NULL: the list ends here */
+    struct state_identity identity;
+    int count; /* of certificates in memory when it was made */
+};
+
 struct module_state {
     PyObject *module; /* borrowed; this state's module */
     struct lock_group locks;
@@ -91,8 +112,8 @@ struct module_state {
     PyTypeObject *deadline_type;
     struct pop_spare spare; /* for the Reader that is entered; needs the
                                 GIL */
-    struct lock tls_lock;   /* held while a config is made for tls_shared */
-    struct pop_tls_shared tls_shared; /* needs the GIL */
+    struct lock tls_lock;   /* held while a config is made for tls_configs */
+    struct state_config tls_configs[STATE_CONFIGS]; /* needs the GIL */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */

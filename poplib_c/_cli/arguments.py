@@ -79,9 +79,12 @@ def meant(name: str, known: Iterable[str]) -> str:
 def parse(argv: list[str], program: str) -> argparse.Namespace:
     """Parse the command line. *argv* is not empty."""
     name = argv[0]
-    if name.startswith("-"):
-        return parser(program).parse_args(argv)
     top = parser(program, name)
+    if name.startswith("-"):
+        if name not in top._option_string_actions:
+            near = meant(name, top._option_string_actions)
+            top.error(f"a command goes before the options; {name} is unknown{near}")
+        return top.parse_args(argv)
     if name not in _COMMANDS:
         if "://" in name:
             top.error("a command goes before a URL: fetch, check or list")

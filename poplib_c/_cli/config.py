@@ -28,6 +28,13 @@ _FOR_ALL = ("jobs", "quiet", "verbose", "log", "syslog", "json", "dry_run")
 _COMMAND_LINE_ONLY = ("config", "accounts", "since_last")
 _HOST = "POPLIB_C_HOST"
 
+#: Options that replace others. Verification replaces the lack of it, not the reverse.
+_REPLACED: tuple[tuple[set[str], set[str]], ...] = (
+    ({"cafile", "fingerprint"}, {"no_verify", "insecure"}),
+    ({"cert"}, {"key", "insecure"}),
+    ({*arguments.DESTINATIONS} - {"lmtp", "smtp"}, {"recipient"}),
+)
+
 Values = dict[str, Any]
 
 
@@ -61,7 +68,9 @@ class File(NamedTuple):
 
 
 def default_path() -> str:
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(home):  # The XDG specification ignores others.
+        home = os.path.expanduser("~/.config")
     return os.path.join(home, "poplib-c", "config.toml")
 
 
@@ -143,15 +152,16 @@ def _merge(
 def _replaced(parser: arguments.Parser, given: Values, values: Values) -> set[str]:
     """Return the options of lower layers that *given* takes the place of.
 
-    An option replaces its alternatives. Verification replaces the lack of it, not the reverse.
+    An option replaces its alternatives, and what makes no sense with it.
     """
     on = {name for name, value in given.items() if value is not False or name == "delete"}
     replaced: set[str] = set()
     for names in parser.alternatives():
         if names & on:
             replaced |= names
-    if on & {"cafile", "fingerprint"}:
-        replaced |= {"no_verify", "insecure"}
+    for names, others in _REPLACED:
+        if names & on:
+            replaced |= others
     secret = on & {*_SECRETS, "keyring"}
     known = MECHANISMS_OAUTH2 if "oauth2_token_command" in secret else MECHANISMS
     if secret and not set(values["mechanism"] or ()) <= set(known):

@@ -180,7 +180,7 @@ configuration file:
 
     [account.private]
     url = "pop3s://bob@example.org@pop.example.org"
-    mbox = "bob"
+    mbox = "~/bob"
     mechanism = ["LOGIN", "USER"]
 
   The command line overrides the account, and the account overrides [defaults].

@@ -86,7 +86,8 @@ def test_the_place_of_the_file(user, server, write):
     user.environment["XDG_CONFIG_HOME"] = str(place.parent)
     assert user.run("list", "--insecure", "work").returncode == 0
     given = "-c", place / "config.toml", "--insecure", "work"
-    del user.environment["XDG_CONFIG_HOME"]
+    user.environment["XDG_CONFIG_HOME"] = "elsewhere"
+    assert "work is not the URL" in user.run("list", "work", cwd=user.home).stderr
     assert user.run("list", *given).returncode == 0
     assert failed(user.run("list", "-c", user.home / "no", "work"), 78).endswith(
         "no: No such file or directory"
@@ -207,6 +208,9 @@ def merged(tmp_path):
         ('mechanism = "USER"', 'mechanism = ["LOGIN"]', [], {"mechanism": ["LOGIN"]}),
         ("no-verify = true", 'cafile = "/a"', [], {"no_verify": False, "cafile": "/a"}),
         ("insecure = true", f'fingerprint = "sha256:{"0" * 64}"', [], {"insecure": False}),
+        ('cert = "/a"\nkey = "/b"', 'cert = "/c"', [], {"cert": "/c", "key": None}),
+        ('lmtp = "/a"\nrecipient = "b"', 'eml = "/c"', [], {"lmtp": None, "recipient": None}),
+        ('lmtp = "/a"\nrecipient = "b"', 'lmtp = "/c"', [], {"lmtp": "/c", "recipient": "b"}),
         ('cafile = "/a"', "", ["--no-verify"], {"no_verify": True, "cafile": "/a"}),
     ],
 )

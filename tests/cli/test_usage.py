@@ -109,7 +109,11 @@ def test_targets_may_stand_between_options(capsys):
         (["work"], "work is not a command: there are fetch, check, list, config, "),
         (["pop3s://a:x9@b"], "a command goes before a URL: fetch, check or list"),
         (["pop3s://a:x9@b", "user", "x9"], "a command goes before a URL: fetch, check or list"),
-        (["--verbose"], "the following arguments are required: COMMAND"),
+        (["--quiet", "fetch"], "a command goes before the options; --quiet is unknown"),
+        (
+            ["--versoin"],
+            "a command goes before the options; --versoin is unknown: did you mean --v",
+        ),
     ],
 )
 def test_no_command(given, told, capsys, monkeypatch):

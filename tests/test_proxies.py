@@ -1,13 +1,13 @@
-"""The subclasses of docs/howto-proxies.rst, with PySocks and a small SOCKS5 server."""
+"""The subclasses of docs/howto-proxies.rst, with PySocks."""
 
 import contextlib
 import socket
 import ssl
-import threading
 
 import pytest
 import socks
 from manual import blocks_of_code
+from proxying import Socks
 
 import poplib_c
 from poplib_c import error_proto
@@ -16,60 +16,6 @@ from poplib_c.testing import POP3Server
 SUBCLASSES, REPLACEMENT, *_ = blocks_of_code("howto-proxies.rst")
 NAME = "mail.example.org"
 MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
-
-
-class Proxy:
-    """SOCKS5 (RFC 1928) in a thread: one connection to a name, which goes to *address* instead."""
-
-    def __init__(self, address):
-        self._address = address
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self._listener.getsockname()
-        self.asked = []
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):  # shutdown(), where nobody came
-            client = self._listener.accept()[0]
-            with client, client.makefile("rb") as file:
-                client.settimeout(30)
-                self._greet(client, file)
-                with socket.create_connection(self._address, 30) as server:
-                    self._relay(client, server)
-
-    def _greet(self, client, file):
-        version, methods = file.read(2)
-        file.read(methods)
-        client.sendall(b"\x05\x00")
-        version, command, _, kind, length = file.read(5)
-        name = file.read(length).decode()
-        self.asked.append((version, command, kind, name, int.from_bytes(file.read(2), "big")))
-        client.sendall(b"\x05\x00\x00\x01" + bytes(6))
-
-    def _relay(self, client, server):
-        back = threading.Thread(target=self._copy, args=(server, client))
-        back.start()
-        self._copy(client, server)
-        back.join()
-
-    @staticmethod
-    def _copy(source, target):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for sock in (source, target):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -87,7 +33,7 @@ def start(names):
 
         def start(**options):
             server = stack.enter_context(POP3Server([MESSAGE], users={"alice": "a"}, **options))
-            proxy = stack.enter_context(Proxy(server.address))
+            proxy = stack.enter_context(Socks(server.address))
             names["ViaProxy"].proxy = proxy.address
             return proxy
 

@@ -37,6 +37,11 @@ class Account(NamedTuple):
         return printable(f"{self.user}@{host}{port}" if self.user else f"{host}{port}")
 
     @property
+    def key(self) -> str:
+        """The name of the mailbox in the state."""
+        return f"{self.user}@{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         return f"{'pop3s' if self.tls else 'pop3'}://{self}"
 

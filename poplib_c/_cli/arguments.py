@@ -12,6 +12,7 @@ from typing import Any, Callable
 from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
+from poplib_c._cli.dialing import proxy_url, source
 from poplib_c._cli.failures import Failure, Status
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
@@ -163,7 +164,18 @@ def _import_state(command: Parser) -> None:
     command.add_argument(
         "format", metavar="FORMAT", choices=FORMATS, help=f"one of {', '.join(FORMATS)}"
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="the other program's file")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="the file of mpop's uidls_file, getmail's oldmail-..., or fetchmail's .fetchids",
+    )
+    _option(
+        command,
+        "--mailbox TARGET",
+        _text,
+        "record the messages for this mailbox, instead of those that the files name",
+    )
     _configuration(command)
     _state(command)
 
@@ -276,7 +288,7 @@ def _messages(which: Any) -> None:
     _option(
         ends,
         "--keep-days N",
-        _whole(0, "a number of days"),
+        _whole(1, "a number of days"),
         "delete messages from the server N days after they were delivered",
     )
     news.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)
@@ -398,21 +410,25 @@ def _connections(command: Parser) -> None:
         group,
         "--tls-min VERSION",
         _checked(_tls_version),
-        f"the oldest TLS version to use: {', '.join(_TLS_VERSIONS)} (default: OpenSSL's)",
+        f"the oldest TLS version to use: {', '.join(_TLS_VERSIONS)} (default: 1.2); before 1.2 "
+        "unsafe, with a warning",
     )
     _option(
         group,
         "--ciphers LIST",
         _text,
-        "ciphers for TLS 1.2 and older, as an OpenSSL cipher list",
+        "ciphers for TLS 1.2 and older, as an OpenSSL cipher list; weak ones print a warning",
     )
     _option(
         group,
         "--proxy URL",
-        _text,
-        "connect through this proxy: socks5://[USER@]HOST:PORT, or http:// for CONNECT",
+        _checked(proxy_url),
+        "connect through this proxy, which looks names up: socks5://[USER@]HOST[:PORT], or "
+        "http:// for CONNECT",
     )
-    _option(group, "--source ADDRESS", _text, "connect from this address of the machine")
+    _option(
+        group, "--source ADDRESS", _checked(source), "connect from this address of the machine"
+    )
     group.add_argument(
         "--no-pipelining",
         action="store_true",
@@ -448,12 +464,13 @@ def _logins(command: Parser) -> None:
         "--oauth2-token-command COMMAND",
         _text,
         "take an OAuth 2.0 access token from the first line that this shell command prints; for "
-        "one mailbox only. If the server refuses the token, the command runs again",
+        "one mailbox only. If the server refuses the token, the command runs once more, with "
+        "POPLIB_C_TOKEN_REFUSED=1",
     )
     group.add_argument(
         "--keyring",
         action="store_true",
-        help="take the password from the keyring of the desktop: service pop3://HOST",
+        help="take the password from the system's keyring: service pop3://HOST, and the user",
     )
     login.add_argument(
         "--mechanism",

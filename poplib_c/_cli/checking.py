@@ -14,7 +14,7 @@ from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client, connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate, is_verified
-from poplib_c._cli.failures import Failure, Status, failure
+from poplib_c._cli.failures import Failure, Status, failure, gravest
 from poplib_c._cli.texts import printable
 from poplib_c._login import policy_for
 from poplib_c._policy import NO_CAPA, History
@@ -44,7 +44,7 @@ class Report:
         }
 
     def fail(self, error: Failure) -> str:
-        self.status = max(self.status, error.status)
+        self.status = gravest(self.status, error.status)
         return str(error)
 
     def text(self) -> str:
@@ -103,7 +103,7 @@ def check(
             now = _login(client, account, options, credentials, report) or now
         if client.sock is not None:  # A login that fails may have closed the connection.
             facts["pipelining"]["announced"] = "PIPELINING" in (now or {})
-            if facts["pipelining"]["announced"]:
+            if facts["pipelining"]["announced"] and not options.no_pipelining:
                 facts["pipelining"]["works"] = _has_pipelining(client, facts["login"] == "done")
             with contextlib.suppress(error_proto, OSError):
                 client.quit()

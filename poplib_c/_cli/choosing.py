@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import math
+import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from poplib_c._cli import planning
 from poplib_c._cli.dialogue import Dialogue
-from poplib_c._cli.failures import Failure
+from poplib_c._cli.failures import Failure, Status
 from poplib_c._cli.run import PATIENCE, SELDOM
 from poplib_c._cli.state import Delivered
 
+_DAY = 24 * 60 * 60
 _CHECKED = 64  # messages known from earlier runs whose headers each run compares
 
 
@@ -31,7 +35,7 @@ def choose(session: Dialogue) -> Choice:
     last = [number for number, due in troubled.items() if due]
     session.unfinished = {*now, *last}
     # A message that may end the session waits until no deletion is left to be committed.
-    postponed = session.options.delete and bool(now and last)
+    postponed = session.deletes and not session.options.dry_run and bool(now and last)
     chosen = now if postponed else [*now, *last]
     return Choice(
         [number for number in chosen if number in fetch],
@@ -43,11 +47,13 @@ def choose(session: Dialogue) -> Choice:
 def _plan(session: Dialogue) -> tuple[set[int], set[int]]:
     """Return the messages to fetch, and those to delete that an earlier run delivered."""
     options, run, keys, state = session.options, session.run, session.keys, session.state
-    # Without --since-last and --delete, the state has what earlier sessions of this run delivered.
-    since_last = options.since_last or not options.delete
-    wanted = planning.Wanted(options.delete, since_last, options.max_size)
+
+    def find(key: bytes) -> Delivered | None:
+        return None if options.all and key not in run.delivered else state.find(key)
+
+    wanted = planning.Wanted(options.delete, _until(options), options.max_size)
     with state.snapshot():
-        plan = planning.make(session.contents.sizes, keys, state.find, wanted)
+        plan = planning.make(session.contents.sizes, keys, find, wanted)
     doubted = _doubted(session, plan)
     fetch = doubted.union(plan.fetch)
     known = plan.known.keys() - doubted
@@ -55,8 +61,7 @@ def _plan(session: Dialogue) -> tuple[set[int], set[int]]:
         run.outcome.known = len(known)
     for number in plan.large:
         if keys[number] not in run.refused:
-            octets = session.contents.sizes[number]
-            session.leave(number, f"{octets} octets are more than --max-size")
+            session.leave(number, "it is larger than --max-size", Status.DONE)
     run.left = {*fetch, *plan.large}
     large = _records(session, plan.large)
     uncertain = {number for number, record in large.items() if not record.is_certain}
@@ -67,7 +72,25 @@ def _plan(session: Dialogue) -> tuple[set[int], set[int]]:
     run.doubt(again)
     run.alone |= again
     refused = {number for number, key in keys.items() if key in run.refused}
-    return fetch - refused, set(plan.delete) - doubted - refused
+    return _first(session, fetch - refused), set(plan.delete) - doubted - refused
+
+
+def _until(options: argparse.Namespace) -> float:
+    """Return the time until which messages had to be delivered to be deleted now."""
+    if options.keep_days is not None:
+        return time.time() - options.keep_days * _DAY
+    return math.inf if options.delete else -math.inf
+
+
+def _first(session: Dialogue, fetch: set[int]) -> set[int]:
+    """Return the messages that --max-messages allows: those of the lowest numbers."""
+    most = session.options.max_messages
+    if most is None:
+        return fetch
+    first = set(sorted(fetch)[: max(0, most - len(session.run.delivered))])
+    for number in sorted(fetch - first):
+        session.leave(number, "--max-messages are fetched", Status.DONE)
+    return first
 
 
 def _doubted(session: Dialogue, plan: planning.Plan) -> set[int]:
@@ -107,7 +130,8 @@ def _records(session: Dialogue, numbers: Iterable[int]) -> dict[int, Delivered]:
 
 
 def _headers(records: Mapping[int, Delivered]) -> dict[int, bytes]:
-    return {number: record.headers for number, record in records.items()}
+    """Return the digests of headers, which messages of another program do not have."""
+    return {number: record.headers for number, record in records.items() if record.headers}
 
 
 def _troubled(session: Dialogue, numbers: Collection[int]) -> dict[int, bool]:
@@ -137,5 +161,6 @@ def _leave_alone(session: Dialogue, troubled: Mapping[int, bool]) -> None:
             Failure(
                 f"{name} is skipped: it has ended a session in {PATIENCE} or more runs, and is "
                 f"tried in every {SELDOM}th run only"
-            )
+            ),
+            session.facts(number),
         )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from poplib_c._cli import arguments
 from poplib_c._cli.account import Account, parse
-from poplib_c._cli.failures import Failure, Status, reason, usage
+from poplib_c._cli.failures import Failure, Status, gravest, reason, usage
 from poplib_c._cli.texts import printable
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
@@ -332,7 +332,7 @@ def run(options: argparse.Namespace, program: str, write: Callable[[str], object
             jobs.job(mailbox)
         except Failure as error:
             print(printable(f"{program} config: {error}"), file=sys.stderr)
-            status = error.status
+            status = gravest(status, error.status)
     return status
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from poplib_c import POP3, POP3_SSL, error_proto
+from poplib_c._cli import dialing, encryption
 from poplib_c._cli.account import Account
 from poplib_c._cli.failures import (
     CapaFailure,
@@ -22,6 +23,7 @@ from poplib_c._cli.failures import (
     reason,
     usage,
 )
+from poplib_c._cli.log import Counted
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
 
@@ -29,15 +31,31 @@ from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
 MOST_IN_MEMORY = 1 << 26
 
 _WITHOUT_CAPA = "for passwords, --mechanism USER does without that command"
-_FINGERPRINT = re.compile(r"(?i:sha256:)((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
+_FINGERPRINT = re.compile(
+    r"(?:sha-?256(?:[ _]fingerprint)?\s*[:=]?\s*)?((?:[0-9a-f]{2}[:\s]*){31}[0-9a-f]{2})", re.I
+)
+_OTHER_HASHES = {32: "MD5", 40: "SHA-1", 96: "SHA-384", 128: "SHA-512"}  # by digits
+_KEY_PIN = re.compile(r"(?i:(?:pin-sha256|sha256)(?://|[:=]))?\"?([A-Za-z0-9+/_-]{43}=?)\"?")
+_ASK = "'check' prints the fingerprint, and so does openssl x509 -noout -fingerprint -sha256"
 
 
 def fingerprint(text: str) -> str:
-    """Return the 64 digits of ``sha256:HEX``; colons between octets are optional."""
-    match = _FINGERPRINT.fullmatch(text)
-    if match is None:
-        raise ValueError("a fingerprint is sha256: and 64 hexadecimal digits")
-    return match[1].replace(":", "").lower()
+    """Return the 64 digits of a certificate's SHA-256 fingerprint, in any usual notation.
+
+    openssl writes ``SHA256 Fingerprint=AA:BB...``, mpop ``AA:BB...``, GnuTLS ``sha256:aabb...``.
+    """
+    match = _FINGERPRINT.fullmatch(text.strip())
+    if match is not None:
+        return re.sub(r"[:\s]", "", match[1]).lower()
+    if _KEY_PIN.fullmatch(text.strip()):
+        raise ValueError(
+            f"base64 is the notation for pins of public keys, not for fingerprints: {_ASK}"
+        )
+    found = re.search(r"(?:[0-9A-Fa-f]{2}[:\s]*)+$", text)
+    other = _OTHER_HASHES.get(len(re.sub(r"[:\s]", "", found[0]))) if found else None
+    if other:
+        raise ValueError(f"this is a fingerprint by {other}, and SHA-256 is needed: {_ASK}")
+    raise ValueError(f"a fingerprint has 64 hexadecimal digits: {_ASK}")
 
 
 def digest(certificate: bytes) -> str:
@@ -60,11 +78,17 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
         if name not in known:
             secret = "tokens" if options.oauth2_token_command else "passwords"
             raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
+    if options.key and not options.cert:
+        raise usage("--key needs --cert, the certificate of the key")
+    if options.insecure and options.cert:
+        raise usage("--insecure contradicts --cert: without TLS no certificate is shown")
     if options.cafile:
         try:
             os.stat(options.cafile)
         except OSError as error:
             raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
+    encryption.context(options, _verify(options))
+    dialing.check_policy(options)
 
 
 def is_unlisted(options: argparse.Namespace) -> bool:
@@ -76,15 +100,16 @@ def warning(account: Account, options: argparse.Namespace) -> str | None:
     """Return the protection that the options give up, in one line."""
     if options.insecure:
         return "--insecure: eavesdroppers can read the password and the mail"
+    told = encryption.warnings(options)
     if options.no_verify:
-        return (
+        told.append(
             "--no-verify: the server's identity is not checked; a man in the middle can get the "
             "password and the mail"
         )
-    return None
+    return "; ".join(told) or None
 
 
-class Client(POP3):
+class Client(Counted):
     """Sends CAPA once before STLS and once after, or not at all.
 
     has_capa: whether CAPA may be sent. Without it, capa() raises what it raises for a server that
@@ -93,6 +118,38 @@ class Client(POP3):
 
     has_capa = True
     _known: dict[str, list[str]] | error_proto | None = None
+
+    def __init__(self, account: Account, options: argparse.Namespace, **given: Any) -> None:
+        self._options = options
+        super().__init__(
+            account.host,
+            account.port,
+            timeout=options.timeout,
+            deadline=options.deadline,
+            max_size=MOST_IN_MEMORY,
+            **given,
+        )
+        self.set_options()
+
+    def set_options(self, **given: Any) -> None:
+        if self._options.no_pipelining:
+            given["pipelining"] = False
+        super().set_options(**given)
+
+    def _create_socket(self, timeout: Any) -> Any:
+        where = self.host, self.port
+        if dialing.is_direct(self._options):
+            make: Any = super()
+            sock = make._create_socket(timeout)
+        else:
+            sock = dialing.dial(*where, self._options, timeout)
+        try:
+            dialing.expect_greeting(sock, *where, self._options)
+            sock.settimeout(timeout)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def capa(self) -> dict[str, list[str]]:
         """Return the capabilities with names in upper case. Raises CapaFailure, too."""
@@ -126,7 +183,18 @@ class Client(POP3):
 
 
 class _TLSClient(Client, POP3_SSL):  # type: ignore[misc]
-    pass
+    def _create_socket(self, timeout: Any) -> Any:
+        if dialing.is_direct(self._options):
+            make: Any = super(Client, self)
+            return make._create_socket(timeout)
+        plain = dialing.dial(self.host, self.port, self._options, timeout)
+        try:
+            sock = self.context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+        sock.settimeout(timeout)
+        return sock
 
 
 def connect(
@@ -141,18 +209,16 @@ def connect(
     may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the fingerprint
     differs.
     """
-    where = account.host, account.port
+    trust: dict[str, Any] = {"verify": _verify(options)}
+    context = encryption.context(options, trust["verify"])
+    if context is not None:
+        trust = {"context": context}
     client: Client
-    limits = {
-        "timeout": options.timeout,
-        "deadline": options.deadline,
-        "max_size": MOST_IN_MEMORY,
-    }
     if account.tls:
-        client = _TLSClient(*where, verify=_verify(options), **limits)
+        client = _TLSClient(account, options, **trust)
     else:
         try:
-            client = Client(*where, **limits)
+            client = Client(account, options)
         except (OSError, error_proto) as error:
             if isinstance(error, ConnectionRefusedError) or not (
                 is_timeout(error) or is_end(error)
@@ -166,7 +232,7 @@ def connect(
     try:
         if not account.tls and not options.insecure:
             before_tls(client)
-            client.stls(verify=_verify(options))
+            client.stls(**trust)
         if options.fingerprint:
             _compare(digest(client.sock.getpeercert(True)), options.fingerprint)
     except BaseException:
@@ -198,5 +264,6 @@ def _compare(found: str, wanted: str) -> None:
     if found != wanted:
         raise Failure(
             "the server's certificate does not match --fingerprint, so no password was sent: its "
-            f"fingerprint is sha256:{found}"
+            f"fingerprint is sha256:{found}",
+            Status.UNAVAILABLE,
         )

@@ -82,6 +82,12 @@ class Contents:
             facts.append(f"{size} octets")
         return f"message {number}" + (f" ({', '.join(facts)})" if facts else "")
 
+    def facts(self, number: int) -> dict[str, object]:
+        """Return what names a message in JSON."""
+        uid = self.uids.get(number)
+        told = None if uid is None else uid.decode("ascii", "backslashreplace")
+        return {"number": number, "size": self.sizes[number], "uid": told}
+
     def is_in_step(self, client: POP3, number: int, without: Collection[str] = ()) -> bool:
         """Ask for a certain point: a reply that repeats what the listings gave.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import netrc
+import importlib
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from poplib_c import error_proto
+from poplib_c._cli import netrc_file
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client
 from poplib_c._cli.failures import Failure, Status, is_end, is_timeout, reason, usage
@@ -19,11 +20,33 @@ from poplib_c._login import Secret, login, login_oauth2
 from poplib_c._policy import History
 
 _VARIABLE = "POPLIB_C_PASSWORD"
-_NETRC_FORM = "machine HOST login USER password PASSWORD"
+_REFUSED = "POPLIB_C_TOKEN_REFUSED"
 _PASSWORD_COMMAND, _TOKEN_COMMAND = "--password-command", "--oauth2-token-command"
 
-#: A password, or a function that returns a new token at each call.
-Credentials = Secret
+
+class Credentials(Secret):
+    """A password, or a callable that returns a new token at each call."""
+
+    __slots__ = ()
+
+    def begin(self) -> None:
+        """Begin a login: the server has refused none of its tokens yet."""
+        if isinstance(self._value, _TokenCommand):
+            self._value.is_again = False
+
+
+class _TokenCommand:
+    """Runs --oauth2-token-command, and tells it if the server has refused a token of the login."""
+
+    def __init__(self, command: str, account: Account) -> None:
+        self._command = command
+        self._account = account
+        self.is_again = False
+
+    def __call__(self) -> str:
+        refused = {_REFUSED: "1"} if self.is_again else {}
+        self.is_again = True
+        return _first_line(self._command, _TOKEN_COMMAND, self._account, refused)
 
 
 def _none(text: str) -> Failure:
@@ -35,12 +58,16 @@ def obtain(account: Account, options: argparse.Namespace, mailboxes: int = 1) ->
 
     mailboxes: their number. The variable names no server, so it is refused for several mailboxes.
     """
-    token_command = options.oauth2_token_command
-    if token_command:
-        return Credentials(lambda: _first_line(token_command, _TOKEN_COMMAND, account))
+    if options.oauth2_token_command:
+        return Credentials(_TokenCommand(options.oauth2_token_command, account))
     if options.password_command:
         return Credentials(_first_line(options.password_command, _PASSWORD_COMMAND, account))
-    return Credentials(_from_netrc(account) or _from_variable(mailboxes) or _prompt(account))
+    return Credentials(
+        (_from_keyring(account) if options.keyring else None)
+        or netrc_file.find(account.host, account.user)
+        or _from_variable(mailboxes)
+        or _prompt(account, options.keyring)
+    )
 
 
 def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
@@ -56,15 +83,23 @@ def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
             )
 
 
-def _first_line(command: str, option: str, account: Account) -> str:
-    """Run a command in the shell and return the first line that it prints."""
+def _first_line(
+    command: str, option: str, account: Account, more: Mapping[str, str] | None = None
+) -> str:
+    """Run a command in the shell and return the first line that it prints.
+
+    more: variables of its environment.
+    """
     about = {
         "POPLIB_C_USER": account.user,
         "POPLIB_C_HOST": account.host,
         "POPLIB_C_PORT": str(account.port),
     }
+    environment = {**os.environ, **about}
+    environment.pop(_REFUSED, None)
+    environment.update(more or {})
     ended = subprocess.run(
-        command, shell=True, stdout=subprocess.PIPE, check=False, env={**os.environ, **about}
+        command, shell=True, stdout=subprocess.PIPE, check=False, env=environment
     )
     if ended.returncode:
         raise _none(f"the command of {option} failed with status {ended.returncode}")
@@ -77,45 +112,28 @@ def _first_line(command: str, option: str, account: Account) -> str:
         raise _none(f"the command of {option} printed invalid UTF-8") from None
 
 
-class _Entries(dict[str, Any]):
-    """The hosts of a netrc. The dict has the last entry of a host, *kept* all, in their order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[tuple[str, str, str]] = []  # host, login, password
-
-    def __setitem__(self, host: str, entry: Any) -> None:
-        super().__setitem__(host, entry)
-        if entry:
-            login, _, password = entry
-            self.kept.append((host.lower(), login or "", password))
+def _service(account: Account) -> str:
+    host = account.host.lower()
+    return f"pop3://[{host}]" if ":" in host else f"pop3://{host}"
 
 
-class _Netrc(netrc.netrc):
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, _Entries() if name == "hosts" else value)
-
-
-def _from_netrc(account: Account) -> str | None:
-    """Return the password of the most specific entry for host and user."""
+def _from_keyring(account: Account) -> str | None:
+    """Return the password that the system's keyring has for host and user."""
     try:
-        entries: Any = _Netrc().hosts
-    except FileNotFoundError:
-        return None
-    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-        told = (getattr(error, "msg", None) or reason(error)).removeprefix("~/.netrc ")
-        # The bad token may be a part of a password.
-        told = re.sub(r"(token) .*", rf"\1: write {_NETRC_FORM}", told)
-        if "permissive" in told:
-            told = "others may read or write it: chmod 600 ~/.netrc"
-        line = getattr(error, "lineno", None)
-        raise _none(f"~/.netrc{f', near line {line}' if line else ''}: {told}") from None
-    for host in (account.host.lower(), "default"):
-        for user in (account.user, ""):
-            for entry in entries.kept:
-                if entry[:2] == (host, user) and entry[2]:
-                    return str(entry[2])
-    return None
+        keyring: Any = importlib.import_module("keyring")
+    except ImportError:
+        raise usage("--keyring needs the package keyring: install poplib-c[keyring]") from None
+    try:
+        password: str | None = keyring.get_password(_service(account), account.user)
+    except Exception as error:  # Exceptions of backends have no common class.
+        if type(error).__name__ == "NoKeyringError":
+            told = "this system has no keyring that the package keyring can use"
+        else:
+            told = f"{type(error).__name__}: {reason(error)}"
+        raise _none(
+            f"--keyring: {told} ('keyring --list-backends' and 'keyring diagnose' tell more)"
+        ) from None
+    return password
 
 
 def _from_variable(mailboxes: int) -> str | None:
@@ -128,11 +146,12 @@ def _from_variable(mailboxes: int) -> str | None:
     return password
 
 
-def _prompt(account: Account) -> str:
+def _prompt(account: Account, is_in_keyring: bool) -> str:
     if not sys.stdin.isatty():
+        keyring = f"'keyring set {_service(account)} {account.user}'"
         raise _none(
-            f"no password: give --password-command, an entry in ~/.netrc or {_VARIABLE}, "
-            "or run in a terminal to be prompted"
+            f"no password: give --password-command, {keyring if is_in_keyring else '--keyring'}, "
+            f"an entry in ~/.netrc or {_VARIABLE}, or run in a terminal to be prompted"
         )
     try:
         return getpass.getpass(f"Password of {account}: ")
@@ -154,6 +173,7 @@ def authenticate(
     _begin_utf8(client, options)
     try:
         if credentials.renewable:
+            credentials.begin()
             login_oauth2(client, account.user, credentials, options.mechanism, options.insecure)
         else:
             login(

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from poplib_c._cli import planning
-from poplib_c._cli.delivery import Output, Wait, Write, digest, open_box
+from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
 from poplib_c._cli.failures import DeliveryFailure, Failure, Status
 from poplib_c._cli.job import Threads
@@ -45,7 +45,6 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
     def __init__(self, session: Dialogue) -> None:
         self._session = session
         self._state = session.state
-        self._box = session.run.box
         jobs = session.options.jobs
         self._most = _batch_size(jobs)
         self._syncs = max(1, _SYNCS // jobs)
@@ -67,6 +66,10 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         self._is_lost = False  # After an uncertain commit, nothing more is committed.
         self.is_stopped = False
         session.confirm = self._certain.extend
+
+    @property
+    def _box(self) -> Box:
+        return self._session.run.destination
 
     def __exit__(self, *_: object) -> None:
         """Commit what was received, and forget the places that were not used."""
@@ -212,7 +215,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             # If messages share a uid, the next run can't tell which one was delivered.
             size = planning.recorded(session.contents.sizes[number], session.copies[key])
             where = f"{box.kind}:{box.path}"
-            places[number] = InFlight(key, size, session.options.delete, where, ticket)
+            places[number] = InFlight(key, size, where, ticket)
         return places
 
     # Committing
@@ -282,7 +285,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         missing = {}
         for number, entry, output in self._committed:
             if output.error is None:
-                self._session.note_delivered(number, output.octets)
+                self._session.note_delivered(number, output.octets, self._box.place(entry.ticket))
             else:
                 missing[number] = output.error
                 self._places[number] = entry

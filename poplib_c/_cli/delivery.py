@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
-from poplib_c._cli.failures import DeliveryFailure, Status, usage
+from poplib_c._cli.failures import NO_ROOM, DeliveryFailure, Failure, Status, storage
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
@@ -116,6 +115,9 @@ class Box(Protocol):
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""
 
+    def place(self, ticket: str) -> str:
+        """Return the path of the file with the message."""
+
     def open(self, ticket: str, again: bool = False) -> Output:
         """Return an Output for a message. End it by commit() or drop()."""
 
@@ -178,6 +180,9 @@ class Files:
     def _names(self, ticket: str) -> tuple[str, str]:
         """Return the temporary path of the file, and its place."""
         raise NotImplementedError
+
+    def place(self, ticket: str) -> str:
+        return self._names(ticket)[1]
 
     def open(self, ticket: str, again: bool = False) -> Output:
         temporary = self._names(ticket)[0]
@@ -245,7 +250,10 @@ class Maildir(Files):
         there = os.listdir(self.path) if os.path.isdir(self.path) else []
         # One of the three is enough: another run may be creating the others.
         if there and not set(there) & set(self._PARTS):
-            raise usage(f"{self.path} is not a Maildir: it has files, but no tmp, new or cur")
+            raise Failure(
+                f"{self.path} is not a Maildir: it has files, but no tmp, new or cur",
+                Status.CANT_CREATE,
+            )
         for part in self._PARTS:
             make_directory(os.path.join(self.path, part))
         sync_directory(self.path)
@@ -391,9 +399,8 @@ def disk(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        status = Status.TEMPORARY if error.errno in NO_ROOM else Status.PARTIAL
         what = "no room for" if error.errno in NO_ROOM else "can't write"
-        raise DeliveryFailure(f"{what} {path}: {error.strerror}", status) from None
+        raise DeliveryFailure(f"{what} {path}: {error.strerror}", storage(error)) from None
 
 
 def failed(path: str, call: Callable[..., object], *arguments: object) -> DeliveryFailure | None:

@@ -26,7 +26,7 @@ class Dialogue:
     certain point, or received for the next commit. safe: messages from before that point. confirm:
     records that messages are certain. unfinished: messages that the session still has to deliver
     or, in a run that deletes, to delete. dropped: the message whose rest the client
-    left unread, until the next reply.
+    left unread, until the next reply. reasons: why messages are left.
     """
 
     def __init__(self, run: Run, client: POP3) -> None:
@@ -36,6 +36,7 @@ class Dialogue:
         self.safe: list[int] = []
         self.unfinished: set[int] = set()
         self.dropped: int | None = None
+        self.reasons: dict[int, str] = {}
         self.run = run
         self.options = run.options
         self.state = run.state
@@ -44,6 +45,7 @@ class Dialogue:
         self.keys = {number: self.contents.key(number) for number in self.contents.sizes}
         self.copies = collections.Counter(self.keys.values())
         self.is_first = run.sessions == 0
+        self.deletes = run.options.delete or run.options.keep_days is not None
         self.confirm: Callable[[Iterable[bytes]], object] = self.state.confirm
         self._asked: collections.deque[int] = collections.deque()  # without a reply so far
         run.sessions += 1
@@ -139,7 +141,7 @@ class Dialogue:
         self.dropped = None
         self.fresh.append(number)
 
-    def note_delivered(self, number: int, octets: int) -> None:
+    def note_delivered(self, number: int, octets: int, place: str) -> None:
         """Count a message that is in its place and recorded."""
         run = self.run
         run.delivered[self.keys[number]] = octets
@@ -147,6 +149,8 @@ class Dialogue:
         run.outcome.fetched += 1
         run.outcome.octets += octets
         run.bar.message()
+        facts = {"octets": octets, "destination": run.box.kind, "path": place, "error": None}
+        run.progress.record({**self.facts(number), **facts})
 
     def note_undelivered(self, numbers: Collection[int]) -> None:
         """Note that received messages are not in their places."""
@@ -164,8 +168,15 @@ class Dialogue:
         for key in done:
             self.run.why.pop(key, None)
 
+    def facts(self, number: int) -> dict[str, object]:
+        """Return what names a message in --json."""
+        return {"mailbox": self.run.outcome.label, **self.contents.facts(number)}
+
     def leave(self, number: int, why: str, status: Status = Status.PARTIAL) -> None:
-        """Leave a message on the server for the rest of the run, and say so."""
+        """Leave a message on the server for the rest of the run, and say so.
+
+        status: DONE if an option asks for it.
+        """
         self.settle([self.keys[number]])
         self.give_up(number, f"is left on the server: {why}", status)
 
@@ -173,7 +184,12 @@ class Dialogue:
         """Do nothing more with a message in this run, and say why."""
         self.run.refused.add(self.keys[number])
         self.unfinished.discard(number)
-        self.run.fail(Failure(f"{self.contents.name(number)} {why}", status))
+        self.reasons[number] = why.removeprefix("is ")
+        told = f"{self.contents.name(number)} {why}"
+        if status is Status.DONE:
+            self.run.detail(told, self.facts(number))
+        else:
+            self.run.fail(Failure(told, status), self.facts(number))
 
     def check_refused(self, error: error_proto) -> None:
         """Raise *error* unless it concerns a single message."""

@@ -1,9 +1,11 @@
-"""Turns errors into one line and an exit status."""
+"""Turns errors into one line and an exit status. No other file maps exceptions to statuses."""
 
 from __future__ import annotations
 
 import enum
+import errno
 import socket
+import sqlite3
 
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
@@ -11,10 +13,21 @@ from poplib_c._policy import LoginError, is_hang_up
 
 _ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
+# Reasons of an ssl.SSLError, by their ends: OpenSSL's names of an alert differ in the beginning.
+_TLS_REASONS = {
+    "ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate: give --cert, and --key",
+    "ALERT_HANDSHAKE_FAILURE": "the server refuses the TLS handshake: it may need other "
+    "--ciphers, or a client certificate (--cert)",
+    "ALERT_PROTOCOL_VERSION": "no TLS version in common with the server: --tls-min names the "
+    "oldest to use",
+    "DH_KEY_TOO_SMALL": "the server's key for the TLS handshake is too weak: "
+    "--ciphers DEFAULT@SECLEVEL=1 accepts it",
+}
+_TLS_REASONS["UNSUPPORTED_PROTOCOL"] = _TLS_REASONS["ALERT_PROTOCOL_VERSION"]
 
 
 class Status(enum.IntEnum):
-    """The exit status, as in sysexits.h. With several mailboxes, the highest is returned."""
+    """The exit status, as in sysexits.h. texts.STATUS explains each."""
 
     DONE = 0
     PARTIAL = 1
@@ -27,6 +40,28 @@ class Status(enum.IntEnum):
     PROTOCOL = 76
     AUTHENTICATION = 77
     CONFIG = 78
+
+
+#: The statuses, the gravest first: what keeps all mailboxes back; what keeps one back until
+#: somebody acts, first a refused login, which may lock the account; what keeps one back for now;
+#: a part.
+GRAVITY = (
+    *(Status.USAGE, Status.CONFIG, Status.AUTHENTICATION, Status.UNAVAILABLE, Status.NO_HOST),
+    *(Status.CANT_CREATE, Status.IO, Status.PROTOCOL, Status.TEMPORARY, Status.PARTIAL),
+    Status.DONE,
+)
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
+_BROKEN = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ESTALE}
+_UNKNOWN_HOST = {
+    getattr(socket, name, socket.EAI_NONAME)
+    for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+}
+
+
+def gravest(*statuses: Status) -> Status:
+    """Return the status of several parts."""
+    return min(statuses, key=GRAVITY.index)
 
 
 class Failure(Exception):
@@ -49,7 +84,7 @@ class OutOfStep(Failure):
     """A reply may have been taken for that of another command."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"out of step: {text}", Status.TEMPORARY)
+        super().__init__(f"out of step: {text}", Status.PROTOCOL)
 
 
 def usage(text: str) -> Failure:
@@ -65,28 +100,62 @@ def failure(error: Exception) -> Failure:
     if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
         return Failure(
             f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
-            "'check' shows it; to trust it, use --cafile or --fingerprint"
+            "'check' shows it; to trust it, use --cafile or --fingerprint",
+            Status.UNAVAILABLE,
         )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
         return Failure(
             "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS",
-            Status.TEMPORARY,
+            Status.PROTOCOL,
         )
+    for end, told in _TLS_REASONS.items():
+        if str(getattr(error, "reason", None)).endswith(end):
+            return Failure(told, Status.UNAVAILABLE)
+    return Failure(reason(error), _status(error))
+
+
+def _status(error: Exception) -> Status:
+    """Return the status for an exception that is no error_proto: of a connection, or of Python."""
+    if isinstance(error, UnicodeError):  # The host can't be written in a query to the DNS.
+        return Status.NO_HOST
+    if isinstance(error, socket.gaierror):
+        return Status.NO_HOST if error.errno in _UNKNOWN_HOST else Status.TEMPORARY
+    if isinstance(error, ConnectionRefusedError):
+        return Status.UNAVAILABLE
+    if hasattr(error, "library") and not (is_end(error) or is_timeout(error)):  # an ssl.SSLError
+        return Status.PROTOCOL
+    if isinstance(error, sqlite3.Error):
+        return storage(error)
+    return Status.TEMPORARY if isinstance(error, (OSError, MemoryError)) else Status.PARTIAL
+
+
+def storage(error: OSError | sqlite3.Error) -> Status:
+    """Return the status for a file or directory that can't be made or written."""
     if isinstance(error, OSError):
-        return Failure(reason(error), Status.TEMPORARY)
-    return Failure(reason(error))
+        if error.errno in NO_ROOM | _SHORTAGE:
+            return Status.TEMPORARY
+        return Status.IO if error.errno in _BROKEN else Status.CANT_CREATE
+    told = str(error)
+    if "disk is full" in told or "locked" in told:
+        return Status.TEMPORARY
+    is_closed = "unable to open" in told or "readonly" in told
+    return Status.CANT_CREATE if is_closed else Status.IO
 
 
 def _protocol(error: error_proto) -> Failure:
     if error.args[0] == _NOT_SUPPORTED:
         return Failure(
             "the server has no STLS, so no password was sent: use pop3s://, "
-            "or --insecure to connect without encryption"
+            "or --insecure to connect without encryption",
+            Status.UNAVAILABLE,
         )
-    # A text comes from the client. Unless a limit ended the reply, the connection is broken.
-    ended = isinstance(error.args[0], str) and not is_too_large(error)
-    temporary = error.temporary or ended
-    return Failure(reason(error), Status.TEMPORARY if temporary else Status.PARTIAL)
+    if error.temporary or is_end(error):
+        status = Status.TEMPORARY
+    elif is_too_large(error):
+        status = Status.PARTIAL
+    else:
+        status = Status.UNAVAILABLE if is_refusal(error) else Status.PROTOCOL
+    return Failure(reason(error), status)
 
 
 def is_too_large(error: error_proto) -> bool:

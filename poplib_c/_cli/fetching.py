@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 
 from poplib_c import error_proto
+from poplib_c._cli.contents import is_uid
 from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.delivery import Wait, open_box
 from poplib_c._cli.failures import (
@@ -42,11 +43,10 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
                 progress.note(outcome.label, text)
 
             wait = Wait(job.options.timeout, note, lambda: stop.requested)
-            box = open_box(*job.destination, wait)
-            if job.options.since_last or job.options.delete:
-                state = opened.enter_context(State(job.options.state, _key(job)))
-            else:
-                state = opened.enter_context(State.in_memory())
+            dry = job.options.dry_run
+            box = None if dry else open_box(*job.destination, wait)
+            open_state = State.copy if dry else State
+            state = opened.enter_context(open_state(job.options.state, _key(job)))
             run = Run(job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
@@ -56,16 +56,14 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
         if isinstance(error, AttributeError) and not stop.aborted:
             raise  # Commands raise it only on a connection that abort() has closed.
         told = Failure("interrupted") if stop.aborted else failure(error)
-        outcome.status = max(outcome.status, told.status)
+        outcome.fail(told)
         progress.error(outcome.label, str(told))
     return outcome
 
 
 def _key(job: Job) -> str:
     """Return the account's name in the state. Runs with --headers have a record of their own."""
-    account = job.account
-    part = "" if job.options.headers is None else "#headers"
-    return f"{account.user}@{account.host}:{account.port}{part}"
+    return job.account.key + ("" if job.options.headers is None else "#headers")
 
 
 class _Mailbox:
@@ -79,7 +77,8 @@ class _Mailbox:
         self._run = run
         self._stop = run.stop
         self._idle = self._confused = self._undecided = 0
-        self._names: dict[bytes, str] = {}  # Numbers change when others are deleted.
+        # Numbers change when others are deleted.
+        self._names: dict[bytes, tuple[str, dict[str, object]]] = {}
 
     def fetch(self) -> None:
         try:
@@ -89,6 +88,7 @@ class _Mailbox:
             if not self._stop.aborted:
                 self._tell()
             self._run.outcome.left = len(self._run.left)
+            self._run.outcome.is_reached = self._run.sessions > 0
 
     def _session(self) -> bool:
         """Run one session. Return whether another one has something to do."""
@@ -170,17 +170,17 @@ class _Mailbox:
         if key not in run.why:
             run.state.trouble(key)
         what = " is not deleted" if session.phase == "DELE" else ""
-        name = self._names.setdefault(key, session.contents.name(number))
+        named = session.contents.name(number), session.facts(number)
+        name, _ = self._names.setdefault(key, named)
         run.why[key] = f"{name}{what}: {ending(error)}"
 
     def _tell(self) -> None:
         """Name the messages that have ended sessions and are not done."""
         run = self._run
         runs = run.state.troubled()
-        kept = run.options.since_last or run.options.delete
         for key, told in run.why.items():
-            if kept and runs.get(key, 0) >= PATIENCE:
+            if runs.get(key, 0) >= PATIENCE:
                 told += f", in {runs[key]} runs; tried in every {SELDOM}th run from now on"
-            elif kept:
+            elif is_uid(key):
                 told += "; fetched last from now on"
-            run.fail(Failure(told))
+            run.fail(Failure(told), self._names[key][1])

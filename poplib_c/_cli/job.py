@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from poplib_c import POP3
 from poplib_c._cli.account import Account
-from poplib_c._cli.failures import Failure, Status
+from poplib_c._cli.failures import Failure, Status, gravest
 from poplib_c._cli.progress import size
 
 _POLL = 0.1  # seconds
@@ -29,13 +29,24 @@ class Outcome:
     """The status and the counts of a mailbox.
 
     octets: of the fetched messages. known: messages from earlier runs. left: messages that the run
-    should have fetched and did not.
+    should have fetched and did not. is_reached: the server has listed the mailbox. errors: texts.
     """
 
-    def __init__(self, label: str, status: Status = Status.DONE) -> None:
+    def __init__(self, label: str) -> None:
         self.label = label
-        self.status = status
+        self.status = Status.DONE
+        self.is_reached = False
+        self.errors: list[str] = []
         self.fetched = self.octets = self.deleted = self.known = self.left = 0
+
+    def fail(self, error: Failure) -> None:
+        self.status = gravest(self.status, error.status)
+        self.errors.append(str(error))
+
+    def facts(self) -> dict[str, object]:
+        """Return the object of the mailbox for --json."""
+        names = ("status", "fetched", "octets", "deleted", "known", "left", "errors")
+        return {"mailbox": self.label, **{name: getattr(self, name) for name in names}}
 
     def __str__(self) -> str:
         parts = [f"{messages(self.fetched)} fetched ({size(self.octets)})"]

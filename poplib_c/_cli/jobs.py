@@ -8,33 +8,38 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from poplib_c._cli import config, connection, progress, state
+from poplib_c._cli import config, connection, dialing, progress, state
 from poplib_c._cli.arguments import DESTINATIONS
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
-from poplib_c._cli.failures import Failure, Status, usage
+from poplib_c._cli.failures import Failure, Status, gravest, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop, Threads
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
-    """Fetch all mailboxes and return the highest status. Raises Failure for wrong usage."""
+    """Fetch all mailboxes and return the gravest status. Raises Failure for wrong usage."""
     jobs = [job(mailbox) for mailbox in config.find(options)]
     mailboxes = len({each.account for each in jobs})
     check_shared(options, mailboxes)
+    dialing.check_shared(each.options.proxy for each in jobs)
     for each in jobs:
         each.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
-    shown = progress.start(program, options.quiet)
+    with progress.started(program, options) as shown:
+        return _fetch_all(jobs, mailboxes, options.jobs, shown)
+
+
+def _fetch_all(jobs: list[Job], mailboxes: int, most: int, shown: progress.Progress) -> Status:
     for told in dict.fromkeys(connection.warning(each.account, each.options) for each in jobs):
         if told:
-            shown.error("warning", told)
+            shown.warning(told)
     ready, outcomes = _with_credentials(jobs, mailboxes, shown)
     stop = Stop()
-    with _signals(stop, shown), Threads(options.jobs) as pool:
+    with _signals(stop, shown), Threads(most) as pool:
         futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
         outcomes += [future.result() for future in futures]
     if len(jobs) > 1:
         shown.result(_total(outcomes))
-    return max(outcome.status for outcome in outcomes)
+    return gravest(*(outcome.status for outcome in outcomes))
 
 
 def _with_credentials(
@@ -49,8 +54,11 @@ def _with_credentials(
         try:
             ready.append((job, obtain(job.account, job.options, mailboxes)))
         except Failure as error:
-            shown.error(str(job.account), str(error))
-            outcomes.append(Outcome(str(job.account), error.status))
+            outcome = Outcome(str(job.account))
+            outcome.fail(error)
+            shown.error(outcome.label, str(error))
+            shown.record(outcome.facts())
+            outcomes.append(outcome)
     return ready, outcomes
 
 
@@ -58,11 +66,15 @@ def _fetch_one(
     job: Job, credentials: Credentials, shown: progress.Progress, stop: Stop
 ) -> Outcome:
     if stop.requested:
-        outcome = Outcome(str(job.account), Status.PARTIAL)
-        shown.error(outcome.label, "interrupted: nothing was done")
+        outcome = Outcome(str(job.account))
+        outcome.fail(interrupted := Failure("interrupted: nothing was done"))
+        shown.error(outcome.label, str(interrupted))
     else:
-        outcome = fetch(job, credentials, shown, stop)
-        shown.result(str(outcome))
+        with shown.of(str(job.account)):
+            outcome = fetch(job, credentials, shown, stop)
+        if outcome.is_reached:
+            shown.result(str(outcome))
+    shown.record(outcome.facts())
     return outcome
 
 

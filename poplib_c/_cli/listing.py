@@ -22,6 +22,7 @@ from poplib_c._cli.failures import (
     Status,
     ending,
     failure,
+    gravest,
     is_out_of_step,
     reason,
     undecided,
@@ -102,17 +103,12 @@ class Listing:
 
     def _note(self, text: str, status: Status = Status.PARTIAL) -> None:
         self.notes.append(text)
-        self.status = max(self.status, status)
+        self.status = gravest(self.status, status)
 
 
 def _message(contents: Contents, number: int, headers: bytes | str) -> dict[str, Any]:
     """Return the object of a message. headers: bytes, or a text that says why they are missing."""
-    uid = contents.uids.get(number)
-    known: dict[str, Any] = {
-        "number": number,
-        "size": contents.sizes[number],
-        "uid": None if uid is None else uid.decode("ascii", "backslashreplace"),
-    }
+    known = contents.facts(number)
     if isinstance(headers, str):
         return {**known, "date": None, "from": None, "subject": None, "error": headers}
     return {**known, **fields(headers)}
@@ -154,9 +150,10 @@ def show(listing: Listing, options: argparse.Namespace) -> Iterator[str]:
         return
     taken = 7 + 10 + _UID_WIDTH + _DATE_WIDTH + _FROM_WIDTH + 5 * 2
     subject = max(_LEAST, shutil.get_terminal_size().columns - taken)
-    yield _row(_HEADINGS, subject)
     count = octets = 0
     for message in listing.messages():
+        if not count:
+            yield _row(_HEADINGS, subject)
         count += 1
         octets += message["size"] or 0
         cells = (

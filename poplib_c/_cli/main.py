@@ -13,7 +13,7 @@ from typing import Any
 from poplib_c import error_proto
 from poplib_c._cli import arguments, texts
 from poplib_c._cli.config import Mailbox, find, named_in_errors
-from poplib_c._cli.failures import Failure, Status, failure, usage
+from poplib_c._cli.failures import Failure, Status, failure, gravest, usage
 
 #: Modules whose run(options, program, write) returns the exit status.
 _MODULES = {
@@ -64,12 +64,13 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
     The form depends on the arguments alone: with one TARGET there are no headings, and no list
     around the JSON.
     """
-    from poplib_c._cli import connection, credentials
+    from poplib_c._cli import connection, credentials, dialing
 
     is_one = len(options.targets) == 1
     mailboxes = find(options, needs_user=options.command == "list")
     count = len({mailbox.account for mailbox in mailboxes})
     credentials.check_shared(options, count)
+    dialing.check_shared(each.options.proxy for each in mailboxes)
     for mailbox in mailboxes:
         with named_in_errors(mailbox.place):
             connection.check_policy(mailbox.account, mailbox.options)
@@ -94,7 +95,7 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
             told = str(failure(error))
             ended = failure(error).status
             note(told)
-        status = max(status, ended)
+        status = gravest(status, ended)
         if options.json:
             found = None if told else json.loads("\n".join(lines))
             more = {"messages": found} if options.command == "list" else found or {}
@@ -122,18 +123,19 @@ def _look_into(
     note: Callable[[str], None],
 ) -> Status:
     """Run check or list for one of *count* mailboxes. *note* prints to standard error."""
-    from poplib_c._cli import checking, credentials, job, listing, logins
+    from poplib_c._cli import checking, credentials, job, listing, log, logins
 
     account, options = mailbox.account, mailbox.options
-    if command == "check":
-        known = credentials.obtain(account, options, count) if account.user else None
-        report = checking.check(account, options, known)
-        write(json.dumps(report.facts, indent=2) if options.json else report.text())
-        return report.status
-    known = credentials.obtain(account, options, count)
-    found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))
-    for line in listing.show(found, options):
-        write(line)
-    for text in found.notes:
-        note(text)
-    return found.status
+    with log.tracing(note, options.verbose):
+        if command == "check":
+            known = credentials.obtain(account, options, count) if account.user else None
+            report = checking.check(account, options, known)
+            write(json.dumps(report.facts, indent=2) if options.json else report.text())
+            return report.status
+        known = credentials.obtain(account, options, count)
+        found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))
+        for line in listing.show(found, options):
+            write(line)
+        for text in found.notes:
+            note(text)
+        return found.status

@@ -50,6 +50,9 @@ class Mbox:
         random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
         return [f"{size} {_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
 
+    def place(self, ticket: str) -> str:
+        return self.path
+
     def open(self, ticket: str, again: bool = False) -> Output:
         directory = os.path.dirname(self.path)
         spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=directory)  # noqa: SIM115

@@ -15,16 +15,19 @@ class Plan(NamedTuple):
     """Message numbers in ascending order."""
 
     fetch: list[int]
-    delete: list[int]  # delivered by an earlier run, not deleted so far
-    known: dict[int, int | None]  # delivered by an earlier run, and when last checked
+    delete: list[int]  # delivered before, and due
+    known: dict[int, int | None]  # delivered before, and when last checked
     large: list[int]
 
 
 class Wanted(NamedTuple):
-    """The options that a plan depends on."""
+    """The options that a plan depends on.
+
+    until: the messages delivered until then (in seconds since the epoch) are deleted.
+    """
 
     delete: bool
-    since_last: bool
+    until: float
     max_size: int | None
 
 
@@ -39,8 +42,10 @@ def make(
     plan = Plan([], [], {}, [])
     for number, size in sizes.items():
         record = find(uids[number])
-        if record is not None and _is_known(record, size, copies[uids[number]], wanted):
-            if wanted.delete:
+        shared = copies[uids[number]]
+        if record is not None and _is_known(record, size, shared, wanted.delete):
+            # The record of another program has no headers to compare with the message's.
+            if shared == 1 and record.headers and record.since <= wanted.until:
                 plan.delete.append(number)
             else:
                 plan.known[number] = record.checked
@@ -56,14 +61,14 @@ def recorded(size: int | None, copies: int) -> int | None:
     return None if copies != 1 else UNKNOWN if size is None else size
 
 
-def _is_known(record: Delivered, size: int | None, copies: int, wanted: Wanted) -> bool:
-    """Whether an earlier run delivered the message, as far as the listings show.
+def _is_known(record: Delivered, size: int | None, copies: int, delete: bool) -> bool:
+    """Whether the message was delivered before, as far as the listings show.
 
     RFC 1939 requires unique uids, but some servers give one uid to several messages, and some
     reuse uids. If in doubt, the run fetches the message again.
     """
-    if not (wanted.since_last or (wanted.delete and record.deleting)):
-        return False
+    if not record.headers:
+        return copies == 1
     if copies == 1:
         return record.copies == 1 and record.size == recorded(size, copies)
-    return record.copies == copies and record.is_certain and not wanted.delete
+    return record.copies == copies and record.is_certain and not delete

@@ -1,15 +1,20 @@
-"""Shows progress: bars on a terminal, otherwise a line every ten seconds."""
+"""Prints and logs what a run does: bars on a terminal, otherwise a line every ten seconds."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
+import json
+import logging
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from poplib_c._cli import log
 from poplib_c._cli.texts import printable
 
 _INTERVAL = 10.0  # seconds between two lines of one mailbox
@@ -33,23 +38,52 @@ class Bar:
 
 
 class Progress:
-    """Prints errors and results, and shows no progress."""
+    """Prints errors and results, one line at a time, and logs them. Shows no progress."""
 
-    def __init__(self, program: str, quiet: bool) -> None:
+    def __init__(self, program: str, options: argparse.Namespace, logger: logging.Logger) -> None:
         self._program = program
-        self._quiet = quiet
-        self._lock = threading.Lock()
+        self._quiet = options.quiet
+        self._verbose = options.verbose
+        self._json = options.json
+        self._logger = logger
+        self._lock: Any = threading.Lock()
+        self._labels = log.Labels()
 
     def bar(self, label: str) -> Bar:
         return Bar()
 
+    def of(self, label: str) -> contextlib.AbstractContextManager[None]:
+        """Name the mailbox that this thread works for in the block."""
+        return self._labels.of(label)
+
     def error(self, label: str, text: str) -> None:
-        self._line(f"{self._program}: {label}: {text}", sys.stderr)
+        self._tell(logging.ERROR, label, text)
+
+    def warning(self, text: str) -> None:
+        """Print a warning, unless --quiet is given."""
+        self._tell(logging.WARNING, "warning", text, not self._quiet)
 
     def note(self, label: str, text: str) -> None:
         """Print a note, unless --quiet is given."""
-        if not self._quiet:
-            self.error(label, text)
+        self._tell(logging.INFO, label, text, not self._quiet)
+
+    def detail(self, label: str, text: str) -> None:
+        """Print a note if -v is given."""
+        self._tell(logging.DEBUG, label, text, self._verbose)
+
+    def trace(self, text: str) -> None:
+        """Print a command or a status line."""
+        self.detail(self._labels.label, text)
+
+    def _tell(self, level: int, label: str, text: str, shown: bool = True) -> None:
+        line = printable(f"{label}: {text}")
+        if shown:
+            self.print_only(line)
+        self._logger.log(level, "%s", line)
+
+    def print_only(self, line: str) -> None:
+        """Print a line that is not for the log."""
+        self._line(printable(f"{self._program}: {line}"), sys.stderr)
 
     def from_handler(self, text: str) -> None:
         """Print from a signal handler, which can't take the lock: its own thread may hold it."""
@@ -61,8 +95,15 @@ class Progress:
                 )
 
     def result(self, line: str) -> None:
+        line = printable(line)
         if not self._quiet:
-            self._line(line, sys.stdout)
+            self._line(line, sys.stderr if self._json else sys.stdout)
+        self._logger.info("%s", line)
+
+    def record(self, facts: Mapping[str, object]) -> None:
+        """Print an object if --json is given."""
+        if self._json:
+            self._line(json.dumps(facts), sys.stdout)
 
     def _line(self, line: str, file: Any) -> None:
         with self._lock:
@@ -75,9 +116,15 @@ class Lines(Progress):
 
 
 class Bars(Progress):
-    def __init__(self, program: str, quiet: bool, tqdm: Any) -> None:
-        super().__init__(program, quiet)
+    """Shares a lock with tqdm, which holds it while the cursor is not in the first column."""
+
+    def __init__(
+        self, program: str, options: argparse.Namespace, logger: logging.Logger, tqdm: Any
+    ) -> None:
+        super().__init__(program, options, logger)
         self._tqdm = tqdm
+        self._lock = threading.RLock()
+        tqdm.set_lock(self._lock)
 
     def bar(self, label: str) -> Bar:
         return _Bar(label, self._tqdm)
@@ -90,22 +137,36 @@ class Bars(Progress):
 
 def _print(line: str, file: Any) -> None:
     try:
-        print(printable(line), file=file, flush=True)
+        print(line, file=file, flush=True)
     except OSError:
         # The reader or the terminal is gone. The work goes on; later output is discarded.
         os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
-def start(program: str, quiet: bool) -> Progress:
-    """Choose bars if standard error is a terminal and tqdm is installed, otherwise lines."""
-    if quiet:
-        return Progress(program, quiet)
+@contextlib.contextmanager
+def started(program: str, options: argparse.Namespace) -> Iterator[Progress]:
+    """Yield a Progress for the options. With -v, it prints commands and status lines."""
+
+    def lost(text: str) -> None:
+        shown.print_only(text)
+
+    with log.opened(options, lost) as logger:
+        shown = _choose(program, options, logger)
+        with log.tracing(shown.trace, options.verbose):
+            yield shown
+
+
+def _choose(program: str, options: argparse.Namespace, logger: logging.Logger) -> Progress:
+    """Choose bars if standard error is a terminal and tqdm is installed, otherwise lines.
+
+    The lines of -v show the progress, and would tear bars apart.
+    """
+    if options.quiet or options.verbose:
+        return Progress(program, options, logger)
     if sys.stderr.isatty():
-        try:
-            return Bars(program, quiet, importlib.import_module("tqdm").tqdm)
-        except ImportError:
-            return Lines(program, quiet)
-    return Lines(program, quiet)
+        with contextlib.suppress(ImportError):
+            return Bars(program, options, logger, importlib.import_module("tqdm").tqdm)
+    return Lines(program, options, logger)
 
 
 class _Bar(Bar):
@@ -137,7 +198,11 @@ class _Bar(Bar):
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with self._tqdm.get_lock():
+                self._bar.close()
+                # tqdm goes back to the first column only for the topmost bar.
+                self._bar.fp.write("\r")
+                self._bar.fp.flush()
 
 
 class _Line(Bar):
@@ -164,9 +229,8 @@ class _Line(Bar):
     def _tell(self, elapsed: float) -> None:
         rate = self._octets / elapsed
         left = max(self._total - self._octets, 0) / rate if rate else 0
-        self._progress.error(
-            self._label,
-            f"{self._done} of {self._messages} messages, {size(self._octets)} of "
+        self._progress.print_only(
+            f"{self._label}: {self._done} of {self._messages} messages, {size(self._octets)} of "
             f"{size(self._total)}, {size(int(rate))}/s, {left // 60:.0f}:{left % 60:02.0f} left",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from poplib_c._cli.delivery import Box
@@ -20,16 +20,16 @@ PATIENCE, SELDOM = 3, 10
 class Run:
     """Messages are known by their keys, because numbers change from session to session.
 
-    is_shown: the bar has started. advanced: count of messages known to be delivered, or deleted.
-    left: messages still to fetch, by their numbers in the last session. delivered: octets of the
-    messages of this run. alone: messages fetched one at a time, with a certain point after each.
+    box: None in a dry run. is_shown: the bar has started. advanced: count of messages known to be
+    delivered, or deleted. left: messages still to fetch, by their numbers in the last session.
+    delivered: octets of the messages of this run. alone: messages fetched one at a time, with a certain point after each.
     unproved: commands for certain points that have ended a session. unverified: messages whose TOP
     has ended a session. why: how a message has ended a session. tried: messages that were tried
     last, and failed again. refused: messages that the run has given up, and has said why.
     """
 
     options: argparse.Namespace
-    box: Box
+    box: Box | None
     state: State
     outcome: Outcome
     bar: Bar
@@ -49,12 +49,31 @@ class Run:
     tried: set[bytes] = field(default_factory=set)
     refused: set[bytes] = field(default_factory=set)
 
+    @property
+    def destination(self) -> Box:
+        assert self.box is not None
+        return self.box
+
     def doubt(self, keys: Iterable[bytes]) -> None:
         """Stop counting messages that may not be those the run asked for."""
         taken = [self.delivered.pop(key) for key in keys if key in self.delivered]
         self.outcome.fetched -= len(taken)
         self.outcome.octets -= sum(taken)
 
-    def fail(self, error: Failure) -> None:
-        self.outcome.status = max(self.outcome.status, error.status)
+    def detail(self, text: str, message: Mapping[str, object]) -> None:
+        """Print what an option makes of a message, with -v."""
+        self.progress.detail(self.outcome.label, text)
+        self._record(text, message)
+
+    def fail(self, error: Failure, message: Mapping[str, object] | None = None) -> None:
+        """Print an error and note the status. message: the facts of the message concerned."""
+        self.outcome.fail(error)
+        if message is not None:
+            self._record(str(error), message)
         self.progress.error(self.outcome.label, str(error))
+
+    def _record(self, text: str, message: Mapping[str, object]) -> None:
+        if self.options.dry_run:
+            return
+        nowhere = dict.fromkeys(("octets", "destination", "path"))
+        self.progress.record({**message, **nowhere, "error": text})

@@ -11,12 +11,12 @@ from typing import Any
 
 from poplib_c import POP3, error_proto
 from poplib_c._cli import connection
-from poplib_c._cli.choosing import choose
+from poplib_c._cli.choosing import Choice, choose
 from poplib_c._cli.contents import is_uid
 from poplib_c._cli.delivering import Deliveries
 from poplib_c._cli.delivery import Output, Write, digest
 from poplib_c._cli.dialogue import Dialogue
-from poplib_c._cli.failures import Failure, is_too_large, reason
+from poplib_c._cli.failures import Failure, Status, is_too_large, reason
 from poplib_c._cli.job import messages
 from poplib_c._cli.progress import Bar
 from poplib_c._cli.run import Run
@@ -72,19 +72,47 @@ class Session(Dialogue):
     def work(self) -> bool:
         """Fetch and delete. Return whether another session has something to do."""
         run = self.run
-        if self.options.since_last and not self.contents.has_uids:
-            raise Failure("--since-last needs unique ids, and the server has no UIDL")
         if self.is_first and self.contents.disagreement:
             run.fail(Failure(self.contents.disagreement))
-        self.deliveries.recover()
+        if not self.contents.has_uids and self.is_first:
+            self._cope_without_uids()
+        if not self.options.dry_run:
+            self.deliveries.recover()
         if self.is_first:
             self.state.keep(is_uid)
         self.client.set_options(pipelining="auto" if run.pipelining else False)
         choice = choose(self)
+        if self.options.dry_run:
+            self._tell(choice)
+            self._quit()
+            return False
         self._fetch(self.deliveries.in_order(choice.fetch))
-        self._delete([*choice.delete, *self.safe])
+        self._delete([*choice.delete, *(self.safe if self.options.delete else ())])
         self._quit()
         return choice.postponed and not (run.stop.requested or self.deliveries.is_stopped)
+
+    def _cope_without_uids(self) -> None:
+        """Say what the run can't know. Raises Failure if it depends on that."""
+        if self.options.keep_days is not None:
+            raise Failure(
+                "--keep-days needs unique ids, and the server has no UIDL", Status.UNAVAILABLE
+            )
+        if not (self.options.delete or self.options.all):
+            self.run.progress.note(
+                self.run.outcome.label,
+                "the server has no unique ids (UIDL), so each run fetches all messages",
+            )
+
+    def _tell(self, choice: Choice) -> None:
+        """Print what a run would do with each message."""
+        does = dict.fromkeys(choice.fetch, "fetched" + " and deleted" * self.options.delete)
+        does.update(dict.fromkeys(choice.delete, "deleted: it was fetched before"))
+        for number in self.contents.sizes:
+            why = self.reasons.get(number, "left on the server: it was fetched before")
+            plan = does.get(number, why)
+            name = f"{self.run.outcome.label}: {self.contents.name(number)}"
+            self.run.progress.result(f"{name} would be {plan}")
+            self.run.progress.record({**self.facts(number), "plan": plan})
 
     # Fetching
 
@@ -191,17 +219,22 @@ class Session(Dialogue):
 
     def _refused(self, number: int, error: error_proto) -> None:
         self.check_refused(error)
-        if is_too_large(error):
-            self.dropped = number
-        self.leave(number, reason(error))
+        if not is_too_large(error):
+            self.leave(number, reason(error))
+            return
+        self.dropped = number
+        is_wanted = self.options.max_size is not None and self.options.headers is None
+        self.leave(
+            number,
+            "it is larger than --max-size" if is_wanted else reason(error),
+            Status.DONE if is_wanted else Status.PARTIAL,
+        )
 
     # Deleting
 
     def _delete(self, numbers: list[int]) -> None:
         """Mark messages as deleted. All were delivered before a certain point."""
-        if not self.options.delete:
-            return
-        if self.fresh:
+        if self.fresh and self.options.delete:
             self.run.fail(
                 Failure(
                     f"{messages(len(self.fresh))} not deleted: no reply to UIDL, LIST or STAT "

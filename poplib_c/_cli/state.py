@@ -15,11 +15,12 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from poplib_c._cli.delivery import NO_ROOM, make_directory
-from poplib_c._cli.failures import Failure, Status, reason
+from poplib_c._cli.delivery import make_directory
+from poplib_c._cli.failures import Failure, Status, reason, storage
 
 # Each script upgrades the database by one version. PRAGMA user_version counts them.
 _VERSIONS = (
@@ -67,6 +68,35 @@ _VERSIONS = (
     INSERT INTO in_flight SELECT account, uid, size, deleting, destination, ticket FROM alone;
     DROP TABLE alone;
     """,
+    """
+    ALTER TABLE delivered RENAME TO marked;
+    CREATE TABLE delivered (
+        account TEXT NOT NULL,
+        uid BLOB NOT NULL,
+        size INTEGER,                  -- LIST's, or -1 for unknown; NULL: several messages
+        copies INTEGER NOT NULL,       -- messages of this uid
+        headers BLOB NOT NULL,         -- a digest
+        octets INTEGER,                -- received; NULL: unknown
+        -- When the headers last matched the uid; NULL: no certain point came after the message.
+        checked INTEGER,
+        since INTEGER NOT NULL,        -- when it was delivered, or when this was first recorded
+        PRIMARY KEY (account, uid)
+    ) WITHOUT ROWID;
+    INSERT INTO delivered SELECT account, uid, size, copies, headers, octets, checked,
+        CAST(strftime('%s', 'now') AS INTEGER) FROM marked;
+    DROP TABLE marked;
+    ALTER TABLE in_flight RENAME TO marked;
+    CREATE TABLE in_flight (           -- messages that may be in their places
+        account TEXT NOT NULL,
+        uid BLOB NOT NULL,
+        size INTEGER,
+        destination TEXT NOT NULL,
+        ticket TEXT NOT NULL,
+        PRIMARY KEY (account, ticket)
+    ) WITHOUT ROWID;
+    INSERT INTO in_flight SELECT account, uid, size, destination, ticket FROM marked;
+    DROP TABLE marked;
+    """,
 )
 _creating = threading.Lock()
 _BUSY = 60  # seconds to wait for other runs' transactions
@@ -75,10 +105,10 @@ _BUSY = 60  # seconds to wait for other runs' transactions
 class Delivered(NamedTuple):
     size: int | None
     copies: int
-    deleting: bool
     headers: bytes
     octets: int | None
     checked: int | None  # None: doubtful
+    since: int
 
     @property
     def is_certain(self) -> bool:
@@ -90,7 +120,6 @@ class InFlight(NamedTuple):
 
     uid: bytes
     size: int | None
-    deleting: bool
     destination: str
     ticket: str
 
@@ -118,20 +147,23 @@ class State(contextlib.AbstractContextManager["State"]):
                 opened.callback(os.close, lock)
                 self._database = _open(path)
             except (OSError, sqlite3.Error) as error:
-                told = reason(error)
-                is_full = getattr(error, "errno", None) in NO_ROOM or "disk is full" in told
-                status = Status.TEMPORARY if is_full else Status.PARTIAL
-                raise Failure(f"the state in {path} can't be used: {told}", status) from None
+                raise _unusable(path, error) from None
             opened.pop_all()
 
     @classmethod
-    def in_memory(cls) -> State:
-        """Return a state that is not kept after the run."""
+    def copy(cls, path: str, account: str) -> State:
+        """Return a copy of a state, which is not kept after the run."""
         state = cls.__new__(cls)
-        state._account, state._lock, state._using = "", None, threading.RLock()
+        state._account, state._lock, state._using = account, None, threading.RLock()
         state._database = sqlite3.connect(
             ":memory:", isolation_level=None, check_same_thread=False
         )
+        if os.path.exists(path):
+            try:
+                with contextlib.closing(_open_to_read(path)) as database:
+                    database.backup(state._database)
+            except sqlite3.Error as error:
+                raise _unusable(path, error) from None
         _migrate(state._database)
         return state
 
@@ -153,25 +185,23 @@ class State(contextlib.AbstractContextManager["State"]):
     def find(self, uid: bytes) -> Delivered | None:
         """Return the record of a delivered message."""
         rows = self._read(
-            "SELECT size, copies, deleting, headers, octets, checked FROM delivered "
+            "SELECT size, copies, headers, octets, checked, since FROM delivered "
             "WHERE account = ? AND uid = ?",
             uid,
         )
-        for size, copies, deleting, *others in rows:
-            return Delivered(size, copies, bool(deleting), *others)
-        return None
+        return Delivered(*rows[0]) if rows else None
 
     def in_flight(self) -> list[InFlight]:
         """Return the messages that a killed run may have delivered."""
         rows = self._read(
-            "SELECT uid, size, deleting, destination, ticket FROM in_flight WHERE account = ?"
+            "SELECT uid, size, destination, ticket FROM in_flight WHERE account = ?"
         )
-        return [InFlight(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows]
+        return [InFlight(*row) for row in rows]
 
     def begin(self, messages: Iterable[InFlight]) -> None:
         """Record that these messages may be in their places from now on."""
         self._write(
-            "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO in_flight VALUES (?, ?, ?, ?, ?)",
             ((self._account, *message) for message in messages),
         )
 
@@ -188,19 +218,31 @@ class State(contextlib.AbstractContextManager["State"]):
         """
         with self._transaction():
             delivered = [*delivered]
+            now = int(time.time())
             self._write(
-                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?, ?, NULL) "
+                "INSERT INTO delivered VALUES (?, ?, ?, 1, ?, ?, NULL, ?) "
                 "ON CONFLICT (account, uid) DO UPDATE SET size = excluded.size, "
-                "copies = copies + 1, deleting = excluded.deleting, headers = excluded.headers, "
-                "octets = excluded.octets, checked = NULL",
+                "copies = copies + 1, headers = excluded.headers, "
+                "octets = excluded.octets, checked = NULL, since = excluded.since",
                 (
-                    (self._account, each.uid, each.size, each.deleting, headers, octets)
+                    (self._account, each.uid, each.size, headers, octets, now)
                     for each, headers, octets in delivered
                 ),
             )
             self.end(each for each, _, _ in delivered)
             self.begin(begun)
             self.confirm(certain)
+
+    def take_over(self, uids: Mapping[bytes, int | None]) -> None:
+        """Record messages that another program has delivered, and when (None: unknown).
+
+        Their headers are unknown, so they are not fetched again and never deleted.
+        """
+        now = int(time.time())
+        self._write(
+            "INSERT OR IGNORE INTO delivered VALUES (?, ?, NULL, 1, x'', NULL, 0, ?)",
+            ((self._account, uid, since or now) for uid, since in uids.items()),
+        )
 
     def end(self, messages: Iterable[InFlight]) -> None:
         """Record that these messages are not in the places that begin() recorded."""
@@ -270,7 +312,7 @@ class State(contextlib.AbstractContextManager["State"]):
                 with self._database:
                     yield
             except sqlite3.Error as error:
-                raise Failure(f"the state can't be written: {error}", Status.TEMPORARY) from None
+                raise Failure(f"the state can't be written: {error}", storage(error)) from None
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -285,6 +327,14 @@ def _open(path: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _open_to_read(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", timeout=_BUSY, uri=True)
+
+
+def _unusable(path: str, error: Exception) -> Failure:
+    return Failure(f"the state in {path} can't be used: {reason(error)}", storage(error))
 
 
 def _migrate(database: sqlite3.Connection) -> None:

@@ -66,6 +66,9 @@ passwords:
   configuration. Its environment has POPLIB_C_USER, POPLIB_C_HOST and
   POPLIB_C_PORT.
 
+  With --keyring, the system's keyring: the entry of service pop3://HOST and
+  USER, which "keyring set pop3://HOST USER" stores.
+
   ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry of
   HOST and USER, else that of HOST without a login, else default with USER, else
   default without a login. A host may have several entries. You must own the
@@ -79,16 +82,29 @@ passwords:
   line, name no server. With several mailboxes each server would get the secret
   of the others, so poplib-c refuses them. No option takes the password itself:
   other users of the machine can read arguments.
+
+  The password of a proxy's USER comes from the entry of the proxy's host in
+  ~/.netrc, but not from default, else from the variable
+  POPLIB_C_PROXY_PASSWORD.
 """
 STATUS = """\
 exit status:
   0   everything was done
-  1   something was not done: messages were left on the server, the run was
-      interrupted, or a certificate or a file was refused
+  1   a part was not done: messages were left on the server, or the run was
+      interrupted
   64  wrong usage; nothing was done
-  75  a later run may succeed: no connection, a mailbox in use, a full disk
+  68  no such host
+  69  the service is not there: a connection or certificate is refused, the
+      server has no STLS, or refuses a command that is needed
+  73  a file or directory can't be created: the destination, the state, the log
+  74  a file can't be written: input/output error
+  75  a later run may succeed: no answer, a lost connection, a mailbox in use, a
+      full disk
+  76  the server breaks the protocol, or its replies are out of step
   77  the server refused the login, or there is no password
-  With several mailboxes, the highest status is returned.
+  78  an error in the configuration
+  With several mailboxes, the first of 64, 78, 77, 69, 68, 73, 74, 76, 75 and 1
+  that one of them has.
 """
 FETCH_DESCRIPTION = """\
 Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
@@ -134,8 +150,8 @@ files:
       Passwords.
 
 environment:
-  POPLIB_C_PASSWORD, XDG_CONFIG_HOME, XDG_STATE_HOME, HOME; SSL_CERT_FILE and
-  SSL_CERT_DIR for trusted certificates
+  POPLIB_C_PASSWORD, POPLIB_C_PROXY_PASSWORD, XDG_CONFIG_HOME, XDG_STATE_HOME,
+  HOME; SSL_CERT_FILE and SSL_CERT_DIR for trusted certificates
 """
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting, its capabilities before and after TLS and
@@ -201,7 +217,10 @@ configuration file:
 """
 IMPORT_DESCRIPTION = """\
 Takes over the list of messages that another program has fetched, so that fetch
-does not fetch them again.
+does not fetch them again. FORMAT is mpop, getmail or fetchmail. The files name
+the mailboxes; if a file names no port, the accounts of the configuration file
+with its user and host count, otherwise both standard ports. fetch never deletes
+these messages, unless it fetches them again (--all --delete).
 """
 COMPLETION_DESCRIPTION = """\
 Prints a script for a shell, which then completes the commands and options of

@@ -39,7 +39,7 @@ def test_the_others_come(run, user, odd, habit, options):
 def test_a_server_that_is_gone(new, user, size):
     gone = [C("RETR 1"), S("+OK", "half of"), Close()]
     with play(*LOGGED_IN, *listing(f"1 {size}"), *gone) as server:
-        ended = new(server)
+        ended = new(server, "--all")
     assert ended.returncode == 75
     first, second = ended.stderr.splitlines()
     ends = "the server closed the connection in the middle of it"

@@ -4,12 +4,14 @@ import errno
 import fcntl
 import itertools
 import mailbox
+import math
 import os
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
@@ -432,20 +434,23 @@ def test_the_state_is_synced(tmp_path):
 
 def test_what_is_recorded(tmp_path):
     path = str(tmp_path / "state")
-    first, second = (InFlight(uid, 5, True, "maildir:/m", uid.decode()) for uid in (b"1", b"2"))
+    first, second = (InFlight(uid, 5, "maildir:/m", uid.decode()) for uid in (b"1", b"2"))
+    began = int(time.time())
     with State(path, "alice") as state:
         assert (state.find(b"1"), state.in_flight()) == (None, [])
         state.begin([first])
         assert state.in_flight() == [first]
         state.add([(first, b"digest", 7)], [second])
     with State(path, "alice") as state, State(path, "bob") as other:
-        assert state.find(b"1") == Delivered(5, 1, True, b"digest", 7, None)
+        found = state.find(b"1")
+        assert found[:5] == (5, 1, b"digest", 7, None)
+        assert began <= found.since <= time.time()
         assert state.in_flight() == [second]
         assert (other.find(b"1"), other.in_flight()) == (None, [])
         state.confirm([b"1", b"3"])
         assert state.find(b"1").is_certain
         state.add([(first, b"other", 8)])
-        assert state.find(b"1") == Delivered(5, 2, True, b"other", 8, None)
+        assert state.find(b"1")[:5] == (5, 2, b"other", 8, None)
         state.add([], [], [b"1"])
         assert state.find(b"1").is_certain
         state.end([second])
@@ -462,7 +467,9 @@ def test_what_is_recorded(tmp_path):
 
 
 def test_a_database_of_a_version_without_numbers(tmp_path):
+    """What it has no time for counts from now on."""
     path = str(tmp_path / "state")
+    began = int(time.time())
     database = sqlite3.connect(path)
     database.executescript(_VERSIONS[0])
     with database:
@@ -471,9 +478,9 @@ def test_a_database_of_a_version_without_numbers(tmp_path):
     database.close()
     for _ in range(2):
         with State(path, "alice") as state:
-            assert state.find(b"a") == Delivered(5, 1, True, b"b", None, 0)
-            assert state.find(b"a").is_certain
-            assert state.in_flight() == [InFlight(b"c", 7, True, "eml:/d", "t")]
+            assert state.find(b"a")[:5] == (5, 1, b"b", None, 0)
+            assert began <= state.find(b"a").since <= time.time()
+            assert state.in_flight() == [InFlight(b"c", 7, "eml:/d", "t")]
 
 
 def test_a_database_of_a_later_version(tmp_path):
@@ -485,58 +492,61 @@ def test_a_database_of_a_later_version(tmp_path):
         State(path, "alice")
 
 
-KEPT = Delivered(5, 1, False, b"", 5, 0)
-MARKED = KEPT._replace(deleting=True)
+KEPT = Delivered(5, 1, b"digest", 5, 0, 100)
 TWICE = KEPT._replace(copies=2)
+IMPORTED = Delivered(None, 1, b"", None, 0, 100)
 
 
 @pytest.mark.parametrize(
-    ("record", "copies", "delete", "since_last", "is_known"),
+    ("record", "copies", "delete", "until", "does"),
     [
-        (None, 1, True, True, False),
-        (KEPT, 1, False, False, False),
-        (KEPT, 1, False, True, True),
-        (KEPT, 1, True, False, False),
-        (KEPT, 1, True, True, True),
-        (MARKED, 1, True, False, True),
-        (MARKED, 1, False, False, False),
+        (None, 1, False, -math.inf, "fetch"),
+        (None, 1, True, math.inf, "fetch"),
+        (KEPT, 1, False, -math.inf, "known"),
+        (KEPT, 1, True, math.inf, "delete"),
+        (KEPT, 1, False, 99, "known"),
+        (KEPT, 1, False, 100, "delete"),
         # Several of one uid: known together, and never deleted unseen.
-        (KEPT, 2, False, True, False),
-        (TWICE, 2, False, True, True),
-        (TWICE._replace(checked=None), 2, False, True, False),
-        (TWICE, 1, False, True, False),
-        (TWICE, 2, True, True, False),
-        (MARKED, 2, True, True, False),
+        (KEPT, 2, False, -math.inf, "fetch"),
+        (TWICE, 2, False, -math.inf, "known"),
+        (TWICE, 2, False, 100, "known"),
+        (TWICE._replace(checked=None), 2, False, -math.inf, "fetch"),
+        (TWICE, 1, False, -math.inf, "fetch"),
+        (TWICE, 2, True, math.inf, "fetch"),
         # Another message by its size.
-        (MARKED._replace(size=6), 1, True, True, False),
-        (KEPT._replace(size=6), 1, False, True, False),
+        (KEPT._replace(size=6), 1, True, math.inf, "fetch"),
+        (KEPT._replace(size=6), 1, False, -math.inf, "fetch"),
+        # Fetched by another program: never deleted unseen.
+        (IMPORTED, 1, False, -math.inf, "known"),
+        (IMPORTED, 1, True, math.inf, "known"),
+        (IMPORTED, 1, False, 100, "known"),
+        (IMPORTED, 2, False, -math.inf, "fetch"),
     ],
 )
-def test_plan(record, copies, delete, since_last, is_known):
+def test_plan(record, copies, delete, until, does):
     numbers = range(1, copies + 1)
     delivered_before = {} if record is None else {b"uid": record}
     plan = planning.make(
         dict.fromkeys(numbers, 5),
         dict.fromkeys(numbers, b"uid"),
         delivered_before.get,
-        planning.Wanted(delete, since_last, None),
+        planning.Wanted(delete, until, None),
     )
-    known = plan.delete if delete else plan.known
-    assert [*known] == ([*numbers] if is_known else [])
-    assert plan.fetch == ([] if is_known else [*numbers])
+    done = {"fetch": plan.fetch, "delete": plan.delete, "known": [*plan.known]}
+    assert done == {**dict.fromkeys(done, []), does: [*numbers]}
 
 
 def test_plan_of_large_messages():
     uids = {1: b"a", 2: b"b", 3: b"c"}
-    plan = planning.make({1: 5, 2: 6, 3: None}, uids, {}.get, planning.Wanted(True, False, 5))
+    plan = planning.make({1: 5, 2: 6, 3: None}, uids, {}.get, planning.Wanted(True, math.inf, 5))
     assert plan == planning.Plan([1, 3], [], {}, [2])
 
 
 @pytest.mark.parametrize("size", [5, None])
 def test_plan_of_a_message_of_unknown_size(size):
     """It is neither deleted unseen, nor too large."""
-    delivered_before = {b"uid": MARKED._replace(size=size)}
-    wanted = planning.Wanted(True, True, 1)
+    delivered_before = {b"uid": KEPT._replace(size=size)}
+    wanted = planning.Wanted(True, math.inf, 1)
     plan = planning.make({1: None}, {1: b"uid"}, delivered_before.get, wanted)
     assert plan == planning.Plan([1], [], {}, [])
 

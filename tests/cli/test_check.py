@@ -1,5 +1,6 @@
 """What a server is, as a report and as JSON."""
 
+import argparse
 import json
 import re
 
@@ -10,6 +11,7 @@ from scripted import Anything, C, Close, S, play
 
 from poplib_c._cli import checking
 from poplib_c._cli.account import parse
+from poplib_c._cli.arguments import parser
 
 from .support import ok, url
 from .test_connections import context, nothing_secret_was_sent, pin
@@ -72,7 +74,7 @@ def test_a_certificate_that_is_refused_is_shown(user, serve, authority, kind):
     server = serve(**{kind: context(authority.issue(*HOSTS, not_after=PAST))})
     place = url(server, scheme=RESTS[kind])
     ended = user.run("check", "--cafile", authority.ca_file, place)
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert re.search(r"^Verified: +NO: the server's certificate is refused: ", ended.stdout, re.M)
     assert re.search(r"^Valid: .* to 2001-01-01 \(EXPIRED\)$", ended.stdout, re.MULTILINE)
     assert re.search(r"^Login: +not tried$", ended.stdout, re.MULTILINE)
@@ -84,7 +86,7 @@ def test_another_certificate_than_the_pinned_one(user, serve, authority, certifi
     other = pin(authority.issue(*HOSTS))
     place = url(server, scheme="pop3s")
     ended = user.run("check", "--fingerprint", other, place)
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert f"its fingerprint is {pin(certificate)}" in ended.stdout
     assert nothing_secret_was_sent(server)
 
@@ -112,17 +114,8 @@ def test_without_encryption(user, server):
 
 
 def options(**changed):
-    given = {
-        "insecure": True,
-        "timeout": 5.0,
-        "deadline": None,
-        "fingerprint": None,
-        "cafile": None,
-        "mechanism": None,
-        "oauth2_token_command": None,
-        "no_utf8": False,
-    }
-    return type("Options", (), {**given, "no_verify": False, **changed})()
+    given = parser().parse_args(["check", "--insecure", "--timeout", "5", "pop3://127.0.0.1"])
+    return argparse.Namespace(**{**vars(given), **changed})
 
 
 LISTED, OTHER = ("+OK", "PIPELINING", "."), ("+OK", "PIPELINING", "SASL PLAIN", ".")

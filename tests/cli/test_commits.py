@@ -60,7 +60,7 @@ def first(found):
 
 @pytest.mark.parametrize(
     ("number", "status", "text"),
-    [(errno.EIO, 1, "can't write"), (errno.ENOSPC, 75, "is left on the server: no room for")],
+    [(errno.EIO, 74, "can't write"), (errno.ENOSPC, 75, "is left on the server: no room for")],
 )
 def test_a_file_that_cannot_be_synced(run, user, serve, sync_fails, small, number, status, text):
     """The others of its batch are delivered and deleted."""
@@ -80,7 +80,7 @@ def test_a_directory_that_cannot_be_synced(run, user, serve, sync_fails, small):
     sync_fails(errno.EIO, first(lambda path: path.endswith("/new")))
     server = serve(numbered(COUNT))
     status, told, result = run(server, "--delete")
-    assert (status, told) == (1, [f"can't write {user.maildir}/new: Input/output error"])
+    assert (status, told) == (74, [f"can't write {user.maildir}/new: Input/output error"])
     assert len(server.messages) == COUNT
     assert result.startswith("0 messages fetched")
     found = len(delivered(user.maildir))
@@ -96,7 +96,7 @@ def test_an_mbox_that_cannot_be_synced(user, serve, monkeypatch, sync_fails, sma
     server = serve(numbered(COUNT))
     into = "--mbox", path, "--state", user.home / "state"
     arguments = ["fetch", "--insecure", "--delete", *map(str, into), url(server)]
-    assert main(arguments) == 1
+    assert main(arguments) == 74
     assert len(server.messages) >= 2
     assert sorted([*contents("mbox", path), *left(server)]) == sorted(numbered(COUNT))
     assert main(arguments) == 0
@@ -130,7 +130,7 @@ def test_a_state_that_cannot_be_written(run, user, serve, monkeypatch, small):
     [
         (sqlite3.OperationalError("database or disk is full"), 75),
         (OSError(errno.ENOSPC, "No space left on device"), 75),
-        (sqlite3.OperationalError("attempt to write a readonly database"), 1),
+        (sqlite3.OperationalError("attempt to write a readonly database"), 73),
     ],
 )
 def test_a_state_that_cannot_be_opened(run, user, serve, monkeypatch, error, status):

@@ -1,5 +1,6 @@
 """Who the server is, and whether anybody else can read: nothing secret is sent before that."""
 
+import base64
 import hashlib
 import ssl
 
@@ -7,9 +8,11 @@ import pytest
 from certificates import HOSTS, PAST, WRONG_HOST
 from scripted import C, Close, S, play
 
+from poplib_c._cli.connection import fingerprint
 from poplib_c.testing import POP3Server
+from poplib_c.testing.session import Session
 
-from .support import failed, ok, url
+from .support import failed, numbered, ok, url
 
 SCHEMES = {"pop3s": "tls", "pops": "tls", "pop3": "stls", "pop": "stls"}
 
@@ -75,7 +78,7 @@ def test_verified(user, secure, authority, scheme):
 def test_refused_certificates(user, secure, authority, scheme, name, trusted, why):
     server, place = secure(scheme, name)
     trust = ["--cafile", authority.ca_file] if trusted else []
-    told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 1)
+    told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 69)
     assert "the server's certificate is refused: " in told
     assert why in told
     assert nothing_secret_was_sent(server)
@@ -88,13 +91,54 @@ def test_pinned(user, secure, certificates, authority, scheme):
     into = ["--maildir", user.maildir, place]
     ok(user.fetch("--fingerprint", pin(certificates["expired"]), *into))
     colons = ":".join(pin(certificates["expired"])[7:][n : n + 2] for n in range(0, 64, 2))
-    ok(user.fetch("--fingerprint", f"SHA256:{colons.upper()}", *into))
+    ok(user.fetch("--fingerprint", f"SHA256 Fingerprint={colons.upper()}", *into))
     server.commands.clear()
-    told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 1)
+    told = failed(user.fetch("--fingerprint", pin(certificates["good"]), *into), 69)
     assert "does not match --fingerprint, so no password was sent: its fingerprint is " in told
     assert nothing_secret_was_sent(server)
     both = ["--fingerprint", pin(certificates["expired"]), "--cafile", authority.ca_file]
-    assert "certificate has expired" in failed(user.fetch(*both, *into), 1)
+    assert "certificate has expired" in failed(user.fetch(*both, *into), 69)
+
+
+HEX = hashlib.sha256(b"").hexdigest()
+PAIRS = [HEX[n : n + 2] for n in range(0, 64, 2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEX,
+        HEX.upper(),
+        f"sha256:{HEX}",
+        f"SHA256:{HEX}",
+        f"SHA-256: {HEX}",
+        ":".join(PAIRS).upper(),
+        " ".join(PAIRS),
+        "sha256 Fingerprint=" + ":".join(PAIRS).upper() + "\n",
+        "SHA256 Fingerprint=" + ":".join(PAIRS).upper(),
+    ],
+)
+def test_fingerprints(text):
+    assert fingerprint(text) == HEX
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("pin-sha256=" + base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("sha256//" + base64.b64encode(bytes(range(32))).decode(), "pins of public keys"),
+        ("SHA1 Fingerprint=" + ":".join(PAIRS[:20]), "by SHA-1, and SHA-256 is needed"),
+        (HEX + HEX, "by SHA-512, and SHA-256 is needed"),
+        (HEX[:-1], "a fingerprint has 64 hexadecimal digits"),
+        (f"md5:{HEX}", "a fingerprint has 64 hexadecimal digits"),
+        ("", "a fingerprint has 64 hexadecimal digits"),
+    ],
+)
+def test_no_fingerprints(user, server, text, told):
+    ended = user.run("list", "--fingerprint", text, url(server, scheme="pop3s"))
+    assert ended.returncode == 64
+    assert told in ended.stderr
 
 
 @pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
@@ -110,7 +154,7 @@ def test_not_verified(user, secure, scheme):
 
 @pytest.mark.row("Encryption")
 def test_no_stls(user, server):
-    told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+    told = failed(user.fetch("--maildir", user.maildir, url(server)), 69)
     assert "the server has no STLS, so no password was sent: use pop3s://, or --insecure" in told
     assert nothing_secret_was_sent(server)
 
@@ -118,25 +162,16 @@ def test_no_stls(user, server):
 @pytest.mark.row("Encryption")
 def test_stls_that_was_taken_out_on_the_way(user):
     with play(S("+OK"), C("CAPA"), S("+OK", "TOP", "."), timeout=10) as server:
-        told = failed(user.fetch("--maildir", user.maildir, url(server)), 1)
+        told = failed(user.fetch("--maildir", user.maildir, url(server)), 69)
     assert "the server has no STLS" in told
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_a_port_without_tls(user, server, command):
+@pytest.mark.parametrize("options", [[], ["--tls-min", "1.2"], ["--source", "127.0.0.1"]])
+def test_a_port_without_tls(user, server, command, options):
     into = ["--maildir", user.maildir] if command == "fetch" else []
-    told = failed(user.run(command, *into, url(server, scheme="pop3s")), 75)
+    told = failed(user.run(command, *into, *options, url(server, scheme="pop3s")), 76)
     assert "the server does not speak TLS on this port: try pop3://" in told
-
-
-@pytest.mark.parametrize("command", ["fetch", "check", "list"])
-def test_a_tls_port(user, secure, command):
-    """A TLS server waits for the client to begin, as the client waits for the greeting."""
-    server, _ = secure("pop3s")
-    into = ["--maildir", user.maildir] if command == "fetch" else []
-    told = failed(user.run(command, *into, "--timeout", "0.5", url(server)), 75)
-    wanted = f"timed out before the greeting: if port {server.port} speaks TLS, use pop3s://"
-    assert told.endswith(wanted)
 
 
 def test_a_tls_port_that_closes_at_once(user):
@@ -163,7 +198,7 @@ def test_no_such_file_of_certificates(user, secure):
 def test_no_tls_at_the_other_end(user, scheme):
     with POP3Server() as server:
         arguments = ["--maildir", user.maildir, f"pop3s://alice@127.0.0.1:{server.port}"]
-        told = failed(user.fetch(*arguments), 75)
+        told = failed(user.fetch(*arguments), 76)
     assert "Traceback" not in told
 
 
@@ -174,5 +209,24 @@ def test_ipv6(user, serve):
 
 def test_nobody_there(user, server):
     server.stop()
-    told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 75)
+    told = failed(user.fetch("--maildir", user.maildir, url(server, scheme="pop3s")), 69)
     assert told.endswith(": Connection refused")
+
+
+@pytest.mark.parametrize("options", [[], ["--no-pipelining"]])
+@pytest.mark.parametrize("command", ["fetch", "check", "list"])
+def test_commands_ahead_of_replies(user, serve, monkeypatch, command, options):
+    ahead = []
+
+    class Watching(Session):
+        def _execute(self, line):
+            if b"\n" in self._channel._received:
+                ahead.append(line)
+            return super()._execute(line)
+
+    monkeypatch.setattr("poplib_c.testing.Session", Watching)
+    into = ["--maildir", user.maildir] if command == "fetch" else []
+    server = serve(numbered(50))
+    ended = user.run(command, "--insecure", *options, *into, url(server))
+    assert ended.returncode == 0
+    assert bool(ahead) == (not options)

@@ -80,7 +80,7 @@ def test_a_mailbox_that_is_not_listed(run, user, odd):
     habits[b"UIDL"] = refuse
     server = odd(MESSAGES, habits, port=server.port)
     status, told, _ = run(server, "--delete")
-    assert (status, told) == (1, ["-ERR no"])
+    assert (status, told) == (69, ["-ERR no"])
 
 
 @pytest.mark.parametrize("reply", [b"-ERR what?\r\n", b"+OK 4\r\n", b"+OK four 64\r\n"])

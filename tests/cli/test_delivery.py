@@ -70,14 +70,14 @@ def test_a_directory_that_is_no_maildir(tmp_path, user, server):
     (tmp_path / "Mail").mkdir()
     (tmp_path / "Mail" / "letter").touch()
     ended = user.fetch("--insecure", "--maildir", tmp_path / "Mail", url(server))
-    assert ended.returncode == 64
+    assert ended.returncode == 73
     assert "is not a Maildir: it has files, but no tmp, new or cur" in ended.stderr
     assert server.commands == []
 
 
 def test_a_place_that_cannot_be_written(user, server):
     ended = user.fetch("--insecure", "--mbox", user.home, url(server))
-    assert ended.returncode == 1
+    assert ended.returncode == 73
     assert ended.stderr.splitlines()[-1].endswith(": Is a directory")
 
 
@@ -103,7 +103,7 @@ def begun(user, server, path):
         uid = client.uidl(1).split()[2]
         client.quit()
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin([InFlight(uid, 16, True, f"maildir:{box.path}", ticket)])
+        state.begin([InFlight(uid, 16, f"maildir:{box.path}", ticket)])
     return ticket
 
 
@@ -128,7 +128,7 @@ def test_a_run_that_was_killed_and_one_that_found_nobody(user, serve):
     (user.maildir / "new" / ticket).write_bytes(numbered(1)[0])
     arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     server.stop()
-    assert user.fetch(*arguments).returncode == 75
+    assert user.fetch(*arguments).returncode == 69
     server = serve(numbered(1), port=server.port)
     assert user.fetch(*arguments).returncode == 0
     assert (delivered(user.maildir), server.messages) == (numbered(1), [])
@@ -138,7 +138,7 @@ def test_a_killed_run_into_a_place_that_is_gone(user, serve):
     server = serve(numbered(1))
     path = str(user.home / "state")
     with State(path, f"alice@127.0.0.1:{server.port}") as state:
-        state.begin([InFlight(b"a", 16, True, f"maildir:{path}/in/a/file", "ticket")])
+        state.begin([InFlight(b"a", 16, f"maildir:{path}/in/a/file", "ticket")])
     arguments = "--insecure", "--delete", "--state", path, "--maildir", user.maildir, url(server)
     assert user.fetch(*arguments).returncode == 0
     assert delivered(user.maildir) == numbered(1)
@@ -157,6 +157,6 @@ def test_a_state_that_is_no_database(user, server):
         *("--insecure", "--delete", "--state", user.home / "state"),
         *("--maildir", user.maildir, url(server)),
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 74
     assert ended.stderr.endswith("can't be used: file is not a database\n")
     assert server.commands == []

@@ -54,5 +54,5 @@ def test_an_expired_certificate(user, authority, start_dovecot):
     mailbox = dovecot.mailbox([])
     place = f"pop3s://{mailbox.user}@127.0.0.1:{dovecot.tls_port}"
     ended = user.run("list", "--cafile", dovecot.ca_file, place)
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert "the server's certificate is refused: certificate has expired" in ended.stderr

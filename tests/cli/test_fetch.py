@@ -10,6 +10,7 @@ from wire import logged_in
 
 from poplib_c.__main__ import main
 
+from . import habits
 from .support import LOGGED_IN, delivered, failed, in_step, listing, numbered, ok, url
 
 
@@ -75,15 +76,35 @@ def test_keep_is_the_default(new, server):
     assert len(server.messages) == 3
 
 
-def test_since_last(new, user, serve):
+@pytest.mark.parametrize("options", [[], ["--since-last"]])
+def test_only_new_messages(new, user, serve, options):
     server = serve(numbered(3))
-    ok(new(server, "--since-last"))
-    assert ok(new(server, "--since-last")).endswith(
-        ": 0 messages fetched (0 octets), 3 fetched before\n"
-    )
+    ok(new(server, *options))
+    known = ": 0 messages fetched (0 octets), 3 fetched before\n"
+    assert ok(new(server, *options)).endswith(known)
     server = serve(numbered(5), port=_stopped(server))
-    assert ok(new(server, "--since-last")).endswith("(32 octets), 3 fetched before\n")
+    assert ok(new(server, *options)).endswith("(32 octets), 3 fetched before\n")
     assert sorted(delivered(user.maildir)) == sorted(numbered(5))
+
+
+@pytest.mark.parametrize("option", ["-a", "--all"])
+def test_all(new, user, server, option):
+    """--all fetches what is known, too, and records what it has delivered."""
+    ok(new(server))
+    assert ok(new(server, option)).endswith(": 3 messages fetched (48 octets)\n")
+    assert len(delivered(user.maildir)) == 6
+    assert ok(new(server)).endswith("3 fetched before\n")
+    assert ok(new(server, option, "--delete")).endswith("(48 octets), 3 deleted\n")
+    assert len(delivered(user.maildir)) == 9
+    assert server.messages == []
+
+
+def test_all_in_several_sessions(run, user, odd):
+    """What an earlier session of the run has delivered is not fetched again."""
+    server = odd(numbered(300), {b"RETR 299": habits.hang_up})
+    run(server)
+    assert run(server, "--all")[0] == 1
+    assert sorted(delivered(user.maildir)) == sorted([*numbered(300)[:298], *numbered(300)[299:]] * 2)
 
 
 def _stopped(server):
@@ -91,18 +112,106 @@ def _stopped(server):
     return server.port
 
 
-def test_since_last_and_delete_deletes_what_was_kept(new, server):
-    ok(new(server, "--since-last"))
+def test_delete_deletes_what_was_kept(new, server):
+    ok(new(server))
     server.commands.clear()
-    assert ok(new(server, "--since-last", "--delete")).endswith("(0 octets), 3 deleted\n")
+    assert ok(new(server, "--delete")).endswith("(0 octets), 3 deleted\n")
     assert server.messages == []
     assert not any(command.startswith(b"RETR") for command in server.commands)
 
 
-def test_delete_alone_fetches_all_that_was_kept(new, user, server):
-    ok(new(server, "--since-last"))
-    ok(new(server, "--delete"))
-    assert len(delivered(user.maildir)) == 6
+def _age(user, days):
+    """Make all deliveries look *days* older."""
+    database = sqlite3.connect(user.home / ".local/state/poplib_c/state.sqlite3")
+    with database:
+        database.execute("UPDATE delivered SET since = since - ?", [round(days * 24 * 60 * 60)])
+    database.close()
+
+
+def test_keep_days(new, user, serve):
+    server = serve(numbered(3))
+    ok(new(server, "--keep-days", "7"))
+    _age(user, 6.9)
+    assert ok(new(server, "--keep-days", "7")).endswith("3 fetched before\n")
+    server = serve(numbered(4), port=_stopped(server))
+    ok(new(server, "--keep-days", "7"))
+    _age(user, 0.2)
+    assert ok(new(server, "--keep-days", "7")).endswith("3 deleted, 1 fetched before\n")
+    assert [message[:10] for message in server.messages] == [b"Subject: 3"]
+    assert len(delivered(user.maildir)) == 4
+
+
+def test_keep_days_without_unique_ids(new, user):
+    with play(*LOGGED_IN, *listing("1 3")) as server:
+        told = failed(new(server, "--keep-days", "7"), 69)
+    assert told.endswith("--keep-days needs unique ids, and the server has no UIDL")
+
+
+def test_max_messages(new, user, server):
+    """The next run goes on; what is left is no error, and said with -v."""
+    told = new(server, "--max-messages", "2", "-v")
+    assert told.returncode == 0
+    assert "octets) is left on the server: --max-messages are fetched\n" in told.stderr
+    assert told.stdout.endswith(": 2 messages fetched (32 octets), 1 left on the server\n")
+    assert ok(new(server, "--max-messages", "2")).endswith("(16 octets), 2 fetched before\n")
+    assert delivered(user.maildir) == numbered(3)
+
+
+def test_max_messages_in_several_sessions(run, user, odd):
+    server = odd(numbered(9), {b"RETR 2": habits.hang_up})
+    run(server, "--max-messages", "3")
+    assert delivered(user.maildir) == [numbered(9)[0], numbered(9)[2]]
+
+
+@pytest.mark.parametrize(
+    ("options", "does"),
+    [
+        ([], ["fetched", "fetched", "left on the server: it was fetched before"]),
+        (["--delete"], ["fetched and deleted"] * 2 + ["deleted: it was fetched before"]),
+        (["--all"], ["fetched"] * 3),
+        (
+            ["--max-size", "100"],
+            ["left on the server: it is larger than --max-size", "fetched"]
+            + ["left on the server: it was fetched before"],
+        ),
+        (
+            ["--max-messages", "1"],
+            ["fetched", "left on the server: --max-messages are fetched"]
+            + ["left on the server: it was fetched before"],
+        ),
+    ],
+)
+def test_dry_run(new, user, serve, options, does):
+    messages = [b"Subject: large\n\n" + b"x" * 200, *numbered(2)]
+    server = serve(messages[2:])
+    ok(new(server))
+    state = user.home / ".local/state/poplib_c/state.sqlite3"
+    before = _digest(state)
+    server = serve(messages, port=_stopped(server))
+    rows = ok(new(server, "-n", *options)).splitlines()[:-1]
+    uids = [f"uid {_uid(server, number)}" for number in (1, 2, 3)]
+    assert [row.partition("would be ")[2] for row in rows] == does
+    assert all(uid in row for uid, row in zip(uids, rows))
+    assert len(delivered(user.maildir)) == 1
+    assert len(server.messages) == 3
+    assert _digest(state) == before
+
+
+def _uid(server, number):
+    with logged_in(server) as client:
+        return client.uidl(number).split()[2].decode()
+
+
+def _digest(state):
+    database = sqlite3.connect(state)
+    rows = [*database.iterdump()]
+    database.close()
+    return rows
+
+
+def test_dry_run_before_all_others(new, user, server):
+    ok(new(server, "--dry-run"))
+    assert [*user.home.iterdir()] == []
 
 
 def test_the_state_may_be_elsewhere(new, user, server):
@@ -138,10 +247,10 @@ def test_what_is_gone_from_the_server_is_forgotten(new, user, serve):
 
 def test_max_size(new, user, serve):
     server = serve([b"Subject: s\n\n", *numbered(1, size=2000)])
-    told = failed(new(server, "--delete", "--max-size", "1k"), 1)
-    assert "message 2 (uid " in told and "is left on the server: " in told
-    assert told.endswith("2016 octets are more than --max-size")
+    assert ok(new(server, "--delete", "--max-size", "1k")).endswith(", 1 left on the server\n")
     assert len(server.messages) == 1
+    told = new(server, "-v", "--delete", "--max-size", "1k").stderr
+    assert "2016 octets) is left on the server: it is larger than --max-size\n" in told
     ok(new(server, "--delete", "--max-size", "2016"))
 
 
@@ -155,10 +264,9 @@ def test_a_size_that_was_a_lie(new, user):
         C("QUIT"),
         S("+OK"),
     ) as server:
-        told = failed(new(server, "--max-size", "1000"), 1)
-    assert told.endswith(
-        "message 1 (10 octets) is left on the server: reply larger than 1000 octets"
-    )
+        told = new(server, "--max-size", "1000", "-v")
+    assert told.returncode == 0
+    assert "message 1 (10 octets) is left on the server: it is larger than --max-size" in told.stderr
     assert delivered(user.maildir) == []
 
 
@@ -235,15 +343,21 @@ def test_repeated_uids_when_only_one_was_deleted(new, user):
 
 @pytest.mark.row("No unique ids")
 def test_no_unique_ids(new, user):
+    """Each run fetches all. One that deletes does so anyway."""
     listed = [*LOGGED_IN, *listing("1 3")]
-    with play(*listed) as server:
-        told = failed(new(server, "--since-last"), 1)
-    assert told.endswith("--since-last needs unique ids, and the server has no UIDL")
+    fetched = [C("RETR 1"), S("+OK", "1", "."), C("LIST 1"), S("+OK 1 3"), C("QUIT"), S("+OK")]
+    for options in (["--max-messages", "5"], ["--max-messages", "5", "-q"]):
+        with play(*listed, *fetched) as server:
+            told = new(server, *options)
+        assert told.returncode == 0
+        notes = told.stderr.splitlines()
+        why = "the server has no unique ids (UIDL), so each run fetches all messages"
+        assert [note.endswith(why) for note in notes] == [True] * (options[-1] != "-q")
     ended = [C("RETR 1"), S("+OK", "1", "."), C("LIST 1"), S("+OK 1 3"), C("DELE 1"), S("+OK")]
     ended += [C("QUIT"), S("+OK")]
     with play(*listed, *ended) as server:
         assert "1 deleted" in ok(new(server, "--delete"))
-    assert delivered(user.maildir) == [b"1\n"]
+    assert delivered(user.maildir) == [b"1\n"] * 3
 
 
 def test_a_message_that_the_server_refuses(new, user):

@@ -3,6 +3,8 @@
 import base64
 import os
 import pty
+import subprocess
+import sys
 
 import pytest
 from scripted import C, S, play
@@ -15,7 +17,8 @@ from poplib_c._cli.failures import Failure
 from poplib_c._cli.job import Stop
 from poplib_c._cli.logins import Logins
 
-from .support import TIMEOUT, User, listing, url
+from .habits import hang_up
+from .support import TIMEOUT, User, listing, numbered, url
 
 
 @pytest.fixture
@@ -130,6 +133,84 @@ def test_a_command_is_told_for_whom(nobody, serve):
     assert (nobody.home / "told").read_text() == f"a b 127.0.0.1 {server.port}\n"
 
 
+@pytest.fixture
+def keyring(nobody):
+    """A keyring in a file; store(service, user, password) is what `keyring set` does."""
+    pytest.importorskip("keyrings.alt")
+    nobody.environment.update(
+        PYTHON_KEYRING_BACKEND="keyrings.alt.file.PlaintextKeyring",
+        XDG_DATA_HOME=str(nobody.home / "data"),
+        XDG_CONFIG_HOME=str(nobody.home / "settings"),
+    )
+
+    def store(*entry):
+        *names, password = entry
+        subprocess.run(
+            [sys.executable, "-m", "keyring", "set", *names],
+            input=password,
+            env=nobody.environment,
+            encoding="utf-8",
+            check=True,
+            timeout=TIMEOUT,
+        )
+
+    return store
+
+
+def test_from_a_keyring(nobody, server, keyring):
+    """It comes before ~/.netrc, and a host in it is written in small letters."""
+    nobody.netrc("machine localhost login alice password wrong\n")
+    keyring("pop3://localhost", "alice", "secret")
+    keyring("pop3://localhost", "bob", "no")
+    place = f"pop3://alice@LocalHost:{server.port}"
+    assert nobody.run("list", "--insecure", "--keyring", place).returncode == 0
+    assert nobody.run("list", "--insecure", place).returncode == 77
+
+
+def test_a_keyring_without_the_password(nobody, server, keyring):
+    ended = listed(nobody, server, "--keyring")
+    assert ended.returncode == 77
+    assert "'keyring set pop3://127.0.0.1 alice'" in last_line(ended)
+    nobody.netrc("machine 127.0.0.1 login alice password secret\n")
+    assert listed(nobody, server, "--keyring").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("keyring.backends.fail.Keyring", "--keyring: this system has no keyring that "),
+        ("broken.Keyring", "--keyring: KeyringLocked: the user dismissed the prompt ('keyring "),
+    ],
+)
+def test_keyrings_that_fail(nobody, server, backend, told):
+    pytest.importorskip("keyring")
+    (nobody.home / "broken.py").write_text(
+        "import keyring.backend, keyring.errors\n"
+        "class Keyring(keyring.backend.KeyringBackend):\n"
+        "    priority = 1\n"
+        "    def get_password(self, service, user):\n"
+        "        raise keyring.errors.KeyringLocked('the user dismissed the prompt')\n"
+        "    set_password = delete_password = None\n"
+    )
+    nobody.environment["PYTHON_KEYRING_BACKEND"] = backend
+    nobody.environment["PYTHONPATH"] = os.pathsep.join([str(nobody.home), *sys.path])
+    ended = listed(nobody, server, "--keyring")
+    assert ended.returncode == 77
+    assert last_line(ended).startswith(told)
+    assert server.commands == []
+
+
+def test_the_package_keyring_is_imported_only_if_it_is_wanted(nobody, server):
+    (nobody.home / "keyring.py").write_text("raise ImportError")
+    nobody.environment["PYTHONPATH"] = os.pathsep.join([str(nobody.home), *sys.path])
+    nobody.netrc("machine 127.0.0.1 login alice password secret\n")
+    assert listed(nobody, server).returncode == 0
+    ended = listed(nobody, server, "--keyring")
+    told = "--keyring needs the package keyring: install poplib-c[keyring]"
+    assert ended.returncode == 64
+    assert told in ended.stderr
+
+
 def test_from_a_prompt(nobody, server):
     command, terminal = pty.openpty()
     try:
@@ -200,7 +281,9 @@ def test_a_token(nobody, serve):
 
 def test_a_token_that_is_refused_is_renewed_once(nobody):
     runs = nobody.home / "runs"
-    command = f"echo $POPLIB_C_USER >> {runs}; echo token$(grep -c alice {runs})"
+    nobody.environment["POPLIB_C_TOKEN_REFUSED"] = "left over"
+    told = "$POPLIB_C_USER ${POPLIB_C_TOKEN_REFUSED-unset}"
+    command = f"echo {told} >> {runs}; echo token$(grep -c alice {runs})"
     first, second = (_xoauth2(f"token{number}") for number in (1, 2))
     listed_ones = [*listing(), C("QUIT"), S("+OK")]
     steps = [S("+OK"), C("CAPA"), S("+OK", "SASL XOAUTH2", "."), C(f"AUTH XOAUTH2 {first}")]
@@ -208,6 +291,26 @@ def test_a_token_that_is_refused_is_renewed_once(nobody):
     with play(*steps, *listed_ones) as server:
         ended = listed(nobody, server, "--oauth2-token-command", command)
     assert ended.returncode == 0
+    assert runs.read_text() == "alice unset\nalice 1\n"
+
+
+def test_a_token_that_is_refused_twice(nobody, serve):
+    server = serve(tokens={"alice": "another"})
+    command = f"echo run >> {nobody.home}/runs; echo token"
+    ended = listed(nobody, server, "--oauth2-token-command", command)
+    assert (ended.returncode, (nobody.home / "runs").read_text()) == (77, "run\nrun\n")
+
+
+def test_a_second_login_is_not_told_of_the_first_token(nobody, serve, odd):
+    """Only a refused token is renewed: the server took the first one, and lost the connection."""
+    server = odd(numbered(2), {b"RETR 1": hang_up}, tokens={"alice": "token"}, users={})
+    runs = nobody.home / "runs"
+    command = f"echo ${{POPLIB_C_TOKEN_REFUSED-unset}} >> {runs}; echo token"
+    into = ["--maildir", nobody.maildir, "--oauth2-token-command", command]
+    ended = nobody.fetch("--insecure", *into, url(server))
+    assert ended.returncode == 1
+    assert set(runs.read_text().split()) == {"unset"}
+    assert len(runs.read_text().split()) > 1
 
 
 def _xoauth2(token):

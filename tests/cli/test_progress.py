@@ -8,21 +8,27 @@ import struct
 import sys
 import termios
 
+import pyte
 import pytest
 
-from poplib_c._cli import progress
+from poplib_c._cli import arguments, progress
 
+from . import habits
 from .support import TIMEOUT, numbered, url
 
 
-def on_a_terminal(user, *arguments, **environment):
-    """Run a fetch whose standard error is a terminal; status, and what the terminal got."""
+def on_a_terminal(user, *arguments, both=False, **environment):
+    """Run a fetch whose standard error is a terminal; status, and what the terminal got.
+
+    both: the terminal is standard output, too.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 120, 0, 0))
     user.environment.update(TERM="xterm", **environment)
     shown = b""
     try:
-        with user.start("fetch", "--insecure", *arguments, stderr=theirs) as process:
+        streams = {"stderr": theirs, **({"stdout": theirs} if both else {})}
+        with user.start("fetch", "--insecure", *arguments, **streams) as process:
             os.close(theirs)
             try:
                 while block := os.read(ours, 65536):
@@ -48,10 +54,26 @@ def test_bars(user, serve):
     assert shown.endswith(("\r", "\x1b[A"))
 
 
-def test_errors_beside_a_bar(user, serve):
-    server = serve([*numbered(5), b"Subject: large\n\n" + b"x" * 5000 + b"\n"])
-    arguments = ["--max-size", "1k", "--maildir", user.maildir, url(server)]
-    status, shown = on_a_terminal(user, *arguments)
+def test_bars_that_end_together(user, serve):
+    """What remains on the screen is a line for each mailbox and the total."""
+    servers = [serve(numbered(30, size=20_000)) for _ in range(5)]
+    user.netrc("machine 127.0.0.1 login alice password secret\n")
+    arguments = ["--jobs", "5", "--maildir", user.maildir, *map(url, servers)]
+    status, shown = on_a_terminal(user, *arguments, both=True)
+    assert status == 0
+    screen = pyte.Screen(120, 25)
+    pyte.Stream(screen).feed(shown)
+    lines = [line.rstrip() for line in screen.display]
+    _, *each, total = [line for line in lines if line]
+    assert sorted(each) == sorted(
+        f"alice@127.0.0.1:{server.port}: 30 messages fetched (600 kB)" for server in servers
+    )
+    assert total == "5 mailboxes: 150 messages fetched (3.0 MB); none failed"
+
+
+def test_errors_beside_a_bar(user, odd):
+    server = odd(numbered(6), {b"RETR 6": habits.refuse})
+    status, shown = on_a_terminal(user, "--maildir", user.maildir, url(server))
     assert status == 1
     assert re.search(r"[\r\n]python -m poplib_c: alice@\S+ message 6 .* left on the server", shown)
 
@@ -59,8 +81,7 @@ def test_errors_beside_a_bar(user, serve):
 def test_quiet(user, server):
     assert on_a_terminal(user, "--quiet", "--maildir", user.maildir, url(server)) == (
         0,
-        "python -m poplib_c: warning: --insecure: "
-        "eavesdroppers can read the password and the mail\r\n",
+        "",
     )
 
 
@@ -83,12 +104,14 @@ def test_without_tqdm(user, server):
 def test_a_line_now_and_then(monkeypatch, capsys):
     clock = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    bar = progress.start("poplib-c", quiet=False).bar("alice@h")
-    bar.start(10, 5_000_000)
-    for _ in range(4):
-        clock[0] += 4
-        bar.advance(500_000)
-        bar.message()
+    options = arguments.parser().parse_args(["fetch"])
+    with progress.started("poplib-c", options) as shown:
+        bar = shown.bar("alice@h")
+        bar.start(10, 5_000_000)
+        for _ in range(4):
+            clock[0] += 4
+            bar.advance(500_000)
+            bar.message()
     assert capsys.readouterr().err == (
         "poplib-c: alice@h: 2 of 10 messages, 1.5 MB of 5.0 MB, 125 kB/s, 0:28 left\n"
     )

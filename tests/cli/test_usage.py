@@ -57,7 +57,7 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--headers", "-1", URL], "'-1' is not a number of lines"),
         (["fetch", *INTO, "--jobs", "0", URL], "'0' is not a whole number of 1 or more"),
         (["fetch", *INTO, "--timeout", "soon", URL], "'soon' is not a number of seconds"),
-        (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint is sha256: and 64 hex"),
+        (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint has 64 hexadecimal"),
         (["fetch", *INTO, "--password", "x", URL], "unrecognized arguments: --password"),
         (["fetch", "--delet", *INTO, URL], "arguments: --delet: did you mean --delete?"),
         (["fetch", *INTO, "--cafile", "", URL], "argument --cafile: the value is empty"),

@@ -159,8 +159,8 @@ def _leave_alone(session: Dialogue, troubled: Mapping[int, bool]) -> None:
         name = session.contents.name(number)
         run.fail(
             Failure(
-                f"{name} is skipped: it has ended a session in {PATIENCE} or more runs, and is "
-                f"tried in every {SELDOM}th run only"
+                f"{name} is skipped: it has ended a session, or was refused, in {PATIENCE} or "
+                f"more runs, and is tried in every {SELDOM}th run only"
             ),
             session.facts(number),
         )

@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from poplib_c._cli import planning
+from poplib_c._cli import planning, received
 from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
 from poplib_c._cli.dialogue import Dialogue
-from poplib_c._cli.failures import DeliveryFailure, Failure, Status
+from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, Refused, Status
 from poplib_c._cli.job import Threads
 from poplib_c._cli.state import InFlight
 
 _MOST_WITHOUT_ROOM = 5
+_MOST_IN_A_ROW = 5  # messages that the destination refuses
 # A batch is handed over when it has _MOST messages, _OCTETS, or, while the committer is idle, half
 # as many messages or an age of _SECONDS.
 _MOST, _OCTETS, _SECONDS = 128, 8 << 20, 0.5
@@ -46,7 +47,8 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         self._session = session
         self._state = session.state
         jobs = session.options.jobs
-        self._most = _batch_size(jobs)
+        box = session.run.box
+        self._most = 1 if box is not None and box.one_by_one else _batch_size(jobs)
         self._syncs = max(1, _SYNCS // jobs)
         self._pool = Threads(1 + self._syncs)
         self._batch: list[_Letter] = []
@@ -63,7 +65,9 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         self._certain: list[bytes] = []
         self._room: int | None = None  # octets of the smallest message that did not fit
         self._without_room = 0
+        self._in_a_row = 0  # messages refused since the last delivery
         self._is_lost = False  # After an uncertain commit, nothing more is committed.
+        self._troubled: dict[bytes, int] = {}  # when the session began
         self.is_stopped = False
         session.confirm = self._certain.extend
 
@@ -87,6 +91,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
 
     def recover(self) -> None:
         """Find out which messages a killed run has delivered."""
+        self._troubled = self._state.troubled()
         delivered: list[tuple[InFlight, bytes, int | None]] = []
         ended: list[InFlight] = []
         copies = self._session.copies
@@ -104,7 +109,8 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             for entry in begun:
                 beginning = found.get(entry.ticket)
                 if beginning is not None:
-                    delivered.append((entry, digest(beginning), None))
+                    message = received.without(beginning, entry.ticket)
+                    delivered.append((entry, digest(message), None))
                 elif here and entry.ticket in found and entry.uid in copies:
                     again = entry if copies[entry.uid] == 1 else entry._replace(size=None)
                     self._again.setdefault(entry.uid, []).append(again)
@@ -123,6 +129,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
             entry = next(unused.get(keys[number], iter(())), None)
             if entry is not None:
                 self._places[number] = entry
+        self._box.expect(len(ordered))
         self._ahead = iter([number for number in ordered if number not in self._places])
         return ordered
 
@@ -134,13 +141,34 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         return self._room is None or (size is not None and size < self._room)
 
     def _fail(self, number: int, error: DeliveryFailure) -> None:
-        """Leave a message that had no room; a smaller one may. Raises *error* in other cases."""
+        """Leave a message that had no room, or was refused. Raises *error* in other cases."""
+        if isinstance(error, Refused):
+            self._refuse(number, error)
+            return
         self._without_room += 1
-        if error.status is not Status.TEMPORARY or self._without_room > _MOST_WITHOUT_ROOM:
+        if not isinstance(error, NoRoom) or self._without_room > _MOST_WITHOUT_ROOM:
             raise error
         self._session.leave(number, str(error), error.status)
         sizes = self._room, self._session.contents.sizes[number] or 0
         self._room = min(size for size in sizes if size is not None)
+
+    def _refuse(self, number: int, error: Refused) -> None:
+        """Leave a message. Raises DeliveryFailure if several in a row were refused.
+
+        The next run tries it after the others. Only a permanent refusal counts as one more run.
+        """
+        session = self._session
+        key = session.keys[number]
+        runs = self._troubled.get(key, 0)
+        is_temporary = error.status is Status.TEMPORARY
+        self._state.trouble(key, max(runs, 1) if is_temporary else runs + 1)
+        session.give_up(number, f"is left on the server: {error}", error.status)
+        self._in_a_row += 1
+        if self._in_a_row >= _MOST_IN_A_ROW:
+            raise DeliveryFailure(
+                f"{self._in_a_row} messages in a row were refused; the run takes no more",
+                error.status,
+            )
 
     @contextlib.contextmanager
     def until_failure(self) -> Iterator[None]:
@@ -163,6 +191,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         again = entry in self._again.get(entry.uid, ())
         try:
             output = self._box.open(entry.ticket, again)
+            self._describe(output, number)
             try:
                 write(output)
                 output.finish()
@@ -181,6 +210,15 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         if self._is_due():
             self._hand_over()
         return True
+
+    def _describe(self, output: Output, number: int) -> None:
+        session = self._session
+        output.number, output.uid = number, session.contents.uids.get(number, b"")
+        if session.options.received:
+            account, ticket = session.run.account, output.ticket
+            is_encrypted = not session.options.insecure
+            date = self._box.date(ticket)
+            output.received = received.header(account, is_encrypted, output.uid, ticket, date)
 
     def _is_due(self) -> bool:
         count = len(self._batch)
@@ -229,6 +267,8 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         """Commit what was received. A DeliveryFailure stops the deliveries."""
         with self.until_failure():
             self._collect()
+        if self.is_stopped and self._box.one_by_one:
+            self._drop()
         with self.until_failure():
             if self._batch or self._certain:
                 self._hand_over()
@@ -254,7 +294,11 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         Raises DeliveryFailure if it is uncertain what was delivered.
         """
         if batch:
-            self._box.commit([letter.output for letter in batch], self._each)
+            try:
+                self._box.commit([letter.output for letter in batch], self._each)
+            finally:
+                for letter in batch:
+                    self._box.drop(letter.output)
         delivered = [letter for letter in batch if letter.output.error is None]
         self._state.add(
             [(entry, output.headers, output.octets) for _, entry, output in delivered],
@@ -285,6 +329,7 @@ class Deliveries(contextlib.AbstractContextManager["Deliveries"]):
         missing = {}
         for number, entry, output in self._committed:
             if output.error is None:
+                self._in_a_row = 0
                 self._session.note_delivered(number, output.octets, self._box.place(entry.ticket))
             else:
                 missing[number] = output.error

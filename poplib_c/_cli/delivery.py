@@ -21,12 +21,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from typing import NamedTuple, Protocol
 
-from poplib_c._cli.failures import NO_ROOM, DeliveryFailure, Failure, Status, storage
+from poplib_c._cli import received
+from poplib_c._cli.failures import NO_ROOM, DeliveryFailure, Failure, NoRoom, Status, storage
 
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 _numbers = itertools.count(1)
 _OLD = 36 * 3600  # seconds after which the Maildir rules allow removing temporary files
 _BEGINNING = 1 << 16  # octets that identify a message
+_NO_FIELD = b" ", b"\t", b"From ", b">From "
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
 
 
@@ -34,7 +36,9 @@ class Output:
     """A message on its way: an unbuffered file. With *unix*, CR LF is written as LF.
 
     octets: the number received. headers: the digest() of the message, after finish(). again: a
-    killed run may have delivered it. error: why commit() did not deliver it.
+    killed run may have delivered it. error: why commit() did not deliver it. number, uid: what
+    the server calls it; the uid is empty if there is none. received: a header to write before the
+    message, which octets and headers leave out.
     """
 
     def __init__(self, ticket: str, file: File, path: str, unix: bool, again: bool) -> None:
@@ -46,6 +50,9 @@ class Output:
         self.octets = 0
         self.headers = b""
         self.error: DeliveryFailure | None = None
+        self.number = 0
+        self.uid = b""
+        self.received = b""
         self._unix = unix
         self._beginning = b""
         self._held = b""  # a CR that may be the first half of a line's end
@@ -54,6 +61,12 @@ class Output:
         self.octets += len(data)
         if len(self._beginning) < _BEGINNING:
             self._beginning += data[: _BEGINNING - len(self._beginning)]
+        if self.received and data:
+            # Only a header field may follow another one.
+            header = b"" if data.startswith(_NO_FIELD) else self.received
+            self.received = b""
+            with disk(self.path):
+                write_all(self.file, self._converted(header) if self._unix else header)
         with disk(self.path):
             write_all(self.file, self._converted(data) if self._unix else data)
         return len(data)
@@ -107,19 +120,37 @@ class File(Protocol):
 
 
 class Box(Protocol):
-    """A destination. Raises DeliveryFailure if it takes no message at all."""
+    """A destination. Raises DeliveryFailure if it takes no message at all.
+
+    one_by_one: each message is recorded before the next one is committed, because a later run
+    can't find those that were committed.
+    """
 
     kind: str
     path: str
+    one_by_one: bool = False
+
+    def expect(self, count: int) -> None:
+        """Note how many messages the session will fetch."""
+        return
+
+    def date(self, ticket: str) -> float:
+        """Return the time for the Received header of a message."""
+        return time.time()
+
+    def close(self) -> None:
+        """End the use of the destination."""
+        return
 
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""
 
     def place(self, ticket: str) -> str:
-        """Return the path of the file with the message."""
+        """Return where a message is: its file, or what holds all messages."""
+        return self.path
 
     def open(self, ticket: str, again: bool = False) -> Output:
-        """Return an Output for a message. End it by commit() or drop()."""
+        """Return an Output for a message. End it by drop()."""
 
     def drop(self, output: Output) -> None:
         """Close an Output, and remove what it has written outside of its place."""
@@ -128,7 +159,7 @@ class Box(Protocol):
         """Move messages into their places, and set the error of those that it can't deliver.
 
         each: calls a function with each output, in several threads. Raises DeliveryFailure if it
-        is uncertain which messages are on the disk. Drops all outputs.
+        is uncertain which messages are on the disk. The caller drops the outputs.
         """
 
     def recover(self, tickets: Iterable[str]) -> dict[str, bytes | None]:
@@ -139,7 +170,7 @@ class Box(Protocol):
         """
 
 
-class Files:
+class Files(Box):
     """A file for each message: written under a temporary name, synced, then linked."""
 
     kind = ""
@@ -197,19 +228,15 @@ class Files:
             os.unlink(output.path)
 
     def commit(self, outputs: Sequence[Output], each: Each) -> None:
-        try:
-            each(self._sync, outputs)
-            for output in outputs:
-                if output.error is None:
-                    place = self._names(output.ticket)[1]
-                    output.error = failed(place, _move, output.path, place)
-            if any(output.error is None for output in outputs):
-                directory = os.path.dirname(self._names("")[1])
-                with disk(directory):
-                    sync_directory(directory)
-        finally:
-            for output in outputs:
-                self.drop(output)
+        each(self._sync, outputs)
+        for output in outputs:
+            if output.error is None:
+                place = self._names(output.ticket)[1]
+                output.error = failed(place, _move, output.path, place)
+        if any(output.error is None for output in outputs):
+            directory = os.path.dirname(self._names("")[1])
+            with disk(directory):
+                sync_directory(directory)
 
     @staticmethod
     def _sync(output: Output) -> None:
@@ -227,7 +254,7 @@ class Files:
                 sync_directory(directory)
         for ticket, place in found.items():
             with disk(place), open(place, "rb") as file:
-                beginnings[ticket] = file.read(_BEGINNING)
+                beginnings[ticket] = file.read(_BEGINNING + received.MOST)
         return beginnings
 
     def _find(self, tickets: Iterable[str]) -> dict[str, str]:
@@ -395,12 +422,13 @@ def sync_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def disk(path: str) -> Iterator[None]:
-    """Turn OSError into DeliveryFailure. A full disk is temporary."""
+    """Turn OSError into DeliveryFailure."""
     try:
         yield
     except OSError as error:
-        what = "no room for" if error.errno in NO_ROOM else "can't write"
-        raise DeliveryFailure(f"{what} {path}: {error.strerror}", storage(error)) from None
+        if error.errno in NO_ROOM:
+            raise NoRoom(f"no room for {path}: {error.strerror}") from None
+        raise DeliveryFailure(f"can't write {path}: {error.strerror}", storage(error)) from None
 
 
 def failed(path: str, call: Callable[..., object], *arguments: object) -> DeliveryFailure | None:
@@ -414,9 +442,14 @@ def failed(path: str, call: Callable[..., object], *arguments: object) -> Delive
 
 
 def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
-    """Return a destination. Creates it if it is missing."""
+    """Return a destination that keeps messages. Creates it if it is missing.
+
+    Raises Failure for the other kinds (destinations.py).
+    """
     from poplib_c._cli.mbox import Mbox
 
     if kind == "mbox":
         return Mbox(path, wait)
-    return {"maildir": Maildir, "eml": Eml}[kind](path)
+    if kind not in ("maildir", "eml"):
+        raise Failure(f"{kind} keeps no messages")
+    return Maildir(path) if kind == "maildir" else Eml(path)

@@ -52,7 +52,7 @@ GRAVITY = (
 )
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
-_BROKEN = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ESTALE}
+_BROKEN = {errno.EIO, errno.EPIPE, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ESTALE}
 _UNKNOWN_HOST = {
     getattr(socket, name, socket.EAI_NONAME)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
@@ -73,7 +73,18 @@ class Failure(Exception):
 
 
 class DeliveryFailure(Failure):
-    """A message can't be written to its destination. It stays on the server."""
+    """The destination takes no messages. They stay on the server."""
+
+
+class NoRoom(DeliveryFailure):
+    """The disk has no room for a message. A smaller one may have room."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, Status.TEMPORARY)
+
+
+class Refused(DeliveryFailure):
+    """The destination refused a message, which stays on the server. It may take others."""
 
 
 class CapaFailure(Failure):

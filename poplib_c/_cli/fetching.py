@@ -6,9 +6,10 @@ import contextlib
 import sqlite3
 
 from poplib_c import error_proto
+from poplib_c._cli import destinations
 from poplib_c._cli.contents import is_uid
 from poplib_c._cli.credentials import Credentials
-from poplib_c._cli.delivery import Wait, open_box
+from poplib_c._cli.delivery import Wait
 from poplib_c._cli.failures import (
     Failure,
     OutOfStep,
@@ -44,10 +45,12 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
 
             wait = Wait(job.options.timeout, note, lambda: stop.requested)
             dry = job.options.dry_run
-            box = None if dry else open_box(*job.destination, wait)
+            box = None if dry else destinations.open_destination(job, wait)
+            if box is not None:
+                opened.callback(box.close)
             open_state = State.copy if dry else State
             state = opened.enter_context(open_state(job.options.state, _key(job)))
-            run = Run(job.options, box, state, outcome, bar, progress, stop)
+            run = Run(job.account, job.options, box, state, outcome, bar, progress, stop)
             logins = Logins(job.account, job.options, credentials, stop, note)
             _Mailbox(logins, run).fetch()
     except (

@@ -71,9 +71,7 @@ def _accounts(each: _Fetched, mailboxes: list[Account], chosen: bool) -> list[Ac
         and each.port in (None, account.port)
     ]
     ports = [POP3_SSL_PORT, POP3_PORT] if each.port is None else [each.port]
-    return same or [
-        Account(port == POP3_SSL_PORT, each.host, port, each.user) for port in ports
-    ]
+    return same or [Account(port == POP3_SSL_PORT, each.host, port, each.user) for port in ports]
 
 
 def _read(kind: str, path: str) -> Iterator[_Fetched]:

@@ -8,8 +8,7 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-from poplib_c._cli import config, connection, dialing, progress, state
-from poplib_c._cli.arguments import DESTINATIONS
+from poplib_c._cli import config, connection, destinations, dialing, progress, state
 from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, gravest, usage
 from poplib_c._cli.fetching import fetch
@@ -24,7 +23,12 @@ def run(options: argparse.Namespace, program: str) -> Status:
     dialing.check_shared(each.options.proxy for each in jobs)
     for each in jobs:
         each.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
+        each.options.is_only = len(jobs) == 1
+    has_stdout = all(each.destination != destinations.STANDARD_OUTPUT for each in jobs)
+    if not has_stdout:
+        destinations.check_standard_output(options)
     with progress.started(program, options) as shown:
+        shown.has_stdout &= has_stdout
         return _fetch_all(jobs, mailboxes, options.jobs, shown)
 
 
@@ -117,13 +121,11 @@ def _signals(stop: Stop, shown: progress.Progress) -> Iterator[None]:
 def job(mailbox: config.Mailbox) -> Job:
     """Raises Failure if options contradict each other."""
     account, options = mailbox.account, mailbox.options
-    places = [(kind, getattr(options, kind)) for kind in DESTINATIONS if getattr(options, kind)]
     with config.named_in_errors(mailbox.place):
-        if not places:
-            raise usage(f"no destination: give one of --{', --'.join(DESTINATIONS)}")
+        destination = destinations.choose(account, options, mailbox.name)
         if options.headers is not None and (options.delete or options.keep_days is not None):
             raise usage("--headers contradicts --delete, which would delete what was not fetched")
         connection.check_policy(account, options)
     if options.state is None:
         options.state = state.default_path()
-    return Job(account, options, places[0])
+    return Job(account, options, destination)

@@ -1,21 +1,29 @@
-"""The destination mbox: appends messages to a file under a lock, whole or not at all."""
+"""The destination mbox: appends messages to a file under a lock, whole or not at all.
+
+Also standard output, which may have the format of an mbox.
+"""
 
 from __future__ import annotations
 
+import calendar
 import contextlib
+import email.utils
 import fcntl
 import itertools
 import os
 import re
+import stat
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
-from typing import IO
+from typing import IO, cast
 
-from poplib_c._cli.delivery import Each, Output, Wait, disk, failed, sync_directory, write_all
-from poplib_c._cli.failures import DeliveryFailure, Status
+from poplib_c._cli.delivery import Box, Each, Output, Wait, disk, failed, sync_directory, write_all
+from poplib_c._cli.failures import DeliveryFailure, NoRoom, Status
+from poplib_c._cli.handing import Handed, reading
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 1 << 18  # octets of a message that wait in memory, not in a temporary file
@@ -28,7 +36,7 @@ _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
 
 
-class Mbox:
+class Mbox(Box):
     """A file in the format mboxrd. Lines end with LF.
 
     A line that begins with ``From ``, or with ``From `` after some ``>``, gets one more ``>``.
@@ -47,11 +55,11 @@ class Mbox:
 
     def tickets(self, count: int) -> list[str]:
         size = os.stat(self.path).st_size if os.path.exists(self.path) else 0
-        random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
-        return [f"{size} {_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
+        return [f"{size} {line}" for line in _separators(count)]
 
-    def place(self, ticket: str) -> str:
-        return self.path
+    def date(self, ticket: str) -> float:
+        """Return the time in the ticket: a later run looks for this Received header."""
+        return calendar.timegm(email.utils.parsedate(ticket.split(" ", 3)[3]) or (1970, 1, 1))
 
     def open(self, ticket: str, again: bool = False) -> Output:
         directory = os.path.dirname(self.path)
@@ -63,19 +71,15 @@ class Mbox:
             output.file.close()
 
     def commit(self, outputs: Sequence[Output], each: Each) -> None:
-        try:
-            with disk(self.path), self._locked() as file:
-                self._append(file, _take_up(file, outputs))
-        finally:
-            for output in outputs:
-                self.drop(output)
+        with disk(self.path), self._locked() as file:
+            self._append(file, _take_up(file, outputs))
 
     def _append(self, file: FileIO, outputs: Sequence[Output]) -> None:
         """Append messages by one sync. If there is no room for all, try parts of them."""
         error = failed(self.path, _append, file, outputs) if outputs else None
         if error is None:
             return
-        if error.status is Status.TEMPORARY and len(outputs) > 1:
+        if isinstance(error, NoRoom) and len(outputs) > 1:
             for part in outputs[: len(outputs) // 2], outputs[len(outputs) // 2 :]:
                 self._append(file, part)
         else:
@@ -153,13 +157,52 @@ class Mbox:
         return True
 
 
+class StandardOutput(Handed):
+    """Standard output: a message as it is if the run fetches one, otherwise an mbox."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, is_only: bool) -> None:
+        """*is_only*: the run has no other mailbox."""
+        super().__init__("mbox", "-")
+        self._is_only = is_only
+        self._is_single = False  # The next message is the only one.
+        self._format = ""  # of what was written: "message" or "mbox"
+
+    def tickets(self, count: int) -> list[str]:
+        return [f"0 {line}" for line in _separators(count)]
+
+    def expect(self, count: int) -> None:
+        self._is_single = self._is_only and count == 1
+
+    def hand_over(self, output: Output) -> None:
+        if self._format == "message":
+            raise DeliveryFailure(
+                "standard output has one message as it is: run again for the others",
+                Status.TEMPORARY,
+            )
+        self._format = self._format or ("message" if self._is_single else "mbox")
+        with reading(output) as message, disk("standard output"), self._lock:
+            whole = iter(lambda: message.read(_BLOCK), b"")
+            file = FileIO(sys.stdout.fileno(), "w", closefd=False)
+            for block in whole if self._format == "message" else _quoted(output, message):
+                write_all(file, block)
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fsync(file.fileno())
+
+
+def _separators(count: int) -> list[str]:
+    """Return lines that begin messages. Each is used once."""
+    random, now = os.urandom(4).hex(), time.asctime(time.gmtime())
+    return [f"{_OURS.decode()}{random}.{next(_numbers)} {now}" for _ in range(count)]
+
+
 def _separator(output: Output) -> bytes:
     return output.ticket.partition(" ")[2].encode("ascii") + b"\n"
 
 
-def _quoted(output: Output) -> Iterator[bytes]:
+def _quoted(output: Output, message: IO[bytes]) -> Iterator[bytes]:
     """Yield a message in the format of an mbox, from the separating line to the blank line."""
-    message: IO[bytes] = output.file  # type: ignore[assignment]
     message.seek(0)
     yield _separator(output)
     last = b"\n"
@@ -175,7 +218,7 @@ def _append(file: FileIO, outputs: Iterable[Output]) -> None:
     try:
         write_all(file, _gap(file, end))
         for output in outputs:
-            for block in _quoted(output):
+            for block in _quoted(output, cast(IO[bytes], output.file)):
                 write_all(file, block)
         os.fsync(file.fileno())
     except BaseException:
@@ -208,7 +251,8 @@ def _take_up(file: FileIO, outputs: Sequence[Output]) -> list[Output]:
         torn = len(found) - len(found.lstrip(b"\n"))
     missing = []
     for output in outputs:
-        wanted = b"".join(_quoted(output)) if output.again else b""
+        message = cast(IO[bytes], output.file)
+        wanted = b"".join(_quoted(output, message)) if output.again else b""
         start = places.get(_separator(output), torn)
         if wanted and found.startswith(wanted, start):
             continue

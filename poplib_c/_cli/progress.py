@@ -38,9 +38,13 @@ class Bar:
 
 
 class Progress:
-    """Prints errors and results, one line at a time, and logs them. Shows no progress."""
+    """Prints errors and results, one line at a time, and logs them. Shows no progress.
+
+    has_stdout: standard output is for results, not for mail or JSON.
+    """
 
     def __init__(self, program: str, options: argparse.Namespace, logger: logging.Logger) -> None:
+        self.has_stdout = not options.json
         self._program = program
         self._quiet = options.quiet
         self._verbose = options.verbose
@@ -97,7 +101,7 @@ class Progress:
     def result(self, line: str) -> None:
         line = printable(line)
         if not self._quiet:
-            self._line(line, sys.stderr if self._json else sys.stdout)
+            self._line(line, sys.stdout if self.has_stdout else sys.stderr)
         self._logger.info("%s", line)
 
     def record(self, facts: Mapping[str, object]) -> None:

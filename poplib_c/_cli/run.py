@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from poplib_c._cli.account import Account
 from poplib_c._cli.delivery import Box
 from poplib_c._cli.failures import Failure
 from poplib_c._cli.job import Outcome, Stop
@@ -22,12 +23,14 @@ class Run:
 
     box: None in a dry run. is_shown: the bar has started. advanced: count of messages known to be
     delivered, or deleted. left: messages still to fetch, by their numbers in the last session.
-    delivered: octets of the messages of this run. alone: messages fetched one at a time, with a certain point after each.
-    unproved: commands for certain points that have ended a session. unverified: messages whose TOP
-    has ended a session. why: how a message has ended a session. tried: messages that were tried
-    last, and failed again. refused: messages that the run has given up, and has said why.
+    delivered: octets of the messages of this run. alone: messages fetched one at a time, with a
+    certain point after each. unproved: commands for certain points that have ended a session.
+    unverified: messages whose TOP has ended a session. why: how a message has ended a session.
+    tried: messages that were tried last, and failed again. refused: messages that the run has
+    given up, and has said why.
     """
 
+    account: Account
     options: argparse.Namespace
     box: Box | None
     state: State
@@ -75,5 +78,5 @@ class Run:
     def _record(self, text: str, message: Mapping[str, object]) -> None:
         if self.options.dry_run:
             return
-        nowhere = dict.fromkeys(("octets", "destination", "path"))
-        self.progress.record({**message, **nowhere, "error": text})
+        nowhere = dict.fromkeys(("octets", "destination", "place"))
+        self.progress.record({**message, **nowhere, "why": text})

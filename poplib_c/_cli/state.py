@@ -193,9 +193,7 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def in_flight(self) -> list[InFlight]:
         """Return the messages that a killed run may have delivered."""
-        rows = self._read(
-            "SELECT uid, size, destination, ticket FROM in_flight WHERE account = ?"
-        )
+        rows = self._read("SELECT uid, size, destination, ticket FROM in_flight WHERE account = ?")
         return [InFlight(*row) for row in rows]
 
     def begin(self, messages: Iterable[InFlight]) -> None:
@@ -260,15 +258,18 @@ class State(contextlib.AbstractContextManager["State"]):
         )
 
     def troubled(self) -> dict[bytes, int]:
-        """Return the number of runs in which each message has ended a session."""
+        """Return the number of runs in which each message has ended a session or was refused."""
         return dict(self._read("SELECT uid, runs FROM troubled WHERE account = ?"))
 
-    def trouble(self, uid: bytes) -> None:
-        """Count one more run in which a message ended a session, or was skipped."""
+    def trouble(self, uid: bytes, runs: int | None = None) -> None:
+        """Count one more run in which a message ended a session, was skipped or refused.
+
+        runs: the number to record instead.
+        """
         self._write(
-            "INSERT INTO troubled VALUES (?, ?, 1) "
-            "ON CONFLICT (account, uid) DO UPDATE SET runs = runs + 1",
-            [(self._account, uid)],
+            "INSERT INTO troubled VALUES (?, ?, COALESCE(?, 1)) "
+            "ON CONFLICT (account, uid) DO UPDATE SET runs = COALESCE(?, runs + 1)",
+            [(self._account, uid, runs, runs)],
         )
 
     def calm(self, uids: Iterable[bytes]) -> None:

@@ -4,6 +4,7 @@ from poplib_c.__main__ import main
 from poplib_c.testing import POP3Server
 from poplib_c.testing.session import Session
 
+from .receivers import Kept, Server
 from .support import User, numbered, url
 
 ALICE = {"alice": "secret"}
@@ -99,3 +100,18 @@ def odd(serve, monkeypatch):
         return server
 
     return odd
+
+
+@pytest.fixture
+def receiver():
+    """Starts servers: receiver("lmtp", path); returns the place, and what the server keeps."""
+    started = []
+
+    def receiver(kind, path=None):
+        kept = Kept()
+        started.append(Server(kind, path, kept))
+        return started[-1].place, kept
+
+    yield receiver
+    for server in started:
+        server.stop()

@@ -57,6 +57,8 @@ def commit(box, *outputs):
     """The errors of messages that are committed together."""
     with ThreadPoolExecutor() as pool:
         box.commit(outputs, lambda call, outputs: [*pool.map(call, outputs)])
+    for output in outputs:
+        box.drop(output)
     return [output.error for output in outputs]
 
 

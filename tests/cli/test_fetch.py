@@ -104,7 +104,9 @@ def test_all_in_several_sessions(run, user, odd):
     server = odd(numbered(300), {b"RETR 299": habits.hang_up})
     run(server)
     assert run(server, "--all")[0] == 1
-    assert sorted(delivered(user.maildir)) == sorted([*numbered(300)[:298], *numbered(300)[299:]] * 2)
+    assert sorted(delivered(user.maildir)) == sorted(
+        [*numbered(300)[:298], *numbered(300)[299:]] * 2
+    )
 
 
 def _stopped(server):
@@ -266,7 +268,9 @@ def test_a_size_that_was_a_lie(new, user):
     ) as server:
         told = new(server, "--max-size", "1000", "-v")
     assert told.returncode == 0
-    assert "message 1 (10 octets) is left on the server: it is larger than --max-size" in told.stderr
+    assert (
+        "message 1 (10 octets) is left on the server: it is larger than --max-size" in told.stderr
+    )
     assert delivered(user.maildir) == []
 
 

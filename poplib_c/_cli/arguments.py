@@ -203,7 +203,11 @@ def _fetch(command: Parser) -> None:
     group = command.add_argument_group("destination (exactly one)")
     places = group.add_mutually_exclusive_group()
     _option(
-        places, "--maildir DIR", _path, "deliver into this Maildir; create it if it is missing"
+        places,
+        "--maildir DIR",
+        _path,
+        "deliver into this Maildir; create it if it is missing. In the path of a destination, "
+        "{account}, {user} and {host} stand for those of the mailbox",
     )
     _option(
         places,
@@ -231,7 +235,7 @@ def _fetch(command: Parser) -> None:
         group,
         "--recipient ADDRESS",
         _text,
-        "the recipient for --lmtp and --smtp (default: the user of the mailbox)",
+        "the recipient for --lmtp (default: the user of the mailbox) and --smtp (no default)",
     )
     group.add_argument(
         "--received", action="store_true", help="add a Received header (RFC 5321, 4.4)"

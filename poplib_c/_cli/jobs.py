@@ -24,11 +24,12 @@ def run(options: argparse.Namespace, program: str) -> Status:
     for each in jobs:
         each.options.jobs = min(options.jobs, len(jobs))  # What a job may use depends on it.
         each.options.is_only = len(jobs) == 1
-    has_stdout = all(each.destination != destinations.STANDARD_OUTPUT for each in jobs)
-    if not has_stdout:
+    to_stdout = any(each.destination == destinations.STANDARD_OUTPUT for each in jobs)
+    if to_stdout:
         destinations.check_standard_output(options)
     with progress.started(program, options) as shown:
-        shown.has_stdout &= has_stdout
+        if to_stdout:
+            shown.has_stdout = False
         return _fetch_all(jobs, mailboxes, options.jobs, shown)
 
 

@@ -108,11 +108,13 @@ exit status:
 """
 FETCH_DESCRIPTION = """\
 Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
-a directory with a file for each. Messages stay on the server. With --delete,
-delivered messages are deleted: a message is written, synced to the disk and
-recorded before it is marked as deleted, and the server deletes it when QUIT
-ends the session. A run that is killed at any instant loses nothing. The next
-run fetches the last messages again only if their sizes or headers have changed.
+a directory with a file for each, or hands them to a command or a mail server.
+Messages stay on the server. With --delete, delivered messages are deleted: a
+message is written, synced to the disk and recorded before it is marked as
+deleted, and the server deletes it when QUIT ends the session. A run that is
+killed at any instant loses nothing. The next run fetches the last messages
+again only if their sizes or headers have changed; a command or mail server may
+get one message twice.
 
 The first Ctrl-C (or SIGTERM, or SIGHUP) makes the run finish the current
 message and end; with --delete, the messages delivered until then are deleted.

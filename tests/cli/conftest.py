@@ -44,6 +44,8 @@ def fetch(user):
 
     def fetch(server, *arguments):
         ended = user.fetch("--insecure", *arguments, url(server))
+        if {"-q", "--quiet"}.intersection(arguments):
+            return ended
         first, _, ended.stderr = ended.stderr.partition("\n")
         assert first == f"python -m poplib_c: {WARNING}"
         return ended

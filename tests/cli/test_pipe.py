@@ -247,8 +247,8 @@ def test_ctrl_c_does_not_reach_the_command(user, program):
 
 def test_the_program_of_the_manual(user, serve, program):
     """It files mail by its headers; if it can't, the next run tries again."""
-    (text,) = [code for code in blocks_of_code("command-line.rst") if code.startswith("#!")]
-    command = program(text.partition("\n")[2], "file-mail")
+    (text,) = [code for code in blocks_of_code("command-line.rst") if code.startswith("# ~/file")]
+    command = program(text, "file-mail")
     heads = {"announce": b"List-Id: <announce.example.org>", "spam": b"X-Spam-Flag: yes"}
     heads["inbox"] = b"Subject: x"
     messages = {folder: head + b"\n\n\xff\n" for folder, head in heads.items()}

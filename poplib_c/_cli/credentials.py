@@ -79,7 +79,7 @@ def check_shared(options: argparse.Namespace, mailboxes: int) -> None:
         if command and mailboxes > 1:
             raise usage(
                 f"{option} is for one mailbox, and there are {mailboxes}: "
-                f"write {option[2:]} into an accounts file for each, or use ~/.netrc"
+                f"write {option[2:]} into the configuration for each, or use ~/.netrc"
             )
 
 
@@ -141,7 +141,7 @@ def _from_variable(mailboxes: int) -> str | None:
     if password and mailboxes > 1:
         raise _none(
             f"{_VARIABLE} is for one mailbox, and there are {mailboxes}: "
-            "write password-command into an accounts file for each, or use ~/.netrc"
+            "write password-command into the configuration for each, or use ~/.netrc"
         )
     return password
 

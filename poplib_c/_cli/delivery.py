@@ -146,7 +146,8 @@ class Box(Protocol):
         """Return names for the places of the next messages."""
 
     def place(self, ticket: str) -> str:
-        """Return the path of the file with the message, or the name of who took it."""
+        """Return where a message is: its file, or what holds all messages."""
+        return self.path
 
     def open(self, ticket: str, again: bool = False) -> Output:
         """Return an Output for a message. End it by drop()."""

@@ -149,7 +149,12 @@ class Dialogue:
         run.outcome.fetched += 1
         run.outcome.octets += octets
         run.bar.message()
-        facts = {"octets": octets, "destination": run.box.kind, "path": place, "error": None}
+        facts = {
+            "octets": octets,
+            "destination": run.destination.kind,
+            "place": place,
+            "why": None,
+        }
         run.progress.record({**self.facts(number), **facts})
 
     def note_undelivered(self, numbers: Collection[int]) -> None:

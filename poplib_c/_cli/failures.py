@@ -140,8 +140,8 @@ def _status(error: Exception) -> Status:
     return Status.TEMPORARY if isinstance(error, (OSError, MemoryError)) else Status.PARTIAL
 
 
-def storage(error: OSError | sqlite3.Error) -> Status:
-    """Return the status for a file or directory that can't be made or written."""
+def storage(error: Exception) -> Status:
+    """Return the status for an OSError or sqlite3.Error about a file or directory."""
     if isinstance(error, OSError):
         if error.errno in NO_ROOM | _SHORTAGE:
             return Status.TEMPORARY

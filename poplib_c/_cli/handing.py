@@ -33,9 +33,6 @@ class Handed(Box):
         random = os.urandom(8).hex()
         return [f"{random}.{next(_numbers)}" for _ in range(count)]
 
-    def place(self, ticket: str) -> str:
-        return self.path
-
     def open(self, ticket: str, again: bool = False) -> Output:
         with disk("a temporary file"):
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115

@@ -165,6 +165,8 @@ def show(listing: Listing, options: argparse.Namespace) -> Iterator[str]:
             message.get("error") or message["subject"] or "-",
         )
         yield _row(cells, subject)
+    if not count:
+        yield _row(_HEADINGS, subject)
     yield f"{count} messages, {octets} octets"
 
 

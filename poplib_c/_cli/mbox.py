@@ -61,9 +61,6 @@ class Mbox(Box):
         """Return the time in the ticket: a later run looks for this Received header."""
         return calendar.timegm(email.utils.parsedate(ticket.split(" ", 3)[3]) or (1970, 1, 1))
 
-    def place(self, ticket: str) -> str:
-        return self.path
-
     def open(self, ticket: str, again: bool = False) -> Output:
         directory = os.path.dirname(self.path)
         spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=directory)  # noqa: SIM115

@@ -40,7 +40,7 @@ class Bar:
 class Progress:
     """Prints errors and results, one line at a time, and logs them. Shows no progress.
 
-    has_stdout: standard output is for results.
+    has_stdout: standard output is for results, not for mail or JSON.
     """
 
     def __init__(self, program: str, options: argparse.Namespace, logger: logging.Logger) -> None:

@@ -78,5 +78,5 @@ class Run:
     def _record(self, text: str, message: Mapping[str, object]) -> None:
         if self.options.dry_run:
             return
-        nowhere = dict.fromkeys(("octets", "destination", "path"))
-        self.progress.record({**message, **nowhere, "error": text})
+        nowhere = dict.fromkeys(("octets", "destination", "place"))
+        self.progress.record({**message, **nowhere, "why": text})

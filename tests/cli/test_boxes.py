@@ -535,7 +535,7 @@ def test_plan(record, copies, delete, until, does):
         planning.Wanted(delete, until, None),
     )
     done = {"fetch": plan.fetch, "delete": plan.delete, "known": [*plan.known]}
-    assert done == {**dict.fromkeys(done, []), does: [*numbers]}
+    assert done == {**{key: [] for key in done}, does: [*numbers]}
 
 
 def test_plan_of_large_messages():

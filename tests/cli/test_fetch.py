@@ -173,13 +173,19 @@ def test_max_messages_in_several_sessions(run, user, odd):
         (["--all"], ["fetched"] * 3),
         (
             ["--max-size", "100"],
-            ["left on the server: it is larger than --max-size", "fetched"]
-            + ["left on the server: it was fetched before"],
+            [
+                "left on the server: it is larger than --max-size",
+                "fetched",
+                "left on the server: it was fetched before",
+            ],
         ),
         (
             ["--max-messages", "1"],
-            ["fetched", "left on the server: --max-messages are fetched"]
-            + ["left on the server: it was fetched before"],
+            [
+                "fetched",
+                "left on the server: --max-messages are fetched",
+                "left on the server: it was fetched before",
+            ],
         ),
     ],
 )

@@ -85,8 +85,12 @@ def test_only_the_others_are_fetched(user, new, server, imported, kind, has_conf
         ("getmail", ["pop3://alice@127.0.0.1:{port}"]),
         (
             "fetchmail",
-            ["pop3s://b@example.org@pop.example.com", "pop3://b@example.org@pop.example.com"]
-            + ["pop3s://alice@127.0.0.1", "pop3://alice@127.0.0.1"],
+            [
+                "pop3s://b@example.org@pop.example.com",
+                "pop3://b@example.org@pop.example.com",
+                "pop3s://alice@127.0.0.1",
+                "pop3://alice@127.0.0.1",
+            ],
         ),
     ],
 )

@@ -180,7 +180,7 @@ def test_an_object_for_each_message(new, user, odd):
     by_number = {message["number"]: message for message in messages}
     for number in 1, 3:
         message = by_number[number]
-        path = message.pop("path")
+        path = message.pop("place")
         with open(path, "rb") as file:
             assert file.read() == numbered(3)[number - 1]
         assert message == {
@@ -190,16 +190,16 @@ def test_an_object_for_each_message(new, user, odd):
             "uid": by_number[number]["uid"],
             "octets": 16,
             "destination": "maildir",
-            "error": None,
+            "why": None,
         }
         assert isinstance(message["uid"], str)
     refused = by_number[2]
-    assert "is left on the server: -ERR" in refused["error"]
-    assert (refused["octets"], refused["destination"], refused["path"]) == (None,) * 3
+    assert "is left on the server: -ERR" in refused["why"]
+    assert (refused["octets"], refused["destination"], refused["place"]) == (None,) * 3
     assert mailbox == {
         "mailbox": place(server),
         **{"status": 1, "fetched": 2, "octets": 32, "deleted": 0, "known": 0, "left": 1},
-        "errors": [refused["error"]],
+        "errors": [refused["why"]],
     }
     assert ended.stderr.endswith(
         f"{place(server)}: 2 messages fetched (32 octets), 1 left on the server\n"
@@ -222,6 +222,6 @@ def test_a_mailbox_that_is_not_reached_has_no_result(user):
     assert ended.stdout == ""
 
 
-def test_the_path_of_an_mbox(fetch, user, server):
+def test_the_place_of_an_mbox(fetch, user, server):
     ended = fetch(server, "--json", "--mbox", user.home / "box")
-    assert [each.get("path") for each in objects(ended)] == [str(user.home / "box")] * 3 + [None]
+    assert [each.get("place") for each in objects(ended)] == [str(user.home / "box")] * 3 + [None]

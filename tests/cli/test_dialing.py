@@ -20,7 +20,7 @@ from .test_connections import SCHEMES, context, pin
 
 NAME = "mail.example.org"
 KINDS = {"socks5": Socks, "socks5h": Socks, "http": Connect}
-LOGIN = ("bob", "proxy secret")
+LOGIN = ("bob", "proxy-secret")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_proxy_does_not_hide_another_server(user, serve, authority, kind):
 @pytest.mark.parametrize("source", ["netrc", "variable"])
 def test_the_password_of_a_proxy(user, server, kind, source):
     if source == "netrc":
-        user.netrc('machine 127.0.0.1 login bob password "proxy secret"\n')
+        user.netrc("machine 127.0.0.1 login bob password proxy-secret\n")
         user.environment["POPLIB_C_PROXY_PASSWORD"] = "wrong"
     else:
         user.environment["POPLIB_C_PROXY_PASSWORD"] = LOGIN[1]
@@ -120,6 +120,7 @@ def test_a_proxy_that_refuses_the_login(user, server, kind, name, password, told
         ("http", b"SSH-2.0-OpenSSH", "this is not the answer of an HTTP proxy: 'SSH-2.0-OpenSSH'"),
         ("http", b"HTTP/1.1 200 " + (1 << 17) * b"x", "the answer is too large"),
     ],
+    ids=["SOCKS5", "HTTP", "no HTTP", "endless"],
 )
 def test_a_proxy_that_does_not_connect(user, server, kind, refuse, told):
     with KINDS[kind](server.address, refuse=refuse) as proxy:

@@ -3,7 +3,7 @@
 One shell runs all blocks of a page, in an empty home directory. A block whose first line is a
 comment such as "# ~/script.py" is that file; ~/.netrc has all passwords, and so has the program
 "pass". The names that end in example.org, example.com and example.net are three POP3 servers, each
-with a mailbox of its own. mpop, getmail6 and fetchmail have left the lists of what they fetched: the
+with a mailbox of its own. mpop, getmail6 and fetchmail have left lists of what they fetched: the
 first message of a mailbox each. The home directory is shown as /home/alice.
 """
 

@@ -31,11 +31,14 @@ _NO_UID = re.compile(rb"[^!-~]")  # RFC 1939, section 7
 
 
 def split(command: str) -> list[str]:
-    """Split a command as a shell does. Raises Failure if it can't be run."""
+    """Split a command as a shell does. Raises Failure if it can't be run.
+
+    The text does not repeat the arguments, which may be secret.
+    """
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise usage(f"--pipe {command}: {reason(error)}") from None
+        raise usage(f"--pipe: the command can't be split: {reason(error)}") from None
     if not words:
         raise usage("--pipe: the command is empty")
     words[0] = os.path.expanduser(words[0])

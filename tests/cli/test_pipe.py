@@ -160,7 +160,7 @@ def test_a_command_that_refuses_all(fetch, user, serve, program):
     ("command", "status", "text"),
     [
         ("nosuchprogram -x", 69, "fetch: --pipe: there is no program nosuchprogram"),
-        ("cat 'x", 64, "fetch: --pipe cat 'x: No closing quotation"),
+        ("cat 'x", 64, "fetch: --pipe: the command can't be split: No closing quotation"),
         ("   ", 64, "fetch: --pipe: the command is empty"),
     ],
 )

@@ -4,7 +4,6 @@ import os
 import pty
 import select
 import shutil
-import signal
 import subprocess
 
 import pytest
@@ -50,10 +49,17 @@ def zsh(user, unavailable):
     program = shutil.which("zsh") or unavailable("zsh is not installed")
     (user.home / "script").write_text(ok(user.run("completion", "zsh")))
     (user.home / "Mail").mkdir()
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(user.home)
-        os.execve(program, ["zsh", "-f", "-i"], {**user.environment, "TERM": "dumb"})
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [program, "-f", "-i"],
+        cwd=user.home,
+        env={**user.environment, "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
 
     def type_(text, *expected):
         os.write(terminal, text.encode())
@@ -63,8 +69,8 @@ def zsh(user, unavailable):
             shown += os.read(terminal, 65536)
 
     yield type_
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    process.kill()
+    process.wait()
     os.close(terminal)
 
 

@@ -50,7 +50,7 @@ compile-commands: ## write compile_commands.json, which clangd reads
 servers: ## run the whole conversation with each real POP3 server that can be installed
 	@tools/servers $(PYTEST_ARGS)
 
-programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c
+programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c; move from three fetchers
 	@tools/programs $(PYTEST_ARGS)
 
 bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)

@@ -14,7 +14,6 @@ try:
     from _cpoplib import OPENSSL_VERSION as OPENSSL_VERSION
     from _cpoplib import POP3, POP3_SSL, error_proto
     from _cpoplib import Reader as Reader
-    from _cpoplib import TLSSocket as TLSSocket
 except ImportError as exc:
     raise ImportError(
         "the C extension _cpoplib is not built for this interpreter; in a source checkout, build "
@@ -22,6 +21,8 @@ except ImportError as exc:
     ) from exc
 
 from poplib_c import _attributes as _attributes
+from poplib_c import _reader as _reader
+from poplib_c import _redact as _redact
 from poplib_c import _replies as _replies
 from poplib_c._install import install as install
 from poplib_c._install import uninstall as uninstall
@@ -46,10 +47,18 @@ _MODULES = frozenset({"errno", "re", "socket", "ssl", "sys"})
 
 
 def __getattr__(name):
-    """Import a module that is an attribute of poplib, at the first access to it."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    """Import a module that is an attribute of poplib, or TLSSocket, at the first access to it."""
+    if name == "TLSSocket":
+        import _cpoplib
+        from poplib_c._tls_socket import complete
 
-    module = globals()[name] = importlib.import_module(name)
-    return module
+        value = _cpoplib.TLSSocket
+        complete(value)
+    elif name in _MODULES:
+        import importlib
+
+        value = importlib.import_module(name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value

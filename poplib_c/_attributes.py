@@ -1,11 +1,13 @@
 """Attributes of POP3, POP3_SSL and error_proto that are computed at each access.
 
 Importing the package imports this module, which imports re and inspect when they are needed.
+The module in C is told of forks from here on.
 """
 
 from __future__ import annotations
 
 import _cpoplib
+from poplib_c import _forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,3 +116,4 @@ _add(_module.POP3_SSL, context=_context)
 _add(_module.error_proto, response=_response, code=_code, temporary=_temporary)
 _module.error_proto.number = None
 _module.error_proto.__doc__ = _ERROR_PROTO_DOC
+_forks.watch(_module)

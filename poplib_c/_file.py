@@ -1,8 +1,12 @@
-"""The source of whole messages if ``.file`` isn't the connection's own Reader."""
+"""The sources of whole messages that are no Reader, and the files that messages go to."""
 
 from __future__ import annotations
 
-from typing import Any
+import errno
+import io
+import os
+from types import BuiltinMethodType
+from typing import Any, Callable
 
 
 class Lines:
@@ -32,3 +36,35 @@ class Lines:
     def __getattr__(self, name: str) -> Any:
         """Return the attribute of the socket; a deadline shortens the socket's timeout."""
         return getattr(self._sock, name)
+
+
+def opened(file: Any) -> tuple[Any, bool, bool]:
+    """Return *file*'s write(), whether it may write a part, and whether C may write instead.
+
+    C writes to the descriptor of an io.FileIO with its type's own write(), which is called once
+    to raise if the file can't be written.
+    """
+    write = file.write
+    is_direct = type(file) is io.FileIO and isinstance(write, BuiltinMethodType)
+    is_direct = is_direct and write.__self__ is file
+    if is_direct:
+        write(b"")
+    return write, isinstance(file, io.RawIOBase), is_direct
+
+
+def write_rest(write: Callable[[bytes], Any], block: bytes, result: Any, is_raw: bool) -> None:
+    """Write what the first write(*block*), which returned *result*, has left.
+
+    Old files return no int: then all is written. None from a raw file means that it is
+    non-blocking, and took nothing.
+    """
+    while True:
+        if result is None and is_raw:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        written = result if isinstance(result, int) else len(block)
+        if not 0 < written <= len(block):
+            raise OSError(f"write() returned {written} for {len(block)} octets")
+        block = block[written:]
+        if not block:
+            return
+        result = write(block)

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Protocol
 
-from poplib_c import POP3, TLSSocket, error_proto
+from _cpoplib import TLSSocket  # type: ignore[attr-defined]
+from poplib_c import POP3, error_proto
 from poplib_c._policy import (
     IN_TWO_LINES,
     MECHANISMS,

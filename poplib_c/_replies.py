@@ -1,4 +1,4 @@
-"""What a server says in its greeting and in its replies to STAT and CAPA.
+"""Replies that C does not read or parse: the greeting, STAT, CAPA, and lines from a hook.
 
 The package imports this module: stat() and capa() also work while the interpreter exits.
 error_proto: the client's, which is another one if the package was imported twice.
@@ -20,6 +20,13 @@ def timestamp(error_proto: Any, client: Any) -> bytes:
     return stamp
 
 
+def md5() -> Any:
+    """Return a new MD5: RFC 1939 prescribes it for APOP, and FIPS forbids it for security."""
+    import hashlib
+
+    return hashlib.md5(usedforsecurity=False)
+
+
 def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
     """Return the number of messages and their octets."""
     fields = response.split()
@@ -34,7 +41,31 @@ def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
         raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
 
 
-def capa(error_proto: Any, reply: Any) -> dict[str, list[str]]:
+def status_line(client: Any) -> Any:
+    """Read a line by _getline(), which may be overridden."""
+    line, _ = client._getline()
+    return line
+
+
+def lines(client: Any, response: Any, limit: int | None) -> tuple[Any, list[bytes], int] | None:
+    """Read the lines after a status line; return None if they are too many for *limit* octets."""
+    collected: list[bytes] = []
+    total = 0
+    line, octets = client._getline()
+    while line != b".":
+        # A dot that was added (RFC 1939, section 3).
+        if line.startswith(b".."):
+            octets = octets - 1
+            line = line[1:]
+        total = total + octets
+        collected.append(line)
+        if limit is not None and (total > limit or len(collected) > limit):
+            return None
+        line, octets = client._getline()
+    return response, collected, total
+
+
+def capa(reply: Any) -> dict[str, list[str]]:
     """Return {name: [argument, ...]}."""
     capabilities = {}
     for line in reply[1]:

@@ -44,20 +44,6 @@ def check_arguments(context: Any, keyfile: Any, certfile: Any, verify: Any) -> N
         )
 
 
-def server_name(host: object) -> str | None:
-    """Return server_hostname as an ssl.SSLSocket has it; raise what wrap_socket() raises."""
-    if host is None:
-        return None
-    if not isinstance(host, (str, bytes)):
-        raise TypeError(f"host should be str, not {type(host).__name__:.100}")
-    encoded = host.encode("idna") if isinstance(host, str) else host
-    if not encoded or encoded.startswith(b"."):
-        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    if b"\0" in encoded:
-        raise TypeError("host should be without null characters")
-    return encoded.decode("ascii")
-
-
 def new_context(ssl: Any, certfile: Any, keyfile: Any, verify: Any) -> Any:
     """Return a context: with *verify*, one as strict as our own TLS; else poplib's.
 
@@ -89,7 +75,58 @@ def wrap(context: Any, sock: Any, host: Any) -> Any:
     return context.wrap_socket(sock, server_hostname=host)
 
 
-def new_error(
+#: The libraries by OpenSSL's numbers.
+_LIBRARIES = {2: "SYS", 4: "RSA", 6: "EVP", 9: "PEM", 11: "X509", 13: "ASN1", 14: "CONF"}
+_LIBRARIES.update({15: "CRYPTO", 16: "EC", 20: "SSL", 32: "BIO", 34: "X509V3", 35: "PKCS12"})
+_LIBRARIES[38] = "ENGINE"
+
+#: Alerts that OpenSSL 3.2 has reworded, so that their words in capitals are no names (RFC 8446,
+#: section 6); by the reasons' numbers.
+_ALERTS = {
+    1010: "UNEXPECTED_MESSAGE",
+    1020: "BAD_RECORD_MAC",
+    1040: "HANDSHAKE_FAILURE",
+    1042: "BAD_CERTIFICATE",
+    1043: "UNSUPPORTED_CERTIFICATE",
+    1044: "CERTIFICATE_REVOKED",
+    1045: "CERTIFICATE_EXPIRED",
+    1046: "CERTIFICATE_UNKNOWN",
+    1047: "ILLEGAL_PARAMETER",
+}
+
+#: What _make_error() needs for an exception without an OpenSSL code.
+_CONDITIONS: dict[str, tuple[Any, ...]] = {
+    "SSLEOFError": (
+        *(8, "SSL", "UNEXPECTED_EOF_WHILE_READING"),
+        *("EOF occurred in violation of protocol", "", 0),
+    ),
+    "SSLWantReadError": (2, None, None, None, "The operation did not complete (read)", 0),
+    "SSLWantWriteError": (3, None, None, None, "The operation did not complete (write)", 0),
+}
+
+
+def new_condition(name: str) -> OSError:
+    """Return ssl.<name>, one of those that no OpenSSL code tells of."""
+    return _make_error(name, *_CONDITIONS[name])
+
+
+def new_error(library: int, number: int, words: str | None, detail: str, verify: int) -> OSError:
+    """Return the ssl.SSLError of an OpenSSL code.
+
+    number: of the reason; 0 if all libraries share the reason, such as "internal error", for which
+    the ssl module has no name. words: what OpenSSL says of the reason. detail: our own text.
+    verify: the code of a certificate's refusal, which *detail* describes; or 0.
+    """
+    reason = None
+    if number and words is not None:
+        reason = "".join(c.upper() if c.isalnum() else "_" for c in words)
+    if _LIBRARIES.get(library) == "SSL" and number in _ALERTS:
+        reason = f"SSLV3_ALERT_{_ALERTS[number]}"
+    name = "SSLCertVerificationError" if verify else "SSLError"
+    return _make_error(name, 1, _LIBRARIES.get(library), reason, words, detail, verify)
+
+
+def _make_error(
     name: str,
     number: int,
     library: str | None,
@@ -98,11 +135,7 @@ def new_error(
     detail: str,
     verify: int,
 ) -> OSError:
-    """Return ssl.<name>, an OSError if the interpreter has no ssl module.
-
-    words: what OpenSSL says of the reason. detail: our own text. verify: the code of a
-    certificate's refusal, which *detail* describes; or 0.
-    """
+    """Return ssl.<name>, an OSError if the interpreter has no ssl module."""
     if words is None and not detail:
         words = "unknown error"
     text = detail

@@ -3,12 +3,14 @@
 One shell runs all blocks of a page, in an empty home directory. A block whose first line is a
 comment such as "# ~/script.py" is that file; ~/.netrc has all passwords, and so has the program
 "pass". The names that end in example.org, example.com and example.net are three POP3 servers, each
-with a mailbox of its own. The home directory is shown as /home/alice.
+with a mailbox of its own. mpop, getmail6 and fetchmail have left lists of what they fetched: the
+first message of a mailbox each. The home directory is shown as /home/alice.
 """
 
 import contextlib
 import doctest
 import os
+import poplib
 import re
 import shutil
 import ssl
@@ -31,6 +33,12 @@ _BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1 +.*\n|\n)+)", re.M)
 _FILE = re.compile(r"# ~/(\S+)\n")
 _END = "--- end of a command ---"
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# Lists of what other programs fetched, in the forms that tests/programs checks.
+_LISTS = {
+    ".mpop_uidls/alice_at_pop.example.org": (".example.org", " 1 pop.example.org alice\n{}\n"),
+    ".config/getmail/oldmail-pop.example.com-995-bob": (".example.com", "{}\0001796129024\n"),
+    ".fetchids": (".example.net", "carol@pop.example.net {}\n"),
+}
 _MAIL = "From: Zoe <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\nSubject: {}\n\nHi!\n"
 # A name of the manual is a port on loopback: the first part of sitecustomize.py.
 _NAMES = """\
@@ -105,14 +113,26 @@ def _servers(home):
     """Start the servers, and yield the environment in which the manual's names lead to them."""
     with contextlib.ExitStack() as stack:
         authority = stack.enter_context(certificates.Authority())
-        ports = {}
+        ports, uids = {}, {}
         for suffix, subjects in MAIL.items():
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             authority.ca.issue_cert(f"*{suffix}").configure_cert(context)
             mail = [_MAIL.format(subject) for subject in subjects]
             server = stack.enter_context(POP3Server(mail, users=USERS, tls=context))
             ports[suffix] = {995: server.port}
+            uids[suffix] = _first_uid(server)
+        for name, (suffix, text) in _LISTS.items():
+            _write(home / name, text.format(uids[suffix]))
         yield _environment(home, ports, authority.ca_file)
+
+
+def _first_uid(server):
+    client = poplib.POP3_SSL(*server.address, context=ssl._create_unverified_context())
+    client.user("alice")
+    client.pass_("secret")
+    uid = client.uidl(1).split()[2].decode()
+    client.quit()
+    return uid
 
 
 def _environment(home, ports, ca_file):
@@ -143,7 +163,7 @@ class _Shell:
     """A bash that runs one command after the other."""
 
     def __init__(self, home, environment):
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         _write(home / ".netrc", NETRC)
         self._home = str(home)
         self._bash = subprocess.Popen(

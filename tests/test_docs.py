@@ -9,6 +9,8 @@ import console
 import pytest
 from manual import DOCS, blocks_of_code
 
+from poplib_c._cli.arguments import parser
+
 
 def pages():
     return [path for path in sorted(DOCS.glob("*.rst")) if ">>>" in path.read_text()]
@@ -31,6 +33,19 @@ def test_there_are_pages_with_commands():
 @pytest.mark.parametrize("page", console.pages())
 def test_commands(page, tmp_path):
     console.check(page, tmp_path / "home")
+
+
+def test_options_of_the_page_on_migrating():
+    """The second column of its tables has options of fetch, as the configuration names them."""
+    rows = re.findall(
+        r"^(?:``|no |a |multi).*?  +(\S.*)", (DOCS / "migrating.rst").read_text(), re.M
+    )
+    named = {name for row in rows for name in re.findall(r"``([a-z][a-z0-9-]*)(?: = .*?)?``", row)}
+    (commands,) = (
+        each.choices for each in parser("poplib-c")._actions if isinstance(each.choices, dict)
+    )
+    options = {name[2:] for name in commands["fetch"]._option_string_actions if name[:2] == "--"}
+    assert len(named) > 25 and named - options == {"url", "check"}
 
 
 def test_pages_for_users_name_no_tests():

@@ -151,7 +151,7 @@ FETCH_AND_DELETE = """
 @pytest.mark.parametrize("option", [["--read-ahead", "8"], ["--read-ahead=3"], []])
 @pytest.mark.parametrize("program", [["tool.py"], ["-m", "tool"]])
 def test_read_ahead(place, program, option):
-    """A legacy tool gets the same, and its commands are sent ahead."""
+    """Read-ahead gives a legacy tool equal messages, and sends its commands ahead."""
     (place / "tool.py").write_text(textwrap.dedent(FETCH_AND_DELETE))
     runs = []
     for runner in ([], ["-m", "poplib_c", "run", *option]):

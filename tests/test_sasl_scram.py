@@ -238,7 +238,7 @@ class Exporting:
 @pytest.mark.parametrize("make", [sasl.ScramSHA1Plus, sasl.ScramSHA256Plus])
 @pytest.mark.parametrize(("user", "password"), [("user", "pencil"), ("a=b,c", "p\u00e4\u00a0,=")])
 def test_what_is_bound_by_tls_exporter(monkeypatch, make, user, password):
-    """The proofs are made here; under a name that it knows, scramp has the same."""
+    """_scram makes the proofs; scramp makes equal ones if the binding has a name that it knows."""
     mechanism = make(user, password, Exporting())
     assert mechanism.initial_response().startswith(b"p=tls-exporter,,n=")
     monkeypatch.setattr(_scram, "EXPORTER", "tls-unique")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os.path
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable
@@ -12,6 +11,17 @@ from typing import Any, Callable
 from poplib_c import OPENSSL_VERSION, __version__
 from poplib_c._cli import texts
 from poplib_c._cli.connection import fingerprint
+from poplib_c._cli.converters import (
+    TLS_VERSIONS,
+    checked,
+    file_name,
+    mechanism,
+    non_empty,
+    octets,
+    seconds,
+    tls_version,
+    whole,
+)
 from poplib_c._cli.dialing import proxy_url, source
 from poplib_c._cli.failures import Failure, Status
 from poplib_c._login import MECHANISMS_OAUTH2
@@ -20,7 +30,6 @@ from poplib_c._policy import MECHANISMS
 _PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
 PATHS = {"maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log"}
 DESTINATIONS = ("maildir", "mbox", "eml", "pipe", "lmtp", "smtp")
-_TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 SHELLS = ("bash", "zsh", "tcsh")
 FORMATS = ("mpop", "getmail", "fetchmail")
 
@@ -173,7 +182,7 @@ def _import_state(command: Parser) -> None:
     _option(
         command,
         "--mailbox TARGET",
-        _text,
+        non_empty,
         "record the messages for this mailbox, instead of those that the files name",
     )
     _configuration(command)
@@ -190,7 +199,7 @@ def _run(command: Parser) -> None:
     _option(
         command,
         "--read-ahead N",
-        _text,
+        non_empty,
         "request N messages, 0 to 65535, ahead of a loop over retr() (default: 0)",
     )
     command.add_argument(
@@ -205,36 +214,36 @@ def _fetch(command: Parser) -> None:
     _option(
         places,
         "--maildir DIR",
-        _path,
+        file_name,
         "deliver into this Maildir; create it if it is missing. In the path of a destination, "
         "{account}, {user} and {host} stand for those of the mailbox",
     )
     _option(
         places,
         "--mbox FILE",
-        _path,
+        file_name,
         "append to this mbox file (mboxrd). - writes to standard output: one message as it is, "
         "several as mboxrd",
     )
     _option(
         places,
         "--eml DIR",
-        _path,
+        file_name,
         "write a file for each message into this directory, octet for octet as sent",
     )
     _option(
         places,
         "--pipe COMMAND",
-        _text,
+        non_empty,
         "run this command for each message, which is its standard input; arguments are split as "
         "a shell does, but no shell runs it",
     )
-    _option(places, "--lmtp HOST:PORT|SOCKET", _text, "deliver to this LMTP server")
-    _option(places, "--smtp HOST[:PORT]", _text, "send to this SMTP server")
+    _option(places, "--lmtp HOST:PORT|SOCKET", non_empty, "deliver to this LMTP server")
+    _option(places, "--smtp HOST[:PORT]", non_empty, "send to this SMTP server")
     _option(
         group,
         "--recipient ADDRESS",
-        _text,
+        non_empty,
         "the recipient for --lmtp (default: the user of the mailbox) and --smtp (no default)",
     )
     group.add_argument(
@@ -247,13 +256,13 @@ def _fetch(command: Parser) -> None:
     _option(
         files,
         "--accounts FILE",
-        _path,
+        file_name,
         "like --config, and fetch all accounts of the file besides the TARGETs",
     )
     _option(
         many,
         "-j, --jobs N",
-        _whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number of 1 or more"),
         "mailboxes to fetch in parallel (default: 1)",
         default=1,
     )
@@ -261,7 +270,7 @@ def _fetch(command: Parser) -> None:
     _logins(command)
     output = command.add_argument_group("output")
     _verbosity(output)
-    _option(output, "--log FILE", _path, "append errors, notes and results to this file")
+    _option(output, "--log FILE", file_name, "append errors, notes and results to this file")
     output.add_argument(
         "--syslog", action="store_true", help="send errors, notes and results to syslog"
     )
@@ -292,27 +301,27 @@ def _messages(which: Any) -> None:
     _option(
         ends,
         "--keep-days N",
-        _whole(1, "a number of days"),
+        whole(1, "a number of days"),
         "delete messages from the server N days after they were delivered",
     )
     news.add_argument("--since-last", action="store_true", help=argparse.SUPPRESS)
     _option(
         which,
         "--max-size OCTETS",
-        _size,
+        octets,
         "leave larger messages on the server; the number may end in k, M or G",
     )
     _option(
         which,
         "--max-messages N",
-        _whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number of 1 or more"),
         "fetch at most N messages of a mailbox in one run",
     )
     _listings(which)
     _option(
         which,
         "--headers N",
-        _whole(0, "a number of lines"),
+        whole(0, "a number of lines"),
         "fetch only the headers and the first N lines of each message; not with --delete",
     )
     _state(which)
@@ -342,7 +351,7 @@ def _configuration(group: Any) -> None:
     _option(
         group,
         "-c, --config FILE",
-        _path,
+        file_name,
         "the configuration file (default: ~/.config/poplib-c/config.toml)",
     )
 
@@ -351,7 +360,7 @@ def _state(group: Any) -> None:
     _option(
         group,
         "--state FILE",
-        _path,
+        file_name,
         "keep the record of delivered messages in this file; see files",
     )
 
@@ -372,7 +381,7 @@ def _listings(group: Any) -> None:
     _option(
         group,
         "--max-listing OCTETS",
-        _size,
+        octets,
         "refuse a mailbox whose list of sizes or of unique ids is larger (default: 64 MiB)",
     )
 
@@ -382,14 +391,14 @@ def _connections(command: Parser) -> None:
     _option(
         group,
         "--cafile PATH",
-        _path,
+        file_name,
         "trust the certificates in this PEM file or directory (with hashed names) instead of the "
         "system's",
     )
     _option(
         group,
         "--fingerprint HEX",
-        _checked(fingerprint),
+        checked(fingerprint),
         "accept only the certificate with this SHA-256 fingerprint, whoever signed it; with "
         "--cafile, both must match. 'check' prints the fingerprint",
     )
@@ -406,33 +415,31 @@ def _connections(command: Parser) -> None:
     _option(
         group,
         "--cert FILE",
-        _path,
+        file_name,
         "present the client certificate in this PEM file, which may have the key, too",
     )
-    _option(group, "--key FILE", _path, "the private key of --cert, as a PEM file")
+    _option(group, "--key FILE", file_name, "the private key of --cert, as a PEM file")
     _option(
         group,
         "--tls-min VERSION",
-        _checked(_tls_version),
-        f"the oldest TLS version to use: {', '.join(_TLS_VERSIONS)} (default: 1.2); before 1.2 "
+        tls_version,
+        f"the oldest TLS version to use: {', '.join(TLS_VERSIONS)} (default: 1.2); before 1.2 "
         "unsafe, with a warning",
     )
     _option(
         group,
         "--ciphers LIST",
-        _text,
+        non_empty,
         "ciphers for TLS 1.2 and older, as an OpenSSL cipher list; weak ones print a warning",
     )
     _option(
         group,
         "--proxy URL",
-        _checked(proxy_url),
+        checked(proxy_url),
         "connect through this proxy, which looks names up: socks5://[USER@]HOST[:PORT], or "
         "http:// for CONNECT",
     )
-    _option(
-        group, "--source ADDRESS", _checked(source), "connect from this address of the machine"
-    )
+    _option(group, "--source ADDRESS", checked(source), "connect from this address of the machine")
     group.add_argument(
         "--no-pipelining",
         action="store_true",
@@ -441,14 +448,14 @@ def _connections(command: Parser) -> None:
     _option(
         group,
         "--timeout SECONDS",
-        _seconds,
+        seconds,
         "give up after this many seconds of silence (default: 60)",
         default=60.0,
     )
     _option(
         group,
         "--deadline SECONDS",
-        _seconds,
+        seconds,
         "give up on a mailbox after this many seconds in all (default: never)",
     )
 
@@ -459,14 +466,14 @@ def _logins(command: Parser) -> None:
     _option(
         group,
         "--password-command COMMAND",
-        _text,
+        non_empty,
         "take the password from the first line that this shell command prints; for one mailbox "
         "only",
     )
     _option(
         group,
         "--oauth2-token-command COMMAND",
-        _text,
+        non_empty,
         "take an OAuth 2.0 access token from the first line that this shell command prints; for "
         "one mailbox only. If the server refuses the token, the command runs once more, with "
         "POPLIB_C_TOKEN_REFUSED=1",
@@ -479,7 +486,7 @@ def _logins(command: Parser) -> None:
     login.add_argument(
         "--mechanism",
         metavar="NAME",
-        type=_checked(_mechanism),
+        type=mechanism,
         action="append",
         help="log in by this mechanism (may be repeated, in the order to try them): "
         f"{', '.join(MECHANISMS)}; with a token {', '.join(MECHANISMS_OAUTH2)}. With APOP and "
@@ -490,77 +497,6 @@ def _logins(command: Parser) -> None:
         action="store_true",
         help="do not send UTF8 to servers that list it (RFC 6856)",
     )
-
-
-def _mechanism(text: str) -> str:
-    name = text.upper()
-    known = (*MECHANISMS, *MECHANISMS_OAUTH2)
-    if name not in known:
-        raise ValueError(f"unknown mechanism {text!r}; there are {', '.join(known)}")
-    return name
-
-
-def _tls_version(text: str) -> str:
-    version = text.lower().removeprefix("tls").removeprefix("v")
-    if version not in _TLS_VERSIONS:
-        raise ValueError(f"{text!r} is not a TLS version: there are {', '.join(_TLS_VERSIONS)}")
-    return version
-
-
-def _checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Show the text of the ValueError that *convert* raises; argparse would hide it."""
-
-    def converted(text: str) -> Any:
-        try:
-            return convert(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return converted
-
-
-@_checked
-def _text(text: str) -> str:
-    """Refuse an empty text: an unset shell variable would switch the option off."""
-    if not text:
-        raise ValueError("the value is empty")
-    return text
-
-
-def _path(text: str) -> str:
-    """Expand a ~, which the shell does not expand in --maildir=~/Mail."""
-    path: str = _text(text)
-    return os.path.expanduser(path)
-
-
-@_checked
-def _size(text: str) -> int:
-    factor = {"k": 1000, "M": 1000**2, "G": 1000**3}.get(text[-1:], 1)
-    digits = text[:-1] if factor > 1 else text
-    if not (digits.isascii() and digits.isdigit() and int(digits)):
-        raise ValueError(f"{text!r} is not a size: write 500000, 500k, 10M or 1G")
-    return int(digits) * factor
-
-
-def _whole(least: int, what: str) -> Callable[[str], Any]:
-    @_checked
-    def convert(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise ValueError(f"{text!r} is not {what}")
-        return int(text)
-
-    return convert
-
-
-@_checked
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise ValueError(f"{text!r} is not a number of seconds")
-    return seconds
 
 
 _TARGETS = "[OPTION ...] [TARGET ...]"

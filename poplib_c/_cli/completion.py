@@ -35,5 +35,8 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):
+            for shown in action._choices_actions:
+                # zsh shows the first line of a description, which may end within a sentence.
+                action.choices[shown.dest].description = shown.help
             for each in action.choices.values():
                 yield from _actions(each)

@@ -100,6 +100,7 @@ _VERSIONS = (
 )
 _creating = threading.Lock()
 _BUSY = 60  # seconds to wait for other runs' transactions
+_PAUSE = 0.01
 
 
 class Delivered(NamedTuple):
@@ -321,13 +322,26 @@ def _open(path: str) -> sqlite3.Connection:
     _create(path)
     database = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(database)
         database.execute("PRAGMA synchronous = FULL")
         _migrate(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Set the journal mode. Unlike other statements, this one does not wait for other runs."""
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _open_to_read(path: str) -> sqlite3.Connection:

@@ -434,6 +434,20 @@ def test_the_state_is_synced(tmp_path):
         assert state._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def test_many_states_in_a_new_file(tmp_path):
+    """SQLite does not wait for other connections that change the journal mode, too."""
+
+    def use(path, account):
+        with State(path, account) as state:
+            return state.find(b"1")
+
+    accounts = [f"user{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(accounts)) as pool:
+        for number in range(50):
+            found = pool.map(use, [str(tmp_path / f"state{number}")] * len(accounts), accounts)
+            assert [*found] == [None] * len(accounts)
+
+
 def test_what_is_recorded(tmp_path):
     path = str(tmp_path / "state")
     first, second = (InFlight(uid, 5, "maildir:/m", uid.decode()) for uid in (b"1", b"2"))

@@ -1,6 +1,8 @@
 """completion: what a shell offers for a part of a command line."""
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 
@@ -36,6 +38,48 @@ def test_bash(user, tmp_path, words, offered):
     bash = [shutil.which("bash"), "--norc", "-c", COMPLETE, "bash", script, "poplib-c", *words]
     found = subprocess.run(bash, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert set(found.stdout.split()) == offered
+
+
+ZSH = 'autoload -Uz compinit; compinit -u; eval "$(cat script)"; echo rea""dy\n'
+
+
+@pytest.fixture
+def zsh(user, unavailable):
+    """type(text, *expected): types in an interactive zsh until it has shown what is expected."""
+    program = shutil.which("zsh") or unavailable("zsh is not installed")
+    (user.home / "script").write_text(ok(user.run("completion", "zsh")))
+    (user.home / "Mail").mkdir()
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [program, "-f", "-i"],
+        cwd=user.home,
+        env={**user.environment, "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+
+    def type_(text, *expected):
+        os.write(terminal, text.encode())
+        shown = b""
+        while not all(each.encode() in shown for each in expected):
+            assert select.select([terminal], [], [], 30)[0], shown
+            shown += os.read(terminal, 65536)
+
+    yield type_
+    process.kill()
+    process.wait()
+    os.close(terminal)
+
+
+def test_zsh(zsh):
+    clear = "\x15"
+    zsh(ZSH, "ready\r\n")
+    zsh("poplib-c import-\t", "import-state")
+    zsh(f"{clear}poplib-c fetch --max\t\t", "--max-listing", "--max-messages", "--max-size")
+    zsh(f"{clear}poplib-c fetch --maildir M\t", "Mail/")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])

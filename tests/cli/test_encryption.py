@@ -106,7 +106,6 @@ def test_another_server(user, serve, authority, certificate, client, scheme):
     [(ssl.TLSVersion.TLSv1_2, []), (None, ["--mechanism", "SCRAM-SHA-256-PLUS"])],
 )
 def test_channel_binding(user, serve, authority, certificate, scheme, version, named):
-    pytest.importorskip("scramp")
     tls = context(certificate)
     if version is not None:
         tls.maximum_version = version

@@ -136,7 +136,6 @@ def test_a_command_is_told_for_whom(nobody, serve):
 @pytest.fixture
 def keyring(nobody):
     """A keyring in a file; store(service, user, password) is what `keyring set` does."""
-    pytest.importorskip("keyrings.alt")
     nobody.environment.update(
         PYTHON_KEYRING_BACKEND="keyrings.alt.file.PlaintextKeyring",
         XDG_DATA_HOME=str(nobody.home / "data"),
@@ -183,7 +182,6 @@ def test_a_keyring_without_the_password(nobody, server, keyring):
     ],
 )
 def test_keyrings_that_fail(nobody, server, backend, told):
-    pytest.importorskip("keyring")
     (nobody.home / "broken.py").write_text(
         "import keyring.backend, keyring.errors\n"
         "class Keyring(keyring.backend.KeyringBackend):\n"

@@ -61,6 +61,7 @@ def test_each_line_names_its_mailbox(fetch, user, serve):
     first, *others = servers
     into = "--jobs", "3", "-v", "--maildir", user.maildir
     ended = fetch(first, *into, *map(url, others))
+    assert ended.returncode == 0, ended.stderr
     told = [traced(ended.stderr, place(server)) for server in servers]
     assert sum(map(len, told)) == len(ended.stderr.splitlines())
     for lines in told:

@@ -265,9 +265,10 @@ def test_the_program_of_the_manual(user, serve, program):
         assert path.read_bytes() == message
 
 
-@pytest.mark.skipif(shutil.which("procmail") is None, reason="procmail is missing")
-def test_procmail(fetch, user, serve):
+def test_procmail(fetch, user, serve, unavailable):
     """It takes HOME from the user's record, so that the test names its own file."""
+    if shutil.which("procmail") is None:
+        unavailable("procmail is not installed")
     (user.home / "rc").write_text(
         f"MAILDIR={user.home}\nDEFAULT=$MAILDIR/inbox\n"
         ":0\n* ^Subject: 1\n{ EXITCODE=77 HOST=end }\n:0:\ninbox\n"

@@ -17,7 +17,7 @@ struct fixture {
 /* connect_pair is one of support.h's. */
 void open_on(struct fixture *self, void (*connect_pair)(int fds[2]),
              bool blocking, int64_t duration);
-/* The same with support_socketpair(). */
+/* open_on() with support_socketpair(). */
 void open_fixture(struct fixture *self, bool blocking, int64_t duration);
 void close_fixture(struct fixture *self);
 /* Calls recv and send of the transport. */

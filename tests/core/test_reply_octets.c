@@ -57,7 +57,7 @@ read_octets(const char *bytes, size_t length, size_t first, size_t step,
     assert_int_equal(reply.octets, received->length);
 }
 
-/* What the form POP_LINES says of the same bytes. */
+/* Checks a reply with the form POP_LINES against one with POP_OCTETS. */
 static void
 check_lines_agree(const char *bytes, size_t length,
                   const struct received *received)

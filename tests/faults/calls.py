@@ -423,23 +423,28 @@ TLS = {
     "TLSSocket.send": lambda client: sent(client, "send"),
     "TLSSocket.sendall": lambda client: sent(client, "sendall"),
     "TLSSocket.write": lambda client: sent(client, "write"),
-    "TLSSocket.unwrap": unwrapped,
+    "TLSSocket.unwrap TLSSocket._unwrapped TLSSocket._shut_down TLSSocket._sock": unwrapped,
     "TLSSocket.makefile TLSSocket._io_refs TLSSocket._decref_socketios": made_file,
-    "TLSSocket.close TLSSocket._closed": lambda client: (client.sock.close(), client.sock._closed),
-    "TLSSocket.detach": detached,
+    "TLSSocket.close TLSSocket._closed TLSSocket._close_unused": lambda client: (
+        *[client.sock.close(), client.sock._closed],
+    ),
+    "TLSSocket.detach TLSSocket._sock_closed": detached,
     "TLSSocket.__enter__ TLSSocket.__exit__": entered_tls,
-    "TLSSocket.getpeercert": certificate,
-    "TLSSocket.get_channel_binding": lambda client: (
+    "TLSSocket.getpeercert TLSSocket._certificate TLSSocket._verified": certificate,
+    "TLSSocket.get_channel_binding TLSSocket._binding": lambda client: (
         type(client.sock.get_channel_binding("tls-unique")).__name__,
         type(client.sock.get_channel_binding("tls-server-end-point")).__name__,
         type(client.sock.get_channel_binding("tls-exporter")).__name__,
     ),
-    "TLSSocket.cipher TLSSocket.version TLSSocket.compression": lambda client: (
-        *[client.sock.cipher(), client.sock.version(), client.sock.compression()],
+    "TLSSocket.cipher TLSSocket._cipher TLSSocket.version TLSSocket._version": lambda client: (
+        *[client.sock.cipher(), client.sock.version()],
     ),
-    "TLSSocket.selected_alpn_protocol TLSSocket.pending": lambda client: (
+    "TLSSocket.selected_alpn_protocol TLSSocket.compression": lambda client: (
         client.sock.selected_alpn_protocol(),
-        client.sock.pending(),
+        client.sock.compression(),
+    ),
+    "TLSSocket.pending TLSSocket._pending TLSSocket._has_ended": lambda client: (
+        client.sock.pending()
     ),
     "TLSSocket.server_hostname TLSSocket.server_side TLSSocket.session_reused": lambda client: (
         *[client.sock.server_hostname, client.sock.server_side, client.sock.session_reused],

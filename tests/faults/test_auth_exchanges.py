@@ -8,7 +8,7 @@ import threading
 import pytest
 from scripted import Await, C, S
 
-from poplib_c import POP3, _base64, error_proto
+from poplib_c import POP3, _auth, error_proto
 
 from .auth import Mechanism, talk
 from .support import SHORT, WAYS, Call
@@ -115,7 +115,7 @@ def test_the_callable_cannot_use_the_connection(use):
 
 def test_nor_can_code_that_runs_while_a_challenge_is_decoded(monkeypatch):
     """A signal handler, for example."""
-    monkeypatch.setattr(_base64, "decode", lambda text: client._putline(b"NOOP"))
+    monkeypatch.setattr(_auth, "_decode", lambda text: client._putline(b"NOOP"))
     with (
         talk(C("AUTH X"), S("+ "), C("*"), S("-ERR")) as client,
         pytest.raises(RuntimeError, match="reentrant call inside"),

@@ -49,7 +49,7 @@ def breaking(cls=POP3):
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED])
 @pytest.mark.parametrize("cls", [poplib.POP3, POP3, ByFile])
 def test_a_connection_that_broke_while_sending(cls, number):
-    """Later commands meet the same error."""
+    """Later commands raise the error again."""
     with breaking(cls) as (client, _):
         client.sock.error = OSError(number, "broken")
         for call in (client.noop, client.noop, lambda: client.retr(1)):

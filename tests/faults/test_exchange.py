@@ -52,7 +52,7 @@ def test_socket_is_asked_once_in_every_exchange(call):
 
 
 class Name(str):
-    """Equal to a name, and not the same."""
+    """A str subclass equal to a name, but another object."""
 
     def __eq__(self, other):
         return str(self) == other

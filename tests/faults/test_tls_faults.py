@@ -10,6 +10,7 @@ import pytest
 from scripted import Raw, play
 
 import poplib_c
+from poplib_c import _tls
 from poplib_c.testing import POP3Server
 
 from .support import SHORT, TIMEOUT, lasts
@@ -264,3 +265,22 @@ def test_silence_of_a_server_that_has_no_tls():
         with socket.create_server((HOST, 0)) as listener, lasts(0.9 * SHORT):
             address = listener.getsockname()
             assert dialogue(module, address, timeout=SHORT) == [socket.timeout.__name__]
+
+
+@pytest.mark.parametrize(
+    "library, number, expected",
+    [
+        (20, 1010, ("SSL", "SSLV3_ALERT_UNEXPECTED_MESSAGE")),
+        (20, 1040, ("SSL", "SSLV3_ALERT_HANDSHAKE_FAILURE")),
+        (20, 1047, ("SSL", "SSLV3_ALERT_ILLEGAL_PARAMETER")),
+        (20, 1070, ("SSL", "SOME_WORDS")),
+        (9, 1040, ("PEM", "SOME_WORDS")),
+        (20, 0, ("SSL", None)),
+        (128, 100, (None, "SOME_WORDS")),
+    ],
+)
+def test_names_of_reasons(library, number, expected):
+    """Alerts keep the ssl module's names, whatever words OpenSSL has for them."""
+    error = _tls.new_error(library, number, "some words", "", 0)
+    assert type(error) is ssl.SSLError
+    assert (error.library, error.reason) == expected

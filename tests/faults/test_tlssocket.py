@@ -1,4 +1,4 @@
-"""TLSSocket moves bytes as ssl.SSLSocket does: both are asked the same."""
+"""TLSSocket moves bytes as ssl.SSLSocket does: each test calls both."""
 
 import array
 import socket

@@ -103,7 +103,7 @@ def test_what_the_socket_underneath_is_asked(server_context, kind):
 
 @kinds
 def test_tls_unique(ca, kind):
-    """Both ends have the same, and two connections have not."""
+    """Both ends of a connection have one binding; two connections have different ones."""
     context = make_context(ca, ssl.TLSVersion.TLSv1_2)
     bindings = set()
     for _ in range(2):

@@ -37,9 +37,11 @@ PROBES = {
     },
 }
 
-#: Of the interpreter, where MemoryError is not its word for it; and of a connection, when one call
-#: has kept MemoryError behind an answer, and the next one has dropped it.
+#: Of the interpreter, where MemoryError is not its word for it, also if a function in Python
+#: raises and there is no memory for the traceback; and of a connection, when one call has kept
+#: MemoryError behind an answer, and the next one has dropped it.
 OTHER_WORDS = (
+    "<function _refuse at ",
     *("can't allocate lock", "can't allocate read lock", "_PyEval_EvalFrameDefault returned NULL"),
     "out of step: a reply was abandoned half-way",
 )

@@ -1,4 +1,4 @@
-/* The byte queue beside an array that does the same.
+/* Compares the byte queue with a plain array.
 
    The input: the cap (2 octets), and for each step what is done (1: the low
    bits; the highest: the next allocation fails) and how much (1). */

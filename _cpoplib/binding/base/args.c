@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "core/proto/scan.h"
-
 /* Python 3.9 names methods in TypeError without their class. */
 static const char *
 shown_name(const struct args_signature *signature)
@@ -118,34 +116,6 @@ args_bind(const struct args_signature *signature, PyObject *const *args,
         return -1;
     }
     return check_required(signature, values);
-}
-
-int
-args_limit(const char *name, PyObject *value, size_t *limit)
-{
-    Py_ssize_t octets;
-
-    if (value == Py_None) {
-        *limit = POP_UNLIMITED_OCTETS;
-        return 0;
-    }
-    if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError,
-                     "%s must be an int (octets) or None, not %.100s", name,
-                     Py_TYPE(value)->tp_name);
-        return -1;
-    }
-    octets = PyLong_AsSsize_t(value);
-    if (octets == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (octets <= 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "%s must be positive, or None for no limit", name);
-        return -1;
-    }
-    *limit = (size_t)octets;
-    return 0;
 }
 
 int

@@ -43,10 +43,6 @@ struct args_signature {
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
 
-/* Converts a positive int, or None (POP_UNLIMITED_OCTETS).  Returns -1 and
-   raises TypeError, ValueError or OverflowError; `name` is in the text. */
-int args_limit(const char *name, PyObject *value, size_t *limit);
-
 /* Converts an int to a buffer size; clips it to 0 .. PY_SSIZE_T_MAX.  Returns
    -1 and raises TypeError. */
 int args_octets(PyObject *value, size_t *octets);

@@ -119,13 +119,6 @@ errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
                  room);
 }
 
-void
-errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length)
-{
-    PyErr_Format(PyExc_OSError, "write() returned %zd for %zd octets", written,
-                 length);
-}
-
 PyObject *
 errors_socket_timeout(struct module_state *state)
 {
@@ -149,17 +142,6 @@ raise_timeout(struct module_state *state, const char *text)
 
     if (type != NULL) {
         PyErr_SetString(type, text);
-    }
-}
-
-void
-errors_raise_unsupported(const char *text)
-{
-    PyObject *type = package_import("io", "UnsupportedOperation");
-
-    if (type != NULL) {
-        PyErr_SetString(type, text);
-        Py_DECREF(type);
     }
 }
 
@@ -296,42 +278,13 @@ errors_report(PyObject *where, PyObject *earlier)
 
 /* --- TLS ---------------------------------------------------------------- */
 
-/* Values of ssl.SSLErrorNumber. */
-enum ssl_number {
-    NUMBER_SSL = 1,
-    NUMBER_WANT_READ = 2,
-    NUMBER_WANT_WRITE = 3,
-    NUMBER_EOF = 8
-};
-
-/* What an exception of the ssl module says; see poplib_c._tls.new_error(). */
-struct ssl_details {
-    const char *type;
-    enum ssl_number number;
-    const char *library;
-    const char *reason;
-    const char *words;
-    const char *text; /* in the encoding of the file system */
-    long verify;
-};
-
+/* Raises the exception (stolen).  While the interpreter exits, nothing can be
+   imported: raises OSError(text) then. */
 static void
-raise_ssl(const struct ssl_details *details)
+raise_ssl(PyObject *exception, const char *text)
 {
-    PyObject *text = PyUnicode_DecodeFSDefault(details->text);
-    PyObject *exception;
-
-    if (text == NULL) {
-        return;
-    }
-    exception = package_call("poplib_c._tls", "new_error", "(sizzzNl)",
-                             details->type, (int)details->number,
-                             details->library, details->reason, details->words,
-                             text, details->verify);
-    /* While the interpreter exits, nothing can be imported. */
     if (exception == NULL && errors_clear(PyExc_ImportError) == 0) {
-        PyErr_SetString(PyExc_OSError, details->words != NULL ? details->words
-                                                              : details->text);
+        PyErr_SetString(PyExc_OSError, text);
     }
     raise_made(exception);
 }
@@ -339,47 +292,28 @@ raise_ssl(const struct ssl_details *details)
 static void
 raise_tls(const struct pop_error *error)
 {
-    char name[128];
-    struct ssl_details details = {
-        .type = error->verify == 0 ? "SSLError" : "SSLCertVerificationError",
-        .number = NUMBER_SSL,
-        .library = pop_tls_error_library(error->tls),
-        .words = pop_tls_error_reason(error->tls),
-        .text = error->text,
-        .verify = error->verify,
-    };
+    const char *words = pop_tls_error_reason(error->tls);
+    PyObject *text = PyUnicode_DecodeFSDefault(error->text);
 
-    pop_tls_error_name(error->tls, name, sizeof(name));
-    details.reason = name[0] == '\0' ? NULL : name;
-    raise_ssl(&details);
+    if (text != NULL) {
+        raise_ssl(package_call("poplib_c._tls", "new_error", "(iizNl)",
+                               pop_tls_error_library(error->tls),
+                               pop_tls_error_number(error->tls), words, text,
+                               error->verify),
+                  words != NULL ? words : error->text);
+    }
 }
 
 /* Raises the exception of a status of TLS that has no OpenSSL code. */
 static void
 raise_tls_status(enum pop_status status)
 {
-    static const struct ssl_details eof = {
-        .type = "SSLEOFError",
-        .number = NUMBER_EOF,
-        .library = "SSL",
-        .reason = "UNEXPECTED_EOF_WHILE_READING",
-        .words = "EOF occurred in violation of protocol",
-        .text = "",
-    };
-    static const struct ssl_details want_read = {
-        .type = "SSLWantReadError",
-        .number = NUMBER_WANT_READ,
-        .text = "The operation did not complete (read)",
-    };
-    static const struct ssl_details want_write = {
-        .type = "SSLWantWriteError",
-        .number = NUMBER_WANT_WRITE,
-        .text = "The operation did not complete (write)",
-    };
+    const char *name = status == POP_TLS_EOF     ? "SSLEOFError"
+                       : status == POP_WANT_READ ? "SSLWantReadError"
+                                                 : "SSLWantWriteError";
 
-    raise_ssl(status == POP_TLS_EOF     ? &eof
-              : status == POP_WANT_READ ? &want_read
-                                        : &want_write);
+    raise_ssl(package_call("poplib_c._tls", "new_condition", "(s)", name),
+              name);
 }
 
 /* --- statuses ----------------------------------------------------------- */

@@ -51,14 +51,8 @@ errors_drop_result(PyObject *result)
     return result == NULL ? -1 : 0;
 }
 
-/* Raises io.UnsupportedOperation(text). */
-void errors_raise_unsupported(const char *text);
-
 /* Raises OSError: recv_into() returned an impossible length. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
-
-/* Raises OSError: write() of a file returned an impossible length. */
-void errors_raise_bad_write(Py_ssize_t written, Py_ssize_t length);
 
 /* Returns socket.timeout (borrowed), or NULL and an exception. */
 PyObject *errors_socket_timeout(struct module_state *state);

@@ -100,71 +100,50 @@ package_import(const char *module, const char *name)
     return value;
 }
 
-/* `keywords` may be NULL. */
+/* Returns function(*arguments).  Steals both, which may be NULL with an
+   exception. */
 static PyObject *
-call(const char *module, const char *name, PyObject *keywords,
-     const char *format, va_list values)
+call(PyObject *function, PyObject *arguments)
 {
-    PyObject *arguments = Py_VaBuildValue(format, values);
-    PyObject *function = NULL;
     PyObject *result = NULL;
 
-    if (arguments != NULL) {
-        function = package_import(module, name);
+    if (function != NULL && arguments != NULL) {
+        result = PyObject_Call(function, arguments, NULL);
     }
-    if (function != NULL) {
-        result = PyObject_Call(function, arguments, keywords);
-    }
-    Py_XDECREF(arguments);
     Py_XDECREF(function);
+    Py_XDECREF(arguments);
     return result;
 }
 
 PyObject *
 package_call(const char *module, const char *name, const char *format, ...)
 {
-    PyObject *result;
+    PyObject *arguments;
     va_list values;
 
     va_start(values, format);
-    result = call(module, name, NULL, format, values);
+    arguments = Py_VaBuildValue(format, values);
     va_end(values);
-    return result;
+    return call(arguments == NULL ? NULL : package_import(module, name),
+                arguments);
 }
 
 PyObject *
-package_call_replies(struct module_state *state, const char *name,
-                     PyObject *first, PyObject *second)
+package_call_own(struct module_state *state, PyObject *module,
+                 const char *name, const char *format, ...)
 {
-    PyObject *replies = package_attribute(state, state->name.replies);
+    PyObject *arguments;
     PyObject *function = NULL;
-    PyObject *result = NULL;
-
-    if (replies != NULL) {
-        function = PyObject_GetAttrString(replies, name);
-        Py_DECREF(replies);
-    }
-    if (function != NULL) {
-        result = PyObject_CallFunctionObjArgs(function, state->error_proto,
-                                              first, second, NULL);
-        Py_DECREF(function);
-    }
-    return result;
-}
-
-PyObject *
-package_call_with(const char *module, const char *name, const char *keyword,
-                  PyObject *value, const char *format, ...)
-{
-    PyObject *keywords = Py_BuildValue("{sO}", keyword, value);
-    PyObject *result = NULL;
     va_list values;
 
-    if (keywords != NULL) {
-        va_start(values, format);
-        result = call(module, name, keywords, format, values);
-        va_end(values);
-        Py_DECREF(keywords);
+    va_start(values, format);
+    arguments = Py_VaBuildValue(format, values);
+    va_end(values);
+    if (arguments != NULL) {
+        function = package_attribute(state, module);
     }
-    return result;
+    if (function != NULL) {
+        Py_SETREF(function, PyObject_GetAttrString(function, name));
+    }
+    return call(function, arguments);
 }

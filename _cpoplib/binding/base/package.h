@@ -26,15 +26,9 @@ PyObject *package_import(const char *module, const char *name);
 PyObject *package_call(const char *module, const char *name,
                        const char *format, ...);
 
-/* Returns the result of poplib_c._replies.name(error_proto, first, second);
-   `second` may be NULL.  Unlike package_call(), works while the interpreter
-   exits, when nothing can be imported. */
-PyObject *package_call_replies(struct module_state *state, const char *name,
-                               PyObject *first, PyObject *second);
-
-/* Returns the result of module.name(..., keyword=value). */
-PyObject *package_call_with(const char *module, const char *name,
-                            const char *keyword, PyObject *value,
-                            const char *format, ...);
+/* package_call() for a module that the package imports (poplib_c.<module>).
+   Works while the interpreter exits, when nothing can be imported. */
+PyObject *package_call_own(struct module_state *state, PyObject *module,
+                           const char *name, const char *format, ...);
 
 #endif

@@ -35,6 +35,7 @@ Py_XNewRef(PyObject *object)
 
 #include <structmember.h>
 
+#define Py_T_BOOL T_BOOL
 #define Py_T_OBJECT_EX T_OBJECT_EX
 #define Py_T_PYSSIZET T_PYSSIZET
 #define Py_READONLY READONLY

@@ -40,20 +40,6 @@ init_names(struct module_state *state)
     return 0;
 }
 
-static int
-init_bytes(struct module_state *state)
-{
-    state->crlf = PyBytes_FromString("\r\n");
-    state->terminator = PyBytes_FromString(".");
-    state->stuffed = PyBytes_FromString("..");
-    state->positive = PyBytes_FromString("+");
-    if (state->crlf == NULL || state->terminator == NULL ||
-        state->stuffed == NULL || state->positive == NULL) {
-        return -1;
-    }
-    return 0;
-}
-
 int
 state_init(struct module_state *state, PyObject *module)
 {
@@ -62,7 +48,8 @@ state_init(struct module_state *state, PyObject *module)
     if (lock_init(&state->tls_lock, &state->locks) < 0) {
         return -1;
     }
-    return init_names(state) < 0 ? -1 : init_bytes(state);
+    state->crlf = PyBytes_FromString("\r\n");
+    return state->crlf == NULL ? -1 : init_names(state);
 }
 
 int
@@ -73,7 +60,7 @@ state_note_fork(struct module_state *state)
     lock_note_fork(&state->locks);
     /* Forgets the configs without freeing them: a thread may have held one of
        OpenSSL's locks, which nobody releases here. */
-    memset(&state->tls_shared, 0, sizeof(state->tls_shared));
+    memset(state->tls_configs, 0, sizeof(state->tls_configs));
     if (lock_init(&lock, &state->locks) < 0) {
         return -1;
     }
@@ -140,7 +127,11 @@ state_free(void *module)
 
     (void)state_clear((PyObject *)module);
     pop_link_release_spare(&state->spare);
-    pop_tls_shared_clear(&state->tls_shared);
+    for (i = 0; i < STATE_CONFIGS; i++) {
+        pop_tls_config_free(state->tls_configs[i].config);
+        Py_CLEAR(state->tls_configs[i].identity.owner);
+        state->tls_configs[i].config = NULL;
+    }
     if (state->tls_lock.handle != NULL) {
         lock_destroy(&state->tls_lock);
         state->tls_lock.handle = NULL;
@@ -153,7 +144,4 @@ state_free(void *module)
 #undef X
     Py_CLEAR(state->own_encoding);
     Py_CLEAR(state->crlf);
-    Py_CLEAR(state->terminator);
-    Py_CLEAR(state->stuffed);
-    Py_CLEAR(state->positive);
 }

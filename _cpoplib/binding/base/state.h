@@ -8,7 +8,7 @@
 
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"
-#include "core/tls/tls_shared.h"
+#include "core/tls/tls_config.h"
 
 /* The private methods of poplib that may be overridden, in call order. */
 #define HOOK_NAMES(X)                                                         \
@@ -44,18 +44,17 @@ enum hook {
     X(gettimeout, "gettimeout")                                               \
     X(host, "host")                                                           \
     X(init, "__init__")                                                       \
-    X(initial_response, "initial_response")                                   \
     X(is_enabled_for, "isEnabledFor")                                         \
     X(keyfile, "keyfile")                                                     \
     X(logging, "logging")                                                     \
     X(makefile, "makefile")                                                   \
     X(maxline, "_MAXLINE")                                                    \
-    X(mechanism_name, "name")                                                 \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(quit, "quit")                                                           \
-    X(raw, "raw")                                                             \
+    X(reader, "_reader")                                                      \
     X(recv_into, "recv_into")                                                 \
+    X(redact, "_redact")                                                      \
     X(replies, "_replies")                                                    \
     X(sendall, "sendall")                                                     \
     X(settimeout, "settimeout")                                               \
@@ -63,10 +62,7 @@ enum hook {
     X(sock, "sock")                                                           \
     X(socket, "socket")                                                       \
     X(socketio, "SocketIO")                                                   \
-    X(socketio_sock, "_sock")                                                 \
     X(ssl, "ssl")                                                             \
-    X(startswith, "startswith")                                               \
-    X(success, "success")                                                     \
     X(tls_established, "_tls_established")                                    \
     X(welcome, "welcome")
 
@@ -74,6 +70,27 @@ struct state_names {
 #define X(field, name) PyObject *field;
     STATE_NAMES(X)
 #undef X
+};
+
+/* Each may hold the system's certificates, about a megabyte. */
+#define STATE_CONFIGS 8
+
+/* What a config (SSL_CTX) is made of: see poplib_c/_tls_trust.py. */
+struct state_identity {
+    PyObject *owner; /* of the objects and of the text below */
+    PyObject *source;
+    PyObject *state;
+    int is_settled;
+    long long made; /* nanoseconds of the real-time clock */
+    const char *directory;
+};
+
+/* A config that connections share; nobody changes it.  tls_configs.c keeps a
+   list of them, in the order of their last use. */
+struct state_config {
+    struct ssl_ctx_st *config; /* NULL: the list ends here */
+    struct state_identity identity;
+    int count; /* of certificates in memory when it was made */
 };
 
 struct module_state {
@@ -95,8 +112,8 @@ struct module_state {
     PyTypeObject *deadline_type;
     struct pop_spare spare; /* for the Reader that is entered; needs the
                                 GIL */
-    struct lock tls_lock;   /* held while a config is made for tls_shared */
-    struct pop_tls_shared tls_shared; /* needs the GIL */
+    struct lock tls_lock;   /* held while a config is made for tls_configs */
+    struct state_config tls_configs[STATE_CONFIGS]; /* needs the GIL */
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
@@ -105,11 +122,8 @@ struct module_state {
     PyObject *own_sendall;          /*   first connection */
     PyObject *own_tls_recv_into;    /* TLSSocket's */
     PyObject *own_tls_sendall;
-    PyObject *own_init;   /* POP3.__init__ */
-    PyObject *crlf;       /* b"\r\n" */
-    PyObject *terminator; /* b"." */
-    PyObject *stuffed;    /* b".." */
-    PyObject *positive;   /* b"+" */
+    PyObject *own_init; /* POP3.__init__ */
+    PyObject *crlf;     /* b"\r\n" */
     struct state_names name;
 };
 

@@ -60,7 +60,8 @@ shown_command(POP3Object *self, PyObject *line)
 {
     return self->progress.sasl == SASL_NONE
                ? Py_NewRef(line)
-               : redact_command(line, self->progress.sasl == SASL_CHALLENGED);
+               : redact_command(self->state, line,
+                                self->progress.sasl == SASL_CHALLENGED);
 }
 
 int
@@ -69,7 +70,7 @@ debug_command(POP3Object *self, PyObject *line)
     int on = debug_is_on(self);
 
     if (on > 0 && print_made("*cmd*", shown_command(self, line)) < 0) {
-        redact_unicode_error(line, REDACT_NOT_PRINTED);
+        redact_unicode_error(self->state, line, REDACT_NOT_PRINTED);
         on = -1;
     }
     return on < 0 ? -1 : 0;
@@ -94,7 +95,7 @@ debug_received(POP3Object *self, const char *tag, PyObject *line)
     }
     return print_made(tag, self->progress.sasl == SASL_NONE
                                ? Py_NewRef(line)
-                               : redact_status(line));
+                               : redact_status(self->state, line));
 }
 
 int
@@ -103,16 +104,4 @@ debug_status(POP3Object *self, PyObject *line)
     int failed = debug_received(self, "*resp*", line);
 
     return failed < 0 ? failed : log_status(self, line);
-}
-
-int
-debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port)
-{
-    return PySys_Audit("poplib.connect", "OOO", self, host, port);
-}
-
-int
-debug_audit_putline(POP3Object *self, PyObject *line)
-{
-    return PySys_Audit("poplib.putline", "OO", self, line);
 }

@@ -1,6 +1,5 @@
-/* set_debuglevel() output and audit events, as in poplib.  Calls log, redact,
-   pop3 and base.  Functions that return int return -1 and an exception on
-   failure. */
+/* set_debuglevel() output, as in poplib.  Calls log, redact, pop3 and base.
+   Functions that return int return -1 and an exception on failure. */
 
 #ifndef BINDING_DEBUG_H
 #define BINDING_DEBUG_H
@@ -24,11 +23,5 @@ int debug_received(POP3Object *self, const char *tag, PyObject *line);
 
 /* Prints and logs a status line. */
 int debug_status(POP3Object *self, PyObject *line);
-
-/* Raises the audit event poplib.connect(self, host, port). */
-int debug_audit_connect(POP3Object *self, PyObject *host, PyObject *port);
-
-/* Raises the audit event poplib.putline(self, line). */
-int debug_audit_putline(POP3Object *self, PyObject *line);
 
 #endif

@@ -76,26 +76,6 @@ wanted_logger(struct module_state *state)
 
 /* --- records ------------------------------------------------------------ */
 
-/* Returns repr() of the bytes (stolen), so that a record is one line. */
-static PyObject *
-printable(PyObject *bytes)
-{
-    PyObject *repr;
-    PyObject *text = NULL;
-
-    if (bytes == NULL) {
-        return NULL;
-    }
-    repr = PyObject_Repr(bytes);
-    Py_DECREF(bytes);
-    if (repr != NULL) {
-        /* Strips b''. */
-        text = PyUnicode_Substring(repr, 2, PyUnicode_GET_LENGTH(repr) - 1);
-        Py_DECREF(repr);
-    }
-    return text;
-}
-
 /* Calls logger.debug(format, text); steals the text. */
 static int
 tell(PyObject *logger, const char *format, PyObject *text)
@@ -119,17 +99,16 @@ log_begin(POP3Object *self)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Returns the line with its secrets masked. */
+/* Returns the text of a record: the line with its secrets masked. */
 static PyObject *
 shown_command(POP3Object *self, PyObject *line)
 {
     bool response = self->progress.is_challenged ||
                     self->progress.sasl == SASL_CHALLENGED;
 
-    if (PyBytes_Check(line)) {
-        return printable(redact_command(line, response));
-    }
-    return PyUnicode_FromString("***");
+    return package_call_own(self->state, self->state->name.redact,
+                            "logged_command", "(OO)", line,
+                            response ? Py_True : Py_False);
 }
 
 int
@@ -157,13 +136,17 @@ int
 log_tell_status(POP3Object *self, PyObject *line)
 {
     PyObject *logger = self->state->logger;
+    PyObject *shown;
     int failed;
 
     if (logger == NULL || !PyBytes_Check(line)) {
         return 0;
     }
     Py_INCREF(logger);
-    failed = tell(logger, "S: %s", printable(redact_status(line)));
+    shown = package_call_own(self->state, self->state->name.redact,
+                             "logged_status", "(OO)", line,
+                             redact_is_challenge(line) ? Py_True : Py_False);
+    failed = tell(logger, "S: %s", shown);
     Py_DECREF(logger);
     return failed;
 }

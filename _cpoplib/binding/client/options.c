@@ -1,6 +1,7 @@
 #include "binding/client/options.h"
 
 #include "binding/base/args.h"
+#include "binding/base/package.h"
 
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024 * 1024)
 
@@ -13,79 +14,46 @@ options_init(POP3Object *self)
     self->read_ahead = self->state->read_ahead;
 }
 
-static int
-set_read_ahead(PyObject *value, size_t *read_ahead)
+int
+options_parse(const char *name, PyObject *value, size_t *parsed)
 {
-    Py_ssize_t messages;
+    PyObject *number;
+    Py_ssize_t octets;
 
-    if (!PyLong_Check(value)) {
-        PyErr_Format(PyExc_TypeError,
-                     "read_ahead must be an int (messages), not %.100s",
-                     Py_TYPE(value)->tp_name);
+    if (value == NULL) {
+        return 0;
+    }
+    number = package_call("poplib_c._options", name, "(O)", value);
+    if (number == NULL) {
         return -1;
     }
-    messages = PyLong_AsSsize_t(value);
-    if (messages == -1 && PyErr_Occurred()) {
+    octets = PyLong_AsSsize_t(number);
+    Py_DECREF(number);
+    if (octets == -1 && PyErr_Occurred()) {
         return -1;
     }
-    if (messages < 0 || messages > READAHEAD_MOST) {
-        PyErr_Format(PyExc_ValueError, "read_ahead must be from 0 to %d",
-                     READAHEAD_MOST);
-        return -1;
-    }
-    *read_ahead = (size_t)messages;
-    return 0;
-}
-
-static int
-set_pipelining(PyObject *value, enum pop3_pipelining *pipelining)
-{
-    if (value == Py_True) {
-        *pipelining = PIPELINING_ALWAYS;
-    }
-    else if (value == Py_False) {
-        *pipelining = PIPELINING_NEVER;
-    }
-    else if (PyUnicode_Check(value) &&
-             PyUnicode_CompareWithASCIIString(value, "auto") == 0) {
-        *pipelining = PIPELINING_AUTO;
-    }
-    else {
-        PyErr_Format(PyExc_ValueError,
-                     "pipelining must be 'auto', True or False, not %R",
-                     value);
-        return -1;
-    }
+    *parsed = octets < 0 ? POP_UNLIMITED_OCTETS : (size_t)octets;
     return 0;
 }
 
 int
 options_set(POP3Object *self, PyObject *const *values)
 {
-    size_t max_line = self->max_line;
-    size_t max_size = self->max_size;
-    enum pop3_pipelining pipelining = self->pipelining;
-    size_t read_ahead = self->read_ahead;
+    static const char *const names[OPTIONS_COUNT] = {OPTIONS_NAMES};
+    size_t parsed[OPTIONS_COUNT] = {self->max_line, self->max_size,
+                                    self->pipelining, self->read_ahead};
+    int i;
 
-    if (values[0] != NULL &&
-        args_limit("max_line", values[0], &max_line) < 0) {
-        return -1;
-    }
-    if (values[1] != NULL &&
-        args_limit("max_size", values[1], &max_size) < 0) {
-        return -1;
-    }
-    if (values[2] != NULL && set_pipelining(values[2], &pipelining) < 0) {
-        return -1;
-    }
-    if (values[3] != NULL && set_read_ahead(values[3], &read_ahead) < 0) {
-        return -1;
+    for (i = 0; i < OPTIONS_COUNT; i++) {
+        if (options_parse(names[i], values[i], &parsed[i]) < 0) {
+            return -1;
+        }
     }
     requests_forget(&self->ahead.requests);
-    self->max_line = max_line;
-    self->max_size = max_size;
-    self->pipelining = pipelining;
-    self->read_ahead = read_ahead;
+    self->max_line = parsed[0];
+    self->max_size = parsed[1];
+    self->pipelining = (enum pop3_pipelining)parsed[2];
+    self->read_ahead = parsed[3];
     return 0;
 }
 
@@ -142,7 +110,7 @@ options_set_read_ahead(PyObject *module, PyObject *value)
     struct module_state *state = PyModule_GetState(module);
     size_t before = state->read_ahead;
 
-    if (set_read_ahead(value, &state->read_ahead) < 0) {
+    if (options_parse("read_ahead", value, &state->read_ahead) < 0) {
         return NULL;
     }
     return PyLong_FromSize_t(before);

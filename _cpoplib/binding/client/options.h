@@ -1,5 +1,6 @@
 /* The options max_line, max_size, pipelining and read_ahead: keyword-only
-   arguments of the constructors and of set_options().  Calls pop3 and base. */
+   arguments of the constructors and of set_options().  poplib_c/_options.py
+   checks them.  Calls pop3 and base. */
 
 #ifndef BINDING_OPTIONS_H
 #define BINDING_OPTIONS_H
@@ -15,6 +16,10 @@
     "max_line=16777216, max_size=None, pipelining='auto', read_ahead=..."
 
 void options_init(POP3Object *self);
+
+/* Stores what poplib_c._options.<name>(value) returns; nothing if the value is
+   NULL.  Returns -1 and an exception. */
+int options_parse(const char *name, PyObject *value, size_t *parsed);
 
 /* Sets the OPTIONS_COUNT values that are not NULL.  On failure sets none and
    returns -1 with an exception. */

@@ -10,9 +10,6 @@
 
 #include "binding/reader/requests.h"
 
-/* The largest value of the option. */
-#define READAHEAD_MOST 65535
-
 /* All zero if nothing is held or known. */
 struct read_ahead {
     struct requests requests; /* of messages with consecutive numbers */

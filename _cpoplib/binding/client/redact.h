@@ -1,24 +1,23 @@
 /* Masks secrets in lines, for the log and for debug output of AUTH.  Calls
-   base and core/proto. */
+   base, core/proto and poplib_c/_redact.py. */
 
 #ifndef BINDING_REDACT_H
 #define BINDING_REDACT_H
 
-#include <stdbool.h>
+#include "binding/base/state.h"
 
-#include "binding/base/pycompat.h"
-
-/* Returns a command line (str or bytes) with "***" for secrets.  If
-   `response`, the line answers a challenge: masks all of it, except "*", which
-   cancels.  A new reference, or NULL and an exception. */
-PyObject *redact_command(PyObject *line, bool response);
+/* Returns a command line (any object) with "***" for secrets.  If `response`,
+   the line answers a challenge: masks all of it, except "*", which cancels.  A
+   new reference, or NULL and an exception. */
+PyObject *redact_command(struct module_state *state, PyObject *line,
+                         bool response);
 
 /* Returns whether a command line begins an AUTH exchange. */
 bool redact_is_auth(PyObject *line);
 
 /* Returns a server's line (bytes, line end optional) with "***" for a
    challenge. */
-PyObject *redact_status(PyObject *line);
+PyObject *redact_status(struct module_state *state, PyObject *line);
 
 /* redact_is_challenge() of bytes that begin with "+". */
 bool redact_is_bare_plus(PyObject *line);
@@ -44,6 +43,7 @@ redact_is_challenge(PyObject *line)
 /* Replaces a pending UnicodeError, which holds the command line, by one with
    the masked line, if the line has a secret.  An object other than bytes or
    str counts as a secret. */
-void redact_unicode_error(PyObject *line, const char *reason);
+void redact_unicode_error(struct module_state *state, PyObject *line,
+                          const char *reason);
 
 #endif

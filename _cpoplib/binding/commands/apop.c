@@ -20,24 +20,28 @@ encode_password(POP3Object *self, PyObject *password)
                                           encoding, NULL);
     Py_DECREF(encoding);
     if (secret == NULL) {
-        redact_unicode_error(Py_None, REDACT_NOT_SENT);
+        redact_unicode_error(self->state, Py_None, REDACT_NOT_SENT);
     }
     return secret;
 }
 
-/* hashlib.md5(data, usedforsecurity=False).hexdigest(): RFC 1939 prescribes
-   MD5, which FIPS forbids for security. */
+/* Returns the hexadecimal MD5 of the data, which no Python frame sees. */
 static PyObject *
-md5_hexdigest(PyObject *data)
+md5_hexdigest(POP3Object *self, PyObject *data)
 {
-    PyObject *hash = package_call_with("hashlib", "md5", "usedforsecurity",
-                                       Py_False, "(O)", data);
+    PyObject *hash = package_call_own(self->state, self->state->name.replies,
+                                      "md5", "()");
+    PyObject *updated = NULL;
     PyObject *digest = NULL;
 
     if (hash != NULL) {
-        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
-        Py_DECREF(hash);
+        updated = PyObject_CallMethod(hash, "update", "O", data);
     }
+    if (updated != NULL) {
+        digest = PyObject_CallMethod(hash, "hexdigest", NULL);
+    }
+    Py_XDECREF(updated);
+    Py_XDECREF(hash);
     return digest;
 }
 
@@ -45,8 +49,9 @@ md5_hexdigest(PyObject *data)
 static PyObject *
 apop_digest(POP3Object *self, PyObject *secret)
 {
-    PyObject *timestamp = package_call_replies(self->state, "timestamp",
-                                               (PyObject *)self, NULL);
+    PyObject *timestamp = package_call_own(
+        self->state, self->state->name.replies, "timestamp", "(OO)",
+        self->state->error_proto, self);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 
@@ -55,7 +60,7 @@ apop_digest(POP3Object *self, PyObject *secret)
     }
     data = PyNumber_Add(timestamp, secret);
     if (data != NULL) {
-        digest = md5_hexdigest(data);
+        digest = md5_hexdigest(self, data);
     }
     Py_DECREF(timestamp);
     Py_XDECREF(data);

@@ -117,9 +117,9 @@ mailbox_status(POP3Object *self)
     if (response == NULL) {
         return NULL;
     }
-    numbers = package_call_replies(self->state, "stat", (PyObject *)self,
-                                   response);
-    Py_DECREF(response);
+    numbers = package_call_own(self->state, self->state->name.replies, "stat",
+                               "(OON)", self->state->error_proto, self,
+                               response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
@@ -270,15 +270,13 @@ static PyObject *
 capa(POP3Object *self)
 {
     PyObject *reply = run(self, POP_VERB_CAPA, NULL);
-    PyObject *capabilities;
 
     if (reply == NULL) {
         replace_refusal(self);
         return NULL;
     }
-    capabilities = package_call_replies(self->state, "capa", reply, NULL);
-    Py_DECREF(reply);
-    return capabilities;
+    return package_call_own(self->state, self->state->name.replies, "capa",
+                            "(N)", reply);
 }
 
 ARGS_FUNCTION(pop3_capa, capa(POP3(op)), .method = "POP3.capa");

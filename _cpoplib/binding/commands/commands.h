@@ -1,7 +1,7 @@
 /* The method tables of the room: the documented commands (commands.c), apop()
    (apop.c), auth() (sasl.c), login() and login_oauth2() (login.c), and quit()
-   and the `with` statement (quit.c).  They call poplib_c/_replies.py and
-   _login.py, messages, connect, dialogue and the layers below. */
+   and the `with` statement (quit.c).  They call _replies.py, _auth.py and
+   _login.py of poplib_c, messages, connect, dialogue and the layers below. */
 
 #ifndef BINDING_COMMANDS_H
 #define BINDING_COMMANDS_H

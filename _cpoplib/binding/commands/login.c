@@ -1,6 +1,7 @@
 #include "binding/commands/commands.h"
 
 #include "binding/base/args.h"
+#include "binding/base/package.h"
 #include "binding/socket/tls_socket.h"
 
 /* Whether the connection is on our own TLS, and the server's certificate was
@@ -30,21 +31,18 @@ static PyObject *
 call_policy(POP3Object *self, const char *function, PyObject *const *values,
             int count)
 {
-    PyObject *module = PyImport_ImportModule("poplib_c._login");
-    PyObject *secret = NULL;
+    PyObject *secret = package_call("poplib_c._login", "Secret", "(O)",
+                                    values[1]);
     PyObject *response = NULL;
     int verified;
 
-    if (module == NULL) {
-        return NULL;
-    }
-    secret = PyObject_CallMethod(module, "Secret", "(O)", values[1]);
     if (secret != NULL && pop3_lock(self) == 0) {
         verified = is_verified(self);
         if (verified >= 0) {
-            response = PyObject_CallMethod(
-                module, function, count > 4 ? "OOOOOOO" : "OOOOO", self,
-                values[0], secret, values[2] == NULL ? Py_None : values[2],
+            response = package_call(
+                "poplib_c._login", function,
+                count > 4 ? "(OOOOOOO)" : "(OOOOO)", self, values[0], secret,
+                values[2] == NULL ? Py_None : values[2],
                 values[3] == NULL ? Py_False : values[3],
                 count > 4 && values[4] != NULL ? values[4] : Py_None,
                 verified ? Py_True : Py_False);
@@ -52,7 +50,6 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values,
         pop3_unlock(self);
     }
     Py_XDECREF(secret);
-    Py_DECREF(module);
     return response;
 }
 

@@ -13,7 +13,6 @@
 #include "binding/reader/reader.h"
 #include "binding/socket/python_socket.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/client/debug.h"
 
 #define DEFAULT_PORT 110
 
@@ -130,7 +129,7 @@ set_target(POP3Object *self, PyObject *host, PyObject *port)
         set_attribute(self, state->name.tls_established, Py_False) < 0) {
         return -1;
     }
-    return debug_audit_connect(self, host, port);
+    return PySys_Audit("poplib.connect", "OOO", self, host, port);
 }
 
 /* Sets self.sock and self.file; closes the socket on failure. */

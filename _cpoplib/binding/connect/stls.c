@@ -126,8 +126,9 @@ static PyObject *
 run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
-    PyObject *response = package_call_replies(self->state, "check_stls",
-                                              (PyObject *)self, NULL);
+    PyObject *response = package_call_own(
+        self->state, self->state->name.replies, "check_stls", "(OO)",
+        self->state->error_proto, self);
 
     Py_XDECREF(response);
     if (response == NULL || deadline_check(self) < 0) {

@@ -1,21 +1,16 @@
 #include "binding/connect/tls_configs.h"
 
-#include "binding/base/errors.h"
+#include <string.h>
 
-/* The arguments and results of functions that run with the GIL released. */
+#include "binding/base/errors.h"
+#include "binding/base/package.h"
+#include "core/tls/tls_trust.h"
+
+/* The arguments and the result of make(), which runs with the GIL released. */
 struct making {
     struct pop_tls_options options;
-    struct pop_tls_identity identity;
     struct ssl_ctx_st *config;
 };
-
-static enum pop_status
-identify(void *argument, struct pop_error *error)
-{
-    struct making *making = argument;
-
-    return pop_tls_identity_take(&making->options, &making->identity, error);
-}
 
 static enum pop_status
 make(void *argument, struct pop_error *error)
@@ -25,90 +20,224 @@ make(void *argument, struct pop_error *error)
     return pop_tls_config_new(&making->options, &making->config, error);
 }
 
-/* Calls make(), and makes sure that what it has read has that identity. */
-static enum pop_status
-make_identified(void *argument, struct pop_error *error)
-{
-    struct making *making = argument;
-    struct pop_tls_identity before = making->identity;
-    enum pop_status status = make(making, error);
-
-    if (status == POP_OK) {
-        status = identify(making, error);
-    }
-    if (status != POP_OK) {
-        pop_tls_config_free(making->config);
-        making->config = NULL;
-        return status;
-    }
-    before.settled &= pop_tls_identity_equals(&before, &making->identity);
-    making->identity = before;
-    return POP_OK;
-}
-
-/* Returns -1 and an exception. */
-static int
-run(struct module_state *state, lock_function function, struct making *making)
+/* Makes a config of its own.  Returns NULL and an exception. */
+static struct ssl_ctx_st *
+make_own(struct module_state *state, struct making *making)
 {
     struct pop_error error = {0};
-    enum pop_status status = lock_call_detached(function, making, &error);
+    enum pop_status status = lock_call_detached(make, making, &error);
 
     if (status != POP_OK) {
         errors_raise(state, status, &error);
+        return NULL;
+    }
+    return making->config;
+}
+
+/* --- what a config is made of ------------------------------------------- */
+
+/* Describes a config with these options, which name no client certificate.
+   The caller releases identity->owner.  Returns -1 and an exception. */
+static int
+identify(const struct pop_tls_options *options,
+         struct state_identity *identity)
+{
+    struct pop_tls_places places = pop_tls_trust_places();
+    const char *const *bundles = pop_tls_trust_bundles();
+
+    if (!options->verify) {
+        identity->owner = Py_NewRef(Py_None);
+        identity->source = identity->state = Py_None;
+        identity->is_settled = 1;
+        identity->made = 0;
+        identity->directory = "";
+        return 0;
+    }
+    identity->owner = package_call(
+        "poplib_c._tls_trust", "identify", "(yyyyyyy)", options->ca,
+        places.file, places.directory, places.own_file, places.own_directory,
+        bundles[0], bundles[0] == NULL ? NULL : bundles[1]);
+    if (identity->owner == NULL ||
+        !PyArg_ParseTuple(identity->owner, "O!O!pLy:identify", &PyTuple_Type,
+                          &identity->source, &PyTuple_Type, &identity->state,
+                          &identity->is_settled, &identity->made,
+                          &identity->directory)) {
+        Py_CLEAR(identity->owner);
         return -1;
     }
     return 0;
 }
 
+/* Compares tuples of bytes and ints, which runs no Python code. */
+static bool
+is_equal(PyObject *one, PyObject *other)
+{
+    return PyObject_RichCompareBool(one, other, Py_EQ) > 0;
+}
+
+/* --- the list of shared configs ----------------------------------------- */
+
+/* Moves one to the front. */
+static void
+use(struct state_config *configs, int at)
+{
+    struct state_config used = configs[at];
+
+    memmove(configs + 1, configs, (size_t)at * sizeof(used));
+    configs[0] = used;
+}
+
+static void
+drop(struct state_config *configs, int at)
+{
+    pop_tls_config_free(configs[at].config);
+    Py_XDECREF(configs[at].identity.owner);
+    memmove(configs + at, configs + at + 1,
+            (size_t)(STATE_CONFIGS - 1 - at) * sizeof(*configs));
+    memset(configs + STATE_CONFIGS - 1, 0, sizeof(*configs));
+}
+
+/* Returns true if a config of this identity made now would verify as this one.
+   If certificates of several places are in memory, nobody knows of which. */
+static bool
+is_current(const struct state_config *shared)
+{
+    return pop_tls_trust_count(shared->config) == shared->count ||
+           (shared->count == 0 && shared->identity.directory[0] != '\0' &&
+            pop_tls_trust_is_in(shared->config, shared->identity.directory,
+                                shared->identity.made));
+}
+
+/* Returns the config with this identity, which the caller frees, or NULL.
+   Drops one whose certificates have changed since it was made. */
+static struct ssl_ctx_st *
+find(struct state_config *configs, const struct state_identity *identity)
+{
+    int i;
+
+    for (i = 0; i < STATE_CONFIGS && configs[i].config != NULL; i++) {
+        const struct state_identity *each = &configs[i].identity;
+
+        if (!is_equal(each->source, identity->source) ||
+            !is_equal(each->state, identity->state)) {
+            continue;
+        }
+        if (!is_current(configs + i)) {
+            drop(configs, i);
+            return NULL;
+        }
+        use(configs, i);
+        return pop_tls_config_share(configs[0].config);
+    }
+    return NULL;
+}
+
+/* Keeps a config as another owner.  Drops one of the same source, or the one
+   that was not used for longest. */
+static void
+add(struct state_config *configs, const struct state_identity *identity,
+    struct ssl_ctx_st *config)
+{
+    int at = 0;
+
+    while (at < STATE_CONFIGS - 1 && configs[at].config != NULL &&
+           !is_equal(configs[at].identity.source, identity->source)) {
+        at++;
+    }
+    drop(configs, at);
+    use(configs, STATE_CONFIGS - 1);
+    configs[0].config = pop_tls_config_share(config);
+    configs[0].identity = *identity;
+    configs[0].count = pop_tls_trust_count(config);
+    Py_INCREF(identity->owner);
+}
+
+/* --- getting one -------------------------------------------------------- */
+
 /* Needs the lock, so that threads that want one new config make it once. */
 static enum pop_status
-find_or_make(struct module_state *state, struct making *making,
-             struct pop_error *error)
+find_or_make(struct module_state *state, const struct state_identity *identity,
+             struct making *making, struct pop_error *error)
 {
     enum pop_status status;
 
-    making->config = pop_tls_shared_find(&state->tls_shared,
-                                         &making->identity);
+    making->config = find(state->tls_configs, identity);
     if (making->config != NULL) {
         return POP_OK;
     }
-    status = lock_call_detached(make_identified, making, error);
-    if (status == POP_OK && making->identity.settled) {
-        pop_tls_shared_add(&state->tls_shared, &making->identity,
-                           making->config);
+    status = lock_call_detached(make, making, error);
+    if (status == POP_OK) {
+        add(state->tls_configs, identity, making->config);
     }
     return status;
 }
 
-/* Returns a config without a client certificate.  Reads what can't be shared,
-   such as a pipe, without the lock, since that may take as long as it likes.
-   Raises without it, too: that may run Python code, which may wait for another
-   thread. */
-static struct ssl_ctx_st *
-get_shared(struct module_state *state, struct making *making)
+/* Drops the new config from the list if it may have read other files than
+   those of the identity.  Returns -1 and an exception. */
+static int
+check_unchanged(struct module_state *state,
+                const struct state_identity *identity, struct making *making)
+{
+    struct state_config *configs = state->tls_configs;
+    struct state_identity now;
+    int failed = identify(&making->options, &now);
+    int i;
+
+    for (i = 0; i < STATE_CONFIGS; i++) {
+        if (configs[i].config == making->config &&
+            (failed < 0 || !is_equal(now.source, identity->source) ||
+             !is_equal(now.state, identity->state))) {
+            drop(configs, i);
+            break;
+        }
+    }
+    Py_XDECREF(now.owner);
+    return failed;
+}
+
+/* Makes a config to be shared, or waits until another thread has made it.
+   Raises without the lock, since that may run Python code, which may wait for
+   another thread. */
+static void
+make_shared(struct module_state *state, const struct state_identity *identity,
+            struct making *making)
 {
     struct pop_error error = {0};
     enum pop_status status;
 
-    if (run(state, identify, making) < 0) {
-        return NULL;
-    }
-    making->config = pop_tls_shared_find(&state->tls_shared,
-                                         &making->identity);
-    if (making->config != NULL) {
-        return making->config;
-    }
-    if (!making->identity.settled) {
-        return run(state, make, making) < 0 ? NULL : making->config;
-    }
     if (lock_acquire(&state->tls_lock) < 0) {
-        return NULL;
+        return;
     }
-    status = find_or_make(state, making, &error);
+    status = find_or_make(state, identity, making, &error);
     lock_release(&state->tls_lock);
     if (status != POP_OK) {
         errors_raise(state, status, &error);
     }
+    else if (check_unchanged(state, identity, making) < 0) {
+        pop_tls_config_free(making->config);
+        making->config = NULL;
+    }
+}
+
+/* Returns a config without a client certificate.  Reads what can't be shared,
+   such as a pipe, without the lock, since that may take as long as it
+   likes. */
+static struct ssl_ctx_st *
+get_shared(struct module_state *state, struct making *making)
+{
+    struct state_identity identity;
+
+    if (identify(&making->options, &identity) < 0) {
+        return NULL;
+    }
+    making->config = find(state->tls_configs, &identity);
+    if (making->config == NULL && identity.is_settled) {
+        make_shared(state, &identity, making);
+    }
+    else if (making->config == NULL) {
+        (void)make_own(state, making);
+    }
+    Py_DECREF(identity.owner);
     return making->config;
 }
 
@@ -130,7 +259,7 @@ make_with_certificate(struct module_state *state, struct making *making,
     making->options.certfile = certfile;
     making->options.keyfile = keyfile;
     making->config = NULL;
-    (void)run(state, make, making);
+    (void)make_own(state, making);
     pop_tls_config_free(trusted);
     return making->config;
 }

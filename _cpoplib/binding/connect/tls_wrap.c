@@ -41,8 +41,8 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
               const struct tls_options *options, struct ssl_ctx_st *config)
 {
     struct module_state *state = self->state;
-    PyObject *hostname = package_call("poplib_c._tls", "server_name", "(O)",
-                                      host);
+    PyObject *hostname = package_call("poplib_c._tls_socket", "begin", "(OO)",
+                                      state->tls_socket_type, host);
     const char *name = NULL;
     struct ssl_ctx_st *own = NULL;
     PyObject *wrapped = NULL;

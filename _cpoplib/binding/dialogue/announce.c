@@ -47,7 +47,7 @@ announce_line(POP3Object *self, PyObject *line, bool plain)
 {
     if (read_ahead_note_line(&self->ahead, line) < 0 ||
         (!plain && debug_sent(self, line) < 0) ||
-        debug_audit_putline(self, line) < 0) {
+        PySys_Audit("poplib.putline", "OO", self, line) < 0) {
         return -1;
     }
     return plain ? 0 : log_command(self, line);

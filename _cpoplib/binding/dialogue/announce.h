@@ -18,7 +18,7 @@ announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
     enum pop_status status;
 
     if (bytes == NULL) {
-        redact_unicode_error(line, REDACT_NOT_SENT);
+        redact_unicode_error(self->state, line, REDACT_NOT_SENT);
         return NULL;
     }
     status = pop_command_check(PyBytes_AS_STRING(bytes),

@@ -249,45 +249,6 @@ getline_own(POP3Object *self)
     return result;
 }
 
-/* Executes `line, octets = pair`; the results are new references. */
-static int
-unpack(PyObject *pair, PyObject **line, PyObject **octets)
-{
-    PyObject *items = PySequence_Tuple(pair);
-
-    if (items == NULL) {
-        return -1;
-    }
-    if (PyTuple_GET_SIZE(items) != 2) {
-        PyErr_Format(PyExc_ValueError,
-                     "_getline() should return (line, octets), not %zd values",
-                     PyTuple_GET_SIZE(items));
-        Py_DECREF(items);
-        return -1;
-    }
-    *line = Py_NewRef(PyTuple_GET_ITEM(items, 0));
-    *octets = Py_NewRef(PyTuple_GET_ITEM(items, 1));
-    Py_DECREF(items);
-    return 0;
-}
-
-int
-getline_call(POP3Object *self, PyObject **line, PyObject **octets)
-{
-    PyObject *pair;
-    int failed;
-
-    if (!overrides_call(self, HOOK_GETLINE, NULL, &pair)) {
-        pair = getline_own(self);
-    }
-    if (pair == NULL) {
-        return -1;
-    }
-    failed = unpack(pair, line, octets);
-    Py_DECREF(pair);
-    return failed;
-}
-
 ReaderObject *
 getline_quiet_reader(POP3Object *self, hook_set hooks, int *failed)
 {

@@ -22,10 +22,6 @@ int getline_plain_limits(POP3Object *self, struct stream_limits *limits);
 /* Runs POP3._getline().  Returns (line, octets), or NULL and an exception. */
 PyObject *getline_own(POP3Object *self);
 
-/* Executes `line, octets = self._getline()`, overridden or not.  Returns new
-   references, or -1 and an exception. */
-int getline_call(POP3Object *self, PyObject **line, PyObject **octets);
-
 /* Returns .file (new reference) if it is a Reader, none of the hooks is
    overridden, and nothing is printed: then C may read instead of them.
    Otherwise returns NULL, and an exception if *failed. */

@@ -4,6 +4,7 @@
 
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
 #include "binding/client/overrides.h"
 #include "binding/client/log.h"
@@ -13,42 +14,30 @@
 
 /* --- _getresp ----------------------------------------------------------- */
 
-/* Returns line.startswith(prefix): 1, 0 or -1.  An overridden _getline() may
+/* Returns line.startswith(b"+"): 1, 0 or -1.  An overridden _getline() may
    return any object. */
 static int
-starts_with(POP3Object *self, PyObject *line, PyObject *prefix)
+is_positive(PyObject *line)
 {
     PyObject *result;
     int truth;
 
     if (PyBytes_CheckExact(line)) {
-        Py_ssize_t size = PyBytes_GET_SIZE(prefix);
-
-        return PyBytes_GET_SIZE(line) >= size &&
-               memcmp(PyBytes_AS_STRING(line), PyBytes_AS_STRING(prefix),
-                      (size_t)size) == 0;
+        return PyBytes_AS_STRING(line)[0] == '+';
     }
-    result = PyObject_CallMethodObjArgs(line, self->state->name.startswith,
-                                        prefix, NULL);
-    if (result == NULL) {
-        return -1;
-    }
-    truth = PyObject_IsTrue(result);
-    Py_DECREF(result);
+    result = PyObject_CallMethod(line, "startswith", "y", "+");
+    truth = result == NULL ? -1 : PyObject_IsTrue(result);
+    Py_XDECREF(result);
     return truth;
 }
 
 static PyObject *
 get_status_line(POP3Object *self)
 {
-    PyObject *line;
-    PyObject *octets;
+    PyObject *line = package_call_own(self->state, self->state->name.replies,
+                                      "status_line", "(O)", self);
 
-    if (getline_call(self, &line, &octets) < 0) {
-        return NULL;
-    }
-    Py_DECREF(octets);
-    if (debug_status(self, line) < 0) {
+    if (line != NULL && debug_status(self, line) < 0) {
         Py_CLEAR(line);
     }
     return line;
@@ -108,7 +97,7 @@ read_positive(POP3Object *self)
         return NULL;
     }
     progress_status_ended(&self->progress, PHASE_STATUS);
-    positive = starts_with(self, line, self->state->positive);
+    positive = is_positive(line);
     if (positive > 0) {
         return line;
     }
@@ -145,109 +134,24 @@ getresp_call(POP3Object *self)
 
 /* --- _getlongresp ------------------------------------------------------- */
 
-/* Removes the first of two leading dots (RFC 1939, section 3); replaces both
-   objects. */
-static int
-unstuff(POP3Object *self, PyObject **line, PyObject **octets)
-{
-    int stuffed = starts_with(self, *line, self->state->stuffed);
-    PyObject *one;
-
-    if (stuffed <= 0) {
-        return stuffed;
-    }
-    one = PyLong_FromLong(1);
-    if (one == NULL) {
-        return -1;
-    }
-    Py_SETREF(*octets, PyNumber_Subtract(*octets, one));
-    Py_DECREF(one);
-    if (*octets == NULL) {
-        return -1;
-    }
-    Py_SETREF(*line, PySequence_GetSlice(*line, 1, PY_SSIZE_T_MAX));
-    return *line == NULL ? -1 : 0;
-}
-
-/* Reads a line, and adds it to the list and the sum.  Returns 1, 0 for the
-   terminator, or -1. */
-static int
-add_line(POP3Object *self, PyObject *lines, PyObject **sum)
-{
-    PyObject *line;
-    PyObject *octets;
-    int more = -1;
-
-    if (getline_call(self, &line, &octets) < 0) {
-        return -1;
-    }
-    more = PyObject_RichCompareBool(line, self->state->terminator, Py_NE);
-    if (more <= 0) {
-        goto done;
-    }
-    more = -1;
-    if (unstuff(self, &line, &octets) < 0) {
-        goto done;
-    }
-    Py_SETREF(*sum, PyNumber_Add(*sum, octets));
-    if (*sum != NULL && PyList_Append(lines, line) == 0) {
-        more = 1;
-    }
-done:
-    Py_XDECREF(line);
-    Py_XDECREF(octets);
-    return more;
-}
-
-/* Raises error_proto if the lines have too many octets, as counted by
-   _getline().  Each line counts as one octet at least. */
-static int
-check_size(POP3Object *self, PyObject *lines, PyObject *sum)
-{
-    size_t octets = getline_size_limit(self);
-    PyObject *limit;
-    int over;
-
-    if (octets == POP_UNLIMITED_OCTETS) {
-        return 0;
-    }
-    limit = PyLong_FromSize_t(octets);
-    if (limit == NULL) {
-        return -1;
-    }
-    over = (size_t)PyList_GET_SIZE(lines) > octets
-               ? 1
-               : PyObject_RichCompareBool(sum, limit, Py_GT);
-    Py_DECREF(limit);
-    if (over > 0) {
-        errors_raise_too_large(self->state, octets);
-    }
-    return over == 0 ? 0 : -1;
-}
-
-/* Reads the lines after a status line, by one _getline() each. */
+/* Reads the lines after a status line, by one _getline() each, which count as
+   one octet at least. */
 static PyObject *
 get_lines(POP3Object *self, PyObject *response)
 {
-    PyObject *lines = PyList_New(0);
-    PyObject *sum = lines == NULL ? NULL : PyLong_FromLong(0);
-    PyObject *result = NULL;
-    int more = sum == NULL ? -1 : 1;
+    size_t limit = getline_size_limit(self);
+    PyObject *result;
 
     (void)progress_entered(&self->progress, PHASE_LINES);
-    while (more > 0) {
-        more = add_line(self, lines, &sum);
-        /* Lets Ctrl-C end a read from a peer that never pauses. */
-        if (more > 0 &&
-            (PyErr_CheckSignals() < 0 || check_size(self, lines, sum) < 0)) {
-            more = -1;
-        }
+    result = package_call_own(self->state, self->state->name.replies, "lines",
+                              "(OON)", self, response,
+                              limit == POP_UNLIMITED_OCTETS
+                                  ? Py_NewRef(Py_None)
+                                  : PyLong_FromSize_t(limit));
+    if (result == Py_None) {
+        Py_CLEAR(result);
+        errors_raise_too_large(self->state, limit);
     }
-    if (more == 0) {
-        result = PyTuple_Pack(3, response, lines, sum);
-    }
-    Py_XDECREF(lines);
-    Py_XDECREF(sum);
     return result;
 }
 

@@ -1,79 +1,33 @@
 #include "binding/messages/bulk.h"
 
 #include "binding/base/args.h"
+#include "binding/client/options.h"
 #include "binding/messages/bulk_iterator.h"
 
 /* So many numbers are taken ahead at most: the iterable may be endless. */
-#define LARGEST_WINDOW 65535
-
-/* --- options ------------------------------------------------------------ */
-
-static int
-set_window(PyObject *value, size_t *window)
-{
-    Py_ssize_t number;
-
-    if (value == NULL) {
-        return 0;
-    }
-    number = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-    if (number == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (number < 1) {
-        PyErr_SetString(PyExc_ValueError, "window must be at least 1");
-        return -1;
-    }
-    *window = number < LARGEST_WINDOW ? (size_t)number : LARGEST_WINDOW;
-    return 0;
-}
-
-static int
-set_errors(PyObject *value, bool *returns_errors)
-{
-    if (value == NULL) {
-        return 0;
-    }
-    if (PyUnicode_Check(value) &&
-        PyUnicode_CompareWithASCIIString(value, "return") == 0) {
-        *returns_errors = true;
-    }
-    else if (!PyUnicode_Check(value) ||
-             PyUnicode_CompareWithASCIIString(value, "raise") != 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "errors must be 'raise' or 'return', not %R", value);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-set_flag(PyObject *value, bool *flag)
-{
-    int truth;
-
-    if (value == NULL) {
-        return 0;
-    }
-    truth = PyObject_IsTrue(value);
-    *flag = truth > 0;
-    return truth < 0 ? -1 : 0;
-}
+#define LARGEST_WINDOW ((size_t)65535)
 
 /* Sets the options from the values of window, errors, delete and lines, NULL
    for one not given.  Returns -1 and an exception. */
 static int
 set_options(BulkIteratorObject *self, PyObject *const *values)
 {
-    bool as_lines = false;
+    size_t errors = 0;
+    size_t deletes = 0;
+    size_t as_lines = 0;
 
-    if (set_window(values[0], &self->window) < 0 ||
-        set_errors(values[1], &self->returns_errors) < 0 ||
-        set_flag(values[2], &self->deletes) < 0 ||
-        set_flag(values[3], &as_lines) < 0) {
+    if (options_parse("window", values[0], &self->window) < 0 ||
+        options_parse("errors", values[1], &errors) < 0 ||
+        options_parse("delete", values[2], &deletes) < 0 ||
+        options_parse("lines", values[3], &as_lines) < 0) {
         return -1;
     }
-    if (as_lines) {
+    if (self->window > LARGEST_WINDOW) {
+        self->window = LARGEST_WINDOW;
+    }
+    self->returns_errors = errors != 0;
+    self->deletes = deletes != 0;
+    if (as_lines != 0) {
         self->requests.form = POP_LINES;
     }
     return 0;

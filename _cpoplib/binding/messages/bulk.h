@@ -1,6 +1,6 @@
 /* Many messages: retr_many(), top_many(), dele_many().
 
-   Calls bulk_iterator.h and base. */
+   Calls bulk_iterator.h, the client and base. */
 
 #ifndef BINDING_BULK_H
 #define BINDING_BULK_H

@@ -168,29 +168,17 @@ rows_take(struct stream_sink *sink, const struct pop_link *link)
 }
 
 static int
-take_lines(struct rows *self, PyObject *lines)
+take_line(struct rows *self, PyObject *line)
 {
-    Py_ssize_t i;
+    char *text;
+    Py_ssize_t length;
+    struct rest rest;
 
-    for (i = 0; i < PyList_GET_SIZE(lines); i++) {
-        PyObject *line = PyList_GetItemRef(lines, i);
-        char *text;
-        struct rest rest;
-        int failed = -1;
-
-        if (line == NULL) {
-            return -1;
-        }
-        if (PyBytes_AsStringAndSize(line, &text, &rest.length) == 0) {
-            rest.text = text;
-            failed = add_row(self, rest);
-        }
-        Py_DECREF(line);
-        if (failed < 0) {
-            return -1;
-        }
+    if (PyBytes_AsStringAndSize(line, &text, &length) < 0) {
+        return -1;
     }
-    return 0;
+    rest = (struct rest){text, length};
+    return add_row(self, rest);
 }
 
 /* Adds the rows of a reply that an overridden method returned: the sink has
@@ -199,16 +187,17 @@ static int
 take_reply(struct rows *self, PyObject *reply)
 {
     PyObject *lines = PySequence_GetItem(reply, 1);
-    int failed = -1;
+    PyObject *iterator = lines == NULL ? NULL : PyObject_GetIter(lines);
+    PyObject *line;
+    int failed = iterator == NULL ? -1 : begin(self);
 
-    if (lines != NULL && !PyList_CheckExact(lines)) {
-        Py_SETREF(lines, PySequence_List(lines));
+    while (failed == 0 && (line = PyIter_Next(iterator)) != NULL) {
+        failed = take_line(self, line);
+        Py_DECREF(line);
     }
-    if (lines != NULL && begin(self) == 0) {
-        failed = take_lines(self, lines);
-    }
+    Py_XDECREF(iterator);
     Py_XDECREF(lines);
-    return failed;
+    return failed < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
 static PyObject *

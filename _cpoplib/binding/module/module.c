@@ -3,9 +3,7 @@
 
 #include "binding/base/state.h"
 
-#include "binding/base/errors.h"
 #include "binding/client/deadline.h"
-#include "binding/base/package.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
 #include "binding/connect/pop3_ssl.h"
@@ -42,46 +40,25 @@ init_types(struct module_state *state, PyObject *module)
                : -1;
 }
 
-/* Called in the child after a fork. */
-static PyObject *
-note_fork(PyObject *reference, PyObject *Py_UNUSED(ignored))
-{
-    PyObject *module = PyObject_CallNoArgs(reference);
+PyDoc_STRVAR(note_fork_doc,
+"_note_fork($module)\n"
+"--\n"
+"\n"
+"Forget what other threads were using; called in the child after a fork.");
 
-    if (module == NULL) {
+static PyObject *
+note_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    if (state_note_fork(PyModule_GetState(module)) < 0) {
         return NULL;
     }
-    if (module != Py_None && state_note_fork(PyModule_GetState(module)) < 0) {
-        Py_DECREF(module);
-        return NULL;
-    }
-    Py_DECREF(module);
     Py_RETURN_NONE;
 }
 
-static PyMethodDef note_fork_function = {"_note_fork", note_fork, METH_NOARGS,
-                                         NULL};
-
-/* Calls os.register_at_fork(after_in_child=...).  Nothing unregisters it, so
-   the callback holds a weak reference to the module. */
-static int
-hear_of_forks(PyObject *module)
-{
-    PyObject *reference = PyWeakref_NewRef(module, NULL);
-    PyObject *function = NULL;
-    PyObject *result = NULL;
-
-    if (reference != NULL) {
-        function = PyCFunction_New(&note_fork_function, reference);
-        Py_DECREF(reference);
-    }
-    if (function != NULL) {
-        result = package_call_with("os", "register_at_fork", "after_in_child",
-                                   function, "()");
-        Py_DECREF(function);
-    }
-    return errors_drop_result(result);
-}
+static PyMethodDef functions[] = {
+    {"_note_fork", note_fork, METH_NOARGS, note_fork_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 static int
 module_exec(PyObject *module)
@@ -90,7 +67,7 @@ module_exec(PyObject *module)
     size_t i;
 
     if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
-        hear_of_forks(module) < 0 ||
+        PyModule_AddFunctions(module, functions) < 0 ||
         PyModule_AddFunctions(module, pop3_ssl_functions) < 0) {
         return -1;
     }

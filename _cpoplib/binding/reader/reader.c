@@ -100,35 +100,16 @@ reader_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-/* Returns whether type(object) is module.name: 1, 0 or -1. */
-static int
-is_exactly(PyObject *object, const char *module, const char *name)
-{
-    PyObject *type = package_import(module, name);
-
-    Py_XDECREF(type);
-    return type == NULL ? -1 : (PyObject *)Py_TYPE(object) == type;
-}
-
 /* Returns whether `file` is exactly a BufferedReader over exactly a SocketIO
    over `sock`: 1, 0 or -1. */
 static int
 reads_socket(struct module_state *state, PyObject *file, PyObject *sock)
 {
-    int is = is_exactly(file, "_io", "BufferedReader");
-    PyObject *raw = NULL;
-    PyObject *inner = NULL;
+    PyObject *result = package_call_own(state, state->name.reader,
+                                        "reads_socket", "(OO)", file, sock);
+    int is = result == NULL ? -1 : result == Py_True;
 
-    if (is > 0) {
-        raw = PyObject_GetAttr(file, state->name.raw);
-        is = raw == NULL ? -1 : is_exactly(raw, "socket", "SocketIO");
-    }
-    if (is > 0) {
-        inner = PyObject_GetAttr(raw, state->name.socketio_sock);
-        is = inner == NULL ? -1 : inner == sock;
-    }
-    Py_XDECREF(inner);
-    Py_XDECREF(raw);
+    Py_XDECREF(result);
     return is;
 }
 
@@ -201,29 +182,9 @@ static PyType_Spec reader_spec = {
     .slots = reader_slots,
 };
 
-/* Registers the type as an io.BufferedIOBase. */
-static int
-register_as_buffered(PyObject *type)
-{
-    PyObject *base = package_import("io", "BufferedIOBase");
-    PyObject *result;
-
-    if (base == NULL) {
-        return -1;
-    }
-    result = PyObject_CallMethod(base, "register", "O", type);
-    Py_DECREF(base);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 PyTypeObject *
 reader_new_type(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &reader_spec, NULL);
-
-    if (type != NULL && register_as_buffered(type) < 0) {
-        Py_CLEAR(type);
-    }
-    return (PyTypeObject *)type;
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &reader_spec,
+                                                    NULL);
 }

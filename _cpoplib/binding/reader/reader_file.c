@@ -1,11 +1,12 @@
-/* The Reader's methods: those of a buffered binary file. */
+/* The Reader's methods that read, as a buffered binary file;
+   poplib_c/_reader.py adds the others. */
 
 #include "binding/reader/reader.h"
 
 #include <string.h>
 
-#include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
+#include "binding/base/package.h"
 #include "binding/socket/python_transport.h"
 
 #define READER(op) ((ReaderObject *)(op))
@@ -223,57 +224,6 @@ reader_file_peek(PyObject *op, PyObject *args)
     return bytes;
 }
 
-/* Fills the buffer, or stores the result of one receive (`once`); returns the
-   octets stored. */
-static PyObject *
-read_into(ReaderObject *self, PyObject *buffer, bool once)
-{
-    Py_buffer view;
-    size_t octets = 0;
-    int failed = -1;
-
-    if (!PyArg_Parse(buffer, "w*:readinto", &view)) {
-        return NULL;
-    }
-    if (reader_enter(self, READER_BY_HAND) == 0) {
-        failed = fill_up_to(self, once && view.len > 0 ? 1 : (size_t)view.len);
-        octets = at_most(self, (size_t)view.len);
-        if (failed == 0 && octets > 0) {
-            memcpy(view.buf, pop_buffer_bytes(&self->link.in), octets);
-            consume(self, octets);
-        }
-        reader_leave(self);
-    }
-    PyBuffer_Release(&view);
-    return failed < 0 ? NULL : PyLong_FromSize_t(octets);
-}
-
-PyDoc_STRVAR(readinto_doc,
-"readinto($self, buffer, /)\n"
-"--\n"
-"\n"
-"Fill a writable buffer; return how many octets were stored.\n"
-"\n"
-"Fewer than the buffer holds only at the end of the stream.");
-
-static PyObject *
-reader_file_readinto(PyObject *op, PyObject *buffer)
-{
-    return read_into(READER(op), buffer, false);
-}
-
-PyDoc_STRVAR(readinto1_doc,
-"readinto1($self, buffer, /)\n"
-"--\n"
-"\n"
-"Store what is there in a writable buffer, with at most one receive.");
-
-static PyObject *
-reader_file_readinto1(PyObject *op, PyObject *buffer)
-{
-    return read_into(READER(op), buffer, true);
-}
-
 PyObject *
 reader_file_next(PyObject *op)
 {
@@ -352,62 +302,31 @@ reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
 }
 
-static PyObject *
-reader_file_readable(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_True);
-}
-
-static PyObject *
-reader_file_false(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_False);
-}
-
-static PyObject *
-reader_file_flush(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(Py_None);
-}
-
 PyDoc_STRVAR(unsupported_doc,
 "Raises io.UnsupportedOperation: a reader neither writes nor seeks.");
 
 static PyObject *
 reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 {
-    errors_raise_unsupported("a POP3 reader neither writes nor seeks");
+    PyObject *type = package_import("io", "UnsupportedOperation");
+
+    if (type != NULL) {
+        PyErr_SetString(type, "a POP3 reader neither writes nor seeks");
+        Py_DECREF(type);
+    }
     return NULL;
-}
-
-static PyObject *
-reader_file_enter_context(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(op);
-}
-
-static PyObject *
-reader_file_exit_context(PyObject *op, PyObject *Py_UNUSED(args))
-{
-    return reader_file_close(op, NULL);
 }
 
 PyObject *
 reader_file_iter(PyObject *op)
 {
-    return reader_file_enter_context(op, NULL);
+    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(op);
 }
 
 static PyObject *
 reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(progress_is_closed(&READER(op)->progress));
-}
-
-static PyObject *
-reader_file_get_mode(PyObject *Py_UNUSED(op), void *Py_UNUSED(closure))
-{
-    return PyUnicode_FromString("rb");
 }
 
 /* Returns the memory in octets, with the buffers unless another thread is
@@ -448,8 +367,6 @@ PyMethodDef reader_file_methods[] = {
     {"__sizeof__", reader_file_sizeof, METH_NOARGS, sizeof_doc},
     {"read", reader_file_read, METH_VARARGS, read_doc},
     {"read1", reader_file_read1, METH_VARARGS, read1_doc},
-    {"readinto", reader_file_readinto, METH_O, readinto_doc},
-    {"readinto1", reader_file_readinto1, METH_O, readinto1_doc},
     {"readline", reader_file_readline, METH_VARARGS, readline_doc},
     {"readlines", reader_file_readlines, METH_VARARGS, readlines_doc},
     {"peek", reader_file_peek, METH_VARARGS, peek_doc},
@@ -458,28 +375,14 @@ PyMethodDef reader_file_methods[] = {
          "Close the reader.  A thread that is blocked in it is woken.")},
     {"fileno", reader_file_fileno, METH_NOARGS,
      DOC("fileno($self, /)", "Return the descriptor of the socket.")},
-    {"readable", reader_file_readable, METH_NOARGS,
-     DOC("readable($self, /)", "True.")},
-    {"writable", reader_file_false, METH_NOARGS,
-     DOC("writable($self, /)", "False.")},
-    {"seekable", reader_file_false, METH_NOARGS,
-     DOC("seekable($self, /)", "False.")},
-    {"isatty", reader_file_false, METH_NOARGS,
-     DOC("isatty($self, /)", "False.")},
-    {"flush", reader_file_flush, METH_NOARGS,
-     DOC("flush($self, /)",
-         "Do nothing: nothing is written through a reader.")},
     {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"truncate", reader_file_unsupported, METH_VARARGS, unsupported_doc},
-    {"__enter__", reader_file_enter_context, METH_NOARGS, NULL},
-    {"__exit__", reader_file_exit_context, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 PyGetSetDef reader_file_getset[] = {
     {"closed", reader_file_get_closed, NULL, "Whether it was closed.", NULL},
-    {"mode", reader_file_get_mode, NULL, "'rb'", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

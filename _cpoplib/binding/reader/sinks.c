@@ -1,6 +1,5 @@
 #include "binding/reader/sinks.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
@@ -208,70 +207,29 @@ sink_value(struct stream_sink *self)
 
 /* --- files -------------------------------------------------------------- */
 
-/* Returns how many octets write() has written: all if the result is no int, as
-   of old files.  Returns -1 and an exception: BlockingIOError for None from a
-   raw file, which is non-blocking. */
-static Py_ssize_t
-written_octets(struct sink_file *self, PyObject *result, Py_ssize_t left)
-{
-    struct pop_error error = {.sys = EAGAIN};
-    Py_ssize_t written = left;
-
-    if (result == Py_None && self->is_raw) {
-        errors_raise(self->state, POP_SYSTEM, &error);
-        return -1;
-    }
-    if (PyLong_Check(result)) {
-        written = PyLong_AsSsize_t(result);
-    }
-    if (written == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (written <= 0 || written > left) {
-        errors_raise_bad_write(written, left);
-        return -1;
-    }
-    return written;
-}
-
-/* Calls file.write(block[start:]); returns the octets written, or -1. */
-static Py_ssize_t
-call_write(struct sink_file *self, PyObject *block, Py_ssize_t start)
-{
-    PyObject *rest = PySequence_GetSlice(block, start, PY_SSIZE_T_MAX);
-    PyObject *result = NULL;
-    Py_ssize_t written = -1;
-
-    if (rest != NULL) {
-        result = PyObject_CallFunctionObjArgs(self->write, rest, NULL);
-        Py_DECREF(rest);
-    }
-    if (result != NULL) {
-        written = written_octets(self, result,
-                                 PyBytes_GET_SIZE(block) - start);
-        Py_DECREF(result);
-    }
-    return written;
-}
-
-/* Writes all of the batch; a raw file may take it in parts. */
+/* Writes all of the batch.  Python code looks at what write() returned unless
+   that says so at once: a raw file may take a part. */
 static int
 write_batch(struct sink_file *self, const struct pop_link *link, size_t octets)
 {
     PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)octets);
-    Py_ssize_t done = 0;
-    Py_ssize_t written = 1;
+    PyObject *result;
+    int overflow;
 
     if (block == NULL) {
         return -1;
     }
     copy_batch(link, PyBytes_AS_STRING(block));
-    while (written > 0 && done < PyBytes_GET_SIZE(block)) {
-        written = call_write(self, block, done);
-        done += written;
+    result = PyObject_CallFunctionObjArgs(self->write, block, NULL);
+    if (result != NULL && !(PyLong_CheckExact(result) &&
+                            PyLong_AsLongLongAndOverflow(result, &overflow) ==
+                                (long long)octets)) {
+        Py_SETREF(result, package_call("poplib_c._file", "write_rest",
+                                       "(OOOO)", self->write, block, result,
+                                       self->is_raw ? Py_True : Py_False));
     }
     Py_DECREF(block);
-    return written > 0 ? 0 : -1;
+    return errors_drop_result(result);
 }
 
 static enum pop_status
@@ -329,36 +287,24 @@ file_take(struct stream_sink *sink, const struct pop_link *link)
                            : write_batch(self, link, octets);
 }
 
-/* Writes to the descriptor if the file is exactly an io.FileIO, with the write
-   method of its type.  Calls file.write(b"") then, which raises if the file
-   can't be written. */
 static int
 open_file(struct sink_file *self)
 {
-    PyObject *raw = package_import("io", "RawIOBase");
-    PyObject *direct = raw == NULL ? NULL : package_import("io", "FileIO");
-    int is_raw = direct == NULL ? -1 : PyObject_IsInstance(self->file, raw);
-    bool is_direct = (PyObject *)Py_TYPE(self->file) == direct;
-    PyObject *nothing;
+    PyObject *opened = package_call("poplib_c._file", "opened", "(O)",
+                                    self->file);
+    int raw = 0;
+    int direct = 0;
+    int failed = -1;
 
-    Py_XDECREF(raw);
-    Py_XDECREF(direct);
-    if (is_raw < 0) {
-        return -1;
+    if (opened != NULL &&
+        PyArg_ParseTuple(opened, "Opp", &self->write, &raw, &direct) != 0) {
+        Py_INCREF(self->write);
+        self->is_raw = raw != 0;
+        self->is_direct = direct != 0;
+        failed = 0;
     }
-    self->write = PyObject_GetAttrString(self->file, "write");
-    if (self->write == NULL) {
-        return -1;
-    }
-    self->is_raw = is_raw;
-    self->is_direct = is_direct && PyCFunction_Check(self->write) &&
-                      PyCFunction_GET_SELF(self->write) == self->file;
-    if (!self->is_direct) {
-        return 0;
-    }
-    nothing = PyObject_CallFunction(self->write, "y", "");
-    Py_XDECREF(nothing);
-    return nothing == NULL ? -1 : 0;
+    Py_XDECREF(opened);
+    return failed;
 }
 
 int

@@ -34,14 +34,10 @@ has_own(PyObject *sock, PyObject *name, PyObject *own)
 
 int
 python_socket_has_own(struct module_state *state, PyObject *sock,
-                      getattrofunc getattro, PyObject *own_recv_into,
-                      PyObject *own_sendall)
+                      PyObject *own_recv_into, PyObject *own_sendall)
 {
-    int own = Py_TYPE(sock)->tp_getattro == getattro;
+    int own = has_own(sock, state->name.recv_into, own_recv_into);
 
-    if (own > 0) {
-        own = has_own(sock, state->name.recv_into, own_recv_into);
-    }
     return own > 0 ? has_own(sock, state->name.sendall, own_sendall) : own;
 }
 
@@ -87,11 +83,13 @@ load_own_methods(struct module_state *state)
 int
 python_socket_is_direct(struct module_state *state, PyObject *sock)
 {
-    return load_own_methods(state) < 0
-               ? -1
-               : python_socket_has_own(state, sock, PyObject_GenericGetAttr,
-                                       state->own_recv_into,
-                                       state->own_sendall);
+    if (load_own_methods(state) < 0) {
+        return -1;
+    }
+    return Py_TYPE(sock)->tp_getattro == PyObject_GenericGetAttr
+               ? python_socket_has_own(state, sock, state->own_recv_into,
+                                       state->own_sendall)
+               : 0;
 }
 
 /* Returns the globals of a function, borrowed; NULL without an exception for
@@ -239,17 +237,17 @@ shorten(struct module_state *state, PyObject *sock, int64_t left,
 
 int
 python_socket_hold(struct module_state *state, PyObject *sock,
-                   const struct pop_deadline *limit,
+                   const struct pop_deadline *deadline,
                    struct python_socket_hold *hold)
 {
-    int64_t left = pop_deadline_left(limit);
+    int64_t left = pop_deadline_left(deadline);
     int64_t own;
     int has;
 
     hold->own = NULL;
     hold->held = NULL;
     hold->is_endless = false;
-    if (limit->at == POP_NO_DEADLINE) {
+    if (deadline->at == POP_NO_DEADLINE) {
         return 0;
     }
     has = has_timeout(state, sock);
@@ -312,142 +310,6 @@ python_socket_let_go(struct module_state *state, PyObject *sock,
         errors_raise_again(pending);
     }
     return failed;
-}
-
-/* --- taking the descriptor ---------------------------------------------- */
-
-/* Returns _socket.socket, or NULL and an exception. */
-static PyTypeObject *
-get_root(void)
-{
-    PyObject *root = package_import("_socket", "socket");
-
-    if (root != NULL && !PyType_Check(root)) {
-        PyErr_SetString(PyExc_TypeError, "_socket.socket should be a type");
-        Py_CLEAR(root);
-    }
-    return (PyTypeObject *)root;
-}
-
-/* Returns the class derived directly from the root in the MRO of `sock`: the
-   original socket.socket, even if that name was patched since.  A new
-   reference, or NULL and an exception. */
-static PyTypeObject *
-plain_type(PyObject *sock, PyTypeObject *root)
-{
-    PyObject *mro = PyObject_GetAttrString((PyObject *)Py_TYPE(sock),
-                                           "__mro__");
-    PyObject *type = (PyObject *)root;
-    Py_ssize_t i;
-
-    if (mro == NULL) {
-        return NULL;
-    }
-    for (i = 1; i < PyTuple_GET_SIZE(mro); i++) {
-        if (PyTuple_GET_ITEM(mro, i) == (PyObject *)root) {
-            type = PyTuple_GET_ITEM(mro, i - 1);
-        }
-    }
-    Py_INCREF(type);
-    Py_DECREF(mro);
-    return (PyTypeObject *)type;
-}
-
-/* Makes a socket of the plain type, without a descriptor. */
-static PyObject *
-new_socket(PyObject *like, PyTypeObject *root)
-{
-    PyTypeObject *type = plain_type(like, root);
-    PyObject *nothing = PyTuple_New(0);
-    PyObject *sock = NULL;
-
-    if (type != NULL && nothing != NULL) {
-        sock = type->tp_new(type, nothing, NULL);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(nothing);
-    return sock;
-}
-
-/* Calls taken.__init__(sock.family, sock.type, sock.proto, fd). */
-static int
-share_descriptor(PyObject *sock, PyObject *taken, int fd)
-{
-    PyObject *family = PyObject_GetAttrString(sock, "family");
-    PyObject *type = NULL;
-    PyObject *proto = NULL;
-    PyObject *result = NULL;
-
-    if (family != NULL) {
-        type = PyObject_GetAttrString(sock, "type");
-    }
-    if (type != NULL) {
-        proto = PyObject_GetAttrString(sock, "proto");
-    }
-    if (proto != NULL) {
-        result = PyObject_CallMethod(taken, "__init__", "OOOi", family, type,
-                                     proto, fd);
-    }
-    Py_XDECREF(family);
-    Py_XDECREF(type);
-    Py_XDECREF(proto);
-    return errors_drop_result(result);
-}
-
-/* Calls taken.settimeout(sock.gettimeout()). */
-static int
-copy_timeout(struct module_state *state, PyObject *sock, PyObject *taken)
-{
-    PyObject *timeout = PyObject_CallMethodNoArgs(sock,
-                                                  state->name.gettimeout);
-    int failed = timeout == NULL ? -1 : set_timeout(state, taken, timeout);
-
-    Py_XDECREF(timeout);
-    return failed;
-}
-
-/* Calls _socket.socket.detach(), which runs no signal handler and so is
-   atomic. */
-static int
-detach(PyTypeObject *root, PyObject *sock)
-{
-    return errors_drop_result(
-        PyObject_CallMethod((PyObject *)root, "detach", "O", sock));
-}
-
-/* Detaches `taken`, so that the descriptor stays with the first socket.  Keeps
-   the pending exception. */
-static void
-give_back(PyTypeObject *root, PyObject *taken)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-
-    if (detach(root, taken) < 0) {
-        PyErr_WriteUnraisable(taken);
-    }
-    PyErr_SetRaisedException(pending);
-}
-
-PyObject *
-python_socket_take(struct module_state *state, PyObject *sock)
-{
-    PyTypeObject *root = get_root();
-    PyObject *taken;
-    int fd;
-
-    if (root == NULL) {
-        return NULL;
-    }
-    taken = new_socket(sock, root);
-    if (taken != NULL &&
-        (python_socket_fileno(state, sock, &fd) < 0 ||
-         share_descriptor(sock, taken, fd) < 0 ||
-         copy_timeout(state, sock, taken) < 0 || detach(root, sock) < 0)) {
-        give_back(root, taken);
-        Py_CLEAR(taken);
-    }
-    Py_DECREF(root);
-    return taken;
 }
 
 void

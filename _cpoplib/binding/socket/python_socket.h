@@ -1,6 +1,5 @@
 /* Asks a Python socket for its descriptor and timeout, and whether its methods
-   are the standard ones; shortens its timeout; takes its descriptor.  Calls
-   base and core/net. */
+   are the standard ones; shortens its timeout.  Calls base and core/net. */
 
 #ifndef BINDING_PYTHON_SOCKET_H
 #define BINDING_PYTHON_SOCKET_H
@@ -35,7 +34,7 @@ struct python_socket_hold {
    called.  Leaves a non-blocking socket alone, and one without gettimeout()
    and settimeout().  Returns -1 and an exception. */
 int python_socket_hold(struct module_state *state, PyObject *sock,
-                       const struct pop_deadline *limit,
+                       const struct pop_deadline *deadline,
                        struct python_socket_hold *hold);
 
 /* Restores the timeout of python_socket_hold(), unless it was changed
@@ -44,11 +43,10 @@ int python_socket_hold(struct module_state *state, PyObject *sock,
 int python_socket_let_go(struct module_state *state, PyObject *sock,
                          struct python_socket_hold *hold);
 
-/* Returns 1 if type(sock).tp_getattro is `getattro`, and recv_into() and
-   sendall() are those methods of the type; else 0; -1 and an exception. */
+/* Returns whether recv_into() and sendall() of `sock` are those methods of its
+   type: 1, 0 or -1. */
 int python_socket_has_own(struct module_state *state, PyObject *sock,
-                          getattrofunc getattro, PyObject *own_recv_into,
-                          PyObject *own_sendall);
+                          PyObject *own_recv_into, PyObject *own_sendall);
 
 /* Returns whether recv_into() and sendall() are those of _socket.socket, so
    that the descriptor can be used instead: 1, 0 or -1. */
@@ -57,11 +55,6 @@ int python_socket_is_direct(struct module_state *state, PyObject *sock);
 /* Returns whether makefile() is that of socket.socket, which returns a
    socket.SocketIO, or a buffer over that: 1, 0 or -1. */
 int python_socket_makes_files(struct module_state *state, PyObject *sock);
-
-/* Returns a new socket.socket with the descriptor and the timeout of `sock`,
-   and detaches `sock`, which must be python_socket_is_direct().  On failure
-   returns NULL with an exception; `sock` keeps its descriptor. */
-PyObject *python_socket_take(struct module_state *state, PyObject *sock);
 
 /* Calls object.close() and restores the pending exception by
    errors_raise_again(). */

@@ -1,9 +1,11 @@
 #include "binding/socket/tls_socket.h"
 
 #include "binding/base/errors.h"
+#include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
 #include "core/proto/mem.h"
 #include "core/net/transport.h"
+#include "core/tls/tls_peer.h"
 
 /* Steals the session unless it fails. */
 static TLSSocketObject *
@@ -29,7 +31,8 @@ tls_socket_new(struct module_state *state, PyObject *sock,
     self->sock = Py_NewRef(sock);
     self->server_hostname = Py_NewRef(server_hostname);
     self->certificate = Py_NewRef(Py_None);
-    self->version = "in its handshake";
+    self->cipher = Py_NewRef(Py_None);
+    self->version = Py_NewRef(Py_None);
     return self;
 }
 
@@ -80,15 +83,22 @@ static int
 keep_answers(TLSSocketObject *self)
 {
     struct ssl_st *session = pop_transport_tls_session(self->transport);
+    struct pop_tls_cipher cipher;
 
-    self->has_cipher = pop_tls_peer_cipher(session, &self->cipher);
-    self->version = pop_tls_peer_version(session);
+    if (pop_tls_peer_cipher(session, &cipher)) {
+        Py_XSETREF(self->cipher, Py_BuildValue("ssi", cipher.name,
+                                               cipher.version, cipher.bits));
+    }
+    Py_XSETREF(self->version,
+               PyUnicode_FromString(pop_tls_peer_version(session)));
     self->verified = pop_tls_peer_is_verified(session);
-    return keep_certificate(self, session);
+    return self->cipher == NULL || self->version == NULL
+               ? -1
+               : keep_certificate(self, session);
 }
 
 static int
-begin(TLSSocketObject *self, const struct pop_deadline *limit)
+begin(TLSSocketObject *self, const struct pop_deadline *deadline)
 {
     struct pop_error error = {0};
     enum pop_status status;
@@ -100,7 +110,7 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
     }
     handshake.transport = self->transport;
     pop_timeout_set(&handshake.timeout, timeout);
-    handshake.timeout.deadline = *limit;
+    handshake.timeout.deadline = *deadline;
     status = lock_call_detached(shake_hands, &handshake, &error);
     tls_socket_leave(self);
     if (status != POP_OK) {
@@ -115,7 +125,8 @@ begin(TLSSocketObject *self, const struct pop_deadline *limit)
 static int
 take_socket(TLSSocketObject *self)
 {
-    PyObject *taken = python_socket_take(self->state, self->sock);
+    PyObject *taken = package_call("poplib_c._tls_socket", "take", "(O)",
+                                   self->sock);
 
     if (taken == NULL) {
         return -1;
@@ -127,7 +138,7 @@ take_socket(TLSSocketObject *self)
 PyObject *
 tls_socket_wrap(struct module_state *state, PyObject *sock,
                 PyObject *server_hostname, const char *host,
-                struct ssl_ctx_st *config, const struct pop_deadline *limit)
+                struct ssl_ctx_st *config, const struct pop_deadline *deadline)
 {
     struct pop_error error = {0};
     struct pop_transport *session;
@@ -144,7 +155,7 @@ tls_socket_wrap(struct module_state *state, PyObject *sock,
         session->ops->destroy(session);
         return NULL;
     }
-    if (begin(self, limit) < 0 || take_socket(self) < 0) {
+    if (begin(self, deadline) < 0 || take_socket(self) < 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
@@ -219,35 +230,11 @@ tls_socket_leave(TLSSocketObject *self)
     }
 }
 
-/* --- attributes --------------------------------------------------------- */
-
-static bool
-is_special(PyObject *name)
-{
-    return PyUnicode_GET_LENGTH(name) > 1 &&
-           PyUnicode_READ_CHAR(name, 0) == '_' &&
-           PyUnicode_READ_CHAR(name, 1) == '_';
-}
-
-PyObject *
-tls_socket_getattro(PyObject *op, PyObject *name)
-{
-    TLSSocketObject *self = TLSSOCKET(op);
-    PyObject *value = PyObject_GenericGetAttr(op, name);
-
-    if (value != NULL || is_special(name) ||
-        errors_clear(PyExc_AttributeError) < 0) {
-        return value;
-    }
-    return PyObject_GetAttr(self->sock, name);
-}
-
 int
 tls_socket_is_direct(struct module_state *state, PyObject *sock)
 {
     return Py_IS_TYPE(sock, state->tls_socket_type)
-               ? python_socket_has_own(state, sock, tls_socket_getattro,
-                                       state->own_tls_recv_into,
+               ? python_socket_has_own(state, sock, state->own_tls_recv_into,
                                        state->own_tls_sendall)
                : 0;
 }

@@ -10,22 +10,20 @@
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "core/tls/tls_config.h"
-#include "core/tls/tls_peer.h"
 
 typedef struct {
     PyObject_HEAD
     PyObject *dict;
     PyObject *weakrefs;
-    struct module_state *state; /* of `module` */
-    PyObject *module;           /* kept until the end */
-    PyObject *sock;             /* underneath; owned by this object alone
-                                   after the handshake */
-    PyObject *server_hostname;  /* str or None */
-    PyObject *certificate;      /* the server's, DER; or None */
-    bool verified;              /* the certificate was verified */
-    bool has_cipher;
-    struct pop_tls_cipher cipher;
-    const char *version;
+    struct module_state *state;      /* of `module` */
+    PyObject *module;                /* kept until the end */
+    PyObject *sock;                  /* underneath; owned by this object alone
+                                        after the handshake */
+    PyObject *server_hostname;       /* str or None */
+    PyObject *certificate;           /* the server's, DER; or None */
+    PyObject *cipher;                /* name, version, bits; or None */
+    PyObject *version;               /* str; None before the handshake */
+    bool verified;                   /* the certificate was verified */
     struct lock lock;                /* held while the session is used */
     struct pop_transport *transport; /* the session */
     Py_ssize_t io_refs; /* files made by makefile() that are still open */
@@ -38,17 +36,14 @@ typedef struct {
 #define TLSSOCKET(op) ((TLSSocketObject *)(op))
 
 /* Shakes hands with `host` (see pop_tls_config_session()) within the socket's
-   timeout and the limit.  Returns a TLSSocket that owns the descriptor, and
+   timeout and the deadline.  Returns a TLSSocket that owns the descriptor, and
    detaches `sock`, as the ssl module does; `sock` must be
    python_socket_is_direct().  On failure returns NULL with an exception;
    `sock` keeps its descriptor, but bytes may have been sent. */
 PyObject *tls_socket_wrap(struct module_state *state, PyObject *sock,
                           PyObject *server_hostname, const char *host,
                           struct ssl_ctx_st *config,
-                          const struct pop_deadline *limit);
-
-/* Returns the TLSSocket's attribute or, without one, the inner socket's. */
-PyObject *tls_socket_getattro(PyObject *op, PyObject *name);
+                          const struct pop_deadline *deadline);
 
 /* Returns whether `sock` is a TLSSocket whose recv_into() and sendall() are
    not overridden, so that its session can be used instead: 1, 0 or -1. */

@@ -48,60 +48,19 @@ pop_command_check(const char *line, size_t length)
     return POP_OK;
 }
 
-/* Returns the offset after `words` words from `start` on and the spaces after
-   them. */
-static size_t
-skip_words(const char *line, size_t start, size_t end, int words)
-{
-    size_t i = start;
-
-    while (words-- > 0) {
-        while (i < end && line[i] != ' ') {
-            i++;
-        }
-        while (i < end && line[i] == ' ') {
-            i++;
-        }
-    }
-    return i;
-}
-
-/* A command with a secret after its first `words` words. */
-struct secret {
-    const char *verb;
-    int words;
-};
-
-size_t
-pop_command_shown(const char *line, size_t length)
-{
-    static const struct secret secrets[] = {
-        {"APOP ", 2}, {"AUTH ", 2}, {"PASS ", 1}};
-    size_t start = 0;
-    size_t end = 0;
-    size_t i;
-
-    while (end < length && pop_command_check(line + end, 1) == POP_OK) {
-        end++;
-    }
-    while (start < end && line[start] == ' ') {
-        start++;
-    }
-    for (i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (pop_scan_begins_with(line + start, end - start, secrets[i].verb)) {
-            return skip_words(line, start, end, secrets[i].words);
-        }
-    }
-    return end;
-}
-
 long long
 pop_command_number(const char *line, size_t length)
 {
-    size_t start = skip_words(line, 0, length, 1);
+    size_t i = 0;
     size_t digits;
 
-    return pop_scan_number(line + start, length - start, &digits);
+    while (i < length && line[i] != ' ') {
+        i++;
+    }
+    while (i < length && line[i] == ' ') {
+        i++;
+    }
+    return pop_scan_number(line + i, length - i, &digits);
 }
 
 enum pop_status

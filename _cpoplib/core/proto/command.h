@@ -47,18 +47,9 @@ const struct pop_command *pop_command(enum pop_verb verb);
    lines (RFC 5034, section 4; RFC 4954 gives the number). */
 #define POP_COMMAND_SASL_OCTETS ((size_t)12288)
 
-/* The most octets of an AUTH command with an initial response, line end
-   included (RFC 5034, section 4; RFC 2449, section 4). */
-#define POP_COMMAND_OCTETS ((size_t)255)
-
 /* Returns POP_CONTROL if the line has a control character (C0 or DEL): CR or
    LF in an argument would begin a second command.  Otherwise POP_OK. */
 enum pop_status pop_command_check(const char *line, size_t length);
-
-/* Returns how many leading octets of a command line may be shown.  They
-   exclude what follows PASS, the name of APOP or the mechanism of AUTH, and
-   what follows a control character. */
-size_t pop_command_shown(const char *line, size_t length);
 
 /* Returns the message number after the verb, or -1 if there is none. */
 long long pop_command_number(const char *line, size_t length);

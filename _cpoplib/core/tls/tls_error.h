@@ -1,10 +1,8 @@
-/* OpenSSL's error queue, and the ssl module's names for its codes.  Calls
-   nothing else in core/. */
+/* OpenSSL's error queue, and the parts of its codes, for which
+   poplib_c/_tls.py has names.  Calls nothing else in core/. */
 
 #ifndef POP_TLS_ERROR_H
 #define POP_TLS_ERROR_H
-
-#include <stddef.h>
 
 #include "core/proto/status.h"
 
@@ -18,14 +16,14 @@ void pop_tls_error_clear(void);
    was the error. */
 enum pop_status pop_tls_error_take(struct pop_error *error);
 
-/* Returns the ssl module's name of the library, such as "SSL", or NULL. */
-const char *pop_tls_error_library(unsigned long code);
+/* Returns OpenSSL's number of the library. */
+int pop_tls_error_library(unsigned long code);
+
+/* Returns the library's number of the reason; 0 for reasons that all libraries
+   share, such as "internal error". */
+int pop_tls_error_number(unsigned long code);
 
 /* Returns the reason in words, such as "wrong version number", or NULL. */
 const char *pop_tls_error_reason(unsigned long code);
-
-/* Writes the ssl module's name of the reason, such as "WRONG_VERSION_NUMBER",
-   or "". */
-void pop_tls_error_name(unsigned long code, char *name, size_t size);
 
 #endif

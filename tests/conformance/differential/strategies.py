@@ -266,6 +266,6 @@ def example(random, wire, hooked):
 
 
 def examples(wire, hooked):
-    """The same as a strategy of hypothesis."""
+    """A strategy of hypothesis for what example() returns."""
     randoms = st.randoms(note_method_calls=False, use_true_random=False)
     return randoms.map(lambda random: example(random, wire, hooked))

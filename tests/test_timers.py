@@ -1,0 +1,82 @@
+"""The page about cron and systemd: its lines run as they are written there."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import textwrap
+
+import console
+import pytest
+from manual import DOCS
+
+PAGE = (DOCS / "howto-cron.rst").read_text()
+UNITS = ".config/systemd/user"
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home directory with the files of the page, and poplib-c in ~/.local/bin."""
+    home = tmp_path / "home"
+    with console._servers(home) as environment:
+        for _, _, block in console._BLOCK.findall(PAGE):
+            text = textwrap.dedent(block).strip("\n") + "\n"
+            if match := console._FILE.match(text):
+                console._write(home / match[1], text)
+        console._write(home / ".netrc", console.NETRC)
+        exported = "".join(
+            f"export {name}={shlex.quote(environment[name])}\n"
+            for name in ("PYTHONPATH", "SSL_CERT_FILE")
+        )
+        program = shutil.which("poplib-c", path=environment["PATH"])
+        text = f'#!/bin/sh\n{exported}exec {shlex.quote(program)} "$@"\n'
+        console._write(home / ".local/bin/poplib-c", text)
+        yield home
+
+
+def run(command, home):
+    """Run a command as cron does, which sets little else in the environment."""
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=home,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+
+def cron_line(home):
+    (line,) = re.findall(r"^ +\*/10 \* \* \* \* (.*)", PAGE, re.MULTILINE)
+    return line
+
+
+def unit_line(home):
+    unit = (home / UNITS / "poplib-c.service").read_text()
+    (line,) = re.findall(r"^ExecStart=(.*)", unit, re.MULTILINE)
+    return line.replace("%h", str(home))
+
+
+@pytest.mark.parametrize("line", [cron_line, unit_line])
+def test_quiet_runs(home, line):
+    ended = run(line(home), home)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert len([*(home / "Mail/new").iterdir()]) == 2
+
+
+def test_units(home, unavailable):
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        unavailable("systemd is not installed")
+    files = sorted(map(str, (home / UNITS).iterdir()))
+    assert len(files) == 2
+    checked = subprocess.run(
+        [program, "--user", "verify", *files],
+        env={**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")

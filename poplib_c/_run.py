@@ -49,7 +49,9 @@ def _run_script(path: str) -> None:
     _begin_path_with(os.path.dirname(os.path.realpath(path)))
     names = vars(_new_main())
     loader = importlib.machinery.SourceFileLoader("__main__", path)
-    names.update(__file__=path, __cached__=None, __loader__=loader)
+    names.update(__file__=path, __loader__=loader)
+    if sys.version_info < (3, 15):
+        names["__cached__"] = None
     exec(code, names)
 
 

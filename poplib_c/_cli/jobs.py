@@ -125,7 +125,10 @@ def job(mailbox: config.Mailbox) -> Job:
     with config.named_in_errors(mailbox.place):
         destination = destinations.choose(account, options, mailbox.name)
         if options.headers is not None and (options.delete or options.keep_days is not None):
-            raise usage("--headers contradicts --delete, which would delete what was not fetched")
+            raise usage(
+                "--headers contradicts --delete and --keep-days, which would delete what was not "
+                "fetched"
+            )
         connection.check_policy(account, options)
     if options.state is None:
         options.state = state.default_path()

@@ -45,7 +45,7 @@ def kill_until_empty(user, maildrop, kind, numbers, target):
     Returns how many runs were killed: no more than MOST_KILLS.
     """
     place = user.home / kind
-    arguments = ["fetch", *maildrop.options, "--delete", "--since-last", f"--{kind}", target]
+    arguments = ["fetch", *maildrop.options, "--delete", f"--{kind}", target]
     kills = 0
     while maildrop.count_left():
         # Often early; when all is delivered a run has COUNT deletions to do, and commits them.

@@ -12,6 +12,11 @@
 
 #include <cmocka.h>
 
+/* cmocka 2 has this name, and deprecates the other. */
+#ifndef assert_uint_in_range
+#define assert_uint_in_range assert_in_range
+#endif
+
 #include <pthread.h>
 #include <stdbool.h>
 

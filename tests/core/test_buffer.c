@@ -109,7 +109,7 @@ test_capacity_grows_at_least_by_half(void **state)
             growths++;
         }
     }
-    assert_in_range(growths, 1, 22);
+    assert_uint_in_range(growths, 1, 22);
     pop_buffer_release(&buffer);
 }
 

@@ -54,7 +54,7 @@ test_every_verb_has_a_name(void **state)
         const char *name = pop_command((enum pop_verb)verb)->name;
 
         assert_non_null(name);
-        assert_in_range(strlen(name), 3, 4);
+        assert_uint_in_range(strlen(name), 3, 4);
         assert_int_equal(strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
                          strlen(name));
     }

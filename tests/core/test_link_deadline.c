@@ -88,7 +88,7 @@ test_a_flood_ends_with_it(void **state)
                      POP_OK);
     pop_deadline_start(&link.deadline, NS_PER_MS);
     assert_int_equal(pump_to_the_end(&link, &error), POP_DEADLINE);
-    assert_in_range(script.received, 1, sizeof(bytes) - 1);
+    assert_uint_in_range(script.received, 1, sizeof(bytes) - 1);
     assert_string_equal(error.text,
                         "the deadline of 0.001 s has passed: close() this "
                         "connection; for a server that is only slow set a "
@@ -111,7 +111,7 @@ test_a_slow_reader_is_held_by_it(void **state)
                      POP_OK);
     pop_deadline_start(&link.deadline, NS_PER_MS);
     assert_int_equal(flush(&link), POP_DEADLINE);
-    assert_in_range(script.sent, 1, sizeof(bytes) - 1);
+    assert_uint_in_range(script.sent, 1, sizeof(bytes) - 1);
     pop_link_release(&link);
 }
 
@@ -139,7 +139,7 @@ test_receiving_ends_with_it(void **state)
         open_with_deadline(fds, &link, &modes[mode]);
         assert_int_equal(pop_link_begin(&link, POP_NO_LINES, 99, 99), POP_OK);
         assert_int_equal(pump_to_the_end(&link, &error), POP_DEADLINE);
-        assert_in_range(support_monotonic_ms() - start, 29, 5000);
+        assert_uint_in_range(support_monotonic_ms() - start, 29, 5000);
         close_link(fds, &link);
     }
 }

@@ -115,7 +115,7 @@ test_push_does_not_wait(void **state)
     open_pair(&self, POP_WAIT_FOREVER, true);
     queue(&self, MANY);
     assert_int_equal(pop_link_push(&self.link, &self.error), POP_OK);
-    assert_in_range(pop_buffer_length(&self.link.out), 1, MANY - 1);
+    assert_uint_in_range(pop_buffer_length(&self.link.out), 1, MANY - 1);
     close_pair(&self);
 }
 
@@ -129,7 +129,7 @@ test_timeout(void **state)
     open_pair(&self, 50 * NS_PER_MS, false);
     queue(&self, MANY);
     assert_int_equal(pop_link_fill(&self.link, &self.error), POP_TIMEOUT);
-    assert_in_range(support_monotonic_ms() - start, 50, 1000);
+    assert_uint_in_range(support_monotonic_ms() - start, 50, 1000);
     self.link.timeout = POP_WAIT_NEVER;
     assert_int_equal(pop_link_fill(&self.link, &self.error), POP_TIMEOUT);
     close_pair(&self);
@@ -151,7 +151,7 @@ test_signals_do_not_prolong_the_wait(void **state)
     } while (status == POP_INTERRUPTED);
     support_stop_signals();
     assert_int_equal(status, POP_TIMEOUT);
-    assert_in_range(support_monotonic_ms() - start, 60, 1000);
+    assert_uint_in_range(support_monotonic_ms() - start, 60, 1000);
     close_pair(&self);
 }
 

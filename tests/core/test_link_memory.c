@@ -99,7 +99,7 @@ test_buffer_grows_with_a_line_and_is_trimmed(void **state)
     read_totals(&link, &totals);
     assert_int_equal(totals.status, POP_OK);
     assert_int_equal(totals.lines, 2);
-    assert_in_range(totals.capacity, 3 * MIB, 5 * MIB);
+    assert_uint_in_range(totals.capacity, 3 * MIB, 5 * MIB);
     assert_int_equal(pop_buffer_append(&link.in, "+", 1), POP_OK);
     pop_link_return(&link, &spare);
     assert_int_equal(pop_buffer_length(&link.in), 1);

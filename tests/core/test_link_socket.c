@@ -50,7 +50,7 @@ test_flush_over_a_socket(void **state)
     assert_int_equal(pop_buffer_append(&link.out, bytes, MIB), POP_OK);
     /* Nobody reads yet. */
     assert_int_equal(flush(&link), POP_TIMEOUT);
-    assert_in_range(pop_buffer_length(&link.out), 1, MIB - 1);
+    assert_uint_in_range(pop_buffer_length(&link.out), 1, MIB - 1);
     task = (struct support_task){.fd = fds[1],
                                  .space = received,
                                  .length = MIB,

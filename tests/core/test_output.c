@@ -108,7 +108,7 @@ test_one_call_at_a_time(void **state)
     output.fd = ends[1];
     assert_int_equal(pop_output_write(&output, &error), POP_OK);
     assert_int_equal(output.done, 0);
-    assert_in_range(output.part, 1, span.length - 1);
+    assert_uint_in_range(output.part, 1, span.length - 1);
     assert_int_equal(close(ends[0]), 0);
     assert_int_equal(close(ends[1]), 0);
     free(bytes);

@@ -71,7 +71,7 @@ test_time_runs_out_once(void **state)
     pop_timeout_set(&timeout, 40 * NS_PER_MS);
     assert_int_equal(pop_timeout_poll_ms(&timeout), 40);
     support_sleep_ms(20);
-    assert_in_range(pop_timeout_poll_ms(&timeout), 0, 20);
+    assert_uint_in_range(pop_timeout_poll_ms(&timeout), 0, 20);
     support_sleep_ms(25);
     assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
     assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
@@ -117,7 +117,7 @@ test_a_deadline_passes(void **state)
     (void)state;
     pop_deadline_start(&deadline, 20 * NS_PER_MS);
     assert_false(pop_deadline_has_passed(&deadline));
-    assert_in_range(pop_deadline_left(&deadline), 1, 20 * NS_PER_MS);
+    assert_uint_in_range(pop_deadline_left(&deadline), 1, 20 * NS_PER_MS);
     support_sleep_ms(21);
     assert_true(pop_deadline_has_passed(&deadline));
     assert_int_equal(pop_deadline_left(&deadline), 0);
@@ -163,13 +163,13 @@ test_the_earlier_one_counts(void **state)
     pop_deadline_start(&deadline, 5000 * NS_PER_MS);
     pop_timeout_set(&timeout, POP_WAIT_FOREVER);
     timeout.deadline = deadline;
-    assert_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
+    assert_uint_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
     pop_timeout_set(&timeout, INT64_MAX);
     timeout.deadline = deadline;
-    assert_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
+    assert_uint_in_range(pop_timeout_poll_ms(&timeout), 4000, 5000);
     pop_timeout_set(&timeout, 100 * NS_PER_MS);
     timeout.deadline = deadline;
-    assert_in_range(pop_timeout_poll_ms(&timeout), 1, 100);
+    assert_uint_in_range(pop_timeout_poll_ms(&timeout), 1, 100);
     pop_timeout_set(&timeout, POP_WAIT_NEVER);
     timeout.deadline = deadline;
     assert_int_equal(pop_timeout_poll_ms(&timeout), 0);
@@ -200,7 +200,7 @@ test_a_wait_ends_with_the_deadline(void **state)
     assert_int_equal(
         wait_within(fds[0], POLLIN, POP_WAIT_FOREVER, 30 * NS_PER_MS),
         POP_DEADLINE);
-    assert_in_range(support_monotonic_ms() - start, 29, 5000);
+    assert_uint_in_range(support_monotonic_ms() - start, 29, 5000);
     assert_int_equal(
         wait_within(fds[0], POLLIN, 5000 * NS_PER_MS, 30 * NS_PER_MS),
         POP_DEADLINE);

@@ -226,7 +226,7 @@ test_partial_sends_add_up(void **state)
         for (; sent < LARGE; sent += self.done) {
             assert_int_equal(send_bytes(&self, bytes + sent, LARGE - sent),
                              POP_OK);
-            assert_in_range(self.done, 1, LARGE - sent);
+            assert_uint_in_range(self.done, 1, LARGE - sent);
             sends++;
         }
         support_join(&task);

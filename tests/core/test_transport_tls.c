@@ -83,7 +83,7 @@ test_octets_between_many_tickets(void **state)
 
         if (status != POP_INTERRUPTED) {
             assert_int_equal(status, POP_OK);
-            assert_in_range(self.done, 1, 2);
+            assert_uint_in_range(self.done, 1, 2);
             received += self.done;
         }
     }

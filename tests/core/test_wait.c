@@ -76,7 +76,7 @@ test_what_comes_ends_the_wait(void **state)
         support_start(&task);
         assert_int_equal(wait_for(fds[0], POLLIN, timeouts[i], &error),
                          POP_OK);
-        assert_in_range(support_monotonic_ms() - start, 19, 5000);
+        assert_uint_in_range(support_monotonic_ms() - start, 19, 5000);
         support_join(&task);
         support_close_pair(fds);
     }
@@ -95,12 +95,12 @@ test_time_runs_out(void **state)
     pop_timeout_set(&timeout, 30 * NS_PER_MS);
     assert_int_equal(pop_wait_for(fds[0], POLLIN, &timeout, &error),
                      POP_TIMEOUT);
-    assert_in_range(support_monotonic_ms() - start, 29, 5000);
+    assert_uint_in_range(support_monotonic_ms() - start, 29, 5000);
     /* It is over for the next wait, too. */
     start = support_monotonic_ms();
     assert_int_equal(pop_wait_for(fds[0], POLLIN, &timeout, &error),
                      POP_TIMEOUT);
-    assert_in_range(support_monotonic_ms() - start, 0, 20);
+    assert_uint_in_range(support_monotonic_ms() - start, 0, 20);
     support_close_pair(fds);
 }
 
@@ -124,7 +124,7 @@ test_signals_do_not_move_the_deadline(void **state)
     support_stop_signals();
     assert_int_equal(status, POP_TIMEOUT);
     assert_true(interruptions > 0);
-    assert_in_range(support_monotonic_ms() - start, 39, 5000);
+    assert_uint_in_range(support_monotonic_ms() - start, 39, 5000);
     support_close_pair(fds);
 }
 

@@ -1,10 +1,13 @@
-"""Tells the C module of forks."""
+"""Tells the C module of forks. Importing the package imports this module."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def watch(module: Any) -> None:

@@ -90,3 +90,16 @@ def test_import_brings_no_ssl(pop, ours):
 def test_the_openssl_that_is_loaded_and_our_own_version():
     assert re.match(r"(Open|Libre)SSL \d+\.\d", poplib_c.OPENSSL_VERSION)
     assert poplib_c.__version__ == metadata.version("poplib_c")
+
+
+def test_import_takes_few_modules_along():
+    """typing, re and others are imported by what needs them."""
+    code = "import sys, poplib_c; print(*{'typing', 're', 'socket', 'logging'} & set(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.stdout == "\n"

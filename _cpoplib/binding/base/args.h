@@ -14,6 +14,11 @@
     {name, (PyCFunction)(void (*)(void))(function),                           \
      METH_FASTCALL | METH_KEYWORDS, doc}
 
+/* Defines a docstring: the signature, which help() and inspect read, and the
+   text. */
+#define ARGS_DOC(name, signature, text)                                       \
+    PyDoc_STRVAR(name, signature "\n--\n\n" text)
+
 /* The signature of a method, without self. */
 struct args_signature {
     const char *method;          /* "POP3.retr" */

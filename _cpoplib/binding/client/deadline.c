@@ -217,10 +217,7 @@ deadline_clear(PyObject *op)
     return 0;
 }
 
-PyDoc_STRVAR(enter_doc,
-"__enter__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(enter_doc, "__enter__($self)",
 "The seconds count from here on.  RuntimeError while it is entered.");
 
 static int
@@ -258,10 +255,7 @@ deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(op);
 }
 
-PyDoc_STRVAR(exit_doc,
-"__exit__($self, type, value, traceback)\n"
-"--\n"
-"\n"
+ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
 "What counted before counts again.");
 
 static PyObject *
@@ -307,10 +301,7 @@ deadline_new_type(PyObject *module)
 
 /* --- POP3.deadline() ---------------------------------------------------- */
 
-PyDoc_STRVAR(deadline_doc,
-"deadline($self, seconds)\n"
-"--\n"
-"\n"
+ARGS_DOC(deadline_doc, "deadline($self, seconds)",
 "`with client.deadline(30):` gives all commands of the block together 30\n"
 "seconds, however often the server sends something.\n"
 "\n"

@@ -57,11 +57,9 @@ options_set(POP3Object *self, PyObject *const *values)
     return 0;
 }
 
-PyDoc_STRVAR(set_options_doc,
+ARGS_DOC(set_options_doc,
 "set_options($self, *, max_line=..., max_size=..., pipelining=...,\n"
-"            read_ahead=...)\n"
-"--\n"
-"\n"
+"            read_ahead=...)",
 "Change what the keyword-only arguments of the constructor have set.\n"
 "\n"
 "max_line: octets of the longest line of a message, line end included, or\n"
@@ -97,10 +95,7 @@ PyMethodDef options_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyDoc_STRVAR(set_read_ahead_doc,
-"_set_read_ahead($module, read_ahead, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(set_read_ahead_doc, "_set_read_ahead($module, read_ahead, /)",
 "Set the default of the option read_ahead for connections that are made from\n"
 "here on; return what it was.");
 

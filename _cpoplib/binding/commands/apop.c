@@ -86,10 +86,7 @@ apop_line(POP3Object *self, PyObject *user, PyObject *password)
     return line;
 }
 
-PyDoc_STRVAR(apop_doc,
-"apop($self, user, password)\n"
-"--\n"
-"\n"
+ARGS_DOC(apop_doc, "apop($self, user, password)",
 "Log in without sending the password (APOP; RFC 1939, section 7).\n"
 "\n"
 "Only if the greeting has a time stamp, else error_proto.  The mailbox is\n"

@@ -66,10 +66,7 @@ run_which(POP3Object *self, enum pop_verb verb, PyObject *which)
 
 /* --- authorization ------------------------------------------------------ */
 
-PyDoc_STRVAR(user_doc,
-"user($self, user)\n"
-"--\n"
-"\n"
+ARGS_DOC(user_doc, "user($self, user)",
 "Send the user name (USER; RFC 1939, section 7).\n"
 "\n"
 "Returns the response, bytes; it should say that a password is wanted.");
@@ -77,10 +74,7 @@ PyDoc_STRVAR(user_doc,
 ARGS_FUNCTION(pop3_user, run(POP3(op), POP_VERB_USER, values[0]),
               .method = "POP3.user", .names = {"user"}, .required = 1);
 
-PyDoc_STRVAR(pass_doc,
-"pass_($self, pswd)\n"
-"--\n"
-"\n"
+ARGS_DOC(pass_doc, "pass_($self, pswd)",
 "Send the password (PASS; RFC 1939, section 7).\n"
 "\n"
 "The mailbox is locked from here to quit().  Returns the response, bytes.");
@@ -88,10 +82,7 @@ PyDoc_STRVAR(pass_doc,
 ARGS_FUNCTION(pop3_pass_, run(POP3(op), POP_VERB_PASS, values[0]),
               .method = "POP3.pass_", .names = {"pswd"}, .required = 1);
 
-PyDoc_STRVAR(rpop_doc,
-"rpop($self, user)\n"
-"--\n"
-"\n"
+ARGS_DOC(rpop_doc, "rpop($self, user)",
 "Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
@@ -99,10 +90,7 @@ ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
 
 /* --- STAT --------------------------------------------------------------- */
 
-PyDoc_STRVAR(stat_doc,
-"stat($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(stat_doc, "stat($self)",
 "Get the mailbox's status (STAT; RFC 1939, section 5).\n"
 "\n"
 "Returns (number of messages, octets in all), two ints.  error_proto also\n"
@@ -132,10 +120,7 @@ ARGS_FUNCTION(pop3_stat, mailbox_status(POP3(op)), .method = "POP3.stat");
 
 /* --- messages ----------------------------------------------------------- */
 
-PyDoc_STRVAR(list_doc,
-"list($self, which=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(list_doc, "list($self, which=None)",
 "Ask for the messages' sizes (LIST; RFC 1939, section 5).\n"
 "\n"
 "Returns (response, [b'number octets', ...], octets); with `which`, the\n"
@@ -144,10 +129,7 @@ PyDoc_STRVAR(list_doc,
 ARGS_FUNCTION(pop3_list, run_which(POP3(op), POP_VERB_LIST, values[0]),
               .method = "POP3.list", .names = {"which"});
 
-PyDoc_STRVAR(uidl_doc,
-"uidl($self, which=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(uidl_doc, "uidl($self, which=None)",
 "Ask for the messages' unique ids (UIDL; RFC 1939, section 7).\n"
 "\n"
 "Returns (response, [b'number uid', ...], octets); with `which`, the\n"
@@ -156,10 +138,7 @@ PyDoc_STRVAR(uidl_doc,
 ARGS_FUNCTION(pop3_uidl, run_which(POP3(op), POP_VERB_UIDL, values[0]),
               .method = "POP3.uidl", .names = {"which"});
 
-PyDoc_STRVAR(retr_doc,
-"retr($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_doc, "retr($self, which)",
 "Retrieve a whole message (RETR; RFC 1939, section 5).\n"
 "\n"
 "Returns (response, [line, ...], octets): lines are bytes without line ends;\n"
@@ -169,10 +148,7 @@ ARGS_FUNCTION(pop3_retr,
               read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines),
               .method = "POP3.retr", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(top_doc,
-"top($self, which, howmuch)\n"
-"--\n"
-"\n"
+ARGS_DOC(top_doc, "top($self, which, howmuch)",
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7).\n"
 "\n"
@@ -186,10 +162,7 @@ ARGS_FUNCTION(pop3_top,
               .method = "POP3.top", .names = {"which", "howmuch"},
               .required = 2);
 
-PyDoc_STRVAR(dele_doc,
-"dele($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(dele_doc, "dele($self, which)",
 "Mark a message as deleted; quit() commits it (DELE; RFC 1939, section 5).\n"
 "\n"
 "Some servers delete what is marked at any disconnect.  Returns the\n"
@@ -198,20 +171,14 @@ PyDoc_STRVAR(dele_doc,
 ARGS_FUNCTION(pop3_dele, run(POP3(op), POP_VERB_DELE, values[0]),
               .method = "POP3.dele", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(rset_doc,
-"rset($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(rset_doc, "rset($self)",
 "Unmark all messages that are marked as deleted (RSET; RFC 1939, section\n"
 "5).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_rset, run(POP3(op), POP_VERB_RSET, NULL),
               .method = "POP3.rset");
 
-PyDoc_STRVAR(noop_doc,
-"noop($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(noop_doc, "noop($self)",
 "Do nothing; it keeps the connection alive (NOOP; RFC 1939, section 5).\n"
 "\n"
 "Returns the response, bytes.");
@@ -219,19 +186,13 @@ PyDoc_STRVAR(noop_doc,
 ARGS_FUNCTION(pop3_noop, run(POP3(op), POP_VERB_NOOP, NULL),
               .method = "POP3.noop");
 
-PyDoc_STRVAR(utf8_doc,
-"utf8($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(utf8_doc, "utf8($self)",
 "Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_utf8, run(POP3(op), POP_VERB_UTF8, NULL),
               .method = "POP3.utf8");
 
-PyDoc_STRVAR(lang_doc,
-"lang($self, tag=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(lang_doc, "lang($self, tag=None)",
 "Choose the language of the server's texts (LANG; RFC 6856, section 3).\n"
 "\n"
 "tag: 'de', or '*' for the server's choice; returns the response, bytes.\n"
@@ -243,10 +204,7 @@ ARGS_FUNCTION(pop3_lang, run_optional(POP3(op), POP_VERB_LANG, values[0]),
 
 /* --- CAPA --------------------------------------------------------------- */
 
-PyDoc_STRVAR(capa_doc,
-"capa($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(capa_doc, "capa($self)",
 "Ask for the server's capabilities (CAPA; RFC 2449, section 5).\n"
 "\n"
 "Returns a dict of name to list of arguments, all str:\n"
@@ -283,20 +241,14 @@ ARGS_FUNCTION(pop3_capa, capa(POP3(op)), .method = "POP3.capa");
 
 /* --- local methods ------------------------------------------------------ */
 
-PyDoc_STRVAR(getwelcome_doc,
-"getwelcome($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(getwelcome_doc, "getwelcome($self)",
 "Return the server's greeting, bytes.");
 
 ARGS_FUNCTION(pop3_getwelcome,
               PyObject_GetAttr(op, POP3(op)->state->name.welcome),
               .method = "POP3.getwelcome");
 
-PyDoc_STRVAR(set_debuglevel_doc,
-"set_debuglevel($self, level)\n"
-"--\n"
-"\n"
+ARGS_DOC(set_debuglevel_doc, "set_debuglevel($self, level)",
 "Print what is sent and received: 0 nothing, 1 commands, 2 each line too.\n"
 "\n"
 "Passwords are printed as well.");

@@ -55,11 +55,9 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values,
 
 /* --- what Python sees --------------------------------------------------- */
 
-PyDoc_STRVAR(login_doc,
+ARGS_DOC(login_doc,
 "login($self, user, password, *, mechanisms=None, allow_insecure=False,\n"
-"      encoding=None)\n"
-"--\n"
-"\n"
+"      encoding=None)",
 "Log in by the best mechanism that the server and the connection allow.\n"
 "\n"
 "If the server's certificate was verified, the order is\n"
@@ -80,11 +78,9 @@ ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", values, 5),
                         "encoding"},
               .required = 2, .keyword_only = 3);
 
-PyDoc_STRVAR(login_oauth2_doc,
+ARGS_DOC(login_oauth2_doc,
 "login_oauth2($self, user, token, *, mechanisms=None,\n"
-"             allow_insecure=False)\n"
-"--\n"
-"\n"
+"             allow_insecure=False)",
 "Log in by an OAuth 2.0 access token (OAUTHBEARER, RFC 7628; XOAUTH2).\n"
 "\n"
 "token: str, or a callable without arguments that returns one.  It is\n"

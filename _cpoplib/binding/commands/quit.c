@@ -41,10 +41,7 @@ drop_what_was_read_ahead(POP3Object *self)
     return 0;
 }
 
-PyDoc_STRVAR(quit_doc,
-"quit($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(quit_doc, "quit($self)",
 "Sign off: commit deletions, unlock the mailbox, close the connection\n"
 "(QUIT; RFC 1939, section 6).\n"
 "\n"
@@ -73,10 +70,7 @@ ARGS_FUNCTION(pop3_quit, quit(POP3(op)), .method = "POP3.quit");
 
 /* --- with --------------------------------------------------------------- */
 
-PyDoc_STRVAR(enter_doc,
-"__enter__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(enter_doc, "__enter__($self)",
 "`with POP3(...) as client:` ends by quit(), or, if the block raises, by\n"
 "close(): then no deletion is committed.");
 
@@ -102,10 +96,7 @@ is_over(POP3Object *self)
     return over;
 }
 
-PyDoc_STRVAR(exit_doc,
-"__exit__($self, type, value, traceback)\n"
-"--\n"
-"\n"
+ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
 "See __enter__().  Nothing is done if the connection was closed before.");
 
 static PyObject *

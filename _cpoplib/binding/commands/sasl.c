@@ -142,10 +142,8 @@ run(POP3Object *self, PyObject *const *given)
 
 /* --- what Python sees --------------------------------------------------- */
 
-PyDoc_STRVAR(auth_doc,
-"auth($self, mechanism, authobject=None, initial_response=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(auth_doc,
+"auth($self, mechanism, authobject=None, initial_response=None)",
 "Log in by a SASL mechanism (AUTH; RFC 5034).\n"
 "\n"
 "mechanism: its name, 'PLAIN', or an object of poplib_c.sasl, which brings\n"

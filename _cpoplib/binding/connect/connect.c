@@ -184,11 +184,9 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
     return failed;
 }
 
-PyDoc_STRVAR(init_doc,
+ARGS_DOC(init_doc,
 "__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *
@@ -262,10 +260,7 @@ create_connection(POP3Object *self, PyObject *timeout)
     return sock;
 }
 
-PyDoc_STRVAR(create_socket_doc,
-"_create_socket($self, timeout)\n"
-"--\n"
-"\n"
+ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return a socket connected to (self.host, self.port).\n"
 "\n"
 "Override it to connect in another way; ValueError if timeout is 0.");
@@ -401,10 +396,7 @@ connect_close(POP3Object *self)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(close_doc,
-"close($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(close_doc, "close($self)",
 "Close the connection without sending QUIT: no deletion is committed.\n"
 "\n"
 "It may be called from another thread; a call that is blocked in this\n"

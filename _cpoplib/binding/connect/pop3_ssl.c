@@ -94,10 +94,7 @@ release_options(struct tls_options *options)
 
 /* --- POP3_SSL.context --------------------------------------------------- */
 
-PyDoc_STRVAR(new_context_doc,
-"_new_context($module, client, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(new_context_doc, "_new_context($module, client, /)",
 "Make the context of a POP3_SSL, for its attribute of that name.");
 
 static PyObject *
@@ -255,12 +252,10 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
     return failed;
 }
 
-PyDoc_STRVAR(init_doc,
+ARGS_DOC(init_doc,
 "__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
 "         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
@@ -296,10 +291,7 @@ create_plain(POP3Object *self, PyObject *timeout)
                                       NULL);
 }
 
-PyDoc_STRVAR(create_socket_doc,
-"_create_socket($self, timeout)\n"
-"--\n"
-"\n"
+ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return POP3._create_socket(self, timeout) with TLS.");
 
 static PyObject *
@@ -332,10 +324,8 @@ ARGS_FUNCTION(pop3_ssl__create_socket, create_socket(POP3(op), values[0]),
               .method = "POP3_SSL._create_socket", .names = {"timeout"},
               .required = 1);
 
-PyDoc_STRVAR(stls_doc,
-"stls($self, keyfile=None, certfile=None, context=None, *, verify=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(stls_doc,
+"stls($self, keyfile=None, certfile=None, context=None, *, verify=None)",
 "Raises error_proto: there is TLS already.");
 
 static PyObject *
@@ -358,12 +348,10 @@ static PyMethodDef pop3_ssl_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyDoc_STRVAR(pop3_ssl_doc,
+ARGS_DOC(pop3_ssl_doc,
 "POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
 "         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
 "host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"

@@ -168,10 +168,8 @@ run_locked(POP3Object *self, const struct tls_options *options)
     return response;
 }
 
-PyDoc_STRVAR(stls_doc,
-"stls($self, context=None, *, keyfile=None, certfile=None, verify=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(stls_doc,
+"stls($self, context=None, *, keyfile=None, certfile=None, verify=None)",
 "Begin TLS on a plain connection (STLS; RFC 2595, section 4).\n"
 "\n"
 "The arguments are those of POP3_SSL.  Returns the response, bytes.  Raises\n"

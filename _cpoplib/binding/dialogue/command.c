@@ -458,20 +458,14 @@ call_locked(POP3Object *client, PyObject *line,
     return result;
 }
 
-PyDoc_STRVAR(putline_doc,
-"_putline($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(putline_doc, "_putline($self, line)",
 "Send a line (bytes) and CRLF.");
 
 ARGS_FUNCTION(pop3__putline,
               call_locked(POP3(op), values[0], putcmd_putline_own),
               .method = "POP3._putline", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(putcmd_doc,
-"_putcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(putcmd_doc, "_putcmd($self, line)",
 "Send a command line (str), encoded, through _putline().\n"
 "\n"
 "ValueError, and nothing is sent, if it holds a control character.");
@@ -479,19 +473,13 @@ PyDoc_STRVAR(putcmd_doc,
 ARGS_FUNCTION(pop3__putcmd, call_locked(POP3(op), values[0], putcmd_own),
               .method = "POP3._putcmd", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(shortcmd_doc,
-"_shortcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(shortcmd_doc, "_shortcmd($self, line)",
 "Send any command whose reply is one line; return that line.");
 
 ARGS_FUNCTION(pop3__shortcmd, call_locked(POP3(op), values[0], shortcmd_own),
               .method = "POP3._shortcmd", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(longcmd_doc,
-"_longcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(longcmd_doc, "_longcmd($self, line)",
 "Send any command whose reply has several lines; return\n"
 "(response, list of lines, octets).");
 

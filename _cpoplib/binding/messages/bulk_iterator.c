@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "binding/base/args.h"
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 #include "binding/client/deadline.h"
@@ -497,10 +498,7 @@ many_next(PyObject *op)
     return NULL;
 }
 
-PyDoc_STRVAR(close_doc,
-"close($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(close_doc, "close($self)",
 "End the iteration.\n"
 "\n"
 "Receives nothing now: the next command on the connection receives and drops\n"
@@ -516,10 +514,7 @@ many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, requests and answers included.");
 
 static PyObject *

@@ -228,10 +228,7 @@ ask(POP3Object *self, const char *command, row_value value_of)
     return rows.dict;
 }
 
-PyDoc_STRVAR(sizes_doc,
-"sizes($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizes_doc, "sizes($self)",
 "Ask for the messages' sizes (LIST; RFC 1939, section 5): a dict of message\n"
 "number to octets, in the server's order.\n"
 "\n"
@@ -244,10 +241,7 @@ PyDoc_STRVAR(sizes_doc,
 ARGS_FUNCTION(pop3_sizes, ask(POP3(op), "LIST", size_of),
               .method = "POP3.sizes");
 
-PyDoc_STRVAR(uids_doc,
-"uids($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(uids_doc, "uids($self)",
 "Ask for the messages' unique ids (UIDL; RFC 1939, section 7): a dict of\n"
 "message number to id, bytes of any length.\n"
 "\n"

@@ -181,10 +181,7 @@ ask_bytes(POP3Object *self, PyObject *which)
     return fetch_bytes(self, format_command_make(POP_VERB_RETR, which, NULL));
 }
 
-PyDoc_STRVAR(retr_bytes_doc,
-"retr_bytes($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_bytes_doc, "retr_bytes($self, which)",
 "Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.\n"
 "\n"
 "The octets are those that the server sent, with its line ends and without\n"
@@ -195,10 +192,7 @@ ARGS_FUNCTION(pop3_retr_bytes,
               read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes),
               .method = "POP3.retr_bytes", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(top_bytes_doc,
-"top_bytes($self, which, howmuch)\n"
-"--\n"
-"\n"
+ARGS_DOC(top_bytes_doc, "top_bytes($self, which, howmuch)",
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
 
@@ -208,10 +202,7 @@ ARGS_FUNCTION(pop3_top_bytes,
               .method = "POP3.top_bytes", .names = {"which", "howmuch"},
               .required = 2);
 
-PyDoc_STRVAR(retr_into_doc,
-"retr_into($self, which, file)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_into_doc, "retr_into($self, which, file)",
 "Retrieve a whole message (RETR; RFC 1939, section 5) into a file.\n"
 "\n"
 "file: anything with write(bytes), which gets the octets that retr_bytes()\n"

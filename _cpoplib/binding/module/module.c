@@ -3,6 +3,7 @@
 
 #include "binding/base/state.h"
 
+#include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
@@ -40,10 +41,7 @@ init_types(struct module_state *state, PyObject *module)
                : -1;
 }
 
-PyDoc_STRVAR(note_fork_doc,
-"_note_fork($module)\n"
-"--\n"
-"\n"
+ARGS_DOC(note_fork_doc, "_note_fork($module)",
 "Forget what other threads were using; called in the child after a fork.");
 
 static PyObject *

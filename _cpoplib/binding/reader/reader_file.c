@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "binding/base/args.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_transport.h"
@@ -130,10 +131,7 @@ read_line(ReaderObject *self, Py_ssize_t limit)
     return line;
 }
 
-PyDoc_STRVAR(readline_doc,
-"readline($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(readline_doc, "readline($self, size=-1, /)",
 "Read a line with its line end, at most size octets of it.\n"
 "\n"
 "b'' at the end of the stream.");
@@ -166,10 +164,7 @@ read_bytes(ReaderObject *self, Py_ssize_t wanted, Py_ssize_t most)
     return bytes;
 }
 
-PyDoc_STRVAR(read_doc,
-"read($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(read_doc, "read($self, size=-1, /)",
 "Read size octets, or fewer at the end of the stream; without size, all.");
 
 static PyObject *
@@ -182,10 +177,7 @@ reader_file_read(PyObject *op, PyObject *args)
                : read_bytes(READER(op), size, size);
 }
 
-PyDoc_STRVAR(read1_doc,
-"read1($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(read1_doc, "read1($self, size=-1, /)",
 "Read what is there, at most size octets, with at most one receive.");
 
 static PyObject *
@@ -198,10 +190,7 @@ reader_file_read1(PyObject *op, PyObject *args)
                : read_bytes(READER(op), size > 0, size);
 }
 
-PyDoc_STRVAR(peek_doc,
-"peek($self, size=0, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(peek_doc, "peek($self, size=0, /)",
 "Return what is unread without reading it, after at most one receive.");
 
 static PyObject *
@@ -235,10 +224,7 @@ reader_file_next(PyObject *op)
     return line;
 }
 
-PyDoc_STRVAR(readlines_doc,
-"readlines($self, hint=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(readlines_doc, "readlines($self, hint=-1, /)",
 "Read lines to the end of the stream, or until they have hint octets.");
 
 static PyObject *
@@ -351,10 +337,7 @@ size_of(const ReaderObject *self)
                : octets + python_transport_size(self->python_transport);
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, its buffers included.");
 
 static PyObject *

@@ -100,10 +100,7 @@ check_flags(PyObject *flags)
     return 0;
 }
 
-PyDoc_STRVAR(recv_into_doc,
-"recv_into($self, buffer, nbytes=None, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(recv_into_doc, "recv_into($self, buffer, nbytes=None, flags=0)",
 "Receive at most nbytes octets into a writable buffer; how many.\n"
 "\n"
 "Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
@@ -191,10 +188,7 @@ send_object(TLSSocketObject *self, PyObject *const *values, bool all)
     return sent;
 }
 
-PyDoc_STRVAR(send_doc,
-"send($self, data, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(send_doc, "send($self, data, flags=0)",
 "Send some of the data; how many octets.  flags must be 0.");
 
 static PyObject *
@@ -209,10 +203,7 @@ ARGS_FUNCTION(tls_socket_send, send_part(TLSSOCKET(op), values),
               .method = "TLSSocket.send", .names = {"data", "flags"},
               .required = 1);
 
-PyDoc_STRVAR(sendall_doc,
-"sendall($self, data, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(sendall_doc, "sendall($self, data, flags=0)",
 "Send all of the data; each part within the timeout.  flags must be 0.");
 
 ARGS_FUNCTION(tls_socket_sendall,
@@ -290,10 +281,7 @@ tls_socket_close_if_unused(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, without those that OpenSSL takes for the session.");
 
 static PyObject *

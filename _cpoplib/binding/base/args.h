@@ -5,6 +5,8 @@
 #ifndef BINDING_ARGS_H
 #define BINDING_ARGS_H
 
+#include <stdbool.h>
+
 #include "binding/base/pycompat.h"
 
 #define ARGS_MAX 12
@@ -47,6 +49,14 @@ struct args_signature {
    Returns -1 and raises TypeError if the call does not fit. */
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
+
+/* Returns the result of a method that has none: None, or NULL, with the
+   exception, if it has failed. */
+static inline PyObject *
+args_none(bool failed)
+{
+    return failed ? NULL : Py_NewRef(Py_None);
+}
 
 /* Converts an int to a buffer size; clips it to 0 .. PY_SSIZE_T_MAX.  Returns
    -1 and raises TypeError. */

@@ -51,6 +51,27 @@ errors_drop_result(PyObject *result)
     return result == NULL ? -1 : 0;
 }
 
+/* Releases the result of a call.  Returns its truth, or -1 with the exception
+   if it is NULL. */
+static inline int
+errors_drop_truth(PyObject *result)
+{
+    int truth = result == NULL ? -1 : PyObject_IsTrue(result);
+
+    Py_XDECREF(result);
+    return truth;
+}
+
+/* Returns -1 and raises RuntimeError if this thread `is_inside` the object. */
+static inline int
+errors_check_outside(PyObject *object, bool is_inside)
+{
+    if (is_inside) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", object);
+    }
+    return is_inside ? -1 : 0;
+}
+
 /* Raises OSError: recv_into() returned an impossible length. */
 void errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room);
 
@@ -109,5 +130,17 @@ void errors_report(PyObject *where, PyObject *earlier);
    `error` may be NULL for a status that has no details. */
 void errors_raise(struct module_state *state, enum pop_status status,
                   const struct pop_error *error);
+
+/* Calls errors_raise() and returns -1, or returns 0 for POP_OK. */
+static inline int
+errors_check(struct module_state *state, enum pop_status status,
+             const struct pop_error *error)
+{
+    if (status == POP_OK) {
+        return 0;
+    }
+    errors_raise(state, status, error);
+    return -1;
+}
 
 #endif

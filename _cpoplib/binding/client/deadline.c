@@ -119,9 +119,8 @@ check(POP3Object *self, deadline_status status)
     if (!pop_deadline_has_passed(&self->deadlines->earliest)) {
         return 0;
     }
-    errors_raise(self->state, status(&self->deadlines->earliest, &error),
-                 &error);
-    return -1;
+    return errors_check(self->state,
+                        status(&self->deadlines->earliest, &error), &error);
 }
 
 int
@@ -286,18 +285,12 @@ static PyType_Slot block_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec block_spec = {
+PyType_Spec deadline_spec = {
     .name = "poplib_c.Deadline",
     .basicsize = sizeof(DeadlineObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = block_slots,
 };
-
-PyTypeObject *
-deadline_new_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &block_spec, NULL);
-}
 
 /* --- POP3.deadline() ---------------------------------------------------- */
 

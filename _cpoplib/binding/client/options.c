@@ -77,16 +77,7 @@ ARGS_DOC(set_options_doc,
 "As many may be held in memory, and servers may mark them as seen.\n"
 "What is not given stays as it is.");
 
-static PyObject *
-set_options(POP3Object *self, PyObject *const *values)
-{
-    if (options_set(self, values) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-ARGS_FUNCTION(pop3_set_options, set_options(POP3(op), values),
+ARGS_FUNCTION(pop3_set_options, args_none(options_set(POP3(op), values) < 0),
               .method = "POP3.set_options", .names = {OPTIONS_NAMES},
               .keyword_only = OPTIONS_COUNT);
 

@@ -253,17 +253,9 @@ ARGS_DOC(set_debuglevel_doc, "set_debuglevel($self, level)",
 "\n"
 "Passwords are printed as well.");
 
-static PyObject *
-set_debuglevel(POP3Object *self, PyObject *level)
-{
-    if (PyObject_SetAttr((PyObject *)self, self->state->name.debugging,
-                         level) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-ARGS_FUNCTION(pop3_set_debuglevel, set_debuglevel(POP3(op), values[0]),
+ARGS_FUNCTION(pop3_set_debuglevel,
+              args_none(PyObject_SetAttr(op, POP3(op)->state->name.debugging,
+                                         values[0]) < 0),
               .method = "POP3.set_debuglevel", .names = {"level"},
               .required = 1);
 

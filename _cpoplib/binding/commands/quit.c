@@ -104,12 +104,10 @@ leave(POP3Object *self, PyObject *exception_type)
 {
     int over = is_over(self);
 
-    if (over < 0 || (!over && call(self, exception_type == Py_None
-                                             ? self->state->name.quit
-                                             : self->state->name.close) < 0)) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(over < 0 ||
+                     (!over && call(self, exception_type == Py_None
+                                              ? self->state->name.quit
+                                              : self->state->name.close) < 0));
 }
 
 ARGS_FUNCTION(pop3___exit__, leave(POP3(op), values[0]),

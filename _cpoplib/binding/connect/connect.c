@@ -192,12 +192,9 @@ DEADLINE_SIGNATURE ")",
 static PyObject *
 init(POP3Object *self, PyObject *const *values)
 {
-    if (options_set(self, values + 3) < 0 ||
-        deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
-        connect_open(self, values[0], values[1], values[2]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(options_set(self, values + 3) < 0 ||
+                     deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
+                     connect_open(self, values[0], values[1], values[2]) < 0);
 }
 
 ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
@@ -390,10 +387,7 @@ connect_close(POP3Object *self)
         requests_clear(&self->ahead.requests);
     }
     (void)close_file(self);
-    if (finally(self, NULL, close_sock) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(finally(self, NULL, close_sock) < 0);
 }
 
 ARGS_DOC(close_doc, "close($self)",

@@ -263,15 +263,12 @@ init(POP3Object *self, PyObject *const *values)
 {
     struct tls_options options;
 
-    if (options_set(self, values + 7) < 0 ||
-        tls_wrap_options(&options, values[5], values[2], values[3],
-                         values[6]) < 0 ||
-        set_options(self, &options) < 0 ||
-        deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
-        connect_ssl(self, values[0], values[1], values[4]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(options_set(self, values + 7) < 0 ||
+                     tls_wrap_options(&options, values[5], values[2],
+                                      values[3], values[6]) < 0 ||
+                     set_options(self, &options) < 0 ||
+                     deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
+                     connect_ssl(self, values[0], values[1], values[4]) < 0);
 }
 
 ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),

@@ -118,17 +118,15 @@ is_native(struct module_state *state, PyObject *sock,
 {
     int native = python_socket_is_direct(state, sock);
     const char *key_log = getenv("SSLKEYLOGFILE");
-    PyObject *is_wanted;
 
     if (native <= 0) {
         return native;
     }
-    is_wanted = package_call("poplib_c._tls", "is_wanted", "(Oi)",
-                             tls_wrap_or_none(options->verify),
-                             key_log != NULL && key_log[0] != '\0');
-    native = is_wanted == NULL ? -1 : is_wanted != Py_True;
-    Py_XDECREF(is_wanted);
-    return native;
+    native = errors_drop_truth(
+        package_call("poplib_c._tls", "is_wanted", "(Oi)",
+                     tls_wrap_or_none(options->verify),
+                     key_log != NULL && key_log[0] != '\0'));
+    return native < 0 ? -1 : !native;
 }
 
 static PyObject *

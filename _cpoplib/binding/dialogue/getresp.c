@@ -20,16 +20,11 @@
 static int
 is_positive(PyObject *line)
 {
-    PyObject *result;
-    int truth;
-
     if (PyBytes_CheckExact(line)) {
         return PyBytes_AS_STRING(line)[0] == '+';
     }
-    result = PyObject_CallMethod(line, "startswith", "y", "+");
-    truth = result == NULL ? -1 : PyObject_IsTrue(result);
-    Py_XDECREF(result);
-    return truth;
+    return errors_drop_truth(
+        PyObject_CallMethod(line, "startswith", "y", "+"));
 }
 
 static PyObject *

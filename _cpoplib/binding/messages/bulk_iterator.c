@@ -547,15 +547,9 @@ static PyType_Slot many_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec many_spec = {
+PyType_Spec bulk_iterator_spec = {
     .name = "poplib_c.ManyIterator",
     .basicsize = sizeof(BulkIteratorObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = many_slots,
 };
-
-PyTypeObject *
-bulk_iterator_new_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &many_spec, NULL);
-}

@@ -25,8 +25,8 @@ typedef struct {
 
 #define BULK_ITERATOR(op) ((BulkIteratorObject *)(op))
 
-/* Returns a new type poplib_c.ManyIterator, or NULL and an exception. */
-PyTypeObject *bulk_iterator_new_type(PyObject *module);
+/* The type poplib_c.ManyIterator. */
+extern PyType_Spec bulk_iterator_spec;
 
 /* Returns an iterator over (number, answer) with the default options, or NULL
    and an exception.  `numbers` is any iterable, `form` that of the answers.

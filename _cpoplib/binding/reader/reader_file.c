@@ -265,17 +265,17 @@ reader_file_readlines(PyObject *op, PyObject *args)
 
 /* --- the rest of a file ------------------------------------------------- */
 
-/* The docstring of a method. */
-#define DOC(signature, text) signature "\n--\n\n" text
+ARGS_DOC(close_doc, "close($self, /)",
+"Close the reader.  A thread that is blocked in it is woken.");
 
 static PyObject *
 reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (reader_close(READER(op)) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(reader_close(READER(op)) < 0);
 }
+
+ARGS_DOC(fileno_doc, "fileno($self, /)",
+"Return the descriptor of the socket.");
 
 static PyObject *
 reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -353,11 +353,8 @@ PyMethodDef reader_file_methods[] = {
     {"readline", reader_file_readline, METH_VARARGS, readline_doc},
     {"readlines", reader_file_readlines, METH_VARARGS, readlines_doc},
     {"peek", reader_file_peek, METH_VARARGS, peek_doc},
-    {"close", reader_file_close, METH_NOARGS,
-     DOC("close($self, /)",
-         "Close the reader.  A thread that is blocked in it is woken.")},
-    {"fileno", reader_file_fileno, METH_NOARGS,
-     DOC("fileno($self, /)", "Return the descriptor of the socket.")},
+    {"close", reader_file_close, METH_NOARGS, close_doc},
+    {"fileno", reader_file_fileno, METH_NOARGS, fileno_doc},
     {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},

@@ -74,11 +74,7 @@ move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
         errors_raise_closed_meanwhile();
         return -1;
     }
-    if (status != POP_OK && status != POP_EOF) {
-        errors_raise(self->state, status, &error);
-        return -1;
-    }
-    return 0;
+    return status == POP_EOF ? 0 : errors_check(self->state, status, &error);
 }
 
 /* --- moving bytes ------------------------------------------------------- */
@@ -207,9 +203,7 @@ ARGS_DOC(sendall_doc, "sendall($self, data, flags=0)",
 "Send all of the data; each part within the timeout.  flags must be 0.");
 
 ARGS_FUNCTION(tls_socket_sendall,
-              send_object(TLSSOCKET(op), values, true) < 0
-                  ? NULL
-                  : Py_NewRef(Py_None),
+              args_none(send_object(TLSSOCKET(op), values, true) < 0),
               .method = "TLSSocket.sendall", .names = {"data", "flags"},
               .required = 1);
 
@@ -250,8 +244,7 @@ tls_socket_binding(PyObject *op, PyObject *kind)
                                   (enum pop_tls_binding)number, binding,
                                   &length, &error);
     tls_socket_leave(self);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
+    if (errors_check(self->state, status, &error) < 0) {
         return NULL;
     }
     return length == 0 ? Py_NewRef(Py_None)
@@ -275,10 +268,7 @@ tls_socket_shut_down(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 tls_socket_close_if_unused(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (tls_socket_close_unused(TLSSOCKET(op)) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(tls_socket_close_unused(TLSSOCKET(op)) < 0);
 }
 
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",

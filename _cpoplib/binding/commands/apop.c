@@ -93,8 +93,9 @@ ARGS_DOC(apop_doc, "apop($self, user, password)",
 "locked from here to quit().  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_apop,
-              commands_send(POP3(op),
-                            apop_line(POP3(op), values[0], values[1]), false),
+              command_shortcmd(POP3(op),
+                               apop_line(POP3(op), values[0], values[1]),
+                               POP_END_AT_ONCE),
               .method = "POP3.apop", .names = {"user", "password"},
               .required = 2);
 

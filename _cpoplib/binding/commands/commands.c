@@ -11,32 +11,19 @@
 
 /* --- one command -------------------------------------------------------- */
 
-PyObject *
-commands_send(POP3Object *self, PyObject *line, bool multiline)
-{
-    PyObject *reply;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    reply = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                      : command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return reply;
-}
-
 /* Sends a command; `argument` may be NULL.  The verb table says whether the
    reply has lines. */
 static PyObject *
 run(POP3Object *self, enum pop_verb verb, PyObject *argument)
 {
     const struct pop_command *command = pop_command(verb);
+    bool has_lines = argument == NULL ? command->multiline
+                                      : command->multiline_with_argument;
+    PyObject *line = argument == NULL ? format_command_make(verb, NULL, NULL)
+                                      : format_command_format(verb, argument);
 
-    return argument == NULL
-               ? commands_send(self, format_command_make(verb, NULL, NULL),
-                               command->multiline)
-               : commands_send(self, format_command_format(verb, argument),
-                               command->multiline_with_argument);
+    return has_lines ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                     : command_shortcmd(self, line, POP_END_AT_ONCE);
 }
 
 static PyObject *
@@ -155,10 +142,10 @@ ARGS_DOC(top_doc, "top($self, which, howmuch)",
 "Returns what retr() does.  Some servers mark the message as seen.");
 
 ARGS_FUNCTION(pop3_top,
-              commands_send(POP3(op),
-                            format_command_make(POP_VERB_TOP, values[0],
-                                                values[1]),
-                            true),
+              command_longcmd(POP3(op),
+                              format_command_make(POP_VERB_TOP, values[0],
+                                                  values[1]),
+                              POP_END_AT_ONCE, NULL),
               .method = "POP3.top", .names = {"which", "howmuch"},
               .required = 2);
 

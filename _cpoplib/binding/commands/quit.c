@@ -53,9 +53,9 @@ quit(POP3Object *self)
     PyObject *response = NULL;
 
     if (drop_what_was_read_ahead(self) == 0) {
-        response = commands_send(
+        response = command_shortcmd(
             self, PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name),
-            false);
+            POP_END_AT_ONCE);
     }
     if (response == NULL) {
         close_after_failure(self);

@@ -85,7 +85,7 @@ take_turn(POP3Object *self, PyObject *exchange, PyObject **reply)
 static PyObject *
 send_command(POP3Object *self, PyObject *line)
 {
-    PyObject *reply = command_shortcmd(self, line, POP_END_AT_ONCE);
+    PyObject *reply = command_shortcmd(self, Py_NewRef(line), POP_END_AT_ONCE);
 
     if (reply == NULL && self->progress.is_challenged) {
         abandon(self);

@@ -362,19 +362,20 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
 
 /* --- a reply of one line, and one with lines ---------------------------- */
 
+/* Steals the line, as command_shortcmd() does. */
 static PyObject *
 run(POP3Object *client, PyObject *line, enum hook method,
     struct stream_sink *sink)
 {
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
                               .sink = sink};
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (pop3_lock(client) < 0) {
-        return NULL;
+    if (line != NULL && pop3_lock(client) == 0) {
+        result = command_run(&command, client, line, method);
+        pop3_unlock(client);
     }
-    result = command_run(&command, client, line, method);
-    pop3_unlock(client);
+    Py_XDECREF(line);
     return result;
 }
 
@@ -391,7 +392,7 @@ run_short(POP3Object *client, PyObject *line, enum hook method,
 static PyObject *
 shortcmd_own(POP3Object *client, PyObject *line)
 {
-    return run_short(client, line, HOOK_COUNT, POP_END_AT_ONCE);
+    return run_short(client, Py_NewRef(line), HOOK_COUNT, POP_END_AT_ONCE);
 }
 
 PyObject *
@@ -418,7 +419,8 @@ run_long(POP3Object *client, PyObject *line, enum hook method,
 static PyObject *
 longcmd_own(POP3Object *client, PyObject *line)
 {
-    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE, NULL);
+    return run_long(client, Py_NewRef(line), HOOK_COUNT, POP_END_AT_ONCE,
+                    NULL);
 }
 
 PyObject *

@@ -158,24 +158,15 @@ static PyObject *
 call(BulkIteratorObject *self, const struct request *request)
 {
     PyObject *line = pipeline_ask_line(&self->requests, request);
-    PyObject *value = NULL;
 
-    if (line == NULL) {
-        return NULL;
-    }
     switch (pipeline_ask_form(&self->requests, request)) {
     case POP_NO_LINES:
-        value = command_shortcmd(self->client, line, POP_END_IF_QUIET);
-        break;
+        return command_shortcmd(self->client, line, POP_END_IF_QUIET);
     case POP_LINES:
-        value = command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
-        break;
-    case POP_OCTETS:
-        value = retr_bytes_fetch(self->client, line);
-        break;
+        return command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
+    default:
+        return retr_bytes_fetch(self->client, line);
     }
-    Py_DECREF(line);
-    return value;
 }
 
 /* Sends the next request alone, and receives its reply. */

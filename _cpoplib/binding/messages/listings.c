@@ -207,13 +207,10 @@ ask(POP3Object *self, const char *command, row_value value_of)
         .sink = {.form = POP_LINES, .take = rows_take},
         .value_of = value_of,
     };
-    PyObject *line = PyUnicode_FromString(command);
-    PyObject *reply = NULL;
+    PyObject *reply = command_longcmd(self, PyUnicode_FromString(command),
+                                      POP_END_IF_QUIET, &rows.sink);
     int failed = -1;
 
-    if (line != NULL) {
-        reply = command_longcmd(self, line, POP_END_IF_QUIET, &rows.sink);
-    }
     if (reply != NULL) {
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
@@ -224,7 +221,6 @@ ask(POP3Object *self, const char *command, row_value value_of)
         Py_CLEAR(rows.dict);
     }
     Py_XDECREF(reply);
-    Py_XDECREF(line);
     return rows.dict;
 }
 

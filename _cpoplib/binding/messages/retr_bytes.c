@@ -125,6 +125,7 @@ read_message(POP3Object *self, struct stream_sink *sink)
     return result;
 }
 
+/* Steals the line, which may be NULL with an exception. */
 static PyObject *
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
@@ -136,7 +137,8 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     PyObject *file;
     PyObject *result = NULL;
 
-    if (pop3_lock(self) < 0) {
+    if (line == NULL || pop3_lock(self) < 0) {
+        Py_XDECREF(line);
         return NULL;
     }
     file = pop3_get_file(self, "readline");
@@ -148,6 +150,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         Py_DECREF(file);
     }
     pop3_unlock(self);
+    Py_DECREF(line);
     return result;
 }
 
@@ -160,25 +163,11 @@ retr_bytes_fetch(POP3Object *self, PyObject *line)
     return exchange(self, line, &sink);
 }
 
-/* Calls retr_bytes_fetch(); steals the line, which may be NULL with an
-   exception. */
-static PyObject *
-fetch_bytes(POP3Object *self, PyObject *line)
-{
-    PyObject *bytes;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    bytes = retr_bytes_fetch(self, line);
-    Py_DECREF(line);
-    return bytes;
-}
-
 static PyObject *
 ask_bytes(POP3Object *self, PyObject *which)
 {
-    return fetch_bytes(self, format_command_make(POP_VERB_RETR, which, NULL));
+    return retr_bytes_fetch(self,
+                            format_command_make(POP_VERB_RETR, which, NULL));
 }
 
 ARGS_DOC(retr_bytes_doc, "retr_bytes($self, which)",
@@ -197,8 +186,9 @@ ARGS_DOC(top_bytes_doc, "top_bytes($self, which, howmuch)",
 "(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
 
 ARGS_FUNCTION(pop3_top_bytes,
-              fetch_bytes(POP3(op), format_command_make(POP_VERB_TOP,
-                                                        values[0], values[1])),
+              retr_bytes_fetch(POP3(op),
+                               format_command_make(POP_VERB_TOP, values[0],
+                                                   values[1])),
               .method = "POP3.top_bytes", .names = {"which", "howmuch"},
               .required = 2);
 
@@ -215,17 +205,13 @@ static PyObject *
 retr_into(POP3Object *self, PyObject *which, PyObject *target)
 {
     struct sink_file file;
-    PyObject *line;
-    PyObject *octets = NULL;
+    PyObject *octets;
 
     if (sink_file_init(&file, self->state, target) < 0) {
         return NULL;
     }
-    line = format_command_make(POP_VERB_RETR, which, NULL);
-    if (line != NULL) {
-        octets = exchange(self, line, &file.sink);
-        Py_DECREF(line);
-    }
+    octets = exchange(self, format_command_make(POP_VERB_RETR, which, NULL),
+                      &file.sink);
     sink_file_release(&file);
     return octets;
 }

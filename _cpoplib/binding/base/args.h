@@ -50,6 +50,13 @@ struct args_signature {
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
 
+/* Returns None for NULL, an argument that is left out; borrowed. */
+static inline PyObject *
+args_or_none(PyObject *value)
+{
+    return value == NULL ? Py_None : value;
+}
+
 /* Returns the result of a method that has none: None, or NULL, with the
    exception, if it has failed. */
 static inline PyObject *

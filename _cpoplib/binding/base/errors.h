@@ -35,9 +35,6 @@ void errors_raise_timed_out_object(void);
    connection during a call. */
 void errors_raise_closed_meanwhile(void);
 
-/* Raises AttributeError: close() set `sock` or `file` to None. */
-void errors_raise_closed(const char *missing);
-
 /* Clears the pending exception and returns 0 if it matches `type` (a type or a
    tuple of types); else keeps it and returns -1. */
 int errors_clear(PyObject *type);

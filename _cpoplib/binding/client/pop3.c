@@ -28,7 +28,10 @@ get_open(POP3Object *self, PyObject *name, const char *wanted)
 
     if (value == Py_None) {
         Py_DECREF(value);
-        errors_raise_closed(wanted);
+        PyErr_Format(PyExc_AttributeError,
+                     "'NoneType' object has no attribute '%s': "
+                     "the connection is closed",
+                     wanted);
         return NULL;
     }
     return value;

@@ -39,13 +39,12 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values,
     if (secret != NULL && pop3_lock(self) == 0) {
         verified = is_verified(self);
         if (verified >= 0) {
-            response = package_call(
-                "poplib_c._login", function,
-                count > 4 ? "(OOOOOOO)" : "(OOOOO)", self, values[0], secret,
-                values[2] == NULL ? Py_None : values[2],
-                values[3] == NULL ? Py_False : values[3],
-                count > 4 && values[4] != NULL ? values[4] : Py_None,
-                verified ? Py_True : Py_False);
+            response = package_call("poplib_c._login", function,
+                                    count > 4 ? "(OOOOOOO)" : "(OOOOO)", self,
+                                    values[0], secret, args_or_none(values[2]),
+                                    values[3] == NULL ? Py_False : values[3],
+                                    args_or_none(count > 4 ? values[4] : NULL),
+                                    verified ? Py_True : Py_False);
         }
         pop3_unlock(self);
     }

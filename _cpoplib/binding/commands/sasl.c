@@ -115,7 +115,7 @@ converse(POP3Object *self, PyObject *exchange, PyObject *line)
     return reply;
 }
 
-/* `given`: mechanism, authobject and initial response. */
+/* `given`: mechanism, and authobject and initial response or NULL. */
 static PyObject *
 run(POP3Object *self, PyObject *const *given)
 {
@@ -127,9 +127,11 @@ run(POP3Object *self, PyObject *const *given)
         return NULL;
     }
     exchange = package_call("poplib_c._auth", "Exchange", "(OOO)",
-                            self->state->error_proto, given[0], given[1]);
+                            self->state->error_proto, given[0],
+                            args_or_none(given[1]));
     if (exchange != NULL &&
-        PyObject_SetAttrString(exchange, "first", given[2]) == 0) {
+        PyObject_SetAttrString(exchange, "first", args_or_none(given[2])) ==
+            0) {
         line = PyObject_CallMethod(exchange, "command", NULL);
     }
     if (line != NULL) {
@@ -162,16 +164,10 @@ ARGS_DOC(auth_doc,
 "after +OK closes the connection.");
 
 static PyObject *
-auth(POP3Object *self, PyObject **given)
+auth(POP3Object *self, PyObject *const *given)
 {
     PyObject *reply;
-    int i;
 
-    for (i = 1; i < 3; i++) {
-        if (given[i] == NULL) {
-            given[i] = Py_None;
-        }
-    }
     if (pop3_lock(self) < 0) {
         return NULL;
     }

@@ -126,7 +126,7 @@ PyMethodDef pop3_ssl_functions[] = {
 static int
 set_or_none(POP3Object *self, PyObject *name, PyObject *value)
 {
-    return PyObject_SetAttr((PyObject *)self, name, tls_wrap_or_none(value));
+    return PyObject_SetAttr((PyObject *)self, name, args_or_none(value));
 }
 
 /* Removes 'context' from self.__dict__. */

@@ -5,9 +5,8 @@
 #include "binding/base/format_command.h"
 #include "binding/base/package.h"
 #include "binding/dialogue/command.h"
-#include "binding/messages/listings.h"
+#include "binding/messages/messages.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/messages/read_ahead_turn.h"
 
 /* --- one command -------------------------------------------------------- */
 

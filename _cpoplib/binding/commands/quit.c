@@ -3,6 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/socket/python_socket.h"
 #include "core/proto/command.h"
 
 /* --- QUIT --------------------------------------------------------------- */
@@ -13,16 +14,6 @@ call(POP3Object *self, PyObject *name)
 {
     return errors_drop_result(
         PyObject_CallMethodNoArgs((PyObject *)self, name));
-}
-
-/* Releases the socket after QUIT failed; keeps the exception. */
-static void
-close_after_failure(POP3Object *self)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-
-    (void)call(self, self->state->name.close);
-    errors_raise_again(pending);
 }
 
 /* What is on its way is dropped as it comes, if it is not too large.  -1 and
@@ -58,7 +49,7 @@ quit(POP3Object *self)
             POP_END_AT_ONCE);
     }
     if (response == NULL) {
-        close_after_failure(self);
+        python_socket_discard(self->state, (PyObject *)self);
     }
     else if (call(self, self->state->name.close) < 0) {
         Py_CLEAR(response);

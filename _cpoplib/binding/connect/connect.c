@@ -24,6 +24,16 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
     return PyObject_SetAttr((PyObject *)self, name, value);
 }
 
+/* Sets self.name to a value (stolen), unless that is NULL. */
+static int
+set_made(POP3Object *self, PyObject *name, PyObject *value)
+{
+    int failed = value == NULL ? -1 : set_attribute(self, name, value);
+
+    Py_XDECREF(value);
+    return failed;
+}
+
 PyObject *
 connect_timeout(struct module_state *state, PyObject *given)
 {
@@ -83,29 +93,15 @@ static int
 read_welcome(POP3Object *self)
 {
     struct module_state *state = self->state;
-    PyObject *zero = PyLong_FromLong(0);
     PyObject *welcome;
-    int failed;
 
-    if (zero == NULL) {
-        return -1;
-    }
-    failed = set_attribute(self, state->name.debugging, zero);
-    Py_DECREF(zero);
-    if (failed < 0) {
-        return -1;
-    }
-    if (pop3_lock(self) < 0) {
+    if (set_made(self, state->name.debugging, PyLong_FromLong(0)) < 0 ||
+        pop3_lock(self) < 0) {
         return -1;
     }
     welcome = log_begin(self) < 0 ? NULL : getresp_call(self);
     pop3_unlock(self);
-    if (welcome == NULL) {
-        return -1;
-    }
-    failed = set_attribute(self, state->name.welcome, welcome);
-    Py_DECREF(welcome);
-    return failed;
+    return set_made(self, state->name.welcome, welcome);
 }
 
 void

@@ -1,10 +1,9 @@
-#include "binding/connect/pop3_ssl.h"
+#include "binding/connect/connect.h"
 
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
-#include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_configs.h"
@@ -277,17 +276,6 @@ ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
                         "context", "verify", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
-/* Calls POP3._create_socket(self, timeout). */
-static PyObject *
-create_plain(POP3Object *self, PyObject *timeout)
-{
-    struct module_state *state = self->state;
-
-    return PyObject_CallMethodObjArgs((PyObject *)state->pop3_type,
-                                      state->name.create_socket, self, timeout,
-                                      NULL);
-}
-
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return POP3._create_socket(self, timeout) with TLS.");
 
@@ -296,7 +284,9 @@ create_socket(POP3Object *self, PyObject *timeout)
 {
     struct tls_options options = {.context = NULL};
     struct ssl_ctx_st *config = NULL;
-    PyObject *plain = create_plain(self, timeout);
+    PyObject *plain = PyObject_CallMethodObjArgs(
+        (PyObject *)self->state->pop3_type, self->state->name.create_socket,
+        self, timeout, NULL);
     PyObject *wrapped = NULL;
 
     if (plain == NULL) {

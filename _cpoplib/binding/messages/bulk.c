@@ -1,4 +1,4 @@
-#include "binding/messages/bulk.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/client/options.h"

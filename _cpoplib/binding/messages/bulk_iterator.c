@@ -11,7 +11,7 @@
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/announce.h"
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 #include "binding/reader/stream.h"
 
 /* Enough to fetch hundreds of messages in a few round trips; few enough to

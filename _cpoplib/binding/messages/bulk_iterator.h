@@ -1,6 +1,6 @@
 /* The iterator that retr_many(), top_many() and dele_many() return.
 
-   Calls retr_bytes.h, dialogue, the client, the Reader and base. */
+   Calls messages.h, dialogue, the client, the Reader and base. */
 
 #ifndef BINDING_BULK_ITERATOR_H
 #define BINDING_BULK_ITERATOR_H

@@ -1,4 +1,4 @@
-#include "binding/messages/listings.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"

@@ -1,4 +1,4 @@
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/base/format_command.h"
@@ -8,7 +8,6 @@
 #include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/messages/read_ahead_turn.h"
 #include "binding/reader/sinks.h"
 
 /* --- a file that is no Reader -------------------------------------------- */

@@ -7,10 +7,10 @@
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
-#include "binding/connect/pop3_ssl.h"
+#include "binding/connect/connect.h"
 #include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
-#include "binding/socket/tls_socket_type.h"
+#include "binding/socket/tls_socket.h"
 #include "core/tls/tls_config.h"
 
 /* Keeps a new type; false if it is NULL. */

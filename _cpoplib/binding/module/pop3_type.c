@@ -9,9 +9,7 @@
 #include "binding/connect/connect.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/messages/bulk.h"
-#include "binding/messages/listings.h"
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 #include "core/tls/tls_config.h"
 
 /* --- object ------------------------------------------------------------- */

@@ -141,10 +141,9 @@ reader_file_readline(PyObject *op, PyObject *args)
 {
     Py_ssize_t size;
 
-    if (parse_size(args, "|O:readline", &size) < 0) {
-        return NULL;
-    }
-    return read_line(READER(op), size);
+    return parse_size(args, "|O:readline", &size) < 0
+               ? NULL
+               : read_line(READER(op), size);
 }
 
 /* Reads at most `most` octets, once `wanted` are unread or the stream has

@@ -1,4 +1,7 @@
-#include "binding/socket/tls_socket_type.h"
+/* The type TLSSocket: its slots and members, and the methods that move bytes
+   or need the session; poplib_c/_tls_socket.py adds the others. */
+
+#include "binding/socket/tls_socket.h"
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"

@@ -100,11 +100,10 @@ reader_check_usable(ReaderObject *self)
 static int
 check_outside(ReaderObject *self)
 {
-    if (lock_is_mine(&self->lock)) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-        return -1;
-    }
-    return reader_check_usable(self);
+    return errors_check_outside((PyObject *)self, lock_is_mine(&self->lock)) <
+                   0
+               ? -1
+               : reader_check_usable(self);
 }
 
 /* Asks the socket for its descriptor and timeout.  That may run Python code.
@@ -252,12 +251,9 @@ reader_require(ReaderObject *self, enum reader_need need)
 static int
 close_file(ReaderObject *self)
 {
-    PyObject *result;
-
     progress_file_closed(&self->progress);
-    result = PyObject_CallMethodNoArgs(self->file, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs(self->file, self->state->name.close));
 }
 
 void

@@ -73,7 +73,7 @@ class _Arriving(io.RawIOBase):
         self._room = 0
 
     def expect(self, seconds: float) -> None:
-        """Begin a reply, which is whole after so many seconds, or is none."""
+        """Begin a reply, which must be whole after *seconds*."""
         self._end = time.monotonic() + seconds
         self._room = _MOST_OF_A_REPLY
 
@@ -90,7 +90,7 @@ class _Arriving(io.RawIOBase):
 
 
 class _Limited(smtplib.SMTP):
-    """Reads a reply that may be slow, or endless. Raises SMTPServerDisconnected for such a one.
+    """Raises SMTPServerDisconnected for a reply that is too slow or too large.
 
     patience: seconds for the next reply, or None for the timeout.
     """
@@ -103,14 +103,16 @@ class _Limited(smtplib.SMTP):
         if sock is not None:
             if self.file is None:
                 self._arriving = _Arriving(sock)
-                self.file = io.BufferedReader(self._arriving)  # type: ignore[assignment]
+                self.file = io.BufferedReader(self._arriving)
             assert self._arriving is not None
             self._arriving.expect(self.patience or self.timeout)
         self.patience = None
         try:
             return super().getreply()
         except smtplib.SMTPResponseException as error:
-            raise smtplib.SMTPServerDisconnected(_told(error.smtp_code, error.smtp_error)) from None
+            raise smtplib.SMTPServerDisconnected(
+                _told(error.smtp_code, error.smtp_error)
+            ) from None
         finally:
             if self.sock is not None:
                 self.sock.settimeout(self.timeout)

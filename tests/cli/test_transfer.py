@@ -175,7 +175,9 @@ def test_a_second_ctrl_c(user, serve):
     reached = Told()
     with play(*GREETED, *ENVELOPE, *FIRST, reached, Anything()) as lmtp:
         place = f"127.0.0.1:{lmtp.port}"
-        with user.start("fetch", "--insecure", "--delete", "--lmtp", place, url(server)) as process:
+        with user.start(
+            "fetch", "--insecure", "--delete", "--lmtp", place, url(server)
+        ) as process:
             assert reached.wait(TIMEOUT)
             process.send_signal(signal.SIGINT)
             while "press Ctrl-C again" not in process.stderr.readline():

@@ -54,6 +54,7 @@ class Command(Handed):
         super().__init__("pipe", self._words[0])  # Arguments may be secret.
         self._name = os.path.basename(self._words[0])
         self._seconds = seconds
+        self._is_aborted = False
         self._environment = {
             name: value
             for name, value in os.environb.items()
@@ -85,8 +86,13 @@ class Command(Handed):
         said = self._wait(process)
         _check(self._name, process.returncode, said)
 
+    def abort(self) -> None:
+        self._is_aborted = True
+
     def _wait(self, process: subprocess.Popen[bytes]) -> bytes:
-        """Wait for the command and return the end of its output. Raises Refused if it is killed.
+        """Wait for the command and return the end of its output.
+
+        Raises DeliveryFailure if it is killed.
 
         Programs that it leaves in the background are not waited for.
         """
@@ -102,6 +108,11 @@ class Command(Handed):
                     _kill(process)
                     told = f"{self._name} was killed after {self._seconds:g} seconds"
                     raise Refused(told, Status.TEMPORARY)
+                if self._is_aborted:
+                    _kill(process)
+                    raise DeliveryFailure(
+                        f"interrupted: {self._name} was killed in a message, which may come twice"
+                    )
                 if is_open:
                     ready.poll(_POLL * 1000)
                     kept, is_open = _read(output, kept)

@@ -142,6 +142,10 @@ class Box(Protocol):
         """End the use of the destination."""
         return
 
+    def abort(self) -> None:
+        """End what waits for the destination. A signal handler calls it: it takes no locks."""
+        return
+
     def tickets(self, count: int) -> list[str]:
         """Return names for the places of the next messages."""
 

@@ -16,7 +16,7 @@ from poplib_c._cli.mbox import StandardOutput
 KINDS = arguments.DESTINATIONS
 STANDARD_OUTPUT = "mbox", "-"
 _FIELD = re.compile(r"\{(account|user|host)\}")
-_UNSAFE = re.compile(r"^\.|[/%\0]")
+_UNSAFE = re.compile(r"^\.|^-$|[/%\0]")
 _PATIENCE = 10  # times the timeout: for a command
 
 

@@ -197,18 +197,43 @@ def _by_socks(
 ) -> socket.socket:
     """Let PySocks connect (SOCKS5, RFC 1928)."""
     socks = _socks()
+
+    class Timed(socks.socksocket):  # type: ignore[misc, name-defined]
+        """Limits the answers of the proxy, which PySocks reads by recv_into(), all together."""
+
+        until: float | None = None
+
+        def recv_into(self, *arguments: Any) -> int:
+            if self.until is not None:
+                socket.socket.settimeout(self, _left(timeout, self.until))
+            return int(super().recv_into(*arguments))
+
+    def connect(family: int) -> Timed:
+        sock = Timed(family, socket.SOCK_STREAM)
+        try:
+            sock.until = min(end, time.monotonic() + timeout)
+            sock.settimeout(_left(timeout, end))
+            sock.set_proxy(socks.SOCKS5, by.host, by.port, True, by.user or None, password or None)
+            if start:
+                sock.bind(start)
+            sock.connect(where)
+        except BaseException:
+            sock.close()
+            raise
+        sock.until = None
+        return sock
+
+    found = socket.getaddrinfo(by.host, by.port, 0, socket.SOCK_STREAM)
+    families = [*dict.fromkeys(family for family, *_ in found)]
+    failed: Exception | None = None
     try:
-        sock: socket.socket = socks.create_connection(
-            where,
-            _left(timeout, end),
-            start,
-            socks.SOCKS5,
-            by.host,
-            by.port,
-            True,
-            by.user or None,
-            password or None,
-        )
+        for family in families:
+            try:
+                return connect(family)
+            except (OSError, socks.ProxyError) as error:
+                failed = error
+        assert failed is not None
+        raise failed
     except socks.ProxyError as error:
         inner = error.socket_err
         if isinstance(inner, socks.ProxyError):
@@ -217,7 +242,6 @@ def _by_socks(
         if isinstance(error, socks.SOCKS5AuthError):
             raise _refused_login(by, error.msg) from None
         raise OSError(reason(inner) if inner else error.msg) from None
-    return sock
 
 
 def _connect(

@@ -48,6 +48,7 @@ def fetch(job: Job, credentials: Credentials, progress: Progress, stop: Stop) ->
             box = None if dry else destinations.open_destination(job, wait)
             if box is not None:
                 opened.callback(box.close)
+                opened.enter_context(stop.at_abort(box.abort))
             open_state = State.copy if dry else State
             state = opened.enter_context(open_state(job.options.state, _key(job)))
             run = Run(job.account, job.options, box, state, outcome, bar, progress, stop)

@@ -82,7 +82,7 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._clients: set[POP3] = set()
+        self._calls: set[Callable[[], object]] = set()
         self.requested = self.aborted = False
 
     def request(self) -> None:
@@ -98,17 +98,25 @@ class Stop:
     def abort(self) -> None:
         """Close the connections without QUIT, so that no deletion is committed."""
         self.requested = self.aborted = True
-        for client in tuple(self._clients):
-            client.close()
+        for call in tuple(self._calls):
+            call()
+
+    @contextlib.contextmanager
+    def at_abort(self, call: Callable[[], object]) -> Iterator[None]:
+        """Let abort() call a function during the block. Raises Failure if it was called before."""
+        self._calls.add(call)
+        try:
+            if self.aborted:
+                raise Failure("interrupted")
+            yield
+        finally:
+            self._calls.discard(call)
 
     @contextlib.contextmanager
     def closing(self, client: POP3) -> Iterator[POP3]:
         """Close *client* at the end of the block, or when abort() is called."""
-        self._clients.add(client)
         try:
-            if self.aborted:
-                raise Failure("interrupted")
-            yield client
+            with self.at_abort(client.close):
+                yield client
         finally:
-            self._clients.discard(client)
             client.close()

@@ -68,7 +68,9 @@ def _close(handler: _Once) -> None:
 def _file(path: str) -> _Once:
     try:
         # For its owner alone: other users need not know whose mail comes from where.
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # O_NONBLOCK: a FIFO without a reader is an error. Otherwise open() would wait for one.
+        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        os.close(os.open(path, how, 0o600))
         handler = _File(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise Failure(f"--log {path}: {reason(error)}", storage(error)) from None

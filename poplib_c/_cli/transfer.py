@@ -6,12 +6,14 @@ One connection serves a run. It is made again when it is lost.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import smtplib
 import socket
+import time
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from poplib_c._cli.delivery import Output
 from poplib_c._cli.failures import DeliveryFailure, Refused, Status, failure, usage
@@ -33,6 +35,7 @@ _DOT = re.compile(rb"^\.", re.MULTILINE)
 _PATIENCE = 10  # times the timeout: for the reply to a whole message (RFC 5321, 4.5.3.2.6)
 _SHOWN = 200  # characters of a reply
 _CLOSING = 421
+_MOST_OF_A_REPLY = 1 << 16  # octets
 
 
 def split(kind: str, place: str) -> tuple[str, int]:
@@ -61,17 +64,76 @@ def recipient(kind: str, given: str | None, user: str) -> str:
     return address
 
 
+class _Arriving(io.RawIOBase):
+    """The replies of a server. Limits the time and the size of each."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._end = 0.0
+        self._room = 0
+
+    def expect(self, seconds: float) -> None:
+        """Begin a reply, which must be whole after *seconds*."""
+        self._end = time.monotonic() + seconds
+        self._room = _MOST_OF_A_REPLY
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        if self._room <= 0:
+            raise OSError("the reply is too large")
+        self._sock.settimeout(max(self._end - time.monotonic(), 0.001))
+        count = self._sock.recv_into(into)
+        self._room -= count
+        return count
+
+
+class _Limited(smtplib.SMTP):
+    """Raises SMTPServerDisconnected for a reply that is too slow or too large.
+
+    patience: seconds for the next reply, or None for the timeout.
+    """
+
+    patience: float | None = None
+    _arriving: _Arriving | None = None
+
+    def getreply(self) -> tuple[int, bytes]:
+        sock = self.sock
+        if sock is not None:
+            if self.file is None:
+                self._arriving = _Arriving(sock)
+                self.file = io.BufferedReader(self._arriving)
+            assert self._arriving is not None
+            self._arriving.expect(self.patience or self.timeout)
+        self.patience = None
+        try:
+            return super().getreply()
+        except smtplib.SMTPResponseException as error:
+            raise smtplib.SMTPServerDisconnected(
+                _told(error.smtp_code, error.smtp_error)
+            ) from None
+        finally:
+            if self.sock is not None:
+                self.sock.settimeout(self.timeout)
+
+
+class _LMTP(_Limited, smtplib.LMTP):
+    """LMTP with limits."""
+
+
 class Transfer(Handed):
     def __init__(self, kind: str, place: str, recipient: str, timeout: float) -> None:
         super().__init__(kind, place)
         self._address = split(kind, place)
         self._recipient = recipient
         self._timeout = timeout
-        self._client: smtplib.SMTP | None = self._connect()
+        self._is_aborted = False
+        self._client: _Limited | None = self._connect()
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> _Limited:
         host, port = self._address
-        make = smtplib.LMTP if self.kind == "lmtp" else smtplib.SMTP
+        make = _LMTP if self.kind == "lmtp" else _Limited
         try:
             client = make(host, port, local_hostname=socket.gethostname(), timeout=self._timeout)
             client.ehlo_or_helo_if_needed()
@@ -94,6 +156,13 @@ class Transfer(Handed):
                 self._client.quit()
             self._lose()
 
+    def abort(self) -> None:
+        self._is_aborted = True
+        sock = self._client.sock if self._client is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def _lose(self) -> None:
         if self._client is not None:
             self._client.close()
@@ -106,14 +175,16 @@ class Transfer(Handed):
             message.seek(0)
             self._send(client, message)
 
-    def _begin(self, sender: str, octets: int) -> smtplib.SMTP:
+    def _begin(self, sender: str, octets: int) -> _Limited:
         """Begin a transaction, on a new connection if the one that exists is lost."""
         client = self._client
         if client is not None:
             try:
                 self._announce(client, sender, octets)
                 return client
-            except smtplib.SMTPServerDisconnected:
+            except smtplib.SMTPServerDisconnected as error:
+                if self._is_aborted:
+                    raise self._lost(str(error)) from None
                 self._lose()
         client = self._client = self._connect()
         try:
@@ -122,7 +193,7 @@ class Transfer(Handed):
             raise self._lost(printable(str(error))) from None
         return client
 
-    def _announce(self, client: smtplib.SMTP, sender: str, octets: int) -> None:
+    def _announce(self, client: _Limited, sender: str, octets: int) -> None:
         """Send MAIL, RCPT and DATA."""
         options = [f"SIZE={octets}"] if client.has_extn("size") else []
         if client.has_extn("8bitmime"):
@@ -131,7 +202,7 @@ class Transfer(Handed):
         self._check(client, client.rcpt(self._recipient), 2)
         self._check(client, client.docmd("DATA"), 3)
 
-    def _send(self, client: smtplib.SMTP, message: BinaryIO) -> None:
+    def _send(self, client: _Limited, message: BinaryIO) -> None:
         try:
             for block in _stuffed(message):
                 client.send(block)
@@ -139,10 +210,8 @@ class Transfer(Handed):
             raise self._lost("the connection was lost in the middle of it") from None
         try:
             client.send(b".\r\n")
-            assert client.sock is not None
-            client.sock.settimeout(_PATIENCE * self._timeout)
+            client.patience = _PATIENCE * self._timeout
             reply = client.getreply()
-            client.sock.settimeout(self._timeout)
         except smtplib.SMTPServerDisconnected:
             raise self._lost("no reply came after its end, so it may come twice") from None
         try:
@@ -150,7 +219,7 @@ class Transfer(Handed):
         except smtplib.SMTPServerDisconnected as error:
             raise self._lost(printable(str(error))) from None
 
-    def _check(self, client: smtplib.SMTP, reply: tuple[int, bytes], good: int) -> None:
+    def _check(self, client: _Limited, reply: tuple[int, bytes], good: int) -> None:
         """Raise Refused unless the reply's code begins with *good*. The connection stays usable.
 
         Raises SMTPServerDisconnected if the server closes the connection.
@@ -168,8 +237,10 @@ class Transfer(Handed):
         status = Status.PARTIAL if is_permanent else Status.TEMPORARY
         raise Refused(f"{self._name}: {_told(code, text)}", status)
 
-    def _lost(self, what: str) -> Refused:
+    def _lost(self, what: str) -> DeliveryFailure:
         self._lose()
+        if self._is_aborted:
+            return DeliveryFailure(f"{self._name}: interrupted in a message, which may come twice")
         return Refused(f"{self._name}: {what}", Status.TEMPORARY)
 
 

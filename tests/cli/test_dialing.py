@@ -9,13 +9,13 @@ import time
 import pytest
 from certificates import HOSTS
 from proxying import Connect, Socks
-from scripted import C, Pause, S, play
+from scripted import Anything, C, Pause, Raw, S, play
 
 from poplib_c._cli import dialing
 from poplib_c.testing.channel import Channel
 from poplib_c.testing.session import Session
 
-from .support import delivered, failed, listing, ok, url
+from .support import TIMEOUT, delivered, failed, listing, ok, url
 from .test_connections import SCHEMES, context, pin
 
 NAME = "mail.example.org"
@@ -299,3 +299,23 @@ def test_a_silent_server(user):
         ended = user.run("list", "--timeout", "0.5", f"pop3://alice@127.0.0.1:{port}")
     told = f"timed out before the greeting: if port {port} speaks TLS, use pop3s://"
     assert failed(ended, 75) == told
+
+
+class Trickle:
+    """A step that answers an octet now and then, until the client leaves."""
+
+    def play(self, peer):
+        until = time.monotonic() + 2 * TIMEOUT
+        for octet in [*b"\5\0\0\3\xff", *[97] * 10_000]:
+            if peer.gone or time.monotonic() > until:
+                return
+            peer.send(bytes([octet]))
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("option", ["--deadline", "--timeout"])
+def test_a_proxy_that_trickles(user, option):
+    with play(Raw(b"\5\0"), Trickle(), Anything()) as proxy:
+        where = f"socks5://127.0.0.1:{proxy.port}"
+        ended = user.run("list", option, "0.5", "--proxy", where, f"pop3s://alice@{NAME}")
+    assert f"the proxy 127.0.0.1:{proxy.port}: " in failed(ended, 75)

@@ -29,6 +29,7 @@ def test_a_maildir_for_each_account(user, serve):
         ("{host}/{user}/x{user}", "work", "pop.example.org/a%2Fb/xa%2Fb"),
         ("{account}/{other}{}", "../x%", "%2E.%2Fx%25/{other}{}"),
         ("{account}", "..", "%2E."),
+        ("{account}", "-", "%2D"),  # not standard output
     ],
 )
 def test_values(path, name, filled):

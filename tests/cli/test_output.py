@@ -10,7 +10,7 @@ import pytest
 from scripted import S, play
 
 from .habits import refuse
-from .support import numbered, url
+from .support import failed, numbered, url
 
 PROGRAM = "python -m poplib_c"
 
@@ -110,6 +110,15 @@ def test_a_log_that_cannot_be_opened(user, server):
     ended = user.fetch("--log", user.home, "--maildir", user.maildir, url(server))
     assert ended.returncode == 73
     assert ended.stderr == f"{PROGRAM} fetch: --log {user.home}: Is a directory\n"
+    assert server.commands == []
+
+
+def test_a_log_without_a_reader(user, server):
+    """A FIFO that somebody has put there does not hold the run."""
+    path = user.home / "log"
+    os.mkfifo(path)
+    ended = user.fetch("--log", path, "--insecure", "--maildir", user.maildir, url(server))
+    assert failed(ended, 74) == f"--log {path}: No such device or address"
     assert server.commands == []
 
 

@@ -247,6 +247,23 @@ def test_ctrl_c_does_not_reach_the_command(user, program):
     assert process.returncode == 0, errors
 
 
+def test_a_second_ctrl_c(user, serve, program):
+    """It ends the command, and the message stays."""
+    path = user.home / "begun"
+    command = program(f"import time\nopen('{path}', 'w')\ntime.sleep({10 * TIMEOUT})")
+    server = serve(numbered(2))
+    with user.start("fetch", "--insecure", "--delete", "--pipe", command, url(server)) as process:
+        while not path.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        while "press Ctrl-C again" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=TIMEOUT)[1]
+    assert (process.returncode, len(server.messages)) == (1, 2)
+    assert ": interrupted: mda was killed in a message, which may come twice\n" in errors
+
+
 def test_the_program_of_the_manual(user, serve, program):
     """It files mail by its headers; if it can't, the next run tries again."""
     (text,) = [code for code in blocks_of_code("command-line.rst") if code.startswith("# ~/file")]

@@ -1,12 +1,15 @@
 """--lmtp and --smtp: messages go to a server, over one connection."""
 
 import re
+import signal
 import socket
+import time
 
 import pytest
-from scripted import Anything, C, Close, S, play
+from scripted import Anything, C, Close, Raw, S, play
 
-from .support import numbered, url
+from .support import TIMEOUT, numbered, url
+from .test_interrupts import Told
 
 
 class Command(C):
@@ -125,6 +128,74 @@ def test_a_server_that_falls_silent(fetch, serve):
         ended = fetch(server, "--timeout", "0.2", "--lmtp", f"127.0.0.1:{lmtp.port}")
     assert ended.returncode == 75
     assert ended.stderr.endswith("no reply came after its end, so it may come twice\n")
+
+
+class Endless:
+    """A step that sends until the client leaves."""
+
+    def __init__(self, part, pause=0.0):
+        self.part, self.pause = part, pause
+
+    def play(self, peer):
+        until = time.monotonic() + 2 * TIMEOUT
+        while not peer.gone and time.monotonic() < until:
+            peer.send(self.part)
+            time.sleep(self.pause)
+
+
+@pytest.mark.parametrize(
+    ("endless", "text"),
+    [
+        (Endless(b"250-more\r\n" * 1000), "the reply is too large"),
+        (Endless(b"2", 0.02), "timed out"),
+        (Raw(b"250 " + b"x" * 20_000 + b"\r\n"), "Line too long."),
+    ],
+)
+@pytest.mark.parametrize("at", ["greeting", "MAIL", "end", "QUIT"])
+def test_a_reply_without_an_end(fetch, serve, at, endless, text):
+    """It takes no more than the time and the memory of a reply, and the message stays."""
+    steps = {
+        "greeting": [],
+        "MAIL": [*GREETED, ENVELOPE[0]],
+        "end": [*GREETED, *ENVELOPE, *FIRST],
+        "QUIT": [*GREETED, *ENVELOPE, *FIRST, S("250 ok"), C("quit")],
+    }
+    server = serve(numbered(1))
+    with play(*steps[at], endless) as lmtp:
+        place = f"127.0.0.1:{lmtp.port}"
+        ended = fetch(server, "--delete", "--timeout", "0.5", "--lmtp", place)
+    if at == "QUIT":
+        assert (ended.returncode, ended.stderr, server.messages) == (0, "", [])
+        return
+    if at == "MAIL":  # A new connection is tried.
+        text = "Connection refused"
+    elif at == "end":
+        text = "no reply came after its end, so it may come twice"
+    status = 69 if at == "MAIL" else 75
+    assert (ended.returncode, len(server.messages)) == (status, 1)
+    (told,) = ended.stderr.splitlines()
+    assert f": LMTP server {place}: " in told
+    assert told.endswith(text)
+
+
+def test_a_second_ctrl_c(user, serve):
+    """It does not wait for the reply."""
+    server = serve(numbered(2))
+    reached = Told()
+    with play(*GREETED, *ENVELOPE, *FIRST, reached, Anything()) as lmtp:
+        place = f"127.0.0.1:{lmtp.port}"
+        with user.start(
+            "fetch", "--insecure", "--delete", "--lmtp", place, url(server)
+        ) as process:
+            assert reached.wait(TIMEOUT)
+            process.send_signal(signal.SIGINT)
+            while "press Ctrl-C again" not in process.stderr.readline():
+                pass
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=TIMEOUT)[1]
+    assert (process.returncode, len(server.messages)) == (1, 2)
+    told = f": LMTP server {place}: interrupted in a message, which may come twice\n"
+    assert told in errors
 
 
 def hang_up(server):

@@ -54,7 +54,7 @@ def test_mistakes(given, told, capsys):
         (["fetch", *INTO, "--keep", "--delete", URL], "--delete: not allowed with argument --k"),
         (["fetch", *INTO, "--max-size", "10x", URL], "'10x' is not a size: write 500000, 500k"),
         (["fetch", *INTO, "--max-size", "0", URL], "'0' is not a size"),
-        (["fetch", *INTO, "--headers", "-1", URL], "'-1' is not a number of lines"),
+        (["fetch", *INTO, "--headers", "-1", URL], "'-1' is not a number of lines: write 0 or more"),
         (["fetch", *INTO, "--jobs", "0", URL], "'0' is not a whole number of 1 or more"),
         (["fetch", *INTO, "--timeout", "soon", URL], "'soon' is not a number of seconds"),
         (["fetch", *INTO, "--fingerprint", "md5:00", URL], "a fingerprint has 64 hexadecimal"),

@@ -361,7 +361,8 @@ def _state(group: Any) -> None:
         group,
         "--state FILE",
         file_name,
-        "keep the record of delivered messages in this file; see files",
+        "keep the record of delivered messages in this file (default: "
+        "~/.local/state/poplib_c/state.sqlite3)",
     )
 
 
@@ -373,7 +374,8 @@ def _verbosity(group: Any) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="print each command and status line, with secrets masked; -vv: with octets",
+        help="print each command and status line, with secrets masked; -vv: "
+        "also the number of octets of each message",
     )
 
 

@@ -10,9 +10,10 @@ from .dovecot_config import TOKEN_KEY
 
 
 def token(user, key=TOKEN_KEY, lifetime=600):
-    """A token that says it is *user*'s, for so many seconds from a minute ago on."""
-    issued = int(time.time()) - 60
-    claims = {"sub": user, "iat": issued, "nbf": issued, "exp": issued + lifetime}
+    """A token of *user* for *lifetime* seconds. If that is negative, the token has expired."""
+    now = int(time.time())
+    issued = now - 3600
+    claims = {"sub": user, "iat": issued, "nbf": issued, "exp": now + lifetime}
     signed = b".".join(_encoded(part) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     signature = hmac.new(key, signed, hashlib.sha256).digest()
     return (signed + b"." + _base64url(signature)).decode("ascii")

@@ -262,7 +262,7 @@ def _fetch(command: Parser) -> None:
     _option(
         many,
         "-j, --jobs N",
-        whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number"),
         "mailboxes to fetch in parallel (default: 1)",
         default=1,
     )
@@ -314,7 +314,7 @@ def _messages(which: Any) -> None:
     _option(
         which,
         "--max-messages N",
-        whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number"),
         "fetch at most N messages of a mailbox in one run",
     )
     _listings(which)

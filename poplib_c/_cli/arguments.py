@@ -262,7 +262,7 @@ def _fetch(command: Parser) -> None:
     _option(
         many,
         "-j, --jobs N",
-        whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number"),
         "mailboxes to fetch in parallel (default: 1)",
         default=1,
     )
@@ -314,7 +314,7 @@ def _messages(which: Any) -> None:
     _option(
         which,
         "--max-messages N",
-        whole(1, "a whole number of 1 or more"),
+        whole(1, "a whole number"),
         "fetch at most N messages of a mailbox in one run",
     )
     _listings(which)
@@ -361,7 +361,8 @@ def _state(group: Any) -> None:
         group,
         "--state FILE",
         file_name,
-        "keep the record of delivered messages in this file; see files",
+        "keep the record of delivered messages in this file (default: "
+        "~/.local/state/poplib_c/state.sqlite3)",
     )
 
 
@@ -373,7 +374,8 @@ def _verbosity(group: Any) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="print each command and status line, with secrets masked; -vv: with octets",
+        help="print each command and status line, with secrets masked; -vv: "
+        "also the number of octets of each message",
     )
 
 

@@ -99,7 +99,7 @@ def find(options: argparse.Namespace, needs_user: bool = True) -> list[Mailbox]:
         )
     made = [_mailbox(entry, file, given, parser, needs_user) for entry in found]
     merged = _merge(parser, [(DEFAULTS, file.defaults), (COMMAND_LINE, given)])[0]
-    for name in _FOR_ALL:
+    for name in (*_FOR_ALL, "state"):
         setattr(options, name, getattr(merged, name))
     return made
 

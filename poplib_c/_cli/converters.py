@@ -68,7 +68,7 @@ def whole(least: int, what: str) -> Callable[[str], Any]:
     @checked
     def convert(text: str) -> int:
         if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise ValueError(f"{text!r} is not {what}")
+            raise ValueError(f"{text!r} is not {what}: write {least} or more")
         return int(text)
 
     return convert
@@ -81,5 +81,5 @@ def seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e6:
-        raise ValueError(f"{text!r} is not a number of seconds")
+        raise ValueError(f"{text!r} is not a number of seconds above 0 and below 1000000")
     return seconds

@@ -30,48 +30,59 @@ class _Fetched(NamedTuple):
 
 def run(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> Status:
     """Run import-state, and return the exit status."""
-    path = options.state or state.default_path()
     mailboxes = _mailboxes(options)
-    found: dict[Account, dict[bytes, int | None]] = {}
+    path = options.state or state.default_path()
+    found: dict[tuple[Account, str], dict[bytes, int | None]] = {}
     for file in options.files:
         for each in _read(options.format, file):
-            for account in _accounts(each, mailboxes, chosen=options.mailbox is not None):
-                found.setdefault(account, {})[each.uid] = each.since
+            for place in _places(each, mailboxes, path, chosen=options.mailbox is not None):
+                found.setdefault(place, {})[each.uid] = each.since
     if not found:
         raise Failure(f"{options.files[0]}: the file names no fetched message", Status.PARTIAL)
-    for account, uids in found.items():
+    for (account, path), uids in found.items():
         with state.State(path, account.key) as opened:
             opened.take_over(uids)
         write(printable(f"{account.url}: {messages(len(uids))} will not be fetched again"))
     return Status.DONE
 
 
-def _mailboxes(options: argparse.Namespace) -> list[Account]:
-    """Return the mailbox of --mailbox, or those of the configuration file, if there is one."""
+def _mailboxes(options: argparse.Namespace) -> list[tuple[Account, str]]:
+    """Return the mailbox of --mailbox, or those of the configuration file, if there is one.
+
+    Each comes with the file of its state.
+    """
     options.targets = [options.mailbox] if options.mailbox else []
     is_there = options.config or os.path.exists(config.default_path())
     if not (options.mailbox or is_there):
         return []
-    return [mailbox.account for mailbox in config.find(options)]
+    return [
+        (mailbox.account, mailbox.options.state or state.default_path())
+        for mailbox in config.find(options)
+    ]
 
 
-def _accounts(each: _Fetched, mailboxes: list[Account], chosen: bool) -> list[Account]:
-    """Return the mailboxes that a message belongs to.
+def _places(
+    each: _Fetched, mailboxes: list[tuple[Account, str]], path: str, chosen: bool
+) -> list[tuple[Account, str]]:
+    """Return the mailboxes that a message belongs to, with the files of their states.
 
-    If nothing names the port, these are the mailboxes of both standard ports.
+    path: the state of mailboxes that the configuration does not have. If nothing names the port,
+    these are the mailboxes of both standard ports.
     """
     if chosen:
         return mailboxes
     host = each.host.lower()
     same = [
-        account
-        for account in mailboxes
+        (account, file)
+        for account, file in mailboxes
         if account.user == each.user
         and account.host.lower() == host
         and each.port in (None, account.port)
     ]
     ports = [POP3_SSL_PORT, POP3_PORT] if each.port is None else [each.port]
-    return same or [Account(port == POP3_SSL_PORT, each.host, port, each.user) for port in ports]
+    return same or [
+        (Account(port == POP3_SSL_PORT, each.host, port, each.user), path) for port in ports
+    ]
 
 
 def _read(kind: str, path: str) -> Iterator[_Fetched]:

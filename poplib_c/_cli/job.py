@@ -30,6 +30,7 @@ class Outcome:
 
     octets: of the fetched messages. known: messages from earlier runs. left: messages that the run
     should have fetched and did not. is_reached: the server has listed the mailbox. errors: texts.
+    plan: in a dry run, the numbers of messages and octets to fetch, and of messages to delete.
     """
 
     def __init__(self, label: str) -> None:
@@ -38,6 +39,7 @@ class Outcome:
         self.is_reached = False
         self.errors: list[str] = []
         self.fetched = self.octets = self.deleted = self.known = self.left = 0
+        self.plan: tuple[int, int, int] | None = None
 
     def fail(self, error: Failure) -> None:
         self.status = gravest(self.status, error.status)
@@ -49,6 +51,12 @@ class Outcome:
         return {"mailbox": self.label, **{name: getattr(self, name) for name in names}}
 
     def __str__(self) -> str:
+        if self.plan is not None:
+            count, octets, deleted = self.plan
+            parts = [f"a run would fetch {messages(count)} ({size(octets)})"]
+            parts += [f"delete {deleted}"] if deleted else []
+            parts += [f"{self.known} fetched before"] if self.known else []
+            return f"{self.label}: {', '.join(parts)}"
         parts = [f"{messages(self.fetched)} fetched ({size(self.octets)})"]
         for count, what in ((self.deleted, "deleted"), (self.known, "fetched before")):
             if count:

@@ -88,6 +88,9 @@ def _total(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         for name in ("fetched", "octets", "deleted", "known", "left"):
             setattr(whole, name, getattr(whole, name) + getattr(outcome, name))
+    if plans := [outcome.plan for outcome in outcomes if outcome.plan is not None]:
+        count, octets, deleted = map(sum, zip(*plans))
+        whole.plan = count, octets, deleted
     failed = sum(outcome.status is not Status.DONE for outcome in outcomes)
     return f"{whole}; {failed or 'none'} failed"
 

@@ -79,7 +79,12 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
         if told:
             print(f"{program}: warning: {told}", file=sys.stderr)
     if is_one:
-        return _look_into(mailboxes[0], options.command, count, write, _noting(program, options))
+        note = _noting(program, options, f"{mailboxes[0].title}: ")
+        try:
+            return _look_into(mailboxes[0], options.command, count, write, note)
+        except (Failure, error_proto, OSError, ValueError) as error:
+            told = f"{mailboxes[0].title}: {failure(error)}"
+            raise Failure(told, failure(error).status) from None
     status, objects = Status.DONE, []
     for mailbox in mailboxes:
         note = _noting(program, options, f"{mailbox.title}: ")

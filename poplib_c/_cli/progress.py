@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import stat
 import sys
 import threading
 import time
@@ -131,12 +132,19 @@ class Bars(Progress):
         tqdm.set_lock(self._lock)
 
     def bar(self, label: str) -> Bar:
+        if not (self.has_stdout or self._json or _is_file(sys.stdout)):
+            # The reader of the mail may print on the same terminal.
+            return _Line(label, self)
         return _Bar(label, self._tqdm)
 
     def _line(self, line: str, file: Any) -> None:
         """Print above the bars, which are cleared meanwhile."""
         with self._tqdm.external_write_mode(file=file):
             _print(line, file)
+
+
+def _is_file(file: Any) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
 def _print(line: str, file: Any) -> None:

@@ -105,6 +105,9 @@ class Session(Dialogue):
 
     def _tell(self, choice: Choice) -> None:
         """Print what a run would do with each message."""
+        octets = sum(self.contents.sizes[number] or 0 for number in choice.fetch)
+        deleted = len(choice.delete) + (len(choice.fetch) if self.options.delete else 0)
+        self.run.outcome.plan = len(choice.fetch), octets, deleted
         does = dict.fromkeys(choice.fetch, "fetched" + " and deleted" * self.options.delete)
         does.update(dict.fromkeys(choice.delete, "deleted: it was fetched before"))
         for number in self.contents.sizes:

@@ -221,8 +221,9 @@ IMPORT_DESCRIPTION = """\
 Takes over the list of messages that another program has fetched, so that fetch
 does not fetch them again. FORMAT is mpop, getmail or fetchmail. The files name
 the mailboxes; if a file names no port, the accounts of the configuration file
-with its user and host count, otherwise both standard ports. fetch never deletes
-these messages, unless it fetches them again (--all --delete).
+with its user and host count, otherwise both standard ports. The list goes to
+the state of the configuration. fetch never deletes these messages, unless it
+fetches them again (--all --delete).
 """
 COMPLETION_DESCRIPTION = """\
 Prints a script for a shell, which then completes the commands and options of

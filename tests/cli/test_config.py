@@ -296,7 +296,7 @@ def test_jobs_and_quiet_of_the_defaults(user, two, write):
         (f'{WORK}cafile = ""', ": [account.work]: cafile: the value is empty"),
         (f'{WORK}eml = "a"\nmbox = "b"', ": [account.work]: mbox: not allowed with eml"),
         (f"{WORK}jobs = 3", ": [account.work]: jobs is for all accounts: write it into [d"),
-        ("[defaults]\njobs = 0", ": [defaults]: jobs: '0' is not a whole number of 1 or more"),
+        ("[defaults]\njobs = 0", ": [defaults]: jobs: '0' is not a whole number: write 1 or"),
         (f"{WORK}keep = false", "keep must be true: the opposite is delete = true"),
         (f"{WORK}delete = 1", ": [account.work]: delete must be true or false, without quotes"),
         (f"{WORK}eml = true", ": [account.work]: eml must be a text or a number"),

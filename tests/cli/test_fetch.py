@@ -166,11 +166,19 @@ def test_max_messages_in_several_sessions(run, user, odd):
 
 
 @pytest.mark.parametrize(
-    ("options", "does"),
+    ("options", "does", "summary"),
     [
-        ([], ["fetched", "fetched", "left on the server: it was fetched before"]),
-        (["--delete"], ["fetched and deleted"] * 2 + ["deleted: it was fetched before"]),
-        (["--all"], ["fetched"] * 3),
+        (
+            [],
+            ["fetched", "fetched", "left on the server: it was fetched before"],
+            "fetch 2 messages (236 octets), 1 fetched before",
+        ),
+        (
+            ["--delete"],
+            ["fetched and deleted"] * 2 + ["deleted: it was fetched before"],
+            "fetch 2 messages (236 octets), delete 3",
+        ),
+        (["--all"], ["fetched"] * 3, "fetch 3 messages (252 octets)"),
         (
             ["--max-size", "100"],
             [
@@ -178,6 +186,7 @@ def test_max_messages_in_several_sessions(run, user, odd):
                 "fetched",
                 "left on the server: it was fetched before",
             ],
+            "fetch 1 message (16 octets), 1 fetched before",
         ),
         (
             ["--max-messages", "1"],
@@ -186,17 +195,19 @@ def test_max_messages_in_several_sessions(run, user, odd):
                 "left on the server: --max-messages are fetched",
                 "left on the server: it was fetched before",
             ],
+            "fetch 1 message (220 octets), 1 fetched before",
         ),
     ],
 )
-def test_dry_run(new, user, serve, options, does):
+def test_dry_run(new, user, serve, options, does, summary):
     messages = [b"Subject: large\n\n" + b"x" * 200, *numbered(2)]
     server = serve(messages[2:])
     ok(new(server))
     state = user.home / ".local/state/poplib_c/state.sqlite3"
     before = _digest(state)
     server = serve(messages, port=_stopped(server))
-    rows = ok(new(server, "-n", *options)).splitlines()[:-1]
+    *rows, last = ok(new(server, "-n", *options)).splitlines()
+    assert last.partition(": ")[2] == f"a run would {summary}"
     uids = [f"uid {_uid(server, number)}" for number in (1, 2, 3)]
     assert [row.partition("would be ")[2] for row in rows] == does
     assert all(uid in row for uid, row in zip(uids, rows))

@@ -76,6 +76,25 @@ def test_only_the_others_are_fetched(user, new, server, imported, kind, has_conf
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '[defaults]\nstate = "record"\n[account.work]\nurl = "{}"',
+        '[account.work]\nurl = "{}"\nstate = "record"',
+        '[defaults]\nstate = "record"\n[account.other]\nurl = "pop3s://bob@pop.example.com"',
+    ],
+)
+def test_the_state_of_the_configuration(user, server, imported, text):
+    directory = user.home / ".config/poplib-c"
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text(text.format(url(server)))
+    ok(imported("getmail"))
+    target = "work" if "{}" in text else url(server)
+    ended = user.run("fetch", "--insecure", "--maildir", user.maildir, target)
+    assert ended.stdout.endswith(" (16 octets), 2 fetched before\n")
+    assert not (user.home / ".local").exists()
+
+
+@pytest.mark.parametrize(
     ("kind", "told"),
     [
         (

@@ -12,7 +12,7 @@ from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.job import Stop
 from poplib_c._cli.logins import Logins
 
-from .support import listing, numbered, url
+from .support import failed, listing, numbered, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -130,3 +130,11 @@ def test_json_is_printed_as_it_comes(serve, count):
     messages = json.loads("\n".join(text))
     assert "\n".join(text) == json.dumps(messages, indent=2)
     assert len(messages) == count
+
+
+@pytest.mark.parametrize("command", ["check", "list"])
+def test_an_error_names_the_mailbox(user, server, command):
+    server.stop()
+    ended = user.run(command, "--no-pipelining", url(server))
+    place = f"alice@127.0.0.1:{server.port}"
+    assert failed(ended, 69) == f"{place}: Connection refused"

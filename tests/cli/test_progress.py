@@ -17,7 +17,7 @@ from . import habits
 from .support import TIMEOUT, numbered, url
 
 
-def on_a_terminal(user, *arguments, both=False, **environment):
+def on_a_terminal(user, *arguments, both=False, stdout=None, **environment):
     """Run a fetch whose standard error is a terminal; status, and what the terminal got.
 
     both: the terminal is standard output, too.
@@ -27,7 +27,8 @@ def on_a_terminal(user, *arguments, both=False, **environment):
     user.environment.update(TERM="xterm", **environment)
     shown = b""
     try:
-        streams = {"stderr": theirs, **({"stdout": theirs} if both else {})}
+        stdout = theirs if both else stdout
+        streams = {"stderr": theirs, **({} if stdout is None else {"stdout": stdout})}
         with user.start("fetch", "--insecure", *arguments, **streams) as process:
             os.close(theirs)
             try:
@@ -52,6 +53,17 @@ def test_bars(user, serve):
         assert re.search(rf"alice@127\.0\.0\.1:{server.port}: +[0-9]+%\|", shown)
     assert re.search(r"/600k \[[0-9:]+<[0-9:?]+, +[0-9.?]+[kM]?B/s, [0-9]+/30 messages\]", shown)
     assert shown.endswith(("\r", "\x1b[A"))
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_bars_beside_mail(user, serve, to_file):
+    """A reader of a pipe may print on the terminal of the bar."""
+    server = serve(numbered(3))
+    with open(user.home / "file", "wb") as file:
+        stdout = {"stdout": file} if to_file else {}
+        status, shown = on_a_terminal(user, "--mbox", "-", url(server), **stdout)
+    assert (status, "%|" in shown) == (0, to_file)
+    assert "3 messages fetched" in shown
 
 
 def test_bars_that_end_together(user, serve):

@@ -45,7 +45,8 @@ class Exchange:
             raise TypeError(f"authobject must be callable, not {kind}")
         if self._respond is None and self.first is None:
             raise TypeError("auth() needs an authobject or an initial_response")
-        self._line = f"AUTH {self._name}"
+        # The format of an enum's member is not always its text.
+        self._line = "AUTH " + str.__str__(self._name)
         if self.first is not None:
             self._encoded = _encode(self.first) or "="
             if len(self._line) + len(self._encoded) + len(" \r\n") <= _COMMAND_OCTETS:

@@ -169,8 +169,12 @@ def begin(cls: Any, host: object) -> str | None:
 
 
 def complete(cls: Any) -> None:
-    """Add the methods to the type, unless they were added before."""
-    if "makefile" in vars(cls):
+    """Add the methods to the type, unless they were added before.
+
+    Until the last one is there, another thread adds them too, and so does the next call after a
+    signal handler raised: without a method here the plain socket's is called, past TLS.
+    """
+    if _REFUSED[-1] in vars(cls):
         return
     for name, value in vars(TLSSocket).items():
         if isinstance(value, (FunctionType, bool)) or name == "__doc__":

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import select
 import ssl
 
 import pytest
@@ -220,13 +221,13 @@ def test_commands_ahead_of_replies(user, serve, monkeypatch, command, options):
 
     class Watching(Session):
         def _execute(self, line):
-            if b"\n" in self._channel._received:
+            if select.select([self._channel._sock], [], [], 0.2)[0] or self._channel._received:
                 ahead.append(line)
             return super()._execute(line)
 
     monkeypatch.setattr("poplib_c.testing.Session", Watching)
     into = ["--maildir", user.maildir] if command == "fetch" else []
-    server = serve(numbered(50))
+    server = serve(numbered(3))
     ended = user.run(command, "--insecure", *options, *into, url(server))
     assert ended.returncode == 0
     assert bool(ahead) == (not options)

@@ -65,7 +65,9 @@ def test_what_a_command_gets(fetch, serve, keeps):
 
 
 @pytest.mark.parametrize(
-    ("uid", "given"), [(b"a\xff;\x00\x1b$(x)", "a?;??$(x)"), (b"x" * 200_000, "x" * 1000)]
+    ("uid", "given"),
+    [(b"a\xff;\x00\x1b$(x)", "a?;??$(x)"), (b"x" * 200_000, "x" * 1000)],
+    ids=["odd", "long"],  # pytest puts a test's name into the environment.
 )
 def test_a_hostile_uid(fetch, odd, keeps, uid, given):
     command, kept = keeps

@@ -8,14 +8,23 @@ from scripted import Anything, C, Close, S, play
 
 from .support import numbered, url
 
+
+class Command(C):
+    """A command of smtplib, whose letters are of another case in each version."""
+
+    def play(self, peer):
+        line = peer.read_line(self)
+        assert line.lower() == self.line.lower()
+
+
 NAME = socket.gethostname()
-GREETED = [S("220 hi"), C(f"lhlo {NAME}"), S("250-hi", "250 8BITMIME")]
+GREETED = [S("220 hi"), Command(f"lhlo {NAME}"), S("250-hi", "250 8BITMIME")]
 ENVELOPE = [
-    *(C("mail FROM:<> BODY=8BITMIME"), S("250 ok"), C("rcpt TO:<alice>"), S("250 ok")),
-    *(C("DATA"), S("354 go on")),
+    *(Command("mail FROM:<> BODY=8BITMIME"), S("250 ok"), Command("rcpt TO:<alice>"), S("250 ok")),
+    *(Command("DATA"), S("354 go on")),
 ]
 FIRST = [C("Subject: 0"), C(""), C(""), C(".")]
-GONE = [C("quit"), S("221 bye")]
+GONE = [Command("quit"), S("221 bye")]
 
 
 @pytest.mark.parametrize("kind", ["lmtp", "smtp", "socket"])
@@ -69,13 +78,13 @@ def test_a_message_in_a_message(fetch, odd, end):
 @pytest.mark.parametrize(
     ("script", "status", "text"),
     [
-        ([ENVELOPE[0], S("451 later"), C("rset"), S("250 ok")], 75, "451 later"),
-        ([ENVELOPE[0], S("552 large"), C("rset"), S("250 ok")], 1, "552 large"),
-        ([*ENVELOPE[:3], S("550 who?"), C("rset"), S("250 ok")], 1, "550 who?"),
-        ([*ENVELOPE[:5], S("451 no"), C("rset"), S("250 ok")], 75, "451 no"),
-        ([*ENVELOPE, *FIRST, S("452 full"), C("rset"), S("250 ok")], 75, "452 full"),
+        ([ENVELOPE[0], S("451 later"), Command("rset"), S("250 ok")], 75, "451 later"),
+        ([ENVELOPE[0], S("552 large"), Command("rset"), S("250 ok")], 1, "552 large"),
+        ([*ENVELOPE[:3], S("550 who?"), Command("rset"), S("250 ok")], 1, "550 who?"),
+        ([*ENVELOPE[:5], S("451 no"), Command("rset"), S("250 ok")], 75, "451 no"),
+        ([*ENVELOPE, *FIRST, S("452 full"), Command("rset"), S("250 ok")], 75, "452 full"),
         (
-            [*ENVELOPE, *FIRST, S("554-no", "554 \x1b[1mspam"), C("rset"), S("250 ok")],
+            [*ENVELOPE, *FIRST, S("554-no", "554 \x1b[1mspam"), Command("rset"), S("250 ok")],
             *(1, "554 no \ufffd[1mspam"),
         ),
     ],
@@ -146,7 +155,7 @@ def test_a_connection_that_is_lost_between_messages(fetch, serve, receiver, ends
 def test_a_server_that_is_gone_later(fetch, serve):
     """The run ends at the first message that finds no server."""
     server = serve(numbered(9))
-    with play(*GREETED, *ENVELOPE, *FIRST, S("250 ok"), C("mail FROM:<> BODY=8BITMIME")) as lmtp:
+    with play(*GREETED, *ENVELOPE, *FIRST, S("250 ok"), ENVELOPE[0]) as lmtp:
         ended = fetch(server, "--delete", "--lmtp", f"127.0.0.1:{lmtp.port}")
     assert (ended.returncode, len(server.messages)) == (69, 8)
     (told,) = ended.stderr.splitlines()
@@ -157,7 +166,7 @@ def test_a_server_that_is_gone_later(fetch, serve):
     ("script", "text"),
     [
         ([S("554 no service")], "554 no service"),
-        ([S("220 hi"), C(f"lhlo {NAME}"), S("502 no"), C(f"helo {NAME}"), S("550 no")], "550 no"),
+        ([*GREETED[:2], S("502 no"), Command(f"helo {NAME}"), S("550 no")], "550 no"),
         ([Close()], "Connection unexpectedly closed"),
     ],
 )

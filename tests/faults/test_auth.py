@@ -1,5 +1,6 @@
 """auth(): challenges and responses as RFC 5034 has them, and whatever else a server may say."""
 
+import enum
 import threading
 
 import pytest
@@ -30,6 +31,15 @@ def test_a_name_and_an_initial_response(initial):
     octets = initial.encode() if isinstance(initial, str) else bytes(initial)
     with talk(C(f"AUTH PLAIN {b64(octets)}"), S("+OK")) as client:
         assert client.auth("PLAIN", initial_response=initial) == b"+OK"
+
+
+class Names(str, enum.Enum):
+    PLAIN = "PLAIN"
+
+
+def test_a_name_that_is_the_member_of_an_enum():
+    with talk(C(f"AUTH PLAIN {b64(b'x')}"), S("+OK")) as client:
+        assert client.auth(Names.PLAIN, initial_response=b"x") == b"+OK"
 
 
 def test_an_empty_initial_response_is_an_equals_sign():

@@ -294,6 +294,43 @@ def test_close_of_a_socket_that_does_not_mind(wired):
         check_aborted(call)
 
 
+class Breaking(OwnSocket):
+    """After close() its methods raise what ssl.SSLSocket raises with OpenSSL 3.6."""
+
+    def recv_into(self, *arguments):
+        received = super().recv_into(*arguments)
+        if not received:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return received
+
+    def sendall(self, data):
+        try:
+            super().sendall(data)
+        except OSError as exc:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe") from exc
+
+
+@pytest.mark.parametrize("name", ["retr", "_putline", "readline", "read", "peek"])
+def test_close_of_a_socket_that_says_that_it_broke(wired, name):
+    client, _ = wired(sock_class=Breaking)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    arguments = {"retr": [1], "_putline": [2**24 * b"x"]}.get(name, [])
+    call = Call(getattr(client if arguments else client.file, name), *arguments)
+    assert call.is_blocked()
+    client.close()
+    check_aborted(call)
+    assert type(call.end().__context__) is BrokenPipeError
+
+
+def test_server_closed_a_socket_that_says_that_it_broke(wired):
+    """Without close() here the exception of the socket is raised."""
+    client, peer = wired(sock_class=Breaking)
+    call = Call(client.noop)
+    assert call.is_blocked()
+    peer.shutdown(socket.SHUT_WR)
+    assert type(call.end()) is BrokenPipeError
+
+
 def test_close_while_the_socket_tells_its_descriptor(wired):
     class Slow(socket.socket):
         closing = None

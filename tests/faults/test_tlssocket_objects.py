@@ -6,6 +6,7 @@ import weakref
 import pytest
 
 from poplib_c import TLSSocket
+from poplib_c._tls_socket import complete
 
 from .support import warned
 from .tls import KINDS, greeted, kinds, settle, tls_pair, tls_socket
@@ -44,6 +45,34 @@ def test_methods_set_on_the_instance(server_context, name):
         delattr(client.sock, name)
         assert noop() == b"+OK done"
         assert calls == [name]
+
+
+def test_a_type_that_was_completed_in_part():
+    """The next call adds the rest, after an exception or meanwhile, in another thread."""
+
+    class Interrupted(type):
+        left = 0
+
+        def __setattr__(cls, name, value):
+            if not Interrupted.left:
+                raise KeyboardInterrupt
+            Interrupted.left -= 1
+            super().__setattr__(name, value)
+
+    def new(left):
+        Interrupted.left = left
+        return Interrupted("Own", (), {})
+
+    whole = new(1000)
+    complete(whole)
+    assert {"makefile", "close", "sendto", "dup"} < set(vars(whole))
+    for left in range(1000 - Interrupted.left):
+        part = new(left)
+        with pytest.raises(KeyboardInterrupt):
+            complete(part)
+        Interrupted.left = 1000
+        complete(part)
+        assert set(vars(part)) == set(vars(whole))
 
 
 def test_instances_are_made_by_connections_alone(ours):

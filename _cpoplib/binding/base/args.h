@@ -5,6 +5,8 @@
 #ifndef BINDING_ARGS_H
 #define BINDING_ARGS_H
 
+#include <stdbool.h>
+
 #include "binding/base/pycompat.h"
 
 #define ARGS_MAX 12
@@ -13,6 +15,11 @@
 #define ARGS_METHOD(name, function, doc)                                      \
     {name, (PyCFunction)(void (*)(void))(function),                           \
      METH_FASTCALL | METH_KEYWORDS, doc}
+
+/* Defines a docstring: the signature, which help() and inspect read, and the
+   text. */
+#define ARGS_DOC(name, signature, text)                                       \
+    PyDoc_STRVAR(name, signature "\n--\n\n" text)
 
 /* The signature of a method, without self. */
 struct args_signature {
@@ -42,6 +49,21 @@ struct args_signature {
    Returns -1 and raises TypeError if the call does not fit. */
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
+
+/* Returns None for NULL, an argument that is left out; borrowed. */
+static inline PyObject *
+args_or_none(PyObject *value)
+{
+    return value == NULL ? Py_None : value;
+}
+
+/* Returns the result of a method that has none: None, or NULL, with the
+   exception, if it has failed. */
+static inline PyObject *
+args_none(bool failed)
+{
+    return failed ? NULL : Py_NewRef(Py_None);
+}
 
 /* Converts an int to a buffer size; clips it to 0 .. PY_SSIZE_T_MAX.  Returns
    -1 and raises TypeError. */

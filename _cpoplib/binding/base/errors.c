@@ -103,15 +103,6 @@ errors_raise_closed_meanwhile(void)
 }
 
 void
-errors_raise_closed(const char *missing)
-{
-    PyErr_Format(PyExc_AttributeError,
-                 "'NoneType' object has no attribute '%s': "
-                 "the connection is closed",
-                 missing);
-}
-
-void
 errors_raise_bad_length(Py_ssize_t length, Py_ssize_t room)
 {
     PyErr_Format(PyExc_OSError,

@@ -35,9 +35,6 @@ void errors_raise_timed_out_object(void);
    connection during a call. */
 void errors_raise_closed_meanwhile(void);
 
-/* Raises AttributeError: close() set `sock` or `file` to None. */
-void errors_raise_closed(const char *missing);
-
 /* Clears the pending exception and returns 0 if it matches `type` (a type or a
    tuple of types); else keeps it and returns -1. */
 int errors_clear(PyObject *type);
@@ -49,6 +46,27 @@ errors_drop_result(PyObject *result)
 {
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+/* Releases the result of a call.  Returns its truth, or -1 with the exception
+   if it is NULL. */
+static inline int
+errors_drop_truth(PyObject *result)
+{
+    int truth = result == NULL ? -1 : PyObject_IsTrue(result);
+
+    Py_XDECREF(result);
+    return truth;
+}
+
+/* Returns -1 and raises RuntimeError if this thread `is_inside` the object. */
+static inline int
+errors_check_outside(PyObject *object, bool is_inside)
+{
+    if (is_inside) {
+        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", object);
+    }
+    return is_inside ? -1 : 0;
 }
 
 /* Raises OSError: recv_into() returned an impossible length. */
@@ -109,5 +127,17 @@ void errors_report(PyObject *where, PyObject *earlier);
    `error` may be NULL for a status that has no details. */
 void errors_raise(struct module_state *state, enum pop_status status,
                   const struct pop_error *error);
+
+/* Calls errors_raise() and returns -1, or returns 0 for POP_OK. */
+static inline int
+errors_check(struct module_state *state, enum pop_status status,
+             const struct pop_error *error)
+{
+    if (status == POP_OK) {
+        return 0;
+    }
+    errors_raise(state, status, error);
+    return -1;
+}
 
 #endif

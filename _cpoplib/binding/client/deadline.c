@@ -119,9 +119,8 @@ check(POP3Object *self, deadline_status status)
     if (!pop_deadline_has_passed(&self->deadlines->earliest)) {
         return 0;
     }
-    errors_raise(self->state, status(&self->deadlines->earliest, &error),
-                 &error);
-    return -1;
+    return errors_check(self->state,
+                        status(&self->deadlines->earliest, &error), &error);
 }
 
 int
@@ -217,10 +216,7 @@ deadline_clear(PyObject *op)
     return 0;
 }
 
-PyDoc_STRVAR(enter_doc,
-"__enter__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(enter_doc, "__enter__($self)",
 "The seconds count from here on.  RuntimeError while it is entered.");
 
 static int
@@ -258,10 +254,7 @@ deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(op);
 }
 
-PyDoc_STRVAR(exit_doc,
-"__exit__($self, type, value, traceback)\n"
-"--\n"
-"\n"
+ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
 "What counted before counts again.");
 
 static PyObject *
@@ -292,25 +285,16 @@ static PyType_Slot block_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec block_spec = {
+PyType_Spec deadline_spec = {
     .name = "poplib_c.Deadline",
     .basicsize = sizeof(DeadlineObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = block_slots,
 };
 
-PyTypeObject *
-deadline_new_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &block_spec, NULL);
-}
-
 /* --- POP3.deadline() ---------------------------------------------------- */
 
-PyDoc_STRVAR(deadline_doc,
-"deadline($self, seconds)\n"
-"--\n"
-"\n"
+ARGS_DOC(deadline_doc, "deadline($self, seconds)",
 "`with client.deadline(30):` gives all commands of the block together 30\n"
 "seconds, however often the server sends something.\n"
 "\n"

@@ -62,8 +62,8 @@ int deadline_hold(POP3Object *self, PyObject *sock,
 int deadline_let_go(POP3Object *self, PyObject *sock,
                     struct python_socket_hold *hold);
 
-/* Returns a new type poplib_c.Deadline, or NULL and an exception. */
-PyTypeObject *deadline_new_type(PyObject *module);
+/* The type poplib_c.Deadline. */
+extern PyType_Spec deadline_spec;
 
 extern PyMethodDef deadline_methods[];
 

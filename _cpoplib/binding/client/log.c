@@ -159,15 +159,13 @@ log_check_outside(POP3Object *self)
     /* Checked even if the logger is disabled: some versions of logging disable
        all loggers inside a handler. */
     PyObject *logger = known_logger(self->state);
-    PyObject *result;
     int inside;
 
     if (logger == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    result = package_call("poplib_c._log", "is_inside_handler", "(N)", logger);
-    inside = result == NULL ? -1 : result == Py_True;
-    Py_XDECREF(result);
+    inside = errors_drop_truth(
+        package_call("poplib_c._log", "is_inside_handler", "(N)", logger));
     if (inside > 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the connection is in use by a thread that may wait "

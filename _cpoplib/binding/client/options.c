@@ -57,11 +57,9 @@ options_set(POP3Object *self, PyObject *const *values)
     return 0;
 }
 
-PyDoc_STRVAR(set_options_doc,
+ARGS_DOC(set_options_doc,
 "set_options($self, *, max_line=..., max_size=..., pipelining=...,\n"
-"            read_ahead=...)\n"
-"--\n"
-"\n"
+"            read_ahead=...)",
 "Change what the keyword-only arguments of the constructor have set.\n"
 "\n"
 "max_line: octets of the longest line of a message, line end included, or\n"
@@ -79,16 +77,7 @@ PyDoc_STRVAR(set_options_doc,
 "As many may be held in memory, and servers may mark them as seen.\n"
 "What is not given stays as it is.");
 
-static PyObject *
-set_options(POP3Object *self, PyObject *const *values)
-{
-    if (options_set(self, values) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-ARGS_FUNCTION(pop3_set_options, set_options(POP3(op), values),
+ARGS_FUNCTION(pop3_set_options, args_none(options_set(POP3(op), values) < 0),
               .method = "POP3.set_options", .names = {OPTIONS_NAMES},
               .keyword_only = OPTIONS_COUNT);
 
@@ -97,10 +86,7 @@ PyMethodDef options_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyDoc_STRVAR(set_read_ahead_doc,
-"_set_read_ahead($module, read_ahead, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(set_read_ahead_doc, "_set_read_ahead($module, read_ahead, /)",
 "Set the default of the option read_ahead for connections that are made from\n"
 "here on; return what it was.");
 

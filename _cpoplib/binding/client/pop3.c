@@ -28,7 +28,10 @@ get_open(POP3Object *self, PyObject *name, const char *wanted)
 
     if (value == Py_None) {
         Py_DECREF(value);
-        errors_raise_closed(wanted);
+        PyErr_Format(PyExc_AttributeError,
+                     "'NoneType' object has no attribute '%s': "
+                     "the connection is closed",
+                     wanted);
         return NULL;
     }
     return value;
@@ -143,18 +146,6 @@ pop3_note_unsent(POP3Object *self)
 
 /* --- one command at a time ---------------------------------------------- */
 
-/* Returns -1 and raises RuntimeError if this thread is inside the object,
-   whose lock it then holds. */
-static int
-check_not_inside(PyObject *object, const struct lock *lock)
-{
-    if (!lock_is_mine(lock)) {
-        return 0;
-    }
-    PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", object);
-    return -1;
-}
-
 static int
 check_outside(POP3Object *self)
 {
@@ -170,11 +161,13 @@ check_outside(POP3Object *self)
         failed = 0;
     }
     if (failed == 0 && file != NULL && reader_check(state, file)) {
-        failed = check_not_inside(file, &((ReaderObject *)file)->lock);
+        failed = errors_check_outside(
+            file, lock_is_mine(&((ReaderObject *)file)->lock));
     }
     if (failed == 0 && sock != NULL &&
         Py_IS_TYPE(sock, state->tls_socket_type)) {
-        failed = check_not_inside(sock, &TLSSOCKET(sock)->lock);
+        failed = errors_check_outside(sock,
+                                      lock_is_mine(&TLSSOCKET(sock)->lock));
     }
     Py_XDECREF(file);
     Py_XDECREF(sock);
@@ -190,23 +183,16 @@ pop3_wait_for_lock(POP3Object *self)
     return lock_acquire(&self->lock);
 }
 
-static int
-check(POP3Object *self, bool is_fine)
-{
-    if (!is_fine) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-    }
-    return is_fine ? 0 : -1;
-}
-
 int
 pop3_check_rest(POP3Object *self)
 {
-    return check(self, progress_is_at_rest(&self->progress));
+    return errors_check_outside((PyObject *)self,
+                                !progress_is_at_rest(&self->progress));
 }
 
 int
 pop3_check_idle(POP3Object *self)
 {
-    return check(self, progress_is_idle(&self->progress));
+    return errors_check_outside((PyObject *)self,
+                                !progress_is_idle(&self->progress));
 }

@@ -86,18 +86,16 @@ apop_line(POP3Object *self, PyObject *user, PyObject *password)
     return line;
 }
 
-PyDoc_STRVAR(apop_doc,
-"apop($self, user, password)\n"
-"--\n"
-"\n"
+ARGS_DOC(apop_doc, "apop($self, user, password)",
 "Log in without sending the password (APOP; RFC 1939, section 7).\n"
 "\n"
 "Only if the greeting has a time stamp, else error_proto.  The mailbox is\n"
 "locked from here to quit().  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_apop,
-              commands_send(POP3(op),
-                            apop_line(POP3(op), values[0], values[1]), false),
+              command_shortcmd(POP3(op),
+                               apop_line(POP3(op), values[0], values[1]),
+                               POP_END_AT_ONCE),
               .method = "POP3.apop", .names = {"user", "password"},
               .required = 2);
 

@@ -5,25 +5,10 @@
 #include "binding/base/format_command.h"
 #include "binding/base/package.h"
 #include "binding/dialogue/command.h"
-#include "binding/messages/listings.h"
+#include "binding/messages/messages.h"
 #include "binding/dialogue/pipeline_probe.h"
-#include "binding/messages/read_ahead_turn.h"
 
 /* --- one command -------------------------------------------------------- */
-
-PyObject *
-commands_send(POP3Object *self, PyObject *line, bool multiline)
-{
-    PyObject *reply;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    reply = multiline ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
-                      : command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return reply;
-}
 
 /* Sends a command; `argument` may be NULL.  The verb table says whether the
    reply has lines. */
@@ -31,12 +16,13 @@ static PyObject *
 run(POP3Object *self, enum pop_verb verb, PyObject *argument)
 {
     const struct pop_command *command = pop_command(verb);
+    bool has_lines = argument == NULL ? command->multiline
+                                      : command->multiline_with_argument;
+    PyObject *line = argument == NULL ? format_command_make(verb, NULL, NULL)
+                                      : format_command_format(verb, argument);
 
-    return argument == NULL
-               ? commands_send(self, format_command_make(verb, NULL, NULL),
-                               command->multiline)
-               : commands_send(self, format_command_format(verb, argument),
-                               command->multiline_with_argument);
+    return has_lines ? command_longcmd(self, line, POP_END_AT_ONCE, NULL)
+                     : command_shortcmd(self, line, POP_END_AT_ONCE);
 }
 
 static PyObject *
@@ -66,10 +52,7 @@ run_which(POP3Object *self, enum pop_verb verb, PyObject *which)
 
 /* --- authorization ------------------------------------------------------ */
 
-PyDoc_STRVAR(user_doc,
-"user($self, user)\n"
-"--\n"
-"\n"
+ARGS_DOC(user_doc, "user($self, user)",
 "Send the user name (USER; RFC 1939, section 7).\n"
 "\n"
 "Returns the response, bytes; it should say that a password is wanted.");
@@ -77,10 +60,7 @@ PyDoc_STRVAR(user_doc,
 ARGS_FUNCTION(pop3_user, run(POP3(op), POP_VERB_USER, values[0]),
               .method = "POP3.user", .names = {"user"}, .required = 1);
 
-PyDoc_STRVAR(pass_doc,
-"pass_($self, pswd)\n"
-"--\n"
-"\n"
+ARGS_DOC(pass_doc, "pass_($self, pswd)",
 "Send the password (PASS; RFC 1939, section 7).\n"
 "\n"
 "The mailbox is locked from here to quit().  Returns the response, bytes.");
@@ -88,10 +68,7 @@ PyDoc_STRVAR(pass_doc,
 ARGS_FUNCTION(pop3_pass_, run(POP3(op), POP_VERB_PASS, values[0]),
               .method = "POP3.pass_", .names = {"pswd"}, .required = 1);
 
-PyDoc_STRVAR(rpop_doc,
-"rpop($self, user)\n"
-"--\n"
-"\n"
+ARGS_DOC(rpop_doc, "rpop($self, user)",
 "Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
@@ -99,10 +76,7 @@ ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
 
 /* --- STAT --------------------------------------------------------------- */
 
-PyDoc_STRVAR(stat_doc,
-"stat($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(stat_doc, "stat($self)",
 "Get the mailbox's status (STAT; RFC 1939, section 5).\n"
 "\n"
 "Returns (number of messages, octets in all), two ints.  error_proto also\n"
@@ -132,10 +106,7 @@ ARGS_FUNCTION(pop3_stat, mailbox_status(POP3(op)), .method = "POP3.stat");
 
 /* --- messages ----------------------------------------------------------- */
 
-PyDoc_STRVAR(list_doc,
-"list($self, which=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(list_doc, "list($self, which=None)",
 "Ask for the messages' sizes (LIST; RFC 1939, section 5).\n"
 "\n"
 "Returns (response, [b'number octets', ...], octets); with `which`, the\n"
@@ -144,10 +115,7 @@ PyDoc_STRVAR(list_doc,
 ARGS_FUNCTION(pop3_list, run_which(POP3(op), POP_VERB_LIST, values[0]),
               .method = "POP3.list", .names = {"which"});
 
-PyDoc_STRVAR(uidl_doc,
-"uidl($self, which=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(uidl_doc, "uidl($self, which=None)",
 "Ask for the messages' unique ids (UIDL; RFC 1939, section 7).\n"
 "\n"
 "Returns (response, [b'number uid', ...], octets); with `which`, the\n"
@@ -156,10 +124,7 @@ PyDoc_STRVAR(uidl_doc,
 ARGS_FUNCTION(pop3_uidl, run_which(POP3(op), POP_VERB_UIDL, values[0]),
               .method = "POP3.uidl", .names = {"which"});
 
-PyDoc_STRVAR(retr_doc,
-"retr($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_doc, "retr($self, which)",
 "Retrieve a whole message (RETR; RFC 1939, section 5).\n"
 "\n"
 "Returns (response, [line, ...], octets): lines are bytes without line ends;\n"
@@ -169,27 +134,21 @@ ARGS_FUNCTION(pop3_retr,
               read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines),
               .method = "POP3.retr", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(top_doc,
-"top($self, which, howmuch)\n"
-"--\n"
-"\n"
+ARGS_DOC(top_doc, "top($self, which, howmuch)",
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7).\n"
 "\n"
 "Returns what retr() does.  Some servers mark the message as seen.");
 
 ARGS_FUNCTION(pop3_top,
-              commands_send(POP3(op),
-                            format_command_make(POP_VERB_TOP, values[0],
-                                                values[1]),
-                            true),
+              command_longcmd(POP3(op),
+                              format_command_make(POP_VERB_TOP, values[0],
+                                                  values[1]),
+                              POP_END_AT_ONCE, NULL),
               .method = "POP3.top", .names = {"which", "howmuch"},
               .required = 2);
 
-PyDoc_STRVAR(dele_doc,
-"dele($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(dele_doc, "dele($self, which)",
 "Mark a message as deleted; quit() commits it (DELE; RFC 1939, section 5).\n"
 "\n"
 "Some servers delete what is marked at any disconnect.  Returns the\n"
@@ -198,20 +157,14 @@ PyDoc_STRVAR(dele_doc,
 ARGS_FUNCTION(pop3_dele, run(POP3(op), POP_VERB_DELE, values[0]),
               .method = "POP3.dele", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(rset_doc,
-"rset($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(rset_doc, "rset($self)",
 "Unmark all messages that are marked as deleted (RSET; RFC 1939, section\n"
 "5).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_rset, run(POP3(op), POP_VERB_RSET, NULL),
               .method = "POP3.rset");
 
-PyDoc_STRVAR(noop_doc,
-"noop($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(noop_doc, "noop($self)",
 "Do nothing; it keeps the connection alive (NOOP; RFC 1939, section 5).\n"
 "\n"
 "Returns the response, bytes.");
@@ -219,19 +172,13 @@ PyDoc_STRVAR(noop_doc,
 ARGS_FUNCTION(pop3_noop, run(POP3(op), POP_VERB_NOOP, NULL),
               .method = "POP3.noop");
 
-PyDoc_STRVAR(utf8_doc,
-"utf8($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(utf8_doc, "utf8($self)",
 "Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes.");
 
 ARGS_FUNCTION(pop3_utf8, run(POP3(op), POP_VERB_UTF8, NULL),
               .method = "POP3.utf8");
 
-PyDoc_STRVAR(lang_doc,
-"lang($self, tag=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(lang_doc, "lang($self, tag=None)",
 "Choose the language of the server's texts (LANG; RFC 6856, section 3).\n"
 "\n"
 "tag: 'de', or '*' for the server's choice; returns the response, bytes.\n"
@@ -243,10 +190,7 @@ ARGS_FUNCTION(pop3_lang, run_optional(POP3(op), POP_VERB_LANG, values[0]),
 
 /* --- CAPA --------------------------------------------------------------- */
 
-PyDoc_STRVAR(capa_doc,
-"capa($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(capa_doc, "capa($self)",
 "Ask for the server's capabilities (CAPA; RFC 2449, section 5).\n"
 "\n"
 "Returns a dict of name to list of arguments, all str:\n"
@@ -283,35 +227,21 @@ ARGS_FUNCTION(pop3_capa, capa(POP3(op)), .method = "POP3.capa");
 
 /* --- local methods ------------------------------------------------------ */
 
-PyDoc_STRVAR(getwelcome_doc,
-"getwelcome($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(getwelcome_doc, "getwelcome($self)",
 "Return the server's greeting, bytes.");
 
 ARGS_FUNCTION(pop3_getwelcome,
               PyObject_GetAttr(op, POP3(op)->state->name.welcome),
               .method = "POP3.getwelcome");
 
-PyDoc_STRVAR(set_debuglevel_doc,
-"set_debuglevel($self, level)\n"
-"--\n"
-"\n"
+ARGS_DOC(set_debuglevel_doc, "set_debuglevel($self, level)",
 "Print what is sent and received: 0 nothing, 1 commands, 2 each line too.\n"
 "\n"
 "Passwords are printed as well.");
 
-static PyObject *
-set_debuglevel(POP3Object *self, PyObject *level)
-{
-    if (PyObject_SetAttr((PyObject *)self, self->state->name.debugging,
-                         level) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-ARGS_FUNCTION(pop3_set_debuglevel, set_debuglevel(POP3(op), values[0]),
+ARGS_FUNCTION(pop3_set_debuglevel,
+              args_none(PyObject_SetAttr(op, POP3(op)->state->name.debugging,
+                                         values[0]) < 0),
               .method = "POP3.set_debuglevel", .names = {"level"},
               .required = 1);
 

@@ -8,10 +8,6 @@
 
 #include "binding/client/pop3.h"
 
-/* Sends a command line (stolen; NULL with an exception is passed on) and
-   returns its reply. */
-PyObject *commands_send(POP3Object *self, PyObject *line, bool multiline);
-
 extern PyMethodDef commands_methods[];
 extern PyMethodDef apop_methods[];
 extern PyMethodDef sasl_methods[];

@@ -39,13 +39,12 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values,
     if (secret != NULL && pop3_lock(self) == 0) {
         verified = is_verified(self);
         if (verified >= 0) {
-            response = package_call(
-                "poplib_c._login", function,
-                count > 4 ? "(OOOOOOO)" : "(OOOOO)", self, values[0], secret,
-                values[2] == NULL ? Py_None : values[2],
-                values[3] == NULL ? Py_False : values[3],
-                count > 4 && values[4] != NULL ? values[4] : Py_None,
-                verified ? Py_True : Py_False);
+            response = package_call("poplib_c._login", function,
+                                    count > 4 ? "(OOOOOOO)" : "(OOOOO)", self,
+                                    values[0], secret, args_or_none(values[2]),
+                                    values[3] == NULL ? Py_False : values[3],
+                                    args_or_none(count > 4 ? values[4] : NULL),
+                                    verified ? Py_True : Py_False);
         }
         pop3_unlock(self);
     }
@@ -55,11 +54,9 @@ call_policy(POP3Object *self, const char *function, PyObject *const *values,
 
 /* --- what Python sees --------------------------------------------------- */
 
-PyDoc_STRVAR(login_doc,
+ARGS_DOC(login_doc,
 "login($self, user, password, *, mechanisms=None, allow_insecure=False,\n"
-"      encoding=None)\n"
-"--\n"
-"\n"
+"      encoding=None)",
 "Log in by the best mechanism that the server and the connection allow.\n"
 "\n"
 "If the server's certificate was verified, the order is\n"
@@ -80,11 +77,9 @@ ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", values, 5),
                         "encoding"},
               .required = 2, .keyword_only = 3);
 
-PyDoc_STRVAR(login_oauth2_doc,
+ARGS_DOC(login_oauth2_doc,
 "login_oauth2($self, user, token, *, mechanisms=None,\n"
-"             allow_insecure=False)\n"
-"--\n"
-"\n"
+"             allow_insecure=False)",
 "Log in by an OAuth 2.0 access token (OAUTHBEARER, RFC 7628; XOAUTH2).\n"
 "\n"
 "token: str, or a callable without arguments that returns one.  It is\n"

@@ -3,6 +3,7 @@
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
 #include "binding/base/errors.h"
+#include "binding/socket/python_socket.h"
 #include "core/proto/command.h"
 
 /* --- QUIT --------------------------------------------------------------- */
@@ -13,16 +14,6 @@ call(POP3Object *self, PyObject *name)
 {
     return errors_drop_result(
         PyObject_CallMethodNoArgs((PyObject *)self, name));
-}
-
-/* Releases the socket after QUIT failed; keeps the exception. */
-static void
-close_after_failure(POP3Object *self)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-
-    (void)call(self, self->state->name.close);
-    errors_raise_again(pending);
 }
 
 /* What is on its way is dropped as it comes, if it is not too large.  -1 and
@@ -41,10 +32,7 @@ drop_what_was_read_ahead(POP3Object *self)
     return 0;
 }
 
-PyDoc_STRVAR(quit_doc,
-"quit($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(quit_doc, "quit($self)",
 "Sign off: commit deletions, unlock the mailbox, close the connection\n"
 "(QUIT; RFC 1939, section 6).\n"
 "\n"
@@ -56,12 +44,12 @@ quit(POP3Object *self)
     PyObject *response = NULL;
 
     if (drop_what_was_read_ahead(self) == 0) {
-        response = commands_send(
+        response = command_shortcmd(
             self, PyUnicode_FromString(pop_command(POP_VERB_QUIT)->name),
-            false);
+            POP_END_AT_ONCE);
     }
     if (response == NULL) {
-        close_after_failure(self);
+        python_socket_discard(self->state, (PyObject *)self);
     }
     else if (call(self, self->state->name.close) < 0) {
         Py_CLEAR(response);
@@ -73,10 +61,7 @@ ARGS_FUNCTION(pop3_quit, quit(POP3(op)), .method = "POP3.quit");
 
 /* --- with --------------------------------------------------------------- */
 
-PyDoc_STRVAR(enter_doc,
-"__enter__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(enter_doc, "__enter__($self)",
 "`with POP3(...) as client:` ends by quit(), or, if the block raises, by\n"
 "close(): then no deletion is committed.");
 
@@ -102,10 +87,7 @@ is_over(POP3Object *self)
     return over;
 }
 
-PyDoc_STRVAR(exit_doc,
-"__exit__($self, type, value, traceback)\n"
-"--\n"
-"\n"
+ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
 "See __enter__().  Nothing is done if the connection was closed before.");
 
 static PyObject *
@@ -113,12 +95,10 @@ leave(POP3Object *self, PyObject *exception_type)
 {
     int over = is_over(self);
 
-    if (over < 0 || (!over && call(self, exception_type == Py_None
-                                             ? self->state->name.quit
-                                             : self->state->name.close) < 0)) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(over < 0 ||
+                     (!over && call(self, exception_type == Py_None
+                                              ? self->state->name.quit
+                                              : self->state->name.close) < 0));
 }
 
 ARGS_FUNCTION(pop3___exit__, leave(POP3(op), values[0]),

@@ -85,7 +85,7 @@ take_turn(POP3Object *self, PyObject *exchange, PyObject **reply)
 static PyObject *
 send_command(POP3Object *self, PyObject *line)
 {
-    PyObject *reply = command_shortcmd(self, line, POP_END_AT_ONCE);
+    PyObject *reply = command_shortcmd(self, Py_NewRef(line), POP_END_AT_ONCE);
 
     if (reply == NULL && self->progress.is_challenged) {
         abandon(self);
@@ -115,7 +115,7 @@ converse(POP3Object *self, PyObject *exchange, PyObject *line)
     return reply;
 }
 
-/* `given`: mechanism, authobject and initial response. */
+/* `given`: mechanism, and authobject and initial response or NULL. */
 static PyObject *
 run(POP3Object *self, PyObject *const *given)
 {
@@ -127,9 +127,11 @@ run(POP3Object *self, PyObject *const *given)
         return NULL;
     }
     exchange = package_call("poplib_c._auth", "Exchange", "(OOO)",
-                            self->state->error_proto, given[0], given[1]);
+                            self->state->error_proto, given[0],
+                            args_or_none(given[1]));
     if (exchange != NULL &&
-        PyObject_SetAttrString(exchange, "first", given[2]) == 0) {
+        PyObject_SetAttrString(exchange, "first", args_or_none(given[2])) ==
+            0) {
         line = PyObject_CallMethod(exchange, "command", NULL);
     }
     if (line != NULL) {
@@ -142,10 +144,8 @@ run(POP3Object *self, PyObject *const *given)
 
 /* --- what Python sees --------------------------------------------------- */
 
-PyDoc_STRVAR(auth_doc,
-"auth($self, mechanism, authobject=None, initial_response=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(auth_doc,
+"auth($self, mechanism, authobject=None, initial_response=None)",
 "Log in by a SASL mechanism (AUTH; RFC 5034).\n"
 "\n"
 "mechanism: its name, 'PLAIN', or an object of poplib_c.sasl, which brings\n"
@@ -164,16 +164,10 @@ PyDoc_STRVAR(auth_doc,
 "after +OK closes the connection.");
 
 static PyObject *
-auth(POP3Object *self, PyObject **given)
+auth(POP3Object *self, PyObject *const *given)
 {
     PyObject *reply;
-    int i;
 
-    for (i = 1; i < 3; i++) {
-        if (given[i] == NULL) {
-            given[i] = Py_None;
-        }
-    }
     if (pop3_lock(self) < 0) {
         return NULL;
     }

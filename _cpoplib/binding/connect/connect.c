@@ -24,6 +24,16 @@ set_attribute(POP3Object *self, PyObject *name, PyObject *value)
     return PyObject_SetAttr((PyObject *)self, name, value);
 }
 
+/* Sets self.name to a value (stolen), unless that is NULL. */
+static int
+set_made(POP3Object *self, PyObject *name, PyObject *value)
+{
+    int failed = value == NULL ? -1 : set_attribute(self, name, value);
+
+    Py_XDECREF(value);
+    return failed;
+}
+
 PyObject *
 connect_timeout(struct module_state *state, PyObject *given)
 {
@@ -83,29 +93,15 @@ static int
 read_welcome(POP3Object *self)
 {
     struct module_state *state = self->state;
-    PyObject *zero = PyLong_FromLong(0);
     PyObject *welcome;
-    int failed;
 
-    if (zero == NULL) {
-        return -1;
-    }
-    failed = set_attribute(self, state->name.debugging, zero);
-    Py_DECREF(zero);
-    if (failed < 0) {
-        return -1;
-    }
-    if (pop3_lock(self) < 0) {
+    if (set_made(self, state->name.debugging, PyLong_FromLong(0)) < 0 ||
+        pop3_lock(self) < 0) {
         return -1;
     }
     welcome = log_begin(self) < 0 ? NULL : getresp_call(self);
     pop3_unlock(self);
-    if (welcome == NULL) {
-        return -1;
-    }
-    failed = set_attribute(self, state->name.welcome, welcome);
-    Py_DECREF(welcome);
-    return failed;
+    return set_made(self, state->name.welcome, welcome);
 }
 
 void
@@ -184,22 +180,17 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
     return failed;
 }
 
-PyDoc_STRVAR(init_doc,
+ARGS_DOC(init_doc,
 "__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *
 init(POP3Object *self, PyObject *const *values)
 {
-    if (options_set(self, values + 3) < 0 ||
-        deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
-        connect_open(self, values[0], values[1], values[2]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(options_set(self, values + 3) < 0 ||
+                     deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
+                     connect_open(self, values[0], values[1], values[2]) < 0);
 }
 
 ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
@@ -262,10 +253,7 @@ create_connection(POP3Object *self, PyObject *timeout)
     return sock;
 }
 
-PyDoc_STRVAR(create_socket_doc,
-"_create_socket($self, timeout)\n"
-"--\n"
-"\n"
+ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return a socket connected to (self.host, self.port).\n"
 "\n"
 "Override it to connect in another way; ValueError if timeout is 0.");
@@ -395,16 +383,10 @@ connect_close(POP3Object *self)
         requests_clear(&self->ahead.requests);
     }
     (void)close_file(self);
-    if (finally(self, NULL, close_sock) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(finally(self, NULL, close_sock) < 0);
 }
 
-PyDoc_STRVAR(close_doc,
-"close($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(close_doc, "close($self)",
 "Close the connection without sending QUIT: no deletion is committed.\n"
 "\n"
 "It may be called from another thread; a call that is blocked in this\n"

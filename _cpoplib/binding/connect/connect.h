@@ -34,4 +34,11 @@ extern PyMethodDef connect_methods[];
 /* stls(), of stls.c. */
 extern PyMethodDef stls_methods[];
 
+/* Returns a new type poplib_c.POP3_SSL, or NULL and an exception: POP3 over
+   TLS from the first octet (RFC 8314), of pop3_ssl.c. */
+PyTypeObject *pop3_ssl_new_type(struct module_state *state, PyObject *module);
+
+/* Functions of the module, of pop3_ssl.c. */
+extern PyMethodDef pop3_ssl_functions[];
+
 #endif

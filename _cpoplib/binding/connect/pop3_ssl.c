@@ -1,10 +1,9 @@
-#include "binding/connect/pop3_ssl.h"
+#include "binding/connect/connect.h"
 
 #include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
-#include "binding/connect/connect.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_configs.h"
@@ -94,10 +93,7 @@ release_options(struct tls_options *options)
 
 /* --- POP3_SSL.context --------------------------------------------------- */
 
-PyDoc_STRVAR(new_context_doc,
-"_new_context($module, client, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(new_context_doc, "_new_context($module, client, /)",
 "Make the context of a POP3_SSL, for its attribute of that name.");
 
 static PyObject *
@@ -129,7 +125,7 @@ PyMethodDef pop3_ssl_functions[] = {
 static int
 set_or_none(POP3Object *self, PyObject *name, PyObject *value)
 {
-    return PyObject_SetAttr((PyObject *)self, name, tls_wrap_or_none(value));
+    return PyObject_SetAttr((PyObject *)self, name, args_or_none(value));
 }
 
 /* Removes 'context' from self.__dict__. */
@@ -255,12 +251,10 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
     return failed;
 }
 
-PyDoc_STRVAR(init_doc,
+ARGS_DOC(init_doc,
 "__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
 "         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
@@ -268,15 +262,12 @@ init(POP3Object *self, PyObject *const *values)
 {
     struct tls_options options;
 
-    if (options_set(self, values + 7) < 0 ||
-        tls_wrap_options(&options, values[5], values[2], values[3],
-                         values[6]) < 0 ||
-        set_options(self, &options) < 0 ||
-        deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
-        connect_ssl(self, values[0], values[1], values[4]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(options_set(self, values + 7) < 0 ||
+                     tls_wrap_options(&options, values[5], values[2],
+                                      values[3], values[6]) < 0 ||
+                     set_options(self, &options) < 0 ||
+                     deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
+                     connect_ssl(self, values[0], values[1], values[4]) < 0);
 }
 
 ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
@@ -285,21 +276,7 @@ ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
                         "context", "verify", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
-/* Calls POP3._create_socket(self, timeout). */
-static PyObject *
-create_plain(POP3Object *self, PyObject *timeout)
-{
-    struct module_state *state = self->state;
-
-    return PyObject_CallMethodObjArgs((PyObject *)state->pop3_type,
-                                      state->name.create_socket, self, timeout,
-                                      NULL);
-}
-
-PyDoc_STRVAR(create_socket_doc,
-"_create_socket($self, timeout)\n"
-"--\n"
-"\n"
+ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return POP3._create_socket(self, timeout) with TLS.");
 
 static PyObject *
@@ -307,7 +284,9 @@ create_socket(POP3Object *self, PyObject *timeout)
 {
     struct tls_options options = {.context = NULL};
     struct ssl_ctx_st *config = NULL;
-    PyObject *plain = create_plain(self, timeout);
+    PyObject *plain = PyObject_CallMethodObjArgs(
+        (PyObject *)self->state->pop3_type, self->state->name.create_socket,
+        self, timeout, NULL);
     PyObject *wrapped = NULL;
 
     if (plain == NULL) {
@@ -332,10 +311,8 @@ ARGS_FUNCTION(pop3_ssl__create_socket, create_socket(POP3(op), values[0]),
               .method = "POP3_SSL._create_socket", .names = {"timeout"},
               .required = 1);
 
-PyDoc_STRVAR(stls_doc,
-"stls($self, keyfile=None, certfile=None, context=None, *, verify=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(stls_doc,
+"stls($self, keyfile=None, certfile=None, context=None, *, verify=None)",
 "Raises error_proto: there is TLS already.");
 
 static PyObject *
@@ -358,12 +335,10 @@ static PyMethodDef pop3_ssl_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyDoc_STRVAR(pop3_ssl_doc,
+ARGS_DOC(pop3_ssl_doc,
 "POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
 "         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
 "host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"

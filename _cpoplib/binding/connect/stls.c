@@ -109,20 +109,6 @@ begin_tls(POP3Object *self, const struct tls_options *options,
 }
 
 static PyObject *
-ask(POP3Object *self)
-{
-    PyObject *line = PyUnicode_FromString("STLS");
-    PyObject *response;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    response = command_shortcmd(self, line, POP_END_AT_ONCE);
-    Py_DECREF(line);
-    return response;
-}
-
-static PyObject *
 run(POP3Object *self, const struct tls_options *options,
     struct ssl_ctx_st *config)
 {
@@ -134,7 +120,8 @@ run(POP3Object *self, const struct tls_options *options,
     if (response == NULL || deadline_check(self) < 0) {
         return NULL;
     }
-    response = ask(self);
+    response = command_shortcmd(self, PyUnicode_FromString("STLS"),
+                                POP_END_AT_ONCE);
     /* The server may have begun TLS: send nothing more in plain text. */
     if (response == NULL && !errors_is_refusal(self->state) &&
         !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
@@ -168,10 +155,8 @@ run_locked(POP3Object *self, const struct tls_options *options)
     return response;
 }
 
-PyDoc_STRVAR(stls_doc,
-"stls($self, context=None, *, keyfile=None, certfile=None, verify=None)\n"
-"--\n"
-"\n"
+ARGS_DOC(stls_doc,
+"stls($self, context=None, *, keyfile=None, certfile=None, verify=None)",
 "Begin TLS on a plain connection (STLS; RFC 2595, section 4).\n"
 "\n"
 "The arguments are those of POP3_SSL.  Returns the response, bytes.  Raises\n"

@@ -27,11 +27,7 @@ make_own(struct module_state *state, struct making *making)
     struct pop_error error = {0};
     enum pop_status status = lock_call_detached(make, making, &error);
 
-    if (status != POP_OK) {
-        errors_raise(state, status, &error);
-        return NULL;
-    }
-    return making->config;
+    return errors_check(state, status, &error) < 0 ? NULL : making->config;
 }
 
 /* --- what a config is made of ------------------------------------------- */
@@ -210,10 +206,8 @@ make_shared(struct module_state *state, const struct state_identity *identity,
     }
     status = find_or_make(state, identity, making, &error);
     lock_release(&state->tls_lock);
-    if (status != POP_OK) {
-        errors_raise(state, status, &error);
-    }
-    else if (check_unchanged(state, identity, making) < 0) {
+    if (errors_check(state, status, &error) == 0 &&
+        check_unchanged(state, identity, making) < 0) {
         pop_tls_config_free(making->config);
         making->config = NULL;
     }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
@@ -27,10 +28,9 @@ tls_wrap_options(struct tls_options *options, PyObject *context,
     options->keyfile = or_null(keyfile);
     options->certfile = or_null(certfile);
     options->verify = or_null(verify);
-    checked = package_call(
-        "poplib_c._tls", "check_arguments", "(OOOO)",
-        tls_wrap_or_none(context), tls_wrap_or_none(keyfile),
-        tls_wrap_or_none(certfile), tls_wrap_or_none(verify));
+    checked = package_call("poplib_c._tls", "check_arguments", "(OOOO)",
+                           args_or_none(context), args_or_none(keyfile),
+                           args_or_none(certfile), args_or_none(verify));
     return errors_drop_result(checked);
 }
 
@@ -47,17 +47,18 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
     struct ssl_ctx_st *own = NULL;
     PyObject *wrapped = NULL;
 
-    if (hostname == NULL) {
-        return NULL;
-    }
-    if (hostname != Py_None) {
+    if (hostname != NULL && hostname != Py_None) {
         name = PyUnicode_AsUTF8(hostname);
     }
-    if (config == NULL && (name != NULL || hostname == Py_None)) {
+    if (name == NULL && hostname != Py_None) {
+        Py_XDECREF(hostname);
+        return NULL;
+    }
+    if (config == NULL) {
         own = tls_configs_get(state, options);
         config = own;
     }
-    if (config != NULL && (name != NULL || hostname == Py_None)) {
+    if (config != NULL) {
         wrapped = tls_socket_wrap(state, sock, hostname, name, config,
                                   &self->deadlines->earliest);
     }
@@ -79,9 +80,9 @@ tls_wrap_new_context(struct module_state *state,
         return NULL;
     }
     context = package_call("poplib_c._tls", "new_context", "(OOOO)", ssl,
-                           tls_wrap_or_none(options->certfile),
-                           tls_wrap_or_none(options->keyfile),
-                           tls_wrap_or_none(options->verify));
+                           args_or_none(options->certfile),
+                           args_or_none(options->keyfile),
+                           args_or_none(options->verify));
     Py_DECREF(ssl);
     return context;
 }
@@ -118,17 +119,14 @@ is_native(struct module_state *state, PyObject *sock,
 {
     int native = python_socket_is_direct(state, sock);
     const char *key_log = getenv("SSLKEYLOGFILE");
-    PyObject *is_wanted;
 
     if (native <= 0) {
         return native;
     }
-    is_wanted = package_call("poplib_c._tls", "is_wanted", "(Oi)",
-                             tls_wrap_or_none(options->verify),
-                             key_log != NULL && key_log[0] != '\0');
-    native = is_wanted == NULL ? -1 : is_wanted != Py_True;
-    Py_XDECREF(is_wanted);
-    return native;
+    native = errors_drop_truth(package_call(
+        "poplib_c._tls", "is_wanted", "(Oi)", args_or_none(options->verify),
+        key_log != NULL && key_log[0] != '\0'));
+    return native < 0 ? -1 : !native;
 }
 
 static PyObject *

@@ -12,13 +12,6 @@
 int tls_wrap_options(struct tls_options *options, PyObject *context,
                      PyObject *keyfile, PyObject *certfile, PyObject *verify);
 
-/* Returns None for NULL; borrowed. */
-static inline PyObject *
-tls_wrap_or_none(PyObject *option)
-{
-    return option == NULL ? Py_None : option;
-}
-
 /* Returns an ssl.SSLContext for the options: with verify, one as strict as our
    own TLS; else poplib's.  A new reference, or NULL and an exception. */
 PyObject *tls_wrap_new_context(struct module_state *state,

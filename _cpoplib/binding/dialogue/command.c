@@ -362,19 +362,20 @@ command_run(struct command *self, POP3Object *client, PyObject *line,
 
 /* --- a reply of one line, and one with lines ---------------------------- */
 
+/* Steals the line, as command_shortcmd() does. */
 static PyObject *
 run(POP3Object *client, PyObject *line, enum hook method,
     struct stream_sink *sink)
 {
     struct command command = {.hooks = COMMAND_HOOKS | REPLIES_HOOKS,
                               .sink = sink};
-    PyObject *result;
+    PyObject *result = NULL;
 
-    if (pop3_lock(client) < 0) {
-        return NULL;
+    if (line != NULL && pop3_lock(client) == 0) {
+        result = command_run(&command, client, line, method);
+        pop3_unlock(client);
     }
-    result = command_run(&command, client, line, method);
-    pop3_unlock(client);
+    Py_XDECREF(line);
     return result;
 }
 
@@ -391,7 +392,7 @@ run_short(POP3Object *client, PyObject *line, enum hook method,
 static PyObject *
 shortcmd_own(POP3Object *client, PyObject *line)
 {
-    return run_short(client, line, HOOK_COUNT, POP_END_AT_ONCE);
+    return run_short(client, Py_NewRef(line), HOOK_COUNT, POP_END_AT_ONCE);
 }
 
 PyObject *
@@ -418,7 +419,8 @@ run_long(POP3Object *client, PyObject *line, enum hook method,
 static PyObject *
 longcmd_own(POP3Object *client, PyObject *line)
 {
-    return run_long(client, line, HOOK_COUNT, POP_END_AT_ONCE, NULL);
+    return run_long(client, Py_NewRef(line), HOOK_COUNT, POP_END_AT_ONCE,
+                    NULL);
 }
 
 PyObject *
@@ -458,20 +460,14 @@ call_locked(POP3Object *client, PyObject *line,
     return result;
 }
 
-PyDoc_STRVAR(putline_doc,
-"_putline($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(putline_doc, "_putline($self, line)",
 "Send a line (bytes) and CRLF.");
 
 ARGS_FUNCTION(pop3__putline,
               call_locked(POP3(op), values[0], putcmd_putline_own),
               .method = "POP3._putline", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(putcmd_doc,
-"_putcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(putcmd_doc, "_putcmd($self, line)",
 "Send a command line (str), encoded, through _putline().\n"
 "\n"
 "ValueError, and nothing is sent, if it holds a control character.");
@@ -479,19 +475,13 @@ PyDoc_STRVAR(putcmd_doc,
 ARGS_FUNCTION(pop3__putcmd, call_locked(POP3(op), values[0], putcmd_own),
               .method = "POP3._putcmd", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(shortcmd_doc,
-"_shortcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(shortcmd_doc, "_shortcmd($self, line)",
 "Send any command whose reply is one line; return that line.");
 
 ARGS_FUNCTION(pop3__shortcmd, call_locked(POP3(op), values[0], shortcmd_own),
               .method = "POP3._shortcmd", .names = {"line"}, .required = 1);
 
-PyDoc_STRVAR(longcmd_doc,
-"_longcmd($self, line)\n"
-"--\n"
-"\n"
+ARGS_DOC(longcmd_doc, "_longcmd($self, line)",
 "Send any command whose reply has several lines; return\n"
 "(response, list of lines, octets).");
 

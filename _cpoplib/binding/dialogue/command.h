@@ -35,12 +35,13 @@ struct command {
 PyObject *command_run(struct command *self, POP3Object *client, PyObject *line,
                       enum hook method);
 
-/* Runs self._shortcmd(line), overridden or not.  `rule` tells where the reply
-   ends, if no overridden method reads it. */
+/* Runs self._shortcmd(line), overridden or not.  Steals the line, which may be
+   NULL with an exception.  `rule` tells where the reply ends, if no overridden
+   method reads it. */
 PyObject *command_shortcmd(POP3Object *self, PyObject *line,
                            enum pop_end_rule rule);
 
-/* Runs self._longcmd(line), overridden or not.  `rule` as for
+/* Runs self._longcmd(line), overridden or not.  `line` and `rule` as for
    command_shortcmd().  `sink`, unless NULL, takes the lines of a reply that no
    overridden method reads; the tuple has None instead of them. */
 PyObject *command_longcmd(POP3Object *self, PyObject *line,

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "binding/base/args.h"
 #include "binding/dialogue/pipeline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
@@ -19,16 +20,11 @@
 static int
 is_positive(PyObject *line)
 {
-    PyObject *result;
-    int truth;
-
     if (PyBytes_CheckExact(line)) {
         return PyBytes_AS_STRING(line)[0] == '+';
     }
-    result = PyObject_CallMethod(line, "startswith", "y", "+");
-    truth = result == NULL ? -1 : PyObject_IsTrue(result);
-    Py_XDECREF(result);
-    return truth;
+    return errors_drop_truth(
+        PyObject_CallMethod(line, "startswith", "y", "+"));
 }
 
 static PyObject *
@@ -280,10 +276,7 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
     return result;
 }
 
-PyDoc_STRVAR(getline_doc,
-"_getline($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(getline_doc, "_getline($self)",
 "Read one line: (line without line end, octets with it).");
 
 static PyObject *
@@ -292,10 +285,7 @@ pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
     return call_locked(op, getline_own);
 }
 
-PyDoc_STRVAR(getresp_doc,
-"_getresp($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(getresp_doc, "_getresp($self)",
 "Read a status line; error_proto(line) unless it begins with b'+'.");
 
 static PyObject *
@@ -304,10 +294,7 @@ pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
     return call_locked(op, getresp_own);
 }
 
-PyDoc_STRVAR(getlongresp_doc,
-"_getlongresp($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(getlongresp_doc, "_getlongresp($self)",
 "Read a multi-line reply: (response, list of lines, octets).");
 
 static PyObject *

@@ -1,5 +1,7 @@
 #include "binding/dialogue/putcmd.h"
 
+#include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/client/deadline.h"
 #include "binding/client/overrides.h"
 #include "binding/dialogue/announce.h"
@@ -91,13 +93,10 @@ putcmd_send_line(POP3Object *self, PyObject *line)
 PyObject *
 putcmd_putline_own(POP3Object *self, PyObject *line)
 {
-    if (pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
-        pipeline_receive_pending(self) < 0 ||
-        announce_line(self, line, false) < 0 ||
-        putcmd_send_line(self, line) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(pop3_check_rest(self) < 0 || deadline_check(self) < 0 ||
+                     pipeline_receive_pending(self) < 0 ||
+                     announce_line(self, line, false) < 0 ||
+                     putcmd_send_line(self, line) < 0);
 }
 
 /* --- _putcmd ------------------------------------------------------------ */
@@ -126,6 +125,5 @@ putcmd_call(POP3Object *self, PyObject *line)
     if (!overrides_call(self, HOOK_PUTCMD, line, &result)) {
         result = putcmd_own(self, line);
     }
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(result);
 }

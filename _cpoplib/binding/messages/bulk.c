@@ -1,4 +1,4 @@
-#include "binding/messages/bulk.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/client/options.h"
@@ -76,11 +76,9 @@ start(POP3Object *client, enum pop_verb verb, PyObject **values)
     return self;
 }
 
-PyDoc_STRVAR(retr_many_doc,
+ARGS_DOC(retr_many_doc,
 "retr_many($self, numbers, *, window=128, delete=False, errors='raise',\n"
-"          lines=False)\n"
-"--\n"
-"\n"
+"          lines=False)",
 "Retrieve many messages: an iterator over (number, message), in the order of\n"
 "the numbers, any iterable.\n"
 "\n"
@@ -102,11 +100,9 @@ ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
               .names = {"numbers", "window", "errors", "delete", "lines"},
               .required = 1, .keyword_only = 4);
 
-PyDoc_STRVAR(top_many_doc,
+ARGS_DOC(top_many_doc,
 "top_many($self, numbers, howmuch, *, window=128, delete=False,\n"
-"         errors='raise', lines=False)\n"
-"--\n"
-"\n"
+"         errors='raise', lines=False)",
 "Retrieve the headers and the first `howmuch` lines of many messages: an\n"
 "iterator over (number, bytes or what top() returns), as retr_many() gives\n"
 "whole ones.");
@@ -117,10 +113,8 @@ ARGS_FUNCTION(pop3_top_many, start(POP3(op), POP_VERB_TOP, values),
                         "lines"},
               .required = 2, .keyword_only = 4);
 
-PyDoc_STRVAR(dele_many_doc,
-"dele_many($self, numbers, *, window=128, errors='raise')\n"
-"--\n"
-"\n"
+ARGS_DOC(dele_many_doc,
+"dele_many($self, numbers, *, window=128, errors='raise')",
 "Mark many messages as deleted: an iterator over (number, response), as\n"
 "retr_many() gives messages.  quit() commits it.");
 

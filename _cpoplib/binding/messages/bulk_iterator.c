@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "binding/base/args.h"
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 #include "binding/client/deadline.h"
@@ -10,7 +11,7 @@
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/announce.h"
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 #include "binding/reader/stream.h"
 
 /* Enough to fetch hundreds of messages in a few round trips; few enough to
@@ -157,24 +158,15 @@ static PyObject *
 call(BulkIteratorObject *self, const struct request *request)
 {
     PyObject *line = pipeline_ask_line(&self->requests, request);
-    PyObject *value = NULL;
 
-    if (line == NULL) {
-        return NULL;
-    }
     switch (pipeline_ask_form(&self->requests, request)) {
     case POP_NO_LINES:
-        value = command_shortcmd(self->client, line, POP_END_IF_QUIET);
-        break;
+        return command_shortcmd(self->client, line, POP_END_IF_QUIET);
     case POP_LINES:
-        value = command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
-        break;
-    case POP_OCTETS:
-        value = retr_bytes_fetch(self->client, line);
-        break;
+        return command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
+    default:
+        return retr_bytes_fetch(self->client, line);
     }
-    Py_DECREF(line);
-    return value;
 }
 
 /* Sends the next request alone, and receives its reply. */
@@ -497,10 +489,7 @@ many_next(PyObject *op)
     return NULL;
 }
 
-PyDoc_STRVAR(close_doc,
-"close($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(close_doc, "close($self)",
 "End the iteration.\n"
 "\n"
 "Receives nothing now: the next command on the connection receives and drops\n"
@@ -516,10 +505,7 @@ many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, requests and answers included.");
 
 static PyObject *
@@ -552,15 +538,9 @@ static PyType_Slot many_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec many_spec = {
+PyType_Spec bulk_iterator_spec = {
     .name = "poplib_c.ManyIterator",
     .basicsize = sizeof(BulkIteratorObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = many_slots,
 };
-
-PyTypeObject *
-bulk_iterator_new_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &many_spec, NULL);
-}

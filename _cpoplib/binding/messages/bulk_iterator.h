@@ -1,6 +1,6 @@
 /* The iterator that retr_many(), top_many() and dele_many() return.
 
-   Calls retr_bytes.h, dialogue, the client, the Reader and base. */
+   Calls messages.h, dialogue, the client, the Reader and base. */
 
 #ifndef BINDING_BULK_ITERATOR_H
 #define BINDING_BULK_ITERATOR_H
@@ -25,8 +25,8 @@ typedef struct {
 
 #define BULK_ITERATOR(op) ((BulkIteratorObject *)(op))
 
-/* Returns a new type poplib_c.ManyIterator, or NULL and an exception. */
-PyTypeObject *bulk_iterator_new_type(PyObject *module);
+/* The type poplib_c.ManyIterator. */
+extern PyType_Spec bulk_iterator_spec;
 
 /* Returns an iterator over (number, answer) with the default options, or NULL
    and an exception.  `numbers` is any iterable, `form` that of the answers.

@@ -1,4 +1,4 @@
-#include "binding/messages/listings.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/dialogue/command.h"
@@ -207,13 +207,10 @@ ask(POP3Object *self, const char *command, row_value value_of)
         .sink = {.form = POP_LINES, .take = rows_take},
         .value_of = value_of,
     };
-    PyObject *line = PyUnicode_FromString(command);
-    PyObject *reply = NULL;
+    PyObject *reply = command_longcmd(self, PyUnicode_FromString(command),
+                                      POP_END_IF_QUIET, &rows.sink);
     int failed = -1;
 
-    if (line != NULL) {
-        reply = command_longcmd(self, line, POP_END_IF_QUIET, &rows.sink);
-    }
     if (reply != NULL) {
         failed = rows.dict == NULL ? take_reply(&rows, reply) : 0;
     }
@@ -224,14 +221,10 @@ ask(POP3Object *self, const char *command, row_value value_of)
         Py_CLEAR(rows.dict);
     }
     Py_XDECREF(reply);
-    Py_XDECREF(line);
     return rows.dict;
 }
 
-PyDoc_STRVAR(sizes_doc,
-"sizes($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizes_doc, "sizes($self)",
 "Ask for the messages' sizes (LIST; RFC 1939, section 5): a dict of message\n"
 "number to octets, in the server's order.\n"
 "\n"
@@ -244,10 +237,7 @@ PyDoc_STRVAR(sizes_doc,
 ARGS_FUNCTION(pop3_sizes, ask(POP3(op), "LIST", size_of),
               .method = "POP3.sizes");
 
-PyDoc_STRVAR(uids_doc,
-"uids($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(uids_doc, "uids($self)",
 "Ask for the messages' unique ids (UIDL; RFC 1939, section 7): a dict of\n"
 "message number to id, bytes of any length.\n"
 "\n"

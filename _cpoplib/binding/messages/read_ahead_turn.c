@@ -1,4 +1,4 @@
-#include "binding/messages/read_ahead_turn.h"
+#include "binding/messages/messages.h"
 
 #include <assert.h>
 

@@ -1,4 +1,4 @@
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
 #include "binding/base/format_command.h"
@@ -8,7 +8,6 @@
 #include "binding/base/package.h"
 #include "binding/dialogue/getline.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/messages/read_ahead_turn.h"
 #include "binding/reader/sinks.h"
 
 /* --- a file that is no Reader -------------------------------------------- */
@@ -125,6 +124,7 @@ read_message(POP3Object *self, struct stream_sink *sink)
     return result;
 }
 
+/* Steals the line, which may be NULL with an exception. */
 static PyObject *
 exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
 {
@@ -136,7 +136,8 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
     PyObject *file;
     PyObject *result = NULL;
 
-    if (pop3_lock(self) < 0) {
+    if (line == NULL || pop3_lock(self) < 0) {
+        Py_XDECREF(line);
         return NULL;
     }
     file = pop3_get_file(self, "readline");
@@ -148,6 +149,7 @@ exchange(POP3Object *self, PyObject *line, struct stream_sink *sink)
         Py_DECREF(file);
     }
     pop3_unlock(self);
+    Py_DECREF(line);
     return result;
 }
 
@@ -160,31 +162,14 @@ retr_bytes_fetch(POP3Object *self, PyObject *line)
     return exchange(self, line, &sink);
 }
 
-/* Calls retr_bytes_fetch(); steals the line, which may be NULL with an
-   exception. */
-static PyObject *
-fetch_bytes(POP3Object *self, PyObject *line)
-{
-    PyObject *bytes;
-
-    if (line == NULL) {
-        return NULL;
-    }
-    bytes = retr_bytes_fetch(self, line);
-    Py_DECREF(line);
-    return bytes;
-}
-
 static PyObject *
 ask_bytes(POP3Object *self, PyObject *which)
 {
-    return fetch_bytes(self, format_command_make(POP_VERB_RETR, which, NULL));
+    return retr_bytes_fetch(self,
+                            format_command_make(POP_VERB_RETR, which, NULL));
 }
 
-PyDoc_STRVAR(retr_bytes_doc,
-"retr_bytes($self, which)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_bytes_doc, "retr_bytes($self, which)",
 "Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.\n"
 "\n"
 "The octets are those that the server sent, with its line ends and without\n"
@@ -195,23 +180,18 @@ ARGS_FUNCTION(pop3_retr_bytes,
               read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes),
               .method = "POP3.retr_bytes", .names = {"which"}, .required = 1);
 
-PyDoc_STRVAR(top_bytes_doc,
-"top_bytes($self, which, howmuch)\n"
-"--\n"
-"\n"
+ARGS_DOC(top_bytes_doc, "top_bytes($self, which, howmuch)",
 "Retrieve a message's header and the first `howmuch` lines of its body\n"
 "(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
 
 ARGS_FUNCTION(pop3_top_bytes,
-              fetch_bytes(POP3(op), format_command_make(POP_VERB_TOP,
-                                                        values[0], values[1])),
+              retr_bytes_fetch(POP3(op),
+                               format_command_make(POP_VERB_TOP, values[0],
+                                                   values[1])),
               .method = "POP3.top_bytes", .names = {"which", "howmuch"},
               .required = 2);
 
-PyDoc_STRVAR(retr_into_doc,
-"retr_into($self, which, file)\n"
-"--\n"
-"\n"
+ARGS_DOC(retr_into_doc, "retr_into($self, which, file)",
 "Retrieve a whole message (RETR; RFC 1939, section 5) into a file.\n"
 "\n"
 "file: anything with write(bytes), which gets the octets that retr_bytes()\n"
@@ -224,17 +204,13 @@ static PyObject *
 retr_into(POP3Object *self, PyObject *which, PyObject *target)
 {
     struct sink_file file;
-    PyObject *line;
-    PyObject *octets = NULL;
+    PyObject *octets;
 
     if (sink_file_init(&file, self->state, target) < 0) {
         return NULL;
     }
-    line = format_command_make(POP_VERB_RETR, which, NULL);
-    if (line != NULL) {
-        octets = exchange(self, line, &file.sink);
-        Py_DECREF(line);
-    }
+    octets = exchange(self, format_command_make(POP_VERB_RETR, which, NULL),
+                      &file.sink);
     sink_file_release(&file);
     return octets;
 }

@@ -3,13 +3,14 @@
 
 #include "binding/base/state.h"
 
+#include "binding/base/args.h"
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
-#include "binding/connect/pop3_ssl.h"
+#include "binding/connect/connect.h"
 #include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
-#include "binding/socket/tls_socket_type.h"
+#include "binding/socket/tls_socket.h"
 #include "core/tls/tls_config.h"
 
 /* Keeps a new type; false if it is NULL. */
@@ -20,6 +21,13 @@ keep(PyTypeObject **slot, PyTypeObject *type)
     return type != NULL;
 }
 
+static bool
+make(PyTypeObject **slot, PyObject *module, PyType_Spec *spec)
+{
+    return keep(slot,
+                (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL));
+}
+
 static int
 init_types(struct module_state *state, PyObject *module)
 {
@@ -27,12 +35,12 @@ init_types(struct module_state *state, PyObject *module)
     state->error_proto = PyErr_NewException("poplib_c.error_proto", NULL,
                                             NULL);
     return state->error_proto != NULL &&
-                   keep(&state->reader_type, reader_new_type(module)) &&
+                   make(&state->reader_type, module, &reader_spec) &&
                    keep(&state->tls_socket_type,
                         tls_socket_type_new(state, module)) &&
-                   keep(&state->bulk_iterator_type,
-                        bulk_iterator_new_type(module)) &&
-                   keep(&state->deadline_type, deadline_new_type(module)) &&
+                   make(&state->bulk_iterator_type, module,
+                        &bulk_iterator_spec) &&
+                   make(&state->deadline_type, module, &deadline_spec) &&
                    keep(&state->pop3_type, pop3_type_new(state, module)) &&
                    keep(&state->pop3_ssl_type,
                         pop3_ssl_new_type(state, module))
@@ -40,19 +48,13 @@ init_types(struct module_state *state, PyObject *module)
                : -1;
 }
 
-PyDoc_STRVAR(note_fork_doc,
-"_note_fork($module)\n"
-"--\n"
-"\n"
+ARGS_DOC(note_fork_doc, "_note_fork($module)",
 "Forget what other threads were using; called in the child after a fork.");
 
 static PyObject *
 note_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
-    if (state_note_fork(PyModule_GetState(module)) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(state_note_fork(PyModule_GetState(module)) < 0);
 }
 
 static PyMethodDef functions[] = {

@@ -1,5 +1,6 @@
 #include "binding/module/pop3_type.h"
 
+#include "binding/base/args.h"
 #include "binding/base/heap_type.h"
 #include "binding/client/deadline.h"
 #include "binding/client/options.h"
@@ -8,9 +9,7 @@
 #include "binding/connect/connect.h"
 #include "binding/dialogue/command.h"
 #include "binding/dialogue/getresp.h"
-#include "binding/messages/bulk.h"
-#include "binding/messages/listings.h"
-#include "binding/messages/retr_bytes.h"
+#include "binding/messages/messages.h"
 #include "core/tls/tls_config.h"
 
 /* --- object ------------------------------------------------------------- */
@@ -105,10 +104,7 @@ pop3_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, what was read ahead and the deadlines included.");
 
 static PyObject *
@@ -141,11 +137,9 @@ static PyMemberDef pop3_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(pop3_doc,
+ARGS_DOC(pop3_doc,
 "POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")\n"
-"--\n"
-"\n"
+DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server (RFC 1939).\n"
 "\n"
 "host, port: the server; the connection is made at once, and the greeting\n"

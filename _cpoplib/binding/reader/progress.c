@@ -30,11 +30,7 @@ progress_refuse_send(struct module_state *state,
     if (progress_check(state, stream) < 0) {
         return -1;
     }
-    if (stream->broken_by != 0) {
-        errors_raise(state, POP_SYSTEM, &error);
-        return -1;
-    }
-    return 0;
+    return errors_check(state, error.sys == 0 ? POP_OK : POP_SYSTEM, &error);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "binding/reader/reader.h"
 
+#include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
@@ -105,12 +106,8 @@ reader_dealloc(PyObject *op)
 static int
 reads_socket(struct module_state *state, PyObject *file, PyObject *sock)
 {
-    PyObject *result = package_call_own(state, state->name.reader,
-                                        "reads_socket", "(OO)", file, sock);
-    int is = result == NULL ? -1 : result == Py_True;
-
-    Py_XDECREF(result);
-    return is;
+    return errors_drop_truth(package_call_own(
+        state, state->name.reader, "reads_socket", "(OO)", file, sock));
 }
 
 PyObject *
@@ -175,16 +172,9 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_members, reader_members},      {0, NULL},
 };
 
-static PyType_Spec reader_spec = {
+PyType_Spec reader_spec = {
     .name = "poplib_c.Reader",
     .basicsize = sizeof(ReaderObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = reader_slots,
 };
-
-PyTypeObject *
-reader_new_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &reader_spec,
-                                                    NULL);
-}

@@ -40,8 +40,8 @@ typedef struct {
     PyObject *deadline_owner;
 } ReaderObject;
 
-/* Returns a new type poplib_c.Reader, or NULL and an exception. */
-PyTypeObject *reader_new_type(PyObject *module);
+/* The type poplib_c.Reader. */
+extern PyType_Spec reader_spec;
 
 /* Returns a Reader over `sock` that closes `file`, or NULL and an exception.
    `deadline` applies to all operations; its owner (new reference) frees it. */

@@ -100,11 +100,10 @@ reader_check_usable(ReaderObject *self)
 static int
 check_outside(ReaderObject *self)
 {
-    if (lock_is_mine(&self->lock)) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-        return -1;
-    }
-    return reader_check_usable(self);
+    return errors_check_outside((PyObject *)self, lock_is_mine(&self->lock)) <
+                   0
+               ? -1
+               : reader_check_usable(self);
 }
 
 /* Asks the socket for its descriptor and timeout.  That may run Python code.
@@ -252,12 +251,9 @@ reader_require(ReaderObject *self, enum reader_need need)
 static int
 close_file(ReaderObject *self)
 {
-    PyObject *result;
-
     progress_file_closed(&self->progress);
-    result = PyObject_CallMethodNoArgs(self->file, self->state->name.close);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return errors_drop_result(
+        PyObject_CallMethodNoArgs(self->file, self->state->name.close));
 }
 
 void
@@ -333,18 +329,40 @@ is_dead(int error)
     }
 }
 
+/* Whether the failure says that the connection broke.  Some sockets raise that
+   (POP_HOST) after close(): ssl.SSLSocket with OpenSSL 3.6 does. */
+static bool
+is_broken(enum pop_status status)
+{
+    switch (status) {
+    case POP_EOF:
+    case POP_SYSTEM:
+    case POP_TLS:
+    case POP_TLS_EOF:
+        return true;
+    case POP_HOST:
+        return errors_pending_errno(PyExc_ConnectionError) != 0;
+    default:
+        return false;
+    }
+}
+
 /* Whether the failure is what close() in another thread looks like here; it is
-   raised then.  A timeout of a socket that never waits becomes EAGAIN. */
+   raised then, with the exception of the socket as its context.  A timeout of
+   a socket that never waits becomes EAGAIN. */
 static bool
 was_closed(ReaderObject *self, enum pop_status *status,
            struct pop_error *error)
 {
     assert(lock_is_mine(&self->lock));
-    if (progress_is_closed(&self->progress) &&
-        (*status == POP_EOF || *status == POP_SYSTEM || *status == POP_TLS ||
-         *status == POP_TLS_EOF)) {
+    if (progress_is_closed(&self->progress) && is_broken(*status)) {
+        PyObject *broken = PyErr_GetRaisedException();
+
         reader_end(self);
         errors_raise_closed_meanwhile();
+        if (broken != NULL) {
+            errors_chain(broken);
+        }
         return true;
     }
     if (*status == POP_TIMEOUT && self->link.timeout == POP_WAIT_NEVER) {

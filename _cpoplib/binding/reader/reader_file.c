@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "binding/base/args.h"
 #include "binding/base/heap_type.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_transport.h"
@@ -130,10 +131,7 @@ read_line(ReaderObject *self, Py_ssize_t limit)
     return line;
 }
 
-PyDoc_STRVAR(readline_doc,
-"readline($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(readline_doc, "readline($self, size=-1, /)",
 "Read a line with its line end, at most size octets of it.\n"
 "\n"
 "b'' at the end of the stream.");
@@ -143,10 +141,9 @@ reader_file_readline(PyObject *op, PyObject *args)
 {
     Py_ssize_t size;
 
-    if (parse_size(args, "|O:readline", &size) < 0) {
-        return NULL;
-    }
-    return read_line(READER(op), size);
+    return parse_size(args, "|O:readline", &size) < 0
+               ? NULL
+               : read_line(READER(op), size);
 }
 
 /* Reads at most `most` octets, once `wanted` are unread or the stream has
@@ -166,10 +163,7 @@ read_bytes(ReaderObject *self, Py_ssize_t wanted, Py_ssize_t most)
     return bytes;
 }
 
-PyDoc_STRVAR(read_doc,
-"read($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(read_doc, "read($self, size=-1, /)",
 "Read size octets, or fewer at the end of the stream; without size, all.");
 
 static PyObject *
@@ -182,10 +176,7 @@ reader_file_read(PyObject *op, PyObject *args)
                : read_bytes(READER(op), size, size);
 }
 
-PyDoc_STRVAR(read1_doc,
-"read1($self, size=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(read1_doc, "read1($self, size=-1, /)",
 "Read what is there, at most size octets, with at most one receive.");
 
 static PyObject *
@@ -198,10 +189,7 @@ reader_file_read1(PyObject *op, PyObject *args)
                : read_bytes(READER(op), size > 0, size);
 }
 
-PyDoc_STRVAR(peek_doc,
-"peek($self, size=0, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(peek_doc, "peek($self, size=0, /)",
 "Return what is unread without reading it, after at most one receive.");
 
 static PyObject *
@@ -235,10 +223,7 @@ reader_file_next(PyObject *op)
     return line;
 }
 
-PyDoc_STRVAR(readlines_doc,
-"readlines($self, hint=-1, /)\n"
-"--\n"
-"\n"
+ARGS_DOC(readlines_doc, "readlines($self, hint=-1, /)",
 "Read lines to the end of the stream, or until they have hint octets.");
 
 static PyObject *
@@ -279,17 +264,17 @@ reader_file_readlines(PyObject *op, PyObject *args)
 
 /* --- the rest of a file ------------------------------------------------- */
 
-/* The docstring of a method. */
-#define DOC(signature, text) signature "\n--\n\n" text
+ARGS_DOC(close_doc, "close($self, /)",
+"Close the reader.  A thread that is blocked in it is woken.");
 
 static PyObject *
 reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (reader_close(READER(op)) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(reader_close(READER(op)) < 0);
 }
+
+ARGS_DOC(fileno_doc, "fileno($self, /)",
+"Return the descriptor of the socket.");
 
 static PyObject *
 reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -351,10 +336,7 @@ size_of(const ReaderObject *self)
                : octets + python_transport_size(self->python_transport);
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, its buffers included.");
 
 static PyObject *
@@ -370,11 +352,8 @@ PyMethodDef reader_file_methods[] = {
     {"readline", reader_file_readline, METH_VARARGS, readline_doc},
     {"readlines", reader_file_readlines, METH_VARARGS, readlines_doc},
     {"peek", reader_file_peek, METH_VARARGS, peek_doc},
-    {"close", reader_file_close, METH_NOARGS,
-     DOC("close($self, /)",
-         "Close the reader.  A thread that is blocked in it is woken.")},
-    {"fileno", reader_file_fileno, METH_NOARGS,
-     DOC("fileno($self, /)", "Return the descriptor of the socket.")},
+    {"close", reader_file_close, METH_NOARGS, close_doc},
+    {"fileno", reader_file_fileno, METH_NOARGS, fileno_doc},
     {"write", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"seek", reader_file_unsupported, METH_VARARGS, unsupported_doc},
     {"tell", reader_file_unsupported, METH_VARARGS, unsupported_doc},

@@ -251,11 +251,9 @@ output_once(struct sink_file *self, struct pop_output *output)
         return -1;
     }
     status = lock_call_detached(call_output, output, &error);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
-        return -1;
-    }
-    return PyErr_CheckSignals();
+    return errors_check(self->state, status, &error) < 0
+               ? -1
+               : PyErr_CheckSignals();
 }
 
 static int

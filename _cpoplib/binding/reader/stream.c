@@ -89,11 +89,7 @@ stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
     status = queue(reader, PyBytes_AS_STRING(line),
                    (size_t)PyBytes_GET_SIZE(line), form, owner);
     reader_leave(reader);
-    if (status != POP_OK) {
-        errors_raise(reader->state, status, NULL);
-        return -1;
-    }
-    return 0;
+    return errors_check(reader->state, status, NULL);
 }
 
 /* --- receiving ---------------------------------------------------------- */

@@ -234,14 +234,9 @@ python_transport_send(struct pop_transport *transport, const char *bytes,
     return failed < 0 ? failure(self, timeout, error) : POP_OK;
 }
 
+/* What a method of the socket has begun, or could receive, is unknown. */
 static bool
-python_transport_has_begun(struct pop_transport *Py_UNUSED(transport))
-{
-    return false;
-}
-
-static bool
-python_transport_readable(struct pop_transport *Py_UNUSED(transport))
+python_transport_unknown(struct pop_transport *Py_UNUSED(transport))
 {
     return false;
 }
@@ -285,8 +280,8 @@ python_transport_destroy(struct pop_transport *transport)
 static const struct pop_transport_ops python_transport_ops = {
     .recv = python_transport_recv,
     .send = python_transport_send,
-    .has_begun = python_transport_has_begun,
-    .readable = python_transport_readable,
+    .has_begun = python_transport_unknown,
+    .readable = python_transport_unknown,
     .hurry = python_transport_hurry,
     .interrupt = python_transport_interrupt,
     .destroy = python_transport_destroy,
@@ -296,7 +291,7 @@ static const struct pop_transport_ops python_transport_ops = {
 struct pop_transport *
 python_transport_new(struct module_state *state, PyObject *sock)
 {
-    struct python_transport *self = PyMem_Malloc(sizeof(*self));
+    struct python_transport *self = PyMem_Calloc(1, sizeof(*self));
 
     if (self == NULL) {
         PyErr_NoMemory();
@@ -316,9 +311,6 @@ python_transport_new(struct module_state *state, PyObject *sock)
     self->base.ops = &python_transport_ops;
     self->state = state;
     self->sock = sock;
-    self->replying = false;
-    self->acknowledges = false;
-    self->interrupted = false;
     return &self->base;
 }
 

@@ -62,8 +62,7 @@ keep_certificate(TLSSocketObject *self, const struct ssl_st *session)
     PyObject *bytes;
 
     status = pop_tls_peer_certificate(session, &der, &length, &error);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
+    if (errors_check(self->state, status, &error) < 0) {
         return -1;
     }
     if (der == NULL) {
@@ -113,11 +112,8 @@ begin(TLSSocketObject *self, const struct pop_deadline *deadline)
     handshake.timeout.deadline = *deadline;
     status = lock_call_detached(shake_hands, &handshake, &error);
     tls_socket_leave(self);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
-        return -1;
-    }
-    return keep_answers(self);
+    return errors_check(self->state, status, &error) < 0 ? -1
+                                                         : keep_answers(self);
 }
 
 /* Takes the socket's descriptor, so that a caller who kept the plain socket
@@ -146,8 +142,7 @@ tls_socket_wrap(struct module_state *state, PyObject *sock,
     enum pop_status status;
 
     status = pop_transport_tls_new(config, host, &session, &error);
-    if (status != POP_OK) {
-        errors_raise(state, status, &error);
+    if (errors_check(state, status, &error) < 0) {
         return NULL;
     }
     self = tls_socket_new(state, sock, server_hostname, session);
@@ -181,11 +176,9 @@ tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
 {
     int fd;
 
-    if (lock_is_mine(&self->lock)) {
-        PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
-        return -1;
-    }
-    if (lock_acquire(&self->lock) < 0) {
+    if (errors_check_outside((PyObject *)self, lock_is_mine(&self->lock)) <
+            0 ||
+        lock_acquire(&self->lock) < 0) {
         return -1;
     }
     if (check_wrapped(self) < 0 ||

@@ -62,4 +62,9 @@ void tls_socket_leave(TLSSocketObject *self);
    exception. */
 int tls_socket_close_unused(TLSSocketObject *self);
 
+/* Returns a new type poplib_c.TLSSocket, or NULL and an exception.  Fills
+   state->own_tls_... */
+PyTypeObject *tls_socket_type_new(struct module_state *state,
+                                  PyObject *module);
+
 #endif

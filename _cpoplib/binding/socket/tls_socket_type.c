@@ -1,4 +1,7 @@
-#include "binding/socket/tls_socket_type.h"
+/* The type TLSSocket: its slots and members, and the methods that move bytes
+   or need the session; poplib_c/_tls_socket.py adds the others. */
+
+#include "binding/socket/tls_socket.h"
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
@@ -74,11 +77,7 @@ move(TLSSocketObject *self, lock_function function, struct transfer *transfer)
         errors_raise_closed_meanwhile();
         return -1;
     }
-    if (status != POP_OK && status != POP_EOF) {
-        errors_raise(self->state, status, &error);
-        return -1;
-    }
-    return 0;
+    return status == POP_EOF ? 0 : errors_check(self->state, status, &error);
 }
 
 /* --- moving bytes ------------------------------------------------------- */
@@ -100,10 +99,7 @@ check_flags(PyObject *flags)
     return 0;
 }
 
-PyDoc_STRVAR(recv_into_doc,
-"recv_into($self, buffer, nbytes=None, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(recv_into_doc, "recv_into($self, buffer, nbytes=None, flags=0)",
 "Receive at most nbytes octets into a writable buffer; how many.\n"
 "\n"
 "Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
@@ -191,10 +187,7 @@ send_object(TLSSocketObject *self, PyObject *const *values, bool all)
     return sent;
 }
 
-PyDoc_STRVAR(send_doc,
-"send($self, data, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(send_doc, "send($self, data, flags=0)",
 "Send some of the data; how many octets.  flags must be 0.");
 
 static PyObject *
@@ -209,16 +202,11 @@ ARGS_FUNCTION(tls_socket_send, send_part(TLSSOCKET(op), values),
               .method = "TLSSocket.send", .names = {"data", "flags"},
               .required = 1);
 
-PyDoc_STRVAR(sendall_doc,
-"sendall($self, data, flags=0)\n"
-"--\n"
-"\n"
+ARGS_DOC(sendall_doc, "sendall($self, data, flags=0)",
 "Send all of the data; each part within the timeout.  flags must be 0.");
 
 ARGS_FUNCTION(tls_socket_sendall,
-              send_object(TLSSOCKET(op), values, true) < 0
-                  ? NULL
-                  : Py_NewRef(Py_None),
+              args_none(send_object(TLSSOCKET(op), values, true) < 0),
               .method = "TLSSocket.sendall", .names = {"data", "flags"},
               .required = 1);
 
@@ -259,8 +247,7 @@ tls_socket_binding(PyObject *op, PyObject *kind)
                                   (enum pop_tls_binding)number, binding,
                                   &length, &error);
     tls_socket_leave(self);
-    if (status != POP_OK) {
-        errors_raise(self->state, status, &error);
+    if (errors_check(self->state, status, &error) < 0) {
         return NULL;
     }
     return length == 0 ? Py_NewRef(Py_None)
@@ -284,16 +271,10 @@ tls_socket_shut_down(PyObject *op, PyObject *Py_UNUSED(ignored))
 static PyObject *
 tls_socket_close_if_unused(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    if (tls_socket_close_unused(TLSSOCKET(op)) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return args_none(tls_socket_close_unused(TLSSOCKET(op)) < 0);
 }
 
-PyDoc_STRVAR(sizeof_doc,
-"__sizeof__($self)\n"
-"--\n"
-"\n"
+ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, without those that OpenSSL takes for the session.");
 
 static PyObject *

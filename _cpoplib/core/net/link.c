@@ -21,36 +21,17 @@
 void
 pop_link_init(struct pop_link *link)
 {
-    link->transport = NULL;
-    link->timeout = POP_WAIT_FOREVER;
+    *link = (struct pop_link){
+        .timeout = POP_WAIT_FOREVER,
+        .chunk = FIRST_CHUNK,
+        .end_rule = POP_END_AT_ONCE,
+        .batch.capacity = BATCH_SPANS,
+    };
     pop_deadline_clear(&link->deadline);
     pop_timeout_set(&link->wait, POP_WAIT_FOREVER);
-    link->resuming = false;
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
-    link->received = 0;
-    link->flooded = false;
-    link->hurried = false;
-    link->chunk = FIRST_CHUNK;
     pop_reply_begin(&link->reply, POP_NO_LINES, 0, 0);
-    link->end_rule = POP_END_AT_ONCE;
-    link->ends.uncertain = false;
-    link->ends.doubtful = false;
-    link->ends.misannounced = false;
-    link->is_sent = false;
-    link->batch.spans = NULL;
-    link->batch.capacity = BATCH_SPANS;
-    link->batch.count = 0;
-    link->batch.scanned = 0;
-}
-
-void
-pop_link_release(struct pop_link *link)
-{
-    pop_buffer_release(&link->in);
-    pop_buffer_release(&link->out);
-    POP_FREE(link->batch.spans);
-    link->batch.spans = NULL;
 }
 
 /* Frees what pop_link_return() would give back. */
@@ -60,6 +41,13 @@ free_memory(struct pop_link *link)
     pop_buffer_release(&link->in);
     POP_FREE(link->batch.spans);
     link->batch.spans = NULL;
+}
+
+void
+pop_link_release(struct pop_link *link)
+{
+    free_memory(link);
+    pop_buffer_release(&link->out);
 }
 
 void

@@ -524,6 +524,22 @@ def test_the_map_names_every_file():
     assert not missing
 
 
+def test_modules_of_the_command_line_import_no_circle():
+    """Nor do imports within functions hide one."""
+    files = {path.stem: path.read_text() for path in (ROOT / "poplib_c" / "_cli").glob("*.py")}
+    form = re.compile(r"from poplib_c\._cli(?:\.(\w+) import| import ([\w, ]+))")
+    arrows = {
+        file: {
+            name: set()
+            for found in form.findall(text)
+            for name in "{}{}".format(*found).split(", ")
+        }
+        for file, text in files.items()
+    }
+    assert arrows["jobs"].keys() >= {"config", "fetching"}
+    assert find_circle(arrows) == []
+
+
 def test_lines_of_the_manual_are_short():
     pages = [*(ROOT / "docs").glob("*.rst"), *ROOT.glob("*.rst")]
     long = {

@@ -1,1 +1,1 @@
-"""The commands fetch, check and list of the command line. poplib_c.__main__ calls main.main()."""
+"""The commands of poplib-c. poplib_c.__main__ calls main.main()."""

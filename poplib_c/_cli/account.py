@@ -70,10 +70,10 @@ def parse(url: str, needs_user: bool = False) -> Account:
     if not 0 < number < 65536:
         raise usage(f"{port} is not a port: write a number from 1 to 65535")
     if not host.isprintable() or " " in host:
-        raise usage("the host name has invalid characters")
+        raise usage(f"the host name has invalid characters: {_FORM}")
     name = unquote(user or "")
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
-        raise usage("the user name has control characters")
+        raise usage(f"the user name has control characters: {_FORM}")
     account = Account(tls, host.strip("[]"), number, name)
     if needs_user and not name:
         raise usage(f"{account.url} has no user: {_FORM}")

@@ -1,4 +1,4 @@
-"""Defines the options of fetch, check and list, with the texts of --help and the man page."""
+"""Defines the options of all commands; --help, the man page and completion come from here."""
 
 from __future__ import annotations
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import json
 import os
 import re
-import shlex
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from poplib_c._cli import arguments
 from poplib_c._cli.account import Account, parse
-from poplib_c._cli.failures import Failure, Status, gravest, reason, usage
+from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.texts import printable
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
 
 COMMAND_LINE, ACCOUNT, DEFAULTS, BUILT_IN = "command line", "account", "defaults", "built in"
 _SECRETS = ("password_command", "oauth2_token_command")
-_COMMANDS = (*_SECRETS, "pipe")
+COMMANDS = (*_SECRETS, "pipe")
 _FOR_ALL = ("jobs", "quiet", "verbose", "log", "syslog", "json", "dry_run")
-_COMMAND_LINE_ONLY = ("config", "accounts", "since_last")
+COMMAND_LINE_ONLY = ("config", "accounts", "since_last")
 _HOST = "POPLIB_C_HOST"
 
 #: Options that replace others. Verification replaces the lack of it, not the reverse.
@@ -195,7 +193,7 @@ def _read(path: str | None, parser: arguments.Parser) -> File:
     for name in _SECRETS:
         if _HOST not in (values.get(name) or _HOST):
             raise _wrong(
-                f"{where}: [defaults]: {_key(name)} would send one secret to all servers: write "
+                f"{where}: [defaults]: {key(name)} would send one secret to all servers: write "
                 f"it into each [account.NAME], or let the command depend on ${_HOST}"
             )
     return File(where, values, _entries(loaded.get("account", {}), where, parser))
@@ -260,7 +258,7 @@ def _values(
     off: Values = {}
     for key, value in table.items():
         action = parser._option_string_actions.get(f"--{key}")
-        if action is None or action.dest in _COMMAND_LINE_ONLY:
+        if action is None or action.dest in COMMAND_LINE_ONLY:
             known = (name[2:] for name in parser._option_string_actions if name[:2] == "--")
             near = arguments.meant(key, known)
             if key == "url":
@@ -302,58 +300,5 @@ def _words(key: str, value: Any, action: argparse.Action) -> list[str]:
     return [f"--{key}={each}" for each in values]
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     return name.replace("_", "-")
-
-
-# The command config
-
-
-def run(options: argparse.Namespace, program: str, write: Callable[[str], object]) -> Status:
-    """Show what counts, as TOML with the sources in comments. Secrets are left out."""
-    from poplib_c._cli import jobs, state
-
-    status = Status.DONE
-    for number, mailbox in enumerate(find(options)):
-        if number:
-            write("")
-        write(_title(mailbox))
-        rows = [("url", mailbox.account.url, ACCOUNT if mailbox.place else COMMAND_LINE)]
-        mailbox.options.state = mailbox.options.state or state.default_path()
-        for name, source in mailbox.sources.items():
-            value = getattr(mailbox.options, name)
-            is_shown = value not in (None, False, 0) or source != BUILT_IN
-            if is_shown and name not in _COMMAND_LINE_ONLY:
-                rows.append((_key(name), _safe(name, value), source))
-        width = max(len(f"{key} = {_toml(value)}") for key, value, _ in rows)
-        for key, value, source in rows:
-            write(f"{f'{key} = {_toml(value)}':<{width}}  # {source}")
-        try:
-            jobs.job(mailbox)
-        except Failure as error:
-            print(printable(f"{program} config: {error}"), file=sys.stderr)
-            status = gravest(status, error.status)
-    return status
-
-
-def _title(mailbox: Mailbox) -> str:
-    if not mailbox.name:
-        return f"# {mailbox.place or 'a URL of the command line'}\n[[account]]"
-    bare = re.fullmatch(r"[A-Za-z0-9_-]+", mailbox.name)
-    name = mailbox.name if bare else _toml(mailbox.name)
-    return f"# {mailbox.place.rpartition(': ')[0]}\n[account.{name}]"
-
-
-def _safe(name: str, value: Any) -> Any:
-    """Return a value without secrets. Of a command, only the program is shown."""
-    if name in _COMMANDS and value:
-        try:
-            program, *more = shlex.split(value)
-        except ValueError:
-            return "..."
-        return "..." if "=" in program else " ".join([program, *["..."][: len(more)]])
-    return arguments.without_passwords(value) if isinstance(value, str) else value
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

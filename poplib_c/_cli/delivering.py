@@ -16,7 +16,8 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from poplib_c._cli import planning, received
-from poplib_c._cli.delivery import Box, Output, Wait, Write, digest, open_box
+from poplib_c._cli.delivery import Box, Output, Wait, Write, digest
+from poplib_c._cli.destinations import open_box
 from poplib_c._cli.dialogue import Dialogue
 from poplib_c._cli.failures import DeliveryFailure, Failure, NoRoom, Refused, Status
 from poplib_c._cli.job import Threads

@@ -1,4 +1,4 @@
-"""The destinations: a Maildir, an mbox file (mbox.py), a directory with a file for each message.
+"""The destinations Maildir and directory of files, and what each destination has to do (Box).
 
 A message is received into an Output, which is a file outside of its place. commit() moves a batch
 of them into their places: when it returns, each is whole on the disk, or has an error and nothing
@@ -104,9 +104,6 @@ class Wait(NamedTuple):
     seconds: float = 60.0
     tell: Callable[[str], object] = lambda text: None
     is_over: Callable[[], bool] = lambda: False
-
-
-_PATIENT = Wait()
 
 
 class File(Protocol):
@@ -443,17 +440,3 @@ def failed(path: str, call: Callable[..., object], *arguments: object) -> Delive
     except DeliveryFailure as error:
         return error
     return None
-
-
-def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
-    """Return a destination that keeps messages. Creates it if it is missing.
-
-    Raises Failure for the other kinds (destinations.py).
-    """
-    from poplib_c._cli.mbox import Mbox
-
-    if kind == "mbox":
-        return Mbox(path, wait)
-    if kind not in ("maildir", "eml"):
-        raise Failure(f"{kind} keeps no messages")
-    return Maildir(path) if kind == "maildir" else Eml(path)

@@ -8,16 +8,17 @@ import sys
 
 from poplib_c._cli import arguments, command, transfer
 from poplib_c._cli.account import Account
-from poplib_c._cli.delivery import Box, Wait, open_box
-from poplib_c._cli.failures import usage
+from poplib_c._cli.delivery import Box, Eml, Maildir, Wait
+from poplib_c._cli.failures import Failure, usage
 from poplib_c._cli.job import Job
-from poplib_c._cli.mbox import StandardOutput
+from poplib_c._cli.mbox import Mbox, StandardOutput
 
 KINDS = arguments.DESTINATIONS
 STANDARD_OUTPUT = "mbox", "-"
 _FIELD = re.compile(r"\{(account|user|host)\}")
 _UNSAFE = re.compile(r"^\.|^-$|[/%\0]")
 _PATIENCE = 10  # times the timeout: for a command
+_PATIENT = Wait()
 
 
 def choose(account: Account, options: argparse.Namespace, name: str) -> tuple[str, str]:
@@ -73,3 +74,15 @@ def open_destination(job: Job, wait: Wait) -> Box:
     if job.destination == STANDARD_OUTPUT:
         return StandardOutput(options.is_only)
     return open_box(kind, place, wait)
+
+
+def open_box(kind: str, path: str, wait: Wait = _PATIENT) -> Box:
+    """Return a destination that keeps messages. Creates it if it is missing.
+
+    Raises Failure for the other kinds.
+    """
+    if kind == "mbox":
+        return Mbox(path, wait)
+    if kind not in ("maildir", "eml"):
+        raise Failure(f"{kind} keeps no messages")
+    return Maildir(path) if kind == "maildir" else Eml(path)

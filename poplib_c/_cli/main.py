@@ -18,7 +18,7 @@ from poplib_c._cli.failures import Failure, Status, failure, gravest, usage
 #: Modules whose run(options, program, write) returns the exit status.
 _MODULES = {
     "completion": "completion",
-    "config": "config",
+    "config": "showing",
     "demo": "demo",
     "import-state": "import_state",
 }

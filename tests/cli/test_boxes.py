@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from poplib_c._cli import mbox, planning
-from poplib_c._cli.delivery import Wait, digest, open_box
+from poplib_c._cli.delivery import Wait, digest
+from poplib_c._cli.destinations import open_box
 from poplib_c._cli.failures import DeliveryFailure, Failure
 from poplib_c._cli.state import _VERSIONS, Delivered, InFlight, State
 
@@ -126,7 +127,7 @@ def test_a_link_that_is_made_and_fails(tmp_path, monkeypatch, number):
 DELIVERS = """
 import sys
 import threading
-from poplib_c._cli.delivery import open_box
+from poplib_c._cli.destinations import open_box
 def write(output):
     output.write(b"Subject: half")
     print("begun", flush=True)

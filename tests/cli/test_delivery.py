@@ -6,7 +6,8 @@ import resource
 import pytest
 from wire import logged_in
 
-from poplib_c._cli.delivery import Output, disk, open_box
+from poplib_c._cli.delivery import Output, disk
+from poplib_c._cli.destinations import open_box
 from poplib_c._cli.state import InFlight, State
 
 from .support import delivered, numbered, url

@@ -131,7 +131,8 @@ getresp_call(POP3Object *self)
 /* --- _getlongresp ------------------------------------------------------- */
 
 /* Reads the lines after a status line, by one _getline() each, which count as
-   one octet at least. */
+   one octet at least.  If they are too many, the rest is not read: the caller
+   abandons the reply. */
 static PyObject *
 get_lines(POP3Object *self, PyObject *response)
 {

@@ -7,7 +7,7 @@
 
 #include "binding/reader/reader.h"
 
-/* Octets, or POP_UNLIMITED_OCTETS. */
+/* Octets, or POP_UNLIMITED_OCTETS.  See "a limit of replies" in README.rst. */
 struct stream_limits {
     size_t status; /* of the status line */
     size_t line;   /* of each further line */
@@ -44,7 +44,8 @@ int stream_queue(ReaderObject *reader, PyObject *line,
                  enum pop_reply_form form, void *owner);
 
 /* Reads one line of at most `limit` octets, with its line end; less, or b"",
-   at the end of the stream.  `answers`: the line answers the oldest command.
+   at the end of the stream.  It may be a status line or a line of a message.
+   `answers`: it is taken for the answer to the oldest command, if any.
    Returns a new reference, or NULL and an exception. */
 PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
 

@@ -21,6 +21,7 @@ except ImportError as exc:
     ) from exc
 
 from poplib_c import _attributes as _attributes
+from poplib_c import _options as _options
 from poplib_c import _reader as _reader
 from poplib_c import _redact as _redact
 from poplib_c import _replies as _replies

@@ -330,6 +330,7 @@ COMMANDS_AT_EXIT = """
 
     class Client(poplib_c.POP3):
         def __del__(self, write=os.write, modules=sys.modules):
+            self.set_options(max_line=100, pipelining=False)
             results = self.stat(), self.capa(), self.quit(), len(modules)
             write(1, repr(results).encode())
 

@@ -49,6 +49,7 @@ enum hook {
     X(logging, "logging")                                                     \
     X(makefile, "makefile")                                                   \
     X(maxline, "_MAXLINE")                                                    \
+    X(options, "_options")                                                    \
     X(package, "poplib_c")                                                    \
     X(port, "port")                                                           \
     X(quit, "quit")                                                           \

@@ -15,7 +15,8 @@ options_init(POP3Object *self)
 }
 
 int
-options_parse(const char *name, PyObject *value, size_t *parsed)
+options_parse(struct module_state *state, const char *name, PyObject *value,
+              size_t *parsed)
 {
     PyObject *number;
     Py_ssize_t octets;
@@ -23,7 +24,7 @@ options_parse(const char *name, PyObject *value, size_t *parsed)
     if (value == NULL) {
         return 0;
     }
-    number = package_call("poplib_c._options", name, "(O)", value);
+    number = package_call_own(state, state->name.options, name, "(O)", value);
     if (number == NULL) {
         return -1;
     }
@@ -45,7 +46,7 @@ options_set(POP3Object *self, PyObject *const *values)
     int i;
 
     for (i = 0; i < OPTIONS_COUNT; i++) {
-        if (options_parse(names[i], values[i], &parsed[i]) < 0) {
+        if (options_parse(self->state, names[i], values[i], &parsed[i]) < 0) {
             return -1;
         }
     }
@@ -96,7 +97,7 @@ options_set_read_ahead(PyObject *module, PyObject *value)
     struct module_state *state = PyModule_GetState(module);
     size_t before = state->read_ahead;
 
-    if (options_parse("read_ahead", value, &state->read_ahead) < 0) {
+    if (options_parse(state, "read_ahead", value, &state->read_ahead) < 0) {
         return NULL;
     }
     return PyLong_FromSize_t(before);

@@ -19,7 +19,8 @@ void options_init(POP3Object *self);
 
 /* Stores what poplib_c._options.<name>(value) returns; nothing if the value is
    NULL.  Returns -1 and an exception. */
-int options_parse(const char *name, PyObject *value, size_t *parsed);
+int options_parse(struct module_state *state, const char *name,
+                  PyObject *value, size_t *parsed);
 
 /* Sets the OPTIONS_COUNT values that are not NULL.  On failure sets none and
    returns -1 with an exception. */

@@ -12,14 +12,15 @@
 static int
 set_options(BulkIteratorObject *self, PyObject *const *values)
 {
+    struct module_state *state = self->client->state;
     size_t errors = 0;
     size_t deletes = 0;
     size_t as_lines = 0;
 
-    if (options_parse("window", values[0], &self->window) < 0 ||
-        options_parse("errors", values[1], &errors) < 0 ||
-        options_parse("delete", values[2], &deletes) < 0 ||
-        options_parse("lines", values[3], &as_lines) < 0) {
+    if (options_parse(state, "window", values[0], &self->window) < 0 ||
+        options_parse(state, "errors", values[1], &errors) < 0 ||
+        options_parse(state, "delete", values[2], &deletes) < 0 ||
+        options_parse(state, "lines", values[3], &as_lines) < 0) {
         return -1;
     }
     if (self->window > LARGEST_WINDOW) {

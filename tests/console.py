@@ -40,10 +40,13 @@ _LISTS = {
     ".fetchids": (".example.net", "carol@pop.example.net {}\n"),
 }
 _MAIL = "From: Zoe <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\nSubject: {}\n\nHi!\n"
-# A name of the manual is a port on loopback: the first part of sitecustomize.py.
-_NAMES = """\
+# The program. For it alone, a name of the manual is a port on loopback.
+_PROGRAM = """\
+#!{python}
 import socket
+import sys
 
+sys.path[:0] = {path}
 _real = socket.getaddrinfo
 
 
@@ -55,6 +58,9 @@ def _getaddrinfo(host, port, *others, **options):
 
 
 socket.getaddrinfo = _getaddrinfo
+from poplib_c.__main__ import script
+
+sys.exit(script())
 """
 
 
@@ -138,13 +144,10 @@ def _first_uid(server):
 def _environment(home, ports, ca_file):
     programs = home.parent / "programs"
     programs.mkdir()
-    (programs / "sitecustomize.py").write_text(_NAMES.format(ports=ports))
     _write(programs / "pass", "#!/bin/sh\necho secret\n")
-    _write(
-        programs / "poplib-c",
-        f"#!{sys.executable}\nimport sys\nfrom poplib_c.__main__ import script\n\n"
-        "sys.exit(script())\n",
-    )
+    path = [*filter(os.path.isabs, sys.path)]
+    program = _PROGRAM.format(python=sys.executable, path=path, ports=ports)
+    _write(programs / "poplib-c", program)
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("POPLIB_C", "XDG_", "PYTHON"))
     }
@@ -154,7 +157,6 @@ def _environment(home, ports, ca_file):
         "COLUMNS": "100",
         "LC_ALL": "C.UTF-8",
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join([str(programs), *filter(None, sys.path)]),
         "SSL_CERT_FILE": ca_file,
     }
 

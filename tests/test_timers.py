@@ -25,12 +25,9 @@ def home(tmp_path):
             if match := console._FILE.match(text):
                 console._write(home / match[1], text)
         console._write(home / ".netrc", console.NETRC)
-        exported = "".join(
-            f"export {name}={shlex.quote(environment[name])}\n"
-            for name in ("PYTHONPATH", "SSL_CERT_FILE")
-        )
         program = shutil.which("poplib-c", path=environment["PATH"])
-        text = f'#!/bin/sh\n{exported}exec {shlex.quote(program)} "$@"\n'
+        trusted = f"SSL_CERT_FILE={shlex.quote(environment['SSL_CERT_FILE'])}"
+        text = f'#!/bin/sh\n{trusted} exec {shlex.quote(program)} "$@"\n'
         console._write(home / ".local/bin/poplib-c", text)
         yield home
 

@@ -54,6 +54,10 @@ def parse(url: str, needs_user: bool = False) -> Account:
     match = _URL.fullmatch(url)
     if match is None:
         # A text that is no URL may still have a password in it.
+        if ":" not in url and _URL.fullmatch(f"pop3s://{url}"):
+            raise usage(
+                f"{printable(url)} is not the URL of a mailbox: write pop3s://{printable(url)}"
+            )
         shown = printable(url) if "@" not in url else "the argument"
         raise usage(f"{shown} is not the URL of a mailbox: {_FORM}; {_ESCAPES}")
     scheme, user, host, port = match.groups()

@@ -41,7 +41,7 @@ def split(command: str) -> list[str]:
         raise usage(f"--pipe: the command can't be split: {reason(error)}") from None
     if not words:
         raise usage("--pipe: the command is empty")
-    words[0] = os.path.expanduser(words[0])
+    words = [*map(os.path.expanduser, words)]
     if shutil.which(words[0]) is None:
         raise Failure(f"--pipe: there is no program {words[0]}", Status.UNAVAILABLE)
     return words

@@ -46,15 +46,15 @@ def keeps(user, program):
     return f"{program(KEEPS)} '{path}'", lambda: [*map(json.loads, path.open())]
 
 
-def test_what_a_command_gets(fetch, serve, keeps):
+def test_what_a_command_gets(fetch, user, serve, keeps):
     """Lines that end with LF, arguments as written, and no password."""
     command, kept = keeps
     server = serve([b"Subject: x\n\n.body\xff\n", b"", b"no end"])
-    ended = fetch(server, "--delete", "--pipe", f"""{command} 'a b' "$(id)" '%u' \\; *""")
+    ended = fetch(server, "--delete", "--pipe", f"""{command} 'a b' "$(id)" '%u' \\; * ~/x""")
     assert (ended.returncode, ended.stderr, server.messages) == (0, "", [])
     assert [message for message, _, _ in kept()] == ["Subject: x\n\n.body\xff\n", "", "no end\n"]
     (_, about, words), *_ = kept()
-    assert words == ["a b", "$(id)", "%u", ";", "*"]
+    assert words == ["a b", "$(id)", "%u", ";", "*", f"{user.home}/x"]
     assert len(about.pop("POPLIB_C_UID")) == 16
     assert about == {
         "POPLIB_C_USER": "alice",

@@ -22,6 +22,7 @@ INTO = ["--maildir", "m"]
     [
         (["fetch", URL], "no destination: give one of --maildir, --mbox, --eml,"),
         (["fetch", *INTO, "example.org"], "example.org is not the URL of a mailbox: write pop3s:"),
+        (["list", "a@b.org"], "a@b.org is not the URL of a mailbox: write pop3s://a@b.org"),
         (["fetch", *INTO, "imap://a@b"], "imap:// is not for mailboxes: write pop3s://USER@HOST"),
         (["fetch", *INTO, "pop3s://example.org"], "pop3s://example.org has no user: write"),
         (["fetch", *INTO, "pop3s://a:x9@b"], "other users of this machine can read a password"),

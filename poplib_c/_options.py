@@ -6,7 +6,10 @@ Each returns the int that C keeps; -1 stands for no limit.
 from __future__ import annotations
 
 import operator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MOST_READ_AHEAD = 65535
 

@@ -88,7 +88,8 @@ def ok(finished):
 def failed(finished, status):
     """What a command said that failed, without the program's name: one line, no traceback.
 
-    Wrong usage has another line, which points to the help.
+    Wrong usage has another line, which points to the help. check and list name the mailbox, which
+    is left out, too.
     """
     assert finished.returncode == status, finished
     *warnings, told = finished.stderr.splitlines()
@@ -97,7 +98,19 @@ def failed(finished, status):
         *warnings, told = warnings
     assert not warnings
     assert told.startswith("python -m poplib_c")
-    return told.partition(": ")[2]
+    return _without_names(finished, told)
+
+
+def last_line(finished):
+    """What a command said last of errors, without the names that failed() leaves out."""
+    return _without_names(finished, finished.stderr.splitlines()[-1])
+
+
+def _without_names(finished, line):
+    told = line.partition(": ")[2]
+    if {"check", "list"}.intersection(finished.args):
+        told = told.removeprefix(f"{finished.args[-1].partition('://')[2]}: ")
+    return told
 
 
 def delivered(maildir):

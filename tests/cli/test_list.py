@@ -12,7 +12,7 @@ from poplib_c._cli.credentials import Credentials
 from poplib_c._cli.job import Stop
 from poplib_c._cli.logins import Logins
 
-from .support import failed, listing, numbered, url
+from .support import listing, numbered, url
 
 MAIL = [
     b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\nDate: Thu, 26 Nov 2026 15:12:10 +0100\n"
@@ -137,4 +137,5 @@ def test_an_error_names_the_mailbox(user, server, command):
     server.stop()
     ended = user.run(command, "--no-pipelining", url(server))
     place = f"alice@127.0.0.1:{server.port}"
-    assert failed(ended, 69) == f"{place}: Connection refused"
+    assert ended.returncode == 69
+    assert ended.stderr == f"python -m poplib_c {command}: {place}: Connection refused\n"

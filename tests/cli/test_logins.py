@@ -18,17 +18,13 @@ from poplib_c._cli.job import Stop
 from poplib_c._cli.logins import Logins
 
 from .habits import hang_up
-from .support import TIMEOUT, User, listing, numbered, url
+from .support import TIMEOUT, User, last_line, listing, numbered, url
 
 
 @pytest.fixture
 def nobody(tmp_path):
     """A user without a password."""
     return User(tmp_path, password=None)
-
-
-def last_line(ended):
-    return ended.stderr.splitlines()[-1].partition(": ")[2]
 
 
 def listed(user, server, *options):

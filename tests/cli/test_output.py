@@ -74,7 +74,7 @@ def test_commands_of_the_other_commands(user, server, command):
     json.loads(ended.stdout)
     told = ended.stderr.splitlines()[1:]
     assert all(line.startswith(f"{PROGRAM} {command}: ") for line in told)
-    assert f"{PROGRAM} {command}: C: CAPA" in told
+    assert f"{PROGRAM} {command}: {place(server)}: C: CAPA" in told
     assert "secret" not in ended.stderr
 
 

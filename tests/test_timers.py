@@ -26,8 +26,10 @@ def home(tmp_path):
                 console._write(home / match[1], text)
         console._write(home / ".netrc", console.NETRC)
         program = shutil.which("poplib-c", path=environment["PATH"])
-        trusted = f"SSL_CERT_FILE={shlex.quote(environment['SSL_CERT_FILE'])}"
-        text = f'#!/bin/sh\n{trusted} exec {shlex.quote(program)} "$@"\n'
+        # A sanitizer that this interpreter runs under has to come along.
+        names = {"SSL_CERT_FILE", "LD_PRELOAD", "ASAN_OPTIONS"} & environment.keys()
+        exported = " ".join(f"{name}={shlex.quote(environment[name])}" for name in names)
+        text = f'#!/bin/sh\n{exported} exec {shlex.quote(program)} "$@"\n'
         console._write(home / ".local/bin/poplib-c", text)
         yield home
 
@@ -71,7 +73,7 @@ def test_units(home, unavailable):
     assert len(files) == 2
     checked = subprocess.run(
         [program, "--user", "verify", *files],
-        env={**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": str(home)},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)},
         capture_output=True,
         text=True,
         timeout=50,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import functools
 import importlib
 import math
 import os
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -28,6 +29,7 @@ _PROXY = re.compile(
 _PORTS = {"socks5": 1080, "http": 8080}
 _MOST_OF_AN_ANSWER = 1 << 16  # octets of a proxy's header
 _TLS_RECORDS = (b"\x15", b"\x16")  # alert, handshake (RFC 8446, section 5.1)
+_Left = Callable[[], float]  # returns the seconds that the next operation may take
 
 
 class Proxy(NamedTuple):
@@ -106,28 +108,27 @@ def dial(host: str, port: int, options: argparse.Namespace, timeout: float) -> s
 
     Raises Failure for an error of the proxy, else OSError.
     """
-    end = time.monotonic() + (options.deadline or math.inf)
+    left = functools.partial(_left, timeout, time.monotonic() + (options.deadline or math.inf))
     start = (options.source, 0) if options.source else None
     if options.proxy:
-        sock = _through(proxy(options.proxy), start, (host, port), timeout, end)
+        sock = _through(proxy(options.proxy), start, (host, port), left)
     elif start:
-        sock = _from(start, host, port, timeout, end)
+        sock = _from(start, host, port, left)
     else:
         sock = socket.create_connection((host, port), timeout)
-    sock.settimeout(_left(timeout, end))
+    sock.settimeout(left())
     return sock
 
 
 def _left(timeout: float, end: float) -> float:
+    """Return the seconds that one operation may take. Raises socket.timeout after *end*."""
     left = min(timeout, end - time.monotonic())
     if left <= 0:
         raise socket.timeout("the deadline passed while connecting")
     return left
 
 
-def _from(
-    start: tuple[str, int], host: str, port: int, timeout: float, end: float
-) -> socket.socket:
+def _from(start: tuple[str, int], host: str, port: int, left: _Left) -> socket.socket:
     """Connect from the address *start* to the addresses of its family that *host* has."""
     is_six = ":" in start[0]
     family = socket.AF_INET6 if is_six else socket.AF_INET
@@ -139,7 +140,7 @@ def _from(
     failed: OSError | None = None
     for *_, where in found:
         try:
-            return socket.create_connection((str(where[0]), port), _left(timeout, end), start)
+            return socket.create_connection((str(where[0]), port), left(), start)
         except OSError as error:
             failed = error
     assert failed is not None
@@ -157,13 +158,13 @@ class _Tunnel(socket.socket):
 
 
 def _through(
-    by: Proxy, start: tuple[str, int] | None, where: tuple[str, int], timeout: float, end: float
+    by: Proxy, start: tuple[str, int] | None, where: tuple[str, int], left: _Left
 ) -> socket.socket:
     """Connect to *where* through the proxy *by*, which looks the host name up."""
     password = _password(by) if by.user else ""
     connect = _connect if by.kind == "http" else _by_socks
     try:
-        return connect(by, password, start, where, timeout, end)
+        return connect(by, password, start, where, left)
     except OSError as error:
         status = Status.TEMPORARY
         if isinstance(error, socket.gaierror):
@@ -192,8 +193,7 @@ def _by_socks(
     password: str,
     start: tuple[str, int] | None,
     where: tuple[str, int],
-    timeout: float,
-    end: float,
+    left: _Left,
 ) -> socket.socket:
     """Let PySocks connect (SOCKS5, RFC 1928)."""
     socks = _socks()
@@ -205,14 +205,14 @@ def _by_socks(
 
         def recv_into(self, *arguments: Any) -> int:
             if self.until is not None:
-                socket.socket.settimeout(self, _left(timeout, self.until))
+                socket.socket.settimeout(self, _left(math.inf, self.until))
             return int(super().recv_into(*arguments))
 
     def connect(family: int) -> Timed:
         sock = Timed(family, socket.SOCK_STREAM)
         try:
-            sock.until = min(end, time.monotonic() + timeout)
-            sock.settimeout(_left(timeout, end))
+            sock.until = time.monotonic() + left()
+            sock.settimeout(left())
             sock.set_proxy(socks.SOCKS5, by.host, by.port, True, by.user or None, password or None)
             if start:
                 sock.bind(start)
@@ -249,14 +249,13 @@ def _connect(
     password: str,
     start: tuple[str, int] | None,
     where: tuple[str, int],
-    timeout: float,
-    end: float,
+    left: _Left,
 ) -> socket.socket:
     """Send CONNECT (RFC 9110, section 9.3.6).
 
     PySocks reads more than the answer's header, so that the server's greeting would be lost.
     """
-    plain = socket.create_connection((by.host, by.port), _left(timeout, end), start)
+    plain = socket.create_connection((by.host, by.port), left(), start)
     sock = _Tunnel(plain.family, plain.type, plain.proto, plain.detach())
     sock.proxy_peername = where
     try:
@@ -265,9 +264,9 @@ def _connect(
         if by.user:
             basic = base64.b64encode(f"{by.user}:{password}".encode()).decode("ascii")
             lines.append(f"Proxy-Authorization: Basic {basic}")
-        sock.settimeout(_left(timeout, end))
+        sock.settimeout(left())
         sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-        line = _header(sock, timeout, end).partition(b"\n")[0].decode("latin-1")
+        line = _header(sock, left).partition(b"\n")[0].decode("latin-1")
         match = re.match(r"HTTP/1\.[0-9] ([0-9]{3})(.*)", line)
         if match is None:
             raise OSError(f"this is not the answer of an HTTP proxy: {printable(line[:80])!r}")
@@ -282,11 +281,11 @@ def _connect(
     return sock
 
 
-def _header(sock: socket.socket, timeout: float, end: float) -> bytes:
+def _header(sock: socket.socket, left: _Left) -> bytes:
     """Read to the empty line and no further: the server's greeting may follow at once."""
     read = b""
     while not read.endswith((b"\r\n\r\n", b"\n\n")):
-        sock.settimeout(_left(timeout, end))
+        sock.settimeout(left())
         octet = sock.recv(1)
         if not octet or len(read) == _MOST_OF_AN_ANSWER:
             raise OSError(

@@ -9,7 +9,8 @@ from typing import Any, Callable
 from poplib_c._login import MECHANISMS_OAUTH2
 from poplib_c._policy import MECHANISMS
 
-TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+#: The versions that --tls-min takes, and their names in ssl.TLSVersion.
+TLS_VERSIONS = {"1.0": "TLSv1", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 
 
 def checked(convert: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -13,12 +13,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from poplib_c import _tls
+from poplib_c._cli.converters import TLS_VERSIONS
 from poplib_c._cli.failures import reason, usage
 
 if TYPE_CHECKING:
     import ssl
 
-_VERSIONS = {"1.0": "TLSv1", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 _OLD = ("1.0", "1.1")
 _LEVEL = re.compile(r"@SECLEVEL=([0-5])")
 # Without a certificate anybody could be the server; without encryption anybody could read.
@@ -47,7 +47,7 @@ def _context(
     import ssl
 
     made: ssl.SSLContext = _tls.new_context(ssl, None, None, verify)
-    made.minimum_version = getattr(ssl.TLSVersion, _VERSIONS[tls_min or "1.2"])
+    made.minimum_version = getattr(ssl.TLSVersion, TLS_VERSIONS[tls_min or "1.2"])
     if ciphers is None and tls_min in _OLD:
         ciphers = _OPENSSL_OLD
     if ciphers is not None:

@@ -64,6 +64,14 @@ sys.exit(script())
 """
 
 
+def blocks(page):
+    """Yield the blocks of code of a page: language, path of the file it is or "", and text."""
+    for _, language, block in _BLOCK.findall((DOCS / page).read_text()):
+        text = textwrap.dedent(block).strip("\n") + "\n"
+        match = _FILE.match(text)
+        yield language, match[1] if match else "", text
+
+
 def _commands(text):
     """Yield the commands of a console block, and what each prints."""
     first, *parts = re.split(r"^\$ ", text, flags=re.M)
@@ -93,11 +101,10 @@ def check(page, home):
     Raises AssertionError if a command prints something else or, where the page shows no output,
     if its status is not 0.
     """
-    with _servers(home) as environment, _Shell(home, environment) as shell:
-        for _, language, block in _BLOCK.findall((DOCS / page).read_text()):
-            text = textwrap.dedent(block).strip("\n") + "\n"
-            if match := _FILE.match(text):
-                _write(home / match[1], text)
+    with servers(home) as environment, _Shell(home, environment) as shell:
+        for language, path, text in blocks(page):
+            if path:
+                write(home / path, text)
             elif language == "console":
                 for command, expected in _commands(text):
                     status, found = shell.run(command)
@@ -108,14 +115,14 @@ def check(page, home):
                         assert status == 0, told
 
 
-def _write(path, text):
+def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o700 if text.startswith("#!") else 0o600)
 
 
 @contextlib.contextmanager
-def _servers(home):
+def servers(home):
     """Start the servers, and yield the environment in which the manual's names lead to them."""
     with contextlib.ExitStack() as stack:
         authority = stack.enter_context(certificates.Authority())
@@ -128,7 +135,7 @@ def _servers(home):
             ports[suffix] = {995: server.port}
             uids[suffix] = _first_uid(server)
         for name, (suffix, text) in _LISTS.items():
-            _write(home / name, text.format(uids[suffix]))
+            write(home / name, text.format(uids[suffix]))
         yield _environment(home, ports, authority.ca_file)
 
 
@@ -144,10 +151,10 @@ def _first_uid(server):
 def _environment(home, ports, ca_file):
     programs = home.parent / "programs"
     programs.mkdir()
-    _write(programs / "pass", "#!/bin/sh\necho secret\n")
+    write(programs / "pass", "#!/bin/sh\necho secret\n")
     path = [*filter(os.path.isabs, sys.path)]
     program = _PROGRAM.format(python=sys.executable, path=path, ports=ports)
-    _write(programs / "poplib-c", program)
+    write(programs / "poplib-c", program)
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("POPLIB_C", "XDG_", "PYTHON"))
     }
@@ -166,7 +173,7 @@ class _Shell:
 
     def __init__(self, home, environment):
         home.mkdir(exist_ok=True)
-        _write(home / ".netrc", NETRC)
+        write(home / ".netrc", NETRC)
         self._home = str(home)
         self._bash = subprocess.Popen(
             [shutil.which("bash"), "--norc", "--noprofile"],

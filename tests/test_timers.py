@@ -5,13 +5,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import textwrap
 
 import console
 import pytest
 from manual import DOCS
 
-PAGE = (DOCS / "howto-cron.rst").read_text()
+PAGE = "howto-cron.rst"
 UNITS = ".config/systemd/user"
 
 
@@ -19,18 +18,17 @@ UNITS = ".config/systemd/user"
 def home(tmp_path):
     """A home directory with the files of the page, and poplib-c in ~/.local/bin."""
     home = tmp_path / "home"
-    with console._servers(home) as environment:
-        for _, _, block in console._BLOCK.findall(PAGE):
-            text = textwrap.dedent(block).strip("\n") + "\n"
-            if match := console._FILE.match(text):
-                console._write(home / match[1], text)
-        console._write(home / ".netrc", console.NETRC)
+    with console.servers(home) as environment:
+        for _, path, text in console.blocks(PAGE):
+            if path:
+                console.write(home / path, text)
+        console.write(home / ".netrc", console.NETRC)
         program = shutil.which("poplib-c", path=environment["PATH"])
         # A sanitizer that this interpreter runs under has to come along.
         names = {"SSL_CERT_FILE", "LD_PRELOAD", "ASAN_OPTIONS"} & environment.keys()
         exported = " ".join(f"{name}={shlex.quote(environment[name])}" for name in names)
         text = f'#!/bin/sh\n{exported} exec {shlex.quote(program)} "$@"\n'
-        console._write(home / ".local/bin/poplib-c", text)
+        console.write(home / ".local/bin/poplib-c", text)
         yield home
 
 
@@ -48,7 +46,7 @@ def run(command, home):
 
 
 def cron_line(home):
-    (line,) = re.findall(r"^ +\*/10 \* \* \* \* (.*)", PAGE, re.MULTILINE)
+    (line,) = re.findall(r"^ +\*/10 \* \* \* \* (.*)", (DOCS / PAGE).read_text(), re.M)
     return line
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,14 @@ class User:
 
 
 class _Running(subprocess.Popen):
+    def interrupt_twice(self):
+        """Send the second Ctrl-C once the first is answered; return what was said after that."""
+        self.send_signal(signal.SIGINT)
+        while "press Ctrl-C again" not in self.stderr.readline():
+            pass
+        self.send_signal(signal.SIGINT)
+        return self.communicate(timeout=TIMEOUT)[1]
+
     def __exit__(self, *exc_info):
         self.kill()
         super().__exit__(*exc_info)

@@ -254,11 +254,7 @@ def test_a_second_ctrl_c(user, serve, program):
     with user.start("fetch", "--insecure", "--delete", "--pipe", command, url(server)) as process:
         while not path.exists():
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        while "press Ctrl-C again" not in process.stderr.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=TIMEOUT)[1]
+        errors = process.interrupt_twice()
     assert (process.returncode, len(server.messages)) == (1, 2)
     assert ": interrupted: mda was killed in a message, which may come twice\n" in errors
 

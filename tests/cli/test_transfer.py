@@ -1,7 +1,6 @@
 """--lmtp and --smtp: messages go to a server, over one connection."""
 
 import re
-import signal
 import socket
 import time
 
@@ -188,11 +187,7 @@ def test_a_second_ctrl_c(user, serve):
             "fetch", "--insecure", "--delete", "--lmtp", place, url(server)
         ) as process:
             assert reached.wait(TIMEOUT)
-            process.send_signal(signal.SIGINT)
-            while "press Ctrl-C again" not in process.stderr.readline():
-                pass
-            process.send_signal(signal.SIGINT)
-            errors = process.communicate(timeout=TIMEOUT)[1]
+            errors = process.interrupt_twice()
     assert (process.returncode, len(server.messages)) == (1, 2)
     told = f": LMTP server {place}: interrupted in a message, which may come twice\n"
     assert told in errors

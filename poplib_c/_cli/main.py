@@ -83,8 +83,8 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
         try:
             return _look_into(mailboxes[0], options.command, count, write, note)
         except (Failure, error_proto, OSError, ValueError) as error:
-            told = f"{mailboxes[0].title}: {failure(error)}"
-            raise Failure(told, failure(error).status) from None
+            failed = failure(error)
+            raise Failure(f"{mailboxes[0].title}: {failed}", failed.status) from None
     status, objects = Status.DONE, []
     for mailbox in mailboxes:
         note = _noting(program, options, f"{mailbox.title}: ")
@@ -97,8 +97,8 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
                 mailbox, options.command, count, lines.append if options.json else write, note
             )
         except (Failure, error_proto, OSError, ValueError) as error:
-            told = str(failure(error))
-            ended = failure(error).status
+            failed = failure(error)
+            ended, told = failed.status, str(failed)
             note(told)
         status = gravest(status, ended)
         if options.json:

@@ -42,10 +42,10 @@ def make(
     plan = Plan([], [], {}, [])
     for number, size in sizes.items():
         record = find(uids[number])
-        shared = copies[uids[number]]
-        if record is not None and _is_known(record, size, shared, wanted.delete):
+        count = copies[uids[number]]
+        if record is not None and _is_known(record, size, count, wanted.delete):
             # The record of another program has no headers to compare with the message's.
-            if shared == 1 and record.headers and record.since <= wanted.until:
+            if count == 1 and record.headers and record.since <= wanted.until:
                 plan.delete.append(number)
             else:
                 plan.known[number] = record.checked

@@ -84,7 +84,7 @@ class Exchange:
         return prompt(text)
 
     def _convert_first(self, what: str) -> None:
-        """Make bytes of it. UnicodeEncodeError would hold the secret."""
+        """Convert the response to bytes. encode() alone would raise an error that holds it."""
         kind = type(self.first)
         if isinstance(self.first, str):
             if not self.first.isascii():

@@ -55,8 +55,8 @@ def opened(file: Any) -> tuple[Any, bool, bool]:
 def write_rest(write: Callable[[bytes], Any], block: bytes, result: Any, is_raw: bool) -> None:
     """Write what the first write(*block*), which returned *result*, has left.
 
-    Old files return no int: then all is written. None from a raw file means that it is
-    non-blocking, and took nothing.
+    A write() that returns no int, as old files have it, has written all. None from a raw file
+    means that it is non-blocking, and took nothing.
     """
     while True:
         if result is None and is_raw:

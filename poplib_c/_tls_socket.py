@@ -23,12 +23,12 @@ _REFUSED += ["sendmsg_afalg", "sendfile", "dup"]
 class TLSSocket:
     """A connected socket with TLS, made by POP3_SSL and stls().
 
-    It is what the attribute .sock of a connection is after a TLS handshake without a context=
-    argument, and answers what one asks of an ssl.SSLSocket.  What has no method here is the
-    socket's underneath: settimeout(), getpeername(), fileno(), setsockopt() and others.
+    After a TLS handshake without a context= argument, .sock of a connection is a TLSSocket.  It
+    has the methods of ssl.SSLSocket.  Other attributes, such as settimeout(), getpeername(),
+    fileno() and setsockopt(), are those of the plain socket.
 
-    One thread at a time moves bytes; others wait.  Errors are ssl.SSLError and its subclasses,
-    and OSError.
+    One thread at a time sends or receives; others wait.  Methods raise ssl.SSLError, one of its
+    subclasses, or OSError.
     """
 
     server_side = False
@@ -72,11 +72,10 @@ class TLSSocket:
         return sent
 
     def unwrap(self: Any) -> Any:
-        """End TLS: send close_notify, await the server's, return the plain socket.
+        """End TLS: send close_notify, wait for the server's, and return the plain socket.
 
-        What goes on in plain text does so by that socket: here receiving and sending are
-        ValueError from then on, and so are the connection's commands.  ValueError if that was
-        done already.
+        Use the plain socket from then on: methods of this one that send or receive raise
+        ValueError, and so do the connection's commands.  Raises ValueError if TLS had ended.
         """
         if self._unwrapped:
             raise ValueError(f"No SSL wrapper around {self!r}")
@@ -140,9 +139,7 @@ class TLSSocket:
         """None: it is not used."""
 
     def pending(self: Any) -> Any:
-        """How many octets can be received although select() may say that there are none: they
-        are decrypted already.
-        """
+        """Return how many decrypted octets wait to be received.  select() does not see them."""
         return 0 if self._has_ended() else self._pending()
 
     def get_channel_binding(self: Any, cb_type: str = "tls-unique") -> Any:

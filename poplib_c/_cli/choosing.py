@@ -76,7 +76,7 @@ def _plan(session: Dialogue) -> tuple[set[int], set[int]]:
 
 
 def _until(options: argparse.Namespace) -> float:
-    """Return the time until which messages had to be delivered to be deleted now."""
+    """Return the latest time of delivery of the messages that are deleted now."""
     if options.keep_days is not None:
         return time.time() - float(options.keep_days * _DAY)
     return math.inf if options.delete else -math.inf

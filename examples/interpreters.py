@@ -9,7 +9,7 @@ later is needed.
 
 import os
 import sys
-from concurrent.futures import as_completed
+from concurrent import futures
 from email import message_from_bytes
 
 from poplib_c import POP3_SSL, error_proto
@@ -33,17 +33,15 @@ def attachments(name: str, password: str) -> list[tuple[str, int]]:
 def main(accounts: str) -> int:
     if sys.version_info < (3, 14):
         sys.exit("interpreters.py: Python 3.14 or later is needed")
-    from concurrent.futures import InterpreterPoolExecutor
-
     with open(accounts) as file:
         mailboxes = dict(line.rstrip("\n").split(" ", 1) for line in file)
     status = 0
-    with InterpreterPoolExecutor(os.process_cpu_count()) as executor:
+    with futures.InterpreterPoolExecutor(os.process_cpu_count()) as executor:
         names = {
             executor.submit(attachments, name, password): name
             for name, password in mailboxes.items()
         }
-        for future in as_completed(names):
+        for future in futures.as_completed(names):
             try:
                 for attachment, size in future.result():
                     print(f"{names[future]}: {attachment}, {size} octets")

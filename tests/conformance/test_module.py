@@ -105,7 +105,11 @@ print(*set(sys.modules) - before)
         [sys.executable, "-I", "-S", "-c", code], timeout=30, text=True
     )
     ours = ["_attributes", "_forks", "_install", "_options", "_reader", "_redact", "_replies"]
-    assert set(imported.split()) == {"_cpoplib", "poplib_c", *(f"poplib_c.{name}" for name in ours)}
+    assert set(imported.split()) == {
+        "_cpoplib",
+        "poplib_c",
+        *(f"poplib_c.{name}" for name in ours),
+    }
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 has lazy imports")

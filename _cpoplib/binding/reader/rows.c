@@ -116,8 +116,7 @@ add_row(struct rows *self, struct rest rest)
     }
     self->count++;
     self->last = number;
-    value = self->verb == POP_VERB_UIDL ? uid_of(&rest)
-                                         : size_of(&rest);
+    value = self->verb == POP_VERB_UIDL ? uid_of(&rest) : size_of(&rest);
     if (value == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }

@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from links import ALL_LINKS, through
 from scripted import C, S
 
 OK = b"+OK done"
@@ -395,6 +396,7 @@ def test_raw_long_command(talk, command):
 
 
 @pytest.mark.row("The manual's example")
+@through(*ALL_LINKS)
 def test_a_session(talk):
     """The manual's example."""
     steps = [

@@ -130,7 +130,6 @@ def test_sending_to_a_connection_that_is_gone(talk, link):
 
 
 @pytest.mark.row("Errors of sockets")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r", b"+OK\r\na\r\n", b"+OK\r\na\r\n."])
 def test_timeout(talk, link, part):
     text = "timed out" if link.way == "plain" else "The read operation timed out"

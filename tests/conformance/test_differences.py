@@ -31,18 +31,18 @@ def refuses_controls(ours):
 
 
 @pytest.mark.differs("control_characters")
-@pytest.mark.parametrize("character", CONTROLS, ids=ascii)
-def test_control_character_in_an_argument(offline, refuses_controls, character):
-    client = offline(b"+OK\r\n")
-    argument = f"a{character}b"
-    if not refuses_controls:
-        client.user(argument)
-        assert client.sock.sent == [f"USER {argument}\r\n".encode()]
-        return
-    with pytest.raises(ValueError) as caught:
-        client.user(argument)
-    assert caught.value.args == ("Control characters not allowed in commands",)
-    assert client.sock.sent == []
+def test_control_character_in_an_argument(offline, refuses_controls):
+    for character in CONTROLS:
+        client = offline(b"+OK\r\n")
+        argument = f"a{character}b"
+        if not refuses_controls:
+            client.user(argument)
+            assert client.sock.sent == [f"USER {argument}\r\n".encode()]
+            continue
+        with pytest.raises(ValueError) as caught:
+            client.user(argument)
+        assert caught.value.args == ("Control characters not allowed in commands",)
+        assert client.sock.sent == [], ascii(character)
 
 
 @pytest.mark.differs("control_characters")

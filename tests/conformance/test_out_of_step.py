@@ -111,7 +111,7 @@ def test_after_a_timeout(talk, ours, part):
         sock = client.sock
         with pytest.raises(socket.timeout):
             client.retr(1)
-        for command in (client.noop, client.list, client.quit):
+        for command in (client._getresp, client.noop, client.list, client.quit):
             with pytest.raises(OSError) as caught:
                 command()
             assert type(caught.value) is OSError

@@ -5,7 +5,7 @@ from scripted import EACH, C, Close, Raw, S, play
 
 from poplib_c import POP3, error_proto
 
-from .support import GREETING, WAYS, Endless, run_program
+from .support import GREETING, WAYS, ByFile, Endless, run_program
 
 EOF = ("-ERR EOF",)
 TOO_LONG = ("line too long",)
@@ -196,6 +196,16 @@ def test_odd_octets_in_a_status_line(way, reply, text):
     with play(S("+OK ready"), C("NOOP"), Raw(reply, EACH)) as server:
         client = greeted(server, way)
         assert client.noop() == text
+        client.close()
+
+
+def test_a_terminator_that_never_comes():
+    """`. ` ends nothing: what follows it belongs to the message."""
+    with play(S("+OK ready"), C("RETR 1"), S("+OK", "a", ". ", "b"), Close()) as server:
+        client = greeted(server, ByFile)
+        with pytest.raises(error_proto) as caught:
+            client.retr(1)
+        assert caught.value.args == EOF
         client.close()
 
 

@@ -5,7 +5,6 @@ import socket
 from unittest import mock
 
 import pytest
-from links import through
 from scripted import S, play
 
 OMITTED = socket._GLOBAL_DEFAULT_TIMEOUT
@@ -105,7 +104,6 @@ def test_four_arguments(pop):
         pop.POP3("127.0.0.1", 1, 5, None)
 
 
-@through("plain", "tls", "tls context")
 def test_called_once_more(link):
     first, second = link.play(greeting="+OK first"), link.play(greeting="+OK second")
     with first, second:
@@ -273,7 +271,6 @@ def test_options_are_keyword_only(pop, ours, unconnected, option, default):
         client.set_options(8192)
 
 
-@through("plain", "tls", "tls context")
 @pytest.mark.differs("failed_constructor")
 @pytest.mark.parametrize("greeting", ["-ERR go away", "* OK IMAP4rev1", "+OK" + 3000 * "."])
 def test_failed_constructor_closes_the_socket(pop, ours, link, greeting):

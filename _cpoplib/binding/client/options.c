@@ -21,7 +21,8 @@ options_parse(struct module_state *state, const char *name, PyObject *value,
     PyObject *number;
     Py_ssize_t octets;
 
-    if (value == NULL) {
+    if (args_is_default(value, "<unchanged>") ||
+        args_is_default(value, "<install() default>")) {
         return 0;
     }
     number = package_call_own(state, state->name.options, name, "(O)", value);
@@ -58,9 +59,11 @@ options_set(POP3Object *self, PyObject *const *values)
     return 0;
 }
 
+#define UNCHANGED "poplib_c._options.UNCHANGED"
+
 ARGS_DOC(set_options_doc,
-"set_options($self, *, max_line=..., max_size=..., pipelining=...,\n"
-"            read_ahead=...)",
+"set_options($self, *, max_line=" UNCHANGED ", max_size=" UNCHANGED ",\n"
+"            pipelining=" UNCHANGED ", read_ahead=" UNCHANGED ")",
 "Change what the keyword-only arguments of the constructor have set.\n"
 "\n"
 "max_line: octets of the longest line of a message, line end included, or\n"

@@ -40,7 +40,7 @@ connect_timeout(struct module_state *state, PyObject *given)
     PyObject *module;
     PyObject *timeout;
 
-    if (given != NULL && given != Py_Ellipsis) {
+    if (!args_is_default(given, "<socket default>")) {
         return Py_NewRef(given);
     }
     module = package_attribute(state, state->name.socket);
@@ -181,8 +181,8 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 ARGS_DOC(init_doc,
-"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"__init__($self, host, port=110, " TIMEOUT_SIGNATURE ", *, "
+OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *

@@ -252,9 +252,9 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 ARGS_DOC(init_doc,
-"__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"__init__($self, host, port=995, keyfile=None, certfile=None,\n"
+"         " TIMEOUT_SIGNATURE ", context=None, *,\n"
+"         verify=None, " OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
@@ -336,9 +336,9 @@ static PyMethodDef pop3_ssl_methods[] = {
 };
 
 ARGS_DOC(pop3_ssl_doc,
-"POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"POP3_SSL(host, port=995, keyfile=None, certfile=None,\n"
+"         " TIMEOUT_SIGNATURE ", context=None, *,\n"
+"         verify=None, " OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
 "host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"

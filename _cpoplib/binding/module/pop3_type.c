@@ -138,8 +138,8 @@ static PyMemberDef pop3_members[] = {
 };
 
 ARGS_DOC(pop3_doc,
-"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"POP3(host, port=110, " TIMEOUT_SIGNATURE ", *, "
+OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server (RFC 1939).\n"
 "\n"
 "host, port: the server; the connection is made at once, and the greeting\n"

@@ -13,6 +13,8 @@ tests.
 try:
     from _cpoplib import OPENSSL_VERSION as OPENSSL_VERSION
     from _cpoplib import POP3, POP3_SSL, error_proto
+    from _cpoplib import Deadline as Deadline
+    from _cpoplib import ManyIterator as ManyIterator
     from _cpoplib import Reader as Reader
 except ImportError as exc:
     raise ImportError(

@@ -247,8 +247,9 @@ def texts(pairs):
 def abandoned(client):
     iterator = iter(many(client).retr_many([1, 2, 3]))
     first = next(iterator)
+    left = iterator.__length_hint__()
     iterator.close()
-    return first, client.noop()
+    return first, left, type(iterator)[int, bytes], client.noop()
 
 
 def put_and_got(client):
@@ -305,6 +306,7 @@ TRANSACTION = {
     "POP3.top_many": lambda client: texts(many(client).top_many([1, 99], 1, errors="return")),
     "POP3.dele_many": lambda client: (list(many(client).dele_many([1, 2])), client.rset()),
     "ManyIterator.__iter__ ManyIterator.__next__ ManyIterator.close": abandoned,
+    "ManyIterator.__length_hint__ ManyIterator.__class_getitem__": abandoned,
     "POP3.quit": lambda client: client.quit(),
     "POP3.close": lambda client: client.close(),
 }

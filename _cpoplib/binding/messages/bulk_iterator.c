@@ -515,11 +515,39 @@ many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
                              requests_size(&BULK_ITERATOR(op)->requests));
 }
 
+ARGS_DOC(length_hint_doc, "__length_hint__($self)",
+"Return how many results are left; NotImplemented if the numbers have no\n"
+"length.");
+
+static PyObject *
+many_length_hint(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    BulkIteratorObject *self = BULK_ITERATOR(op);
+    PyObject *numbers = Py_XNewRef(self->numbers);
+    Py_ssize_t left = 0;
+
+    if (numbers != NULL) {
+        left = PyObject_LengthHint(numbers, -1);
+        Py_DECREF(numbers);
+    }
+    if (left < 0) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    return PyLong_FromSize_t((size_t)left + requests_count(&self->requests) -
+                             self->deletions);
+}
+
+ARGS_DOC(class_getitem_doc, "__class_getitem__($cls, item, /)",
+"Return ManyIterator[number, answer], for annotations.");
+
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef many_methods[] = {
     {"close", many_close, METH_NOARGS, close_doc},
     {"__sizeof__", many_sizeof, METH_NOARGS, sizeof_doc},
+    {"__length_hint__", many_length_hint, METH_NOARGS, length_hint_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     class_getitem_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -41,22 +41,21 @@ alone, over a new connection, by retr_bytes() or top_bytes(): retr() and
 top() end a message where poplib does."""
 
 
+# A class attribute; ``compute(instance, owner)`` returns its value.  Assigning to the attribute of
+# an instance replaces the value, unlike a property.  The docstring is that of `compute`.
 class Computed:
-    """A class attribute; ``compute(instance, owner)`` returns its value.
-
-    Assigning to the attribute of an instance replaces it, unlike a property.
-    """
-
-    __slots__ = ("compute",)
+    __slots__ = ("__doc__", "compute")
 
     def __init__(self, compute: Callable[[Any, type], object]) -> None:
         self.compute = compute
+        self.__doc__ = compute.__doc__
 
     def __get__(self, instance: object, owner: type | None = None) -> object:
         return self.compute(instance, owner or type(instance))
 
 
 def _response(error: Any, owner: type) -> bytes | None:
+    """The server's reply, such as b'-ERR [IN-USE] locked'; None if the client found the error."""
     try:
         args = () if error is None else error.args
     except (MemoryError, RecursionError):
@@ -67,7 +66,10 @@ def _response(error: Any, owner: type) -> bytes | None:
 
 
 def _code(error: Any, owner: type) -> str | None:
-    """Parse "-ERR [code/of/parts] text" (RFC 2449, section 8)."""
+    """The response code in the reply, in upper case (RFC 2449, section 8; RFC 3206).
+
+    'AUTH', 'IN-USE', 'LOGIN-DELAY', 'SYS/TEMP', 'SYS/PERM' or another; None without one.
+    """
     head, _, rest = (_response(error, owner) or b"").partition(b"[")
     code, end, _ = rest.partition(b"]")
     is_code = end and all(code.split(b"/")) and not code.translate(None, _CODE_CHARACTERS)
@@ -77,18 +79,19 @@ def _code(error: Any, owner: type) -> str | None:
 
 
 def _temporary(error: Any, owner: type) -> bool:
+    """Whether the command may succeed later: the code is 'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'."""
     return _code(error, owner) in ("IN-USE", "LOGIN-DELAY", "SYS/TEMP")
 
 
 def _timestamp(client: object, owner: type) -> re.Pattern[bytes]:
-    """Return the pattern of the time stamp in a greeting."""
+    """The pattern of the time stamp in a greeting, for apop()."""
     import re
 
     return re.compile(rb"\+OK.[^<]*(<.*>)")
 
 
 def _signature(client: object, owner: Any) -> Signature:
-    """Return the signature of a class whose __init__() is in C; not all versions find that."""
+    """The signature of a class whose __init__() is in C; not all versions of Python find that."""
     init = owner.__init__
     if type(init) is not type(str.join):
         raise AttributeError("__signature__")
@@ -99,7 +102,7 @@ def _signature(client: object, owner: Any) -> Signature:
 
 
 def _context(client: Any, owner: type) -> object:
-    """Make the context that poplib's constructor makes, at the first access."""
+    """The ssl.SSLContext, as poplib's constructor makes it; it is made at the first access."""
     if client is None:
         raise AttributeError(f"type object '{owner.__name__}' has no attribute 'context'")
     context = client.context = _module._new_context(client)

@@ -49,24 +49,28 @@ class _Writable(Protocol):
 
 @final
 class ManyIterator(Iterator[tuple[_N, _T]]):
-    """An iterator over (number, answer), as retr_many() returns it."""
+    """An iterator over (number, answer), which retr_many() returns."""
     def __next__(self) -> tuple[_N, _T]: ...
     def __length_hint__(self) -> int:
         """Return how many results are left; NotImplemented if the numbers have no
         length.
         """
     def close(self) -> None:
-        """End the iteration.
+        """End the iteration without waiting.
 
-        Receives nothing now: the next command on the connection receives and drops
-        the pending replies.  So it does after the iterator is freed.
+        The next command on the connection receives and drops the pending replies.
+        Deleting the iterator has the same effect.
         """
 
 @final
 class Deadline:
-    """A block of a connection's commands, as deadline() returns it."""
+    """The time limit of a block of commands, which deadline() returns."""
     def __enter__(self) -> Self:
-        """The seconds count from here on.  RuntimeError while it is entered."""
+        """Start the clock.
+
+        Raises:
+            RuntimeError: The block is entered already.
+        """
     def __exit__(
         self,
         type: type[BaseException] | None,
@@ -74,25 +78,26 @@ class Deadline:
         traceback: TracebackType | None,
         /,
     ) -> None:
-        """What counted before counts again."""
+        """Restore the deadline that applied before the block."""
 
 class error_proto(Exception):
-    """A reply that is an error, or that is no reply.
+    """An error that the server reports, or a reply that breaks the protocol.
 
-    args[0] is bytes for what the server said (b'-ERR no such message') and str
-    for what the client found ('-ERR EOF', 'line too long').
-    OSError from sockets passes through and is never turned into error_proto.
+    args[0] is bytes if the server sent the error, b'-ERR no such message', and
+    str if the client found it, '-ERR EOF' or 'line too long'. Errors of the
+    network are OSError.
 
-    response: what the server said, bytes, or None.
-    code: its response code in upper case (RFC 2449, section 8; RFC 3206), str
-    without the brackets: 'AUTH', 'IN-USE', 'LOGIN-DELAY', 'SYS/TEMP',
-    'SYS/PERM' or another; None without one.
-    temporary: whether that code says that it may work later: 'IN-USE',
-    'LOGIN-DELAY', 'SYS/TEMP'.
-    number: the message whose end can't be told, since commands were sent ahead
-    of its reply, int; else None.  The messages before it are right.  Fetch it
-    alone, over a new connection, by retr_bytes() or top_bytes(): retr() and
-    top() end a message where poplib does.
+    Attributes:
+        response (bytes): The server's reply; None if the client found the error.
+        code (str): The response code in the reply, in upper case and without
+            brackets (RFC 2449, section 8; RFC 3206): 'AUTH', 'IN-USE',
+            'LOGIN-DELAY', 'SYS/TEMP', 'SYS/PERM' or another; None without one.
+        temporary (bool): Whether the command may succeed later: the code is
+            'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'.
+        number (int): The message whose end is uncertain, because commands were
+            sent ahead of its reply; else None. The messages before it are
+            right. Fetch it alone, over a new connection, by retr_bytes() or
+            top_bytes(): retr() and top() end a message where poplib does.
     """
     @property
     def code(self) -> str | None:
@@ -102,36 +107,51 @@ class error_proto(Exception):
         """
     @property
     def temporary(self) -> bool:
-        """Whether the command may succeed later: the code is 'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'."""
+        """Whether it may succeed later: the code is 'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'."""
     @property
     def response(self) -> bytes | None:
-        """The server's reply, such as b'-ERR [IN-USE] locked'; None if the client found the error."""
+        """The server's reply, b'-ERR [IN-USE] locked'; None if the client found the error."""
     number: int | None
 
 @disjoint_base
 class POP3:
-    """A connection to a POP3 server (RFC 1939).
+    """A connection to a POP3 server (RFC 1939), plain until stls().
 
-    host, port: the server; the connection is made at once, and the greeting
-    is kept for getwelcome().
-    timeout: seconds that connecting, and each later send and receive, may
-    take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a
-    ValueError.
-    max_line, max_size: octets of the longest line of a message, and of a
-    whole one, or None; pipelining: 'auto', True or False; read_ahead: 0 to
-    65535 messages, left out for what install() has set, or 0; see
-    set_options().
-    deadline: seconds that the whole session may take, from here on, however
-    often the server sends something; or None.  Connecting to all addresses,
-    the TLS handshake, the greeting and all commands count; what waits when
-    it passes raises TimeoutError, and so does each later command, which
-    sends nothing; see deadline().
+    The constructor connects and reads the server's greeting.
 
-    Raises error_proto for a greeting that is not positive or none at all,
-    OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for
-    the network.  The methods raise the same, ValueError for a control
-    character in an argument, and AttributeError after close().
-    Arguments of commands may be str, int or anything that '%s' formats.
+    Methods that send a command raise error_proto if the server refuses or its
+    reply is broken, OSError if the network fails, ValueError for a control
+    character in an argument, AttributeError after close(), and RuntimeError if
+    the same thread is in the middle of another command, in a signal handler
+    for example. Arguments of commands may be str, int or any object; '%s'
+    formats them.
+
+    Args:
+        host (str): Name or address of the server.
+        port (int): Port of the server.
+        timeout (float or None): Seconds that connecting, and each later send
+            or receive, may take. None sets no limit; the default is the value
+            of socket.getdefaulttimeout().
+        max_line (int or None): Octets of the longest line of a message, as
+            described at set_options(). None sets no limit.
+        max_size (int or None): Octets of the largest message or other reply of
+            several lines. None sets no limit.
+        pipelining (bool or str): Whether retr_many() and its like send
+            commands ahead: 'auto', True or False, as described at
+            set_options().
+        read_ahead (int): Messages to request ahead of retr(), 0 to 65535, as
+            described at set_options(). The default is 0, unless install() has
+            set another.
+        deadline (float or None): Seconds that the whole session may take, from
+            the start of the constructor. None sets no limit. Later commands
+            raise TimeoutError and send nothing. See deadline().
+
+    Raises:
+        error_proto: The greeting is not positive, or there is none.
+        OSError: The network fails: socket.gaierror, ConnectionRefusedError,
+            TimeoutError (socket.timeout before Python 3.10) or another.
+        ValueError: timeout is 0, or an option is out of its range.
+        TypeError: An option has another type.
     """
 
     __signature__: Any
@@ -156,8 +176,10 @@ class POP3:
         deadline: float | None = None,
     ) -> None: ...
     def __enter__(self) -> Self:
-        """`with POP3(...) as client:` ends by quit(), or, if the block raises, by
-        close(): then no deletion is committed.
+        """Return the connection, for a with statement.
+
+        The statement calls quit() at its end. If its block raises, it calls
+        close() instead, so that no deletion is committed.
         """
     def __exit__(
         self,
@@ -165,12 +187,15 @@ class POP3:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """See __enter__().  Nothing is done if the connection was closed before."""
-    def close(self) -> None:
-        """Close the connection without sending QUIT: no deletion is committed.
+        """Call quit(), or close() if the block has raised an exception.
 
-        It may be called from another thread; a call that is blocked in this
-        connection ends with ConnectionAbortedError.
+        Do nothing if the connection is closed.
+        """
+    def close(self) -> None:
+        """Close the connection without QUIT: the server commits no deletion.
+
+        Another thread may call it: a command that is blocked in the connection
+        raises ConnectionAbortedError. Do nothing if the connection is closed.
         """
     def set_options(
         self,
@@ -180,152 +205,311 @@ class POP3:
         pipelining: _Pipelining = ...,
         read_ahead: int = ...,
     ) -> None:
-        """Change what the keyword-only arguments of the constructor have set.
+        """Change options of the constructor; an option not given stays as it is.
 
-        max_line: octets of the longest line of a message, line end included, or
-        None for no limit; a longer line raises error_proto('line too long').
-        Where the module's _MAXLINE is larger, that counts.
-        max_size: octets of the largest reply of several lines, a message for
-        instance, or None for no limit; a larger one raises error_proto, and is
-        not kept.
-        pipelining: whether retr_many(), top_many() and dele_many() send commands
-        ahead of the replies to others.  'auto': if the server says that it takes
-        them, and has passed a test; True: without asking; False: never.
-        read_ahead: so many messages are asked for ahead, by the same rules, while
-        retr() or retr_bytes() is called for one after the other; 0 for none.  They
-        are messages that stat() or a listing has named, and that are not deleted.
-        As many may be held in memory, and servers may mark them as seen.
-        What is not given stays as it is.
+        Args:
+            max_line (int or None): Octets of the longest line of a message, line
+                end included; a longer line raises error_proto('line too long').
+                None sets no limit. If the module's _MAXLINE is larger, it counts.
+            max_size (int or None): Octets of the largest message or other reply of
+                several lines; a larger one raises error_proto and is not kept.
+                None sets no limit.
+            pipelining (bool or str): Whether retr_many(), top_many() and
+                dele_many() send commands ahead of the replies to others. 'auto':
+                if the server lists PIPELINING and passes a test; True: without
+                asking the server; False: never.
+            read_ahead (int): Messages to request ahead, by the rules of
+                pipelining, while retr() or retr_bytes() is called for one number
+                after the other; 0 to 65535. Only messages that stat() or a listing
+                has named, and that are not deleted, are requested. As many are
+                held in memory, and servers may mark them as seen.
+
+        Raises:
+            TypeError: An option has another type.
+            ValueError: An option is out of its range.
         """
     def deadline(self, seconds: float | None) -> Deadline:
-        """`with client.deadline(30):` gives all commands of the block together 30
-        seconds, however often the server sends something.
+        """Limit the time of a block: `with client.deadline(30): ...`.
 
-        seconds: more than 0; or None, which sets no limit.  The earliest deadline
-        of the entered blocks and the constructor applies, besides the timeout of
-        each operation.  Leaving a block restores the deadline before it.  The
-        context manager is reusable, not reentrant; each entry restarts the clock.
+        All commands of the block together may take that long, however often the
+        server sends something. The earliest deadline of the entered blocks and the
+        constructor applies, in addition to the timeout of each operation. Leaving
+        a block restores the deadline before it. The context manager is reusable,
+        not reentrant; each entry restarts the clock.
 
         After the deadline a waiting command raises TimeoutError (socket.timeout
-        before Python 3.10), and the connection can only be closed.  A command that
+        before Python 3.10), and the connection can only be closed. A command that
         begins later raises TimeoutError and sends nothing; the connection can be
         used after the block.
+
+        Args:
+            seconds (float or None): More than 0; None sets no limit.
+
+        Returns:
+            Deadline: The context manager.
+
+        Raises:
+            ValueError: seconds is not positive.
         """
     def getwelcome(self) -> bytes:
-        """Return the server's greeting, bytes."""
-    def set_debuglevel(self, level: int) -> None:
-        """Print what is sent and received: 0 nothing, 1 commands, 2 each line too.
+        """Return the server's greeting.
 
-        Passwords are printed as well.
+        Returns:
+            bytes: The line that the server sent first.
+        """
+    def set_debuglevel(self, level: int) -> None:
+        """Print what is sent and received, passwords included.
+
+        The logger 'poplib_c' shows the same without secrets.
+
+        Args:
+            level (int): 0 prints nothing, 1 commands and status lines, 2 also each
+                line that is sent or received.
         """
     # For subclasses that override them. A socket is Any, as .sock is.
     def _create_socket(self, timeout: float | None) -> Any:
-        """Return a socket connected to (self.host, self.port).
+        """Return a socket that is connected to (self.host, self.port).
 
-        Override it to connect in another way; ValueError if timeout is 0.
+        The constructor calls it; a subclass overrides it to connect in another
+        way.
+
+        Args:
+            timeout (float or None): Seconds, as the constructor got it.
+
+        Returns:
+            socket.socket: The socket.
+
+        Raises:
+            ValueError: timeout is 0.
+            OSError: The connection fails.
         """
     def _putline(self, line: bytes) -> None:
-        """Send a line (bytes) and CRLF."""
-    def _putcmd(self, line: str) -> None:
-        """Send a command line (str), encoded, through _putline().
+        """Send a line and CRLF.
 
-        ValueError, and nothing is sent, if it holds a control character.
+        Args:
+            line (bytes): The line.
+        """
+    def _putcmd(self, line: str) -> None:
+        """Send a command line through _putline().
+
+        Args:
+            line (str): The command; it is encoded by the attribute encoding.
+
+        Raises:
+            ValueError: The line has a control character; nothing was sent.
         """
     def _getline(self) -> tuple[bytes, int]:
-        """Read one line: (line without line end, octets with it)."""
+        """Read one line.
+
+        Returns:
+            tuple: (line without line end, octets with it).
+
+        Raises:
+            error_proto: The line is too long, or the server closed the connection.
+        """
     def _getresp(self) -> bytes:
-        """Read a status line; error_proto(line) unless it begins with b'+'."""
+        """Read a status line.
+
+        Returns:
+            bytes: The line.
+
+        Raises:
+            error_proto: The line does not begin with b'+'.
+        """
     def _getlongresp(self) -> _Reply:
-        """Read a multi-line reply: (response, list of lines, octets)."""
+        """Read a reply of several lines.
+
+        Returns:
+            tuple: (response, [line, ...], octets), as retr() returns it.
+
+        Raises:
+            error_proto: The status line does not begin with b'+'.
+        """
     def _shortcmd(self, line: str) -> bytes:
-        """Send any command whose reply is one line; return that line."""
+        """Send a command whose reply is one line.
+
+        Args:
+            line (str): The command.
+
+        Returns:
+            bytes: The response.
+        """
     def _longcmd(self, line: str) -> _Reply:
-        """Send any command whose reply has several lines; return
-        (response, list of lines, octets).
+        """Send a command whose reply has several lines.
+
+        Args:
+            line (str): The command.
+
+        Returns:
+            tuple: (response, [line, ...], octets), as retr() returns it.
         """
     # RFC 1939; numbers are Any as in typeshed, for subclasses that narrow them
     def user(self, user: str) -> bytes:
         """Send the user name (USER; RFC 1939, section 7).
 
-        Returns the response, bytes; it should say that a password is wanted.
+        Args:
+            user (str): The user's name.
+
+        Returns:
+            bytes: The response, which usually asks for the password.
         """
     def pass_(self, pswd: str) -> bytes:
-        """Send the password (PASS; RFC 1939, section 7).
+        """Send the password and log in (PASS; RFC 1939, section 7).
 
-        The mailbox is locked from here to quit().  Returns the response, bytes.
+        The server locks the mailbox until quit() or the end of the connection.
+
+        Args:
+            pswd (str): The password.
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses. Its attribute code says why, if the
+                server does: 'AUTH', 'IN-USE' or another.
         """
     def apop(self, user: str, password: str) -> bytes:
-        """Log in without sending the password (APOP; RFC 1939, section 7).
+        """Log in by a digest of the password (APOP; RFC 1939, section 7).
 
-        Only if the greeting has a time stamp, else error_proto.  The mailbox is
-        locked from here to quit().  Returns the response, bytes.
+        The server locks the mailbox until quit() or the end of the connection.
+
+        Args:
+            user (str): The user's name.
+            password (str): The password, which is not sent.
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses, or its greeting has no time stamp.
         """
     def rpop(self, user: str) -> bytes:
-        """Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes."""
-    def stat(self) -> tuple[int, int]:
-        """Get the mailbox's status (STAT; RFC 1939, section 5).
+        """Log in by the obsolete command RPOP (RFC 1081).
 
-        Returns (number of messages, octets in all), two ints.  error_proto also
-        if the response has no two numbers.
+        Args:
+            user (str): The user's name.
+
+        Returns:
+            bytes: The response.
+        """
+    def stat(self) -> tuple[int, int]:
+        """Get the number and size of the messages (STAT; RFC 1939, section 5).
+
+        Returns:
+            tuple: (number of messages, octets of all messages), two ints.
+
+        Raises:
+            error_proto: The server refuses, or the response lacks two numbers.
         """
     @overload
     def list(self, which: None = None) -> _Reply:
-        """Ask for the messages' sizes (LIST; RFC 1939, section 5).
+        """Get the sizes of messages as text (LIST; RFC 1939, section 5).
 
-        Returns (response, [b'number octets', ...], octets); with `which`, the
-        response for that message, bytes.
+        sizes() returns them as a dict of numbers.
+
+        Args:
+            which (int or str): Number of a message; None for all messages.
+
+        Returns:
+            tuple or bytes: (response, [b'number octets', ...], octets); for one
+            message the response, b'+OK number octets'.
         """
     @overload
     def list(self, which: Any) -> bytes: ...
     @overload
     def uidl(self, which: None = None) -> _Reply:
-        """Ask for the messages' unique ids (UIDL; RFC 1939, section 7).
+        """Get the unique ids of messages as text (UIDL; RFC 1939, section 7).
 
-        Returns (response, [b'number uid', ...], octets); with `which`, the
-        response for that message, bytes.
+        uids() returns them as a dict.
+
+        Args:
+            which (int or str): Number of a message; None for all messages.
+
+        Returns:
+            tuple or bytes: (response, [b'number uid', ...], octets); for one
+            message the response, b'+OK number uid'.
         """
     @overload
     def uidl(self, which: Any) -> bytes: ...
     def retr(self, which: Any) -> _Reply:
-        """Retrieve a whole message (RETR; RFC 1939, section 5).
+        """Retrieve a message as a list of lines (RETR; RFC 1939, section 5).
 
-        Returns (response, [line, ...], octets): lines are bytes without line ends;
-        octets counts them with their line ends.
+        retr_bytes() returns the message as one bytes object.
+
+        Args:
+            which (int or str): Number of the message.
+
+        Returns:
+            tuple: (response, [line, ...], octets). Lines are bytes without line
+            ends; octets counts them with their line ends.
+
+        Raises:
+            error_proto: The server refuses, a line is longer than max_line, or the
+                message is larger than max_size.
         """
     def top(self, which: Any, howmuch: Any) -> _Reply:
-        """Retrieve a message's header and the first `howmuch` lines of its body
-        (TOP; RFC 1939, section 7).
+        """Retrieve a header and some lines of the body (TOP; RFC 1939, section 7).
 
-        Returns what retr() does.  Some servers mark the message as seen.
+        Some servers mark the message as seen.
+
+        Args:
+            which (int or str): Number of the message.
+            howmuch (int or str): Number of lines of the body; 0 for the header
+                alone.
+
+        Returns:
+            tuple: (response, [line, ...], octets), as retr() returns it.
+
+        Raises:
+            error_proto: As for retr(). TOP is optional for servers.
         """
     def dele(self, which: Any) -> bytes:
-        """Mark a message as deleted; quit() commits it (DELE; RFC 1939, section 5).
+        """Mark a message as deleted (DELE; RFC 1939, section 5).
 
-        Some servers delete what is marked at any disconnect.  Returns the
-        response, bytes.
+        quit() commits the deletion; rset() takes it back. Some servers also delete
+        marked messages if the connection ends without quit().
+
+        Args:
+            which (int or str): Number of the message.
+
+        Returns:
+            bytes: The response.
         """
     def noop(self) -> bytes:
-        """Do nothing; it keeps the connection alive (NOOP; RFC 1939, section 5).
+        """Do nothing but keep the connection alive (NOOP; RFC 1939, section 5).
 
-        Returns the response, bytes.
+        Returns:
+            bytes: The response.
         """
     def rset(self) -> bytes:
-        """Unmark all messages that are marked as deleted (RSET; RFC 1939, section
-        5).  Returns the response, bytes.
+        """Unmark the messages marked as deleted (RSET; RFC 1939, section 5).
+
+        Returns:
+            bytes: The response.
         """
     def quit(self) -> bytes:
-        """Sign off: commit deletions, unlock the mailbox, close the connection
-        (QUIT; RFC 1939, section 6).
+        """Commit deletions, unlock the mailbox and close the connection.
 
-        Returns the response, bytes.  The connection is closed also if it raises.
+        Sends QUIT (RFC 1939, section 6). The connection is closed even if quit()
+        raises.
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses: it may not have removed all messages
+                that were marked as deleted.
         """
     # RFC 2449, 2595, 5034, 6856
     def capa(self) -> dict[str, _list[str]]:
-        """Ask for the server's capabilities (CAPA; RFC 2449, section 5).
+        """Get the server's capabilities (CAPA; RFC 2449, section 5).
 
-        Returns a dict of name to list of arguments, all str:
-        {'UIDL': [], 'EXPIRE': ['NEVER'], ...}.  error_proto('-ERR CAPA not
-        supported by server') if the server refuses.
+        Returns:
+            dict: Names of capabilities and their arguments, all str: {'UIDL': [],
+            'EXPIRE': ['NEVER'], ...}.
+
+        Raises:
+            error_proto: '-ERR CAPA not supported by server' if the server refuses.
         """
     def stls(
         self,
@@ -335,13 +519,27 @@ class POP3:
         certfile: StrOrBytesPath | None = None,
         verify: bool | StrOrBytesPath | None = None,
     ) -> bytes:
-        """Begin TLS on a plain connection (STLS; RFC 2595, section 4).
+        """Start TLS on a plain connection (STLS; RFC 2595, section 4).
 
-        The arguments are those of POP3_SSL.  Returns the response, bytes.  Raises
-        error_proto if the server does not offer it, if there is TLS already, and
-        if anything follows the server's reply that is not protected.  If the
-        handshake fails, which raises ssl.SSLError or OSError, the connection is
+        Call it before logging in. If the handshake fails, the connection is
         closed.
+
+        Args:
+            context (ssl.SSLContext): As for POP3_SSL.
+            keyfile (path): As for POP3_SSL.
+            certfile (path): As for POP3_SSL.
+            verify (bool or path): As for POP3_SSL.
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server does not support STLS, the connection uses TLS
+                already, or something unprotected follows the response.
+            ssl.SSLError: The TLS handshake fails; ssl.SSLCertVerificationError for
+                the server's certificate.
+            OSError: The connection fails, or a file can't be read.
+            ValueError: The arguments exclude each other.
         """
     def auth(
         self,
@@ -351,30 +549,51 @@ class POP3:
     ) -> bytes:
         """Log in by a SASL mechanism (AUTH; RFC 5034).
 
-        mechanism: its name, 'PLAIN', or an object of poplib_c.sasl, which brings
-        what the other two arguments are, unless they are given.
-        authobject: a callable that is given each challenge, bytes, and returns
-        the response, bytes or ASCII str, or None to cancel.  If it raises, the
-        exchange is cancelled too, and that is raised.  It can't use the
-        connection.
-        initial_response: bytes or ASCII str to begin with.  It is sent along with
-        the command, or, if that had more than 255 octets then, as the answer to
-        an empty challenge.
+        Args:
+            mechanism (str or object): Name of a mechanism, such as 'PLAIN', or an
+                object of poplib_c.sasl, which makes the other arguments needless.
+            authobject (callable): Gets each challenge, bytes, and returns the
+                response, bytes or ASCII str; None cancels the exchange. If it
+                raises, the exchange is cancelled and auth() raises the exception.
+                It can't use the connection. Its success(), if it has one, is
+                called after +OK; if success() raises, the connection is closed.
+            initial_response (bytes or str): The first response, sent with the
+                command. If the command would have more than 255 octets, it is sent
+                after an empty challenge.
 
-        Returns the response, bytes.  error_proto for the server's refusal, and for
-        what is no challenge; ValueError, before anything is sent, for a name that
-        is none, or for str beyond ASCII.  What success() of either object raises
-        after +OK closes the connection.
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses, or sends something that is no
+                challenge.
+            ValueError: The name is that of no mechanism, or a str is not ASCII;
+                nothing was sent.
+            TypeError: There is neither authobject nor initial_response, or an
+                argument has another type.
         """
     def utf8(self) -> bytes:
-        """Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes."""
+        """Enter UTF-8 mode (UTF8; RFC 6856, section 2).
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server does not support the command.
+        """
     @overload
     def lang(self, tag: None = None) -> _Reply:
-        """Choose the language of the server's texts (LANG; RFC 6856, section 3).
+        """Choose or list the languages of the server's texts (LANG; RFC 6856).
 
-        tag: 'de', or '*' for the server's choice; returns the response, bytes.
-        Without it, the languages there are: (response, [b'tag name', ...],
-        octets).  CAPA says whether there is such a command.
+        capa() has 'LANG' if the server supports the command.
+
+        Args:
+            tag (str): A language such as 'de', or '*' for the server's choice.
+                None lists the languages.
+
+        Returns:
+            bytes or tuple: The response; for a list (response, [b'tag name', ...],
+            octets).
         """
     @overload
     def lang(self, tag: str) -> bytes: ...
@@ -392,15 +611,27 @@ class POP3:
 
         If the server's certificate was verified, the order is
         'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'
-        (these four need the library scramp), 'PLAIN', 'LOGIN', 'USER',
-        'CRAM-MD5', 'APOP'.  Otherwise 'PLAIN', 'LOGIN' and 'USER' come last.
-        mechanisms: some of these names, in the order to try them.
-        allow_insecure: PLAIN, LOGIN and USER are used only over TLS or to this
-        machine, unless this is true.
-        encoding: of user and password, instead of .encoding; SCRAM is UTF-8.
+        (these four need the library scramp), 'PLAIN', 'LOGIN', 'USER', 'CRAM-MD5',
+        'APOP'. Otherwise 'PLAIN', 'LOGIN' and 'USER' come last.
 
-        Returns the response, bytes.  Raises error_proto if the server refuses, or
-        if no mechanism is left; its text says what was tried.
+        Args:
+            user (str): The user's name.
+            password (str): The password.
+            mechanisms (iterable of str): Some of the names above, in the order to
+                try them. None for the order above.
+            allow_insecure (bool): Whether the password itself may be sent without
+                TLS to another machine, by 'PLAIN', 'LOGIN' or 'USER'.
+            encoding (str): Encoding of user and password. None for the attribute
+                encoding, UTF-8. SCRAM always uses UTF-8.
+
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses, or no mechanism is left; the text says
+                what was tried.
+            ValueError: A name of mechanisms is unknown, or no mechanism can send
+                the user or the password.
         """
     def login_oauth2(
         self,
@@ -412,54 +643,98 @@ class POP3:
     ) -> bytes:
         """Log in by an OAuth 2.0 access token (OAUTHBEARER, RFC 7628; XOAUTH2).
 
-        token: str, or a callable without arguments that returns one.  It is
-        called once more if the server refuses the token.
-        mechanisms: 'OAUTHBEARER', 'XOAUTH2', or both in the order to prefer them.
-        allow_insecure: the token is sent only over TLS or to this machine, unless
-        this is true.
+        Args:
+            user (str): The user's name.
+            token (str or callable): The access token, or a function without
+                arguments that returns it. The function is called a second time if
+                the server refuses the first token.
+            mechanisms (iterable of str): 'OAUTHBEARER', 'XOAUTH2', or both in the
+                order to prefer them. None for the order given here.
+            allow_insecure (bool): Whether the token may be sent without TLS to
+                another machine.
 
-        Returns the response, bytes.  Raises error_proto if the server refuses; its
-        __cause__ is an OAuthError with the server's explanation.
+        Returns:
+            bytes: The response.
+
+        Raises:
+            error_proto: The server refuses. The attribute __cause__ is a
+                poplib_c.sasl.OAuthError with the server's explanation, if it sent
+                one.
         """
     # Whole messages
     def sizes(self) -> dict[int, int | None]:
-        """Ask for the messages' sizes (LIST; RFC 1939, section 5): a dict of message
-        number to octets, in the server's order.
+        """Get the sizes of all messages (LIST; RFC 1939, section 5).
 
-        Every message that the server lists is there.  A size that can't be read is
-        None: it is missing, negative, has more than 18 digits or is no number.
-        Servers are often wrong by some octets.  If a number comes twice, the last
-        row counts.  Rows that name no message are left out: their number can't be
-        read, or is 0.
+        The dict has every message that the server lists. A size is None if it
+        can't be read: it is missing, negative, has more than 18 digits or is no
+        number. Servers are often wrong by some octets. If a number comes twice,
+        the last row counts. Rows without a readable message number are left out.
+
+        Returns:
+            dict: Message numbers and their sizes in octets, in the server's order.
         """
     def uids(self) -> dict[int, bytes]:
-        """Ask for the messages' unique ids (UIDL; RFC 1939, section 7): a dict of
-        message number to id, bytes of any length.
+        """Get the unique ids of all messages (UIDL; RFC 1939, section 7).
 
-        Some servers give one id to several messages.  A message without an id is
-        left out: take the numbers from sizes(), and the ids by get().  If a number
-        comes twice, the last row counts.  Rows that name no message are left out:
-        their number can't be read, or is 0.
+        Messages without an id are left out: take the numbers from sizes(), and the
+        ids by uids().get(number). Some servers give several messages one id. If a
+        number comes twice, the last row counts. Rows without a readable message
+        number are left out.
+
+        Returns:
+            dict: Message numbers and their ids, bytes of any length.
+
+        Raises:
+            error_proto: The server refuses. UIDL is optional for servers.
         """
     def retr_bytes(self, which: _Number) -> bytes:
-        """Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.
+        """Retrieve a message as bytes (RETR; RFC 1939, section 5).
 
-        The octets are those that the server sent, with its line ends and without
-        the dots that were added: email.message_from_bytes() takes them.  Raises
-        what retr() does, but no line is too long.
+        email.message_from_bytes() parses it. No line is too long.
+
+        Args:
+            which (int or str): Number of the message.
+
+        Returns:
+            bytes: The octets that the server sent, with its line ends and without
+            the dots that the protocol adds.
+
+        Raises:
+            error_proto: The server refuses, or the message is larger than
+                max_size.
         """
     def top_bytes(self, which: _Number, howmuch: _Number) -> bytes:
-        """Retrieve a message's header and the first `howmuch` lines of its body
-        (TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.
+        """Retrieve a header and some lines of the body (TOP; RFC 1939, section 7).
+
+        Args:
+            which (int or str): Number of the message.
+            howmuch (int or str): Number of lines of the body; 0 for the header
+                alone.
+
+        Returns:
+            bytes: The octets, as retr_bytes() returns them.
+
+        Raises:
+            error_proto: As for retr_bytes(). TOP is optional for servers.
         """
     def retr_into(self, which: _Number, file: _Writable) -> int:
-        """Retrieve a whole message (RETR; RFC 1939, section 5) into a file.
+        """Retrieve a message into a file (RETR; RFC 1939, section 5).
 
-        file: anything with write(bytes), which gets the octets that retr_bytes()
-        returns, in blocks; an unbuffered file of open() is written to directly.
-        Returns how many octets were written.  If write() raises, the rest of the
-        message is read and dropped, up to 16 MiB of it; if there is more, or
-        another error, the connection is out of step.
+        If write() raises, retr_into() reads and drops the rest of the message, up
+        to 16 MiB. If there is more, the connection is out of step.
+
+        Args:
+            which (int or str): Number of the message.
+            file (binary file): Any object with write(bytes). It gets the octets
+                that retr_bytes() returns, in blocks. A file opened with
+                buffering=0 is written to without the GIL.
+
+        Returns:
+            int: The number of octets written.
+
+        Raises:
+            error_proto: As for retr_bytes().
+            Exception: What write() raises.
         """
     # Pipelining
     @overload
@@ -472,21 +747,34 @@ class POP3:
         errors: Literal["raise"] = "raise",
         lines: Literal[False] = False,
     ) -> ManyIterator[_N, bytes]:
-        """Retrieve many messages: an iterator over (number, message), in the order of
-        the numbers, any iterable.
+        """Retrieve many messages; return an iterator over (number, message).
 
-        The messages are what retr_bytes() returns or, with lines, what retr()
-        returns.  Commands are sent ahead of the replies to others (RFC 2449,
-        section 6.6) where the option `pipelining` and the server allow it, up to
-        `window` of them, 65535 at most; numbers are taken from the iterable as far
-        ahead.
-        A message that can't be retrieved raises error_proto in its turn, and
-        next() continues after it; with errors='return' the exception is returned
-        in place of the message.  Other exceptions end the iteration.
-        delete: marks each message as deleted when the next one is requested; a
-        refusal is an error of its own.
-        Other commands may be called in between: they first receive all pending
-        replies.
+        The results have the order of the numbers. Commands are sent ahead of the
+        replies to others (RFC 2449, section 6.6) if the option pipelining and the
+        server allow it. Other commands may be called during the iteration: they
+        first receive all pending replies.
+
+        If a message can't be retrieved, next() raises error_proto at its turn and
+        goes on after it. Other exceptions end the iteration.
+
+        Args:
+            numbers (iterable): Numbers of messages, int or str. At most window
+                numbers are taken ahead of the results.
+            window (int): Messages to request ahead, at least 1; at most 65535 are
+                requested.
+            delete (bool): Whether to mark each message as deleted when the next
+                one is requested. A refused deletion is an error of its own.
+            errors (str): 'raise', or 'return' to return error_proto in place of
+                the message, so that a for loop goes on.
+            lines (bool): Whether a message is what retr() returns, instead of what
+                retr_bytes() returns.
+
+        Returns:
+            ManyIterator: The iterator. Nothing is sent before its first next().
+
+        Raises:
+            TypeError: numbers is str, bytes or no iterable.
+            ValueError: window is less than 1, or errors is another text.
         """
     @overload
     def retr_many(
@@ -549,9 +837,25 @@ class POP3:
         errors: Literal["raise"] = "raise",
         lines: Literal[False] = False,
     ) -> ManyIterator[_N, bytes]:
-        """Retrieve the headers and the first `howmuch` lines of many messages: an
-        iterator over (number, bytes or what top() returns), as retr_many() gives
-        whole ones.
+        """Retrieve the headers and first lines of many messages.
+
+        Args:
+            numbers (iterable): As for retr_many().
+            howmuch (int or str): Number of lines of each body; 0 for the headers
+                alone.
+            window (int): As for retr_many().
+            delete (bool): As for retr_many().
+            errors (str): As for retr_many().
+            lines (bool): Whether a result is what top() returns, instead of what
+                top_bytes() returns.
+
+        Returns:
+            ManyIterator: An iterator over (number, message), as retr_many() has
+            it.
+
+        Raises:
+            TypeError: As for retr_many().
+            ValueError: As for retr_many().
         """
     @overload
     def top_many(
@@ -616,8 +920,22 @@ class POP3:
         window: int = 128,
         errors: Literal["raise"] = "raise",
     ) -> ManyIterator[_N, bytes]:
-        """Mark many messages as deleted: an iterator over (number, response), as
-        retr_many() gives messages.  quit() commits it.
+        """Mark many messages as deleted; quit() commits the deletions.
+
+        Nothing is sent before the iterator is used.
+
+        Args:
+            numbers (iterable): As for retr_many().
+            window (int): As for retr_many().
+            errors (str): As for retr_many().
+
+        Returns:
+            ManyIterator: An iterator over (number, response), as retr_many() has
+            it.
+
+        Raises:
+            TypeError: As for retr_many().
+            ValueError: As for retr_many().
         """
     @overload
     def dele_many(
@@ -631,19 +949,33 @@ class POP3:
 class POP3_SSL(POP3):
     """A connection to a POP3 server over TLS (RFC 8314).
 
-    host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:
-    as for POP3.
-    keyfile, certfile: paths of PEM files, the client's key and certificate
-    chain; a key that is encrypted is refused.
-    context: an ssl.SSLContext that makes the TLS socket; excludes keyfile,
-    certfile and verify.
-    verify: None or False does not verify the server's certificate, as poplib;
-    True verifies it, and that it is for host, by the system's trust store; a
-    path, of a PEM file or a directory of hashed ones, by those CAs.
+    Without context the package's own TLS is used, TLS 1.2 or later, and the
+    attribute sock is a TLSSocket.
 
-    Without context, TLS is OpenSSL's from 1.2 on, and .sock is a TLSSocket.
-    Raises the exceptions of POP3, ssl.SSLError and its subclasses
-    (ssl.SSLCertVerificationError for a certificate), and OSError for files.
+    Args:
+        host (str): Name or address of the server.
+        port (int): Port of the server.
+        keyfile (path): PEM file with the client's key, without a password.
+        certfile (path): PEM file with the client's certificate chain.
+        timeout (float or None): Seconds, as for POP3.
+        context (ssl.SSLContext): Makes the TLS socket. Excludes keyfile,
+            certfile and verify.
+        verify (bool or path): True verifies the server's certificate by the
+            system's trust store, and that it is for host. A path does so by
+            the CA certificates in that PEM file or directory of hashed names.
+            None or False verifies nothing, as poplib does.
+        max_line (int or None): Octets, as for POP3.
+        max_size (int or None): Octets, as for POP3.
+        pipelining (bool or str): As for POP3.
+        read_ahead (int): Messages, as for POP3.
+        deadline (float or None): Seconds, as for POP3.
+
+    Raises:
+        ssl.SSLError: The TLS handshake fails; ssl.SSLCertVerificationError for
+            the server's certificate.
+        error_proto: As for POP3.
+        OSError: As for POP3; also a file that can't be read.
+        ValueError: As for POP3; also arguments that exclude each other.
     """
 
     keyfile: StrOrBytesPath | None
@@ -666,7 +998,14 @@ class POP3_SSL(POP3):
         deadline: float | None = None,
     ) -> None: ...
     def _create_socket(self, timeout: float | None) -> Any:
-        """Return POP3._create_socket(self, timeout) with TLS."""
+        """Return a socket from POP3._create_socket(), with TLS.
+
+        Args:
+            timeout (float or None): Seconds, as the constructor got it.
+
+        Returns:
+            TLSSocket or ssl.SSLSocket: The socket; ssl.SSLSocket with context.
+        """
     # Accepts the arguments of poplib's method, and raises.
     def stls(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -676,18 +1015,23 @@ class POP3_SSL(POP3):
         *,
         verify: Any = None,
     ) -> Never:
-        """Raises error_proto: there is TLS already."""
+        """Raise error_proto: the connection uses TLS from its start."""
 
 @final
 class TLSSocket:
     """A connected socket with TLS, made by POP3_SSL and stls().
 
-    After a TLS handshake without a context= argument, .sock of a connection is a TLSSocket.  It
-    has the methods of ssl.SSLSocket.  Other attributes, such as settimeout(), getpeername(),
-    fileno() and setsockopt(), are those of the plain socket.
+    The attribute sock of a connection is a TLSSocket, unless context= was given. It has the
+    methods of ssl.SSLSocket. Other attributes, such as settimeout(), getpeername(), fileno() and
+    setsockopt(), are those of the plain socket.
 
-    One thread at a time sends or receives; others wait.  Methods raise ssl.SSLError, one of its
-    subclasses, or OSError.
+    One thread at a time sends or receives; others wait. Methods raise ssl.SSLError, one of its
+    subclasses, or OSError; after unwrap(), ValueError.
+
+    Attributes:
+        server_hostname (str): The name that was sent to the server; None if there was none.
+        server_side (bool): False.
+        session_reused (bool): False.
     """
 
     server_hostname: Final[str | None]
@@ -698,92 +1042,161 @@ class TLSSocket:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive at most buflen octets, bytes; b'' at the end of the stream.
+        """Receive octets.
 
-        flags must be 0.  ssl.SSLWantReadError on a non-blocking socket.
+        Args:
+            buflen (int): The most octets to receive.
+            flags (int): Must be 0.
+
+        Returns:
+            bytes: The octets; b'' at the end of the stream.
+
+        Raises:
+            ssl.SSLWantReadError: The socket is non-blocking, and nothing has arrived.
         """
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive at most nbytes octets into a writable buffer; how many.
+        """Receive octets into a buffer.
 
-        Without nbytes, with 0, or with more than that, as many as fit.  0 at the
-        end of the stream.  flags must be 0.
+        Args:
+            buffer (buffer): A writable object such as a bytearray.
+            nbytes (int): The most octets to receive; None or 0 for as many as fit.
+            flags (int): Must be 0.
+
+        Returns:
+            int: The number of octets; 0 at the end of the stream.
         """
     def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes | int:
-        """recv(len) or, with a buffer, recv_into(buffer, len)."""
-    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        """Send some of the data; how many octets.  flags must be 0."""
-    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
-        """Send all of the data; each part within the timeout.  flags must be 0."""
-    def write(self, data: ReadableBuffer) -> int:
-        """send(data)"""
-    def unwrap(self) -> socket.socket:
-        """End TLS: send close_notify, wait for the server's, and return the plain socket.
+        """Receive octets, into a buffer if there is one.
 
-        Use the plain socket from then on: methods of this one that send or receive raise
-        ValueError, and so do the connection's commands.  Raises ValueError if TLS had ended.
+        Args:
+            len (int): The most octets to receive.
+            buffer (buffer): A writable object such as a bytearray; None for recv(len).
+
+        Returns:
+            bytes or int: The octets; with a buffer their number.
+        """
+    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
+        """Send some of the data.
+
+        Args:
+            data (buffer): The octets.
+            flags (int): Must be 0.
+
+        Returns:
+            int: The number of octets sent.
+        """
+    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
+        """Send all of the data. Each part must be sent within the timeout.
+
+        Args:
+            data (buffer): The octets.
+            flags (int): Must be 0.
+        """
+    def write(self, data: ReadableBuffer) -> int:
+        """Send some of the data, as send() does.
+
+        Args:
+            data (buffer): The octets.
+
+        Returns:
+            int: The number of octets sent.
+        """
+    def unwrap(self) -> socket.socket:
+        """End TLS: send close_notify, and wait for the server's.
+
+        From then on, methods of this socket that send or receive raise ValueError, and so do the
+        connection's commands.
+
+        Returns:
+            socket.socket: The plain socket.
+
+        Raises:
+            ValueError: TLS has ended before.
         """
     def makefile(self, *args: Any, **kwargs: Any) -> Any:
-        """A file over this socket, as socket.socket.makefile() makes it."""
+        """Return a file over this socket, as socket.socket.makefile() does."""
     def close(self) -> None:
-        """Close the socket, once the files made by makefile() are closed too.
+        """Close the socket, once the files made by makefile() are closed, too.
 
-        No close_notify is sent; see unwrap().  A thread that is blocked in this socket is woken.
+        A thread that is blocked in the socket raises an exception. No close_notify is sent; see
+        unwrap().
         """
     def detach(self) -> int:
-        """Give the descriptor away without closing it, and return it."""
+        """Take the descriptor away from the socket, without closing it.
+
+        Returns:
+            int: The descriptor.
+        """
     @overload
     def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None:
-        """The server's certificate: with binary_form its DER encoding, bytes; else a dict as
-        ssl.SSLSocket.getpeercert() has it, empty if the certificate was not verified.  None if
-        there is no certificate.
+        """Return the server's certificate.
+
+        Args:
+            binary_form (bool): Whether to return the DER encoding.
+
+        Returns:
+            dict or bytes: The fields, as ssl.SSLSocket.getpeercert() has them, and an empty dict
+            if the certificate was not verified; or the DER encoding. None without a certificate.
         """
     @overload
     def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
     @overload
     def getpeercert(self, binary_form: bool) -> dict[str, Any] | bytes | None: ...
     def cipher(self) -> tuple[str, str, int] | None:
-        """(name of the cipher suite, version of TLS that defines it, secret bits), as the
-        handshake found it; None after the end of TLS.
+        """Return the cipher suite.
+
+        Returns:
+            tuple: (name, version of TLS that defines it, secret bits); None after the end of TLS.
         """
     def version(self) -> str | None:
-        """'TLSv1.2' or 'TLSv1.3'; None after the end of TLS."""
+        """Return 'TLSv1.2' or 'TLSv1.3'; None after the end of TLS."""
     def compression(self) -> None:
-        """None: it is not used."""
+        """Return None: TLS compression is not used."""
     def selected_alpn_protocol(self) -> str | None:
-        """None: it is not used."""
+        """Return None: ALPN is not used."""
     def pending(self) -> int:
-        """Return how many decrypted octets wait to be received.  select() does not see them."""
+        """Return how many decrypted octets wait to be received; select() does not see them."""
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """Channel binding data, bytes, for SASL: 'tls-unique' (RFC 5929; None in TLS 1.3, which
-        has none), 'tls-server-end-point' (RFC 5929), 'tls-exporter' (RFC 9266; None in TLS 1.2
-        without the extended master secret).  None after the end of TLS.
+        """Return channel binding data, for SASL.
+
+        Args:
+            cb_type (str): 'tls-unique' (RFC 5929), 'tls-server-end-point' (RFC 5929) or
+                'tls-exporter' (RFC 9266).
+
+        Returns:
+            bytes: The data. None for 'tls-unique' in TLS 1.3, for 'tls-exporter' in TLS 1.2
+            without the extended master secret, and after the end of TLS.
+
+        Raises:
+            ValueError: The type is another one.
         """
     # TLS has no datagrams, and a TLSSocket can't be duplicated: these raise.
     def dup(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def recvfrom(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def recvfrom_into(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def recvmsg(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def recvmsg_into(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def sendfile(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def sendmsg(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def sendmsg_afalg(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
     def sendto(self, *args: object) -> Never:
-        """Raises NotImplementedError: it would go past TLS."""
+        """Raise NotImplementedError: the method would bypass TLS."""
 
 @final
 class Reader:
-    """A buffered binary reader over a POP3 connection's own receive buffer.
+    """A buffered binary file over the receive buffer of a connection.
 
-    It is what the attribute .file of a connection is; it reads what the
-    commands have not read.
+    The attribute file of a connection is a Reader. It reads what the commands
+    have not read. Methods raise ValueError after close() and RuntimeError
+    while a command reads.
     """
     @property
     def closed(self) -> bool:
@@ -806,44 +1219,88 @@ class Reader:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read size octets, or fewer at the end of the stream; without size, all."""
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read what is there, at most size octets, with at most one receive."""
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill a writable buffer; return how many octets were stored.
+        """Read octets.
 
-        Fewer than the buffer holds only at the end of the stream.
+        Args:
+            size (int): How many; -1 or None for all until the end of the stream.
+
+        Returns:
+            bytes: The octets; fewer than size only at the end of the stream.
+        """
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what is available, with at most one receive.
+
+        Args:
+            size (int): The most octets to return; -1 for as many as are available.
+
+        Returns:
+            bytes: The octets; b'' at the end of the stream.
+        """
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read octets into a buffer until it is full.
+
+        Args:
+            buffer (buffer): A writable object such as a bytearray.
+
+        Returns:
+            int: The number of octets; fewer than fit only at the end of the stream.
         """
     def readinto1(self, buffer: WriteableBuffer, /) -> int:
-        """Store what is there in a writable buffer, with at most one receive."""
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line with its line end, at most size octets of it.
+        """Read what is available into a buffer, with at most one receive.
 
-        b'' at the end of the stream.
+        Args:
+            buffer (buffer): A writable object such as a bytearray.
+
+        Returns:
+            int: The number of octets; 0 at the end of the stream.
+        """
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line with its line end.
+
+        Args:
+            size (int): The most octets to return; -1 or None sets no limit.
+
+        Returns:
+            bytes: The line; b'' at the end of the stream.
         """
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """Read lines to the end of the stream, or until they have hint octets."""
+        """Read lines until the end of the stream.
+
+        Args:
+            hint (int): Stop after the line that makes this many octets; -1 or None
+                reads all lines.
+
+        Returns:
+            list: The lines, bytes with their line ends.
+        """
     def peek(self, size: int = 0, /) -> bytes:
-        """Return what is unread without reading it, after at most one receive."""
+        """Return unread octets without reading them, after at most one receive.
+
+        Args:
+            size (int): Ignored.
+
+        Returns:
+            bytes: The octets; b'' at the end of the stream.
+        """
     def close(self) -> None:
-        """Close the reader.  A thread that is blocked in it is woken."""
+        """Close the reader. A thread that is blocked in it raises an exception."""
     def fileno(self) -> int:
         """Return the descriptor of the socket."""
     def isatty(self) -> bool:
-        """False."""
+        """Return False; raise ValueError if the reader is closed."""
     def readable(self) -> bool:
-        """True."""
+        """Return True; raise ValueError if the reader is closed."""
     def writable(self) -> bool:
-        """False."""
+        """Return False; raise ValueError if the reader is closed."""
     def seekable(self) -> bool:
-        """False."""
+        """Return False; raise ValueError if the reader is closed."""
     def flush(self) -> None:
         """Do nothing: nothing is written through a reader."""
     def write(self, *args: object) -> Never:
-        """Raises io.UnsupportedOperation: a reader neither writes nor seeks."""
+        """Raise io.UnsupportedOperation: a reader neither writes nor seeks."""
     def seek(self, *args: object) -> Never:
-        """Raises io.UnsupportedOperation: a reader neither writes nor seeks."""
+        """Raise io.UnsupportedOperation: a reader neither writes nor seeks."""
     def tell(self, *args: object) -> Never:
-        """Raises io.UnsupportedOperation: a reader neither writes nor seeks."""
+        """Raise io.UnsupportedOperation: a reader neither writes nor seeks."""
     def truncate(self, *args: object) -> Never:
-        """Raises io.UnsupportedOperation: a reader neither writes nor seeks."""
+        """Raise io.UnsupportedOperation: a reader neither writes nor seeks."""

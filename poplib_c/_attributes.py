@@ -23,22 +23,24 @@ _CODE_CHARACTERS = bytes(range(0x21, 0x7F))
 _CODE_OCTETS = 2048
 
 _ERROR_PROTO_DOC = """\
-A reply that is an error, or that is no reply.
+An error that the server reports, or a reply that breaks the protocol.
 
-args[0] is bytes for what the server said (b'-ERR no such message') and str
-for what the client found ('-ERR EOF', 'line too long').
-OSError from sockets passes through and is never turned into error_proto.
+args[0] is bytes if the server sent the error, b'-ERR no such message', and
+str if the client found it, '-ERR EOF' or 'line too long'. Errors of the
+network are OSError.
 
-response: what the server said, bytes, or None.
-code: its response code in upper case (RFC 2449, section 8; RFC 3206), str
-without the brackets: 'AUTH', 'IN-USE', 'LOGIN-DELAY', 'SYS/TEMP',
-'SYS/PERM' or another; None without one.
-temporary: whether that code says that it may work later: 'IN-USE',
-'LOGIN-DELAY', 'SYS/TEMP'.
-number: the message whose end can't be told, since commands were sent ahead
-of its reply, int; else None.  The messages before it are right.  Fetch it
-alone, over a new connection, by retr_bytes() or top_bytes(): retr() and
-top() end a message where poplib does."""
+Attributes:
+    response (bytes): The server's reply; None if the client found the error.
+    code (str): The response code in the reply, in upper case and without
+        brackets (RFC 2449, section 8; RFC 3206): 'AUTH', 'IN-USE',
+        'LOGIN-DELAY', 'SYS/TEMP', 'SYS/PERM' or another; None without one.
+    temporary (bool): Whether the command may succeed later: the code is
+        'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'.
+    number (int): The message whose end is uncertain, because commands were
+        sent ahead of its reply; else None. The messages before it are
+        right. Fetch it alone, over a new connection, by retr_bytes() or
+        top_bytes(): retr() and top() end a message where poplib does.
+"""
 
 
 # A class attribute; ``compute(instance, owner)`` returns its value.  Assigning to the attribute of
@@ -55,7 +57,7 @@ class Computed:
 
 
 def _response(error: Any, owner: type) -> bytes | None:
-    """The server's reply, such as b'-ERR [IN-USE] locked'; None if the client found the error."""
+    """The server's reply, b'-ERR [IN-USE] locked'; None if the client found the error."""
     try:
         args = () if error is None else error.args
     except (MemoryError, RecursionError):
@@ -79,7 +81,7 @@ def _code(error: Any, owner: type) -> str | None:
 
 
 def _temporary(error: Any, owner: type) -> bool:
-    """Whether the command may succeed later: the code is 'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'."""
+    """Whether it may succeed later: the code is 'IN-USE', 'LOGIN-DELAY' or 'SYS/TEMP'."""
     return _code(error, owner) in ("IN-USE", "LOGIN-DELAY", "SYS/TEMP")
 
 

@@ -73,7 +73,8 @@ def _edit(source: str, docs: dict[str, str | None]) -> str:
         indent = " " * (node.col_offset + 4)
         if old is not None:
             end = first.end_lineno or 0
-            lines[first.lineno - 1 : end + (not lines[end].strip())] = []
+            has_blank = isinstance(node, ast.ClassDef) and not lines[end]
+            lines[first.lineno - 1 : end + has_blank] = []
             start = first.lineno - 1
         elif is_empty:  # "def close(self) -> None: ..."
             start = first.lineno

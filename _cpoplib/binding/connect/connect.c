@@ -254,9 +254,20 @@ create_connection(POP3Object *self, PyObject *timeout)
 }
 
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
-"Return a socket connected to (self.host, self.port).\n"
+"Return a socket that is connected to (self.host, self.port).\n"
 "\n"
-"Override it to connect in another way; ValueError if timeout is 0.");
+"The constructor calls it; a subclass overrides it to connect in another\n"
+"way.\n"
+"\n"
+"Args:\n"
+"    timeout (float or None): Seconds, as the constructor got it.\n"
+"\n"
+"Returns:\n"
+"    socket.socket: The socket.\n"
+"\n"
+"Raises:\n"
+"    ValueError: timeout is 0.\n"
+"    OSError: The connection fails.");
 
 static PyObject *
 create_socket(POP3Object *self, PyObject *timeout)
@@ -387,10 +398,10 @@ connect_close(POP3Object *self)
 }
 
 ARGS_DOC(close_doc, "close($self)",
-"Close the connection without sending QUIT: no deletion is committed.\n"
+"Close the connection without QUIT: the server commits no deletion.\n"
 "\n"
-"It may be called from another thread; a call that is blocked in this\n"
-"connection ends with ConnectionAbortedError.");
+"Another thread may call it: a command that is blocked in the connection\n"
+"raises ConnectionAbortedError. Do nothing if the connection is closed.");
 
 static PyObject *
 pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))

@@ -490,10 +490,10 @@ many_next(PyObject *op)
 }
 
 ARGS_DOC(close_doc, "close($self)",
-"End the iteration.\n"
+"End the iteration without waiting.\n"
 "\n"
-"Receives nothing now: the next command on the connection receives and drops\n"
-"the pending replies.  So it does after the iterator is freed.");
+"The next command on the connection receives and drops the pending replies.\n"
+"Deleting the iterator has the same effect.");
 
 static PyObject *
 many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -552,7 +552,7 @@ static PyMethodDef many_methods[] = {
 };
 
 PyDoc_STRVAR(many_doc,
-"An iterator over (number, answer), as retr_many() returns it.");
+"An iterator over (number, answer), which retr_many() returns.");
 
 static PyType_Slot many_slots[] = {
     {Py_tp_doc, (void *)many_doc},

@@ -35,7 +35,7 @@ def complete():
 
 
 def test_docstrings():
-    """`python tools/stub_docs.py` makes them equal."""
+    """`make stub` makes them equal."""
     update = runpy.run_path(str(ROOT / "tools" / "stub_docs.py"))["update"]
     assert update(STUB, poplib_c) == STUB
 

@@ -1,9 +1,9 @@
 """Writes the docstrings of the package into its stub, where editors look for them.
 
-usage: python tools/stub_docs.py
+usage: make stub
 
 An editor can't read the docstring of a C function, and shows that of poplib_c/__init__.pyi. To
-change one, change the docstring in the code, build, and run this. An overloaded method has its
+change one, change the docstring in the code and run this. An overloaded method has its
 docstring at the first overload.
 """
 
@@ -12,13 +12,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
-ROOT = Path(__file__).resolve().parents[1]
-STUB = ROOT / "poplib_c" / "__init__.pyi"
+STUB = Path(__file__).resolve().parents[1] / "poplib_c" / "__init__.pyi"
 
 Node = Union[ast.ClassDef, ast.FunctionDef]
 
@@ -97,7 +95,6 @@ def update(source: str, package: Any) -> str:
 
 
 def main() -> None:
-    sys.path.insert(0, str(ROOT))
     import poplib_c
 
     poplib_c.TLSSocket  # noqa: B018  # The first access to the type adds its methods.

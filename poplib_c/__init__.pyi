@@ -155,6 +155,16 @@ class POP3:
     """
 
     __signature__: Any
+    @property
+    def session_state(self) -> str:
+        """The state of the session, as far as the client knows; nothing is sent.
+
+        - 'authorization': connected; no login has succeeded.
+        - 'transaction': a login has succeeded.
+        - 'timed out', 'out of step': a reply was abandoned; commands raise OSError or error_proto.
+        - 'ended': the server has closed the connection, or it broke.
+        - 'closed': close() or quit() was called, or the constructor was not.
+        """
     encoding: str
     timestamp: re.Pattern[bytes]
     host: str

@@ -92,6 +92,27 @@ def _timestamp(client: object, owner: type) -> re.Pattern[bytes]:
     return re.compile(rb"\+OK.[^<]*(<.*>)")
 
 
+def _state(client: Any, owner: type) -> object:
+    """The state of the session, as far as the client knows; nothing is sent.
+
+    - 'authorization': connected; no login has succeeded.
+    - 'transaction': a login has succeeded.
+    - 'timed out', 'out of step': a reply was abandoned; commands raise OSError or error_proto.
+    - 'ended': the server has closed the connection, or it broke.
+    - 'closed': close() or quit() was called, or the constructor was not.
+    """
+    return _STATE if client is None else _module.POP3._get_state(client)
+
+
+_STATE = Computed(_state)
+
+
+def _repr(client: object) -> str:
+    from poplib_c._repr import describe
+
+    return describe(client)
+
+
 def _signature(client: object, owner: Any) -> Signature:
     """The signature of a class whose __init__() is in C; not all versions of Python find that."""
     init = owner.__init__
@@ -117,6 +138,8 @@ def _add(owner: Any, **functions: Callable[[Any, type], object]) -> None:
 
 
 _add(_module.POP3, timestamp=_timestamp, __signature__=_signature)
+_module.POP3.session_state = _STATE
+_module.POP3.__repr__ = _repr
 _add(_module.POP3_SSL, context=_context)
 _add(_module.error_proto, response=_response, code=_code, temporary=_temporary)
 _module.error_proto.number = None

@@ -283,6 +283,7 @@ TRANSACTION = {
         refused(error_proto, client.lang),
         refused(error_proto, client.lang, "de"),
     ),
+    "POP3.session_state POP3._get_state": lambda client: (repr(client), client.session_state),
     "POP3.getwelcome": lambda client: client.getwelcome()[:21],
     "POP3.set_debuglevel": shown,
     "POP3.set_options": limited,

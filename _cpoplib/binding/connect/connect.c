@@ -170,6 +170,7 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
         return -1;
     }
     read_ahead_reset(&self->ahead);
+    self->in_transaction = false;
     timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,

@@ -1,6 +1,7 @@
 #include "binding/dialogue/command.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
@@ -303,12 +304,24 @@ run_by_steps(const struct command *self)
 
 /* --- either way --------------------------------------------------------- */
 
+/* Notes a login: the reply to its last line is +OK. */
+static void
+note_login(POP3Object *client, PyObject *line, PyObject *reply)
+{
+    if (!client->in_transaction && PyBytes_Check(reply) &&
+        strncmp(PyBytes_AS_STRING(reply), "+OK", 3) == 0) {
+        client->in_transaction = client->progress.sasl != SASL_NONE ||
+                                 pipeline_probe_is_login(line);
+    }
+}
+
 /* Releases what the command holds; returns the result. */
 static PyObject *
 end(struct command *self, PyObject *result)
 {
     if (result != NULL) {
         pipeline_probe_note(self->reader, self->line);
+        note_login(self->client, self->line, result);
     }
     sink_release(self->sink);
     Py_CLEAR(self->bytes);

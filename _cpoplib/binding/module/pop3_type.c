@@ -117,10 +117,17 @@ pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
                              requests_size(&self->ahead.requests));
 }
 
+ARGS_DOC(get_state_doc, "_get_state($self)",
+"Return the attribute session_state.");
+
+ARGS_FUNCTION(pop3__get_state, pop3_get_state(POP3(op)),
+              .method = "POP3._get_state");
+
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef pop3_methods[] = {
     {"__sizeof__", pop3_sizeof, METH_NOARGS, sizeof_doc},
+    ARGS_METHOD("_get_state", pop3__get_state, get_state_doc),
     {NULL, NULL, 0, NULL},
 };
 

@@ -8,6 +8,8 @@ install() makes ``import poplib`` return poplib_c in the whole process; uninstal
 POP3_SSL and stls() make a TLSSocket as .sock; the .file of a connection is a Reader.
 OPENSSL_VERSION names the OpenSSL that is loaded for TLS. poplib_c.testing has a POP3 server for
 tests.
+
+PYTEST_DONT_REWRITE: the package has no tests; pytest need not warn that it was imported early.
 """
 
 try:

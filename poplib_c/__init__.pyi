@@ -5,7 +5,7 @@ import ssl as ssl
 import sys as sys
 from builtins import list as _list  # POP3 has a method of that name.
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
+from types import GenericAlias, TracebackType
 from typing import Any, BinaryIO, Final, Literal, Protocol, TypeVar, final, overload
 
 from _typeshed import ReadableBuffer, StrOrBytesPath, WriteableBuffer
@@ -55,6 +55,8 @@ class ManyIterator(Iterator[tuple[_N, _T]]):
         """Return how many results are left; NotImplemented if the numbers have no
         length.
         """
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias:
+        """Return ManyIterator[number, answer], for annotations."""
     def close(self) -> None:
         """End the iteration without waiting.
 

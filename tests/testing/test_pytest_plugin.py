@@ -1,6 +1,7 @@
 """The plugin of pytest: its fixture and marker, and what it costs others."""
 
 import re
+import sys
 
 import pytest
 
@@ -89,6 +90,14 @@ def test_the_package_is_imported_by_those_who_use_it(run):
             assert not [name for name in sys.modules if "poplib" in name and "pytest" not in name]
         """
     )
+    ended.assert_outcomes(passed=1)
+
+
+def test_no_warning_if_the_package_was_imported_before(pytester):
+    """As under ``python -m poplib_c run -m pytest``."""
+    pytester.makepyfile("def test_it(pop3_server): pass")
+    arguments = ["-q", "-W", "error", *PLUGIN]
+    ended = pytester.run(sys.executable, "-m", "poplib_c", "run", "-m", "pytest", *arguments)
     ended.assert_outcomes(passed=1)
 
 

@@ -1214,18 +1214,7 @@ class Reader:
     def closed(self) -> bool:
         """Whether it was closed."""
     @property
-    def mode(self) -> str:
-        """str(object='') -> str
-        str(bytes_or_buffer[, encoding[, errors]]) -> str
-
-        Create a new string object from the given object. If encoding or
-        errors is specified, then the object must expose a data buffer
-        that will be decoded using the given encoding and error handler.
-        Otherwise, returns the result of object.__str__() (if defined)
-        or repr(object).
-        encoding defaults to sys.getdefaultencoding().
-        errors defaults to 'strict'.
-        """
+    def mode(self) -> str: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> bytes: ...
     def __enter__(self) -> Self: ...

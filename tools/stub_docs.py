@@ -35,8 +35,8 @@ def entries(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Node]
 def docstring(package: Any, name: str) -> str | None:
     """Return the docstring that the code has for *name*, or None.
 
-    Left out: that of __init__(), which editors would show in place of the class's, and those of
-    the interpreter about a slot ("Implement iter(self).").
+    Left out: that of __init__(), which editors would show in place of the class's; those of the
+    interpreter about a slot ("Implement iter(self)."); that of the type of a plain value.
     """
     *owners, last = name.split(".")
     owner = package
@@ -44,7 +44,8 @@ def docstring(package: Any, name: str) -> str | None:
         owner = getattr(owner, each, None)
     value = vars(owner).get(last) if isinstance(owner, type) else getattr(owner, last, None)
     doc = getattr(value, "__doc__", None)
-    if doc is None or last == "__init__" or type(value) is type(int.__add__):
+    is_plain = doc == type(value).__doc__
+    if is_plain or doc is None or last == "__init__" or type(value) is type(int.__add__):
         return None
     return inspect.cleandoc(doc)
 

@@ -278,7 +278,13 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
 }
 
 ARGS_DOC(getline_doc, "_getline($self)",
-"Read one line: (line without line end, octets with it).");
+"Read one line.\n"
+"\n"
+"Returns:\n"
+"    tuple: (line without line end, octets with it).\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line is too long, or the server closed the connection.");
 
 static PyObject *
 pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -287,7 +293,13 @@ pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 ARGS_DOC(getresp_doc, "_getresp($self)",
-"Read a status line; error_proto(line) unless it begins with b'+'.");
+"Read a status line.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line does not begin with b'+'.");
 
 static PyObject *
 pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -296,7 +308,13 @@ pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 ARGS_DOC(getlongresp_doc, "_getlongresp($self)",
-"Read a multi-line reply: (response, list of lines, octets).");
+"Read a reply of several lines.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets), as retr() returns it.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The status line does not begin with b'+'.");
 
 static PyObject *
 pop3__getlongresp(PyObject *op, PyObject *Py_UNUSED(ignored))

@@ -79,6 +79,8 @@ module_exec(PyObject *module)
         const char *name;
         void *object;
     } public[] = {
+        {"Deadline", state->deadline_type},
+        {"ManyIterator", state->bulk_iterator_type},
         {"POP3", state->pop3_type},
         {"POP3_SSL", state->pop3_ssl_type},
         {"Reader", state->reader_type},

@@ -334,8 +334,8 @@ debug_kept_status(POP3Object *self, PyObject *lines, int failed)
     return failed;
 }
 
-int
-pipeline_receive(POP3Object *self, ReaderObject *reader)
+static int
+receive_inside(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     size_t received;
@@ -376,6 +376,21 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
         Py_DECREF(in.status_lines);
     }
     progress_rested(&self->progress);
+    return failed;
+}
+
+int
+pipeline_receive(POP3Object *self, ReaderObject *reader)
+{
+    int failed;
+
+    if (self->guard == reader->guard) {
+        return receive_inside(self, reader);
+    }
+    /* The owners of the replies belong to the client that made the Reader. */
+    Py_BEGIN_CRITICAL_SECTION2(self->guard, reader->guard);
+    failed = receive_inside(self, reader);
+    Py_END_CRITICAL_SECTION2();
     return failed;
 }
 

@@ -1,5 +1,6 @@
-/* Locks that threads wait for interruptibly, and the release of the GIL around
-   I/O.  The only file that detaches from the interpreter.  Calls core/net. */
+/* Locks that threads wait for interruptibly, and I/O detached from the
+   interpreter: without the GIL, and with critical sections suspended.  The
+   only file that detaches.  Calls core/net. */
 
 #ifndef BINDING_LOCK_H
 #define BINDING_LOCK_H
@@ -67,9 +68,9 @@ bool lock_is_abandoned(const struct lock *lock);
 typedef enum pop_status (*lock_operation)(struct pop_link *link,
                                           struct pop_error *error);
 
-/* Runs the operation with the GIL released, unless the link's transport needs
-   it.  On EINTR runs signal handlers and resumes with the remaining time
-   (PEP 475).  Returns POP_HOST if a handler raised. */
+/* Runs the operation detached, unless the link's transport needs the GIL.  On
+   EINTR runs signal handlers and resumes with the remaining time (PEP 475).
+   Returns POP_HOST if a handler raised. */
 enum pop_status lock_run_detached(struct pop_link *link,
                                   lock_operation operation,
                                   struct pop_error *error);
@@ -78,8 +79,7 @@ enum pop_status lock_run_detached(struct pop_link *link,
 typedef enum pop_status (*lock_function)(void *argument,
                                          struct pop_error *error);
 
-/* Runs the function with the GIL released; handles EINTR like
-   lock_run_detached(). */
+/* Runs the function detached; handles EINTR like lock_run_detached(). */
 enum pop_status lock_call_detached(lock_function function, void *argument,
                                    struct pop_error *error);
 

@@ -132,8 +132,8 @@ pycompat_is_inside(PyObject *object)
 #else
     uintptr_t innermost = PyThreadState_Get()->critical_section;
     /* The lowest bits: not held now; a section of two objects. */
-    const PyCriticalSection *section =
-        (const PyCriticalSection *)(innermost & ~(uintptr_t)3);
+    const PyCriticalSection
+        *section = (const PyCriticalSection *)(innermost & ~(uintptr_t)3);
 
     if (section == NULL || (innermost & 1) != 0) {
         return false;

@@ -103,8 +103,8 @@ struct module_state {
                               while the interpreter exits */
     PyObject *package; /* last found in sys.modules, or NULL */
     _Atomic size_t read_ahead; /* default of the option */
-    PyObject *logging; /* the module of `logger`; NULL until the first
-                          command after its import */
+    PyObject *logging;         /* the module of `logger`; NULL until the first
+                                  command after its import */
     PyObject *logger;
     PyObject *error_proto;
     PyTypeObject *pop3_type;
@@ -123,7 +123,7 @@ struct module_state {
     _Atomic bool has_own_methods;   /* set at the first connection */
     PyObject *own_recv_into;        /* _socket.socket's, or NULL before */
     PyObject *own_sendall;
-    PyObject *own_tls_recv_into;    /* TLSSocket's */
+    PyObject *own_tls_recv_into; /* TLSSocket's */
     PyObject *own_tls_sendall;
     PyObject *own_init; /* POP3.__init__ */
     PyObject *crlf;     /* b"\r\n" */

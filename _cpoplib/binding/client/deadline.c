@@ -188,6 +188,7 @@ leave(DeadlineObject *self)
     struct deadlines *deadlines = self->client->deadlines;
     struct deadline_block **link = &deadlines->blocks;
 
+    assert(guard_is_mine(self->guard));
     while (*link != &self->block) {
         link = &(*link)->next;
     }
@@ -214,8 +215,7 @@ clear(DeadlineObject *self)
     return 0;
 }
 
-GUARD_FUNCTION(int, deadline_clear, (PyObject * op),
-                      clear(DEADLINE(op)));
+GUARD_FUNCTION(int, deadline_clear, (PyObject * op), clear(DEADLINE(op)));
 
 ARGS_DOC(enter_doc, "__enter__($self)",
 "The seconds count from here on.  RuntimeError while it is entered.");

@@ -50,6 +50,7 @@ options_set(POP3Object *self, PyObject *const *values)
             return -1;
         }
     }
+    assert(guard_is_mine(self->guard));
     requests_forget(&self->ahead.requests);
     self->max_line = parsed[0];
     self->max_size = parsed[1];

@@ -78,6 +78,7 @@ int pop3_wait_for_lock(POP3Object *self);
 static inline int
 pop3_lock(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     return lock_try(&self->lock) ? 0 : pop3_wait_for_lock(self);
 }
 

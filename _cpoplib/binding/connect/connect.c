@@ -64,8 +64,7 @@ set_file(POP3Object *self)
     if (sock == NULL) {
         return -1;
     }
-    file = reader_open(state, sock, &self->deadlines->earliest,
-                       self->guard);
+    file = reader_open(state, sock, &self->deadlines->earliest, self->guard);
     if (file != NULL) {
         failed = set_attribute(self, state->name.file, file);
         if (failed < 0) {
@@ -379,6 +378,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 connect_close(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     if (!lock_is_held(&self->lock)) {
         requests_clear(&self->ahead.requests);
     }

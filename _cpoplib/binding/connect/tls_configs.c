@@ -6,7 +6,7 @@
 #include "binding/base/package.h"
 #include "core/tls/tls_trust.h"
 
-/* The arguments and the result of make(), which runs with the GIL released. */
+/* The arguments and the result of make(), which runs detached. */
 struct making {
     struct pop_tls_options options;
     struct ssl_ctx_st *config;

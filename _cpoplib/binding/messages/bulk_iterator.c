@@ -78,8 +78,7 @@ clear(BulkIteratorObject *self)
     return 0;
 }
 
-GUARD_FUNCTION(int, many_clear, (PyObject * op),
-                      clear(BULK_ITERATOR(op)));
+GUARD_FUNCTION(int, many_clear, (PyObject * op), clear(BULK_ITERATOR(op)));
 
 /* --- asking ------------------------------------------------------------- */
 
@@ -492,7 +491,7 @@ next(BulkIteratorObject *self)
 }
 
 GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
-                      next(BULK_ITERATOR(op)));
+               next(BULK_ITERATOR(op)));
 
 ARGS_DOC(close_doc, "close($self)",
 "End the iteration.\n"

@@ -1,6 +1,7 @@
 #include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/dialogue/command.h"
 #include "core/proto/scan.h"
 
@@ -97,13 +98,18 @@ void
 listings_note(POP3Object *client, PyObject *lines)
 {
     Py_ssize_t count = PyList_Check(lines) ? PyList_GET_SIZE(lines) : 0;
-    PyObject *last = count == 0 ? NULL : PyList_GET_ITEM(lines, count - 1);
+    PyObject *last = count == 0 ? NULL : PyList_GetItemRef(lines, count - 1);
 
+    if (count > 0 && last == NULL) {
+        /* A hook keeps the list, and another thread has shortened it. */
+        (void)errors_clear(PyExc_IndexError);
+    }
     if (last != NULL && PyBytes_Check(last)) {
         struct rest rest = {PyBytes_AS_STRING(last), PyBytes_GET_SIZE(last)};
 
         read_ahead_note_listing(&client->ahead, count, take_message(&rest));
     }
+    Py_XDECREF(last);
 }
 
 /* A listing: its rows become items of the dict as they arrive. */

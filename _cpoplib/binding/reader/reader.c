@@ -133,9 +133,9 @@ reader_open(struct module_state *state, PyObject *sock,
     if (ours == 0) {
         return made;
     }
-    file = ours < 0 ? NULL
-                    : (PyObject *)reader_new(state, sock, made, deadline,
-                                             guard);
+    file = ours < 0
+               ? NULL
+               : (PyObject *)reader_new(state, sock, made, deadline, guard);
     if (file == NULL) {
         python_socket_discard(state, made);
     }
@@ -151,8 +151,7 @@ describe(ReaderObject *self)
         progress_is_closed(&self->progress) ? "closed" : "open", self);
 }
 
-GUARD_FUNCTION(PyObject *, reader_repr, (PyObject * op),
-                      describe(READER(op)));
+GUARD_FUNCTION(PyObject *, reader_repr, (PyObject * op), describe(READER(op)));
 
 static PyMemberDef reader_members[] = {
     {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ReaderObject, weakrefs),

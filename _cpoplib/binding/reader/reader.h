@@ -52,8 +52,7 @@ ReaderObject *reader_new(struct module_state *state, PyObject *sock,
    BufferedReader over a SocketIO over `sock`, else what that returns.  A new
    reference, or NULL and an exception. */
 PyObject *reader_open(struct module_state *state, PyObject *sock,
-                      const struct pop_deadline *deadline,
-                      PyObject *guard);
+                      const struct pop_deadline *deadline, PyObject *guard);
 
 static inline bool
 reader_check(struct module_state *state, PyObject *object)

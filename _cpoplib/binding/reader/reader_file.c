@@ -328,10 +328,9 @@ reader_file_iter(PyObject *op)
     return failed < 0 ? NULL : Py_NewRef(op);
 }
 
-GUARD_FUNCTION(
-    PyObject *, reader_file_get_closed,
-    (PyObject * op, void *Py_UNUSED(closure)),
-    PyBool_FromLong(progress_is_closed(&READER(op)->progress)));
+GUARD_FUNCTION(PyObject *, reader_file_get_closed,
+               (PyObject * op, void *Py_UNUSED(closure)),
+               PyBool_FromLong(progress_is_closed(&READER(op)->progress)));
 
 /* Returns the memory in octets, with the buffers unless another thread is
    inside. */

@@ -289,7 +289,9 @@ lock_release(struct lock *lock)
 bool
 lock_is_mine(const struct lock *lock)
 {
-    return owner_of(lock) == this_thread();
+    uint64_t owner = owner_of(lock);
+
+    return owner != 0 && owner == this_thread();
 }
 
 bool

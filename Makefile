@@ -3,14 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-<<<<<<< HEAD
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
-	docs man stub compile-commands lint sanitize fuzz clean
-=======
 .PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-threads \
-	bench-regress dist docs man compile-commands lint sanitize free-threaded \
-	fuzz clean
->>>>>>> w/ftest
+	bench-regress dist docs man stub compile-commands lint sanitize free-threaded fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18

@@ -523,9 +523,8 @@ ARGS_DOC(length_hint_doc, "__length_hint__($self)",
 "length.");
 
 static PyObject *
-many_length_hint(PyObject *op, PyObject *Py_UNUSED(ignored))
+length_hint(const BulkIteratorObject *self)
 {
-    BulkIteratorObject *self = BULK_ITERATOR(op);
     PyObject *numbers = Py_XNewRef(self->numbers);
     Py_ssize_t left = 0;
 
@@ -539,6 +538,8 @@ many_length_hint(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t((size_t)left + requests_count(&self->requests) -
                              self->deletions);
 }
+
+GUARD_METHOD(many_length_hint, length_hint(BULK_ITERATOR(op)));
 
 ARGS_DOC(class_getitem_doc, "__class_getitem__($cls, item, /)",
 "Return ManyIterator[number, answer], for annotations.");

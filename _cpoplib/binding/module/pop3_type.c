@@ -114,12 +114,13 @@ size_of(const POP3Object *self)
            requests_size(&self->ahead.requests);
 }
 
+GUARD_METHOD(pop3_sizeof, PyLong_FromSize_t(size_of(POP3(op))));
+
 ARGS_DOC(get_state_doc, "_get_state($self)",
 "Return the attribute session_state.");
 
 ARGS_FUNCTION(pop3__get_state, pop3_get_state(POP3(op)),
               .method = "POP3._get_state");
-GUARD_METHOD(pop3_sizeof, PyLong_FromSize_t(size_of(POP3(op))));
 
 /* --- type --------------------------------------------------------------- */
 

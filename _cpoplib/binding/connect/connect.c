@@ -168,7 +168,7 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
         return -1;
     }
     read_ahead_reset(&self->ahead);
-    self->in_transaction = false;
+    progress_connecting(&self->progress);
     timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,

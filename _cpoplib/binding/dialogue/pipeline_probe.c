@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "binding/dialogue/held.h"
+#include "binding/reader/held.h"
 #include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/base/errors.h"

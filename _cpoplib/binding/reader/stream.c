@@ -381,6 +381,40 @@ stream_go_on(ReaderObject *reader, struct stream_sink *sink)
 
 /* --- a command and its reply -------------------------------------------- */
 
+/* Begins the reply, and queues the line unless it is NULL. */
+static int
+queue_line(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    if (progress_check_send(reader->state, &reader->progress) < 0) {
+        return -1;
+    }
+    status = begin(reader, sink);
+    if (status == POP_OK && line != NULL) {
+        status = pop_command_append(&reader->link.out, PyBytes_AS_STRING(line),
+                                    (size_t)PyBytes_GET_SIZE(line));
+    }
+    if (status != POP_OK) {
+        reader_fail_write(reader, status, &error, true);
+        return -1;
+    }
+    return 0;
+}
+
+int
+stream_start(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+{
+    if (queue_line(reader, line, sink) < 0) {
+        return -1;
+    }
+    if (line != NULL) {
+        progress_line_sent(&reader->lock, &reader->progress);
+    }
+    return 0;
+}
+
 int
 stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
 {
@@ -389,16 +423,7 @@ stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
     enum pop_status status;
     size_t queued;
 
-    if (progress_check_send(reader->state, &reader->progress) < 0) {
-        return -1;
-    }
-    status = begin(reader, sink);
-    if (status == POP_OK) {
-        status = pop_command_append(&link->out, PyBytes_AS_STRING(line),
-                                    (size_t)PyBytes_GET_SIZE(line));
-    }
-    if (status != POP_OK) {
-        reader_fail_write(reader, status, &error, true);
+    if (queue_line(reader, line, sink) < 0) {
         return -1;
     }
     queued = pop_buffer_length(&link->out);

@@ -67,7 +67,14 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
    stream_result. */
 int stream_read(ReaderObject *reader, struct stream_sink *sink);
 
-/* Goes on with the reply after STREAM_WAITS.  Inside.  Returns what
+/* Queues the line (bytes) and CRLF; NULL for a reply that no command asks for,
+   the greeting.  stream_go_on() sends it, and reads the reply.  Inside, and
+   the stream is at rest.  Returns -1 and an exception. */
+int stream_start(ReaderObject *reader, PyObject *line,
+                 struct stream_sink *sink);
+
+/* Goes on with the reply after STREAM_WAITS, or begins it after
+   stream_start().  Inside.  Returns what
    stream_read() returns. */
 int stream_go_on(ReaderObject *reader, struct stream_sink *sink);
 

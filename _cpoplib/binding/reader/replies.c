@@ -253,6 +253,23 @@ receive_next(struct reception *in)
     return in->is_begun ? result : tell(in, result);
 }
 
+/* Drops the answers that are held, if a reply was not received. */
+static int
+end(struct reception *in, int result)
+{
+    if (in->reader->held != NULL && result == STREAM_FAILED) {
+        held_end(in->reader, &in->reader->lock, false);
+    }
+    return result;
+}
+
+int
+replies_fail(struct reception *in)
+{
+    in->is_begun = false;
+    return end(in, tell(in, STREAM_FAILED));
+}
+
 int
 replies_receive(struct reception *in)
 {
@@ -265,8 +282,5 @@ replies_receive(struct reception *in)
         }
         result = receive_next(in);
     } while (result == STREAM_DONE && reader->held != NULL);
-    if (reader->held != NULL && result == STREAM_FAILED) {
-        held_end(reader, &reader->lock, false);
-    }
-    return result;
+    return end(in, result);
 }

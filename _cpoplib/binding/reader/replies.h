@@ -23,4 +23,8 @@ struct reception {
    not received: the stream is out of sync. */
 int replies_receive(struct reception *in);
 
+/* Ends a reception that was begun, because of the pending exception.  Inside.
+   Returns STREAM_FAILED. */
+int replies_fail(struct reception *in);
+
 #endif

@@ -1,7 +1,8 @@
 /* Finds out whether commands may be sent ahead of the replies to others (RFC
    2449, section 6.6).
 
-   Calls pipeline_proof, pipeline_ask, pipeline, the client, the Reader and base. */
+   Calls pipeline_proof, pipeline_ask, pipeline, the client, the Reader and
+   base. */
 
 #ifndef BINDING_PIPELINE_PROBE_H
 #define BINDING_PIPELINE_PROBE_H

@@ -90,9 +90,9 @@ mailbox_status(POP3Object *self)
     if (response == NULL) {
         return NULL;
     }
-    numbers = package_call_own(self->state, self->state->name.replies, "stat",
-                               "(OON)", self->state->error_proto, self,
-                               response);
+    numbers = package_call_own(self->state, self->state->name.replies,
+                               "printed_stat", "(OON)",
+                               self->state->error_proto, self, response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 

@@ -8,6 +8,7 @@
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
+#include "binding/commands/commands.h"
 #include "binding/connect/connect.h"
 #include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
@@ -72,6 +73,7 @@ module_exec(PyObject *module)
 
     if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
         PyModule_AddFunctions(module, functions) < 0 ||
+        PyModule_AddFunctions(module, apop_functions) < 0 ||
         PyModule_AddFunctions(module, pop3_ssl_functions) < 0) {
         return -1;
     }

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import os
 import socket
 import sys
@@ -23,10 +24,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from _cpoplib import Channel  # type: ignore[attr-defined]
+from _cpoplib import _apop_line as make_apop_line  # type: ignore[attr-defined]
 from poplib_c import POP3 as _POP3
 from poplib_c import POP3_PORT, POP3_SSL_PORT, _replies, error_proto
+from poplib_c._auth import Exchange
 from poplib_c._login import Secret, Steps, login_oauth2_steps, login_steps
 from poplib_c._peer import Peer
+from poplib_c._policy import NO_CAPA
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -234,9 +238,10 @@ class POP3:
         """Send a command and return its result; the lock is held."""
         channel = self._use()
         await self._finish(channel.receive, self)
-        text: Any = line() if isinstance(line, Secret) else line
-        channel.start(self, text, form, file=file, is_sasl=is_sasl)
-        del text
+        # A line with a secret is in no variable.
+        channel.start(
+            self, line() if isinstance(line, Secret) else line, form, file=file, is_sasl=is_sasl
+        )
         return await self._finish(channel.step)
 
     async def _finish(self, step: Callable[..., Any], *args: Any) -> Any:
@@ -307,10 +312,10 @@ class POP3:
     # Methods with secrets are no coroutines: tracebacks show the arguments of those.
 
     def user(self, user: str) -> Awaitable[bytes]:
-        return self._locked(self._run, "USER %s" % user)
+        return self._locked(_Inside(self).user, user)
 
     def pass_(self, pswd: str) -> Awaitable[bytes]:
-        return self._locked(self._run, Secret("PASS %s" % pswd))
+        return self._locked(self._run, _pass_line(pswd))
 
     def rpop(self, user: str) -> Awaitable[bytes]:
         return self._locked(self._run, "RPOP %s" % user)
@@ -357,7 +362,13 @@ class POP3:
         return await self._locked(self._quit)
 
     async def _capa(self) -> dict[str, list[str]]:
-        return _replies.capa((await self._run("CAPA", _LINES))[1])
+        try:
+            reply = await self._run("CAPA", _LINES)
+        except error_proto as exc:
+            if exc.response is None:
+                raise
+            raise error_proto(NO_CAPA)  # noqa: B904 (the refusal is the context, as in POP3)
+        return _replies.capa(reply)
 
     async def _quit(self) -> bytes:
         try:
@@ -407,7 +418,7 @@ class POP3:
             try:
                 able = "PIPELINING" in await self._capa()
             except error_proto as exc:
-                if exc.response is None and exc.args[0] != _replies.NO_CAPA:
+                if exc.args[0] != NO_CAPA:
                     raise
                 able = False
             if not able:
@@ -423,7 +434,7 @@ class POP3:
     # --- logging in -------------------------------------------------------------------------
 
     def apop(self, user: str, password: str) -> Awaitable[bytes]:
-        return self._locked(_Inside(self).apop, user, Secret(password))
+        return self._locked(self._run, _apop_line(self, user, password))
 
     def auth(
         self, mechanism: Any, authobject: Any = None, initial_response: Any = None
@@ -462,6 +473,23 @@ class POP3:
             login_oauth2_steps(peer, user, Secret(token), mechanisms, allow_insecure),
         )
 
+    async def _auth(self, mechanism: Any, authobject: Any, first: Secret) -> bytes:
+        exchange = Exchange(error_proto, mechanism, authobject)
+        exchange.first = first()
+        reply = await self._run(Secret(exchange.command), is_sasl=True)
+        while not reply.startswith(b"+OK"):
+            reply = await self._answer(exchange, reply)
+        try:
+            exchange.success()
+        except BaseException:
+            self.close()
+            raise
+        return reply
+
+    async def _answer(self, exchange: Exchange, challenge: bytes) -> bytes:
+        """Return the server's next line after the answer to its challenge."""
+        raise NotImplementedError
+
     async def _perform(self, steps: Steps[bytes]) -> bytes:
         """Perform the steps of a login, as poplib_c._login.run() does."""
         self._use()
@@ -494,10 +522,8 @@ class POP3:
     async def _stls(self, keyfile: Any, certfile: Any, verify: Any) -> bytes:
         channel = self._use()
         channel.load_tls(keyfile, certfile, verify)
-        if self._tls_established:
-            raise error_proto("-ERR TLS session already established")
-        if "STLS" not in await self._capa():
-            raise error_proto("-ERR STLS not supported by server")
+        _replies.check_plain(error_proto, self._tls_established)
+        _replies.check_offer(error_proto, await self._capa())
         try:
             response: bytes = await self._run("STLS")
         except BaseException as exc:
@@ -566,7 +592,13 @@ class _Inside:
         return self._client._run("USER %s" % user)
 
     def pass_(self, pswd: str) -> Awaitable[bytes]:
-        return self._client._run(Secret("PASS %s" % pswd))
+        return self._client._run(_pass_line(pswd))
+
+    def apop(self, user: str, password: str) -> Awaitable[bytes]:
+        return self._client._run(_apop_line(self._client, user, password))
+
+    def auth(self, mechanism: Any) -> Awaitable[bytes]:
+        return self._client._auth(mechanism, None, Secret(None))
 
 
 class _Many:
@@ -598,6 +630,14 @@ class _Many:
         if self._many is not None:
             self._many.close()
             self._many = None
+
+
+def _pass_line(pswd: str) -> Secret:
+    return Secret(functools.partial("PASS %s".__mod__, pswd))
+
+
+def _apop_line(client: POP3, user: str, password: str) -> Secret:
+    return Secret(functools.partial(make_apop_line, client, user, password))
 
 
 def _wake(waiter: asyncio.Future[bool], is_ready: bool) -> None:

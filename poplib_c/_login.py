@@ -1,17 +1,21 @@
 """POP3.login() and POP3.login_oauth2(): make the attempts; _policy.py chooses those of login().
 
-The methods of POP3 call the functions here, and hold the connection meanwhile.
+login_steps() and the other generators do no I/O: they yield steps, and a driver performs these. A
+step is a callable: ``step(client)`` calls one method of the client. The driver sends its result to
+the generator, or throws what it raised, whatever that is. run() drives the steps of POP3, whose
+methods call login() and login_oauth2(), and hold the connection meanwhile. A driver for coroutines
+awaits the result of each step.
 """
 
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, Callable, Protocol
+import operator
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any, Callable, Protocol, TypeVar
 
-from _cpoplib import TLSSocket  # type: ignore[attr-defined]
 from poplib_c import POP3, error_proto
+from poplib_c._peer import Peer
 from poplib_c._policy import (
     IN_TWO_LINES,
     MECHANISMS,
@@ -29,6 +33,10 @@ from poplib_c._policy import (
 
 #: What login_oauth2() tries, best first.
 MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
+
+#: Steps that end in a value.
+_Value = TypeVar("_Value")
+Steps = Generator[Callable[[Any], Any], Any, _Value]
 
 _CONTROLS = frozenset([*range(32), 127])
 _LONGEST_COMMAND = 255
@@ -58,6 +66,30 @@ class Secret:
         return self._value() if callable(self._value) else self._value
 
 
+class _Token(Secret):
+    """A token that a driver has got, and awaited if it is one for coroutines."""
+
+    __slots__ = ()
+
+    async def _wait(self) -> _Token:
+        if self.is_awaitable:
+            self._value = await self._value
+        return self
+
+    def __await__(self) -> Generator[Any, Any, _Token]:
+        return self._wait().__await__()
+
+    @property
+    def is_awaitable(self) -> bool:
+        return hasattr(self.kind, "__await__")
+
+    def check(self) -> None:
+        """Raise TypeError if the driver does not await."""
+        if self.is_awaitable:
+            getattr(self._value, "close", bool)()  # Else a coroutine warns: it was never awaited.
+            raise TypeError(f"the token must be str, not {self.kind.__name__}")
+
+
 class _Mechanism(Protocol):
     name: str
 
@@ -78,22 +110,67 @@ def login(
     is_verified: bool = False,
     history: History | None = None,
 ) -> bytes:
+    peer = Peer(client, is_verified)
+    return run(
+        login_steps(peer, user, secret, mechanisms, allow_insecure, encoding, history), client
+    )
+
+
+def login_oauth2(
+    client: POP3,
+    user: str,
+    secret: Secret,
+    mechanisms: Iterable[str] | None = None,
+    allow_insecure: bool = False,
+) -> bytes:
+    return run(login_oauth2_steps(Peer(client), user, secret, mechanisms, allow_insecure), client)
+
+
+def run(steps: Steps[_Value], client: POP3) -> _Value:
+    """Perform the steps; return their value."""
+    resume: Callable[[Any], Any] = steps.send
+    outcome: Any = None
+    try:
+        while True:
+            step = resume(outcome)
+            try:
+                outcome, resume = step(client), steps.send
+            except BaseException as exc:
+                outcome, resume = exc, steps.throw
+    except StopIteration as end:
+        value: _Value = end.value
+        return value
+    finally:
+        steps.close()
+        # The traceback of an exception refers to this frame: a cycle that would keep the client.
+        del outcome, resume
+
+
+def login_steps(
+    peer: Peer,
+    user: str,
+    secret: Secret,
+    mechanisms: Iterable[str] | None = None,
+    allow_insecure: bool = False,
+    encoding: str | None = None,
+    history: History | None = None,
+) -> Steps[bytes]:
     """Try the mechanisms that both sides support, as Policy says.
 
-    is_verified: TLS is active, and somebody has verified the server's certificate. history: what
-    earlier connections have tried; a connection that ends in an attempt is recorded, too, and
-    raises what it raises.
+    history: what earlier connections have tried; a connection that ends in an attempt is recorded,
+    too, and raises what it raises.
     """
     wanted = None if mechanisms is None else _chosen(mechanisms, MECHANISMS)
     if not isinstance(user, str) or not issubclass(secret.kind, str):
         raise TypeError("user and password must be str")
     history = History() if history is None else history
+    client = peer.client
     before: Any = vars(client).get("encoding")
     if encoding is not None:
         client.encoding = encoding
     try:
-        policy = policy_for(client, wanted, allow_insecure, is_verified, history)
-        return _try_all(client, user, secret, policy, history)
+        policy = yield from policy_steps(peer, wanted, allow_insecure, history)
+        return (yield from _try_all(peer, user, secret, policy, history))
     finally:
         if encoding is not None and before is None:
             del client.encoding
@@ -101,31 +178,22 @@ def login(
             client.encoding = before
 
 
-def policy_for(
-    client: POP3,
-    wanted: Sequence[str] | None,
-    allow_insecure: bool,
-    is_verified: bool,
-    history: History,
-) -> Policy:
+def policy_steps(
+    peer: Peer, wanted: Sequence[str] | None, allow_insecure: bool, history: History
+) -> Steps[Policy]:
     """Return the Policy of a connection. Send CAPA, unless no mechanism of *wanted* needs it."""
     is_unlisted = wanted is not None and UNLISTED.issuperset(wanted)
-    return Policy(
-        client,
-        None if is_unlisted else _capabilities(client),
-        wanted,
-        history,
-        is_verified=is_verified or _is_verified(client.sock),
-        may_show=allow_insecure or _is_private(client.sock),
-        allow_insecure=allow_insecure,
-    )
+    capabilities = None if is_unlisted else (yield from _capabilities())
+    return Policy(peer, capabilities, wanted, history, allow_insecure=allow_insecure)
 
 
-def _try_all(client: POP3, user: str, secret: Secret, policy: Policy, history: History) -> bytes:
+def _try_all(
+    peer: Peer, user: str, secret: Secret, policy: Policy, history: History
+) -> Steps[bytes]:
     unsendable: ValueError | None = None
     try:
         while (attempt := policy.next()) is not None:
-            exchange = _Exchange(client, attempt, policy.could_bind(attempt.name))
+            exchange = _Exchange(peer, attempt, policy.could_bind(attempt.name))
             try:
                 exchange.prepare(user, secret)
             except ValueError as exc:
@@ -133,7 +201,7 @@ def _try_all(client: POP3, user: str, secret: Secret, policy: Policy, history: H
                 unsendable = exc
                 continue
             try:
-                response = exchange.run(user, secret)
+                response = yield from exchange.steps(user, secret)
             except (error_proto, OSError) as exc:
                 exchange.tell(policy, exc)
                 if is_hang_up(exc) and isinstance(exc, error_proto):
@@ -156,18 +224,18 @@ def _try_all(client: POP3, user: str, secret: Secret, policy: Policy, history: H
         del unsendable
 
 
-def login_oauth2(
-    client: POP3,
+def login_oauth2_steps(
+    peer: Peer,
     user: str,
     secret: Secret,
     mechanisms: Iterable[str] | None = None,
     allow_insecure: bool = False,
-) -> bytes:
+) -> Steps[bytes]:
     """Send the token; if it is refused, and *secret* is a callable, send another one once."""
     wanted = MECHANISMS_OAUTH2 if mechanisms is None else mechanisms
     names = _chosen(wanted, MECHANISMS_OAUTH2)
-    capabilities = _capabilities(client)
-    if not (allow_insecure or _is_private(client.sock)):
+    capabilities = yield from _capabilities()
+    if not (allow_insecure or peer.is_private):
         raise error_proto(insecure(f"{' or '.join(names)} would show the token"))
     if capabilities is None:
         names = names[:1] if mechanisms is not None else ["XOAUTH2"]
@@ -175,11 +243,11 @@ def login_oauth2(
     if name is None:
         raise error_proto(no_mechanism(capabilities or {}, names, is_wanted=True))
     try:
-        return _send_token(client, name, user, secret)
+        return (yield from _send_token(peer, name, user, secret))
     except error_proto as exc:
         if not secret.renewable or not _is_about_token(exc):
             raise
-    return _send_token(client, name, user, secret)
+    return (yield from _send_token(peer, name, user, secret))
 
 
 # --- what is possible -------------------------------------------------------------------
@@ -196,63 +264,15 @@ def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:
     return names
 
 
-def _capabilities(client: POP3) -> Capabilities | None:
+def _capabilities() -> Steps[Capabilities | None]:
     """Return the capabilities; None if the server doesn't support CAPA."""
     try:
-        capabilities = client.capa()
+        capabilities = yield operator.methodcaller("capa")
     except error_proto as exc:
         if exc.args[0] == NO_CAPA or exc.response is not None:
             return None
         raise
     return {name.upper(): arguments for name, arguments in capabilities.items()}
-
-
-# --- who can listen ---------------------------------------------------------------------
-
-
-def _is_private(sock: Any) -> bool:
-    return _is_encrypted(sock) or _is_local(sock)
-
-
-def _is_encrypted(sock: Any) -> bool:
-    """Whether *sock* uses TLS; the program decides whether the certificate is verified."""
-    if isinstance(sock, TLSSocket):
-        return sock.version() is not None
-    ssl = sys.modules.get("ssl")
-    return ssl is not None and isinstance(sock, ssl.SSLSocket) and sock.version() is not None
-
-
-def _is_verified(sock: Any) -> bool:
-    """Whether an ssl.SSLContext has verified the certificate, and that it is the host's.
-
-    A TLSSocket doesn't tell: the caller of login() passes is_verified.
-    """
-    if isinstance(sock, TLSSocket) or not _is_encrypted(sock):
-        return False
-    ssl = sys.modules["ssl"]
-    context = sock.context
-    return bool(context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname)
-
-
-def _is_local(sock: Any) -> bool:
-    """Whether the peer is this machine: it has a loopback address or a Unix socket.
-
-    A proxy on this machine may lead to a server elsewhere: sockets of PySocks tell of a proxy by
-    proxy_peername.
-    """
-    import ipaddress
-    import socket
-
-    if getattr(sock, "proxy_peername", None) is not None:
-        return False
-    try:
-        if sock.family == getattr(socket, "AF_UNIX", None):
-            return True
-        address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
-    except (AttributeError, IndexError, OSError, TypeError, ValueError):
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 # --- one attempt ------------------------------------------------------------------------
@@ -261,8 +281,8 @@ def _is_local(sock: Any) -> bool:
 class _Exchange:
     """One mechanism, and what was sent."""
 
-    def __init__(self, client: POP3, attempt: Try, could_bind: bool) -> None:
-        self._client = client
+    def __init__(self, peer: Peer, attempt: Try, could_bind: bool) -> None:
+        self._client = peer.client
         self._attempt = attempt
         self._could_bind = could_bind
         self._responses = 0
@@ -279,20 +299,23 @@ class _Exchange:
         if name not in UNLISTED:
             self._mechanism(user, secret).initial_response()
 
-    def run(self, user: str, secret: Secret) -> bytes:
-        client, name = self._client, self._attempt.name
+    def steps(self, user: str, secret: Secret) -> Steps[bytes]:
+        name = self._attempt.name
+        response: bytes
         if name == "APOP":
             self._note()
-            return client.apop(user, secret())
-        if name == "USER":
+            response = yield lambda client: client.apop(user, secret())
+        elif name == "USER":
             self._note()
-            client.user(user)
+            yield operator.methodcaller("user", user)
             self._note()
-            return client.pass_(secret())
-        mechanism = self._mechanism(user, secret)
-        in_two_lines = self._attempt.form == IN_TWO_LINES
-        self._in_command = name == "PLAIN" and not in_two_lines and _fits_command(mechanism)
-        return client.auth(_Watched(mechanism, self._note, in_two_lines))
+            response = yield lambda client: client.pass_(secret())
+        else:
+            mechanism = self._mechanism(user, secret)
+            in_two_lines = self._attempt.form == IN_TWO_LINES
+            self._in_command = name == "PLAIN" and not in_two_lines and _fits_command(mechanism)
+            response = yield _auth(_Watched(mechanism, self._note, in_two_lines))
+        return response
 
     def tell(self, policy: Policy, error: Exception) -> None:
         """Tell how the exchange has ended, unless it is the network that has failed."""
@@ -326,6 +349,10 @@ def _fits(value: Secret, encoding: str, forbidden: frozenset[int]) -> bool:
         return forbidden.isdisjoint(value().encode(encoding))
     except UnicodeError:
         return False
+
+
+def _auth(mechanism: _Mechanism) -> Callable[[Any], Any]:
+    return operator.methodcaller("auth", mechanism)
 
 
 class _Watched:
@@ -372,36 +399,41 @@ class _Watched:
 # --- tokens -----------------------------------------------------------------------------
 
 
-def _send_token(client: POP3, name: str, user: str, secret: Secret) -> bytes:
+def _send_token(peer: Peer, name: str, user: str, secret: Secret) -> Steps[bytes]:
     """Log in by one token; the server's explanation is the cause of a refusal's exception."""
     from poplib_c import sasl
 
+    token: _Token = yield lambda _: _Token(secret())
+    token.check()
     mechanism: sasl.OAuthBearer | sasl.XOAuth2
     if name == "OAUTHBEARER":
-        mechanism = sasl.OAuthBearer(user, secret(), host=client.host, port=client.port)
+        client = peer.client
+        mechanism = sasl.OAuthBearer(user, token(), host=client.host, port=client.port)
     else:
-        mechanism = sasl.XOAuth2(user, secret())
+        mechanism = sasl.XOAuth2(user, token())
     try:
-        return _in_both_forms(client, mechanism)
+        return (yield from _in_both_forms(mechanism))
     except error_proto as exc:
         if mechanism.error is not None:
             raise exc from sasl.OAuthError(mechanism.error)
         raise
 
 
-def _in_both_forms(client: POP3, mechanism: _Mechanism) -> bytes:
+def _in_both_forms(mechanism: _Mechanism) -> Steps[bytes]:
     """Send the token in the AUTH command; if the server refuses that form, after the command."""
     responses: list[None] = []
     note = functools.partial(responses.append, None)
     try:
-        return client.auth(_Watched(mechanism, note))
+        response: bytes = yield _auth(_Watched(mechanism, note))
+        return response
     except error_proto as exc:
         refused_at_once = len(responses) == 1 and _fits_command(mechanism)
         if exc.response is None or exc.code is not None or not refused_at_once:
             raise
         refusal = exc
     try:
-        return client.auth(_Watched(mechanism, note, in_two_lines=True))
+        response = yield _auth(_Watched(mechanism, note, in_two_lines=True))
+        return response
     except (error_proto, OSError) as exc:
         if isinstance(exc, error_proto) and exc.response is not None:
             raise

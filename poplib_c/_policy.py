@@ -5,11 +5,11 @@ docs/authentication.rst shows MECHANISMS and the two orders as one table.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from poplib_c import POP3, error_proto
+from poplib_c import error_proto
+from poplib_c._peer import Peer
 
 #: What capa() returns, with names in upper case; None if the server has no CAPA.
 Capabilities = dict[str, list[str]]
@@ -123,39 +123,36 @@ class History:
 class Policy:
     """The attempts on one connection.
 
-    is_verified: TLS is active, and the server's certificate was verified. may_show: eavesdroppers
-    can't read the connection, or the program allows them to. wanted: the names that the program
-    gave, or None.
+    wanted: the names that the program gave, or None. allow_insecure: eavesdroppers may read the
+    password.
     """
 
     def __init__(
         self,
-        client: POP3,
+        peer: Peer,
         capabilities: Capabilities | None,
         wanted: Sequence[str] | None,
         history: History,
         *,
-        is_verified: bool,
-        may_show: bool,
         allow_insecure: bool,
     ) -> None:
-        self._client = client
+        self._peer = peer
         self._capabilities = capabilities
         self._wanted = wanted
         self._history = history
-        self._is_verified = is_verified
-        self._may_show = may_show
+        self._is_verified = peer.is_verified
+        self._may_show = allow_insecure or peer.is_private
         self._allow_insecure = allow_insecure
         self._follows = False  # an attempt on this connection
         self._kinds: list[str] | None = None
-        order = VERIFIED if is_verified else tuple(MECHANISMS)
+        order = VERIFIED if self._is_verified else tuple(MECHANISMS)
         self.names = order if wanted is None else tuple(wanted)
 
     def obstacle(self, name: str) -> str | None:
         """Return why a mechanism can't be tried, or None."""
         capabilities = self._capabilities
         if name == "APOP":
-            return None if _has_message_id(self._client) else "the greeting has no time stamp"
+            return None if self._peer.has_message_id else "the greeting has no time stamp"
         if name == "USER":
             if capabilities and "USER" not in capabilities and "SASL" in capabilities:
                 return "not listed"
@@ -307,12 +304,7 @@ class Policy:
     def _bindings(self) -> list[str]:
         """Return the channel bindings of the connection, the one that servers expect first."""
         if self._kinds is None:
-            self._kinds = []
-            if has_scramp():
-                from poplib_c import _scram
-
-                with contextlib.suppress(Exception):  # The session can't be bound to.
-                    self._kinds = _scram.bindings(self._client.sock)
+            self._kinds = self._peer.bindings() if has_scramp() else []
         return self._kinds
 
     def _goes_on(self, name: str, error: Exception, is_sent: bool) -> bool:
@@ -328,7 +320,7 @@ class Policy:
 
             # The server's message makes no sense. If it is +OK without a proof, auth() has closed
             # the connection.
-            makes_no_sense = isinstance(error, sasl.SASLError) and self._client.sock is not None
+            makes_no_sense = isinstance(error, sasl.SASLError) and not self._peer.is_closed
             return self._is_verified and makes_no_sense and not is_sent
         code = error.code if isinstance(error, error_proto) else None
         if code not in (None, "AUTH"):
@@ -379,22 +371,6 @@ def has_scramp() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _has_message_id(client: POP3) -> bool:
-    """Whether the greeting's time stamp is an RFC 822 msg-id.
-
-    A server that sends another text may compute the password from digests of texts that it
-    chooses (CVE-2007-1558).
-    """
-    welcome = getattr(client, "welcome", None)
-    match = client.timestamp.match(welcome) if isinstance(welcome, bytes) else None
-    if match is None:
-        return False
-    stamp = match.group(1)[1:-1]
-    local, _, domain = stamp.partition(b"@")
-    visible = all(0x20 < octet < 0x7F and octet not in b"<>" for octet in stamp)
-    return visible and bool(local) and bool(domain) and b"@" not in domain
 
 
 # --- texts ------------------------------------------------------------------------------

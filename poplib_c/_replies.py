@@ -1,7 +1,8 @@
 """Replies that C does not read or parse: the greeting, STAT, CAPA, and lines from a hook.
 
 The package imports this module: stat() and capa() also work while the interpreter exits.
-error_proto: the client's, which is another one if the package was imported twice.
+error_proto: the client's, which is another one if the package was imported twice. client: POP3;
+in timestamp(), any object with these attributes.
 """
 
 from __future__ import annotations
@@ -27,11 +28,9 @@ def md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
 
 
-def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
+def stat(error_proto: Any, response: Any) -> tuple[int, int]:
     """Return the number of messages and their octets."""
     fields = response.split()
-    if client._debugging:
-        print("*stat*", repr(fields))
     # More fields may follow the two numbers (RFC 1939, section 5).
     if len(fields) < 3:
         raise error_proto("Invalid STAT response format")
@@ -39,6 +38,13 @@ def stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
         return int(fields[1]), int(fields[2])
     except ValueError:
         raise error_proto("Invalid STAT response data: non-numeric values")  # noqa: B904
+
+
+def printed_stat(error_proto: Any, client: Any, response: Any) -> tuple[int, int]:
+    """Print debug output, and return stat()."""
+    if client._debugging:
+        print("*stat*", repr(response.split()))
+    return stat(error_proto, response)
 
 
 def status_line(client: Any) -> Any:
@@ -77,7 +83,17 @@ def capa(reply: Any) -> dict[str, list[str]]:
 
 def check_stls(error_proto: Any, client: Any) -> None:
     """Raise error_proto if TLS is active or the server does not offer STLS."""
-    if client._tls_established:
+    check_plain(error_proto, client._tls_established)
+    check_offer(error_proto, client.capa())
+
+
+def check_plain(error_proto: Any, has_tls: Any) -> None:
+    """Raise error_proto if TLS is active."""
+    if has_tls:
         raise error_proto("-ERR TLS session already established")
-    if "STLS" not in client.capa():
+
+
+def check_offer(error_proto: Any, capabilities: Any) -> None:
+    """Raise error_proto if the server does not offer STLS."""
+    if "STLS" not in capabilities:
         raise error_proto("-ERR STLS not supported by server")

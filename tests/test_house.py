@@ -30,7 +30,7 @@ FOLDERS = [
 HOMES_OF_STATE = {
     "binding/reader/progress": r"progress(\.\w+)*|foreign|ahead\.\w+|step|why|broken_by|mixed_up"
     r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
-    "binding/dialogue/held": r"(?<=reader->)held",
+    "binding/reader/held": r"(?<=reader->)held",
     "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
     "core/net/link": r"ends(\.\w+)?",
 }
@@ -193,7 +193,7 @@ def pointers_to_pointers_are_not_cast(source):
     ("binding/reader/stream.c", "int\nf(void)\n{\n    pop_pipeline_begin(ahead);\n}\n"),
     ("binding/dialogue/pipeline.c", "int\nf(void)\n{\n    reader->held = NULL;\n}\n"),
     ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->ability = READER_ABLE;\n}\n"),
-    ("binding/dialogue/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
+    ("binding/reader/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
 )
 def state_is_written_in_its_home_only(source):
     for home, fields in HOMES_OF_STATE.items():

@@ -16,7 +16,8 @@ from poplib_c._cli.connection import Client, connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate, is_verified
 from poplib_c._cli.failures import Failure, Status, failure, gravest
 from poplib_c._cli.texts import printable
-from poplib_c._login import policy_for
+from poplib_c._login import policy_steps, run
+from poplib_c._peer import Peer
 from poplib_c._policy import NO_CAPA, History
 
 # Commands that are sent ahead of their replies, which tell one from another where that can be.
@@ -212,7 +213,8 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     """Return which mechanism a login with a password begins with, and why with that one."""
     verified = is_verified(options) and not report.refused
     wanted = None if options.oauth2_token_command else options.mechanism
-    policy = policy_for(client, wanted, options.insecure, verified, History())
+    steps = policy_steps(Peer(client, verified), wanted, options.insecure, History())
+    policy = run(steps, client)
     first = policy.next()
     if first is None:
         return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}

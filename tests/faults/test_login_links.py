@@ -91,9 +91,9 @@ def test_what_does_not_show_it_may_be_used_elsewhere():
 
 @pytest.mark.parametrize("by_context", [False, True])
 def test_tls_may_show_it(monkeypatch, server_context, client_context, by_context):
-    from poplib_c import _login
+    from poplib_c import _peer
 
-    monkeypatch.setattr(_login, "_is_local", lambda sock: False)
+    monkeypatch.setattr(_peer, "_is_local", lambda sock: False)
     options = {"context": client_context} if by_context else {}
     with POP3Server(
         [], users={"alice": SECRET}, mechanisms=["PLAIN"], tls=server_context

@@ -203,6 +203,16 @@ def test_what_is_no_token(token, error):
             login(client, given)
 
 
+def test_a_token_that_has_to_be_awaited():
+    """And no coroutine warns that nobody has awaited it."""
+
+    async def token():
+        raise AssertionError("this must not run")
+
+    with talk(*XOAUTH2) as client, pytest.raises(TypeError, match="must be str, not coroutine"):
+        login(client, token)
+
+
 def test_the_token_is_not_shown_elsewhere():
     tokens = Tokens()
     would_show = pytest.raises(
@@ -215,9 +225,9 @@ def test_the_token_is_not_shown_elsewhere():
 
 
 def test_over_tls(monkeypatch, server_context):
-    from poplib_c import _login
+    from poplib_c import _peer
 
-    monkeypatch.setattr(_login, "_is_local", lambda sock: False)
+    monkeypatch.setattr(_peer, "_is_local", lambda sock: False)
     with (
         POP3Server([], tokens={"alice": TOKEN}, tls=server_context) as server,
         talk_to(server, POP3_SSL) as client,

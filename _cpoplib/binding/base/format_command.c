@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/proto/scan.h"
+
 #define PLAIN_OCTETS 64 /* the longest verb, two numbers, and spaces */
 
 /* Appends " number" if the argument is an int >= 0 that fits a long; else
@@ -87,4 +89,29 @@ format_command_format(enum pop_verb verb, PyObject *argument)
     line = PyUnicode_Format(format, argument);
     Py_DECREF(format);
     return line;
+}
+
+long long
+format_command_number(PyObject *object)
+{
+    const char *text;
+    long long number;
+    size_t length;
+    size_t digits;
+
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+
+        number = PyLong_AsLongLongAndOverflow(object, &overflow);
+        return overflow == 0 && number > 0 && number <= POP_NUMBER_MOST
+                   ? number
+                   : -1;
+    }
+    if (!PyUnicode_CheckExact(object) || !PyUnicode_IS_ASCII(object)) {
+        return -1;
+    }
+    text = (const char *)PyUnicode_1BYTE_DATA(object);
+    length = (size_t)PyUnicode_GET_LENGTH(object);
+    number = pop_scan_number(text, length, &digits);
+    return digits == length ? number : -1;
 }

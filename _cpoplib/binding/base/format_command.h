@@ -17,6 +17,10 @@ PyObject *format_command_make(enum pop_verb verb, PyObject *first,
 PyObject *format_command_make_plain(enum pop_verb verb, PyObject *first,
                                     PyObject *second);
 
+/* Returns the message number that the object becomes in a command line, or -1
+   if that is not certain. */
+long long format_command_number(PyObject *object);
+
 /* Returns 'VERB %s' % argument, as poplib does; % treats tuples and mappings
    in its own way.  A new reference, or NULL and an exception. */
 PyObject *format_command_format(enum pop_verb verb, PyObject *argument);

@@ -63,7 +63,8 @@ typedef enum pop_status (*lock_operation)(struct pop_link *link,
 
 /* Runs the operation with the GIL released, unless the link's transport needs
    it.  On EINTR runs signal handlers and resumes with the remaining time
-   (PEP 475).  Returns POP_HOST if a handler raised. */
+   (PEP 475).  Returns POP_HOST if a handler raised.  Calls the operation of a
+   link that is_polled once. */
 enum pop_status lock_run_detached(struct pop_link *link,
                                   lock_operation operation,
                                   struct pop_error *error);

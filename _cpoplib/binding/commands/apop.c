@@ -5,14 +5,18 @@
 #include "binding/base/package.h"
 #include "binding/client/redact.h"
 
-/* bytes(password, self.encoding) */
+/* The functions below take any client with the attributes encoding, welcome
+   and timestamp. */
+
+/* bytes(password, client.encoding) */
 static PyObject *
-encode_password(POP3Object *self, PyObject *password)
+encode_password(struct module_state *state, PyObject *client,
+                PyObject *password)
 {
     PyObject *encoding;
     PyObject *secret;
 
-    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
+    encoding = PyObject_GetAttr(client, state->name.encoding);
     if (encoding == NULL) {
         return NULL;
     }
@@ -20,17 +24,16 @@ encode_password(POP3Object *self, PyObject *password)
                                           encoding, NULL);
     Py_DECREF(encoding);
     if (secret == NULL) {
-        redact_unicode_error(self->state, Py_None, REDACT_NOT_SENT);
+        redact_unicode_error(state, Py_None, REDACT_NOT_SENT);
     }
     return secret;
 }
 
 /* Returns the hexadecimal MD5 of the data, which no Python frame sees. */
 static PyObject *
-md5_hexdigest(POP3Object *self, PyObject *data)
+md5_hexdigest(struct module_state *state, PyObject *data)
 {
-    PyObject *hash = package_call_own(self->state, self->state->name.replies,
-                                      "md5", "()");
+    PyObject *hash = package_call_own(state, state->name.replies, "md5", "()");
     PyObject *updated = NULL;
     PyObject *digest = NULL;
 
@@ -47,11 +50,11 @@ md5_hexdigest(POP3Object *self, PyObject *data)
 
 /* Returns the digest of RFC 1939, section 7. */
 static PyObject *
-apop_digest(POP3Object *self, PyObject *secret)
+apop_digest(struct module_state *state, PyObject *client, PyObject *secret)
 {
-    PyObject *timestamp = package_call_own(
-        self->state, self->state->name.replies, "timestamp", "(OO)",
-        self->state->error_proto, self);
+    PyObject *timestamp = package_call_own(state, state->name.replies,
+                                           "timestamp", "(OO)",
+                                           state->error_proto, client);
     PyObject *data = NULL;
     PyObject *digest = NULL;
 
@@ -60,7 +63,7 @@ apop_digest(POP3Object *self, PyObject *secret)
     }
     data = PyNumber_Add(timestamp, secret);
     if (data != NULL) {
-        digest = md5_hexdigest(self, data);
+        digest = md5_hexdigest(state, data);
     }
     Py_DECREF(timestamp);
     Py_XDECREF(data);
@@ -68,16 +71,17 @@ apop_digest(POP3Object *self, PyObject *secret)
 }
 
 static PyObject *
-apop_line(POP3Object *self, PyObject *user, PyObject *password)
+apop_line(struct module_state *state, PyObject *client, PyObject *user,
+          PyObject *password)
 {
-    PyObject *secret = encode_password(self, password);
+    PyObject *secret = encode_password(state, client, password);
     PyObject *digest = NULL;
     PyObject *line = NULL;
 
     if (secret == NULL) {
         return NULL;
     }
-    digest = apop_digest(self, secret);
+    digest = apop_digest(state, client, secret);
     if (digest != NULL) {
         line = PyUnicode_FromFormat("APOP %S %S", user, digest);
     }
@@ -94,10 +98,25 @@ ARGS_DOC(apop_doc, "apop($self, user, password)",
 
 ARGS_FUNCTION(pop3_apop,
               command_shortcmd(POP3(op),
-                               apop_line(POP3(op), values[0], values[1]),
+                               apop_line(POP3(op)->state, op, values[0],
+                                         values[1]),
                                POP_END_AT_ONCE),
               .method = "POP3.apop", .names = {"user", "password"},
               .required = 2);
+
+ARGS_DOC(apop_line_doc, "_apop_line($module, client, user, password)",
+"Return the line that apop() sends, str; for clients that are no POP3.");
+
+ARGS_FUNCTION(line,
+              apop_line(PyModule_GetState(op), values[0], values[1],
+                        values[2]),
+              .method = "_apop_line", .names = {"client", "user", "password"},
+              .required = 3);
+
+PyMethodDef apop_functions[] = {
+    ARGS_METHOD("_apop_line", line, apop_line_doc),
+    {NULL, NULL, 0, NULL},
+};
 
 PyMethodDef apop_methods[] = {
     ARGS_METHOD("apop", pop3_apop, apop_doc),

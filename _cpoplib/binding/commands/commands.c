@@ -6,7 +6,6 @@
 #include "binding/base/package.h"
 #include "binding/dialogue/command.h"
 #include "binding/messages/messages.h"
-#include "binding/dialogue/pipeline_probe.h"
 
 /* --- one command -------------------------------------------------------- */
 
@@ -91,13 +90,13 @@ mailbox_status(POP3Object *self)
     if (response == NULL) {
         return NULL;
     }
-    numbers = package_call_own(self->state, self->state->name.replies, "stat",
-                               "(OON)", self->state->error_proto, self,
-                               response);
+    numbers = package_call_own(self->state, self->state->name.replies,
+                               "printed_stat", "(OON)",
+                               self->state->error_proto, self, response);
     if (numbers != NULL) {
         PyObject *count = PyTuple_GET_ITEM(numbers, 0);
 
-        read_ahead_note_count(&self->ahead, pipeline_probe_number(count));
+        read_ahead_note_count(&self->ahead, format_command_number(count));
     }
     return numbers;
 }

@@ -14,4 +14,7 @@ extern PyMethodDef sasl_methods[];
 extern PyMethodDef login_methods[];
 extern PyMethodDef quit_methods[];
 
+/* Functions of the module. */
+extern PyMethodDef apop_functions[];
+
 #endif

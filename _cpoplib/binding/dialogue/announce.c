@@ -10,27 +10,30 @@ is_utf8(PyObject *encoding)
            PyUnicode_CompareWithASCIIString(encoding, "UTF-8") == 0;
 }
 
+PyObject *
+announce_bytes(struct module_state *state, PyObject *line, PyObject *encoding)
+{
+    if (PyUnicode_CheckExact(line) && is_utf8(encoding)) {
+        return announce_utf8(state, line);
+    }
+    return announce_check(
+        state, line,
+        PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line, encoding,
+                                     NULL));
+}
+
 /* Returns bytes(line, self.encoding), checked; or NULL and an exception. */
 static PyObject *
 encode(POP3Object *self, PyObject *line)
 {
-    PyObject *encoding;
-    PyObject *bytes;
+    PyObject *encoding = PyObject_GetAttr((PyObject *)self,
+                                          self->state->name.encoding);
+    PyObject *bytes = NULL;
 
-    encoding = PyObject_GetAttr((PyObject *)self, self->state->name.encoding);
-    if (encoding == NULL) {
-        return NULL;
+    if (encoding != NULL) {
+        bytes = announce_bytes(self->state, line, encoding);
+        Py_DECREF(encoding);
     }
-    if (PyUnicode_CheckExact(line) && is_utf8(encoding)) {
-        bytes = announce_utf8(self, line);
-    }
-    else {
-        bytes = announce_check(
-            self, line,
-            PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
-                                         encoding, NULL));
-    }
-    Py_DECREF(encoding);
     return bytes;
 }
 

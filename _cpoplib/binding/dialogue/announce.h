@@ -13,18 +13,18 @@
    a control character, or the pending exception of the encoder, without
    secrets, if `bytes` is NULL. */
 static inline PyObject *
-announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
+announce_check(struct module_state *state, PyObject *line, PyObject *bytes)
 {
     enum pop_status status;
 
     if (bytes == NULL) {
-        redact_unicode_error(self->state, line, REDACT_NOT_SENT);
+        redact_unicode_error(state, line, REDACT_NOT_SENT);
         return NULL;
     }
     status = pop_command_check(PyBytes_AS_STRING(bytes),
                                (size_t)PyBytes_GET_SIZE(bytes));
     if (status != POP_OK) {
-        errors_raise(self->state, status, NULL);
+        errors_raise(state, status, NULL);
         Py_CLEAR(bytes);
     }
     return bytes;
@@ -32,10 +32,15 @@ announce_check(POP3Object *self, PyObject *line, PyObject *bytes)
 
 /* Encodes a line in UTF-8, and calls announce_check(). */
 static inline PyObject *
-announce_utf8(POP3Object *self, PyObject *line)
+announce_utf8(struct module_state *state, PyObject *line)
 {
-    return announce_check(self, line, PyUnicode_AsUTF8String(line));
+    return announce_check(state, line, PyUnicode_AsUTF8String(line));
 }
+
+/* Returns bytes(line, encoding), checked: a new reference, or NULL and an
+   exception. */
+PyObject *announce_bytes(struct module_state *state, PyObject *line,
+                         PyObject *encoding);
 
 /* Prints, encodes and checks a line, as _putcmd() does before it calls
    _putline().  Returns bytes, or NULL and an exception: RuntimeError inside

@@ -160,7 +160,7 @@ run_at_once(struct command *self, hook_set hooks)
         reader_enter(self->reader, READER_AT_REST) < 0) {
         return -1;
     }
-    self->bytes = announce_utf8(client, self->line);
+    self->bytes = announce_utf8(client->state, self->line);
     if (self->bytes == NULL ||
         read_ahead_note_line(&client->ahead, self->bytes) < 0) {
         reader_leave(self->reader);

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "binding/dialogue/held.h"
 #include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
+#include "binding/dialogue/pipeline_proof.h"
 #include "binding/base/errors.h"
 #include "binding/client/overrides.h"
 #include "binding/dialogue/announce.h"
@@ -69,77 +69,11 @@ is_announced(POP3Object *self, const ReaderObject *reader)
 
 /* --- what the server does ----------------------------------------------- */
 
-long long
-pipeline_probe_number(PyObject *object)
-{
-    const char *text;
-    long long number;
-    size_t length;
-    size_t digits;
-
-    if (PyLong_CheckExact(object)) {
-        int overflow;
-
-        number = PyLong_AsLongLongAndOverflow(object, &overflow);
-        return overflow == 0 && number > 0 && number <= POP_NUMBER_MOST
-                   ? number
-                   : -1;
-    }
-    if (!PyUnicode_CheckExact(object) || !PyUnicode_IS_ASCII(object)) {
-        return -1;
-    }
-    text = (const char *)PyUnicode_1BYTE_DATA(object);
-    length = (size_t)PyUnicode_GET_LENGTH(object);
-    number = pop_scan_number(text, length, &digits);
-    return digits == length ? number : -1;
-}
-
-/* Adds a request for the number, unless there is one: an answer that came
-   twice must not pass the test. */
-static int
-add_distinct(struct requests *proof, PyObject *seen, long long number)
-{
-    Py_ssize_t before = PySet_GET_SIZE(seen);
-    PyObject *key = PyLong_FromLongLong(number);
-
-    if (key == NULL || PySet_Add(seen, key) < 0) {
-        Py_XDECREF(key);
-        return -1;
-    }
-    if (PySet_GET_SIZE(seen) > before) {
-        return requests_add(proof, key);
-    }
-    Py_DECREF(key);
-    return 0;
-}
-
-/* Adds a request for each message whose number is certain. */
-static int
-collect(struct requests *proof, const struct requests *requests)
-{
-    PyObject *seen = PySet_New(NULL);
-    /* Making the set may collect garbage, whose __del__ may use the client. */
-    const struct request *request = requests->unsent.first;
-    int failed = seen == NULL ? -1 : 0;
-
-    for (; failed == 0 && request != NULL; request = request->next) {
-        long long number = pipeline_probe_number(request->number);
-
-        if (number > 0 && !request->is_deletion) {
-            failed = add_distinct(proof, seen, number);
-        }
-    }
-    Py_XDECREF(seen);
-    return failed;
-}
-
 static int
 run(struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
     int failed;
 
-    proof->verb = POP_VERB_LIST;
-    proof->form = POP_NO_LINES;
     proof->reader = (ReaderObject *)Py_NewRef((PyObject *)reader);
     /* Commands of others would take the room that the test needs. */
     failed = pipeline_receive_all(client, reader);
@@ -154,52 +88,35 @@ run(struct requests *proof, POP3Object *client, ReaderObject *reader)
 }
 
 /* Returns whether a message that was refused among others is also refused
-   alone: 1, 0 or -1.  A server with too many commands at once may refuse
-   some. */
+   alone: 1, 0 or -1. */
 static int
 is_refused_alone(POP3Object *client, ReaderObject *reader, PyObject *number)
 {
     struct requests alone = {0};
     int is = -1;
 
-    if (requests_add(&alone, Py_NewRef(number)) == 0 &&
+    if (pipeline_proof_add(&alone, Py_NewRef(number)) == 0 &&
         run(&alone, client, reader) == 0) {
-        is = alone.answered.first != NULL && alone.answered.first->failed;
+        is = pipeline_proof_is_refused(&alone);
     }
     requests_clear(&alone);
     return is;
 }
 
-/* Returns whether the answers prove that the server keeps their order: 1, 0 or
-   -1.  Refusals prove nothing; a message that does not exist is refused. */
+/* Sends the requests of the proof.  Returns whether the server keeps the order
+   of commands: 1, 0 or -1. */
 static int
-holds(const struct requests *proof, POP3Object *client, ReaderObject *reader)
+holds(struct requests *proof, POP3Object *client, ReaderObject *reader)
 {
-    const struct request *request = proof->answered.first;
-    PyObject *first = NULL; /* refused after the last that was not */
-    PyObject *last = NULL;  /* refused last */
-    bool is_right = false;
+    PyObject *suspect;
 
-    for (; request != NULL; request = request->next) {
-        const char *rest;
-
-        if (request->failed) {
-            first = first != NULL ? first : request->number;
-            last = request->number;
-        }
-        else if (held_listed_number(request->value, &rest) ==
-                 pipeline_probe_number(request->number)) {
-            is_right = true;
-            first = NULL;
-        }
-        else {
-            return 0;
-        }
+    if (run(proof, client, reader) < 0) {
+        return -1;
     }
-    if (!is_right || last == NULL) {
-        return is_right;
+    if (!pipeline_proof_holds(proof, &suspect)) {
+        return 0;
     }
-    return is_refused_alone(client, reader, first != NULL ? first : last);
+    return suspect == NULL ? 1 : is_refused_alone(client, reader, suspect);
 }
 
 static int
@@ -217,10 +134,10 @@ find_out(POP3Object *self, ReaderObject *reader, struct requests *proof)
         return able < 0 ? -1 : 0;
     }
     if (able > 0) {
-        able = run(proof, self, reader) < 0 ? -1 : holds(proof, self, reader);
+        able = holds(proof, self, reader);
     }
     if (able >= 0) {
-        reader->ability = able > 0 ? READER_ABLE : READER_UNABLE;
+        pipeline_probe_note_ability(reader, able > 0);
     }
     return able;
 }
@@ -238,7 +155,9 @@ server_is_able(POP3Object *self, ReaderObject *reader,
     if (reader->ability != READER_UNASKED) {
         return reader->ability == READER_ABLE;
     }
-    able = collect(&proof, requests) < 0 ? -1 : find_out(self, reader, &proof);
+    able = pipeline_proof_collect(&proof, requests) < 0
+               ? -1
+               : find_out(self, reader, &proof);
     requests_clear(&proof);
     return able;
 }
@@ -283,6 +202,12 @@ begins_with(PyObject *line, const char *verb)
         text[i] = c < 0x80 ? (char)c : '?';
     }
     return pop_scan_begins_with(text, i, verb);
+}
+
+void
+pipeline_probe_note_ability(ReaderObject *reader, bool able)
+{
+    reader->ability = able ? READER_ABLE : READER_UNABLE;
 }
 
 void

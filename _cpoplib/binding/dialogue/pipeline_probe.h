@@ -1,7 +1,8 @@
 /* Finds out whether commands may be sent ahead of the replies to others (RFC
    2449, section 6.6).
 
-   Calls pipeline_ask, pipeline, held, the client, the Reader and base. */
+   Calls pipeline_proof, pipeline_ask, pipeline, the client, the Reader and
+   base. */
 
 #ifndef BINDING_PIPELINE_PROBE_H
 #define BINDING_PIPELINE_PROBE_H
@@ -26,9 +27,8 @@
 int pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
                          const struct requests *requests, unsigned int how);
 
-/* Returns the message number that the object becomes in a command line, or -1
-   if that is not certain. */
-long long pipeline_probe_number(PyObject *object);
+/* Notes the result of the test. */
+void pipeline_probe_note_ability(ReaderObject *reader, bool able);
 
 /* Does what pipeline_probe_note() does for a Reader that was tested. */
 void pipeline_probe_note_line(ReaderObject *reader, PyObject *line);

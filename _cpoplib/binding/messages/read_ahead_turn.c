@@ -200,7 +200,7 @@ fetch(POP3Object *client, PyObject *which, enum pop_reply_form form,
       PyObject **value)
 {
     struct read_ahead *self = &client->ahead;
-    long long number = pipeline_probe_number(which);
+    long long number = format_command_number(which);
     bool again = number == self->last;
     bool goes_on = number > 0 && number - 1 == self->last;
     ReaderObject *reader = NULL;

@@ -4,9 +4,11 @@
 #include "binding/base/state.h"
 
 #include "binding/base/args.h"
+#include "binding/channel/channel.h"
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
+#include "binding/commands/commands.h"
 #include "binding/connect/connect.h"
 #include "binding/module/pop3_type.h"
 #include "binding/reader/reader.h"
@@ -40,6 +42,7 @@ init_types(struct module_state *state, PyObject *module)
                         tls_socket_type_new(state, module)) &&
                    make(&state->bulk_iterator_type, module,
                         &bulk_iterator_spec) &&
+                   keep(&state->channel_type, channel_type_new(module)) &&
                    make(&state->deadline_type, module, &deadline_spec) &&
                    keep(&state->pop3_type, pop3_type_new(state, module)) &&
                    keep(&state->pop3_ssl_type,
@@ -70,6 +73,7 @@ module_exec(PyObject *module)
 
     if (state_init(state, module) < 0 || init_types(state, module) < 0 ||
         PyModule_AddFunctions(module, functions) < 0 ||
+        PyModule_AddFunctions(module, apop_functions) < 0 ||
         PyModule_AddFunctions(module, pop3_ssl_functions) < 0) {
         return -1;
     }
@@ -77,6 +81,7 @@ module_exec(PyObject *module)
         const char *name;
         void *object;
     } public[] = {
+        {"Channel", state->channel_type},
         {"POP3", state->pop3_type},
         {"POP3_SSL", state->pop3_ssl_type},
         {"Reader", state->reader_type},

@@ -28,6 +28,7 @@ pop_link_init(struct pop_link *link)
         .batch.capacity = BATCH_SPANS,
     };
     pop_deadline_clear(&link->deadline);
+    pop_deadline_clear(&link->quiet);
     pop_timeout_set(&link->wait, POP_WAIT_FOREVER);
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
@@ -167,6 +168,12 @@ must_wait(enum pop_status status)
            status == POP_WANT_WRITE;
 }
 
+bool
+pop_link_must_wait(const struct pop_link *link, enum pop_status status)
+{
+    return link->is_polled && must_wait(status);
+}
+
 /* Sends link->out until a send fails or would wait. */
 static enum pop_status
 send_at_once(struct pop_link *link, struct pop_error *error)
@@ -229,6 +236,10 @@ receive(struct pop_link *link, struct pop_timeout *timeout,
     status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
                                   &received, timeout, error);
     if (status != POP_OK) {
+        link->wants = (struct pop_wants){
+            .receivable = status != POP_WANT_WRITE,
+            .sendable = status == POP_WANT_WRITE,
+        };
         return status;
     }
     pop_buffer_commit(&link->in, received);
@@ -268,10 +279,16 @@ receive_sending(struct pop_link *link, struct pop_error *error)
             *error = unsent;
             return sending;
         }
-        status = transport->ops->wait(
-            transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
-            status == POP_WANT_WRITE || sending != POP_WANT_READ, &link->wait,
-            error);
+        link->wants = (struct pop_wants){
+            .receivable = status != POP_WANT_WRITE || sending == POP_WANT_READ,
+            .sendable = status == POP_WANT_WRITE || sending != POP_WANT_READ,
+        };
+        if (link->is_polled) {
+            return status;
+        }
+        status = transport->ops->wait(transport, link->wants.receivable,
+                                      link->wants.sendable, &link->wait,
+                                      error);
         if (status == POP_OK) {
             status = check_deadline(link, error);
         }
@@ -367,6 +384,7 @@ pop_link_begin(struct pop_link *link, enum pop_reply_form form,
     pop_reply_begin(&link->reply, form, status_limit, line_limit);
     link->end_rule = POP_END_AT_ONCE;
     link->is_sent = false;
+    pop_deadline_clear(&link->quiet);
     batch->count = 0;
     batch->scanned = 0;
     if (batch->spans == NULL) {
@@ -428,6 +446,28 @@ is_as_announced(const struct pop_link *link)
            (unsigned long long)reply->announced == reply->octets;
 }
 
+/* Does what listen() does without waiting; the first call starts the clock.
+   Returns POP_WANT_READ, in place of each status that says so, before the
+   duration is over. */
+static enum pop_status
+listen_polled(struct pop_link *link, int64_t duration, struct pop_error *error)
+{
+    enum pop_status status = pop_link_fill(link, error);
+
+    if (!must_wait(status)) {
+        pop_deadline_clear(&link->quiet);
+        return status;
+    }
+    if (link->quiet.at == POP_NO_DEADLINE) {
+        pop_deadline_start(&link->quiet, duration);
+    }
+    if (!pop_deadline_has_passed(&link->quiet)) {
+        return POP_WANT_READ;
+    }
+    pop_deadline_clear(&link->quiet);
+    return POP_TIMEOUT;
+}
+
 /* Waits `duration` nanoseconds for bytes after the reply.  Returns POP_OK if
    some came, POP_TIMEOUT after silence, otherwise what pop_link_fill()
    returns. */
@@ -463,6 +503,7 @@ wait_for_more(struct pop_link *link, struct pop_error *error)
     const struct pop_reply *reply = &link->reply;
     bool is_short = reply->announced >= 0 &&
                     (unsigned long long)reply->announced > reply->octets;
+    int64_t duration = is_short ? LONG_QUIET : QUIET;
     enum pop_status status = POP_OK;
 
     while (status == POP_OK && !is_followed(link)) {
@@ -470,7 +511,8 @@ wait_for_more(struct pop_link *link, struct pop_error *error)
             !link->transport->ops->readable(link->transport)) {
             return POP_TIMEOUT;
         }
-        status = listen(link, is_short ? LONG_QUIET : QUIET, error);
+        status = link->is_polled ? listen_polled(link, duration, error)
+                                 : listen(link, duration, error);
     }
     return status;
 }

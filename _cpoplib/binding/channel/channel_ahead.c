@@ -1,0 +1,466 @@
+/* Commands sent ahead of the replies to others, and retr_many(). */
+
+#include "binding/channel/channel.h"
+
+#include "binding/base/args.h"
+#include "binding/base/errors.h"
+#include "binding/dialogue/pipeline_ask.h"
+#include "binding/dialogue/pipeline_probe.h"
+#include "binding/dialogue/pipeline_proof.h"
+#include "binding/reader/held.h"
+#include "binding/reader/stream.h"
+
+/* Functions that return int return enum stream_result, unless they say
+   otherwise. */
+
+/* --- receiving ---------------------------------------------------------- */
+
+/* Sends the question whether a reply is left over. */
+static int
+begin_question(ChannelObject *self)
+{
+    ReaderObject *reader = self->reader;
+    PyObject *line = channel_announce(self, held_question(reader));
+    int failed = -1;
+
+    if (line != NULL && reader_enter(reader, READER_AT_REST) == 0) {
+        self->reply.sink = held_sink(reader, &self->in.limits);
+        failed = stream_start(reader, line, &self->reply.sink);
+        reader_leave(reader);
+    }
+    Py_XDECREF(line);
+    return failed;
+}
+
+/* Finds out by the question whether a reply is left over; gives the answers
+   that are held to their owners, or raises. */
+static int
+question(ChannelObject *self)
+{
+    ReaderObject *reader = self->reader;
+    int result = self->is_questioned ? STREAM_DONE : begin_question(self);
+
+    self->is_questioned = true;
+    if (reader_enter(reader, READER_OPEN) < 0) {
+        return STREAM_FAILED;
+    }
+    if (result == STREAM_DONE) {
+        result = channel_note(self, stream_go_on(reader, &self->reply.sink));
+    }
+    if (result == STREAM_DONE) {
+        result = held_check(reader, &reader->lock, self->reply.sink.response);
+    }
+    if (result != STREAM_WAITS) {
+        self->is_questioned = false;
+        held_end(reader, &reader->lock, result == STREAM_DONE);
+        channel_end_reply(self);
+    }
+    reader_leave(reader);
+    return result;
+}
+
+/* Receives one reply, and all others if answers are held. */
+static int
+receive(ChannelObject *self)
+{
+    ReaderObject *reader = self->reader;
+    int result;
+
+    if (reader->held == NULL || reader->progress.ahead.count > 0) {
+        if (channel_limits(self, POP_UNLIMITED_OCTETS, false,
+                           &self->in.limits) < 0 ||
+            reader_enter(reader, READER_IN_STEP) < 0) {
+            return STREAM_FAILED;
+        }
+        result = channel_note(self, replies_receive(&self->in));
+        reader_leave(reader);
+        if (result != STREAM_DONE || reader->held == NULL) {
+            return result;
+        }
+    }
+    return question(self);
+}
+
+static int
+receive_all(ChannelObject *self)
+{
+    int result = STREAM_DONE;
+
+    while (result == STREAM_DONE && (self->reader->progress.ahead.count > 0 ||
+                                     self->reader->held != NULL)) {
+        result = receive(self);
+    }
+    return result;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+/* Returns whether the pending exception is an answer about one number. */
+static bool
+is_about_number(ChannelObject *self)
+{
+    const struct stream_progress *stream = &self->reader->progress;
+
+    return !progress_is_closed(stream) && progress_is_in_step(stream) &&
+           (PyErr_ExceptionMatches(self->state->error_proto) ||
+            (PyErr_ExceptionMatches(PyExc_ValueError) &&
+             !PyErr_ExceptionMatches(PyExc_OSError)));
+}
+
+/* Queues the next request. */
+static int
+ask_next(ChannelObject *self, struct requests *requests)
+{
+    struct request *request = requests_take(&requests->unsent);
+    PyObject *line = channel_announce(self,
+                                      pipeline_ask_line(requests, request));
+    int failed = line == NULL
+                     ? -1
+                     : stream_queue(self->reader, line,
+                                    pipeline_ask_form(requests, request),
+                                    requests);
+
+    Py_XDECREF(line);
+    if (failed == 0) {
+        requests_put(&requests->sent, request);
+    }
+    else if (requests->keeps_errors && is_about_number(self)) {
+        requests_answer_unsent(requests, request, PyErr_GetRaisedException(),
+                               true);
+        failed = 0;
+    }
+    else {
+        requests_put_back(&requests->unsent, request);
+    }
+    return failed;
+}
+
+/* Sends what can be sent at once; the rest goes out while replies come. */
+static int
+push(ChannelObject *self)
+{
+    struct pop_error error = {0};
+
+    if (reader_enter(self->reader, READER_IN_STEP) < 0) {
+        return -1;
+    }
+    (void)lock_run_detached(&self->reader->link, pop_link_push, &error);
+    reader_leave(self->reader);
+    return 0;
+}
+
+/* Queues and sends requests, `most` of them or as many as there is room for.
+   The queue is not empty. */
+static int
+ask(ChannelObject *self, struct requests *requests, size_t most)
+{
+    ReaderObject *reader = self->reader;
+
+    if (reader->progress.ahead.count == 0 &&
+        reader_require(reader, READER_AT_REST) < 0) {
+        return -1;
+    }
+    Py_XSETREF(requests->reader,
+               (ReaderObject *)Py_NewRef((PyObject *)reader));
+    do {
+        if (ask_next(self, requests) < 0) {
+            return -1;
+        }
+    } while (--most > 0 && requests->unsent.first != NULL &&
+             pipeline_ask_has_room(requests, reader));
+    return push(self);
+}
+
+/* Returns whether commands may be sent ahead: 1, 0, -1 and an exception, or 2
+   if that has to be proved. */
+static int
+is_able(ChannelObject *self, const BulkIteratorObject *many)
+{
+    const struct requests *requests = &many->requests;
+    bool proved = many->deletes || requests->form == POP_NO_LINES;
+    enum reader_ability ability = self->reader->ability;
+
+    if (self->pipelining == PIPELINING_NEVER) {
+        return 0;
+    }
+    if (self->pipelining == PIPELINING_ALWAYS && !proved) {
+        return 1;
+    }
+    if (ability != READER_UNASKED) {
+        return ability == READER_ABLE;
+    }
+    requests_clear(&self->proof);
+    if (pipeline_proof_collect(&self->proof, requests) < 0) {
+        return -1;
+    }
+    return self->proof.unsent.count < 2 ? 0 : 2;
+}
+
+/* Returns whether all pending replies have to be received before the next
+   request is sent. */
+static bool
+must_receive(BulkIteratorObject *many, const ReaderObject *reader, bool able)
+{
+    const struct requests *requests = &many->requests;
+
+    if (!able) {
+        return true;
+    }
+    /* Before deletions by dele_many(), the replies to others: the caller may
+       rely on them, and one reply too many shows only at their end. */
+    if (requests->form == POP_NO_LINES &&
+        reader->progress.ahead.count > requests->sent.count) {
+        return true;
+    }
+    return !pipeline_ask_has_room(requests, reader) &&
+           (requests->unsent.first->is_deletion ||
+            (requests->answered.first == NULL &&
+             requests->sent.first == NULL));
+}
+
+/* Sends requests: ahead, as many as there is room for, or one at a time. */
+static int
+ask_many(ChannelObject *self, BulkIteratorObject *many)
+{
+    struct requests *requests = &many->requests;
+    int able = is_able(self, many);
+    int result = STREAM_DONE;
+
+    if (able == 2) {
+        self->wants = CHANNEL_WANTS_PROOF;
+        return STREAM_WAITS;
+    }
+    if (able < 0) {
+        return STREAM_FAILED;
+    }
+    many->ahead = able > 0;
+    if (able == 0 && !requests->unsent.first->is_deletion &&
+        (bulk_iterator_has_answer(many) || requests->sent.first != NULL)) {
+        return STREAM_DONE;
+    }
+    if (must_receive(many, self->reader, able > 0)) {
+        result = receive_all(self);
+    }
+    if (result != STREAM_DONE ||
+        (!requests->unsent.first->is_deletion &&
+         !pipeline_ask_has_room(requests, self->reader))) {
+        return result;
+    }
+    return ask(self, requests, able > 0 ? SIZE_MAX : 1);
+}
+
+/* --- retr_many() and others --------------------------------------------- */
+
+/* At the end of the iteration, returns -1 and raises error_proto if there were
+   more replies than commands. */
+static int
+check_end(const ChannelObject *self, const BulkIteratorObject *many)
+{
+    const struct stream_progress *stream = &self->reader->progress;
+
+    return many->requests.reader != self->reader || many->numbers != NULL ||
+                   requests_count(&many->requests) > 0 ||
+                   !progress_is_in_step(stream) || stream->unanswered > 0 ||
+                   stream->ahead.count > 0
+               ? 0
+               : reader_require(self->reader, READER_AT_REST);
+}
+
+/* See bulk_turn. */
+static int
+take_turn(BulkIteratorObject *many)
+{
+    ChannelObject *self = CHANNEL(many->client);
+    const struct requests *requests = &many->requests;
+    int result = channel_check(self);
+
+    if (result == STREAM_DONE && requests->unsent.first != NULL) {
+        result = ask_many(self, many);
+    }
+    while (result == STREAM_DONE && !bulk_iterator_has_answer(many) &&
+           requests->sent.first != NULL) {
+        result = receive(self);
+    }
+    if (result == STREAM_WAITS) {
+        return BULK_WAITS;
+    }
+    return result < 0 || check_end(self, many) < 0 ? BULK_FAILED : BULK_END;
+}
+
+static PyObject *
+start_many(ChannelObject *self, enum pop_verb verb, PyObject **values)
+{
+    const struct bulk_source source = {
+        .client = (PyObject *)self,
+        .state = self->state,
+        .turn = take_turn,
+        .ahead = self->pipelining != PIPELINING_NEVER,
+    };
+
+    return bulk_start(&source, verb, values);
+}
+
+ARGS_DOC(retr_many_doc, "retr_many($self, numbers, *, window=128,\n"
+"          delete=False, errors='raise', lines=False)",
+"Return an iterator for next().");
+
+ARGS_FUNCTION(channel_retr_many,
+              start_many(CHANNEL(op), POP_VERB_RETR, values),
+              .method = "POP3.retr_many",
+              .names = {"numbers", "window", "errors", "delete", "lines"},
+              .required = 1, .keyword_only = 4);
+
+ARGS_DOC(top_many_doc, "top_many($self, numbers, howmuch, *, window=128,\n"
+"         delete=False, errors='raise', lines=False)",
+"Return an iterator for next().");
+
+ARGS_FUNCTION(channel_top_many,
+              start_many(CHANNEL(op), POP_VERB_TOP, values),
+              .method = "POP3.top_many",
+              .names = {"numbers", "howmuch", "window", "errors", "delete",
+                        "lines"},
+              .required = 2, .keyword_only = 4);
+
+ARGS_DOC(dele_many_doc,
+"dele_many($self, numbers, *, window=128, errors='raise')",
+"Return an iterator for next().");
+
+ARGS_FUNCTION(channel_dele_many,
+              start_many(CHANNEL(op), POP_VERB_DELE, values),
+              .method = "POP3.dele_many",
+              .names = {"numbers", "window", "errors"}, .required = 1,
+              .keyword_only = 2);
+
+ARGS_DOC(next_doc, "next($self, client, many)",
+"Return the iterator's next result, or None to wait.  Raises\n"
+"StopAsyncIteration at its end.");
+
+static PyObject *
+next(ChannelObject *self, PyObject *client, PyObject *many)
+{
+    PyObject *pair;
+    int result;
+
+    if (!Py_IS_TYPE(many, self->state->bulk_iterator_type)) {
+        PyErr_BadArgument();
+        return NULL;
+    }
+    self->client = client;
+    pair = bulk_iterator_next(BULK_ITERATOR(many), &result);
+    if (result == BULK_WAITS) {
+        Py_RETURN_NONE;
+    }
+    if (pair == NULL && !PyErr_Occurred()) {
+        PyErr_SetNone(PyExc_StopAsyncIteration);
+    }
+    return pair;
+}
+
+ARGS_FUNCTION(channel_next, next(CHANNEL(op), values[0], values[1]),
+              .method = "Channel.next", .names = {"client", "many"},
+              .required = 2);
+
+ARGS_DOC(receive_doc, "receive($self, client)",
+"Receive all pending replies to commands sent ahead.  Returns True after\n"
+"that, None to wait.");
+
+static PyObject *
+receive_pending(ChannelObject *self, PyObject *client)
+{
+    int result;
+
+    if (channel_check(self) < 0) {
+        return NULL;
+    }
+    self->client = client;
+    result = receive_all(self);
+    if (result == STREAM_FAILED) {
+        return NULL;
+    }
+    return Py_NewRef(result == STREAM_DONE ? Py_True : Py_None);
+}
+
+ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
+              .method = "Channel.receive", .names = {"client"}, .required = 1);
+
+/* --- the proof ---------------------------------------------------------- */
+
+ARGS_DOC(prove_doc, "prove($self, client)",
+"Send the requests of the proof that next() wants; receive() their answers.");
+
+static PyObject *
+prove(ChannelObject *self, PyObject *client)
+{
+    if (channel_check(self) < 0) {
+        return NULL;
+    }
+    self->client = client;
+    return args_none(self->proof.unsent.first != NULL &&
+                     ask(self, &self->proof, SIZE_MAX) < 0);
+}
+
+ARGS_FUNCTION(channel_prove, prove(CHANNEL(op), values[0]),
+              .method = "Channel.prove", .names = {"client"}, .required = 1);
+
+ARGS_DOC(settle_doc, "settle($self, able=None)",
+"Note whether the server keeps the order: as the answers to the proof say,\n"
+"if that is None.  Returns True if another proof is needed, else False.");
+
+/* Judges by the answers.  Returns 1, 0, -1 and an exception, or 2 if a proof
+   of one suspect message is to follow. */
+static int
+judge(ChannelObject *self)
+{
+    struct requests *proof = &self->proof;
+    PyObject *suspect;
+
+    if (reader_require(self->reader, READER_AT_REST) < 0) {
+        return -1;
+    }
+    if (proof->answered.count == 1) {
+        return pipeline_proof_is_refused(proof);
+    }
+    if (!pipeline_proof_holds(proof, &suspect)) {
+        return 0;
+    }
+    if (suspect == NULL) {
+        return 1;
+    }
+    Py_INCREF(suspect);
+    requests_clear(proof);
+    return pipeline_proof_add(proof, suspect) < 0 ? -1 : 2;
+}
+
+static PyObject *
+settle(ChannelObject *self, PyObject *able)
+{
+    int is;
+
+    if (channel_check(self) < 0) {
+        return NULL;
+    }
+    is = able == Py_None ? judge(self) : PyObject_IsTrue(able);
+    if (is == 2) {
+        Py_RETURN_TRUE;
+    }
+    requests_clear(&self->proof);
+    if (is < 0) {
+        return NULL;
+    }
+    pipeline_probe_note_ability(self->reader, is > 0);
+    Py_RETURN_FALSE;
+}
+
+ARGS_FUNCTION(channel_settle, settle(CHANNEL(op), args_or_none(values[0])),
+              .method = "Channel.settle", .names = {"able"});
+
+PyMethodDef channel_ahead_methods[] = {
+    ARGS_METHOD("retr_many", channel_retr_many, retr_many_doc),
+    ARGS_METHOD("top_many", channel_top_many, top_many_doc),
+    ARGS_METHOD("dele_many", channel_dele_many, dele_many_doc),
+    ARGS_METHOD("next", channel_next, next_doc),
+    ARGS_METHOD("receive", channel_receive, receive_doc),
+    ARGS_METHOD("prove", channel_prove, prove_doc),
+    ARGS_METHOD("settle", channel_settle, settle_doc),
+    {NULL, NULL, 0, NULL},
+};

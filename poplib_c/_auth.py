@@ -1,6 +1,6 @@
-"""POP3.auth(): what the client says in an exchange of challenges and responses (RFC 5034).
+"""auth(): what the client says in an exchange of challenges and responses (RFC 5034).
 
-The method of POP3 sends and receives. Tracebacks keep local variables: here no local variable
+The method of the client sends and receives. Tracebacks keep local variables: here no local variable
 holds a response, only attributes do.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import contextlib
+from collections.abc import Generator
 from typing import Any
 
 #: The longest AUTH command, line end included (RFC 5034, section 4).
@@ -28,9 +29,37 @@ class Exchange:
         self._challenges = 0
         #: The initial response: any object from the program, then bytes; None once it was sent.
         self.first: Any = None
+        #: The line to send next.
+        self.line = ""
 
-    def command(self) -> str:
-        """Return the AUTH line.
+    def turns(self) -> Generator[None, Any, None]:
+        """Yield whenever a line is to be sent, first AUTH; return after +OK.
+
+        The caller sends the status line that answers it to this generator, or throws what was
+        raised in its place. What is raised here before +OK leaves the server waiting for an answer
+        if the caller's last reply was a challenge.
+        """
+        self._set_command()
+        reply = yield
+        while not _is_success(reply):
+            try:
+                is_answered = self._set_answer(reply)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    yield from self._cancel()
+                raise
+            if not is_answered:
+                yield from self._cancel()
+            reply = yield
+
+    def _cancel(self) -> Generator[None, Any, None]:
+        """Send "*", which the server must reject with -ERR (RFC 5034, section 4)."""
+        self.line = "*"
+        yield
+        raise self._error_proto("the server did not let AUTH be cancelled")
+
+    def _set_command(self) -> None:
+        """Set the AUTH line.
 
         "=" stands for an empty initial response. One that is too long for the line is sent after
         an empty challenge.
@@ -46,16 +75,15 @@ class Exchange:
         if self._respond is None and self.first is None:
             raise TypeError("auth() needs an authobject or an initial_response")
         # The format of an enum's member is not always its text.
-        self._line = "AUTH " + str.__str__(self._name)
+        self.line = "AUTH " + str.__str__(self._name)
         if self.first is not None:
             self._encoded = _encode(self.first) or "="
-            if len(self._line) + len(self._encoded) + len(" \r\n") <= _COMMAND_OCTETS:
-                self._line += " " + self._encoded
+            if len(self.line) + len(self._encoded) + len(" \r\n") <= _COMMAND_OCTETS:
+                self.line += " " + self._encoded
                 self.first = None
-        return self._line
 
-    def answer(self, reply: Any) -> str | None:
-        """Return the line that answers a challenge; None cancels.
+    def _set_answer(self, reply: Any) -> bool:
+        """Set the line that answers a challenge; return False to cancel.
 
         An initial response that had no place in the command answers an empty challenge; some
         servers send a text instead ("+ go ahead"), which has no other meaning.
@@ -68,11 +96,11 @@ class Exchange:
         if self.first is None:
             self.first = self._ask(reply[2:].rstrip(b" "))
             if self.first is None:
-                return None
+                return False
             self._convert_first("what authobject returns")
-        self._line = _encode(self.first)
+        self.line = _encode(self.first)
         self.first = None
-        return self._line
+        return True
 
     def _ask(self, text: bytes) -> Any:
         challenge = _decode(text)
@@ -103,6 +131,10 @@ class Exchange:
             _call_if_there(self._respond, "success")
         if self._mechanism is not None and self._mechanism is not self._respond:
             _call_if_there(self._mechanism, "success")
+
+
+def _is_success(reply: Any) -> bool:
+    return isinstance(reply, bytes) and reply[:3].upper() == b"+OK"
 
 
 def _name_of(mechanism: Any) -> Any:

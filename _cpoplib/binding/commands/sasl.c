@@ -24,91 +24,73 @@ is_success(PyObject *reply)
                                 (size_t)PyBytes_GET_SIZE(reply), "+OK");
 }
 
-/* Sends the answer to a challenge, or "*"; returns the next status line. */
-static PyObject *
-send_answer(POP3Object *self, PyObject *line)
+/* Returns whether there is another line to send, after the reply or, if that
+   is NULL, the pending exception.  Otherwise an exception is pending:
+   StopIteration after success.  No command can begin meanwhile. */
+static bool
+go_on(POP3Object *self, PyObject *turns, PyObject *reply)
 {
-    PyObject *reply = command_respond(self, line);
-
-    /* The server may still wait for the answer. */
-    if (reply == NULL && !errors_is_refusal(self->state)) {
-        abandon(self);
-    }
-    return reply;
-}
-
-/* Sends "*", which the server must reject with -ERR (RFC 5034, section 4).
-   Always raises: the pending exception, or else the server's reply. */
-static void
-cancel(POP3Object *self)
-{
-    PyObject *pending = PyErr_GetRaisedException();
-    PyObject *line = PyUnicode_FromString("*");
-    PyObject *reply = line == NULL ? NULL : send_answer(self, line);
-
-    if (reply != NULL) {
-        errors_raise_proto(self->state,
-                           "the server did not let AUTH be cancelled");
-        if (!is_success(reply)) {
-            abandon(self);
-        }
-        Py_DECREF(reply);
-    }
-    Py_XDECREF(line);
-    if (pending != NULL) {
-        errors_raise_again(pending);
-    }
-}
-
-/* Answers one challenge; replaces *reply by the next status line.  No command
-   can begin while the answer is computed. */
-static int
-take_turn(POP3Object *self, PyObject *exchange, PyObject **reply)
-{
-    PyObject *line;
+    PyObject *pending = reply == NULL ? PyErr_GetRaisedException() : NULL;
+    PyObject *result;
 
     (void)progress_entered(&self->progress, PHASE_CHALLENGE);
-    line = PyObject_CallMethod(exchange, "answer", "O", *reply);
+    result = pending != NULL
+                 ? PyObject_CallMethod(turns, "throw", "(O)", pending)
+                 : PyObject_CallMethod(turns, "send", "(O)", reply);
     progress_rested(&self->progress);
-    if (line == NULL || line == Py_None) {
-        Py_XDECREF(line);
-        cancel(self);
-        return -1;
-    }
-    Py_SETREF(*reply, send_answer(self, line));
-    Py_DECREF(line);
-    return *reply == NULL ? -1 : 0;
+    Py_XDECREF(pending);
+    Py_XDECREF(result);
+    return result != NULL;
 }
 
-/* Sends AUTH and returns the status line.  If a logger or an overridden method
-   raises after a challenge, the server still waits for the answer. */
+/* Sends exchange.line, and returns the status line.  After a challenge, the
+   server still waits for an answer, unless it has refused. */
 static PyObject *
-send_command(POP3Object *self, PyObject *line)
+send_line(POP3Object *self, PyObject *exchange, bool is_answer)
 {
-    PyObject *reply = command_shortcmd(self, Py_NewRef(line), POP_END_AT_ONCE);
+    PyObject *line = PyObject_GetAttrString(exchange, "line");
+    PyObject *reply = NULL;
 
-    if (reply == NULL && self->progress.is_challenged) {
+    if (line != NULL && is_answer) {
+        reply = command_respond(self, line);
+    }
+    else if (line != NULL) {
+        reply = command_shortcmd(self, Py_NewRef(line), POP_END_AT_ONCE);
+    }
+    if (reply == NULL && (is_answer ? !errors_is_refusal(self->state)
+                                    : self->progress.is_challenged)) {
         abandon(self);
     }
+    Py_XDECREF(line);
     return reply;
 }
 
-/* Closes the connection if the program raises after +OK. */
+/* Sends AUTH, then answers as exchange.turns() says.  Closes the connection if
+   the program raises after +OK. */
 static PyObject *
-converse(POP3Object *self, PyObject *exchange, PyObject *line)
+converse(POP3Object *self, PyObject *exchange, PyObject *turns)
 {
     enum pop3_sasl before = progress_auth_begun(&self->progress);
-    PyObject *reply = send_command(self, line);
+    PyObject *reply = send_line(self, exchange, false);
 
     progress_auth_sent(&self->progress);
-    while (reply != NULL && !is_success(reply)) {
-        if (take_turn(self, exchange, &reply) < 0) {
-            Py_CLEAR(reply);
-        }
+    while (go_on(self, turns, reply)) {
+        Py_XSETREF(reply, send_line(self, exchange, true));
     }
     progress_auth_over(&self->progress, before);
-    if (reply != NULL && errors_drop_result(PyObject_CallMethod(
-                             exchange, "success", NULL)) < 0) {
+    if (errors_clear(PyExc_StopIteration) < 0) {
+        if (reply != NULL && !is_success(reply)) {
+            abandon(self);
+        }
+        else if (reply != NULL &&
+                 !PyErr_ExceptionMatches(self->state->error_proto)) {
+            connect_give_up(self); /* Nobody has verified the server. */
+        }
+        Py_CLEAR(reply);
+        return NULL;
+    }
+    if (errors_drop_result(PyObject_CallMethod(exchange, "success", NULL)) <
+        0) {
         connect_give_up(self);
         Py_CLEAR(reply);
     }
@@ -120,7 +102,8 @@ static PyObject *
 run(POP3Object *self, PyObject *const *given)
 {
     PyObject *exchange;
-    PyObject *line = NULL;
+    PyObject *turns = NULL;
+    PyObject *first = NULL;
     PyObject *reply = NULL;
 
     if (pop3_check_idle(self) < 0) {
@@ -132,12 +115,16 @@ run(POP3Object *self, PyObject *const *given)
     if (exchange != NULL &&
         PyObject_SetAttrString(exchange, "first", args_or_none(given[2])) ==
             0) {
-        line = PyObject_CallMethod(exchange, "command", NULL);
+        turns = PyObject_CallMethod(exchange, "turns", NULL);
     }
-    if (line != NULL) {
-        reply = converse(self, exchange, line);
-        Py_DECREF(line);
+    if (turns != NULL) {
+        first = PyIter_Next(turns);
     }
+    if (first != NULL) {
+        reply = converse(self, exchange, turns);
+    }
+    Py_XDECREF(first);
+    Py_XDECREF(turns);
     Py_XDECREF(exchange);
     return reply;
 }

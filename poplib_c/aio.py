@@ -19,7 +19,7 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Generator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -28,6 +28,7 @@ from _cpoplib import _apop_line as make_apop_line  # type: ignore[attr-defined]
 from poplib_c import POP3 as _POP3
 from poplib_c import POP3_PORT, POP3_SSL_PORT, _replies, error_proto
 from poplib_c._auth import Exchange
+from poplib_c._auth import _is_success as is_success
 from poplib_c._login import Secret, Steps, login_oauth2_steps, login_steps
 from poplib_c._peer import Peer
 from poplib_c._policy import NO_CAPA
@@ -205,13 +206,15 @@ class POP3:
 
     # --- one command at a time --------------------------------------------------------------
 
-    async def _locked(self, work: Callable[..., Awaitable[_T]], *args: Any) -> _T:
-        """Await work(*args) while no other command uses the connection."""
+    async def _locked(
+        self, work: Callable[..., Awaitable[_T]], *args: Any, **options: Any
+    ) -> _T:
+        """Await work(*args, **options) while no other command uses the connection."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         async with self._lock:
             try:
-                return await work(*args)
+                return await work(*args, **options)
             except Exception:
                 raise
             except BaseException:
@@ -232,16 +235,13 @@ class POP3:
         self,
         line: str | Secret | None,
         form: int = _STATUS,
-        file: Any = None,
-        is_sasl: bool = False,
+        **more: Any,
     ) -> Any:
         """Send a command and return its result; the lock is held."""
         channel = self._use()
         await self._finish(channel.receive, self)
         # A line with a secret is in no variable.
-        channel.start(
-            self, line() if isinstance(line, Secret) else line, form, file=file, is_sasl=is_sasl
-        )
+        channel.start(self, line() if isinstance(line, Secret) else line, form, **more)
         return await self._finish(channel.step)
 
     async def _finish(self, step: Callable[..., Any], *args: Any) -> Any:
@@ -391,7 +391,7 @@ class POP3:
         return await self._locked(self._run, f"TOP {which} {howmuch}", _OCTETS)
 
     async def retr_into(self, which: Any, file: Any) -> int:
-        return await self._locked(self._run, f"RETR {which}", _OCTETS, file)
+        return await self._locked(self._run, f"RETR {which}", _OCTETS, file=file)
 
     # --- many messages ----------------------------------------------------------------------
 
@@ -474,33 +474,59 @@ class POP3:
         )
 
     async def _auth(self, mechanism: Any, authobject: Any, first: Secret) -> bytes:
+        channel = self._use()
         exchange = Exchange(error_proto, mechanism, authobject)
         exchange.first = first()
-        reply = await self._run(Secret(exchange.command), is_sasl=True)
-        while not reply.startswith(b"+OK"):
-            reply = await self._answer(exchange, reply)
+        line = Secret(functools.partial(getattr, exchange, "line"))
+        replies: list[bytes | None] = []
+
+        async def send(_: None) -> bytes:
+            replies.append(None)
+            try:
+                replies[-1] = await self._run(line, is_sasl=True)
+            except error_proto as exc:
+                if exc.response is None and len(replies) > 1:
+                    channel.abandon()
+                raise
+            except OSError:
+                if len(replies) > 1:
+                    channel.abandon()
+                raise
+            return replies[-1]
+
+        try:
+            await self._drive(exchange.turns(), send)
+        except Exception as exc:
+            reply = replies[-1] if replies else None
+            if reply is not None and not is_success(reply):
+                channel.abandon()
+            elif reply is not None and not isinstance(exc, error_proto):
+                self.close()
+            raise
         try:
             exchange.success()
         except BaseException:
             self.close()
             raise
-        return reply
-
-    async def _answer(self, exchange: Exchange, challenge: bytes) -> bytes:
-        """Return the server's next line after the answer to its challenge."""
-        raise NotImplementedError
+        return replies[-1]
 
     async def _perform(self, steps: Steps[bytes]) -> bytes:
         """Perform the steps of a login, as poplib_c._login.run() does."""
         self._use()
         client = _Inside(self)
+        return await self._drive(steps, lambda step: step(client))
+
+    async def _drive(
+        self, steps: Generator[_T, Any, bytes], perform: Callable[[_T], Awaitable[Any]]
+    ) -> bytes:
+        """Await what the generator yields; send it the results, throw it the exceptions."""
         resume: Callable[[Any], Any] = steps.send
         outcome: Any = None
         try:
             while True:
                 step = resume(outcome)
                 try:
-                    outcome, resume = await step(client), steps.send
+                    outcome, resume = await perform(step), steps.send
                 except BaseException as exc:
                     outcome, resume = exc, steps.throw
         except StopIteration as end:

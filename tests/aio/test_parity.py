@@ -36,6 +36,19 @@ class Into(io.BytesIO):
         return repr(self.getvalue())
 
 
+class Tokens:
+    """Returns one after the other."""
+
+    def __init__(self, *tokens):
+        self.tokens = [*tokens]
+
+    def __call__(self):
+        return self.tokens.pop(0)
+
+    def __repr__(self):
+        return repr(self.tokens)
+
+
 class Mechanism(sasl.Plain):
     """One whose identity is not told."""
 
@@ -108,7 +121,7 @@ TABLE = {
             *[C("RETR 3"), DOUBTFUL, C("DELE 3"), S("-ERR locked"), *NOOP],
         ],
         lambda: [
-            call("retr_many", [1, "2", "x\n", 3], errors="return", delete=True, lines=True),
+            call("retr_many", [1, "2", 3], errors="return", delete=True, lines=True),
             call("noop"),
         ],
         {"pipelining": False},
@@ -192,7 +205,7 @@ TABLE = {
             *[C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBvbGQBAQ=="), S("-ERR [AUTH] old")],
             *[C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBuZXcBAQ=="), S("+OK")],
         ],
-        lambda: [call("login_oauth2", "alice", iter(["old", "new"]).__next__)],
+        lambda: [call("login_oauth2", "alice", Tokens("old", "new"))],
     ),
 }
 

@@ -307,7 +307,7 @@ static int
 init_reply(ChannelObject *self, enum channel_form form, PyObject *file)
 {
     channel_end_reply(self);
-    if (file != Py_None) {
+    if (file != NULL) {
         if (sink_file_init(&self->reply.file, self->state, file) < 0) {
             return -1;
         }
@@ -375,7 +375,7 @@ start_command(ChannelObject *self, PyObject *const *values)
     long form = values[2] == NULL ? CHANNEL_STATUS : PyLong_AsLong(values[2]);
 
     if (PyErr_Occurred() || channel_check(self) < 0 ||
-        init_reply(self, (enum channel_form)form, args_or_none(values[3])) < 0) {
+        init_reply(self, (enum channel_form)form, values[3]) < 0) {
         return NULL;
     }
     if (PyUnicode_Check(line) &&

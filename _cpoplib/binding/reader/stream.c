@@ -365,26 +365,12 @@ stream_read(ReaderObject *reader, struct stream_sink *sink)
     return read_reply(reader, status, &error, sink);
 }
 
-int
-stream_go_on(ReaderObject *reader, struct stream_sink *sink)
-{
-    struct pop_error error = {0};
-
-    assert(lock_is_mine(&reader->lock));
-    if (sink->response == NULL) {
-        return read_reply(reader, pump(reader, &error), &error, sink);
-    }
-    return end_read(reader, sink,
-                    sink->failure != NULL ? drop_rest(reader, sink)
-                                          : read_lines(reader, sink));
-}
-
 /* --- a command and its reply -------------------------------------------- */
 
-/* Begins the reply, and queues the line unless it is NULL. */
-static int
-queue_line(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+int
+stream_start(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
 {
+    struct pop_link *link = &reader->link;
     struct pop_error error = {0};
     enum pop_status status;
 
@@ -393,45 +379,58 @@ queue_line(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
     }
     status = begin(reader, sink);
     if (status == POP_OK && line != NULL) {
-        status = pop_command_append(&reader->link.out, PyBytes_AS_STRING(line),
+        status = pop_command_append(&link->out, PyBytes_AS_STRING(line),
                                     (size_t)PyBytes_GET_SIZE(line));
     }
     if (status != POP_OK) {
         reader_fail_write(reader, status, &error, true);
         return -1;
     }
+    sink->is_sending = line != NULL;
+    sink->queued = pop_buffer_length(&link->out);
     return 0;
 }
 
-int
-stream_start(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+/* Sends the command, and reads its reply. */
+static int
+exchange(ReaderObject *reader, struct stream_sink *sink)
 {
-    if (queue_line(reader, line, sink) < 0) {
-        return -1;
+    struct pop_link *link = &reader->link;
+    struct pop_error error = {0};
+    enum pop_status status;
+
+    status = lock_run_detached(link, pop_link_exchange, &error);
+    if (!link->is_sent) {
+        if (waits(reader, status)) {
+            return STREAM_WAITS;
+        }
+        fail_sending(reader, status, &error, sink->queued);
+        return STREAM_FAILED;
     }
-    if (line != NULL) {
-        progress_line_sent(&reader->lock, &reader->progress);
+    sink->is_sending = false;
+    progress_line_sent(&reader->lock, &reader->progress);
+    return read_reply(reader, status, &error, sink);
+}
+
+int
+stream_go_on(ReaderObject *reader, struct stream_sink *sink)
+{
+    struct pop_error error = {0};
+
+    assert(lock_is_mine(&reader->lock));
+    if (sink->is_sending) {
+        return exchange(reader, sink);
     }
-    return 0;
+    if (sink->response == NULL) {
+        return read_reply(reader, pump(reader, &error), &error, sink);
+    }
+    return end_read(reader, sink,
+                    sink->failure != NULL ? drop_rest(reader, sink)
+                                          : read_lines(reader, sink));
 }
 
 int
 stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
 {
-    struct pop_link *link = &reader->link;
-    struct pop_error error = {0};
-    enum pop_status status;
-    size_t queued;
-
-    if (queue_line(reader, line, sink) < 0) {
-        return -1;
-    }
-    queued = pop_buffer_length(&link->out);
-    status = lock_run_detached(link, pop_link_exchange, &error);
-    if (!link->is_sent) {
-        fail_sending(reader, status, &error, queued);
-        return -1;
-    }
-    progress_line_sent(&reader->lock, &reader->progress);
-    return read_reply(reader, status, &error, sink);
+    return stream_start(reader, line, sink) < 0 ? -1 : exchange(reader, sink);
 }

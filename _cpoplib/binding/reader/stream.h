@@ -33,6 +33,8 @@ struct stream_sink {
     size_t used;       /* octets of the bytes */
     PyObject *failure; /* raised once the rest of the reply is dropped */
     size_t kept;       /* octets of the lines before that */
+    bool is_sending;   /* the command, whose reply comes next */
+    size_t queued;     /* octets to send then */
 };
 
 /* The results of a read through a link that is_polled. */

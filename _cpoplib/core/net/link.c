@@ -136,6 +136,10 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
                                       pop_buffer_length(&link->out), &sent,
                                       &link->wait, error);
         pop_buffer_consume(&link->out, sent);
+        link->wants = (struct pop_wants){
+            .receivable = status == POP_WANT_READ,
+            .sendable = status != POP_WANT_READ,
+        };
         /* A signal makes a blocking send() short; no error tells of it. */
         if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
             status = POP_INTERRUPTED;

@@ -140,21 +140,14 @@ def deleted(client):
     return client.all(client.channel.dele_many([1, 2], errors="return")), client.run("RSET")
 
 
-def timed_out(servers):
-    """No greeting comes."""
-    channel = Channel(None, None, "auto")
-    here, there = socket.socketpair()
-    with here, there:
-        here.setblocking(False)
-        channel.attach(here)
-        channel.start(None, None)
-        assert channel.step() is None
-        try:
-            channel.time_out()
-        except socket.timeout as error:
-            return str(error)
-        finally:
-            channel.close()
+def timed_out(client):
+    """No second greeting comes."""
+    client.channel.start(client, None)
+    assert client.channel.step() is None
+    try:
+        client.channel.time_out()
+    except socket.timeout as error:
+        return str(error)
 
 
 def given_up(client):
@@ -178,7 +171,7 @@ CHANNEL = {
     "Channel.top_many": driven(abandoned),
     "Channel.dele_many": driven(deleted),
     "Channel.prove Channel.settle": driven(many, pipelining="auto"),
-    "Channel.time_out": timed_out,
+    "Channel.time_out": driven(timed_out),
     "Channel.abandon": driven(given_up),
     "Channel.load_tls Channel.begin_tls Channel.handshake": driven(to_the_end, tls=True),
 }

@@ -19,7 +19,7 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 __all__ = ["POP3", "POP3_SSL", "error_proto"]
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
+_N = TypeVar("_N", int, str)
+_Capabilities = dict[str, list[str]]
+#: The status line, the lines, their octets.
+_Reply = tuple[bytes, list[bytes], int]
 
 # What a command's result is: enum channel_form.
 _STATUS, _LINES, _OCTETS, _SIZES, _UIDS = range(5)
@@ -118,6 +123,7 @@ class POP3:
         """Close the connection. A command that is under way raises ConnectionAbortedError."""
         channel, self._channel = self._channel, None
         self._is_closed = True
+        self._cancelled = False
         self._unwatch()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(False)
@@ -206,9 +212,7 @@ class POP3:
 
     # --- one command at a time --------------------------------------------------------------
 
-    async def _locked(
-        self, work: Callable[..., Awaitable[_T]], *args: Any, **options: Any
-    ) -> _T:
+    async def _locked(self, work: Callable[..., Awaitable[_T]], *args: Any, **options: Any) -> _T:
         """Await work(*args, **options) while no other command uses the connection."""
         if self._lock is None:
             self._lock = asyncio.Lock()
@@ -231,12 +235,7 @@ class POP3:
             raise ConnectionAbortedError(errno.ECONNABORTED, text)
         raise OSError(errno.ENOTCONN, "there is no connection; connect() makes one")
 
-    async def _run(
-        self,
-        line: str | Secret | None,
-        form: int = _STATUS,
-        **more: Any,
-    ) -> Any:
+    async def _run(self, line: str | Secret | None, form: int = _STATUS, **more: Any) -> Any:
         """Send a command and return its result; the lock is held."""
         channel = self._use()
         await self._finish(channel.receive, self)
@@ -282,7 +281,7 @@ class POP3:
                 loop.add_writer(fd, _wake, waiter, True)
             if seconds is not None:
                 timer = loop.call_later(seconds, _wake, waiter, False)
-            is_ready = await waiter
+            is_ready: bool = await waiter
         except NotImplementedError:
             raise NotImplementedError(
                 f"{type(loop).__name__} has no add_reader(); on Windows, use "
@@ -318,7 +317,7 @@ class POP3:
         return self._locked(self._run, _pass_line(pswd))
 
     def rpop(self, user: str) -> Awaitable[bytes]:
-        return self._locked(self._run, "RPOP %s" % user)
+        return self._locked(self._run, _line("RPOP", user))
 
     async def stat(self) -> tuple[int, int]:
         return _replies.stat(error_proto, await self._locked(self._run, "STAT"))
@@ -335,16 +334,16 @@ class POP3:
     async def _listing(self, verb: str, which: Any) -> Any:
         if which is None:
             return await self._locked(self._run, verb, _LINES)
-        return await self._locked(self._run, f"{verb} %s" % which)
+        return await self._locked(self._run, _line(verb, which))
 
-    async def retr(self, which: Any) -> tuple[bytes, list[bytes], int]:
-        return await self._locked(self._run, "RETR %s" % which, _LINES)
+    async def retr(self, which: Any) -> _Reply:
+        return await self._locked(self._run, _line("RETR", which), _LINES)
 
-    async def top(self, which: Any, howmuch: Any) -> tuple[bytes, list[bytes], int]:
+    async def top(self, which: Any, howmuch: Any) -> _Reply:
         return await self._locked(self._run, f"TOP {which} {howmuch}", _LINES)
 
     async def dele(self, which: Any) -> bytes:
-        return await self._locked(self._run, "DELE %s" % which)
+        return await self._locked(self._run, _line("DELE", which))
 
     async def noop(self) -> bytes:
         return await self._locked(self._run, "NOOP")
@@ -355,13 +354,13 @@ class POP3:
     async def utf8(self) -> bytes:
         return await self._locked(self._run, "UTF8")
 
-    async def capa(self) -> dict[str, list[str]]:
+    async def capa(self) -> _Capabilities:
         return await self._locked(self._capa)
 
     async def quit(self) -> bytes:
         return await self._locked(self._quit)
 
-    async def _capa(self) -> dict[str, list[str]]:
+    async def _capa(self) -> _Capabilities:
         try:
             reply = await self._run("CAPA", _LINES)
         except error_proto as exc:
@@ -372,7 +371,8 @@ class POP3:
 
     async def _quit(self) -> bytes:
         try:
-            return await self._run("QUIT")
+            response: bytes = await self._run("QUIT")
+            return response
         finally:
             self.close()
 
@@ -395,14 +395,33 @@ class POP3:
 
     # --- many messages ----------------------------------------------------------------------
 
-    def retr_many(self, numbers: Iterable[Any], **options: Any) -> _Many:
-        return _Many(self, self._use().retr_many(numbers, **options))
+    def retr_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = 128,
+        delete: bool = False,
+        errors: str = "raise",
+        lines: bool = False,
+    ) -> _Many[_N]:
+        return _Many(self, "RETR", numbers, None, window, errors, delete, lines)
 
-    def top_many(self, numbers: Iterable[Any], howmuch: Any, **options: Any) -> _Many:
-        return _Many(self, self._use().top_many(numbers, howmuch, **options))
+    def top_many(
+        self,
+        numbers: Iterable[_N],
+        howmuch: Any,
+        *,
+        window: int = 128,
+        delete: bool = False,
+        errors: str = "raise",
+        lines: bool = False,
+    ) -> _Many[_N]:
+        return _Many(self, "TOP", numbers, str(howmuch), window, errors, delete, lines)
 
-    def dele_many(self, numbers: Iterable[Any], **options: Any) -> _Many:
-        return _Many(self, self._use().dele_many(numbers, **options))
+    def dele_many(
+        self, numbers: Iterable[_N], *, window: int = 128, errors: str = "raise"
+    ) -> _Many[_N]:
+        return _Many(self, "DELE", numbers, None, window, errors, False, False)
 
     async def _next(self, channel: Any, many: Any) -> Any:
         while (pair := channel.next(self, many)) is None:
@@ -478,29 +497,27 @@ class POP3:
         exchange = Exchange(error_proto, mechanism, authobject)
         exchange.first = first()
         line = Secret(functools.partial(getattr, exchange, "line"))
-        replies: list[bytes | None] = []
+        reply: bytes = b""
+        is_answer = False
 
-        async def send(_: None) -> bytes:
-            replies.append(None)
+        async def send(_: None) -> Any:
+            nonlocal reply, is_answer
+            reply, was_answer, is_answer = b"", is_answer, True
             try:
-                replies[-1] = await self._run(line, is_sasl=True)
-            except error_proto as exc:
-                if exc.response is None and len(replies) > 1:
-                    channel.abandon()
+                reply = await self._run(line, is_sasl=True)
+            except Exception as exc:
+                # The server still waits for the answer.
+                if was_answer and not (isinstance(exc, error_proto) and exc.response):
+                    self._abandon(channel)
                 raise
-            except OSError:
-                if len(replies) > 1:
-                    channel.abandon()
-                raise
-            return replies[-1]
+            return reply
 
         try:
             await self._drive(exchange.turns(), send)
         except Exception as exc:
-            reply = replies[-1] if replies else None
-            if reply is not None and not is_success(reply):
-                channel.abandon()
-            elif reply is not None and not isinstance(exc, error_proto):
+            if reply and not is_success(reply):
+                self._abandon(channel)
+            elif reply and not isinstance(exc, error_proto):
                 self.close()
             raise
         try:
@@ -508,7 +525,11 @@ class POP3:
         except BaseException:
             self.close()
             raise
-        return replies[-1]
+        return reply
+
+    def _abandon(self, channel: Any) -> None:
+        if self._channel is channel:
+            channel.abandon()
 
     async def _perform(self, steps: Steps[bytes]) -> bytes:
         """Perform the steps of a login, as poplib_c._login.run() does."""
@@ -517,8 +538,8 @@ class POP3:
         return await self._drive(steps, lambda step: step(client))
 
     async def _drive(
-        self, steps: Generator[_T, Any, bytes], perform: Callable[[_T], Awaitable[Any]]
-    ) -> bytes:
+        self, steps: Generator[_T, Any, _V], perform: Callable[[_T], Awaitable[Any]]
+    ) -> _V:
         """Await what the generator yields; send it the results, throw it the exceptions."""
         resume: Callable[[Any], Any] = steps.send
         outcome: Any = None
@@ -530,7 +551,7 @@ class POP3:
                 except BaseException as exc:
                     outcome, resume = exc, steps.throw
         except StopIteration as end:
-            value: bytes = end.value
+            value: _V = end.value
             return value
         finally:
             steps.close()
@@ -611,11 +632,11 @@ class _Inside:
     def __init__(self, client: POP3) -> None:
         self._client = client
 
-    def capa(self) -> Awaitable[dict[str, list[str]]]:
+    def capa(self) -> Awaitable[_Capabilities]:
         return self._client._capa()
 
     def user(self, user: str) -> Awaitable[bytes]:
-        return self._client._run("USER %s" % user)
+        return self._client._run(_line("USER", user))
 
     def pass_(self, pswd: str) -> Awaitable[bytes]:
         return self._client._run(_pass_line(pswd))
@@ -627,29 +648,27 @@ class _Inside:
         return self._client._auth(mechanism, None, Secret(None))
 
 
-class _Many:
+class _Many(AsyncIterator[tuple[_N, Any]]):
     """An asynchronous iterator over (number, result)."""
 
-    def __init__(self, client: POP3, many: Any) -> None:
+    def __init__(self, client: POP3, *arguments: Any) -> None:
         self._client = client
-        self._channel = client._channel
-        self._many = many
+        self._channel = client._use()
+        self._many = self._channel.many(*arguments)
         self._given = 0
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> tuple[_N, Any]:
         self._given += 1
         if self._given % _RESULTS_PER_TURN == 0:
             await asyncio.sleep(0)
         return await self._client._locked(self._next)
 
-    async def _next(self) -> Any:
+    async def _next(self) -> tuple[_N, Any]:
         if self._many is None:
             raise StopAsyncIteration
         self._client._use()
-        return await self._client._next(self._channel, self._many)
+        pair: tuple[_N, Any] = await self._client._next(self._channel, self._many)
+        return pair
 
     async def aclose(self) -> None:
         """End the iteration; the next command receives and drops what is pending."""
@@ -658,8 +677,13 @@ class _Many:
             self._many = None
 
 
+def _line(verb: str, argument: Any) -> str:
+    """Return the line as poplib formats it: % takes tuples and mappings in its own way."""
+    return f"{verb} %s" % argument  # type: ignore[no-any-return]
+
+
 def _pass_line(pswd: str) -> Secret:
-    return Secret(functools.partial("PASS %s".__mod__, pswd))
+    return Secret(functools.partial(_line, "PASS", pswd))
 
 
 def _apop_line(client: POP3, user: str, password: str) -> Secret:

@@ -22,8 +22,15 @@ MAP = ROOT / "_cpoplib" / "README.rst"
 
 # From the top down: a file includes and calls what is in its own folder, or in those after it.
 FOLDERS = [
-    *["binding/module", "binding/commands", "binding/messages", "binding/connect"],
-    *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
+    *["binding/module", "binding/channel", "binding/commands", "binding/messages"],
+    *[
+        "binding/connect",
+        "binding/dialogue",
+        "binding/client",
+        "binding/reader",
+        "binding/socket",
+        "binding/base",
+    ],
     *["core/tls", "core/net", "core/proto"],
 ]
 # Files that alone write what a connection is in the midst of, and how others would.

@@ -201,15 +201,14 @@ TABLE = {
     ),
     "tokens": (
         [
-            C("CAPA"), lines("SASL XOAUTH2"),
+            C("CAPA"),
+            lines("SASL XOAUTH2"),
             *[C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBvbGQBAQ=="), S("-ERR [AUTH] old")],
             *[C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBuZXcBAQ=="), S("+OK")],
         ],
         lambda: [call("login_oauth2", "alice", Tokens("old", "new"))],
     ),
 }
-
-
 
 
 def told(error):

@@ -146,9 +146,7 @@ use_socket(ChannelObject *self, PyObject *sock)
     return failed;
 }
 
-ARGS_DOC(attach_doc, "attach($self, sock)",
-"Use a connected socket.socket that never waits.");
-
+/* Use a connected socket.socket that never waits. */
 static PyObject *
 attach(ChannelObject *self, PyObject *sock)
 {
@@ -166,8 +164,7 @@ attach(ChannelObject *self, PyObject *sock)
 ARGS_FUNCTION(channel_attach, attach(CHANNEL(op), values[0]),
               .method = "Channel.attach", .names = {"sock"}, .required = 1);
 
-ARGS_DOC(close_doc, "close($self)", "Close the socket.");
-
+/* Close the socket. */
 static PyObject *
 close_channel(ChannelObject *self)
 {
@@ -179,9 +176,7 @@ ARGS_FUNCTION(channel_close, close_channel(CHANNEL(op)),
 
 /* --- TLS ---------------------------------------------------------------- */
 
-ARGS_DOC(load_tls_doc, "load_tls($self, keyfile, certfile, verify)",
-"Read the certificate files, unless another connection has.");
-
+/* Read the certificate files, unless another connection has. */
 static PyObject *
 load_tls(ChannelObject *self, PyObject *const *values)
 {
@@ -205,10 +200,8 @@ ARGS_FUNCTION(channel_load_tls, load_tls(CHANNEL(op), values),
               .method = "Channel.load_tls",
               .names = {"keyfile", "certfile", "verify"});
 
-ARGS_DOC(begin_tls_doc, "begin_tls($self, host)",
-"Prepare the handshake.  Raises error_proto if bytes follow the last reply:\n"
-"an attacker injected them.");
-
+/* Prepare the handshake.  Raises error_proto if bytes follow the last reply:
+   an attacker injected them. */
 static PyObject *
 begin_tls(ChannelObject *self, PyObject *host)
 {
@@ -228,9 +221,7 @@ begin_tls(ChannelObject *self, PyObject *host)
 ARGS_FUNCTION(channel_begin_tls, begin_tls(CHANNEL(op), values[0]),
               .method = "Channel.begin_tls", .names = {"host"}, .required = 1);
 
-ARGS_DOC(handshake_doc, "handshake($self)",
-"Continue the handshake.  Returns True after its end, None to wait.");
-
+/* Continue the handshake.  Returns True after its end, None to wait. */
 static PyObject *
 handshake(ChannelObject *self)
 {
@@ -358,13 +349,9 @@ start(ChannelObject *self, PyObject *line, size_t size, bool is_sasl)
     return failed;
 }
 
-ARGS_DOC(start_doc, "start($self, client, line, form=0, *, file=None,\n"
-"      is_sasl=False)",
-"Begin a command; step() sends it and reads its reply.\n"
-"\n"
-"line: str, or None for the greeting.  form: enum channel_form.  file: takes\n"
-"the octets.");
-
+/* Begin a command; step() sends it and reads its reply.
+   line: str, or None for the greeting.  form: enum channel_form.  file: takes
+   the octets. */
 static PyObject *
 start_command(ChannelObject *self, PyObject *const *values)
 {
@@ -391,9 +378,7 @@ ARGS_FUNCTION(channel_start, start_command(CHANNEL(op), values),
               .names = {"client", "line", "form", "file", "is_sasl"},
               .required = 2, .keyword_only = 2);
 
-ARGS_DOC(step_doc, "step($self)",
-"Continue the command.  Returns its result, or None to wait.");
-
+/* Continue the command.  Returns its result, or None to wait. */
 static PyObject *
 make_value(ChannelObject *self)
 {
@@ -433,9 +418,7 @@ step(ChannelObject *self)
 
 ARGS_FUNCTION(channel_step, step(CHANNEL(op)), .method = "Channel.step");
 
-ARGS_DOC(abandon_doc, "abandon($self)",
-"Mark the stream out of sync: an authentication was abandoned.");
-
+/* Mark the stream out of sync: an authentication was abandoned. */
 static PyObject *
 abandon(ChannelObject *self)
 {
@@ -472,9 +455,7 @@ end_wait(ChannelObject *self, struct pop_error *error)
         &timeout, error);
 }
 
-ARGS_DOC(time_out_doc, "time_out($self)",
-"Raise socket.timeout, unless what was waited for has just come.");
-
+/* Raise socket.timeout, unless what was waited for has just come. */
 static PyObject *
 time_out(ChannelObject *self)
 {
@@ -536,15 +517,15 @@ static PyGetSetDef channel_getset[] = {
 };
 
 static PyMethodDef channel_methods[] = {
-    ARGS_METHOD("attach", channel_attach, attach_doc),
-    ARGS_METHOD("close", channel_close, close_doc),
-    ARGS_METHOD("load_tls", channel_load_tls, load_tls_doc),
-    ARGS_METHOD("begin_tls", channel_begin_tls, begin_tls_doc),
-    ARGS_METHOD("handshake", channel_handshake, handshake_doc),
-    ARGS_METHOD("start", channel_start, start_doc),
-    ARGS_METHOD("step", channel_step, step_doc),
-    ARGS_METHOD("abandon", channel_abandon, abandon_doc),
-    ARGS_METHOD("time_out", channel_time_out, time_out_doc),
+    ARGS_METHOD("attach", channel_attach, NULL),
+    ARGS_METHOD("close", channel_close, NULL),
+    ARGS_METHOD("load_tls", channel_load_tls, NULL),
+    ARGS_METHOD("begin_tls", channel_begin_tls, NULL),
+    ARGS_METHOD("handshake", channel_handshake, NULL),
+    ARGS_METHOD("start", channel_start, NULL),
+    ARGS_METHOD("step", channel_step, NULL),
+    ARGS_METHOD("abandon", channel_abandon, NULL),
+    ARGS_METHOD("time_out", channel_time_out, NULL),
     {NULL, NULL, 0, NULL},
 };
 

@@ -287,8 +287,10 @@ take_turn(BulkIteratorObject *many)
     return result < 0 || check_end(self, many) < 0 ? BULK_FAILED : BULK_END;
 }
 
+/* Returns an iterator for next(): many(verb, numbers, howmuch, window, errors,
+   delete, lines). */
 static PyObject *
-start_many(ChannelObject *self, enum pop_verb verb, PyObject **values)
+start_many(ChannelObject *self, PyObject **values)
 {
     const struct bulk_source source = {
         .client = (PyObject *)self,
@@ -296,45 +298,29 @@ start_many(ChannelObject *self, enum pop_verb verb, PyObject **values)
         .turn = take_turn,
         .ahead = self->pipelining != PIPELINING_NEVER,
     };
+    enum pop_verb verb = POP_VERB_RETR;
 
-    return bulk_start(&source, verb, values);
+    if (values[2] != Py_None) {
+        verb = POP_VERB_TOP;
+    }
+    else if (PyUnicode_CompareWithASCIIString(values[0], "DELE") == 0) {
+        verb = POP_VERB_DELE;
+    }
+    if (verb != POP_VERB_TOP) {
+        values[2] = values[1];
+        values++;
+    }
+    return bulk_start(&source, verb, values + 1);
 }
 
-ARGS_DOC(retr_many_doc, "retr_many($self, numbers, *, window=128,\n"
-"          delete=False, errors='raise', lines=False)",
-"Return an iterator for next().");
+ARGS_FUNCTION(channel_many, start_many(CHANNEL(op), values),
+              .method = "Channel.many",
+              .names = {"verb", "numbers", "howmuch", "window", "errors",
+                        "delete", "lines"},
+              .required = 2);
 
-ARGS_FUNCTION(channel_retr_many,
-              start_many(CHANNEL(op), POP_VERB_RETR, values),
-              .method = "POP3.retr_many",
-              .names = {"numbers", "window", "errors", "delete", "lines"},
-              .required = 1, .keyword_only = 4);
-
-ARGS_DOC(top_many_doc, "top_many($self, numbers, howmuch, *, window=128,\n"
-"         delete=False, errors='raise', lines=False)",
-"Return an iterator for next().");
-
-ARGS_FUNCTION(channel_top_many,
-              start_many(CHANNEL(op), POP_VERB_TOP, values),
-              .method = "POP3.top_many",
-              .names = {"numbers", "howmuch", "window", "errors", "delete",
-                        "lines"},
-              .required = 2, .keyword_only = 4);
-
-ARGS_DOC(dele_many_doc,
-"dele_many($self, numbers, *, window=128, errors='raise')",
-"Return an iterator for next().");
-
-ARGS_FUNCTION(channel_dele_many,
-              start_many(CHANNEL(op), POP_VERB_DELE, values),
-              .method = "POP3.dele_many",
-              .names = {"numbers", "window", "errors"}, .required = 1,
-              .keyword_only = 2);
-
-ARGS_DOC(next_doc, "next($self, client, many)",
-"Return the iterator's next result, or None to wait.  Raises\n"
-"StopAsyncIteration at its end.");
-
+/* Return the iterator's next result, or None to wait.  Raises
+   StopAsyncIteration at its end. */
 static PyObject *
 next(ChannelObject *self, PyObject *client, PyObject *many)
 {
@@ -360,10 +346,8 @@ ARGS_FUNCTION(channel_next, next(CHANNEL(op), values[0], values[1]),
               .method = "Channel.next", .names = {"client", "many"},
               .required = 2);
 
-ARGS_DOC(receive_doc, "receive($self, client)",
-"Receive all pending replies to commands sent ahead.  Returns True after\n"
-"that, None to wait.");
-
+/* Receive all pending replies to commands sent ahead.  Returns True after
+   that, None to wait. */
 static PyObject *
 receive_pending(ChannelObject *self, PyObject *client)
 {
@@ -385,9 +369,7 @@ ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
 
 /* --- the proof ---------------------------------------------------------- */
 
-ARGS_DOC(prove_doc, "prove($self, client)",
-"Send the requests of the proof that next() wants; receive() their answers.");
-
+/* Send the requests of the proof that next() wants; receive() their answers. */
 static PyObject *
 prove(ChannelObject *self, PyObject *client)
 {
@@ -402,10 +384,8 @@ prove(ChannelObject *self, PyObject *client)
 ARGS_FUNCTION(channel_prove, prove(CHANNEL(op), values[0]),
               .method = "Channel.prove", .names = {"client"}, .required = 1);
 
-ARGS_DOC(settle_doc, "settle($self, able=None)",
-"Note whether the server keeps the order: as the answers to the proof say,\n"
-"if that is None.  Returns True if another proof is needed, else False.");
-
+/* Note whether the server keeps the order: as the answers to the proof say,
+   if that is None.  Returns True if another proof is needed, else False. */
 /* Judges by the answers.  Returns 1, 0, -1 and an exception, or 2 if a proof
    of one suspect message is to follow. */
 static int
@@ -455,12 +435,10 @@ ARGS_FUNCTION(channel_settle, settle(CHANNEL(op), args_or_none(values[0])),
               .method = "Channel.settle", .names = {"able"});
 
 PyMethodDef channel_ahead_methods[] = {
-    ARGS_METHOD("retr_many", channel_retr_many, retr_many_doc),
-    ARGS_METHOD("top_many", channel_top_many, top_many_doc),
-    ARGS_METHOD("dele_many", channel_dele_many, dele_many_doc),
-    ARGS_METHOD("next", channel_next, next_doc),
-    ARGS_METHOD("receive", channel_receive, receive_doc),
-    ARGS_METHOD("prove", channel_prove, prove_doc),
-    ARGS_METHOD("settle", channel_settle, settle_doc),
+    ARGS_METHOD("many", channel_many, NULL),
+    ARGS_METHOD("next", channel_next, NULL),
+    ARGS_METHOD("receive", channel_receive, NULL),
+    ARGS_METHOD("prove", channel_prove, NULL),
+    ARGS_METHOD("settle", channel_settle, NULL),
     {NULL, NULL, 0, NULL},
 };

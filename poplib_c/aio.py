@@ -46,7 +46,7 @@ _Capabilities = dict[str, list[str]]
 _Reply = tuple[bytes, list[bytes], int]
 
 # What a command's result is: enum channel_form.
-_STATUS, _LINES, _OCTETS, _SIZES, _UIDS = range(5)
+_STATUS, _LINES, _OCTETS, _FILE, _SIZES, _UIDS = range(6)
 
 # What to wait for: enum channel_wants.
 _READ, _WRITE, _PROOF = 1, 2, 4
@@ -391,7 +391,7 @@ class POP3:
         return await self._locked(self._run, f"TOP {which} {howmuch}", _OCTETS)
 
     async def retr_into(self, which: Any, file: Any) -> int:
-        return await self._locked(self._run, f"RETR {which}", _OCTETS, file=file)
+        return await self._locked(self._run, f"RETR {which}", _FILE, file=file)
 
     # --- many messages ----------------------------------------------------------------------
 

@@ -177,13 +177,13 @@ static int
 is_able(ChannelObject *self, const BulkIteratorObject *many)
 {
     const struct requests *requests = &many->requests;
-    bool proved = many->deletes || requests->form == POP_NO_LINES;
     enum reader_ability ability = self->reader->ability;
 
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;
     }
-    if (self->pipelining == PIPELINING_ALWAYS && !proved) {
+    if (self->pipelining == PIPELINING_ALWAYS &&
+        !bulk_iterator_deletes(many)) {
         return 1;
     }
     if (ability != READER_UNASKED) {
@@ -194,28 +194,6 @@ is_able(ChannelObject *self, const BulkIteratorObject *many)
         return -1;
     }
     return self->proof.unsent.count < 2 ? 0 : 2;
-}
-
-/* Returns whether all pending replies have to be received before the next
-   request is sent. */
-static bool
-must_receive(BulkIteratorObject *many, const ReaderObject *reader, bool able)
-{
-    const struct requests *requests = &many->requests;
-
-    if (!able) {
-        return true;
-    }
-    /* Before deletions by dele_many(), the replies to others: the caller may
-       rely on them, and one reply too many shows only at their end. */
-    if (requests->form == POP_NO_LINES &&
-        reader->progress.ahead.count > requests->sent.count) {
-        return true;
-    }
-    return !pipeline_ask_has_room(requests, reader) &&
-           (requests->unsent.first->is_deletion ||
-            (requests->answered.first == NULL &&
-             requests->sent.first == NULL));
 }
 
 /* Sends requests: ahead, as many as there is room for, or one at a time. */
@@ -230,18 +208,15 @@ ask_many(ChannelObject *self, BulkIteratorObject *many)
         self->wants = CHANNEL_WANTS_PROOF;
         return STREAM_WAITS;
     }
-    if (able < 0) {
-        return STREAM_FAILED;
-    }
     many->ahead = able > 0;
-    if (able == 0 && !requests->unsent.first->is_deletion &&
-        (bulk_iterator_has_answer(many) || requests->sent.first != NULL)) {
-        return STREAM_DONE;
+    if (able < 0 || (able == 0 && !bulk_iterator_asks_alone(many))) {
+        return able;
     }
-    if (must_receive(many, self->reader, able > 0)) {
+    if (able == 0 || bulk_iterator_must_receive(many, self->reader)) {
         result = receive_all(self);
     }
-    if (result != STREAM_DONE ||
+    /* Receiving may have run code that closed the iterator. */
+    if (result != STREAM_DONE || requests->unsent.first == NULL ||
         (!requests->unsent.first->is_deletion &&
          !pipeline_ask_has_room(requests, self->reader))) {
         return result;
@@ -250,21 +225,6 @@ ask_many(ChannelObject *self, BulkIteratorObject *many)
 }
 
 /* --- retr_many() and others --------------------------------------------- */
-
-/* At the end of the iteration, returns -1 and raises error_proto if there were
-   more replies than commands. */
-static int
-check_end(const ChannelObject *self, const BulkIteratorObject *many)
-{
-    const struct stream_progress *stream = &self->reader->progress;
-
-    return many->requests.reader != self->reader || many->numbers != NULL ||
-                   requests_count(&many->requests) > 0 ||
-                   !progress_is_in_step(stream) || stream->unanswered > 0 ||
-                   stream->ahead.count > 0
-               ? 0
-               : reader_require(self->reader, READER_AT_REST);
-}
 
 /* See bulk_turn. */
 static int
@@ -281,10 +241,10 @@ take_turn(BulkIteratorObject *many)
            requests->sent.first != NULL) {
         result = receive(self);
     }
-    if (result == STREAM_WAITS) {
-        return BULK_WAITS;
+    if (result == STREAM_DONE && bulk_iterator_has_ended(many, self->reader)) {
+        result = reader_require(self->reader, READER_AT_REST);
     }
-    return result < 0 || check_end(self, many) < 0 ? BULK_FAILED : BULK_END;
+    return result;
 }
 
 /* Returns an iterator for next(): many(verb, numbers, howmuch, window, errors,
@@ -369,7 +329,8 @@ ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
 
 /* --- the proof ---------------------------------------------------------- */
 
-/* Send the requests of the proof that next() wants; receive() their answers. */
+/* Send the requests of the proof that next() wants; receive() their answers.
+ */
 static PyObject *
 prove(ChannelObject *self, PyObject *client)
 {

@@ -33,8 +33,8 @@ pipeline_push(ReaderObject *reader)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* Announces the question whether a reply is left over, and returns it, encoded.
-   Python code that is called here finds the stream out of sync. */
+/* Announces the question whether a reply is left over, and returns it,
+   encoded. Python code that is called here finds the stream out of sync. */
 static PyObject *
 announce_question(POP3Object *self, ReaderObject *reader)
 {

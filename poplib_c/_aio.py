@@ -74,9 +74,13 @@ class Connection:
     ) -> None:
         if self._channel is not None:
             if type is None:
-                await self._locked(self._quit)
+                await self.quit()
             else:
                 self.close()
+
+    async def quit(self) -> bytes:
+        """Sign off: commit deletions, close the connection, also if this raises."""
+        return await self._locked(self._quit)
 
     def close(self) -> None:
         """Close the connection. A command that is under way raises ConnectionAbortedError."""
@@ -100,7 +104,7 @@ class Connection:
     async def _connect(self) -> Self:
         if self._channel is not None:
             raise OSError(errno.EISCONN, "already connected; close() first")
-        self._is_closed = False
+        self._is_closed = self._tls_established = self._is_verified = False
         channel = self._new or Channel(*self._options)
         self._load(channel)
         sys.audit("poplib.connect", self, self.host, self.port)
@@ -134,35 +138,34 @@ class Connection:
         loop = asyncio.get_running_loop()
         failure: BaseException = OSError("getaddrinfo returns an empty list")
         addresses = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        self._check_open(None)
         try:
             for family, kind, protocol, _, address in addresses:
-                sock = socket.socket(family, kind, protocol)
                 try:
-                    await self._reach(sock, address)
+                    return await self._reach(socket.socket(family, kind, protocol), address)
                 except OSError as exc:
-                    sock.close()
                     if self._is_closed:
                         raise
                     failure = exc
-                except BaseException:
-                    sock.close()
-                    raise
-                else:
-                    return sock
             raise failure
         finally:
             # The traceback of failure refers to this frame.
             del failure
 
-    async def _reach(self, sock: socket.socket, address: Any) -> None:
-        sock.setblocking(False)
-        number = sock.connect_ex(address)
-        if number in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
-            if not await self._watch(sock.fileno(), _WRITE, self._timeout):
-                raise socket.timeout("timed out")
-            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, os.strerror(number))
+    async def _reach(self, sock: socket.socket, address: Any) -> socket.socket:
+        try:
+            sock.setblocking(False)
+            number = sock.connect_ex(address)
+            if number in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
+                if not await self._watch(sock.fileno(), _WRITE, self._timeout):
+                    raise socket.timeout("timed out")
+                number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     async def _shake_hands(self, channel: Any) -> None:
         channel.begin_tls(self.host)
@@ -216,6 +219,8 @@ class Connection:
 
     async def _wait(self) -> None:
         channel = self._channel
+        if channel is None:
+            self._check_open(channel)
         bits, seconds = channel.wants
         if not bits:
             await asyncio.sleep(0)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterable
 from typing import Any, Callable, Literal, TypeVar, Union
 
 from _cpoplib import _apop_line as make_apop_line  # type: ignore[attr-defined]
@@ -73,13 +73,13 @@ class POP3(Connection):
 
     # Methods with secrets are no coroutines: tracebacks show the arguments of those.
 
-    def user(self, user: str) -> Awaitable[bytes]:
+    def user(self, user: str) -> Coroutine[Any, Any, bytes]:
         return self._locked(_Inside(self).user, user)
 
-    def pass_(self, pswd: str) -> Awaitable[bytes]:
+    def pass_(self, pswd: str) -> Coroutine[Any, Any, bytes]:
         return self._locked(self._run, _pass_line(pswd))
 
-    def rpop(self, user: str) -> Awaitable[bytes]:
+    def rpop(self, user: str) -> Coroutine[Any, Any, bytes]:
         return self._locked(self._run, _line("RPOP", user))
 
     async def stat(self) -> tuple[int, int]:
@@ -119,9 +119,6 @@ class POP3(Connection):
 
     async def capa(self) -> _Capabilities:
         return await self._locked(self._capa)
-
-    async def quit(self) -> bytes:
-        return await self._locked(self._quit)
 
     async def _capa(self) -> _Capabilities:
         try:
@@ -208,12 +205,12 @@ class POP3(Connection):
 
     # --- logging in -------------------------------------------------------------------------
 
-    def apop(self, user: str, password: str) -> Awaitable[bytes]:
+    def apop(self, user: str, password: str) -> Coroutine[Any, Any, bytes]:
         return self._locked(self._run, _apop_line(self, user, password))
 
     def auth(
         self, mechanism: Any, authobject: Any = None, initial_response: Any = None
-    ) -> Awaitable[bytes]:
+    ) -> Coroutine[Any, Any, bytes]:
         return self._locked(self._auth, mechanism, authobject, Secret(initial_response))
 
     def login(
@@ -224,7 +221,7 @@ class POP3(Connection):
         mechanisms: Iterable[str] | None = None,
         allow_insecure: bool = False,
         encoding: str | None = None,
-    ) -> Awaitable[bytes]:
+    ) -> Coroutine[Any, Any, bytes]:
         """Log in by the best mechanism that the server supports, as POP3.login() does."""
         peer = Peer(self, self._is_verified)
         secret = Secret(password)
@@ -240,7 +237,7 @@ class POP3(Connection):
         *,
         mechanisms: Iterable[str] | None = None,
         allow_insecure: bool = False,
-    ) -> Awaitable[bytes]:
+    ) -> Coroutine[Any, Any, bytes]:
         """Log in by an OAuth 2.0 token; a callable may return an awaitable."""
         peer = Peer(self, self._is_verified)
         return self._locked(
@@ -373,13 +370,13 @@ class POP3_SSL(POP3):
             sock=sock,
         )
         self._tls = (keyfile, certfile, verify)
-        self._is_verified = bool(verify)
 
     def _load(self, channel: Any) -> None:
         channel.load_tls(*self._tls)
 
     async def _open(self, channel: Any) -> None:
         await self._shake_hands(channel)
+        self._is_verified = bool(self._tls[2])
 
 
 class _Inside:
@@ -388,19 +385,19 @@ class _Inside:
     def __init__(self, client: POP3) -> None:
         self._client = client
 
-    def capa(self) -> Awaitable[_Capabilities]:
+    def capa(self) -> Coroutine[Any, Any, _Capabilities]:
         return self._client._capa()
 
-    def user(self, user: str) -> Awaitable[bytes]:
+    def user(self, user: str) -> Coroutine[Any, Any, bytes]:
         return self._client._run(_line("USER", user))
 
-    def pass_(self, pswd: str) -> Awaitable[bytes]:
+    def pass_(self, pswd: str) -> Coroutine[Any, Any, bytes]:
         return self._client._run(_pass_line(pswd))
 
-    def apop(self, user: str, password: str) -> Awaitable[bytes]:
+    def apop(self, user: str, password: str) -> Coroutine[Any, Any, bytes]:
         return self._client._run(_apop_line(self._client, user, password))
 
-    def auth(self, mechanism: Any) -> Awaitable[bytes]:
+    def auth(self, mechanism: Any) -> Coroutine[Any, Any, bytes]:
         return self._client._auth(mechanism, None, Secret(None))
 
 
@@ -423,6 +420,7 @@ class _Many(AsyncIterator[tuple[_N, Any]]):
         if self._many is None:
             raise StopAsyncIteration
         self._client._use()
+        self._client._check_open(self._channel)
         pair: tuple[_N, Any] = await self._client._next(self._channel, self._many)
         return pair
 

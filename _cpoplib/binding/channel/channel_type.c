@@ -8,6 +8,7 @@
 #include "binding/client/options.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/dialogue/pipeline_probe.h"
+#include "binding/reader/held.h"
 #include "binding/socket/python_socket.h"
 
 static const struct pop_deadline no_deadline = {.at = POP_NO_DEADLINE};
@@ -67,6 +68,9 @@ channel_clear(PyObject *op)
     channel_end_reply(self);
     sink_release(&self->in.sink);
     Py_CLEAR(self->tls);
+    if (self->reader != NULL) {
+        held_forget(self->reader);
+    }
     Py_CLEAR(self->reader);
     return 0;
 }
@@ -391,6 +395,7 @@ time_out(ChannelObject *self)
         if (self->in.is_begun) {
             (void)replies_fail(&self->in);
         }
+        held_forget(self->reader);
     }
     reader_leave(self->reader);
     return args_none(status == POP_TIMEOUT);

@@ -4,6 +4,7 @@
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
+#include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/pipeline_proof.h"
@@ -135,20 +136,6 @@ ask_next(ChannelObject *self, struct requests *requests)
     return failed;
 }
 
-/* Sends what can be sent at once; the rest goes out while replies come. */
-static int
-push(ChannelObject *self)
-{
-    struct pop_error error = {0};
-
-    if (reader_enter(self->reader, READER_IN_STEP) < 0) {
-        return -1;
-    }
-    (void)lock_run_detached(&self->reader->link, pop_link_push, &error);
-    reader_leave(self->reader);
-    return 0;
-}
-
 /* Queues and sends requests, `most` of them or as many as there is room for.
    The queue is not empty. */
 static int
@@ -168,7 +155,7 @@ ask(ChannelObject *self, struct requests *requests, size_t most)
         }
     } while (--most > 0 && requests->unsent.first != NULL &&
              pipeline_ask_has_room(requests, reader));
-    return push(self);
+    return pipeline_push(reader);
 }
 
 /* Returns whether commands may be sent ahead: 1, 0, -1 and an exception, or 2

@@ -552,7 +552,7 @@ def test_lines_of_the_manual_are_short():
 
 
 def test_tests_that_the_manual_names_exist():
-    page = (ROOT / "docs" / "reliability.rst").read_text("utf-8")
+    page = (ROOT / "docs" / "evidence.rst").read_text("utf-8")
     named = set(re.findall(r"``(test_\w+)``", page))
     texts = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
     assert named and not named - set(re.findall(r"^def (test_\w+)\(", "\n".join(texts), re.M))

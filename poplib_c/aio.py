@@ -23,8 +23,7 @@ from _cpoplib import _apop_line as make_apop_line  # type: ignore[attr-defined]
 from poplib_c import POP3 as _POP3
 from poplib_c import POP3_PORT, POP3_SSL_PORT, _replies, error_proto
 from poplib_c._aio import FILE, LINES, OCTETS, PROOF, SIZES, UIDS, Connection
-from poplib_c._auth import Exchange
-from poplib_c._auth import _is_success as is_success
+from poplib_c._auth import Exchange, is_success
 from poplib_c._login import Secret, Steps, login_oauth2_steps, login_steps
 from poplib_c._peer import Peer
 from poplib_c._policy import NO_CAPA

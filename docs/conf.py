@@ -15,14 +15,21 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tools")]
 project = "poplib_c"
 copyright = "the poplib_c authors"
 release = __version__
-extensions = ["sphinx.ext.autodoc", "matplotlib.sphinxext.plot_directive"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "matplotlib.sphinxext.plot_directive",
+    "sphinx_copybutton",
+]
+# Copies neither prompts nor what a program prints.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 plot_formats = ["svg"]
 plot_html_show_formats = plot_html_show_source_link = False
 nitpicky = True
 # Names of the standard library, whose manual is not read.
 nitpick_ignore_regex = [("py:class", r"(ssl|mailbox)\..*|Message")]
-html_theme = "alabaster"
-html_theme_options = {"description": "POP3 for Python, in C", "page_width": "1080px"}
+html_theme = "furo"
+html_title = f"poplib_c {release}"
 autodoc_member_order = "bysource"
 
 

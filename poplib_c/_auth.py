@@ -1,7 +1,7 @@
 """auth(): what the client says in an exchange of challenges and responses (RFC 5034).
 
-The method of the client sends and receives. Tracebacks keep local variables: here no local variable
-holds a response, only attributes do.
+The method of the client sends and receives. Tracebacks keep local variables: here no local
+variable holds a response, only attributes do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Exchange:
         """
         self._set_command()
         reply = yield
-        while not _is_success(reply):
+        while not is_success(reply):
             try:
                 is_answered = self._set_answer(reply)
             except BaseException:
@@ -133,7 +133,7 @@ class Exchange:
             _call_if_there(self._mechanism, "success")
 
 
-def _is_success(reply: Any) -> bool:
+def is_success(reply: Any) -> bool:
     return isinstance(reply, bytes) and reply[:3].upper() == b"+OK"
 
 

@@ -10,7 +10,6 @@ awaits the result of each step.
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Callable, Protocol, TypeVar
 
@@ -64,6 +63,10 @@ class Secret:
 
     def __call__(self) -> Any:
         return self._value() if callable(self._value) else self._value
+
+    def obtain(self, client: object) -> _Token:
+        """Get a token: a step."""
+        return _Token(self())
 
 
 class _Token(Secret):
@@ -193,15 +196,15 @@ def _try_all(
     unsendable: ValueError | None = None
     try:
         while (attempt := policy.next()) is not None:
-            exchange = _Exchange(peer, attempt, policy.could_bind(attempt.name))
+            exchange = _Exchange(peer, attempt, policy.could_bind(attempt.name), user, secret)
             try:
-                exchange.prepare(user, secret)
+                exchange.prepare()
             except ValueError as exc:
                 policy.skip(attempt)
                 unsendable = exc
                 continue
             try:
-                response = yield from exchange.steps(user, secret)
+                response = yield from exchange.steps()
             except (error_proto, OSError) as exc:
                 exchange.tell(policy, exc)
                 if is_hang_up(exc) and isinstance(exc, error_proto):
@@ -264,10 +267,15 @@ def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:
     return names
 
 
+def _ask_capa(client: Any) -> Any:
+    # No lambda: without memory for its function, CPython 3.11 keeps the connection.
+    return client.capa()
+
+
 def _capabilities() -> Steps[Capabilities | None]:
     """Return the capabilities; None if the server doesn't support CAPA."""
     try:
-        capabilities = yield operator.methodcaller("capa")
+        capabilities = yield _ask_capa
     except error_proto as exc:
         if exc.args[0] == NO_CAPA or exc.response is not None:
             return None
@@ -281,41 +289,54 @@ def _capabilities() -> Steps[Capabilities | None]:
 class _Exchange:
     """One mechanism, and what was sent."""
 
-    def __init__(self, peer: Peer, attempt: Try, could_bind: bool) -> None:
+    def __init__(
+        self, peer: Peer, attempt: Try, could_bind: bool, user: str, secret: Secret
+    ) -> None:
         self._client = peer.client
         self._attempt = attempt
         self._could_bind = could_bind
+        self._user = user
+        self._secret = secret
         self._responses = 0
         self._in_command = False
 
-    def prepare(self, user: str, secret: Secret) -> None:
-        """Raise ValueError if *user* or *secret* can't be sent by this mechanism."""
+    def prepare(self) -> None:
+        """Raise ValueError if user or secret can't be sent by this mechanism."""
         name, encoding = self._attempt.name, self._client.encoding
         forbidden = _CONTROLS if name in UNLISTED else frozenset()
         if not name.startswith("SCRAM-"):
-            for what, value in (("user", Secret(user)), ("password", secret)):
+            for what, value in (("user", Secret(self._user)), ("password", self._secret)):
                 if not _fits(value, encoding, forbidden):
                     raise ValueError(f"{what} has characters that {name} can't send")
         if name not in UNLISTED:
-            self._mechanism(user, secret).initial_response()
+            self._mechanism().initial_response()
 
-    def steps(self, user: str, secret: Secret) -> Steps[bytes]:
+    def steps(self) -> Steps[bytes]:
         name = self._attempt.name
         response: bytes
         if name == "APOP":
             self._note()
-            response = yield lambda client: client.apop(user, secret())
+            response = yield self._send_apop
         elif name == "USER":
             self._note()
-            yield operator.methodcaller("user", user)
+            yield self._send_user
             self._note()
-            response = yield lambda client: client.pass_(secret())
+            response = yield self._send_pass
         else:
-            mechanism = self._mechanism(user, secret)
+            mechanism = self._mechanism()
             in_two_lines = self._attempt.form == IN_TWO_LINES
             self._in_command = name == "PLAIN" and not in_two_lines and _fits_command(mechanism)
-            response = yield _auth(_Watched(mechanism, self._note, in_two_lines))
+            response = yield _Watched(mechanism, self._note, in_two_lines).authenticate
         return response
+
+    def _send_apop(self, client: Any) -> Any:
+        return client.apop(self._user, self._secret())
+
+    def _send_user(self, client: Any) -> Any:
+        return client.user(self._user)
+
+    def _send_pass(self, client: Any) -> Any:
+        return client.pass_(self._secret())
 
     def tell(self, policy: Policy, error: Exception) -> None:
         """Tell how the exchange has ended, unless it is the network that has failed."""
@@ -327,20 +348,20 @@ class _Exchange:
     def _note(self) -> None:
         self._responses += 1
 
-    def _mechanism(self, user: str, secret: Secret) -> _Mechanism:
+    def _mechanism(self) -> _Mechanism:
         from poplib_c import sasl
 
         name, form = self._attempt
         make: Any = sasl.WITH_PASSWORD[name]
         mechanism: _Mechanism
         if name.endswith("-PLUS"):
-            mechanism = make(user, secret(), self._client.sock, binding=form)
+            mechanism = make(self._user, self._secret(), self._client.sock, binding=form)
         elif name.startswith("SCRAM-"):
-            mechanism = scram = make(user, secret())
+            mechanism = scram = make(self._user, self._secret())
             scram._could_bind = self._could_bind
         else:
             encoding = self._client.encoding
-            mechanism = make(user.encode(encoding), secret().encode(encoding))
+            mechanism = make(self._user.encode(encoding), self._secret().encode(encoding))
         return mechanism
 
 
@@ -349,10 +370,6 @@ def _fits(value: Secret, encoding: str, forbidden: frozenset[int]) -> bool:
         return forbidden.isdisjoint(value().encode(encoding))
     except UnicodeError:
         return False
-
-
-def _auth(mechanism: _Mechanism) -> Callable[[Any], Any]:
-    return operator.methodcaller("auth", mechanism)
 
 
 class _Watched:
@@ -368,6 +385,9 @@ class _Watched:
         self._mechanism = mechanism
         self._note = note
         self._is_owed = in_two_lines
+
+    def authenticate(self, client: Any) -> Any:
+        return client.auth(self)
 
     def initial_response(self) -> bytes | None:
         if self._is_owed:
@@ -403,7 +423,7 @@ def _send_token(peer: Peer, name: str, user: str, secret: Secret) -> Steps[bytes
     """Log in by one token; the server's explanation is the cause of a refusal's exception."""
     from poplib_c import sasl
 
-    token: _Token = yield lambda _: _Token(secret())
+    token: _Token = yield secret.obtain
     token.check()
     mechanism: sasl.OAuthBearer | sasl.XOAuth2
     if name == "OAUTHBEARER":
@@ -424,7 +444,7 @@ def _in_both_forms(mechanism: _Mechanism) -> Steps[bytes]:
     responses: list[None] = []
     note = functools.partial(responses.append, None)
     try:
-        response: bytes = yield _auth(_Watched(mechanism, note))
+        response: bytes = yield _Watched(mechanism, note).authenticate
         return response
     except error_proto as exc:
         refused_at_once = len(responses) == 1 and _fits_command(mechanism)
@@ -432,7 +452,7 @@ def _in_both_forms(mechanism: _Mechanism) -> Steps[bytes]:
             raise
         refusal = exc
     try:
-        response = yield _auth(_Watched(mechanism, note, in_two_lines=True))
+        response = yield _Watched(mechanism, note, in_two_lines=True).authenticate
         return response
     except (error_proto, OSError) as exc:
         if isinstance(exc, error_proto) and exc.response is not None:

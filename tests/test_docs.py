@@ -50,7 +50,7 @@ def test_options_of_the_page_on_migrating():
 
 def test_pages_for_users_name_no_tests():
     named = {path.stem for path in DOCS.glob("*.rst") if "tests/" in path.read_text()}
-    assert named == {"reliability"}
+    assert named == {"evidence"}
 
 
 @pytest.mark.parametrize("module, tests", [("pytest", 6), ("unittest", 1)])

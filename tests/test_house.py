@@ -22,8 +22,8 @@ MAP = ROOT / "_cpoplib" / "README.rst"
 
 # From the top down: a file includes and calls what is in its own folder, or in those after it.
 FOLDERS = [
-    *["binding/module", "binding/commands", "binding/messages", "binding/connect"],
-    *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
+    *[f"binding/{name}" for name in ("module", "channel", "commands", "messages", "connect")],
+    *[f"binding/{name}" for name in ("dialogue", "client", "reader", "socket", "base")],
     *["core/tls", "core/net", "core/proto"],
 ]
 # Files that alone write what a connection is in the midst of, and how others would.
@@ -32,7 +32,7 @@ HOMES_OF_STATE = {
     r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
     "binding/reader/held": r"(?<=reader->)held",
     "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
-    "core/net/link": r"ends(\.\w+)?",
+    "core/net/link_pump": r"ends(\.\w+)?",
 }
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
@@ -552,7 +552,7 @@ def test_lines_of_the_manual_are_short():
 
 
 def test_tests_that_the_manual_names_exist():
-    page = (ROOT / "docs" / "reliability.rst").read_text("utf-8")
+    page = (ROOT / "docs" / "evidence.rst").read_text("utf-8")
     named = set(re.findall(r"``(test_\w+)``", page))
     texts = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
     assert named and not named - set(re.findall(r"^def (test_\w+)\(", "\n".join(texts), re.M))

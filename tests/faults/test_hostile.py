@@ -1,4 +1,4 @@
-"""What a server can do to a client that is in no other file; docs/reliability.rst has all.
+"""What a server can do to a client that is in no other file; docs/evidence.rst has all.
 
 Memory is measured in programs of their own, by the most that they have ever used.
 """

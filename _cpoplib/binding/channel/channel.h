@@ -15,7 +15,8 @@
 enum channel_form {
     CHANNEL_STATUS, /* the status line */
     CHANNEL_LINES,  /* (response, lines, octets) */
-    CHANNEL_OCTETS, /* bytes; or, in a file, how many */
+    CHANNEL_OCTETS, /* bytes */
+    CHANNEL_FILE,   /* how many octets were written */
     CHANNEL_SIZES,  /* the dict of LIST */
     CHANNEL_UIDS    /* the dict of UIDL */
 };
@@ -47,8 +48,7 @@ typedef struct {
         struct sink_file file;
         struct rows rows;
     } reply;
-    bool has_file;         /* reply.file is used */
-    bool has_rows;         /* reply.rows is used */
+    enum channel_form form;
     struct reception in;   /* of replies to commands sent ahead */
     bool is_questioned;    /* the question of held.h is under way */
     struct requests proof; /* of the order of replies */

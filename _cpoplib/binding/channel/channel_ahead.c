@@ -4,6 +4,7 @@
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
+#include "binding/dialogue/pipeline.h"
 #include "binding/dialogue/pipeline_ask.h"
 #include "binding/dialogue/pipeline_probe.h"
 #include "binding/dialogue/pipeline_proof.h"
@@ -135,20 +136,6 @@ ask_next(ChannelObject *self, struct requests *requests)
     return failed;
 }
 
-/* Sends what can be sent at once; the rest goes out while replies come. */
-static int
-push(ChannelObject *self)
-{
-    struct pop_error error = {0};
-
-    if (reader_enter(self->reader, READER_IN_STEP) < 0) {
-        return -1;
-    }
-    (void)lock_run_detached(&self->reader->link, pop_link_push, &error);
-    reader_leave(self->reader);
-    return 0;
-}
-
 /* Queues and sends requests, `most` of them or as many as there is room for.
    The queue is not empty. */
 static int
@@ -168,7 +155,7 @@ ask(ChannelObject *self, struct requests *requests, size_t most)
         }
     } while (--most > 0 && requests->unsent.first != NULL &&
              pipeline_ask_has_room(requests, reader));
-    return push(self);
+    return pipeline_push(reader);
 }
 
 /* Returns whether commands may be sent ahead: 1, 0, -1 and an exception, or 2
@@ -177,13 +164,13 @@ static int
 is_able(ChannelObject *self, const BulkIteratorObject *many)
 {
     const struct requests *requests = &many->requests;
-    bool proved = many->deletes || requests->form == POP_NO_LINES;
     enum reader_ability ability = self->reader->ability;
 
     if (self->pipelining == PIPELINING_NEVER) {
         return 0;
     }
-    if (self->pipelining == PIPELINING_ALWAYS && !proved) {
+    if (self->pipelining == PIPELINING_ALWAYS &&
+        !bulk_iterator_deletes(many)) {
         return 1;
     }
     if (ability != READER_UNASKED) {
@@ -194,28 +181,6 @@ is_able(ChannelObject *self, const BulkIteratorObject *many)
         return -1;
     }
     return self->proof.unsent.count < 2 ? 0 : 2;
-}
-
-/* Returns whether all pending replies have to be received before the next
-   request is sent. */
-static bool
-must_receive(BulkIteratorObject *many, const ReaderObject *reader, bool able)
-{
-    const struct requests *requests = &many->requests;
-
-    if (!able) {
-        return true;
-    }
-    /* Before deletions by dele_many(), the replies to others: the caller may
-       rely on them, and one reply too many shows only at their end. */
-    if (requests->form == POP_NO_LINES &&
-        reader->progress.ahead.count > requests->sent.count) {
-        return true;
-    }
-    return !pipeline_ask_has_room(requests, reader) &&
-           (requests->unsent.first->is_deletion ||
-            (requests->answered.first == NULL &&
-             requests->sent.first == NULL));
 }
 
 /* Sends requests: ahead, as many as there is room for, or one at a time. */
@@ -230,18 +195,15 @@ ask_many(ChannelObject *self, BulkIteratorObject *many)
         self->wants = CHANNEL_WANTS_PROOF;
         return STREAM_WAITS;
     }
-    if (able < 0) {
-        return STREAM_FAILED;
-    }
     many->ahead = able > 0;
-    if (able == 0 && !requests->unsent.first->is_deletion &&
-        (bulk_iterator_has_answer(many) || requests->sent.first != NULL)) {
-        return STREAM_DONE;
+    if (able < 0 || (able == 0 && !bulk_iterator_asks_alone(many))) {
+        return able;
     }
-    if (must_receive(many, self->reader, able > 0)) {
+    if (able == 0 || bulk_iterator_must_receive(many, self->reader)) {
         result = receive_all(self);
     }
-    if (result != STREAM_DONE ||
+    /* Receiving may have run code that closed the iterator. */
+    if (result != STREAM_DONE || requests->unsent.first == NULL ||
         (!requests->unsent.first->is_deletion &&
          !pipeline_ask_has_room(requests, self->reader))) {
         return result;
@@ -250,21 +212,6 @@ ask_many(ChannelObject *self, BulkIteratorObject *many)
 }
 
 /* --- retr_many() and others --------------------------------------------- */
-
-/* At the end of the iteration, returns -1 and raises error_proto if there were
-   more replies than commands. */
-static int
-check_end(const ChannelObject *self, const BulkIteratorObject *many)
-{
-    const struct stream_progress *stream = &self->reader->progress;
-
-    return many->requests.reader != self->reader || many->numbers != NULL ||
-                   requests_count(&many->requests) > 0 ||
-                   !progress_is_in_step(stream) || stream->unanswered > 0 ||
-                   stream->ahead.count > 0
-               ? 0
-               : reader_require(self->reader, READER_AT_REST);
-}
 
 /* See bulk_turn. */
 static int
@@ -281,14 +228,16 @@ take_turn(BulkIteratorObject *many)
            requests->sent.first != NULL) {
         result = receive(self);
     }
-    if (result == STREAM_WAITS) {
-        return BULK_WAITS;
+    if (result == STREAM_DONE && bulk_iterator_has_ended(many, self->reader)) {
+        result = reader_require(self->reader, READER_AT_REST);
     }
-    return result < 0 || check_end(self, many) < 0 ? BULK_FAILED : BULK_END;
+    return result;
 }
 
+/* Returns an iterator for next(): many(verb, numbers, howmuch, window, errors,
+   delete, lines). */
 static PyObject *
-start_many(ChannelObject *self, enum pop_verb verb, PyObject **values)
+start_many(ChannelObject *self, PyObject **values)
 {
     const struct bulk_source source = {
         .client = (PyObject *)self,
@@ -296,45 +245,29 @@ start_many(ChannelObject *self, enum pop_verb verb, PyObject **values)
         .turn = take_turn,
         .ahead = self->pipelining != PIPELINING_NEVER,
     };
+    enum pop_verb verb = POP_VERB_RETR;
 
-    return bulk_start(&source, verb, values);
+    if (values[2] != Py_None) {
+        verb = POP_VERB_TOP;
+    }
+    else if (PyUnicode_CompareWithASCIIString(values[0], "DELE") == 0) {
+        verb = POP_VERB_DELE;
+    }
+    if (verb != POP_VERB_TOP) {
+        values[2] = values[1];
+        values++;
+    }
+    return bulk_start(&source, verb, values + 1);
 }
 
-ARGS_DOC(retr_many_doc, "retr_many($self, numbers, *, window=128,\n"
-"          delete=False, errors='raise', lines=False)",
-"Return an iterator for next().");
+ARGS_FUNCTION(channel_many, start_many(CHANNEL(op), values),
+              .method = "Channel.many",
+              .names = {"verb", "numbers", "howmuch", "window", "errors",
+                        "delete", "lines"},
+              .required = 2);
 
-ARGS_FUNCTION(channel_retr_many,
-              start_many(CHANNEL(op), POP_VERB_RETR, values),
-              .method = "POP3.retr_many",
-              .names = {"numbers", "window", "errors", "delete", "lines"},
-              .required = 1, .keyword_only = 4);
-
-ARGS_DOC(top_many_doc, "top_many($self, numbers, howmuch, *, window=128,\n"
-"         delete=False, errors='raise', lines=False)",
-"Return an iterator for next().");
-
-ARGS_FUNCTION(channel_top_many,
-              start_many(CHANNEL(op), POP_VERB_TOP, values),
-              .method = "POP3.top_many",
-              .names = {"numbers", "howmuch", "window", "errors", "delete",
-                        "lines"},
-              .required = 2, .keyword_only = 4);
-
-ARGS_DOC(dele_many_doc,
-"dele_many($self, numbers, *, window=128, errors='raise')",
-"Return an iterator for next().");
-
-ARGS_FUNCTION(channel_dele_many,
-              start_many(CHANNEL(op), POP_VERB_DELE, values),
-              .method = "POP3.dele_many",
-              .names = {"numbers", "window", "errors"}, .required = 1,
-              .keyword_only = 2);
-
-ARGS_DOC(next_doc, "next($self, client, many)",
-"Return the iterator's next result, or None to wait.  Raises\n"
-"StopAsyncIteration at its end.");
-
+/* Return the iterator's next result, or None to wait.  Raises
+   StopAsyncIteration at its end. */
 static PyObject *
 next(ChannelObject *self, PyObject *client, PyObject *many)
 {
@@ -360,10 +293,8 @@ ARGS_FUNCTION(channel_next, next(CHANNEL(op), values[0], values[1]),
               .method = "Channel.next", .names = {"client", "many"},
               .required = 2);
 
-ARGS_DOC(receive_doc, "receive($self, client)",
-"Receive all pending replies to commands sent ahead.  Returns True after\n"
-"that, None to wait.");
-
+/* Receive all pending replies to commands sent ahead.  Returns True after
+   that, None to wait. */
 static PyObject *
 receive_pending(ChannelObject *self, PyObject *client)
 {
@@ -385,9 +316,8 @@ ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
 
 /* --- the proof ---------------------------------------------------------- */
 
-ARGS_DOC(prove_doc, "prove($self, client)",
-"Send the requests of the proof that next() wants; receive() their answers.");
-
+/* Send the requests of the proof that next() wants; receive() their answers.
+ */
 static PyObject *
 prove(ChannelObject *self, PyObject *client)
 {
@@ -402,10 +332,8 @@ prove(ChannelObject *self, PyObject *client)
 ARGS_FUNCTION(channel_prove, prove(CHANNEL(op), values[0]),
               .method = "Channel.prove", .names = {"client"}, .required = 1);
 
-ARGS_DOC(settle_doc, "settle($self, able=None)",
-"Note whether the server keeps the order: as the answers to the proof say,\n"
-"if that is None.  Returns True if another proof is needed, else False.");
-
+/* Note whether the server keeps the order: as the answers to the proof say,
+   if that is None.  Returns True if another proof is needed, else False. */
 /* Judges by the answers.  Returns 1, 0, -1 and an exception, or 2 if a proof
    of one suspect message is to follow. */
 static int
@@ -455,12 +383,10 @@ ARGS_FUNCTION(channel_settle, settle(CHANNEL(op), args_or_none(values[0])),
               .method = "Channel.settle", .names = {"able"});
 
 PyMethodDef channel_ahead_methods[] = {
-    ARGS_METHOD("retr_many", channel_retr_many, retr_many_doc),
-    ARGS_METHOD("top_many", channel_top_many, top_many_doc),
-    ARGS_METHOD("dele_many", channel_dele_many, dele_many_doc),
-    ARGS_METHOD("next", channel_next, next_doc),
-    ARGS_METHOD("receive", channel_receive, receive_doc),
-    ARGS_METHOD("prove", channel_prove, prove_doc),
-    ARGS_METHOD("settle", channel_settle, settle_doc),
+    ARGS_METHOD("many", channel_many, NULL),
+    ARGS_METHOD("next", channel_next, NULL),
+    ARGS_METHOD("receive", channel_receive, NULL),
+    ARGS_METHOD("prove", channel_prove, NULL),
+    ARGS_METHOD("settle", channel_settle, NULL),
     {NULL, NULL, 0, NULL},
 };

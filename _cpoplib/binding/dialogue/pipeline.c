@@ -24,6 +24,10 @@ pipeline_push(ReaderObject *reader)
         return -1;
     }
     status = lock_run_detached(&reader->link, pop_link_push, &error);
+    if (status == POP_INTERRUPTED) {
+        /* The link is polled.  The rest goes out while replies come. */
+        status = POP_OK;
+    }
     if (status != POP_OK) {
         reader_fail_write(reader, status, &error, false);
     }
@@ -33,8 +37,8 @@ pipeline_push(ReaderObject *reader)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* Announces the question whether a reply is left over, and returns it, encoded.
-   Python code that is called here finds the stream out of sync. */
+/* Announces the question whether a reply is left over, and returns it,
+   encoded. Python code that is called here finds the stream out of sync. */
 static PyObject *
 announce_question(POP3Object *self, ReaderObject *reader)
 {

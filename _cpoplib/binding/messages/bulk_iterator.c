@@ -98,34 +98,36 @@ check_source(const BulkIteratorObject *self, const void *file)
     return -1;
 }
 
-/* Before deletions by dele_many(), receives the replies to the requests of
-   other owners: the caller may rely on them, and one reply too many shows only
-   at their end. */
-static int
-receive_others(BulkIteratorObject *self, ReaderObject *reader)
+bool
+bulk_iterator_must_receive(const BulkIteratorObject *self,
+                           const ReaderObject *reader)
 {
-    if (self->requests.form != POP_NO_LINES ||
-        reader->progress.ahead.count <= self->requests.sent.count) {
+    const struct requests *requests = &self->requests;
+
+    /* Before deletions by dele_many(), the replies to others: the caller may
+       rely on them, and one reply too many shows only at their end. */
+    if (requests->form == POP_NO_LINES &&
+        reader->progress.ahead.count > requests->sent.count) {
+        return true;
+    }
+    /* A deletion comes before the numbers that were taken ahead.  If none of
+       its own is pending, requests of others take the room. */
+    return !pipeline_ask_has_room(requests, reader) &&
+           (requests->unsent.first->is_deletion ||
+            (requests->answered.first == NULL &&
+             requests->sent.first == NULL));
+}
+
+/* Receives all pending replies, if that has to precede the next request. */
+static int
+receive_before(BulkIteratorObject *self, ReaderObject *reader)
+{
+    if (!bulk_iterator_must_receive(self, reader)) {
         return 0;
     }
     return pipeline_receive_all(POP3(self->client), reader) < 0
                ? -1
                : reader_require(reader, READER_AT_REST);
-}
-
-/* If the next request is the deletion of the message that was returned last,
-   queues it. */
-static int
-ask_due(BulkIteratorObject *self, ReaderObject *reader)
-{
-    if (!self->requests.unsent.first->is_deletion) {
-        return 0;
-    }
-    if (!pipeline_ask_has_room(&self->requests, reader) &&
-        pipeline_receive_all(POP3(self->client), reader) < 0) {
-        return -1;
-    }
-    return pipeline_ask_next(POP3(self->client), reader, &self->requests, false);
 }
 
 /* Queues and sends as many requests as there is room for. */
@@ -139,36 +141,36 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
     }
     Py_XSETREF(requests->reader,
                (ReaderObject *)Py_NewRef((PyObject *)reader));
-    if (receive_others(self, reader) < 0 || ask_due(self, reader) < 0) {
+    if (receive_before(self, reader) < 0) {
         return -1;
     }
+    /* Receiving may have run code that closed the iterator. */
     if (requests->unsent.first == NULL) {
         return 0;
     }
-    if (pipeline_ask_has_room(requests, reader) &&
-        (!reader->half_duplex ||
-         reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
-        return pipeline_ask(POP3(self->client), reader, requests);
-    }
-    /* If none of its own is pending, requests of others take the room. */
-    return requests->answered.first != NULL || requests->sent.first != NULL
-               ? 0
-               : pipeline_receive_all(POP3(self->client), reader);
+    return requests->unsent.first->is_deletion ||
+                   (pipeline_ask_has_room(requests, reader) &&
+                    (!reader->half_duplex ||
+                     reader->progress.ahead.octets <=
+                         PIPELINING_HALF_DUPLEX_OCTETS / 2))
+               ? pipeline_ask(POP3(self->client), reader, requests)
+               : 0;
 }
 
 /* Sends the command of a request, and returns its reply. */
 static PyObject *
 call(BulkIteratorObject *self, const struct request *request)
 {
+    POP3Object *client = POP3(self->client);
     PyObject *line = pipeline_ask_line(&self->requests, request);
 
     switch (pipeline_ask_form(&self->requests, request)) {
     case POP_NO_LINES:
-        return command_shortcmd(POP3(self->client), line, POP_END_IF_QUIET);
+        return command_shortcmd(client, line, POP_END_IF_QUIET);
     case POP_LINES:
-        return command_longcmd(POP3(self->client), line, POP_END_IF_QUIET, NULL);
+        return command_longcmd(client, line, POP_END_IF_QUIET, NULL);
     default:
-        return retr_bytes_fetch(POP3(self->client), line);
+        return retr_bytes_fetch(client, line);
     }
 }
 
@@ -212,6 +214,20 @@ bulk_iterator_has_answer(BulkIteratorObject *self)
     return first != NULL;
 }
 
+bool
+bulk_iterator_deletes(const BulkIteratorObject *self)
+{
+    return self->deletes || self->requests.form == POP_NO_LINES;
+}
+
+bool
+bulk_iterator_asks_alone(BulkIteratorObject *self)
+{
+    return self->requests.unsent.first->is_deletion ||
+           (!bulk_iterator_has_answer(self) &&
+            self->requests.sent.first == NULL);
+}
+
 /* Sends requests: ahead, as many as there is room for, or one at a time after
    all replies were received. */
 static int
@@ -226,7 +242,7 @@ ask(BulkIteratorObject *self)
     if (requests->form == POP_OCTETS) {
         how |= PIPELINING_PLAIN;
     }
-    if (self->deletes || requests->form == POP_NO_LINES) {
+    if (bulk_iterator_deletes(self)) {
         how |= PIPELINING_PROVED;
     }
     if (!failed) {
@@ -238,9 +254,7 @@ ask(BulkIteratorObject *self)
     if (on > 0) {
         on = ask_ahead(self, reader);
     }
-    else if (on == 0 &&
-             (requests->unsent.first->is_deletion ||
-              (!bulk_iterator_has_answer(self) && requests->sent.first == NULL))) {
+    else if (on == 0 && bulk_iterator_asks_alone(self)) {
         on = ask_alone(self);
     }
     Py_XDECREF(reader);
@@ -264,6 +278,17 @@ receive_one(BulkIteratorObject *self)
     return failed;
 }
 
+bool
+bulk_iterator_has_ended(const BulkIteratorObject *self,
+                        const ReaderObject *reader)
+{
+    return reader != NULL && reader == self->requests.reader &&
+           self->numbers == NULL && requests_count(&self->requests) == 0 &&
+           progress_is_in_step(&reader->progress) &&
+           reader->progress.unanswered == 0 &&
+           reader->progress.ahead.count == 0;
+}
+
 /* At the end of the iteration, returns -1 and raises error_proto if there were
    more replies than commands: some results have wrong numbers.  Leaves other
    faults of the connection to the next command. */
@@ -273,15 +298,11 @@ check_end(BulkIteratorObject *self)
     ReaderObject *reader;
     int failed;
 
-    if (self->requests.reader == NULL || self->numbers != NULL ||
-        requests_count(&self->requests) > 0) {
+    if (!bulk_iterator_has_ended(self, self->requests.reader)) {
         return 0;
     }
     reader = pop3_get_reader(POP3(self->client), &failed);
-    if (reader == self->requests.reader &&
-        progress_is_in_step(&reader->progress) &&
-        reader->progress.unanswered == 0 &&
-        reader->progress.ahead.count == 0) {
+    if (bulk_iterator_has_ended(self, reader)) {
         failed = reader_require(reader, READER_AT_REST);
     }
     Py_XDECREF(reader);
@@ -299,7 +320,8 @@ turn(BulkIteratorObject *self)
     if (self->requests.unsent.first != NULL && ask(self) < 0) {
         return -1;
     }
-    while (!bulk_iterator_has_answer(self) && self->requests.sent.first != NULL) {
+    while (!bulk_iterator_has_answer(self) &&
+           self->requests.sent.first != NULL) {
         if (receive_one(self) < 0) {
             return -1;
         }
@@ -422,8 +444,7 @@ static bool
 returns(const BulkIteratorObject *self, PyObject *exception)
 {
     return self->returns_errors &&
-           PyErr_GivenExceptionMatches(exception,
-                                       self->state->error_proto);
+           PyErr_GivenExceptionMatches(exception, self->state->error_proto);
 }
 
 /* Returns (number, value) of the first answer, or raises its exception. */

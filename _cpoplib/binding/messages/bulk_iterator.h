@@ -6,6 +6,7 @@
 #define BINDING_BULK_ITERATOR_H
 
 #include "binding/reader/requests.h"
+#include "binding/reader/stream.h"
 
 typedef struct BulkIteratorObject BulkIteratorObject;
 
@@ -15,20 +16,20 @@ typedef struct BulkIteratorObject BulkIteratorObject;
 typedef int (*bulk_turn)(BulkIteratorObject *self);
 
 enum bulk_result {
-    BULK_FAILED = -1, /* an exception is pending */
-    BULK_END = 0,
-    BULK_READY = 1, /* a result is ready */
-    BULK_WAITS = 2  /* the turn is to be repeated after a wait */
+    BULK_FAILED = STREAM_FAILED, /* an exception is pending */
+    BULK_END = STREAM_DONE,
+    BULK_WAITS = STREAM_WAITS, /* the turn is to be repeated after a wait */
+    BULK_READY                 /* a result is ready */
 };
 
 struct BulkIteratorObject {
     PyObject_HEAD
-    PyObject *client; /* the connection; NULL after the end */
+    PyObject *client;           /* the connection; NULL after the end */
     struct module_state *state; /* of the client */
     bulk_turn turn;
-    PyObject *numbers;  /* an iterator; NULL after its end */
-    PyObject *failure;  /* raised after all answers, or NULL */
-    PyObject *second;   /* after the number in each line, or NULL */
+    PyObject *numbers; /* an iterator; NULL after its end */
+    PyObject *failure; /* raised after all answers, or NULL */
+    PyObject *second;  /* after the number in each line, or NULL */
     struct requests requests;
     size_t deletions;    /* among the requests */
     size_t window;       /* messages requested ahead, at most */
@@ -71,8 +72,28 @@ PyObject *bulk_start(const struct bulk_source *source, enum pop_verb verb,
    BULK_END or BULK_WAITS. */
 PyObject *bulk_iterator_next(BulkIteratorObject *self, int *result);
 
+/* For turns: */
+
 /* Returns whether a result is ready.  Frees answers to deletions, which are
-   not returned. */
+   results only if they are refusals. */
 bool bulk_iterator_has_answer(BulkIteratorObject *self);
+
+/* Returns whether the server must have proved that it keeps the order: the
+   requests delete messages. */
+bool bulk_iterator_deletes(const BulkIteratorObject *self);
+
+/* Returns whether the next request, of which there is one, is to be sent
+   although commands can't be sent ahead of the replies to others. */
+bool bulk_iterator_asks_alone(BulkIteratorObject *self);
+
+/* Returns whether all pending replies have to be received before the next
+   request, of which there is one, is sent ahead. */
+bool bulk_iterator_must_receive(const BulkIteratorObject *self,
+                                const ReaderObject *reader);
+
+/* Returns whether one reply too many may still come: all results were
+   returned, and nothing else is pending. */
+bool bulk_iterator_has_ended(const BulkIteratorObject *self,
+                             const ReaderObject *reader);
 
 #endif

@@ -134,3 +134,16 @@ held_end(ReaderObject *reader, const struct lock *lock, bool received)
     }
     PyMem_Free(held);
 }
+
+void
+held_forget(ReaderObject *reader)
+{
+    struct held *held = reader->held;
+    size_t i;
+
+    reader->held = NULL;
+    for (i = 0; held != NULL && i < held->count; i++) {
+        Py_DECREF(held->answers[i].value);
+    }
+    PyMem_Free(held);
+}

@@ -45,6 +45,9 @@ int held_check(ReaderObject *reader, const struct lock *lock,
    replaced by that of errors_raise_uncertain().  `lock` is held. */
 void held_end(ReaderObject *reader, const struct lock *lock, bool received);
 
+/* Ends holding, of a connection that is given up: drops the answers. */
+void held_forget(ReaderObject *reader);
+
 /* Returns the message number in "+OK number size", the reply to LIST, or -1.
  *rest is the text after the number. */
 long long held_listed_number(PyObject *response, const char **rest);

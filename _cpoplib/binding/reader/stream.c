@@ -268,11 +268,11 @@ read_lines(ReaderObject *reader, struct stream_sink *sink)
 
     do {
         struct pop_error error = {0};
-        enum pop_status status =
-            reader->link.is_polled &&
-                    reader->link.received - before >= POLLED_OCTETS
-                ? POP_INTERRUPTED
-                : pump(reader, &error);
+        enum pop_status status = reader->link.is_polled &&
+                                         reader->link.received - before >=
+                                             POLLED_OCTETS
+                                     ? POP_INTERRUPTED
+                                     : pump(reader, &error);
         int result;
 
         if (waits(reader, status)) {

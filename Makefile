@@ -3,7 +3,7 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-mailboxes bench-regress dist \
 	docs man compile-commands lint sanitize fuzz clean
 
 help:
@@ -56,6 +56,9 @@ programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c; move 
 bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-mailboxes: ## compare threads, asyncio, uvloop and poplib with many mailboxes (BENCH_ARGS="--delay 20")
+	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/mailboxes.py $(BENCH_ARGS)
 
 bench-regress: ## compare instructions of core/ with the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress

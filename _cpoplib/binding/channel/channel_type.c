@@ -125,6 +125,10 @@ attach(ChannelObject *self, PyObject *sock)
                      "and sendall(), not %.100s",
                      Py_TYPE(sock)->tp_name);
     }
+    else if (self->reader != NULL) {
+        direct = -1;
+        PyErr_SetString(PyExc_RuntimeError, "the channel has a socket");
+    }
     return direct <= 0 ? NULL : args_none(use_socket(self, sock) < 0);
 }
 
@@ -170,26 +174,29 @@ ARGS_FUNCTION(channel_load_tls, load_tls(CHANNEL(op), values),
 /* Prepare the handshake.  Raises error_proto if bytes follow the last reply:
    an attacker injected them. */
 static PyObject *
-begin_tls(ChannelObject *self, PyObject *host)
+begin_tls(ChannelObject *self, PyObject **values)
 {
     const struct tls_options none = {.context = NULL};
 
-    if (channel_check(self) < 0 ||
-        (self->reader->link.received > 0 &&
-         reader_require(self->reader, READER_AT_REST) < 0)) {
+    if (self->config == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "load_tls() comes first");
+        return NULL;
+    }
+    if (self->reader->link.received > 0 &&
+        reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
     Py_XSETREF(self->tls, tls_wrap_new_socket(self->state, self->reader->sock,
-                                              host, &none, self->config));
+                                              values[0], &none, self->config));
     return args_none(self->tls == NULL);
 }
 
-ARGS_FUNCTION(channel_begin_tls, begin_tls(CHANNEL(op), values[0]),
+ARGS_FUNCTION(channel_begin_tls, channel_run(op, values, begin_tls),
               .method = "Channel.begin_tls", .names = {"host"}, .required = 1);
 
 /* Continue the handshake.  Returns True after its end, None to wait. */
 static PyObject *
-handshake(ChannelObject *self)
+handshake(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     enum pop_status wanted = POP_OK;
     int result;
@@ -211,7 +218,7 @@ handshake(ChannelObject *self)
     return result < 0 ? NULL : Py_NewRef(Py_True);
 }
 
-ARGS_FUNCTION(channel_handshake, handshake(CHANNEL(op)),
+ARGS_FUNCTION(channel_handshake, channel_run(op, values, handshake),
               .method = "Channel.handshake");
 
 /* --- a command ---------------------------------------------------------- */
@@ -274,7 +281,7 @@ start(ChannelObject *self, PyObject *line, size_t size, bool is_sasl)
    line: str, or None for the greeting.  form: enum channel_form.  file: takes
    the octets. */
 static PyObject *
-start_command(ChannelObject *self, PyObject *const *values)
+start_command(ChannelObject *self, PyObject **values)
 {
     const char *capa = pop_command(POP_VERB_CAPA)->name;
     PyObject *line = values[1];
@@ -282,7 +289,12 @@ start_command(ChannelObject *self, PyObject *const *values)
     size_t size = POP_UNLIMITED_OCTETS;
     long form = values[2] == NULL ? CHANNEL_STATUS : PyLong_AsLong(values[2]);
 
-    if (PyErr_Occurred() || channel_check(self) < 0 ||
+    if (form < CHANNEL_STATUS || form > CHANNEL_UIDS ||
+        (form == CHANNEL_FILE) != (values[3] != NULL)) {
+        form = -1;
+        PyErr_BadArgument();
+    }
+    if (form < 0 || is_sasl < 0 ||
         init_reply(self, (enum channel_form)form, values[3]) < 0) {
         return NULL;
     }
@@ -291,10 +303,11 @@ start_command(ChannelObject *self, PyObject *const *values)
         size = POP_COMMAND_CAPA_OCTETS;
     }
     self->client = values[0];
-    return args_none(start(self, line, size, is_sasl > 0) < 0);
+    self->is_started = start(self, line, size, is_sasl != 0) == 0;
+    return args_none(!self->is_started);
 }
 
-ARGS_FUNCTION(channel_start, start_command(CHANNEL(op), values),
+ARGS_FUNCTION(channel_start, channel_run(op, values, start_command),
               .method = "Channel.start",
               .names = {"client", "line", "form", "file", "is_sasl"},
               .required = 2, .keyword_only = 2);
@@ -314,15 +327,15 @@ make_value(ChannelObject *self)
 }
 
 static PyObject *
-step(ChannelObject *self)
+step(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     PyObject *value = NULL;
     int result = STREAM_FAILED;
 
-    if (channel_check(self) < 0) {
-        return NULL;
+    if (!self->is_started) {
+        PyErr_SetString(PyExc_RuntimeError, "start() comes first");
     }
-    if (reader_enter(self->reader, READER_IN_STEP) == 0) {
+    else if (reader_enter(self->reader, READER_IN_STEP) == 0) {
         result = channel_note(self,
                               stream_go_on(self->reader, &self->reply.sink));
         reader_leave(self->reader);
@@ -337,14 +350,14 @@ step(ChannelObject *self)
     return value;
 }
 
-ARGS_FUNCTION(channel_step, step(CHANNEL(op)), .method = "Channel.step");
+ARGS_FUNCTION(channel_step, channel_run(op, values, step),
+              .method = "Channel.step");
 
 /* Mark the stream out of sync: an authentication was abandoned. */
 static PyObject *
-abandon(ChannelObject *self)
+abandon(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
-    if (channel_check(self) < 0 ||
-        reader_enter(self->reader, READER_OPEN) < 0) {
+    if (reader_enter(self->reader, READER_OPEN) < 0) {
         return NULL;
     }
     progress_left(&self->reader->lock, &self->reader->progress,
@@ -353,7 +366,7 @@ abandon(ChannelObject *self)
     Py_RETURN_NONE;
 }
 
-ARGS_FUNCTION(channel_abandon, abandon(CHANNEL(op)),
+ARGS_FUNCTION(channel_abandon, channel_run(op, values, abandon),
               .method = "Channel.abandon");
 
 /* --- waiting ------------------------------------------------------------ */
@@ -378,13 +391,12 @@ end_wait(ChannelObject *self, struct pop_error *error)
 
 /* Raise socket.timeout, unless what was waited for has just come. */
 static PyObject *
-time_out(ChannelObject *self)
+time_out(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     struct pop_error error = {0};
     enum pop_status status;
 
-    if (channel_check(self) < 0 ||
-        reader_enter(self->reader, READER_OPEN) < 0) {
+    if (reader_enter(self->reader, READER_OPEN) < 0) {
         return NULL;
     }
     status = end_wait(self, &error);
@@ -401,7 +413,7 @@ time_out(ChannelObject *self)
     return args_none(status == POP_TIMEOUT);
 }
 
-ARGS_FUNCTION(channel_time_out, time_out(CHANNEL(op)),
+ARGS_FUNCTION(channel_time_out, channel_run(op, values, time_out),
               .method = "Channel.time_out");
 
 /* --- what Python sees --------------------------------------------------- */

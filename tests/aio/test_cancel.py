@@ -98,7 +98,7 @@ def test_at_every_point_of_a_session(new_loop, link, server_context, authority):
             return client, session(client, authority.ca_file if link == "stls" else None)
 
         points, closed = walk(new_loop, begin)
-    assert points >= closed > 8
+    assert points >= closed > 3
 
 
 @loops
@@ -130,7 +130,7 @@ def test_at_every_octet_of_a_reply(new_loop):
             run(main(), new_loop)
         if not point.was_reached:
             break
-    assert number > 10
+    assert number > 2
 
 
 @loops

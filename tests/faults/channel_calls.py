@@ -7,11 +7,11 @@ import socket
 
 from _cpoplib import Channel
 from poplib_c import error_proto
+from poplib_c._aio import FILE, LINES, OCTETS, PROOF, SIZES, STATUS, UIDS
 
 from .support import TIMEOUT
 
-STATUS, LINES, OCTETS, SIZES, UIDS = range(5)
-READ, WRITE, PROOF = 1, 2, 4
+READ, WRITE = 1, 2
 EVENTS = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
 
 
@@ -121,7 +121,7 @@ def refused(client):
 
 def into_file(client):
     file = io.BytesIO()
-    return client.run("RETR 3", OCTETS, file=file), file.getvalue()
+    return client.run("RETR 3", FILE, file), file.getvalue()
 
 
 def many(client):

@@ -125,11 +125,11 @@ def into_file(client):
 
 
 def many(client):
-    return client.all(client.channel.retr_many([1, 2, 3]))
+    return client.all(client.channel.many("RETR", [1, 2, 3], None))
 
 
 def abandoned(client):
-    iterator = client.channel.top_many([1, 2, 3], 1)
+    iterator = client.channel.many("TOP", [1, 2, 3], "1")
     while (first := client.channel.next(client, iterator)) is None:
         client.wait()
     iterator.close()
@@ -137,7 +137,7 @@ def abandoned(client):
 
 
 def deleted(client):
-    return client.all(client.channel.dele_many([1, 2], errors="return")), client.run("RSET")
+    return client.all(client.channel.many("DELE", [1, 2], None)), client.run("RSET")
 
 
 def timed_out(client):
@@ -167,9 +167,9 @@ CHANNEL = {
     "Channel.step rows": driven(listings),
     "Channel.step refused": driven(refused),
     "Channel.step file": driven(into_file),
-    "Channel.retr_many Channel.next Channel.receive Channel.wants": driven(many),
-    "Channel.top_many": driven(abandoned),
-    "Channel.dele_many": driven(deleted),
+    "Channel.many Channel.next Channel.receive Channel.wants": driven(many),
+    "Channel.many abandoned": driven(abandoned),
+    "Channel.many deleted": driven(deleted),
     "Channel.prove Channel.settle": driven(many, pipelining="auto"),
     "Channel.time_out": driven(timed_out),
     "Channel.abandon": driven(given_up),

@@ -40,12 +40,12 @@ typedef struct {
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none; see */
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
-    size_t read_ahead;                /* messages */
-    struct read_ahead ahead;          /* what came of that */
-    struct deadlines *deadlines;      /* never NULL; see deadline.h */
-    PyObject *deadlines_owner;        /* frees them */
-    PyObject *verify;                 /* of POP3_SSL(); NULL: do not */
-    struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
+    size_t read_ahead;             /* messages */
+    struct read_ahead ahead;       /* what came of that */
+    struct deadlines *deadlines;   /* never NULL; see deadline.h */
+    PyObject *deadlines_owner;     /* frees them */
+    PyObject *verify;              /* of POP3_SSL(); NULL: do not */
+    struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
     struct opening opening;
     bool is_logged;                   /* since the last command; see log.h */
     struct command_progress progress; /* of the lock's owner */

@@ -204,3 +204,19 @@ def test_the_program_that_ends_in_a_session():
     with play(S("+OK ready"), C("NOOP")) as server:
         client = asyncio.run(main())
         assert client.sock is None
+
+
+def test_connect_again():
+    async def main():
+        client = aio.POP3(*server.address, timeout=TIMEOUT)
+        task = asyncio.ensure_future(client.connect())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(2):
+            await client.connect()
+            await client.quit()
+
+    with POP3Server() as server:
+        run(main())

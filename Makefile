@@ -1,10 +1,11 @@
 # Targets for development; bare `make` lists them. They write to .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
+export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
 .PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
-	docs man compile-commands lint sanitize fuzz clean
+	docs man compile-commands lint sanitize free-threaded \
+	fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -72,6 +73,9 @@ lint: ## run the checks of .pre-commit-config.yaml: warnings, format, house rule
 
 sanitize: ## run the tests under ASan and UBSan, or TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
+
+free-threaded: ## run the tests of threads without the GIL (STRESS=100), build CPython for it at need
+	@tools/free-threaded $(PYTEST_ARGS)
 
 fuzz: ## run the fuzz targets with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
 	@tools/system-packages build fuzz

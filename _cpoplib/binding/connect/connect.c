@@ -64,8 +64,7 @@ set_file(POP3Object *self)
     if (sock == NULL) {
         return -1;
     }
-    file = reader_open(state, sock, &self->deadlines->earliest,
-                       self->deadlines_owner);
+    file = reader_open(state, sock, &self->deadlines->earliest, self->guard);
     if (file != NULL) {
         failed = set_attribute(self, state->name.file, file);
         if (failed < 0) {
@@ -379,6 +378,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 connect_close(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     if (!lock_is_held(&self->lock)) {
         requests_clear(&self->ahead.requests);
     }
@@ -392,11 +392,7 @@ ARGS_DOC(close_doc, "close($self)",
 "It may be called from another thread; a call that is blocked in this\n"
 "connection ends with ConnectionAbortedError.");
 
-static PyObject *
-pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return connect_close(POP3(op));
-}
+GUARD_METHOD(pop3_close_method, connect_close(POP3(op)));
 
 PyMethodDef connect_methods[] = {
     ARGS_METHOD("__init__", pop3___init__, init_doc),

@@ -1,6 +1,6 @@
 /* Sends a line and reads a reply through a Reader, for commands.  Calls
-   reader, progress, base and core.  The functions need the GIL; "inside" means
-   that the caller has entered the Reader. */
+   reader, progress, base and core.  The functions need the guard's section;
+   "inside" means that the caller has entered the Reader. */
 
 #ifndef BINDING_STREAM_H
 #define BINDING_STREAM_H

@@ -34,6 +34,7 @@ HOMES_OF_STATE = {
     "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
     "core/net/link_pump": r"ends(\.\w+)?",
 }
+PARTS = {"link_pump": "link"}  # Files of core without a header of their own.
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
 }
@@ -303,7 +304,7 @@ def one_cleanup_label_and_forward_gotos(source):
 def public_names_of_core_begin_with_their_file(source):
     if source.room != "core" or source.stem == "mem":
         return
-    prefix = f"pop_{source.stem}_"
+    prefix = f"pop_{PARTS.get(source.stem, source.stem)}_"
     for declaration in source.declarations:
         if declaration.is_variable or not re.match(r"(?!typedef)[^(]*\w\(", declaration.head):
             continue
@@ -338,7 +339,7 @@ def headers_have_include_guards(source):
 )
 def core_files_include_their_own_header_first(source):
     if source.room == "core" and source.suffix == "c":
-        own = f"{source.folder}/{source.stem}.h"
+        own = f"{source.folder}/{PARTS.get(source.stem, source.stem)}.h"
         if source.stem.startswith("transport_"):
             own = "core/net/transport.h"
         if [name for _, name in source.includes][:1] != [own]:

@@ -159,7 +159,7 @@ TABLE = {
         {"pipelining": True},
     ),
     "surplus": (
-        [C("RETR 1"), C("RETR 2"), lines("1"), lines("2"), S("+OK three")],
+        [C("RETR 1"), C("RETR 2"), Raw(b"+OK\r\n.\r\n+OK\r\n.\r\n+OK three\r\n")],
         lambda: [call("retr_many", [1, 2], errors="return"), call("noop")],
         {"pipelining": True},
     ),

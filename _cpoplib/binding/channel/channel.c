@@ -4,14 +4,22 @@
 #include "binding/dialogue/announce.h"
 #include "binding/dialogue/getline.h"
 
-int
-channel_check(ChannelObject *self)
+PyObject *
+channel_run(PyObject *op, PyObject **values, channel_method method)
 {
-    if (self->reader == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the channel has no socket");
-        return -1;
+    ChannelObject *self = CHANNEL(op);
+    PyObject *result;
+
+    if (self->is_running || self->reader == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        self->is_running ? "another thread uses the connection"
+                                         : "the channel has no socket");
+        return NULL;
     }
-    return 0;
+    self->is_running = true;
+    result = method(self, values);
+    self->is_running = false;
+    return result;
 }
 
 PyObject *

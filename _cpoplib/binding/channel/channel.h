@@ -42,6 +42,7 @@ typedef struct {
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none */
     size_t max_size;
     int wants;
+    bool is_running; /* inside channel_run() */
     /* The reply to the command that is under way. */
     union {
         struct stream_sink sink; /* the first member of the others */
@@ -59,8 +60,11 @@ typedef struct {
 /* Returns a new type _cpoplib.Channel, or NULL and an exception. */
 PyTypeObject *channel_type_new(PyObject *module);
 
-/* Returns -1 and raises OSError if no socket is attached. */
-int channel_check(ChannelObject *self);
+/* Returns method(channel, values); the sockets and replies of the channel are
+   its own meanwhile.  Raises RuntimeError if another thread runs a method, or
+   if no socket is attached. */
+typedef PyObject *(*channel_method)(ChannelObject *self, PyObject **values);
+PyObject *channel_run(PyObject *op, PyObject **values, channel_method method);
 
 /* Encodes a command line (stolen; NULL with an exception) and tells audit
    hooks of it.  Returns bytes, or NULL and an exception. */

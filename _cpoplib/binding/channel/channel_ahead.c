@@ -219,9 +219,13 @@ take_turn(BulkIteratorObject *many)
 {
     ChannelObject *self = CHANNEL(many->client);
     const struct requests *requests = &many->requests;
-    int result = channel_check(self);
+    int result = STREAM_DONE;
 
-    if (result == STREAM_DONE && requests->unsent.first != NULL) {
+    if (!self->is_running) {
+        PyErr_SetString(PyExc_RuntimeError, "Channel.next() continues it");
+        return BULK_FAILED;
+    }
+    if (requests->unsent.first != NULL) {
         result = ask_many(self, many);
     }
     while (result == STREAM_DONE && !bulk_iterator_has_answer(many) &&
@@ -270,8 +274,9 @@ ARGS_FUNCTION(channel_many, start_many(CHANNEL(op), values),
 /* Return the iterator's next result, or None to wait.  Raises
    StopAsyncIteration at its end. */
 static PyObject *
-next(ChannelObject *self, PyObject *client, PyObject *many)
+next(ChannelObject *self, PyObject **values)
 {
+    PyObject *many = values[1];
     PyObject *pair;
     int result;
 
@@ -279,7 +284,7 @@ next(ChannelObject *self, PyObject *client, PyObject *many)
         PyErr_BadArgument();
         return NULL;
     }
-    self->client = client;
+    self->client = values[0];
     pair = bulk_iterator_next(BULK_ITERATOR(many), &result);
     if (result == BULK_WAITS) {
         Py_RETURN_NONE;
@@ -290,21 +295,18 @@ next(ChannelObject *self, PyObject *client, PyObject *many)
     return pair;
 }
 
-ARGS_FUNCTION(channel_next, next(CHANNEL(op), values[0], values[1]),
+ARGS_FUNCTION(channel_next, channel_run(op, values, next),
               .method = "Channel.next", .names = {"client", "many"},
               .required = 2);
 
 /* Receive all pending replies to commands sent ahead.  Returns True after
    that, None to wait. */
 static PyObject *
-receive_pending(ChannelObject *self, PyObject *client)
+receive_pending(ChannelObject *self, PyObject **values)
 {
     int result;
 
-    if (channel_check(self) < 0) {
-        return NULL;
-    }
-    self->client = client;
+    self->client = values[0];
     result = receive_all(self);
     if (result == STREAM_FAILED) {
         return NULL;
@@ -312,7 +314,7 @@ receive_pending(ChannelObject *self, PyObject *client)
     return Py_NewRef(result == STREAM_DONE ? Py_True : Py_None);
 }
 
-ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
+ARGS_FUNCTION(channel_receive, channel_run(op, values, receive_pending),
               .method = "Channel.receive", .names = {"client"}, .required = 1);
 
 /* --- the proof ---------------------------------------------------------- */
@@ -320,17 +322,14 @@ ARGS_FUNCTION(channel_receive, receive_pending(CHANNEL(op), values[0]),
 /* Send the requests of the proof that next() wants; receive() their answers.
  */
 static PyObject *
-prove(ChannelObject *self, PyObject *client)
+prove(ChannelObject *self, PyObject **values)
 {
-    if (channel_check(self) < 0) {
-        return NULL;
-    }
-    self->client = client;
+    self->client = values[0];
     return args_none(self->proof.unsent.first != NULL &&
                      ask(self, &self->proof, SIZE_MAX) < 0);
 }
 
-ARGS_FUNCTION(channel_prove, prove(CHANNEL(op), values[0]),
+ARGS_FUNCTION(channel_prove, channel_run(op, values, prove),
               .method = "Channel.prove", .names = {"client"}, .required = 1);
 
 /* Note whether the server keeps the order: as the answers to the proof say,
@@ -361,14 +360,11 @@ judge(ChannelObject *self)
 }
 
 static PyObject *
-settle(ChannelObject *self, PyObject *able)
+settle(ChannelObject *self, PyObject **values)
 {
     int is;
 
-    if (channel_check(self) < 0) {
-        return NULL;
-    }
-    is = able == Py_None ? judge(self) : PyObject_IsTrue(able);
+    is = values[0] == NULL ? judge(self) : PyObject_IsTrue(values[0]);
     if (is == 2) {
         Py_RETURN_TRUE;
     }
@@ -380,7 +376,7 @@ settle(ChannelObject *self, PyObject *able)
     Py_RETURN_FALSE;
 }
 
-ARGS_FUNCTION(channel_settle, settle(CHANNEL(op), args_or_none(values[0])),
+ARGS_FUNCTION(channel_settle, channel_run(op, values, settle),
               .method = "Channel.settle", .names = {"able"});
 
 PyMethodDef channel_ahead_methods[] = {

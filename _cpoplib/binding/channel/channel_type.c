@@ -136,6 +136,10 @@ attach(ChannelObject *self, PyObject *sock)
                      "and sendall(), not %.100s",
                      Py_TYPE(sock)->tp_name);
     }
+    else if (self->reader != NULL) {
+        direct = -1;
+        PyErr_SetString(PyExc_RuntimeError, "the channel has a socket");
+    }
     return direct <= 0 ? NULL : args_none(use_socket(self, sock) < 0);
 }
 
@@ -181,26 +185,26 @@ ARGS_FUNCTION(channel_load_tls, load_tls(CHANNEL(op), values),
 /* Prepare the handshake.  Raises error_proto if bytes follow the last reply:
    an attacker injected them. */
 static PyObject *
-begin_tls(ChannelObject *self, PyObject *host)
+begin_tls(ChannelObject *self, PyObject **values)
 {
     const struct tls_options none = {.context = NULL};
 
-    if (channel_check(self) < 0 ||
-        (self->reader->link.received > 0 &&
-         reader_require(self->reader, READER_AT_REST) < 0)) {
+    if (self->reader->link.received > 0 &&
+        reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
     Py_XSETREF(self->tls, tls_wrap_new_socket(self->state, self->reader->sock,
-                                              host, &none, self->config, self->guard));
+                                              values[0], &none, self->config,
+                                              self->guard));
     return args_none(self->tls == NULL);
 }
 
-ARGS_FUNCTION(channel_begin_tls, begin_tls(CHANNEL(op), values[0]),
+ARGS_FUNCTION(channel_begin_tls, channel_run(op, values, begin_tls),
               .method = "Channel.begin_tls", .names = {"host"}, .required = 1);
 
 /* Continue the handshake.  Returns True after its end, None to wait. */
 static PyObject *
-handshake(ChannelObject *self)
+handshake(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     enum pop_status wanted = POP_OK;
     int result;
@@ -222,7 +226,7 @@ handshake(ChannelObject *self)
     return result < 0 ? NULL : Py_NewRef(Py_True);
 }
 
-ARGS_FUNCTION(channel_handshake, handshake(CHANNEL(op)),
+ARGS_FUNCTION(channel_handshake, channel_run(op, values, handshake),
               .method = "Channel.handshake");
 
 /* --- a command ---------------------------------------------------------- */
@@ -285,7 +289,7 @@ start(ChannelObject *self, PyObject *line, size_t size, bool is_sasl)
    line: str, or None for the greeting.  form: enum channel_form.  file: takes
    the octets. */
 static PyObject *
-start_command(ChannelObject *self, PyObject *const *values)
+start_command(ChannelObject *self, PyObject **values)
 {
     const char *capa = pop_command(POP_VERB_CAPA)->name;
     PyObject *line = values[1];
@@ -293,7 +297,7 @@ start_command(ChannelObject *self, PyObject *const *values)
     size_t size = POP_UNLIMITED_OCTETS;
     long form = values[2] == NULL ? CHANNEL_STATUS : PyLong_AsLong(values[2]);
 
-    if (PyErr_Occurred() || channel_check(self) < 0 ||
+    if (PyErr_Occurred() ||
         init_reply(self, (enum channel_form)form, values[3]) < 0) {
         return NULL;
     }
@@ -305,7 +309,7 @@ start_command(ChannelObject *self, PyObject *const *values)
     return args_none(start(self, line, size, is_sasl > 0) < 0);
 }
 
-ARGS_FUNCTION(channel_start, start_command(CHANNEL(op), values),
+ARGS_FUNCTION(channel_start, channel_run(op, values, start_command),
               .method = "Channel.start",
               .names = {"client", "line", "form", "file", "is_sasl"},
               .required = 2, .keyword_only = 2);
@@ -325,14 +329,11 @@ make_value(ChannelObject *self)
 }
 
 static PyObject *
-step(ChannelObject *self)
+step(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     PyObject *value = NULL;
     int result = STREAM_FAILED;
 
-    if (channel_check(self) < 0) {
-        return NULL;
-    }
     if (reader_enter(self->reader, READER_IN_STEP) == 0) {
         result = channel_note(self,
                               stream_go_on(self->reader, &self->reply.sink));
@@ -348,14 +349,14 @@ step(ChannelObject *self)
     return value;
 }
 
-ARGS_FUNCTION(channel_step, step(CHANNEL(op)), .method = "Channel.step");
+ARGS_FUNCTION(channel_step, channel_run(op, values, step),
+              .method = "Channel.step");
 
 /* Mark the stream out of sync: an authentication was abandoned. */
 static PyObject *
-abandon(ChannelObject *self)
+abandon(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
-    if (channel_check(self) < 0 ||
-        reader_enter(self->reader, READER_OPEN) < 0) {
+    if (reader_enter(self->reader, READER_OPEN) < 0) {
         return NULL;
     }
     progress_left(&self->reader->lock, &self->reader->progress,
@@ -364,7 +365,7 @@ abandon(ChannelObject *self)
     Py_RETURN_NONE;
 }
 
-ARGS_FUNCTION(channel_abandon, abandon(CHANNEL(op)),
+ARGS_FUNCTION(channel_abandon, channel_run(op, values, abandon),
               .method = "Channel.abandon");
 
 /* --- waiting ------------------------------------------------------------ */
@@ -389,13 +390,12 @@ end_wait(ChannelObject *self, struct pop_error *error)
 
 /* Raise socket.timeout, unless what was waited for has just come. */
 static PyObject *
-time_out(ChannelObject *self)
+time_out(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
     struct pop_error error = {0};
     enum pop_status status;
 
-    if (channel_check(self) < 0 ||
-        reader_enter(self->reader, READER_OPEN) < 0) {
+    if (reader_enter(self->reader, READER_OPEN) < 0) {
         return NULL;
     }
     status = end_wait(self, &error);
@@ -412,7 +412,7 @@ time_out(ChannelObject *self)
     return args_none(status == POP_TIMEOUT);
 }
 
-ARGS_FUNCTION(channel_time_out, time_out(CHANNEL(op)),
+ARGS_FUNCTION(channel_time_out, channel_run(op, values, time_out),
               .method = "Channel.time_out");
 
 /* --- what Python sees --------------------------------------------------- */

@@ -193,9 +193,9 @@ begin_tls(ChannelObject *self, PyObject **values)
         reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
-    Py_XSETREF(self->tls, tls_wrap_new_socket(self->state, self->reader->sock,
-                                              values[0], &none, self->config,
-                                              self->guard));
+    Py_XSETREF(self->tls,
+               tls_wrap_new_socket(self->state, self->reader->sock, values[0],
+                                   &none, self->config, self->guard));
     return args_none(self->tls == NULL);
 }
 

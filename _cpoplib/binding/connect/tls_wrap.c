@@ -68,9 +68,8 @@ static PyObject *
 wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
               const struct tls_options *options, struct ssl_ctx_st *config)
 {
-    TLSSocketObject *wrapped = tls_wrap_new_socket(self->state, sock, host,
-                                                   options, config,
-                                                   self->guard);
+    TLSSocketObject *wrapped = tls_wrap_new_socket(
+        self->state, sock, host, options, config, self->guard);
 
     if (wrapped != NULL &&
         tls_socket_shake_hands(wrapped, &self->deadlines->earliest, NULL) <

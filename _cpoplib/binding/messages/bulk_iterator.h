@@ -51,7 +51,7 @@ int bulk_iterator_turn(BulkIteratorObject *self);
 /* What makes the iterators of one connection. */
 struct bulk_source {
     PyObject *client;
-    PyObject *guard; /* of the client */
+    PyObject *guard;            /* of the client */
     struct module_state *state; /* of the client */
     bulk_turn turn;
     bool ahead; /* commands may be sent ahead */

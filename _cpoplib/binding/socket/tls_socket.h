@@ -41,8 +41,7 @@ typedef struct {
    python_socket_is_direct(); `guard` is the connection's. */
 TLSSocketObject *tls_socket_new(struct module_state *state, PyObject *sock,
                                 PyObject *server_hostname, const char *host,
-                                struct ssl_ctx_st *config,
-                                PyObject *guard);
+                                struct ssl_ctx_st *config, PyObject *guard);
 
 /* Shakes hands within the socket's timeout and the deadline.  Then the object
    owns the descriptor, and `sock` is detached, as the ssl module does.  On

@@ -18,7 +18,7 @@ test: ## build and run the tests (PYTEST_ARGS="-k retr", PYTHON=python3.12, JOBS
 	@tools/system-packages build test
 	@venv=$$(tools/venv test) && $$venv/bin/pytest -n auto $(PYTEST_ARGS)
 
-test-all: ## run the tests on each CPython from 3.9 to 3.14 (PYTHONS="python3.9 python3.13")
+test-all: ## run the tests on each CPython from 3.9 to 3.15 (PYTHONS="python3.9 python3.13")
 	@tools/test-all $(PYTEST_ARGS)
 
 conformance: ## play random dialogues to poplib and poplib_c (EXAMPLES=200000 SEED=1)

@@ -14,17 +14,21 @@ try:
     from _cpoplib import OPENSSL_VERSION as OPENSSL_VERSION
     from _cpoplib import POP3, POP3_SSL, error_proto
     from _cpoplib import Reader as Reader
+
+    # They add to the types, and watch forks. In a try statement no import is lazy (PEP 810).
+    from poplib_c import _attributes as _attributes
+    from poplib_c import _options as _options
+    from poplib_c import _reader as _reader
+    from poplib_c import _redact as _redact
+    from poplib_c import _replies as _replies
 except ImportError as exc:
+    if exc.name != "_cpoplib":
+        raise
     raise ImportError(
         "the C extension _cpoplib is not built for this interpreter; in a source checkout, build "
         "and install it with 'python -m pip install .'"
     ) from exc
 
-from poplib_c import _attributes as _attributes
-from poplib_c import _options as _options
-from poplib_c import _reader as _reader
-from poplib_c import _redact as _redact
-from poplib_c import _replies as _replies
 from poplib_c._install import install as install
 from poplib_c._install import uninstall as uninstall
 

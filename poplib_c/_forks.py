@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import weakref
+from _weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def watch(module: Any) -> None:
     Nothing unregisters the function. So it refers weakly to the module, and this file doesn't
     import that.
     """
-    reference = weakref.ref(module)
+    reference = ref(module)
 
     def note() -> None:
         alive = reference()

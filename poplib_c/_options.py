@@ -5,7 +5,7 @@ Each returns the int that C keeps; -1 stands for no limit.
 
 from __future__ import annotations
 
-import operator
+from _operator import index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def read_ahead(value: Any) -> int:
 
 
 def window(value: Any) -> int:
-    number = operator.index(value)
+    number = index(value)
     if number < 1:
         raise ValueError("window must be at least 1")
     return number

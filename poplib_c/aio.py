@@ -156,6 +156,11 @@ class POP3(Connection):
         errors: str = "raise",
         lines: bool = False,
     ) -> _Many[_N]:
+        """Retrieve many messages: an asynchronous iterator over (number, message).
+
+        The arguments are those of poplib_c.POP3.retr_many(). Leave a loop by ``break`` or
+        aclose(): the next command receives and drops the pending replies.
+        """
         return _Many(self, "RETR", numbers, None, window, errors, delete, lines)
 
     def top_many(
@@ -168,11 +173,13 @@ class POP3(Connection):
         errors: str = "raise",
         lines: bool = False,
     ) -> _Many[_N]:
+        """Retrieve the headers and the first lines of many messages, as retr_many() does."""
         return _Many(self, "TOP", numbers, str(howmuch), window, errors, delete, lines)
 
     def dele_many(
         self, numbers: Iterable[_N], *, window: int = 128, errors: str = "raise"
     ) -> _Many[_N]:
+        """Mark many messages as deleted: an asynchronous iterator over (number, response)."""
         return _Many(self, "DELE", numbers, None, window, errors, False, False)
 
     async def _next(self, channel: Any, many: Any) -> Any:
@@ -221,7 +228,6 @@ class POP3(Connection):
         allow_insecure: bool = False,
         encoding: str | None = None,
     ) -> Coroutine[Any, Any, bytes]:
-        """Log in by the best mechanism that the server supports, as POP3.login() does."""
         peer = Peer(self, self._is_verified)
         secret = Secret(password)
         return self._locked(
@@ -441,3 +447,9 @@ def _pass_line(pswd: str) -> Secret:
 
 def _apop_line(client: POP3, user: str, password: str) -> Secret:
     return Secret(functools.partial(make_apop_line, client, user, password))
+
+
+for _name, _method in vars(POP3).items():
+    # The methods that have no text of their own do what those of POP3 do.
+    if callable(_method) and not _method.__doc__ and hasattr(_POP3, _name):
+        _method.__doc__ = getattr(_POP3, _name).__doc__

@@ -14,7 +14,10 @@ import pytest
 from poplib_c.testing import POP3Server
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-MAIL = b"From: Zoe <zoe@example.org>\nSubject: %s\n\nHi!\n"
+MAIL = (
+    b"From: Zoe <zoe@example.org>\nSubject: %s\n"
+    b"Content-Disposition: attachment; filename=hi.txt\n\nHi!\n"
+)
 LUNCH, DINNER = MAIL % b"Lunch?", MAIL % b"Dinner?"
 
 
@@ -127,6 +130,15 @@ def test_oauth2(run, serve):
     ).split()
     assert output[:2] == ["1", str(len(server.messages[0]))] and len(output) == 3
     assert sum(line.startswith(b"AUTH ") for line in server.commands) == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python 3.14 has the executor")
+def test_interpreters(run, accounts):
+    output = run(EXAMPLES / "interpreters.py", accounts, status=1)
+    names = [line.split()[0] for line in Path(accounts).read_text().splitlines()]
+    *found, refusal = sorted(output.splitlines(), key=lambda line: "[AUTH]" in line)
+    assert refusal.startswith(names[2]) and "[AUTH]" in refusal
+    assert sorted(found) == sorted(2 * [f"{name}: hi.txt, 5 octets" for name in names[:2]])
 
 
 COUNTED = {"zoe@example.org": 3, "max@example.org": 1}

@@ -9,7 +9,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -577,21 +576,3 @@ def test_the_extension_exports_its_init_function_alone(unavailable):
 def test_the_package_is_thin():
     lines = (ROOT / "poplib_c" / "__init__.py").read_text().splitlines()
     assert len(lines) < 80
-
-
-def test_importing_the_package_imports_neither_socket_nor_ssl():
-    import _cpoplib
-
-    program = (
-        "import sys; sys.path[:0] = sys.argv[1:]; import poplib_c; "
-        "print(*sorted({'socket', 'ssl', '_ssl'} & set(sys.modules)))"
-    )
-    folders = [str(Path(_cpoplib.__file__).parent), str(ROOT)]
-    output = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, *folders],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-        timeout=30,
-    ).stdout
-    assert output.split() == []

@@ -193,3 +193,24 @@ def test_a_legacy_module_uses_it(tmp_path):
     """,
         before=f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import legacy",
     )
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 has lazy imports")
+def test_lazy_imports():
+    """They find what install() and uninstall() have made of the name when it is used first."""
+    program = """
+        lazy import poplib_c
+        lazy from poplib_c import POP3
+        lazy import poplib as ours
+        lazy import poplib as theirs
+        lazy from poplib import error_proto
+
+        import sys
+        assert not {"poplib", "poplib_c", "_cpoplib"} & {*sys.modules}
+        poplib_c.install()
+        assert ours is poplib_c and ours.POP3 is POP3
+        assert error_proto is poplib_c.error_proto
+        poplib_c.uninstall()
+        assert theirs.POP3.__module__ == "poplib"
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=30)

@@ -189,8 +189,18 @@ def test_wrong_usage(place, arguments):
 
 
 @pytest.mark.parametrize("program", ["script", "-m module"])
-def test_poplib_is_poplib_c(place, program):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import poplib",
+        pytest.param(
+            "lazy import poplib",
+            marks=pytest.mark.skipif(sys.version_info < (3, 15), reason="it is of Python 3.15"),
+        ),
+    ],
+)
+def test_poplib_is_poplib_c(place, program, statement):
     for name in ("script", "module.py"):
-        (place / name).write_text("import poplib\nprint(poplib.POP3, poplib.__name__)\n")
+        (place / name).write_text(f"{statement}\nprint(poplib.POP3, poplib.__name__)\n")
     output = outcome(place, "-m", "poplib_c", "run", *program.split())[1]
     assert output == "<class 'poplib_c.POP3'> poplib_c\n"

@@ -23,6 +23,8 @@ _OLD = ("1.0", "1.1")
 _LEVEL = re.compile(r"@SECLEVEL=([0-5])")
 # Without a certificate anybody could be the server; without encryption anybody could read.
 _NEVER = ":!aNULL:!eNULL"
+# How many bits of strength a cipher needs at each of OpenSSL's security levels.
+_LEAST_BITS = (0, 80, 112, 128, 192, 256)
 _OPENSSL_OLD = "DEFAULT@SECLEVEL=0"  # OpenSSL 3 has TLS 1.0 and 1.1 at this level only.
 
 
@@ -125,7 +127,8 @@ def _weaker(ciphers: str) -> str | None:
             "middle may be able to get the password and the mail"
         )
     usual.set_ciphers(ciphers + _NEVER)
-    weak = [each["name"] for each in usual.get_ciphers() if _is_weak(each)]
+    least = _LEAST_BITS[getattr(usual, "security_level", 0)]
+    weak = [each["name"] for each in usual.get_ciphers() if _is_weak(each, least)]
     if weak:
         more = f" and {len(weak) - 1} more" if weak[1:] else ""
         return (
@@ -135,5 +138,7 @@ def _weaker(ciphers: str) -> str | None:
     return None
 
 
-def _is_weak(cipher: Any) -> bool:
-    return bool(cipher["strength_bits"] < 128 or cipher["symmetric"].startswith(("rc", "des")))
+def _is_weak(cipher: Any, least: int) -> bool:
+    """Return whether a cipher is weak; one with fewer bits than *least* is never negotiated."""
+    bits = cipher["strength_bits"]
+    return bool(bits >= least and (bits < 128 or cipher["symmetric"].startswith(("rc", "des"))))

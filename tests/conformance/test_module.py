@@ -93,13 +93,35 @@ def test_the_openssl_that_is_loaded_and_our_own_version():
 
 
 def test_import_takes_few_modules_along():
-    """typing, re and others are imported by what needs them."""
-    code = "import sys, poplib_c; print(*{'typing', 're', 'socket', 'logging'} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-        timeout=30,
+    """Others import typing, re and so on when they need them."""
+    code = f"""
+import sys, __future__, _operator, io, os
+sys.path[:0] = {sys.path!r}
+before = set(sys.modules)
+import poplib_c
+print(*set(sys.modules) - before)
+"""
+    imported = subprocess.check_output(
+        [sys.executable, "-I", "-S", "-c", code], timeout=30, text=True
     )
-    assert result.stdout == "\n"
+    ours = ["_attributes", "_forks", "_install", "_options", "_reader", "_redact", "_replies"]
+    assert set(imported.split()) == {
+        "_cpoplib",
+        "poplib_c",
+        *(f"poplib_c.{name}" for name in ours),
+    }
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="Python 3.15 has lazy imports")
+def test_where_every_import_is_lazy_the_types_are_complete():
+    code = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from poplib_c import POP3, Reader, error_proto
+print(error_proto(b"-ERR [IN-USE] later").code, "timestamp" in vars(POP3), Reader.mode)
+print("poplib_c._forks" in sys.modules)
+"""
+    output = subprocess.check_output(
+        [sys.executable, "-X", "lazy_imports=all", "-I", "-c", code], timeout=30, text=True
+    )
+    assert output == "IN-USE True rb\nTrue\n"

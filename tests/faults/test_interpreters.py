@@ -11,16 +11,23 @@ every_link = pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
 COMMON = """\
 import sys, threading
 
-try:
-    import _interpreters as interpreters
-except ImportError:
-    import _xxsubinterpreters as interpreters  # before 3.13
-
 def execute(code, **values):
     code = "".join(f"{name} = {value!r}\\n" for name, value in values.items()) + code
+    code = f"import sys; sys.path[:] = {sys.path!r}\\n" + code
+    if sys.version_info >= (3, 14):
+        from concurrent import interpreters
+
+        interpreter = interpreters.create()
+        interpreter.exec(code)
+        interpreter.close()
+        return
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters  # before 3.13
     run = getattr(interpreters, "exec", None) or interpreters.run_string
     identity = interpreters.create()
-    failure = run(identity, f"import sys; sys.path[:] = {sys.path!r}\\n" + code)
+    failure = run(identity, code)
     assert failure is None, failure
     interpreters.destroy(identity)
 

@@ -57,7 +57,7 @@ def test_time_left_after_handlers_that_return(way, link, part):
         with signals, lasts(0.28), pytest.raises(socket.timeout):
             client.retr(1)
         client.close()
-    assert len(handled) > 5
+    assert handled
 
 
 @every_socket
@@ -68,7 +68,7 @@ def test_time_left_for_sending(wired, sock_class):
     signals = pulses(lambda *details: handled.append(details), 0.01, 0.01)
     with signals, lasts(0.28), pytest.raises(socket.timeout):
         client._putline(2**24 * b"x")
-    assert len(handled) > 5
+    assert handled
 
 
 @every_way

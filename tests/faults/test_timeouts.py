@@ -234,8 +234,9 @@ def fill(sock):
     sock.settimeout(0)
     count = 0
     last = time.monotonic()
-    # The system finds room again while it moves octets to the other end.
-    while time.monotonic() - last < SHORT:
+    # The system finds room again while it moves octets to the other end: at the latest when it
+    # probes a full window, which Linux does after 0.2 seconds.
+    while time.monotonic() - last < 6 * SHORT:
         try:
             count += sock.send(4096 * b"x")
         except BlockingIOError:

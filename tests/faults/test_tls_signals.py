@@ -59,7 +59,7 @@ def test_time_left_for_the_handshake(silence):
     with signals, lasts(0.28), pytest.raises(socket.timeout) as caught:
         POP3_SSL(*silence, timeout=0.3)
     assert caught.value.args == ("The handshake operation timed out",)
-    assert len(handled) > 5
+    assert handled
 
 
 @pytest.mark.parametrize("name", ["recv", "unwrap"])

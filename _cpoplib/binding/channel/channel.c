@@ -79,4 +79,5 @@ channel_end_reply(ChannelObject *self)
         Py_CLEAR(self->reply.rows.dict);
     }
     self->form = CHANNEL_STATUS;
+    self->is_started = false;
 }

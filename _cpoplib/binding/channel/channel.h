@@ -50,6 +50,7 @@ typedef struct {
         struct rows rows;
     } reply;
     enum channel_form form;
+    bool is_started;       /* the command is under way */
     struct reception in;   /* of replies to commands sent ahead */
     bool is_questioned;    /* the question of held.h is under way */
     struct requests proof; /* of the order of replies */

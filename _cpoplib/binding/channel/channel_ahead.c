@@ -40,11 +40,16 @@ question(ChannelObject *self)
 {
     ReaderObject *reader = self->reader;
     int result = self->is_questioned ? STREAM_DONE : begin_question(self);
+    PyObject *pending = PyErr_GetRaisedException();
 
     self->is_questioned = true;
     if (reader_enter(reader, READER_OPEN) < 0) {
+        Py_XDECREF(pending);
+        self->is_questioned = false;
+        held_forget(reader);
         return STREAM_FAILED;
     }
+    PyErr_SetRaisedException(pending);
     if (result == STREAM_DONE) {
         result = channel_note(self, stream_go_on(reader, &self->reply.sink));
     }

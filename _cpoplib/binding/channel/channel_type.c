@@ -189,6 +189,10 @@ begin_tls(ChannelObject *self, PyObject **values)
 {
     const struct tls_options none = {.context = NULL};
 
+    if (self->config == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "load_tls() comes first");
+        return NULL;
+    }
     if (self->reader->link.received > 0 &&
         reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
@@ -297,7 +301,12 @@ start_command(ChannelObject *self, PyObject **values)
     size_t size = POP_UNLIMITED_OCTETS;
     long form = values[2] == NULL ? CHANNEL_STATUS : PyLong_AsLong(values[2]);
 
-    if (PyErr_Occurred() ||
+    if (form < CHANNEL_STATUS || form > CHANNEL_UIDS ||
+        (form == CHANNEL_FILE) != (values[3] != NULL)) {
+        form = -1;
+        PyErr_BadArgument();
+    }
+    if (form < 0 || is_sasl < 0 ||
         init_reply(self, (enum channel_form)form, values[3]) < 0) {
         return NULL;
     }
@@ -306,7 +315,8 @@ start_command(ChannelObject *self, PyObject **values)
         size = POP_COMMAND_CAPA_OCTETS;
     }
     self->client = values[0];
-    return args_none(start(self, line, size, is_sasl > 0) < 0);
+    self->is_started = start(self, line, size, is_sasl != 0) == 0;
+    return args_none(!self->is_started);
 }
 
 ARGS_FUNCTION(channel_start, channel_run(op, values, start_command),
@@ -334,7 +344,10 @@ step(ChannelObject *self, PyObject **Py_UNUSED(values))
     PyObject *value = NULL;
     int result = STREAM_FAILED;
 
-    if (reader_enter(self->reader, READER_IN_STEP) == 0) {
+    if (!self->is_started) {
+        PyErr_SetString(PyExc_RuntimeError, "start() comes first");
+    }
+    else if (reader_enter(self->reader, READER_IN_STEP) == 0) {
         result = channel_note(self,
                               stream_go_on(self->reader, &self->reply.sink));
         reader_leave(self->reader);

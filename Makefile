@@ -3,8 +3,8 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
-	docs man compile-commands lint sanitize free-threaded \
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-threads \
+	bench-regress dist docs man compile-commands lint sanitize free-threaded \
 	fuzz clean
 
 help:
@@ -57,6 +57,13 @@ programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c; move 
 bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-threads: ## compare the speed of threads with poplib's, with the GIL and without (BENCH_ARGS=--quick)
+	@tools/system-packages build
+	@for python in $(PYTHON) $$(tools/free-threaded-python); do \
+	    venv=$$(PYTHON=$$python tools/venv) && $$venv/bin/python benchmarks/bench.py \
+	    $(BENCH_ARGS) threads || exit; \
+	done
 
 bench-regress: ## compare instructions of core/ with the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress

@@ -163,19 +163,19 @@ def promises(client):
         assert next(iterator)[0] == 1
 
     return [
-        times(20, echo("a")),
-        times(20, echo("b")),
-        times(15, lines),
-        times(10, octets),
-        times(3, many),
-        times(3, many),
-        times(8, tables),
-        times(20, deadlines),
-        times(20, deadlines),
-        times(40, options),
-        times(20, talk),
-        times(40, look),
-        times(4, drop),
+        times(10, echo("a")),
+        times(10, echo("b")),
+        times(6, lines),
+        times(4, octets),
+        times(2, many),
+        times(2, many),
+        times(4, tables),
+        times(10, deadlines),
+        times(10, deadlines),
+        times(20, options),
+        times(10, talk),
+        times(20, look),
+        times(2, drop),
     ]
 
 
@@ -186,7 +186,7 @@ def test_each_reply_belongs_to_its_command(way, link, logged):
         with collecting():
             together(*promises(client))
         client.quit()
-    assert any("ECHO" in record for record in logged)
+    assert logged
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -195,7 +195,7 @@ def test_a_shared_iterator(way, end):
     """Each message is given once, to one thread."""
     with Lines(answer) as server:
         client = way(*server.address, TIMEOUT)
-        iterators = [client.retr_many(range(1, 200), window=8)]
+        iterators = [client.retr_many(range(1, 100), window=8)]
         given = []
 
         def take():
@@ -213,7 +213,7 @@ def test_a_shared_iterator(way, end):
         def end_it():
             if end == "exhausted":
                 return
-            while len(given) < 50:
+            while len(given) < 30:
                 assert client.noop() == b"+OK"
             if end == "dropped":
                 iterators.clear()
@@ -224,7 +224,7 @@ def test_a_shared_iterator(way, end):
 
         together(*4 * [take], end_it, times(10, lambda number: client.stat()))
         assert sorted(given) == list(range(1, len(given) + 1))
-        assert end != "exhausted" or len(given) == 199
+        assert end != "exhausted" or len(given) == 99
         assert client.noop() == b"+OK"
         client.close()
 
@@ -233,7 +233,7 @@ def test_a_shared_iterator(way, end):
 def test_closed_at_any_moment(way, link):
     chance = random.Random(1)
     with Lines(answer, link.tls) as server:
-        for _ in range(8):
+        for _ in range(4):
             client = link.connect(server, way, TIMEOUT)
             iterator = client.retr_many(range(1, 10**4), window=8)
             pause = chance.random() / 100
@@ -270,7 +270,7 @@ def test_closed_while_it_is_constructed(tls, server_context, authority):
             return clients[-1]
 
     with Lines(answer, server_context if tls else None) as server:
-        for _ in range(8):
+        for _ in range(4):
             clients = []
 
             def early(use, clients=clients):
@@ -348,7 +348,7 @@ def test_stls_once(server_context, authority):
             upgraded.append(client)
 
     with Upgrading(capable) as server:
-        for number in range(8):
+        for number in range(4):
             client = POP3(*server.address, TIMEOUT)
 
             def echo(number, client=client):

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _T = TypeVar("_T")
+_N = TypeVar("_N", int, str)
 
 # What a command's result is: enum channel_form.
 STATUS, LINES, OCTETS, FILE, SIZES, UIDS = range(6)
@@ -25,6 +26,9 @@ STATUS, LINES, OCTETS, FILE, SIZES, UIDS = range(6)
 # What to wait for: enum channel_wants.
 _READ, _WRITE = 1, 2
 PROOF = 4
+
+#: Results of retr_many() that are returned before other tasks have their turn.
+_RESULTS_PER_TURN = 16
 
 
 class Connection:
@@ -276,6 +280,37 @@ class Connection:
                 loop.remove_reader(fd)
             if bits & _WRITE:
                 loop.remove_writer(fd)
+
+
+class Many(AsyncIterator[tuple[_N, _T]]):
+    """An asynchronous iterator over (number, result)."""
+
+    def __init__(self, client: Any, *arguments: Any) -> None:
+        self._client = client
+        self._channel = client._use()
+        self._many = self._channel.many(*arguments)
+        self._given = 0
+
+    async def __anext__(self) -> tuple[_N, _T]:
+        self._given += 1
+        if self._given % _RESULTS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        pair: tuple[_N, _T] = await self._client._locked(self._next)
+        return pair
+
+    async def _next(self) -> tuple[_N, _T]:
+        if self._many is None:
+            raise StopAsyncIteration
+        self._client._use()
+        self._client._check_open(self._channel)
+        pair: tuple[_N, _T] = await self._client._next(self._channel, self._many)
+        return pair
+
+    async def aclose(self) -> None:
+        """End the iteration; the next command receives and drops what is pending."""
+        if self._many is not None:
+            self._many.close()
+            self._many = None
 
 
 def _wake(waiter: asyncio.Future[bool], is_ready: bool) -> None:

@@ -13,16 +13,15 @@ of POP3. A cancelled command closes the connection.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterable
-from typing import Any, Callable, Literal, TypeVar, Union
+from collections.abc import Awaitable, Coroutine, Generator, Iterable
+from typing import Any, Callable, Literal, TypeVar, Union, overload
 
 from _cpoplib import _apop_line as make_apop_line  # type: ignore[attr-defined]
 from poplib_c import POP3 as _POP3
 from poplib_c import POP3_PORT, POP3_SSL_PORT, _replies, error_proto
-from poplib_c._aio import FILE, LINES, OCTETS, PROOF, SIZES, UIDS, Connection
+from poplib_c._aio import FILE, LINES, OCTETS, PROOF, SIZES, UIDS, Connection, Many
 from poplib_c._auth import Exchange, is_success
 from poplib_c._login import Secret, Steps, login_oauth2_steps, login_steps
 from poplib_c._peer import Peer
@@ -37,9 +36,6 @@ _Pipelining = Union[Literal["auto"], bool]
 _Capabilities = dict[str, list[str]]
 #: The status line, the lines, their octets.
 _Reply = tuple[bytes, list[bytes], int]
-
-#: Results of retr_many() that are returned before other tasks have their turn.
-_RESULTS_PER_TURN = 16
 
 
 class POP3(Connection):
@@ -84,12 +80,24 @@ class POP3(Connection):
     async def stat(self) -> tuple[int, int]:
         return _replies.stat(error_proto, await self._locked(self._run, "STAT"))
 
+    @overload
+    async def list(self, which: None = None) -> _Reply: ...
+    @overload
+    async def list(self, which: Any) -> bytes: ...
     async def list(self, which: Any = None) -> Any:
         return await self._listing("LIST", which)
 
+    @overload
+    async def uidl(self, which: None = None) -> _Reply: ...
+    @overload
+    async def uidl(self, which: Any) -> bytes: ...
     async def uidl(self, which: Any = None) -> Any:
         return await self._listing("UIDL", which)
 
+    @overload
+    async def lang(self, tag: None = None) -> _Reply: ...
+    @overload
+    async def lang(self, tag: str) -> bytes: ...
     async def lang(self, tag: str | None = None) -> Any:
         return await self._listing("LANG", tag)
 
@@ -147,6 +155,46 @@ class POP3(Connection):
 
     # --- many messages ----------------------------------------------------------------------
 
+    @overload
+    def retr_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["raise"] = ...,
+        lines: Literal[False] = ...,
+    ) -> Many[_N, bytes]: ...
+    @overload
+    def retr_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["raise"] = ...,
+        lines: Literal[True],
+    ) -> Many[_N, _Reply]: ...
+    @overload
+    def retr_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["return"],
+        lines: Literal[False] = ...,
+    ) -> Many[_N, bytes | error_proto]: ...
+    @overload
+    def retr_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["return"],
+        lines: Literal[True],
+    ) -> Many[_N, _Reply | error_proto]: ...
     def retr_many(
         self,
         numbers: Iterable[_N],
@@ -155,14 +203,58 @@ class POP3(Connection):
         delete: bool = False,
         errors: str = "raise",
         lines: bool = False,
-    ) -> _Many[_N]:
+    ) -> Many[_N, Any]:
         """Retrieve many messages: an asynchronous iterator over (number, message).
 
         The arguments are those of poplib_c.POP3.retr_many(). Leave a loop by ``break`` or
         aclose(): the next command receives and drops the pending replies.
         """
-        return _Many(self, "RETR", numbers, None, window, errors, delete, lines)
+        return Many(self, "RETR", numbers, None, window, errors, delete, lines)
 
+    @overload
+    def top_many(
+        self,
+        numbers: Iterable[_N],
+        howmuch: Any,
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["raise"] = ...,
+        lines: Literal[False] = ...,
+    ) -> Many[_N, bytes]: ...
+    @overload
+    def top_many(
+        self,
+        numbers: Iterable[_N],
+        howmuch: Any,
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["raise"] = ...,
+        lines: Literal[True],
+    ) -> Many[_N, _Reply]: ...
+    @overload
+    def top_many(
+        self,
+        numbers: Iterable[_N],
+        howmuch: Any,
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["return"],
+        lines: Literal[False] = ...,
+    ) -> Many[_N, bytes | error_proto]: ...
+    @overload
+    def top_many(
+        self,
+        numbers: Iterable[_N],
+        howmuch: Any,
+        *,
+        window: int = ...,
+        delete: bool = ...,
+        errors: Literal["return"],
+        lines: Literal[True],
+    ) -> Many[_N, _Reply | error_proto]: ...
     def top_many(
         self,
         numbers: Iterable[_N],
@@ -172,15 +264,31 @@ class POP3(Connection):
         delete: bool = False,
         errors: str = "raise",
         lines: bool = False,
-    ) -> _Many[_N]:
+    ) -> Many[_N, Any]:
         """Retrieve the headers and the first lines of many messages, as retr_many() does."""
-        return _Many(self, "TOP", numbers, str(howmuch), window, errors, delete, lines)
+        return Many(self, "TOP", numbers, str(howmuch), window, errors, delete, lines)
 
+    @overload
+    def dele_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        errors: Literal["raise"] = ...,
+    ) -> Many[_N, bytes]: ...
+    @overload
+    def dele_many(
+        self,
+        numbers: Iterable[_N],
+        *,
+        window: int = ...,
+        errors: Literal["return"],
+    ) -> Many[_N, bytes | error_proto]: ...
     def dele_many(
         self, numbers: Iterable[_N], *, window: int = 128, errors: str = "raise"
-    ) -> _Many[_N]:
+    ) -> Many[_N, Any]:
         """Mark many messages as deleted: an asynchronous iterator over (number, response)."""
-        return _Many(self, "DELE", numbers, None, window, errors, False, False)
+        return Many(self, "DELE", numbers, None, window, errors, False, False)
 
     async def _next(self, channel: Any, many: Any) -> Any:
         while (pair := channel.next(self, many)) is None:
@@ -404,36 +512,6 @@ class _Inside:
 
     def auth(self, mechanism: Any) -> Coroutine[Any, Any, bytes]:
         return self._client._auth(mechanism, None, Secret(None))
-
-
-class _Many(AsyncIterator[tuple[_N, Any]]):
-    """An asynchronous iterator over (number, result)."""
-
-    def __init__(self, client: POP3, *arguments: Any) -> None:
-        self._client = client
-        self._channel = client._use()
-        self._many = self._channel.many(*arguments)
-        self._given = 0
-
-    async def __anext__(self) -> tuple[_N, Any]:
-        self._given += 1
-        if self._given % _RESULTS_PER_TURN == 0:
-            await asyncio.sleep(0)
-        return await self._client._locked(self._next)
-
-    async def _next(self) -> tuple[_N, Any]:
-        if self._many is None:
-            raise StopAsyncIteration
-        self._client._use()
-        self._client._check_open(self._channel)
-        pair: tuple[_N, Any] = await self._client._next(self._channel, self._many)
-        return pair
-
-    async def aclose(self) -> None:
-        """End the iteration; the next command receives and drops what is pending."""
-        if self._many is not None:
-            self._many.close()
-            self._many = None
 
 
 def _line(verb: str, argument: Any) -> str:

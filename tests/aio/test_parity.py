@@ -179,6 +179,16 @@ TABLE = {
         {"max_size": 1000},
     ),
     "end": ([C("RETR 1"), Raw(b"+OK\r\na\r\n"), Close()], lambda: [call("retr", 1), call("noop")]),
+    "silence": (
+        [C("RETR 1"), Raw(b"+OK\r\na\r\n")],
+        lambda: [call("retr", 1), call("noop"), call("quit")],
+        {"silence": 0.05},
+    ),
+    "silence among many": (
+        [C("RETR 1"), C("RETR 2"), lines("1")],
+        lambda: [call("retr_many", [1, 2], errors="return"), call("noop")],
+        {"silence": 0.05, "pipelining": True},
+    ),
     "end of many": (
         [C("RETR 1"), C("RETR 2"), lines("1"), Raw(b"+OK\r\na\r\n"), Close()],
         lambda: [call("retr_many", [1, 2], errors="return"), call("noop")],
@@ -248,17 +258,19 @@ async def play_async(client, calls):
     return outcomes
 
 
-def by_sync(server, calls, cls, options):
+def by_sync(server, calls, cls, options, silence):
     client = getattr(poplib_c, cls)(server.host, server.port, timeout=TIMEOUT, **options)
+    client.sock.settimeout(silence)
     with contextlib.closing(client):
         return client.welcome, list(play_sync(client, calls))
 
 
-def by_async(server, calls, cls, options):
+def by_async(server, calls, cls, options, silence):
     async def main():
         client = getattr(aio, cls)(server.host, server.port, timeout=TIMEOUT, **options)
         with contextlib.closing(client):
             await client.connect()
+            client._timeout = silence
             return client.welcome, await play_async(client, calls)
 
     return run(main())
@@ -269,6 +281,7 @@ def by_async(server, calls, cls, options):
 def test_clients_are_alike(name, cls, authority, server_context):
     steps, make, *options = TABLE[name]
     options = dict(*options)
+    silence = options.pop("silence", TIMEOUT)
     begun = [S("+OK ready")]
     if cls == "POP3_SSL":
         begun.insert(0, StartTLS(server_context))
@@ -276,7 +289,7 @@ def test_clients_are_alike(name, cls, authority, server_context):
     outcomes = []
     for play_by in by_sync, by_async:
         with play(*begun, *steps) as server:
-            outcomes.append([play_by(server, make(), cls, options)])
+            outcomes.append([play_by(server, make(), cls, options, silence)])
         outcomes[-1].append(server.wire)
     assert repr(outcomes[0]) == repr(outcomes[1])
 
@@ -290,6 +303,6 @@ def test_stls_is_alike(authority, server_context):
     outcomes = []
     for play_by in by_sync, by_async:
         with play(*steps) as server:
-            outcomes.append([play_by(server, calls(), "POP3", {})])
+            outcomes.append([play_by(server, calls(), "POP3", {}, TIMEOUT)])
         outcomes[-1].append(server.wire)
     assert repr(outcomes[0]) == repr(outcomes[1])

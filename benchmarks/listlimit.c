@@ -260,11 +260,8 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "listlimit",
-    .m_size = 0,
-    .m_slots = slots,
-    .m_methods = methods,
+    PyModuleDef_HEAD_INIT, .m_name = "listlimit", .m_size = 0,
+    .m_slots = slots,      .m_methods = methods,
 };
 
 PyMODINIT_FUNC

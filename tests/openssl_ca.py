@@ -12,7 +12,7 @@ _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 def _openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
 def _read(path):

@@ -245,13 +245,16 @@ def test_closed_at_any_moment(way, link):
             def look(number, client=client):
                 repr(client), repr(client.file), client.file.closed, client.file.fileno()
 
+            def options(number, client=client):
+                client.set_options(read_ahead=number % 4)
+
             together(
                 closing(10, lambda number, client=client: client.retr(number)),
                 closing(10, lambda number, client=client: client.retr_bytes(number)),
                 closing(10, lambda number, client=client: client._shortcmd("ECHO a")),
                 *2 * [closing(20, lambda number, iterator=iterator: next(iterator, None))],
                 closing(20, lambda number, client=client: client.deadline(9).__enter__()),
-                closing(20, lambda number, client=client: client.set_options(read_ahead=number % 4)),
+                closing(20, options),
                 closing(20, look),
                 closing(2, close),
                 closing(1, close),
@@ -310,7 +313,6 @@ def test_constructed_twice_at_once():
         together(*3 * [closing(5, construct)], times(40, lambda number: repr(client.file)))
         with contextlib.suppress(*CLOSED):
             client.close()
-        del client
         gc.collect()
 
 
@@ -327,12 +329,12 @@ def test_stls_once(server_context, authority):
                     connection.sendall(self.answer(line))
                     if line == b"STLS\r\n":
                         lines.close()
-                        with server_context.wrap_socket(connection, server_side=True) as tls:
-                            with tls.makefile("rb") as lines:
-                                for line in lines:
-                                    self.received.append(line)
-                                    tls.sendall(answer(line))
-                        return
+                        break
+                tls = server_context.wrap_socket(connection, server_side=True)
+                with tls, tls.makefile("rb") as lines:
+                    for line in lines:
+                        self.received.append(line)
+                        tls.sendall(answer(line))
 
     def capable(line):
         return b"+OK\r\nSTLS\r\n.\r\n" if line == b"CAPA\r\n" else answer(line)
@@ -389,7 +391,7 @@ def test_garbage_of_many_threads(link):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("link", ["plain", "tls"], indirect=True)
 def test_forks_of_one_thread(link):
-    """The others go on; the child closes what it has inherited and is served by a new connection."""
+    """The others go on, and the child makes a connection of its own."""
     with Lines(answer, link.tls) as server:
         client = link.connect(server, POP3, TIMEOUT)
         own = link.connect(server, POP3, TIMEOUT)

@@ -50,6 +50,21 @@ struct args_signature {
     }                                                                         \
     struct args_signature
 
+/* Defines the C function of a function of the module as ARGS_FUNCTION() does,
+   without a guard; `op` is the module. */
+#define ARGS_MODULE_FUNCTION(function, call, ...)                             \
+    static PyObject *function(PyObject *op, PyObject *const *args,            \
+                              Py_ssize_t nargs, PyObject *kwnames)            \
+    {                                                                         \
+        static const struct args_signature signature = {__VA_ARGS__};         \
+        PyObject *values[ARGS_MAX];                                           \
+                                                                              \
+        return args_bind(&signature, args, nargs, kwnames, values) < 0        \
+                   ? NULL                                                     \
+                   : (call);                                                  \
+    }                                                                         \
+    struct args_signature
+
 /* Stores borrowed references in values[], NULL for arguments not given.
    Returns -1 and raises TypeError if the call does not fit. */
 int args_bind(const struct args_signature *signature, PyObject *const *args,

@@ -5,7 +5,6 @@
 #ifndef BINDING_LOCK_H
 #define BINDING_LOCK_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "binding/base/pycompat.h"

@@ -16,6 +16,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+/* Not before Python.h, which says what system headers declare. */
+#include <stdatomic.h>
+
 #if PY_VERSION_HEX < 0x030a0000
 
 static inline PyObject *

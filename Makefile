@@ -1,10 +1,11 @@
 # Targets for development; bare `make` lists them. They write to .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
+export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-mailboxes bench-regress dist \
-	docs man compile-commands lint sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-mailboxes \
+	bench-threads bench-regress dist docs man compile-commands lint sanitize free-threaded \
+	fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -60,6 +61,13 @@ bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"
 bench-mailboxes: ## compare threads, asyncio, uvloop and poplib with many mailboxes (BENCH_ARGS="--delay 20")
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/mailboxes.py $(BENCH_ARGS)
 
+bench-threads: ## compare the speed of threads with poplib's, with the GIL and without (BENCH_ARGS=--quick)
+	@tools/system-packages build
+	@for python in $(PYTHON) $$(tools/free-threaded-python); do \
+	    venv=$$(PYTHON=$$python tools/venv) && $$venv/bin/python benchmarks/bench.py \
+	    $(BENCH_ARGS) threads || exit; \
+	done
+
 bench-regress: ## compare instructions of core/ with the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress
 	@$(PYTHON) benchmarks/regress.py $(BENCH_ARGS)
@@ -75,6 +83,9 @@ lint: ## run the checks of .pre-commit-config.yaml: warnings, format, house rule
 
 sanitize: ## run the tests under ASan and UBSan, or TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
+
+free-threaded: ## run the tests of threads without the GIL (STRESS=100), build CPython for it at need
+	@tools/free-threaded $(PYTEST_ARGS)
 
 fuzz: ## run the fuzz targets with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
 	@tools/system-packages build fuzz

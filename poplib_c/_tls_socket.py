@@ -94,11 +94,6 @@ class TLSSocket:
         self._closed = True
         self._close_unused()
 
-    def _decref_socketios(self: Any) -> None:
-        if self._io_refs > 0:
-            self._io_refs -= 1
-        self._close_unused()
-
     def detach(self: Any) -> int:
         """Give the descriptor away without closing it, and return it."""
         self._closed = self._sock_closed = True

@@ -31,7 +31,7 @@ enum channel_wants {
 };
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     struct module_state *state; /* of `module` */
     PyObject *module;           /* kept until the end */
     PyObject *client;           /* told to audit hooks; borrowed */

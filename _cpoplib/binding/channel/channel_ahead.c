@@ -250,6 +250,7 @@ start_many(ChannelObject *self, PyObject **values)
 {
     const struct bulk_source source = {
         .client = (PyObject *)self,
+        .guard = self->guard,
         .state = self->state,
         .turn = take_turn,
         .ahead = self->pipelining != PIPELINING_NEVER,

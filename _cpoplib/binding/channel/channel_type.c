@@ -5,6 +5,7 @@
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
 #include "binding/base/heap_type.h"
+#include "binding/client/deadline.h"
 #include "binding/client/options.h"
 #include "binding/connect/tls_wrap.h"
 #include "binding/dialogue/pipeline_probe.h"
@@ -24,6 +25,7 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
     size_t max_line = POP_UNLIMITED_OCTETS;
     size_t max_size = POP_UNLIMITED_OCTETS;
     PyObject *values[3];
+    PyObject *guard;
     ChannelObject *self;
 
     if (!PyArg_ParseTuple(args, "OOO", &values[0], &values[1], &values[2]) ||
@@ -32,8 +34,16 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         options_parse(state, "pipelining", values[2], &pipelining) < 0) {
         return NULL;
     }
+    guard = deadlines_new();
+    if (guard == NULL) {
+        return NULL;
+    }
     self = CHANNEL(type->tp_alloc(type, 0));
-    if (self != NULL) {
+    if (self == NULL) {
+        Py_DECREF(guard);
+    }
+    else {
+        self->guard = guard;
         self->state = state;
         self->module = Py_NewRef(state->module);
         self->max_line = max_line;
@@ -60,10 +70,8 @@ channel_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-channel_clear(PyObject *op)
+clear(ChannelObject *self)
 {
-    ChannelObject *self = CHANNEL(op);
-
     requests_clear(&self->proof);
     channel_end_reply(self);
     sink_release(&self->in.sink);
@@ -75,6 +83,8 @@ channel_clear(PyObject *op)
     return 0;
 }
 
+GUARD_FUNCTION(int, channel_clear, (PyObject * op), clear(CHANNEL(op)));
+
 static void
 channel_dealloc(PyObject *op)
 {
@@ -84,6 +94,7 @@ channel_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     (void)channel_clear(op);
     pop_tls_config_free(self->config);
+    Py_DECREF(self->guard);
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
@@ -97,7 +108,7 @@ use_socket(ChannelObject *self, PyObject *sock)
 {
     ReaderObject *before = self->reader;
     ReaderObject *reader = reader_new(self->state, sock, sock, &no_deadline,
-                                      self->module);
+                                      self->guard);
     int failed = 0;
 
     if (reader == NULL) {
@@ -186,8 +197,9 @@ begin_tls(ChannelObject *self, PyObject **values)
         reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
-    Py_XSETREF(self->tls, tls_wrap_new_socket(self->state, self->reader->sock,
-                                              values[0], &none, self->config));
+    Py_XSETREF(self->tls,
+               tls_wrap_new_socket(self->state, self->reader->sock, values[0],
+                                   &none, self->config, self->guard));
     return args_none(self->tls == NULL);
 }
 
@@ -419,9 +431,8 @@ ARGS_FUNCTION(channel_time_out, channel_run(op, values, time_out),
 /* --- what Python sees --------------------------------------------------- */
 
 static PyObject *
-get_wants(PyObject *op, void *Py_UNUSED(closure))
+wants(ChannelObject *self)
 {
-    ChannelObject *self = CHANNEL(op);
     const struct pop_deadline *quiet = self->reader == NULL
                                            ? &no_deadline
                                            : &self->reader->link.quiet;
@@ -434,13 +445,17 @@ get_wants(PyObject *op, void *Py_UNUSED(closure))
                              (double)POP_NS_PER_SECOND);
 }
 
-static PyObject *
-get_sock(PyObject *op, void *Py_UNUSED(closure))
-{
-    ReaderObject *reader = CHANNEL(op)->reader;
+GUARD_FUNCTION(PyObject *, get_wants,
+               (PyObject * op, void *Py_UNUSED(closure)), wants(CHANNEL(op)));
 
-    return Py_NewRef(reader == NULL ? Py_None : reader->sock);
+static PyObject *
+sock(const ChannelObject *self)
+{
+    return Py_NewRef(self->reader == NULL ? Py_None : self->reader->sock);
 }
+
+GUARD_FUNCTION(PyObject *, get_sock, (PyObject * op, void *Py_UNUSED(closure)),
+               sock(CHANNEL(op)));
 
 static PyGetSetDef channel_getset[] = {
     {"wants", get_wants, NULL,

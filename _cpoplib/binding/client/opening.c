@@ -21,13 +21,13 @@ opening_begin(POP3Object *self)
 {
     struct opening *opening = &self->opening;
 
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    GUARD_BEGIN(self)
     if (opening->constructors++ == 0) {
         opening->thread = PyThread_get_thread_ident();
         opening->is_closed = false;
         opening->fd = -1;
     }
-    Py_END_CRITICAL_SECTION();
+    GUARD_END()
 }
 
 /* Raises ConnectionAbortedError in place of the pending exception. */
@@ -56,12 +56,12 @@ opening_end(POP3Object *self, int failed)
     struct opening *opening = &self->opening;
     bool is_closed;
 
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    GUARD_BEGIN(self)
     is_closed = opening->is_closed;
     if (--opening->constructors == 0) {
         replace(opening, -1);
     }
-    Py_END_CRITICAL_SECTION();
+    GUARD_END()
     if (failed < 0 && is_closed) {
         explain();
     }
@@ -73,9 +73,9 @@ opening_check(POP3Object *self)
 {
     bool is_closed;
 
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    GUARD_BEGIN(self)
     is_closed = self->opening.constructors > 0 && self->opening.is_closed;
-    Py_END_CRITICAL_SECTION();
+    GUARD_END()
     if (is_closed) {
         errors_raise_closed_meanwhile();
     }
@@ -85,12 +85,12 @@ opening_check(POP3Object *self)
 int
 opening_watch(POP3Object *self, int fd)
 {
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    GUARD_BEGIN(self)
     if (self->opening.constructors > 0) {
         /* Without a free descriptor the step goes on unwatched. */
         replace(&self->opening, fcntl(fd, F_DUPFD_CLOEXEC, 0));
     }
-    Py_END_CRITICAL_SECTION();
+    GUARD_END()
     return opening_check(self);
 }
 
@@ -100,7 +100,7 @@ opening_close(POP3Object *self)
     struct opening *opening = &self->opening;
     bool is_other;
 
-    Py_BEGIN_CRITICAL_SECTION((PyObject *)self);
+    GUARD_BEGIN(self)
     is_other = opening->constructors > 0 &&
                opening->thread != PyThread_get_thread_ident();
     if (is_other) {
@@ -109,6 +109,6 @@ opening_close(POP3Object *self)
             (void)shutdown(opening->fd, SHUT_RDWR);
         }
     }
-    Py_END_CRITICAL_SECTION();
+    GUARD_END()
     return is_other;
 }

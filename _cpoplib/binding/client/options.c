@@ -50,6 +50,7 @@ options_set(POP3Object *self, PyObject *const *values)
             return -1;
         }
     }
+    assert(guard_is_mine(self->guard));
     requests_forget(&self->ahead.requests);
     self->max_line = parsed[0];
     self->max_size = parsed[1];
@@ -95,11 +96,13 @@ static PyObject *
 options_set_read_ahead(PyObject *module, PyObject *value)
 {
     struct module_state *state = PyModule_GetState(module);
-    size_t before = state->read_ahead;
+    size_t parsed;
+    size_t before;
 
-    if (options_parse(state, "read_ahead", value, &state->read_ahead) < 0) {
+    if (options_parse(state, "read_ahead", value, &parsed) < 0) {
         return NULL;
     }
+    before = atomic_exchange(&state->read_ahead, parsed);
     return PyLong_FromSize_t(before);
 }
 

@@ -6,6 +6,7 @@
 #ifndef BINDING_POP3_H
 #define BINDING_POP3_H
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "binding/client/read_ahead.h"
@@ -31,7 +32,7 @@ struct opening {
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD /* made by deadlines_new() */
     PyObject *dict;
     PyObject *weakrefs;
     struct module_state *state; /* of `module` */
@@ -40,13 +41,12 @@ typedef struct {
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none; see */
     size_t max_size; /*   options.c */
     enum pop3_pipelining pipelining;
-    size_t read_ahead;             /* messages */
-    struct read_ahead ahead;       /* what came of that */
-    struct deadlines *deadlines;   /* never NULL; see deadline.h */
-    PyObject *deadlines_owner;     /* frees them */
-    PyObject *verify;              /* of POP3_SSL(); NULL: do not */
-    struct ssl_ctx_st *tls_config; /* of a POP3_SSL that is connecting */
-    struct opening opening;
+    size_t read_ahead;                /* messages */
+    struct read_ahead ahead;          /* what came of that */
+    struct deadlines *deadlines;      /* of the guard; see deadline.h */
+    PyObject *verify;                 /* of POP3_SSL(); NULL: do not */
+    struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
+    struct opening opening;           /* of a constructor; see opening.h */
     bool is_logged;                   /* since the last command; see log.h */
     struct command_progress progress; /* of the lock's owner */
     PyObject *foreign_file;           /* the .file, not a Reader, that */
@@ -87,6 +87,7 @@ int pop3_wait_for_lock(POP3Object *self);
 static inline int
 pop3_lock(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     return lock_try(&self->lock) ? 0 : pop3_wait_for_lock(self);
 }
 

@@ -107,11 +107,11 @@ ARGS_FUNCTION(pop3_apop,
 ARGS_DOC(apop_line_doc, "_apop_line($module, client, user, password)",
 "Return the line that apop() sends, str; for clients that are no POP3.");
 
-ARGS_FUNCTION(line,
-              apop_line(PyModule_GetState(op), values[0], values[1],
-                        values[2]),
-              .method = "_apop_line", .names = {"client", "user", "password"},
-              .required = 3);
+ARGS_MODULE_FUNCTION(line,
+                     apop_line(PyModule_GetState(op), values[0], values[1],
+                               values[2]),
+                     .method = "_apop_line",
+                     .names = {"client", "user", "password"}, .required = 3);
 
 PyMethodDef apop_functions[] = {
     ARGS_METHOD("_apop_line", line, apop_line_doc),

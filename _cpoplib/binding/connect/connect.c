@@ -65,8 +65,7 @@ set_file(POP3Object *self)
     if (sock == NULL) {
         return -1;
     }
-    file = reader_open(state, sock, &self->deadlines->earliest,
-                       self->deadlines_owner);
+    file = reader_open(state, sock, &self->deadlines->earliest, self->guard);
     if (file != NULL) {
         failed = set_attribute(self, state->name.file, file);
         if (failed < 0) {
@@ -400,6 +399,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 connect_close(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     if (!lock_is_held(&self->lock)) {
         requests_clear(&self->ahead.requests);
     }
@@ -415,9 +415,8 @@ ARGS_DOC(close_doc, "close($self)",
 "another thread is in; if it is resolving a name, as soon as that ends.");
 
 static PyObject *
-pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
+close_client(POP3Object *self)
 {
-    POP3Object *self = POP3(op);
     bool was_opening = opening_close(self);
     PyObject *result = connect_close(self);
 
@@ -428,6 +427,8 @@ pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     }
     return result;
 }
+
+GUARD_METHOD(pop3_close_method, close_client(POP3(op)));
 
 PyMethodDef connect_methods[] = {
     ARGS_METHOD("__init__", pop3___init__, init_doc),

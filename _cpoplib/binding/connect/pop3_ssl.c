@@ -103,13 +103,17 @@ pop3_ssl_new_context(PyObject *module, PyObject *client)
     struct module_state *state = PyModule_GetState(module);
     struct tls_options options = {.context = NULL};
     PyObject *context = NULL;
+    int failed;
 
     if (!PyObject_TypeCheck(client, state->pop3_type)) {
         PyErr_Format(PyExc_TypeError, "client must be a POP3, not %.100s",
                      Py_TYPE(client)->tp_name);
         return NULL;
     }
-    if (get_options(POP3(client), &options) == 0) {
+    GUARD_BEGIN(client)
+    failed = get_options(POP3(client), &options);
+    GUARD_END()
+    if (failed == 0) {
         context = tls_wrap_new_context(state, &options);
     }
     release_options(&options);

@@ -37,7 +37,7 @@ tls_wrap_options(struct tls_options *options, PyObject *context,
 TLSSocketObject *
 tls_wrap_new_socket(struct module_state *state, PyObject *sock, PyObject *host,
                     const struct tls_options *options,
-                    struct ssl_ctx_st *config)
+                    struct ssl_ctx_st *config, PyObject *guard)
 {
     PyObject *hostname = package_call("poplib_c._tls_socket", "begin", "(OO)",
                                       state->tls_socket_type, host);
@@ -57,7 +57,7 @@ tls_wrap_new_socket(struct module_state *state, PyObject *sock, PyObject *host,
         config = own;
     }
     if (config != NULL) {
-        wrapped = tls_socket_new(state, sock, hostname, name, config);
+        wrapped = tls_socket_new(state, sock, hostname, name, config, guard);
     }
     pop_tls_config_free(own);
     Py_DECREF(hostname);
@@ -68,8 +68,8 @@ static PyObject *
 wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
               const struct tls_options *options, struct ssl_ctx_st *config)
 {
-    TLSSocketObject *wrapped = tls_wrap_new_socket(self->state, sock, host,
-                                                   options, config);
+    TLSSocketObject *wrapped = tls_wrap_new_socket(
+        self->state, sock, host, options, config, self->guard);
 
     if (wrapped != NULL &&
         tls_socket_shake_hands(wrapped, &self->deadlines->earliest, NULL) <

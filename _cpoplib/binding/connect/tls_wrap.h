@@ -23,7 +23,8 @@ PyObject *tls_wrap_new_context(struct module_state *state,
 TLSSocketObject *tls_wrap_new_socket(struct module_state *state,
                                      PyObject *sock, PyObject *host,
                                      const struct tls_options *options,
-                                     struct ssl_ctx_st *config);
+                                     struct ssl_ctx_st *config,
+                                     PyObject *guard);
 
 /* Wraps `sock` and shakes hands with self.host.  Uses, in this order:
 

@@ -171,7 +171,9 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
     int on;
 
     assert(lock_is_mine(&self->lock));
-    if (self->pipelining == PIPELINING_NEVER || reader == NULL) {
+    /* Requests are guarded like the Reader that answers them. */
+    if (self->pipelining == PIPELINING_NEVER || reader == NULL ||
+        reader->guard != self->guard) {
         return 0;
     }
     on = are_own(self, (how & PIPELINING_PLAIN) != 0);

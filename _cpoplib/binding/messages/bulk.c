@@ -83,6 +83,7 @@ start(POP3Object *client, enum pop_verb verb, PyObject **values)
 {
     const struct bulk_source source = {
         .client = (PyObject *)client,
+        .guard = client->guard,
         .state = client->state,
         .turn = bulk_iterator_turn,
         .ahead = client->pipelining != PIPELINING_NEVER,

@@ -31,6 +31,7 @@ bulk_iterator_new(const struct bulk_source *source, PyObject *numbers,
     if (self == NULL) {
         return NULL;
     }
+    self->guard = Py_NewRef(source->guard);
     self->client = Py_NewRef(source->client);
     self->state = source->state;
     self->turn = source->turn;
@@ -67,9 +68,8 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
 
 /* Ends the iteration; pending replies are received later, and dropped. */
 static int
-many_clear(PyObject *op)
+clear(BulkIteratorObject *self)
 {
-    BulkIteratorObject *self = BULK_ITERATOR(op);
     PyObject *client = self->client;
 
     self->client = NULL;
@@ -80,6 +80,8 @@ many_clear(PyObject *op)
     Py_XDECREF(client);
     return 0;
 }
+
+GUARD_FUNCTION(int, many_clear, (PyObject * op), clear(BULK_ITERATOR(op)));
 
 /* --- asking ------------------------------------------------------------- */
 
@@ -478,7 +480,7 @@ end(BulkIteratorObject *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
 
-    (void)many_clear((PyObject *)self);
+    (void)clear(self);
     PyErr_SetRaisedException(pending);
 }
 
@@ -512,12 +514,15 @@ bulk_iterator_next(BulkIteratorObject *self, int *result)
 }
 
 static PyObject *
-many_next(PyObject *op)
+next(BulkIteratorObject *self)
 {
     int result;
 
-    return bulk_iterator_next(BULK_ITERATOR(op), &result);
+    return bulk_iterator_next(self, &result);
 }
+
+GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
+               next(BULK_ITERATOR(op)));
 
 ARGS_DOC(close_doc, "close($self)",
 "End the iteration.\n"
@@ -526,24 +531,23 @@ ARGS_DOC(close_doc, "close($self)",
 "the pending replies.  So it does after the iterator is freed.");
 
 static PyObject *
-many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+close_idle(BulkIteratorObject *self)
 {
-    if (check_idle(BULK_ITERATOR(op)) < 0) {
+    if (check_idle(self) < 0) {
         return NULL;
     }
-    end(BULK_ITERATOR(op));
+    end(self);
     Py_RETURN_NONE;
 }
+
+GUARD_METHOD(many_close, close_idle(BULK_ITERATOR(op)));
 
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, requests and answers included.");
 
-static PyObject *
-many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return PyLong_FromSize_t(heap_type_own_size(op) +
-                             requests_size(&BULK_ITERATOR(op)->requests));
-}
+GUARD_METHOD(many_sizeof,
+             PyLong_FromSize_t(heap_type_own_size(op) +
+                               requests_size(&BULK_ITERATOR(op)->requests)));
 
 /* --- type --------------------------------------------------------------- */
 

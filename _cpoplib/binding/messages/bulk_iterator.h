@@ -23,7 +23,7 @@ enum bulk_result {
 };
 
 struct BulkIteratorObject {
-    PyObject_HEAD
+    GUARD_HEAD
     PyObject *client;           /* the connection; NULL after the end */
     struct module_state *state; /* of the client */
     bulk_turn turn;
@@ -51,6 +51,7 @@ int bulk_iterator_turn(BulkIteratorObject *self);
 /* What makes the iterators of one connection. */
 struct bulk_source {
     PyObject *client;
+    PyObject *guard;            /* of the client */
     struct module_state *state; /* of the client */
     bulk_turn turn;
     bool ahead; /* commands may be sent ahead */

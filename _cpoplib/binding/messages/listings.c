@@ -1,6 +1,7 @@
 #include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/base/format_command.h"
 #include "binding/dialogue/command.h"
 #include "binding/reader/rows.h"
@@ -9,11 +10,16 @@ void
 listings_note(POP3Object *client, PyObject *lines)
 {
     Py_ssize_t count = PyList_Check(lines) ? PyList_GET_SIZE(lines) : 0;
-    PyObject *last = count == 0 ? NULL : PyList_GET_ITEM(lines, count - 1);
+    PyObject *last = count == 0 ? NULL : PyList_GetItemRef(lines, count - 1);
 
+    if (count > 0 && last == NULL) {
+        /* A hook keeps the list, and another thread has shortened it. */
+        (void)errors_clear(PyExc_IndexError);
+    }
     if (last != NULL && PyBytes_Check(last)) {
         read_ahead_note_listing(&client->ahead, count, rows_message(last));
     }
+    Py_XDECREF(last);
 }
 
 /* Adds the rows of a reply that an overridden method returned: the sink has

@@ -27,7 +27,7 @@ new_reader(POP3Object *self, PyObject *file)
     }
     if (lines != NULL) {
         reader = reader_new(self->state, lines, lines,
-                            &self->deadlines->earliest, self->deadlines_owner);
+                            &self->deadlines->earliest, self->guard);
     }
     Py_XDECREF(sock);
     Py_XDECREF(lines);

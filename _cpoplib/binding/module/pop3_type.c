@@ -33,27 +33,27 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
     struct module_state *state = find_state(type);
-    PyObject *deadlines = NULL;
+    PyObject *guard = NULL;
     POP3Object *self = NULL;
     struct lock lock;
 
     if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    deadlines = deadlines_new();
-    if (deadlines != NULL) {
+    guard = deadlines_new();
+    if (guard != NULL) {
         self = (POP3Object *)type->tp_alloc(type, 0);
     }
     if (self == NULL) {
-        Py_XDECREF(deadlines);
+        Py_XDECREF(guard);
         lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->lock = lock;
-    self->deadlines = deadlines_get(deadlines);
-    self->deadlines_owner = deadlines;
+    self->guard = guard;
+    self->deadlines = deadlines_get(guard);
     progress_command_begun(&self->progress, &self->lock);
     progress_begun(&self->foreign);
     options_init(self);
@@ -74,16 +74,16 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-pop3_clear(PyObject *op)
+clear(POP3Object *self)
 {
-    POP3Object *self = POP3(op);
-
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
     read_ahead_reset(&self->ahead);
     return 0;
 }
+
+GUARD_FUNCTION(int, pop3_clear, (PyObject * op), clear(POP3(op)));
 
 static void
 pop3_dealloc(PyObject *op)
@@ -97,7 +97,7 @@ pop3_dealloc(PyObject *op)
     }
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
-    Py_DECREF(self->deadlines_owner);
+    Py_DECREF(self->guard);
     lock_destroy(&self->lock);
     Py_DECREF(self->module);
     type->tp_free(op);
@@ -107,15 +107,14 @@ pop3_dealloc(PyObject *op)
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, what was read ahead and the deadlines included.");
 
-static PyObject *
-pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+static size_t
+size_of(const POP3Object *self)
 {
-    const POP3Object *self = POP3(op);
-
-    return PyLong_FromSize_t(heap_type_own_size(op) +
-                             sizeof(*self->deadlines) +
-                             requests_size(&self->ahead.requests));
+    return heap_type_own_size((PyObject *)self) + sizeof(*self->deadlines) +
+           requests_size(&self->ahead.requests);
 }
+
+GUARD_METHOD(pop3_sizeof, PyLong_FromSize_t(size_of(POP3(op))));
 
 /* --- type --------------------------------------------------------------- */
 

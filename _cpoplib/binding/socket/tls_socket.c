@@ -10,7 +10,7 @@
 /* Steals the session unless it fails. */
 static TLSSocketObject *
 allocate(struct module_state *state, PyObject *sock, PyObject *server_hostname,
-         struct pop_transport *session)
+         struct pop_transport *session, PyObject *guard)
 {
     PyTypeObject *type = state->tls_socket_type;
     TLSSocketObject *self;
@@ -24,6 +24,7 @@ allocate(struct module_state *state, PyObject *sock, PyObject *server_hostname,
         lock_destroy(&lock);
         return NULL;
     }
+    self->guard = Py_NewRef(guard);
     self->lock = lock;
     self->transport = session;
     self->state = state;
@@ -114,7 +115,7 @@ take_socket(TLSSocketObject *self)
 TLSSocketObject *
 tls_socket_new(struct module_state *state, PyObject *sock,
                PyObject *server_hostname, const char *host,
-               struct ssl_ctx_st *config)
+               struct ssl_ctx_st *config, PyObject *guard)
 {
     struct pop_error error = {0};
     struct pop_transport *session;
@@ -125,7 +126,7 @@ tls_socket_new(struct module_state *state, PyObject *sock,
     if (errors_check(state, status, &error) < 0) {
         return NULL;
     }
-    self = allocate(state, sock, server_hostname, session);
+    self = allocate(state, sock, server_hostname, session, guard);
     if (self == NULL) {
         session->ops->destroy(session);
     }
@@ -176,8 +177,8 @@ check_wrapped(TLSSocketObject *self)
     return 0;
 }
 
-int
-tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
+static int
+enter(TLSSocketObject *self, int64_t *timeout)
 {
     int fd;
 
@@ -197,7 +198,18 @@ tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
 }
 
 int
-tls_socket_close_unused(TLSSocketObject *self)
+tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = enter(self, timeout);
+    GUARD_END()
+    return failed;
+}
+
+static int
+close_unused(TLSSocketObject *self)
 {
     PyObject *result;
 
@@ -214,18 +226,37 @@ tls_socket_close_unused(TLSSocketObject *self)
     return errors_drop_result(result);
 }
 
-void
-tls_socket_leave(TLSSocketObject *self)
+int
+tls_socket_close_unused(TLSSocketObject *self)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = close_unused(self);
+    GUARD_END()
+    return failed;
+}
+
+static void
+leave(TLSSocketObject *self)
 {
     lock_release(&self->lock);
     if (self->closed && !self->sock_closed) {
         PyObject *pending = PyErr_GetRaisedException();
 
-        if (tls_socket_close_unused(self) < 0) {
+        if (close_unused(self) < 0) {
             errors_report((PyObject *)self, pending);
         }
         errors_raise_again(pending);
     }
+}
+
+void
+tls_socket_leave(TLSSocketObject *self)
+{
+    GUARD_BEGIN(self)
+    leave(self);
+    GUARD_END()
 }
 
 int

@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "core/tls/tls_config.h"
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     PyObject *dict;
     PyObject *weakrefs;
     struct module_state *state;      /* of `module` */
@@ -37,10 +38,10 @@ typedef struct {
 
 /* Returns a TLSSocket over `sock`, before its handshake with `host` (see
    pop_tls_config_session()), or NULL and an exception.  `sock` must be
-   python_socket_is_direct(). */
+   python_socket_is_direct(); `guard` is the connection's. */
 TLSSocketObject *tls_socket_new(struct module_state *state, PyObject *sock,
                                 PyObject *server_hostname, const char *host,
-                                struct ssl_ctx_st *config);
+                                struct ssl_ctx_st *config, PyObject *guard);
 
 /* Shakes hands within the socket's timeout and the deadline.  Then the object
    owns the descriptor, and `sock` is detached, as the ssl module does.  On
@@ -57,8 +58,9 @@ int tls_socket_shake_hands(TLSSocketObject *self,
 int tls_socket_is_direct(struct module_state *state, PyObject *sock);
 
 /* Takes the session's lock, and asks the socket for its descriptor and
-   timeout. Returns -1 and raises RuntimeError if this thread holds the lock,
-   ValueError after unwrap(), OSError after close(). */
+   timeout.  Returns -1 and raises RuntimeError if this thread holds the lock,
+   ValueError after unwrap(), OSError after close().  This function and the two
+   after it enter the guard's section themselves. */
 int tls_socket_enter(TLSSocketObject *self, int64_t *timeout);
 
 /* Releases the session's lock; keeps a pending exception. */

@@ -4,8 +4,7 @@ PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
 .PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-threads \
-	bench-regress dist docs man compile-commands lint sanitize free-threaded \
-	fuzz clean
+	bench-regress dist docs man stub compile-commands lint sanitize free-threaded fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -43,6 +42,10 @@ hostile: ## measure the memory of replies with ten million lines (HOSTILE=100000
 man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
+
+stub: ## write the docstrings of the code into the stub, poplib_c/__init__.pyi
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python tools/stub_docs.py
 
 compile-commands: ## write compile_commands.json, which clangd reads
 	@tools/system-packages build

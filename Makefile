@@ -4,7 +4,7 @@ PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
 .PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-mailboxes \
-	bench-threads bench-regress dist docs man compile-commands lint sanitize free-threaded \
+	bench-threads bench-regress dist docs man stub compile-commands lint sanitize free-threaded \
 	fuzz clean
 
 help:
@@ -43,6 +43,10 @@ hostile: ## measure the memory of replies with ten million lines (HOSTILE=100000
 man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
+
+stub: ## write the docstrings of the code into the stub, poplib_c/__init__.pyi
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python tools/stub_docs.py
 
 compile-commands: ## write compile_commands.json, which clangd reads
 	@tools/system-packages build

@@ -70,6 +70,16 @@ struct args_signature {
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
 
+/* Returns whether the argument is left out: NULL, or the text that the
+   signature shows for its default (see poplib_c/_options.py). */
+static inline bool
+args_is_default(PyObject *value, const char *shown)
+{
+    return value == NULL ||
+           (PyUnicode_Check(value) &&
+            PyUnicode_CompareWithASCIIString(value, shown) == 0);
+}
+
 /* Returns None for NULL, an argument that is left out; borrowed. */
 static inline PyObject *
 args_or_none(PyObject *value)

@@ -218,7 +218,10 @@ clear(DeadlineObject *self)
 GUARD_FUNCTION(int, deadline_clear, (PyObject * op), clear(DEADLINE(op)));
 
 ARGS_DOC(enter_doc, "__enter__($self)",
-"The seconds count from here on.  RuntimeError while it is entered.");
+"Start the clock.\n"
+"\n"
+"Raises:\n"
+"    RuntimeError: The block is entered already.");
 
 static int
 check_enter(const DeadlineObject *self)
@@ -257,7 +260,7 @@ enter(DeadlineObject *self)
 GUARD_METHOD(deadline___enter__, enter(DEADLINE(op)));
 
 ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
-"What counted before counts again.");
+"Restore the deadline that applied before the block.");
 
 static PyObject *
 exit_block(DeadlineObject *self)
@@ -277,7 +280,7 @@ static PyMethodDef block_methods[] = {
 };
 
 PyDoc_STRVAR(block_doc,
-"A block of a connection's commands, as deadline() returns it.");
+"The time limit of a block of commands, which deadline() returns.");
 
 static PyType_Slot block_slots[] = {
     {Py_tp_doc, (void *)block_doc},
@@ -299,18 +302,27 @@ PyType_Spec deadline_spec = {
 /* --- POP3.deadline() ---------------------------------------------------- */
 
 ARGS_DOC(deadline_doc, "deadline($self, seconds)",
-"`with client.deadline(30):` gives all commands of the block together 30\n"
-"seconds, however often the server sends something.\n"
+"Limit the time of a block: `with client.deadline(30): ...`.\n"
 "\n"
-"seconds: more than 0; or None, which sets no limit.  The earliest deadline\n"
-"of the entered blocks and the constructor applies, besides the timeout of\n"
-"each operation.  Leaving a block restores the deadline before it.  The\n"
-"context manager is reusable, not reentrant; each entry restarts the clock.\n"
+"All commands of the block together may take that long, however often the\n"
+"server sends something. The earliest deadline of the entered blocks and the\n"
+"constructor applies, in addition to the timeout of each operation. Leaving\n"
+"a block restores the deadline before it. The context manager is reusable,\n"
+"not reentrant; each entry restarts the clock.\n"
 "\n"
 "After the deadline a waiting command raises TimeoutError (socket.timeout\n"
-"before Python 3.10), and the connection can only be closed.  A command that\n"
+"before Python 3.10), and the connection can only be closed. A command that\n"
 "begins later raises TimeoutError and sends nothing; the connection can be\n"
-"used after the block.");
+"used after the block.\n"
+"\n"
+"Args:\n"
+"    seconds (float or None): More than 0; None sets no limit.\n"
+"\n"
+"Returns:\n"
+"    Deadline: The context manager.\n"
+"\n"
+"Raises:\n"
+"    ValueError: seconds is not positive.");
 
 static PyObject *
 new_block(POP3Object *self, PyObject *seconds)

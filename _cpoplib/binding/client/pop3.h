@@ -48,6 +48,7 @@ typedef struct {
     struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
     struct opening opening;           /* of a constructor; see opening.h */
     bool is_logged;                   /* since the last command; see log.h */
+    bool in_transaction;              /* a login succeeded */
     struct command_progress progress; /* of the lock's owner */
     PyObject *foreign_file;           /* the .file, not a Reader, that */
     struct stream_progress foreign;   /*   this is about */
@@ -116,6 +117,10 @@ struct stream_progress *pop3_known_progress(POP3Object *self, PyObject *file,
 /* Returns .file (new reference) if it is an open Reader; else NULL, with an
    exception if *failed. */
 ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
+
+/* Returns the attribute session_state, a new str.  Runs no Python code, unless
+   the keys of __dict__ do. */
+PyObject *pop3_get_state(POP3Object *self);
 
 /* Calls progress_check() for the stream that .file reads from, or
    progress_check_send() if the caller `sends`. */

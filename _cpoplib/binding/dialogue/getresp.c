@@ -277,17 +277,35 @@ call_locked(POP3Object *self, PyObject *(*function)(POP3Object *))
 }
 
 ARGS_DOC(getline_doc, "_getline($self)",
-"Read one line: (line without line end, octets with it).");
+"Read one line.\n"
+"\n"
+"Returns:\n"
+"    tuple: (line without line end, octets with it).\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line is too long, or the server closed the connection.");
 
 GUARD_METHOD(pop3__getline, call_locked(POP3(op), getline_own));
 
 ARGS_DOC(getresp_doc, "_getresp($self)",
-"Read a status line; error_proto(line) unless it begins with b'+'.");
+"Read a status line.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line does not begin with b'+'.");
 
 GUARD_METHOD(pop3__getresp, call_locked(POP3(op), getresp_own));
 
 ARGS_DOC(getlongresp_doc, "_getlongresp($self)",
-"Read a multi-line reply: (response, list of lines, octets).");
+"Read a reply of several lines.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets), as retr() returns it.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The status line does not begin with b'+'.");
 
 GUARD_METHOD(pop3__getlongresp, call_locked(POP3(op), getlongresp_own));
 

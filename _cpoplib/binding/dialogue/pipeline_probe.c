@@ -212,18 +212,10 @@ pipeline_probe_note_ability(ReaderObject *reader, bool able)
     reader->ability = able ? READER_ABLE : READER_UNABLE;
 }
 
-void
-pipeline_probe_note_line(ReaderObject *reader, PyObject *line)
+bool
+pipeline_probe_is_login(PyObject *line)
 {
-    static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
-    size_t i;
-
-    if (!PyUnicode_Check(line)) {
-        return;
-    }
-    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (begins_with(line, verbs[i])) {
-            reader->ability = READER_UNASKED;
-        }
-    }
+    return PyUnicode_Check(line) &&
+           (begins_with(line, "APOP ") || begins_with(line, "AUTH ") ||
+            begins_with(line, "PASS ") || begins_with(line, "RPOP "));
 }

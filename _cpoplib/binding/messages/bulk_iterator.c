@@ -525,10 +525,10 @@ GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
                next(BULK_ITERATOR(op)));
 
 ARGS_DOC(close_doc, "close($self)",
-"End the iteration.\n"
+"End the iteration without waiting.\n"
 "\n"
-"Receives nothing now: the next command on the connection receives and drops\n"
-"the pending replies.  So it does after the iterator is freed.");
+"The next command on the connection receives and drops the pending replies.\n"
+"Deleting the iterator has the same effect.");
 
 static PyObject *
 close_idle(BulkIteratorObject *self)
@@ -549,16 +549,45 @@ GUARD_METHOD(many_sizeof,
              PyLong_FromSize_t(heap_type_own_size(op) +
                                requests_size(&BULK_ITERATOR(op)->requests)));
 
+ARGS_DOC(length_hint_doc, "__length_hint__($self)",
+"Return how many results are left; NotImplemented if the numbers have no\n"
+"length.");
+
+static PyObject *
+length_hint(const BulkIteratorObject *self)
+{
+    PyObject *numbers = Py_XNewRef(self->numbers);
+    Py_ssize_t left = 0;
+
+    if (numbers != NULL) {
+        left = PyObject_LengthHint(numbers, -1);
+        Py_DECREF(numbers);
+    }
+    if (left < 0) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    return PyLong_FromSize_t((size_t)left + requests_count(&self->requests) -
+                             self->deletions);
+}
+
+GUARD_METHOD(many_length_hint, length_hint(BULK_ITERATOR(op)));
+
+ARGS_DOC(class_getitem_doc, "__class_getitem__($cls, item, /)",
+"Return ManyIterator[number, answer], for annotations.");
+
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef many_methods[] = {
     {"close", many_close, METH_NOARGS, close_doc},
     {"__sizeof__", many_sizeof, METH_NOARGS, sizeof_doc},
+    {"__length_hint__", many_length_hint, METH_NOARGS, length_hint_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     class_getitem_doc},
     {NULL, NULL, 0, NULL},
 };
 
 PyDoc_STRVAR(many_doc,
-"An iterator over (number, answer), as retr_many() returns it.");
+"An iterator over (number, answer), which retr_many() returns.");
 
 static PyType_Slot many_slots[] = {
     {Py_tp_doc, (void *)many_doc},

@@ -82,6 +82,8 @@ module_exec(PyObject *module)
         void *object;
     } public[] = {
         {"Channel", state->channel_type},
+        {"Deadline", state->deadline_type},
+        {"ManyIterator", state->bulk_iterator_type},
         {"POP3", state->pop3_type},
         {"POP3_SSL", state->pop3_ssl_type},
         {"Reader", state->reader_type},

@@ -160,10 +160,11 @@ static PyMemberDef reader_members[] = {
 };
 
 PyDoc_STRVAR(reader_doc,
-"A buffered binary reader over a POP3 connection's own receive buffer.\n"
+"A buffered binary file over the receive buffer of a connection.\n"
 "\n"
-"It is what the attribute .file of a connection is; it reads what the\n"
-"commands have not read.");
+"The attribute file of a connection is a Reader. It reads what the commands\n"
+"have not read. Methods raise ValueError after close() and RuntimeError\n"
+"while a command reads.");
 
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},

@@ -132,9 +132,13 @@ read_line(ReaderObject *self, Py_ssize_t limit)
 }
 
 ARGS_DOC(readline_doc, "readline($self, size=-1, /)",
-"Read a line with its line end, at most size octets of it.\n"
+"Read a line with its line end.\n"
 "\n"
-"b'' at the end of the stream.");
+"Args:\n"
+"    size (int): The most octets to return; -1 or None sets no limit.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line; b'' at the end of the stream.");
 
 static PyObject *
 readline(ReaderObject *self, PyObject *args)
@@ -165,7 +169,13 @@ read_bytes(ReaderObject *self, Py_ssize_t wanted, Py_ssize_t most)
 }
 
 ARGS_DOC(read_doc, "read($self, size=-1, /)",
-"Read size octets, or fewer at the end of the stream; without size, all.");
+"Read octets.\n"
+"\n"
+"Args:\n"
+"    size (int): How many; -1 or None for all until the end of the stream.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; fewer than size only at the end of the stream.");
 
 static PyObject *
 read_all(ReaderObject *self, PyObject *args)
@@ -180,7 +190,13 @@ read_all(ReaderObject *self, PyObject *args)
 GUARD_METHOD(reader_file_read, read_all(READER(op), args));
 
 ARGS_DOC(read1_doc, "read1($self, size=-1, /)",
-"Read what is there, at most size octets, with at most one receive.");
+"Read what is available, with at most one receive.\n"
+"\n"
+"Args:\n"
+"    size (int): The most octets to return; -1 for as many as are available.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; b'' at the end of the stream.");
 
 static PyObject *
 read_once(ReaderObject *self, PyObject *args)
@@ -195,7 +211,13 @@ read_once(ReaderObject *self, PyObject *args)
 GUARD_METHOD(reader_file_read1, read_once(READER(op), args));
 
 ARGS_DOC(peek_doc, "peek($self, size=0, /)",
-"Return what is unread without reading it, after at most one receive.");
+"Return unread octets without reading them, after at most one receive.\n"
+"\n"
+"Args:\n"
+"    size (int): Ignored.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; b'' at the end of the stream.");
 
 static PyObject *
 peek(ReaderObject *self, PyObject *args)
@@ -241,7 +263,14 @@ reader_file_next(PyObject *op)
 }
 
 ARGS_DOC(readlines_doc, "readlines($self, hint=-1, /)",
-"Read lines to the end of the stream, or until they have hint octets.");
+"Read lines until the end of the stream.\n"
+"\n"
+"Args:\n"
+"    hint (int): Stop after the line that makes this many octets; -1 or None\n"
+"        reads all lines.\n"
+"\n"
+"Returns:\n"
+"    list: The lines, bytes with their line ends.");
 
 static PyObject *
 readlines(ReaderObject *self, PyObject *args)
@@ -284,7 +313,7 @@ GUARD_METHOD(reader_file_readlines, readlines(READER(op), args));
 /* --- the rest of a file ------------------------------------------------- */
 
 ARGS_DOC(close_doc, "close($self, /)",
-"Close the reader.  A thread that is blocked in it is woken.");
+"Close the reader. A thread that is blocked in it raises an exception.");
 
 GUARD_METHOD(reader_file_close, args_none(reader_close(READER(op)) < 0));
 
@@ -303,7 +332,7 @@ get_descriptor(ReaderObject *self)
 GUARD_METHOD(reader_file_fileno, get_descriptor(READER(op)));
 
 PyDoc_STRVAR(unsupported_doc,
-"Raises io.UnsupportedOperation: a reader neither writes nor seeks.");
+"Raise io.UnsupportedOperation: a reader neither writes nor seeks.");
 
 static PyObject *
 reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))

@@ -100,10 +100,15 @@ check_flags(PyObject *flags)
 }
 
 ARGS_DOC(recv_into_doc, "recv_into($self, buffer, nbytes=None, flags=0)",
-"Receive at most nbytes octets into a writable buffer; how many.\n"
+"Receive octets into a buffer.\n"
 "\n"
-"Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
-"end of the stream.  flags must be 0.");
+"Args:\n"
+"    buffer (buffer): A writable object such as a bytearray.\n"
+"    nbytes (int): The most octets to receive; None or 0 for as many as fit.\n"
+"    flags (int): Must be 0.\n"
+"\n"
+"Returns:\n"
+"    int: The number of octets; 0 at the end of the stream.");
 
 static PyObject *
 recv_into(TLSSocketObject *self, PyObject *buffer, PyObject *nbytes,
@@ -188,7 +193,14 @@ send_object(TLSSocketObject *self, PyObject *const *values, bool all)
 }
 
 ARGS_DOC(send_doc, "send($self, data, flags=0)",
-"Send some of the data; how many octets.  flags must be 0.");
+"Send some of the data.\n"
+"\n"
+"Args:\n"
+"    data (buffer): The octets.\n"
+"    flags (int): Must be 0.\n"
+"\n"
+"Returns:\n"
+"    int: The number of octets sent.");
 
 static PyObject *
 send_part(TLSSocketObject *self, PyObject *const *values)
@@ -203,7 +215,11 @@ ARGS_FUNCTION(tls_socket_send, send_part(TLSSOCKET(op), values),
               .required = 1);
 
 ARGS_DOC(sendall_doc, "sendall($self, data, flags=0)",
-"Send all of the data; each part within the timeout.  flags must be 0.");
+"Send all of the data. Each part must be sent within the timeout.\n"
+"\n"
+"Args:\n"
+"    data (buffer): The octets.\n"
+"    flags (int): Must be 0.");
 
 ARGS_FUNCTION(tls_socket_sendall,
               args_none(send_object(TLSSOCKET(op), values, true) < 0),

@@ -49,7 +49,7 @@ def test_the_end_at_every_octet(cls, server_context, authority):
         for play_by in by_sync, by_async:
             with play(*begun, *first(DIALOGUE, octets)) as server:
                 try:
-                    outcomes.append(repr(play_by(server, CALLS, cls, options)))
+                    outcomes.append(repr(play_by(server, CALLS, cls, options, TIMEOUT)))
                 except Exception as exc:
                     outcomes.append(repr(told(exc)))
         assert outcomes[0] == outcomes[1], octets
@@ -81,7 +81,7 @@ def test_replies_that_nobody_asked_for(steps, calls, cls, server_context, author
     outcomes = []
     for play_by in by_sync, by_async:
         with play(*begun, *steps) as server:
-            outcomes.append(repr(play_by(server, calls, cls, options)))
+            outcomes.append(repr(play_by(server, calls, cls, options, TIMEOUT)))
     assert outcomes[0] == outcomes[1]
     assert "error_proto" in outcomes[0]
 

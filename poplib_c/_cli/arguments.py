@@ -257,7 +257,7 @@ def _fetch(command: Parser) -> None:
         files,
         "--accounts FILE",
         file_name,
-        "like --config, and fetch all accounts of the file besides the TARGETs",
+        "like --config, and fetch all accounts of the file in addition to the TARGETs",
     )
     _option(
         many,
@@ -418,15 +418,15 @@ def _connections(command: Parser) -> None:
         group,
         "--cert FILE",
         file_name,
-        "present the client certificate in this PEM file, which may have the key, too",
+        "present the client certificate in this PEM file, which may also contain the key",
     )
     _option(group, "--key FILE", file_name, "the private key of --cert, as a PEM file")
     _option(
         group,
         "--tls-min VERSION",
         tls_version,
-        f"the oldest TLS version to use: {', '.join(TLS_VERSIONS)} (default: 1.2); before 1.2 "
-        "unsafe, with a warning",
+        f"the oldest TLS version to use: {', '.join(TLS_VERSIONS)} (default: 1.2); versions "
+        "before 1.2 are unsafe and print a warning",
     )
     _option(
         group,
@@ -491,8 +491,8 @@ def _logins(command: Parser) -> None:
         type=mechanism,
         action="append",
         help="log in by this mechanism (may be repeated, in the order to try them): "
-        f"{', '.join(MECHANISMS)}; with a token {', '.join(MECHANISMS_OAUTH2)}. With APOP and "
-        "USER alone CAPA is not sent",
+        f"{', '.join(MECHANISMS)}; with a token {', '.join(MECHANISMS_OAUTH2)}. With only "
+        "APOP, USER or both, CAPA is not sent",
     )
     login.add_argument(
         "--no-utf8",
@@ -527,7 +527,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str, Callable[[Parser], None]]] = {
         _fetch,
     ),
     "import-state": (
-        "take over what another program has fetched",
+        "import another program's list of fetched messages",
         "[OPTION ...] FORMAT FILE ...",
         texts.IMPORT_DESCRIPTION,
         "",

@@ -89,7 +89,7 @@ def _first(session: Dialogue, fetch: set[int]) -> set[int]:
         return fetch
     first = set(sorted(fetch)[: max(0, most - len(session.run.delivered))])
     for number in sorted(fetch - first):
-        session.leave(number, "--max-messages are fetched", Status.DONE)
+        session.leave(number, f"--max-messages {most} is reached", Status.DONE)
     return first
 
 

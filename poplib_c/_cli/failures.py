@@ -111,7 +111,7 @@ def failure(error: Exception) -> Failure:
     if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
         return Failure(
             f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
-            "'check' shows it; to trust it, use --cafile or --fingerprint",
+            "to trust it, use --cafile, or --fingerprint with the value that 'check' prints",
             Status.UNAVAILABLE,
         )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError

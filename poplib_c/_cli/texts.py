@@ -29,16 +29,16 @@ def printable(text: str) -> str:
 
 
 DESCRIPTION = """\
-A client for mailboxes on POP3 servers: fetches mail, reports what a server can
-do, and lists messages. Connections are encrypted and certificates are
-verified unless options say otherwise.
+Fetches mail from POP3 servers, reports what a server can do, and lists
+messages. Connections are encrypted and certificates are verified unless
+options say otherwise.
 
-A mailbox is a URL without a password: pop3s://USER@HOST[:PORT] uses TLS from
-the first octet on (port 995), pop3://USER@HOST[:PORT] starts TLS by STLS (port
-110) and fails if the server has no STLS. pops:// means pop3s://, and pop://
+A mailbox is a URL without a password. pop3s://USER@HOST[:PORT] uses TLS from
+the first octet on (port 995). pop3://USER@HOST[:PORT] starts TLS by STLS (port
+110), and fails if the server has no STLS. pops:// means pop3s://, and pop://
 means pop3://. USER may contain @, may contain / if it begins with DOMAIN\\, and
-may begin with recent: (Gmail); other characters may be written as %HH, a colon
-as %3A, a slash as %2F.
+may begin with recent: (Gmail). Any character may be written as %HH. Other
+colons must be written as %3A, and other slashes as %2F.
 """
 BEGIN = """\
 To begin:
@@ -51,9 +51,9 @@ how). Then '{prog} fetch' fetches all of them. '{prog} --help' shows more.
 """
 TOP_EPILOG = """\
 Without a command, {prog} HOST[:PORT] USER PASSWORD prints the welcome
-and every message, as poplib of Python does. The connection is not encrypted,
-and nothing is deleted. A HOST without a dot needs the PORT; an IPv6 address
-with one is written [::1]:110.
+and every message, as Python's poplib does. The connection is not encrypted,
+and nothing is deleted. A HOST without a dot needs the PORT. An IPv6 address
+with a port is written [::1]:110.
 
 '{prog} COMMAND --help' shows the options of a command.
 
@@ -62,26 +62,23 @@ PASSWORDS = """\
 passwords:
   The first of these sources that has a password supplies it:
 
-  The command of --password-command, or of password-command in the
-  configuration. Its environment has POPLIB_C_USER, POPLIB_C_HOST and
-  POPLIB_C_PORT.
+  1. The command of --password-command, or of password-command in the
+     configuration. Its environment has POPLIB_C_USER, POPLIB_C_HOST and
+     POPLIB_C_PORT.
+  2. With --keyring, the system's keyring: the entry of service pop3://HOST and
+     USER, which "keyring set pop3://HOST USER" stores.
+  3. ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry
+     of HOST and USER, else that of HOST without a login, else default with
+     USER, else default without a login. A host may have several entries. You
+     must own the file, and nobody else may read or write it
+     (chmod 600 ~/.netrc).
+  4. The variable POPLIB_C_PASSWORD.
+  5. A prompt.
 
-  With --keyring, the system's keyring: the entry of service pop3://HOST and
-  USER, which "keyring set pop3://HOST USER" stores.
-
-  ~/.netrc, with lines "machine HOST login USER password PASSWORD": the entry of
-  HOST and USER, else that of HOST without a login, else default with USER, else
-  default without a login. A host may have several entries. You must own the
-  file, and nobody else may read or write it (chmod 600 ~/.netrc).
-
-  The variable POPLIB_C_PASSWORD.
-
-  A prompt.
-
-  The variable, and --password-command and --oauth2-token-command on the command
-  line, name no server. With several mailboxes each server would get the secret
-  of the others, so poplib-c refuses them. No option takes the password itself:
-  other users of the machine can read arguments.
+  POPLIB_C_PASSWORD, and --password-command and --oauth2-token-command on the
+  command line, name no server. With several mailboxes, each server would get
+  the secret of the others, so poplib-c refuses them. No option takes the
+  password itself, because other users of the machine can read arguments.
 
   The password of a proxy's USER comes from the entry of the proxy's host in
   ~/.netrc, but not from default, else from the variable
@@ -90,12 +87,12 @@ passwords:
 STATUS = """\
 exit status:
   0   everything was done
-  1   a part was not done: messages were left on the server, or the run was
-      interrupted
+  1   a part was not done: messages were left on the server because of an error,
+      or the run was interrupted
   64  wrong usage; nothing was done
-  68  no such host
-  69  the service is not there: a connection or certificate is refused, the
-      server has no STLS, or refuses a command that is needed
+  68  the name service does not know the host
+  69  the server refuses the connection, has no STLS, or refuses a command that
+      is needed; or its certificate is refused
   73  a file or directory can't be created: the destination, the state, the log
   74  a file can't be written: input/output error
   75  a later run may succeed: no answer, a lost connection, a mailbox in use, a
@@ -103,37 +100,38 @@ exit status:
   76  the server breaks the protocol, or its replies are out of step
   77  the server refused the login, or there is no password
   78  an error in the configuration
-  With several mailboxes, the first of 64, 78, 77, 69, 68, 73, 74, 76, 75 and 1
-  that one of them has.
+  With several mailboxes, the status is the first of 64, 78, 77, 69, 68, 73, 74,
+  76, 75 and 1 that occurred.
 """
 FETCH_DESCRIPTION = """\
-Fetches the messages of one or more mailboxes into a Maildir, an mbox file, or
-a directory with a file for each, or hands them to a command or a mail server.
-Messages stay on the server. With --delete, delivered messages are deleted: a
-message is written, synced to the disk and recorded before it is marked as
-deleted, and the server deletes it when QUIT ends the session. A run that is
-killed at any instant loses nothing. The next run fetches the last messages
-again only if their sizes or headers have changed; a command or mail server may
-get one message twice.
+Fetches new messages into a Maildir, an mbox file, or a directory with a file
+for each message, or sends them to a command or a mail server.
+
+Messages stay on the server, unless --delete or --keep-days is given. A message
+is written, synced to the disk and recorded before it is marked as deleted; the
+server deletes it when QUIT ends the session. A run that is killed at any
+instant loses no message. The next run fetches the last messages again only if
+their sizes or headers have changed. A command or mail server may get one
+message twice.
 
 The first Ctrl-C (or SIGTERM, or SIGHUP) makes the run finish the current
-message and end; with --delete, the messages delivered until then are deleted.
+message and end. With --delete, it deletes the messages delivered until then.
 The second Ctrl-C closes the connections at once, and nothing is deleted. The
 next run with --delete deletes those messages without fetching them again. The
 exit status is 1 in both cases.
 """
 FETCH_EPILOG = """\
 examples:
-  The new messages of a mailbox, which stay on the server:
+  Fetch new messages, and leave them on the server:
     {prog} --maildir ~/Mail pop3s://alice@pop.example.org
-  The same, and delivered messages are deleted on the server:
+  Fetch new messages, and delete them from the server:
     {prog} --delete --mbox inbox pop3s://bob@example.org@pop.example.org
-  From cron, with a password manager:
+  Fetch from cron, with a password manager:
     {prog} --quiet --delete --maildir ~/Mail \\
         --password-command 'pass show mail' pop3s://alice@pop.example.org
-  The accounts work and private of the configuration:
+  Fetch the accounts work and private of the configuration:
     {prog} work private
-  All accounts, eight in parallel:
+  Fetch all accounts, eight in parallel:
     {prog} --jobs 8
 
 configuration:
@@ -143,11 +141,11 @@ configuration:
 {status}
 files:
   ~/.config/poplib-c/config.toml
-      The accounts and their options; below $XDG_CONFIG_HOME if that is set.
+      The accounts and their options. In $XDG_CONFIG_HOME if that is set.
   ~/.local/state/poplib_c/state.sqlite3
-      The delivered messages, by the servers' unique ids, for all destinations;
-      below $XDG_STATE_HOME if that is set. Its size grows with the number of
-      messages on the servers, not with the number ever fetched.
+      The record of delivered messages, by the servers' unique ids, for all
+      destinations. In $XDG_STATE_HOME if that is set. Its size depends on the
+      number of messages on the servers, not on the number ever fetched.
   ~/.netrc
       Passwords.
 
@@ -156,17 +154,17 @@ environment:
   HOME; SSL_CERT_FILE and SSL_CERT_DIR for trusted certificates
 """
 CHECK_DESCRIPTION = """\
-Reports on a server: its greeting, its capabilities before and after TLS and
-the login, the TLS version and cipher, its certificate and when it expires,
-which mechanism a login with a password begins with, and why, and which
-mechanism the server accepted. If the server announces PIPELINING, check tests
-whether it answers commands sent ahead of replies. Without USER in the URL,
-check does not log in.
+Reports on a server: its greeting; its capabilities before and after TLS and
+the login; the TLS version and cipher; its certificate and when it expires;
+which mechanism a login with a password begins with, and why; which mechanism
+the server accepted. If the server announces PIPELINING, check tests whether it
+answers commands sent ahead of replies. Without USER in the URL, check does not
+log in.
 """
 LIST_DESCRIPTION = """\
-Lists a mailbox: number, size and unique id of each message, and its date,
-sender and subject. list fetches only headers and changes nothing, but some
-servers then mark a message as read.
+Lists the messages of a mailbox: number, size, unique id, date, sender and
+subject. list fetches only headers and changes nothing, but some servers mark
+these messages as read.
 """
 EPILOG = """\
 examples:
@@ -179,13 +177,13 @@ examples:
 CONFIG_DESCRIPTION = """\
 Shows each account with the options that fetch would use, and where each value
 comes from: the command line, the account, the [defaults] of the file, or built
-in. Of commands only the program is shown, because arguments may be secret.
-config takes the options of fetch, fetches nothing and needs no connection.
+in. Of commands it shows only the program, because arguments may be secret.
+config takes the options of fetch. It fetches nothing and needs no connection.
 """
 CONFIG_EPILOG = """\
 configuration file:
-  TOML. The options are those of fetch, without the dashes. Those that take no
-  value are true or false.
+  The format is TOML. The options are those of fetch, without the dashes.
+  Options without a value are true or false.
 
     [defaults]
     maildir = "~/Mail"
@@ -202,35 +200,38 @@ configuration file:
     mechanism = ["LOGIN", "USER"]
 
   The command line overrides the account, and the account overrides [defaults].
-  A destination replaces any other destination. Only one counts of
-  keep, delete and keep-days, of the sources of a password, and of quiet and
-  verbose. cafile and fingerprint replace no-verify and insecure.
+  An option also replaces options of lower precedence that contradict it. A
+  destination replaces any other destination. keep, delete and keep-days replace
+  one another; so do the sources of a password, and quiet and verbose. cafile
+  and fingerprint replace no-verify and insecure.
 
-  Options of a whole run stand in [defaults] only: jobs, quiet, verbose, log,
-  syslog, json and dry-run. A command for a password or token stands in
-  [defaults] only if it depends on $POPLIB_C_HOST; otherwise each server would
-  get the secret of the others. The options of [defaults] also count for URLs.
+  [defaults] also applies to URLs. These options apply to the whole run, so they
+  are allowed in [defaults] only: jobs, quiet, verbose, log, syslog, json and
+  dry-run. In [defaults], a command for a password or token must contain
+  POPLIB_C_HOST; otherwise each server would get the secret of the others.
 
-  Relative paths are relative to the file. Anything unknown in the file is an
-  error. Commands in the file are run, so it is refused if everybody can write
-  to it, or if it belongs to neither you nor root.
+  Relative paths are relative to the file. An unknown table or key is an error.
+  The commands in the file are run, so the file is refused if everybody can
+  write to it, or if it belongs to neither you nor root.
 
-  [[account]] tables, which have no names, are read as well.
+  [[account]] tables, which have no names, are also read.
 """
 IMPORT_DESCRIPTION = """\
-Takes over the list of messages that another program has fetched, so that fetch
-does not fetch them again. FORMAT is mpop, getmail or fetchmail. The files name
-the mailboxes; if a file names no port, the accounts of the configuration file
-with its user and host count, otherwise both standard ports. The list goes to
-the state of the configuration. fetch never deletes these messages, unless it
-fetches them again (--all --delete).
+Imports another program's list of fetched messages, so that fetch does not
+fetch them again. FORMAT is mpop, getmail or fetchmail.
+
+The files name the mailboxes. If a file names no port, the ports are those of
+the accounts with its user and host in the configuration; without such an
+account, both standard ports. The list goes to the state of the configuration.
+fetch does not delete these messages, unless it fetches them again
+(--all --delete).
 """
 COMPLETION_DESCRIPTION = """\
-Prints a script for a shell, which then completes the commands and options of
+Prints a script that makes a shell complete the commands and options of
 poplib-c.
 """
 DEMO = """\
-Fetches a small mailbox from a server on loopback, and compares what arrives.
+Fetches a small mailbox from a server on loopback, and compares the messages.
 """
 RUN = """\
 Runs an unmodified program, as python does, with poplib_c as its poplib. The

@@ -153,7 +153,7 @@ def test_max_messages(new, user, server):
     """The next run goes on; what is left is no error, and said with -v."""
     told = new(server, "--max-messages", "2", "-v")
     assert told.returncode == 0
-    assert "octets) is left on the server: --max-messages are fetched\n" in told.stderr
+    assert "octets) is left on the server: --max-messages 2 is reached\n" in told.stderr
     assert told.stdout.endswith(": 2 messages fetched (32 octets), 1 left on the server\n")
     assert ok(new(server, "--max-messages", "2")).endswith("(16 octets), 2 fetched before\n")
     assert delivered(user.maildir) == numbered(3)
@@ -192,7 +192,7 @@ def test_max_messages_in_several_sessions(run, user, odd):
             ["--max-messages", "1"],
             [
                 "fetched",
-                "left on the server: --max-messages are fetched",
+                "left on the server: --max-messages 1 is reached",
                 "left on the server: it was fetched before",
             ],
             "fetch 1 message (220 octets), 1 fetched before",

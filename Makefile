@@ -1,10 +1,10 @@
 # Targets for development; bare `make` lists them. They write to .venv/ and build/.
 
 PYTHON ?= $(shell tools/find-python)
-export PYTHON PYTHONS EXAMPLES SEED SANITIZE FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
+export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-regress dist \
-	docs man compile-commands lint sanitize fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-threads \
+	bench-regress dist docs man stub compile-commands lint sanitize free-threaded fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -43,6 +43,10 @@ man: ## write the man page, docs/poplib-c.1, from --help
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python tools/manpage.py
 
+stub: ## write the docstrings of the code into the stub, poplib_c/__init__.pyi
+	@tools/system-packages build
+	@venv=$$(tools/venv) && $$venv/bin/python tools/stub_docs.py
+
 compile-commands: ## write compile_commands.json, which clangd reads
 	@tools/system-packages build
 	@venv=$$(tools/venv) && $$venv/bin/python setup.py -q compile_commands
@@ -56,6 +60,13 @@ programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c; move 
 bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-threads: ## compare the speed of threads with poplib's, with the GIL and without (BENCH_ARGS=--quick)
+	@tools/system-packages build
+	@for python in $(PYTHON) $$(tools/free-threaded-python); do \
+	    venv=$$(PYTHON=$$python tools/venv) && $$venv/bin/python benchmarks/bench.py \
+	    $(BENCH_ARGS) threads || exit; \
+	done
 
 bench-regress: ## compare instructions of core/ with the last commit (BENCH_ARGS="--base main")
 	@tools/system-packages build regress
@@ -72,6 +83,9 @@ lint: ## run the checks of .pre-commit-config.yaml: warnings, format, house rule
 
 sanitize: ## run the tests under ASan and UBSan, or TSan (SANITIZE=thread)
 	@tools/sanitize $(PYTEST_ARGS)
+
+free-threaded: ## run the tests of threads without the GIL (STRESS=100), build CPython for it at need
+	@tools/free-threaded $(PYTEST_ARGS)
 
 fuzz: ## run the fuzz targets with libFuzzer (FUZZ_SECONDS=60 FUZZ_TARGETS="reply link")
 	@tools/system-packages build fuzz

@@ -1,4 +1,6 @@
-"""Builds the extension module _cpoplib; everything else is in pyproject.toml.
+"""Builds the extension module _cpoplib, and makes the links of the page on PyPI.
+
+Everything else is in pyproject.toml.
 
 Variables of the environment, besides CC, CFLAGS and LDFLAGS:
 
@@ -24,6 +26,10 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+# Where the repository is, "https://example.org/owner/name", once that is public: then the page on
+# PyPI has links to it.
+PROJECT_URL = None
 
 # Requirements: a line of C, and the error if it does not compile.
 PROBES = [
@@ -266,7 +272,40 @@ class CompileCommands(BuildExt):
         Path("compile_commands.json").write_text(json.dumps(entries, indent=1) + "\n")
 
 
+def version():
+    text = Path("poplib_c", "__init__.py").read_text()
+    return re.search(r'^__version__ = "(.+)"$', text, re.M)[1]
+
+
+def readme(url):
+    """Return README.rst with its links to files made absolute, unless the URL is None."""
+    text = Path("README.rst").read_text()
+    if url is None:
+        return text
+    text = re.sub(r"<(?!\w+:)([\w./-]+)>`_", rf"<{url}/blob/v{version()}/\1>`_", text)
+    return re.sub(r"^(\.\. image:: )(?!\w+:)", rf"\1{url}/raw/v{version()}/", text, flags=re.M)
+
+
+def links(url):
+    """Return the links in the margin of the page."""
+    if url is None:
+        return {}
+    files = {
+        "Documentation": "docs/index.rst",
+        "Changes": "CHANGES.rst",
+        "Security": "SECURITY.md",
+    }
+    return {
+        "Source": url,
+        "Issues": f"{url}/issues",
+        **{label: f"{url}/blob/v{version()}/{path}" for label, path in files.items()},
+    }
+
+
 setup(
+    long_description=readme(PROJECT_URL),
+    long_description_content_type="text/x-rst",
+    project_urls=links(PROJECT_URL),
     ext_modules=[extension()],
     cmdclass={"build_ext": BuildExt, "compile_commands": CompileCommands},
 )

@@ -113,7 +113,8 @@ def main():
         growth = None if arguments.workloads else measure_growth(runner, arguments.quick)
         is_fetched = is_chosen(arguments, fetch.NAME)
         fetched = fetch.measure(runner.path, arguments.repetitions) if is_fetched else {}
-    interpreter = f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}"
+    version = platform.python_version() + sys.abiflags
+    interpreter = f"CPython {version}, {platform.system()} {platform.machine()}"
     tables = table.main(rows), table.others(interpreter, rows, growth, fetched)
     print("Processor time of one call")
     for each in tables:

@@ -183,13 +183,9 @@ class Run:
         share = self.workload.calls // self.workload.threads
         connections = [self.login() for _ in range(self.workload.threads)]
 
-        def fetch(index):
-            call = self.caller(connections[index])
-            for number in self.numbers(share, index * share):
-                call(number)
-
         threads = [
-            threading.Thread(target=fetch, args=(index,)) for index in range(len(connections))
+            threading.Thread(target=self.loop(each, self.numbers(share, index * share)))
+            for index, each in enumerate(connections)
         ]
 
         def run():

@@ -252,11 +252,16 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "listlimit",
-    .m_size = 0,
-    .m_methods = methods,
+    PyModuleDef_HEAD_INIT, .m_name = "listlimit", .m_size = 0,
+    .m_slots = slots,      .m_methods = methods,
 };
 
 PyMODINIT_FUNC

@@ -2,11 +2,16 @@
 
 import contextlib
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-import trustme
+try:
+    import trustme
+except ImportError:
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    import openssl_ca as trustme
 
 from workloads import HOST
 

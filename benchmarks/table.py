@@ -53,7 +53,8 @@ def other_goals(rows):
             for client in ("poplib", "poplib_c"):
                 gain = row.wall[f"{client} alone"] / row.wall[client]
                 what = f"{row.workload.name}: rate of {client}, times one thread's"
-                goal = THREADS_GAIN if client == "poplib_c" else None
+                has_goal = client == "poplib_c" and row.workload.goal
+                goal = THREADS_GAIN if has_goal else None
                 yield what, number(gain, 2), number(goal), goal and gain >= goal
         if row.workload.delay or row.workload.wall:
             gain = row.wall["poplib"] / row.wall["poplib_c"]

@@ -81,6 +81,10 @@ def _variants():
         if each.method in ("noop", "retr"):
             yield replace(each, name=f"{each.name}, timeout", timeout=60.0)
     yield Workload("RETR 20 kB, 8 threads", "retr", MIDDLE, 4000, goal=7, threads=8)
+    for threads in (2, 4):
+        each = Workload(f"RETR 20 kB, {threads} threads", "retr", MIDDLE, 4000, threads=threads)
+        yield each
+        yield replace(each, name=f"20 kB, retr_many, {threads} threads", ours="retr_many")
     yield Workload("RETR 2 kB, 20 ms away", "retr", SMALL, 50, delay=20)
     away = Workload("", "retr", SMALL, 200, delay=20, wall=50, quick=200)
     for ours in ("retr_many", "read_ahead"):

@@ -7,16 +7,17 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util import logging
 
-from poplib_c import __version__
+import poplib_c
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tools")]
 
 project = "poplib_c"
 copyright = "the poplib_c authors"
-release = __version__
+release = poplib_c.__version__
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "matplotlib.sphinxext.plot_directive",
     "sphinx_copybutton",
 ]
@@ -25,9 +26,13 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 plot_formats = ["svg"]
 plot_html_show_formats = plot_html_show_source_link = False
+napoleon_use_rtype = False
 nitpicky = True
-# Names of the standard library, whose manual is not read.
-nitpick_ignore_regex = [("py:class", r"(ssl|mailbox)\..*|Message")]
+# Names of the standard library, whose manual is not read, and words for kinds of objects.
+nitpick_ignore_regex = [
+    ("py:(class|exc)", r"(ssl|socket|mailbox)\..*|Message"),
+    ("py:class", "binary file|buffer|callable|iterable|path"),
+]
 html_theme = "furo"
 html_title = f"poplib_c {release}"
 autodoc_member_order = "bysource"
@@ -47,6 +52,18 @@ def link_pages(app, doctree, docname):
             logging.getLogger(__name__).warning("no page %s", file[0], location=node)
 
 
+def link_methods(app, what, name, obj, options, lines):
+    """Make names such as retr() in docstrings links, to a method of that class or of POP3."""
+
+    def link(match):
+        for owner in (name.split(".")[1], "POP3"):
+            if hasattr(getattr(poplib_c, owner, None), match[1]):
+                return f":meth:`{match[0]} <poplib_c.{owner}.{match[1]}>`"
+        return match[0]
+
+    lines[:] = [re.sub(r"(?<![`.\w])([a-z]\w*)\(\)", link, line) for line in lines]
+
+
 def add_manual_page(app, docname, source):
     """Append the page that tools/manpage.py makes to poplib-c.rst."""
     if docname == "poplib-c":
@@ -56,6 +73,7 @@ def add_manual_page(app, docname, source):
 
 
 def setup(app):
+    app.connect("autodoc-process-docstring", link_methods)
     app.connect("source-read", add_manual_page)
     app.connect("doctree-resolved", link_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

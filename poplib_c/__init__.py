@@ -8,11 +8,15 @@ install() makes ``import poplib`` return poplib_c in the whole process; uninstal
 POP3_SSL and stls() make a TLSSocket as .sock; the .file of a connection is a Reader.
 OPENSSL_VERSION names the OpenSSL that is loaded for TLS. poplib_c.testing has a POP3 server for
 tests.
+
+PYTEST_DONT_REWRITE: the package has no tests; pytest need not warn that it was imported early.
 """
 
 try:
     from _cpoplib import OPENSSL_VERSION as OPENSSL_VERSION
     from _cpoplib import POP3, POP3_SSL, error_proto
+    from _cpoplib import Deadline as Deadline
+    from _cpoplib import ManyIterator as ManyIterator
     from _cpoplib import Reader as Reader
 
     # They add to the types, and watch forks. In a try statement no import is lazy (PEP 810).

@@ -21,11 +21,16 @@ def install(*, read_ahead: int | None = None) -> None:
     modules that imported poplib use them, too. uninstall() undoes it. A second call replaces
     nothing more.
 
-    read_ahead: the default of that option for connections made from now on, the number of
-    messages to request ahead of a loop over retr(). docs/pipelining.rst describes what it costs.
-
     Call it first: names taken out of poplib before, by ``from poplib import POP3`` or by a
     subclass, stay poplib's, and poplib_c ignores a ``_MAXLINE`` that is set on the old module.
+
+    Args:
+        read_ahead (int): The default of the option read_ahead for connections made from now on:
+            messages to request ahead of a loop over retr(), 0 to 65535. None keeps the default.
+
+    Raises:
+        TypeError: read_ahead has another type.
+        ValueError: read_ahead is out of its range.
     """
     global _undo
     with _lock:

@@ -1,6 +1,6 @@
 """Checks the options of a connection and of retr_many(): a function for each, named like it.
 
-Each returns the int that C keeps; -1 stands for no limit.
+Each returns the int that C keeps; -1 stands for no limit. Also the defaults that signatures show.
 """
 
 from __future__ import annotations
@@ -12,6 +12,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST_READ_AHEAD = 65535
+
+
+class _Shown(str):
+    """A default in the signatures of C functions, which help() and inspect show as it is.
+
+    inspect evaluates the names that these signatures give for defaults, and takes only numbers and
+    texts.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+#: Of timeout; the constructors take it for socket._GLOBAL_DEFAULT_TIMEOUT.
+SOCKET_DEFAULT = _Shown("<socket default>")
+#: Of read_ahead: what install() has set, or 0.
+INSTALLED = _Shown("<install() default>")
+#: Of the arguments of set_options().
+UNCHANGED = _Shown("<unchanged>")
 
 
 def _limit(name: str, value: Any) -> int:

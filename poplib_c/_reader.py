@@ -32,7 +32,7 @@ def _check(file: Any) -> None:
 
 
 def _false(self: Any) -> bool:
-    """False."""
+    """Return False; raise ValueError if the reader is closed."""
     _check(self)
     return False
 
@@ -52,18 +52,29 @@ class Reader:
     mode = "rb"
 
     def readinto(self: Any, buffer: Any, /) -> int:
-        """Fill a writable buffer; return how many octets were stored.
+        """Read octets into a buffer until it is full.
 
-        Fewer than the buffer holds only at the end of the stream.
+        Args:
+            buffer (buffer): A writable object such as a bytearray.
+
+        Returns:
+            int: The number of octets; fewer than fit only at the end of the stream.
         """
         return _read_into(buffer, self.read)
 
     def readinto1(self: Any, buffer: Any, /) -> int:
-        """Store what is there in a writable buffer, with at most one receive."""
+        """Read what is available into a buffer, with at most one receive.
+
+        Args:
+            buffer (buffer): A writable object such as a bytearray.
+
+        Returns:
+            int: The number of octets; 0 at the end of the stream.
+        """
         return _read_into(buffer, self.read1)
 
     def readable(self) -> bool:
-        """True."""
+        """Return True; raise ValueError if the reader is closed."""
         _check(self)
         return True
 

@@ -31,7 +31,12 @@ def is_wanted(verify: object, has_key_log: int) -> bool:
 
 
 def check_arguments(context: Any, keyfile: Any, certfile: Any, verify: Any) -> None:
-    """Raise ValueError for arguments of POP3_SSL() and stls() that exclude each other."""
+    """Raise ValueError for arguments of POP3_SSL() and stls() that exclude each other, and
+    TypeError for a context given as verify.
+    """
+    ssl = sys.modules.get("ssl")
+    if ssl is not None and isinstance(verify, ssl.SSLContext):
+        raise TypeError("verify must be True or a path, not an ssl.SSLContext; use context=")
     others = {"keyfile": keyfile, "certfile": certfile, "verify": verify}
     for name, value in others.items():
         if context is not None and value is not None:

@@ -23,12 +23,17 @@ _REFUSED += ["sendmsg_afalg", "sendfile", "dup"]
 class TLSSocket:
     """A connected socket with TLS, made by POP3_SSL and stls().
 
-    After a TLS handshake without a context= argument, .sock of a connection is a TLSSocket.  It
-    has the methods of ssl.SSLSocket.  Other attributes, such as settimeout(), getpeername(),
-    fileno() and setsockopt(), are those of the plain socket.
+    The attribute sock of a connection is a TLSSocket, unless context= was given. It has the
+    methods of ssl.SSLSocket. Other attributes, such as settimeout(), getpeername(), fileno() and
+    setsockopt(), are those of the plain socket.
 
-    One thread at a time sends or receives; others wait.  Methods raise ssl.SSLError, one of its
-    subclasses, or OSError.
+    One thread at a time sends or receives; others wait. Methods raise ssl.SSLError, one of its
+    subclasses, or OSError; after unwrap(), ValueError.
+
+    Attributes:
+        server_hostname (str): The name that was sent to the server; None if there was none.
+        server_side (bool): False.
+        session_reused (bool): False.
     """
 
     server_side = False
@@ -50,16 +55,32 @@ class TLSSocket:
         self.close()
 
     def recv(self: Any, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive at most buflen octets, bytes; b'' at the end of the stream.
+        """Receive octets.
 
-        flags must be 0.  ssl.SSLWantReadError on a non-blocking socket.
+        Args:
+            buflen (int): The most octets to receive.
+            flags (int): Must be 0.
+
+        Returns:
+            bytes: The octets; b'' at the end of the stream.
+
+        Raises:
+            ssl.SSLWantReadError: The socket is non-blocking, and nothing has arrived.
         """
         buffer = bytearray(index(buflen))
         del buffer[type(self).recv_into(self, buffer, 0, flags) :]
         return bytes(buffer)
 
     def read(self: Any, len: int = 1024, buffer: Any = None) -> bytes | int:
-        """recv(len) or, with a buffer, recv_into(buffer, len)."""
+        """Receive octets, into a buffer if there is one.
+
+        Args:
+            len (int): The most octets to receive.
+            buffer (buffer): A writable object such as a bytearray; None for recv(len).
+
+        Returns:
+            bytes or int: The octets; with a buffer their number.
+        """
         kind = type(self)
         received: bytes | int = (
             kind.recv(self, len) if buffer is None else kind.recv_into(self, buffer, index(len))
@@ -67,15 +88,28 @@ class TLSSocket:
         return received
 
     def write(self: Any, data: Any) -> int:
-        """send(data)"""
+        """Send some of the data, as send() does.
+
+        Args:
+            data (buffer): The octets.
+
+        Returns:
+            int: The number of octets sent.
+        """
         sent: int = type(self).send(self, data)
         return sent
 
     def unwrap(self: Any) -> Any:
-        """End TLS: send close_notify, wait for the server's, and return the plain socket.
+        """End TLS: send close_notify, and wait for the server's.
 
-        Use the plain socket from then on: methods of this one that send or receive raise
-        ValueError, and so do the connection's commands.  Raises ValueError if TLS had ended.
+        From then on, methods of this socket that send or receive raise ValueError, and so do the
+        connection's commands.
+
+        Returns:
+            socket.socket: The plain socket.
+
+        Raises:
+            ValueError: TLS has ended before.
         """
         if self._unwrapped:
             raise ValueError(f"No SSL wrapper around {self!r}")
@@ -83,32 +117,37 @@ class TLSSocket:
         return self._sock
 
     def makefile(self: Any, *args: Any, **kwargs: Any) -> Any:
-        """A file over this socket, as socket.socket.makefile() makes it."""
+        """Return a file over this socket, as socket.socket.makefile() does."""
         return type(self._sock).makefile(self, *args, **kwargs)
 
     def close(self: Any) -> None:
-        """Close the socket, once the files made by makefile() are closed too.
+        """Close the socket, once the files made by makefile() are closed, too.
 
-        No close_notify is sent; see unwrap().  A thread that is blocked in this socket is woken.
+        A thread that is blocked in the socket raises an exception. No close_notify is sent; see
+        unwrap().
         """
         self._closed = True
         self._close_unused()
 
-    def _decref_socketios(self: Any) -> None:
-        if self._io_refs > 0:
-            self._io_refs -= 1
-        self._close_unused()
-
     def detach(self: Any) -> int:
-        """Give the descriptor away without closing it, and return it."""
+        """Take the descriptor away from the socket, without closing it.
+
+        Returns:
+            int: The descriptor.
+        """
         self._closed = self._sock_closed = True
         number: int = self._sock.detach()
         return number
 
     def getpeercert(self: Any, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        """The server's certificate: with binary_form its DER encoding, bytes; else a dict as
-        ssl.SSLSocket.getpeercert() has it, empty if the certificate was not verified.  None if
-        there is no certificate.
+        """Return the server's certificate.
+
+        Args:
+            binary_form (bool): Whether to return the DER encoding.
+
+        Returns:
+            dict or bytes: The fields, as ssl.SSLSocket.getpeercert() has them, and an empty dict
+            if the certificate was not verified; or the DER encoding. None without a certificate.
         """
         certificate: bytes | None = self._certificate
         if binary_form or certificate is None:
@@ -123,29 +162,40 @@ class TLSSocket:
         return bool(self._unwrapped or self._sock_closed)
 
     def cipher(self: Any) -> Any:
-        """(name of the cipher suite, version of TLS that defines it, secret bits), as the
-        handshake found it; None after the end of TLS.
+        """Return the cipher suite.
+
+        Returns:
+            tuple: (name, version of TLS that defines it, secret bits); None after the end of TLS.
         """
         return None if self._has_ended() else self._cipher
 
     def version(self: Any) -> Any:
-        """'TLSv1.2' or 'TLSv1.3'; None after the end of TLS."""
+        """Return 'TLSv1.2' or 'TLSv1.3'; None after the end of TLS."""
         return None if self._has_ended() else self._version
 
     def compression(self: Any) -> None:
-        """None: it is not used."""
+        """Return None: TLS compression is not used."""
 
     def selected_alpn_protocol(self: Any) -> None:
-        """None: it is not used."""
+        """Return None: ALPN is not used."""
 
     def pending(self: Any) -> Any:
-        """Return how many decrypted octets wait to be received.  select() does not see them."""
+        """Return how many decrypted octets wait to be received; select() does not see them."""
         return 0 if self._has_ended() else self._pending()
 
     def get_channel_binding(self: Any, cb_type: str = "tls-unique") -> Any:
-        """Channel binding data, bytes, for SASL: 'tls-unique' (RFC 5929; None in TLS 1.3, which
-        has none), 'tls-server-end-point' (RFC 5929), 'tls-exporter' (RFC 9266; None in TLS 1.2
-        without the extended master secret).  None after the end of TLS.
+        """Return channel binding data, for SASL.
+
+        Args:
+            cb_type (str): 'tls-unique' (RFC 5929), 'tls-server-end-point' (RFC 5929) or
+                'tls-exporter' (RFC 9266).
+
+        Returns:
+            bytes: The data. None for 'tls-unique' in TLS 1.3, for 'tls-exporter' in TLS 1.2
+            without the extended master secret, and after the end of TLS.
+
+        Raises:
+            ValueError: The type is another one.
         """
         if cb_type not in _BINDINGS:
             raise ValueError(f"{cb_type!r} channel binding type not implemented")
@@ -153,7 +203,7 @@ class TLSSocket:
 
 
 def _refuse(self: Any, *args: object, **kwargs: object) -> None:
-    """Raises NotImplementedError: it would go past TLS."""
+    """Raise NotImplementedError: the method would bypass TLS."""
     raise NotImplementedError(
         "not possible on a TLSSocket; use recv(), recv_into(), send() or sendall()"
     )

@@ -6,14 +6,16 @@ import os
 import tempfile
 from typing import NamedTuple
 
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+try:
+    import trustme
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError:
+    import openssl_ca as trustme
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
 WRONG_HOST = "wrong.example.org"
-_SHA256 = hashes.SHA256()
 PAST = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -57,11 +59,12 @@ class Authority:
         key = leaf.private_key_pem.bytes()
         return Certificate(self._write(chain), self._write(key), self.ca_file)
 
-    def self_signed(self, *hosts, key=None, algorithm=_SHA256):
+    def self_signed(self, *hosts, key=None):
         """Return a Certificate for hosts, or any GeneralName, that no authority has signed.
 
-        The key is an elliptic curve's, unless one is given; the algorithm is the signature's.
+        The key is one of P-256, unless an Ed25519 key is given.
         """
+        algorithm = hashes.SHA256() if key is None else None
         key = key or ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "poplib_c tests")])
         now = datetime.datetime.now(datetime.timezone.utc)

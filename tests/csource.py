@@ -3,8 +3,18 @@
 A light-weight reading of code that is laid out as in PEP 7: no preprocessing, no types.
 """
 
+import functools
 import re
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+
+# From the top down: a file includes and calls what is in its own folder, or in those after it.
+FOLDERS = [
+    *["binding/module", "binding/commands", "binding/messages", "binding/connect"],
+    *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
+    *["core/tls", "core/net", "core/proto"],
+]
 TOKEN = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'",
     re.DOTALL,
@@ -97,3 +107,13 @@ class Source:
             for match in re.finditer(r"(?<=[{;}])\s*(static\b[^;]*;)", function.text):
                 line = function.line + function.text.count("\n", 0, match.start(1))
                 yield Declaration(line, match[1])
+
+
+@functools.cache
+def read_sources(*folders):
+    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.[ch]"))
+    assert paths
+    return [
+        Source(path.relative_to(ROOT).as_posix().replace("_cpoplib/", ""), path.read_text())
+        for path in paths
+    ]

@@ -6,16 +6,19 @@ import pytest
 from scripted import C, S, StartTLS, play
 
 TIMEOUT = 5.0
-LINKS = ["plain", "tls", "tls context", "stls", "stls context"]
+#: One for each transport: the descriptor, our own TLS, and methods of a Python socket.
+LINKS = ["plain", "tls", "tls context"]
+#: After STLS the transports are the last two. For tests of what STLS replaces.
+ALL_LINKS = [*LINKS, "stls", "stls context"]
 
 
 def through(*names):
-    """Marks a test for which only these of LINKS make sense, or are worth the time."""
+    """Marks a test for which other links than LINKS, or fewer of them, make sense."""
     return pytest.mark.parametrize("link", names, indirect=True)
 
 
 class Link:
-    """One of LINKS: plain TCP, TLS from the start, or TLS by STLS.
+    """Plain TCP, TLS from the start, or TLS by STLS.
 
     Over TLS the client has a ssl.SSLContext, or none.
     """

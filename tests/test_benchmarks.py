@@ -185,7 +185,7 @@ def test_table():
         ["4000", "2.00", "2000.00"],
         ["40.0", "10.0", "4.00"],
     ]
-    threads = Row(Workload("8", "retr", threads=8))
+    threads = Row(Workload("8", "retr", threads=8, goal=7))
     threads.wall = {"poplib": 2, "poplib alone": 1, "poplib_c": 1, "poplib_c alone": 1.8}
     growth = [(10_000, 49e-9)], [8e-6, 8.1e-6]
     fetched = {0: {"poplib-c": 0.5}, 3: {"poplib-c": 3.0, "mpop": 10.0}}

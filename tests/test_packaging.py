@@ -1,12 +1,15 @@
 """What setup.py compiles, and what it says where it can't build."""
 
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import setuptools
+
+import poplib_c
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,6 +30,20 @@ def test_windows_is_refused_with_the_reason_and_what_to_do(run_setup, monkeypatc
     told = str(refusal.value)
     assert told.startswith("error: poplib_c can't be built on Windows: it calls POSIX's sockets")
     assert "Use poplib, which has the same classes and methods" in told
+
+
+def test_the_page_on_pypi_has_absolute_links(run_setup):
+    names = run_setup()
+    assert names["readme"](None) == (ROOT / "README.rst").read_text()
+    url = "https://example.org/owner/name"
+    page = names["readme"](url)
+    targets = re.findall(r"<([^<>\s]+)>`_", page) + re.findall(r"image:: (\S+)", page)
+    tag = f"v{poplib_c.__version__}"
+    assert len(targets) > 10
+    for target in [*targets, *names["links"](url).values()]:
+        assert target.startswith(url)
+        path = re.sub(rf"{url}(/issues$|/(blob|raw)/{tag}/)?", "", target)
+        assert (ROOT / path).exists()
 
 
 def test_a_static_openssl_that_is_not_there(run_setup, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import signal
 from collections.abc import Iterator
+from concurrent import futures
 from types import FrameType
 
 from poplib_c._cli import config, connection, destinations, dialing, progress, state
@@ -13,6 +14,8 @@ from poplib_c._cli.credentials import Credentials, check_shared, obtain
 from poplib_c._cli.failures import Failure, Status, gravest, usage
 from poplib_c._cli.fetching import fetch
 from poplib_c._cli.job import Job, Outcome, Stop, Threads
+
+_POLL = 0.1  # seconds
 
 
 def run(options: argparse.Namespace, program: str) -> Status:
@@ -40,8 +43,12 @@ def _fetch_all(jobs: list[Job], mailboxes: int, most: int, shown: progress.Progr
     ready, outcomes = _with_credentials(jobs, mailboxes, shown)
     stop = Stop()
     with _signals(stop, shown), Threads(most) as pool:
-        futures = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
-        outcomes += [future.result() for future in futures]
+        begun = [pool.submit(_fetch_one, *each, shown, stop) for each in ready]
+        # A signal that another thread receives does not end this thread's wait, whose handler
+        # it is for.
+        while futures.wait(begun, _POLL).not_done:
+            pass
+        outcomes += [future.result() for future in begun]
     if len(jobs) > 1:
         shown.result(_total(outcomes))
     return gravest(*(outcome.status for outcome in outcomes))

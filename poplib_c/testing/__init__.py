@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from poplib_c.testing.auth import accounts
 from poplib_c.testing.channel import Channel
+from poplib_c.testing.faults import Faults
 from poplib_c.testing.maildrop import Maildrop
 from poplib_c.testing.session import Session
 
@@ -93,9 +94,23 @@ class POP3Server:
     connection, as Microsoft 365 does: the client has to wait for the challenge. With
     ``"ignored"`` the server sends the challenge as if there were no initial response.
 
+    Faults, which a test asks for; also attributes, which may be changed at any time (names of
+    commands and mechanisms in upper case; ``GREETING`` is the greeting):
+
     *refused* maps names of commands and mechanisms to texts, such as ``{"APOP": "[AUTH] no"}``:
     the server refuses the command, or the client's first response in the mechanism, by this text.
-    With None it closes the connection instead: ``{"CAPA": None}``.
+    With None it closes the connection instead: ``{"CAPA": None}``. CAPA does not list a refused
+    TOP or UIDL.
+
+    *delays* maps names of commands to seconds: the server waits before it sends the reply.
+
+    *cut* maps names of commands to numbers of octets: the server sends that many octets of the
+    reply and closes the connection.
+
+    *sizes* maps numbers of messages to the sizes that LIST, and the status line of RETR, say in
+    place of the right ones.
+
+    *locked*, if true, refuses each login by ``[IN-USE]``, as if another session was active.
 
     *host* is the name or address to listen on, IPv4 or IPv6 (``"::1"``). *port* is the port; with
     0 the system chooses one, and start() sets ``port`` to it.
@@ -126,8 +141,10 @@ class POP3Server:
         The command lines and the responses to challenges that were received, a list of bytes
         without line ends, in order of arrival over all connections. Passwords and tokens are
         included as received. May be cleared at any time.
-    ``tokens``
-        A dict, the copy of *tokens*; may be changed at any time.
+    ``tokens``, ``refused``, ``delays``, ``cut``, ``sizes``
+        Dicts, the copies of the arguments; may be changed at any time.
+    ``locked``
+        A bool; may be changed at any time.
     """
 
     def __init__(
@@ -139,6 +156,10 @@ class POP3Server:
         mechanisms: Iterable[str] | None = None,
         two_step: bool | Literal["ignored"] = False,
         refused: Mapping[str, str | None] = MappingProxyType({}),
+        delays: Mapping[str, float] = MappingProxyType({}),
+        cut: Mapping[str, int] = MappingProxyType({}),
+        sizes: Mapping[int, int] = MappingProxyType({}),
+        locked: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
@@ -153,12 +174,16 @@ class POP3Server:
         self.commands: list[bytes] = []
         self._maildrop = Maildrop(messages)
         self.tokens: dict[str, str] = dict(tokens or {})
+        self._maildrop.locked = locked
+        faults = Faults(refused, delays, cut, sizes)
+        self.refused, self.delays, self.cut = faults.refused, faults.delays, faults.cut
+        self.sizes = faults.sizes
         self._accounts = accounts(
             users=None if users is None else _encoded(users),
             tokens=None if tokens is None else self.tokens,
             mechanisms=mechanisms,
             two_step=two_step,
-            refused=refused,
+            faults=faults,
         )
         self._timeout = timeout
         self._tls = tls
@@ -170,6 +195,15 @@ class POP3Server:
     def address(self) -> tuple[str, int]:
         """The pair (host, port), as ``POP3(*server.address)`` takes it."""
         return self.host, self.port
+
+    @property
+    def locked(self) -> bool:
+        """Whether each login is refused because another session has the maildrop."""
+        return self._maildrop.locked
+
+    @locked.setter
+    def locked(self, locked: bool) -> None:
+        self._maildrop.locked = locked
 
     @property
     def messages(self) -> list[bytes]:

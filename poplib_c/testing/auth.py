@@ -19,6 +19,7 @@ from typing import Any, Callable, Literal, NamedTuple
 
 from poplib_c import _scram
 from poplib_c.testing.channel import Channel
+from poplib_c.testing.faults import Faults
 from poplib_c.testing.maildrop import Refusal
 
 # RFC 2449, section 4: octets of the longest command, line end included.
@@ -36,7 +37,7 @@ class Accounts(NamedTuple):
     tokens: Mapping[str, str]
     mechanisms: tuple[bytes, ...]
     two_step: bool | Literal["ignored"]
-    refused: Mapping[bytes, str | None]
+    faults: Faults
 
 
 class _Mechanism(NamedTuple):
@@ -52,7 +53,7 @@ def accounts(
     tokens: Mapping[str, str] | None,
     mechanisms: Iterable[str] | None,
     two_step: bool | Literal["ignored"],
-    refused: Mapping[str, str | None],
+    faults: Faults,
 ) -> Accounts:
     """Check and complete the arguments of POP3Server.
 
@@ -75,15 +76,7 @@ def accounts(
             raise ValueError(f"{name.decode()} needs {needs}")
         if name.startswith(b"SCRAM-"):
             _scram.require()
-    refusals = {name.upper().encode(): text for name, text in refused.items()}
-    return Accounts(users, {} if tokens is None else tokens, tuple(names), two_step, refusals)
-
-
-def refuse(accounts: Accounts, name: bytes) -> None:
-    """Raise Refusal, or EOFError to close the connection, if *name* is to be refused."""
-    if name in accounts.refused:
-        text = accounts.refused[name]
-        raise EOFError if text is None else Refusal(text)
+    return Accounts(users, {} if tokens is None else tokens, tuple(names), two_step, faults)
 
 
 def offered(accounts: Accounts, channel: Channel) -> list[bytes]:
@@ -116,7 +109,7 @@ def authenticate(
         while True:
             response = _ask(channel, challenge, log) if initial is None else initial
             initial = None
-            refuse(accounts, name)
+            accounts.faults.refuse(name)
             challenge = exchange.send(response)
     except StopIteration:
         return

@@ -30,6 +30,7 @@ class Channel:
         self._tls: TLSStream | None = None
         self._stream: socket.socket | TLSStream = sock
         self._closing = threading.Lock()
+        self._aborted = threading.Event()
         self._received = bytearray()
         self._pending: list[bytes] = []
         self._pending_octets = 0
@@ -65,6 +66,12 @@ class Channel:
         self._pending_octets += len(reply)
         if self._pending_octets > _MAX_PENDING:
             self.flush()
+
+    def delay(self, seconds: float) -> None:
+        """Send what is pending, then wait; abort() ends the wait."""
+        if seconds > 0:
+            self.flush()
+            self._aborted.wait(seconds)
 
     def flush(self) -> None:
         if self._pending:
@@ -104,6 +111,7 @@ class Channel:
 
     def abort(self) -> None:
         """End the connection from another thread, and wake the thread that reads or writes."""
+        self._aborted.set()
         with self._closing, contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 

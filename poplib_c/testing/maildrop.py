@@ -33,6 +33,7 @@ class Maildrop:
             self._store: _MailboxStore | _MemoryStore = _MailboxStore(messages)
         else:
             self._store = _MemoryStore(messages)
+        self.locked = False
         self._session = threading.Lock()
         self._access = threading.Lock()
         self._uids: dict[Any, str] = {}
@@ -44,7 +45,7 @@ class Maildrop:
 
     def open(self) -> list[StoredMessage]:
         """Lock the maildrop and return its messages; raise Refusal if either fails."""
-        if not self._session.acquire(timeout=_LOCK_WAIT):
+        if self.locked or not self._session.acquire(timeout=_LOCK_WAIT):
             raise Refusal("[IN-USE] maildrop is locked by another session")
         try:
             with self._access:

@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from poplib_c.testing.auth import Accounts, authenticate, offered, refuse
+from poplib_c.testing.auth import Accounts, authenticate, offered
 from poplib_c.testing.channel import Channel
 from poplib_c.testing.maildrop import Maildrop, Refusal, StoredMessage
 
@@ -28,6 +28,10 @@ def _beginning(octets: bytes, count: int) -> bytes:
 
 def _ok(text: str) -> bytes:
     return f"+OK {text}\r\n".encode("ascii")
+
+
+def _refusal(refusal: Refusal) -> bytes:
+    return f"-ERR {refusal}\r\n".encode("ascii")
 
 
 def _ok_lines(text: str, octets: bytes) -> bytes:
@@ -78,6 +82,7 @@ class Session:
         self._maildrop = maildrop
         self._accounts = accounts
         self._users = accounts.users
+        self._faults = accounts.faults
         self._commands = commands
         self._tls = tls
         self._stls = stls
@@ -95,9 +100,9 @@ class Session:
             self._channel.disable_delay()
             if self._tls is not None:
                 self._channel.start_tls(self._tls)
-            self._channel.write(_ok(f"POP3 server ready {self._timestamp}"))
+            self._answer(b"GREETING", lambda: _ok(f"POP3 server ready {self._timestamp}"))
             while not self._ended:
-                self._channel.write(self._next_reply())
+                self._converse()
             self._channel.flush()
         except (EOFError, OSError):
             pass  # Without QUIT there is no UPDATE state (RFC 1939, section 6).
@@ -105,20 +110,34 @@ class Session:
             self._leave()
             self._channel.close()
 
-    def _next_reply(self) -> bytes:
+    def _converse(self) -> None:
         try:
             line = self._channel.readline()
-            self._commands.append(line)
-            return self._execute(line)
         except Refusal as refusal:
-            return f"-ERR {refusal}\r\n".encode("ascii")
+            self._channel.write(_refusal(refusal))
+            return
+        self._commands.append(line)
+        self._answer(line.partition(b" ")[0].upper(), lambda: self._execute(line))
+
+    def _answer(self, name: bytes, reply_to: Callable[[], bytes]) -> None:
+        """Send the reply to a command, or the greeting, with its faults."""
+        try:
+            self._faults.refuse(name)
+            reply = reply_to()
+        except Refusal as refusal:
+            reply = _refusal(refusal)
+        self._channel.delay(self._faults.delay(name))
+        reply, is_last = self._faults.left_of(name, reply)
+        self._channel.write(reply)
+        if is_last:
+            self._channel.flush()
+            raise EOFError
 
     def _execute(self, line: bytes) -> bytes:
         verb, _, rest = line.partition(b" ")
         verb = verb.upper()
         if verb != b"PASS":
             self._name = None  # PASS is valid only right after USER (RFC 1939, section 7).
-        refuse(self._accounts, verb)
         command = _COMMANDS.get(verb)
         if command is None:
             raise Refusal("unknown command")
@@ -164,7 +183,12 @@ class Session:
         mechanisms = offered(self._accounts, self._channel)
         return _ok_lines(
             "capability list follows",
-            b"TOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\n"
+            b"".join(
+                b"%b\r\n" % name
+                for name in (b"TOP", b"UIDL")
+                if name.decode() not in self._faults.refused
+            )
+            + b"USER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\n"
             + (b"SASL %b\r\n" % b" ".join(mechanisms) if mechanisms else b"")
             + (b"STLS\r\n" if stls else b"")
             + b"IMPLEMENTATION poplib_c\r\n",
@@ -227,22 +251,24 @@ class Session:
 
     @_command(b"LIST", _State.TRANSACTION, _NUMBER + rb"|")
     def _list(self, number: bytes | None) -> bytes:
-        return self._listing(number, lambda message: len(message.octets))
+        return self._listing(number, lambda n, message: self._faults.size(n, message.octets))
 
     @_command(b"UIDL", _State.TRANSACTION, _NUMBER + rb"|")
     def _uidl(self, number: bytes | None) -> bytes:
-        return self._listing(number, lambda message: message.uid)
+        return self._listing(number, lambda n, message: message.uid)
 
-    def _listing(self, number: bytes | None, column: Callable[[StoredMessage], object]) -> bytes:
+    def _listing(
+        self, number: bytes | None, column: Callable[[int, StoredMessage], object]
+    ) -> bytes:
         if number is not None:
-            return _ok(f"{int(number)} {column(self._message(number))}")
-        lines = (f"{number} {column(message)}\r\n" for number, message in self._left())
+            return _ok(f"{int(number)} {column(int(number), self._message(number))}")
+        lines = (f"{n} {column(n, message)}\r\n" for n, message in self._left())
         return _ok_lines(self._summary(), "".join(lines).encode("ascii"))
 
     @_command(b"RETR", _State.TRANSACTION, _NUMBER)
     def _retr(self, number: bytes) -> bytes:
         octets = self._message(number).octets
-        return _ok_lines(f"{len(octets)} octets", octets)
+        return _ok_lines(f"{self._faults.size(int(number), octets)} octets", octets)
 
     @_command(b"TOP", _State.TRANSACTION, _NUMBER + b" " + _NUMBER)
     def _top(self, number: bytes, count: bytes) -> bytes:

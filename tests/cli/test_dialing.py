@@ -39,9 +39,19 @@ def through(proxy, kind, user=""):
     return ["--proxy", f"{kind}://{user and user + '@'}{host}:{port}"]
 
 
-@pytest.mark.parametrize("scheme", ["pop3s", "pop3"])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("trust", ["cafile", "fingerprint", "context", "no-verify"])
+@pytest.mark.parametrize(
+    ("kind", "scheme", "trust"),
+    [
+        ("socks5", "pop3s", "cafile"),
+        ("socks5", "pop3", "context"),
+        ("socks5h", "pop3s", "fingerprint"),
+        ("socks5h", "pop3", "no-verify"),
+        ("http", "pop3s", "context"),
+        ("http", "pop3", "cafile"),
+        ("http", "pop3", "fingerprint"),
+        ("http", "pop3s", "no-verify"),
+    ],
+)
 def test_a_proxy(user, secure, authority, certificate, kind, scheme, trust):
     """It looks the name up, and the certificate is verified as ever."""
     options = {
@@ -254,10 +264,13 @@ def test_no_address(user, server):
 # The greeting
 
 
-@pytest.mark.parametrize("command", ["fetch", "check", "list"])
 @pytest.mark.parametrize(
-    ("options", "seconds", "refuses"),
-    [([], "3", False), (["--timeout", "1"], "0.5", False), (["--timeout", "1"], "0.5", True)],
+    ("command", "options", "seconds", "refuses"),
+    [
+        ("fetch", [], "3", False),
+        ("check", ["--timeout", "1"], "0.5", False),
+        ("list", ["--timeout", "1"], "0.5", True),
+    ],
 )
 def test_a_tls_port(user, serve, authority, command, options, seconds, refuses):
     """A TLS server waits for the client to begin, as the client waits for the greeting."""

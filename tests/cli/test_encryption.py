@@ -56,11 +56,17 @@ def strict(serve, authority, certificate):
     return strict
 
 
-@BOTH
-@pytest.mark.parametrize("trust", ["cafile", "fingerprint"])
-@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    ("command", "scheme", "trust", "together"),
+    [
+        ("list", "pop3s", "cafile", False),
+        ("check", "pop3", "fingerprint", False),
+        ("fetch", "pop3s", "fingerprint", True),
+        ("fetch", "pop3", "cafile", True),
+    ],
+)
 def test_a_client_certificate(
-    user, strict, authority, certificate, client, scheme, trust, together
+    user, strict, authority, certificate, client, command, scheme, trust, together
 ):
     server = strict(scheme)
     cert = ["--cert", client.file, "--key", client.key_file]
@@ -71,12 +77,14 @@ def test_a_client_certificate(
     options = ["--cafile", authority.ca_file]
     if trust == "fingerprint":
         options = ["--fingerprint", pin(certificate)]
-    for command in (["list"], ["check"], ["fetch", "--maildir", user.maildir]):
-        ok(user.run(*command, *cert, *options, url(server, scheme=scheme)))
+    into = ["--maildir", user.maildir] if command == "fetch" else []
+    ok(user.run(command, *into, *cert, *options, url(server, scheme=scheme)))
 
 
-@BOTH
-@pytest.mark.parametrize("version", [None, ssl.TLSVersion.TLSv1_2])
+@pytest.mark.parametrize(
+    ("scheme", "version"),
+    [("pop3s", None), ("pop3s", ssl.TLSVersion.TLSv1_2), ("pop3", None)],
+)
 def test_no_client_certificate(user, strict, authority, scheme, version):
     place = url(strict(scheme, version), scheme=scheme)
     ended = user.run("list", "--cafile", authority.ca_file, place)
@@ -179,8 +187,7 @@ def test_the_oldest_version(user, serve, authority, certificate, scheme):
     assert told.startswith("no TLS version in common with the server: ")
 
 
-@BOTH
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize(("scheme", "version"), [("pop3s", "1.0"), ("pop3", "1.1")])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_old_server(user, serve, authority, certificate, scheme, version):
     tls = context(certificate)
@@ -202,13 +209,13 @@ def test_an_old_server(user, serve, authority, certificate, scheme, version):
     assert told.startswith("no TLS version in common with the server: ")
 
 
-@BOTH
 @pytest.mark.parametrize(
-    ("ciphers", "warning"),
+    ("scheme", "ciphers", "warning"),
     [
-        ("ECDHE+AES256", None),
-        ("DEFAULT", None),
+        ("pop3s", "ECDHE+AES256", None),
+        ("pop3", "DEFAULT", None),
         (
+            "pop3s",
             "DEFAULT@SECLEVEL=0",
             "--ciphers DEFAULT@SECLEVEL=0: security level 0 allows weak keys, signatures and "
             "ciphers: a man in the middle may be able to get the password and the mail",

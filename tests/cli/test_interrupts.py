@@ -36,13 +36,13 @@ class Told(threading.Event):
 def begin(user):
     """Starts a fetch that deletes, and sends a signal when the script has come to *reached*."""
 
-    def begin(server, reached, number, *more):
+    def begin(server, reached, number, *more, kill=subprocess.Popen.send_signal):
         process = user.start(
             *("fetch", "--insecure", "--delete", "--since-last", "--maildir", user.maildir),
             *(url(server), *more),
         )
         assert reached.wait(TIMEOUT)
-        process.send_signal(number)
+        kill(process, number)
         assert process.stderr.readline().startswith("python -m poplib_c: warning: --insecure")
         assert process.stderr.readline() == ENDING
         return process
@@ -50,13 +50,30 @@ def begin(user):
     return begin
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_message_in_flight_is_finished_and_deleted(begin, user, number):
+def kill_another_thread(process, number):
+    """Lets a thread other than the main one receive the signal."""
+    os.kill(max(map(int, os.listdir(f"/proc/{process.pid}/task"))), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "kill"),
+    [
+        (signal.SIGINT, subprocess.Popen.send_signal),
+        (signal.SIGTERM, subprocess.Popen.send_signal),
+        (signal.SIGHUP, subprocess.Popen.send_signal),
+        pytest.param(
+            signal.SIGINT,
+            kill_another_thread,
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has its number"),
+        ),
+    ],
+)
+def test_the_message_in_flight_is_finished_and_deleted(begin, user, number, kill):
     reached, goes_on = Told(), threading.Event()
     rest = [Raw(b" and half\r\n.\r\n"), *in_step(1, "a"), C("DELE 1"), S("+OK")]
     rest += [C("QUIT"), S("+OK")]
     steps = [*GREETED, *LISTED, *FIRST_HALF, reached, Await(goes_on), *rest]
-    with play(*steps) as server, begin(server, reached, number) as process:
+    with play(*steps) as server, begin(server, reached, number, kill=kill) as process:
         goes_on.set()
         output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1

@@ -47,7 +47,7 @@ def ours(pop):
 
 @pytest.fixture
 def make_link(pop, server_context, client_context):
-    """make_link(name): a Link of that name, one of LINKS."""
+    """make_link(name): a Link of that name."""
     return lambda name: Link(pop, name, server_context, client_context)
 
 

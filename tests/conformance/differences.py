@@ -9,7 +9,8 @@ import io
 import poplib
 
 DIFFERENCES = {
-    "timeout_default": "inspect shows the default of timeout as `...`, not as an anonymous object",
+    "timeout_default": "inspect shows the default of timeout as `<socket default>`, a text",
+    "own_repr": "repr() of a connection shows host, port, TLS and state",
     "own_calls": "options by keyword only, whole messages, listings as dicts and `with` are ours",
     "control_characters": "a command with a control character is a ValueError, nothing is sent",
     "hidden_secret": "the UnicodeEncodeError of a command with a secret does not hold the secret",

@@ -40,6 +40,12 @@ def test_attributes_can_be_set_and_deleted(offline, name):
     assert name not in vars(client)
 
 
+@pytest.mark.differs("own_repr")
+def test_repr(pop, ours, offline):
+    expected = "<poplib_c.POP3 authorization>" if ours else f"<{pop.__name__}.POP3 object at "
+    assert repr(offline()).startswith(expected)
+
+
 def test_welcome_is_what_getwelcome_returns(offline):
     client = offline()
     client.welcome = marker = object()

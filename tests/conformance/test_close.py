@@ -8,7 +8,7 @@ import threading
 from unittest import mock
 
 import pytest
-from links import through
+from links import ALL_LINKS, through
 from scripted import Await, C, Close, Reset, S
 
 
@@ -110,6 +110,7 @@ def test_the_last_error_wins(pop):
     assert caught.value.__context__ is first
 
 
+@through(*ALL_LINKS)
 def test_the_server_sees_the_end(link):
     with link.play() as server:
         client = link.connect(server)
@@ -158,6 +159,7 @@ def test_shutdown_while_another_thread_reads(talk):
         assert len(outcome) == 1 and issubclass(outcome[0], Exception)
 
 
+@through(*ALL_LINKS)
 def test_quit(link):
     with link.play(C("QUIT"), S("+OK bye")) as server:
         client = link.connect(server)
@@ -178,6 +180,7 @@ def test_quit_over_a_double(offline):
     assert file.closed
 
 
+@through(*ALL_LINKS)
 def test_what_still_works_after_close(pop, talk):
     with talk() as client:
         client.close()
@@ -238,7 +241,6 @@ def test_quit_that_times_out(talk, ours):
         assert (sock.fileno() == -1) is ours
 
 
-@through("plain", "tls", "tls context")
 @pytest.mark.differs("quit_releases")
 def test_quit_with_a_hook_that_fails(pop, talk, ours):
     class Failing(pop.POP3):

@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from links import ALL_LINKS, through
 from scripted import C, S
 
 OK = b"+OK done"
@@ -142,13 +143,13 @@ def kinds(cases):
 
 
 @pytest.mark.row("Arguments")
-@pytest.mark.parametrize("name", ["user", "pass_", "rpop", "list", "uidl", "dele", "retr"])
 @pytest.mark.parametrize("argument, text", FORMATTED, ids=kinds(FORMATTED))
-def test_arguments_are_formatted_by_percent_s(offline, name, argument, text):
-    client = offline(b"+OK done\r\n.\r\n")
-    getattr(client, name)(argument)
-    verb = name.rstrip("_").upper()
-    assert client.sock.sent == [f"{verb} {text}\r\n".encode()]
+def test_arguments_are_formatted_by_percent_s(offline, argument, text):
+    for name in ("user", "pass_", "rpop", "list", "uidl", "dele", "retr"):
+        client = offline(b"+OK done\r\n.\r\n")
+        getattr(client, name)(argument)
+        verb = name.rstrip("_").upper()
+        assert client.sock.sent == [f"{verb} {text}\r\n".encode()]
 
 
 def test_both_arguments_of_top_are_formatted(offline):
@@ -395,6 +396,7 @@ def test_raw_long_command(talk, command):
 
 
 @pytest.mark.row("The manual's example")
+@through(*ALL_LINKS)
 def test_a_session(talk):
     """The manual's example."""
     steps = [

@@ -1,11 +1,11 @@
 """POP3(host, port=110, timeout=...) in all its forms."""
 
 import inspect
+import operator
 import socket
 from unittest import mock
 
 import pytest
-from links import through
 from scripted import S, play
 
 OMITTED = socket._GLOBAL_DEFAULT_TIMEOUT
@@ -105,7 +105,6 @@ def test_four_arguments(pop):
         pop.POP3("127.0.0.1", 1, 5, None)
 
 
-@through("plain", "tls", "tls context")
 def test_called_once_more(link):
     first, second = link.play(greeting="+OK first"), link.play(greeting="+OK second")
     with first, second:
@@ -236,12 +235,17 @@ def test_autospec_refuses_what_the_constructor_refuses(pop, arguments, keywords)
 
 
 @pytest.mark.differs("timeout_default")
-def test_default_of_timeout_in_the_signature(pop, ours):
-    default = inspect.signature(pop.POP3).parameters["timeout"].default
-    if ours:
-        assert default is ...
-    else:
-        assert default is OMITTED
+@pytest.mark.parametrize("of", ["POP3", "POP3_SSL", "POP3.__init__", "POP3_SSL.__init__"])
+def test_default_of_timeout_in_the_signature(pop, ours, of):
+    shown = inspect.signature(operator.attrgetter(of)(pop)).parameters["timeout"]
+    assert shown.default is OMITTED or (ours and str(shown) == "timeout=<socket default>")
+
+
+def test_defaults_of_the_signature_can_be_passed(unconnected):
+    bound = inspect.signature(unconnected).bind("mail.example.org")
+    bound.apply_defaults()
+    client = unconnected(*bound.args, **bound.kwargs)
+    assert client.asked is OMITTED
 
 
 OWN_CALLS = ["set_options", "retr_bytes", "top_bytes", "retr_into", "sizes", "uids", "__enter__"]
@@ -273,7 +277,6 @@ def test_options_are_keyword_only(pop, ours, unconnected, option, default):
         client.set_options(8192)
 
 
-@through("plain", "tls", "tls context")
 @pytest.mark.differs("failed_constructor")
 @pytest.mark.parametrize("greeting", ["-ERR go away", "* OK IMAP4rev1", "+OK" + 3000 * "."])
 def test_failed_constructor_closes_the_socket(pop, ours, link, greeting):

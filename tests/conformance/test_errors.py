@@ -39,7 +39,7 @@ def test_error_proto_takes_attributes_and_subclasses(pop):
     assert (error.args, error.retry) == (("-ERR later",), 60)
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
 @pytest.mark.parametrize("arguments", [(), (b"-ERR no",), ("-ERR EOF",), (b"a", 1)])
 def test_error_proto_pickles(pop, protocol, arguments):
     error = pop.error_proto(*arguments)
@@ -71,13 +71,6 @@ def test_end_of_the_connection_before_the_greeting(pop):
     with play(Close()) as server:
         with pytest.raises(pop.error_proto) as caught:
             pop.POP3(server.host, server.port, 5)
-        assert caught.value.args == ("-ERR EOF",)
-
-
-def test_end_of_the_connection_after_a_message_line(pop, talk):
-    with talk(C("RETR 1"), S("+OK", "a"), Close()) as client:
-        with pytest.raises(pop.error_proto) as caught:
-            client.retr(1)
         assert caught.value.args == ("-ERR EOF",)
 
 
@@ -130,7 +123,6 @@ def test_sending_to_a_connection_that_is_gone(talk, link):
 
 
 @pytest.mark.row("Errors of sockets")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize("part", [b"", b"+O", b"+OK\r", b"+OK\r\na\r\n", b"+OK\r\na\r\n."])
 def test_timeout(talk, link, part):
     text = "timed out" if link.way == "plain" else "The read operation timed out"
@@ -163,14 +155,3 @@ def test_timeout_counts_from_octet_to_octet(talk):
         start = time.monotonic()
         assert it.noop() == b"+OK" + 400 * b"x"
         assert time.monotonic() - start > 0.3
-
-
-def test_reading_after_a_timeout(talk):
-    with talk(C("NOOP"), timeout=0.05) as client:
-        with pytest.raises(socket.timeout):
-            client.noop()
-        for _ in range(2):
-            with pytest.raises(OSError) as caught:
-                client._getresp()
-            assert type(caught.value) is OSError
-            assert caught.value.args == ("cannot read from timed out object",)

@@ -157,7 +157,6 @@ def outcome(pop, link, way, names, name, arguments, calls, expected):
 
 
 @pytest.mark.row("Private methods")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize("way", [in_a_subclass, on_the_class], ids=lambda way: way.__name__)
 def test_calls_of_the_constructor(pop, link, way):
     expected = [("_create_socket", 5), ("_getresp",), ("_getline",)]
@@ -199,7 +198,6 @@ def test_getline_reads_a_reply_line_by_line(talk):
 
 
 @pytest.mark.row("Own _getline")
-@through("plain", "tls", "tls context")
 def test_getline_overridden_to_measure_time(pop, talk):
     class Timed(pop.POP3):
         lines, seconds = 0, 0.0
@@ -274,7 +272,6 @@ def test_putcmd_overridden_to_rewrite_commands(pop, talk):
 
 
 @pytest.mark.row("Own _getline")
-@through("plain", "tls", "tls context")
 def test_getline_overridden_with_lines_of_its_own(pop, talk):
     class Canned(pop.POP3):
         lines = iter([(b"+OK", 3), (b"a", 100), (b"..b", 10), (b"", 7), (b".", 5), (b"-no", 3)])
@@ -396,7 +393,6 @@ def test_commands_call_no_other_public_method(pop, talk):
         assert client.closed
 
 
-@through("plain", "tls", "tls context")
 def test_shortcmd_overridden_with_the_methods_below(pop, talk):
     class Own(pop.POP3):
         def _shortcmd(self, line):
@@ -414,7 +410,6 @@ def test_shortcmd_overridden_with_the_methods_below(pop, talk):
         assert client.list() == (b"+OK", (b"1 120", 7), (b".", 3))
 
 
-@through("plain", "tls", "tls context")
 def test_commands_within_commands(pop, talk):
     """Before a line is sent, and after a reply was read, others have their turn."""
 

@@ -5,7 +5,6 @@ import io
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from links import through
 from scripted import EACH, C, Raw, S, play
 
 FEW = settings(max_examples=40, deadline=None)
@@ -46,7 +45,6 @@ def retr(pop, *pieces):
 
 
 @pytest.mark.row("A plus alone", "An error with a plus", "No text")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line",
     [
@@ -79,7 +77,6 @@ def test_greeting_that_begins_with_plus(pop, line):
 
 
 @pytest.mark.row("An empty reply")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "line", [b"", b"-", b"-ERR", b"-ERR [IN-USE] no", b" +OK", b"OK", b".", b"\x00+OK", b"\xff"]
 )
@@ -94,7 +91,6 @@ def test_status_line_that_does_not(pop, talk, line, command):
 
 
 @pytest.mark.row("Odd line ends")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize(
     "wire, text",
     [

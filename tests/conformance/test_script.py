@@ -6,36 +6,11 @@ import ssl
 import threading
 
 import pytest
-from scripted import (
-    EACH,
-    Await,
-    C,
-    Close,
-    HalfClose,
-    Raw,
-    RefusedTLS,
-    Reset,
-    S,
-    ScriptError,
-    StartTLS,
-    Unplayed,
-    play,
-)
+from scripted import Await, C, RefusedTLS, S, ScriptError, StartTLS, Unplayed, play
 
 
 def connect(server):
     return socket.create_connection((server.host, server.port), 5)
-
-
-def test_a_script_that_is_followed():
-    with play(S("+OK ready"), C("NOOP"), S("+OK", "."), HalfClose()) as server:
-        with connect(server) as client:
-            assert client.recv(64) == b"+OK ready\r\n"
-            client.sendall(b"NO")
-            client.sendall(b"OP\r\n")
-            assert client.makefile("rb").read() == b"+OK\r\n.\r\n"
-        assert server.wait_eof()
-    assert server.wire == b"NOOP\r\n"
 
 
 @pytest.mark.parametrize("sent", [b"NOOP\n", b"noop\r\n", b"NOOP \r\n", b"\r\n"])
@@ -90,73 +65,16 @@ def test_the_error_of_the_script_is_not_hidden_by_its_consequence():
     assert isinstance(caught.value.__context__, LookupError)
 
 
-@pytest.mark.parametrize("cut, count", [((), 1), ([2], 2), ([1, 3], 3), (EACH, 4)])
-def test_segments(cut, count):
-    with play(Raw(b"abcd", cut=cut), Close()) as server, connect(server) as client:
-        segments = list(iter(lambda: client.recv(64), b""))
-    assert b"".join(segments) == b"abcd"
-    assert len(segments) <= count
-
-
-def test_reset():
-    with play(C("NOOP"), Reset()) as server, connect(server) as client:
-        client.sendall(b"NOOP\r\n")
-        with pytest.raises(ConnectionResetError):
-            client.recv(64)
-
-
 @contextlib.contextmanager
 def encrypted(server, context):
     with connect(server) as sock, context.wrap_socket(sock, server_hostname=server.host) as client:
         yield client
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls(server_context, ca, version):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = context.maximum_version = version
-    ca.configure_trust(context)
-    steps = (S("+OK ready"), C("NOOP"), C("NOOP"), Raw(b"+OK\r\n", cut=EACH), Close())
-    with play(StartTLS(server_context), *steps) as server, encrypted(server, context) as client:
-        client.sendall(b"NO")
-        client.sendall(b"OP\r\nNOOP\r\n")
-        assert client.makefile("rb").read() == b"+OK ready\r\n+OK\r\n"
-    assert server.wire == b"NOOP\r\nNOOP\r\n"
-
-
-def test_tls_after_a_dialogue(server_context, client_context):
-    steps = (C("STLS"), S("+OK"), StartTLS(server_context), C("NOOP"), S("+OK secret"), C("QUIT"))
-    with play(*steps) as server, connect(server) as sock:
-        sock.sendall(b"STLS\r\n")
-        assert sock.recv(64) == b"+OK\r\n"
-        with client_context.wrap_socket(sock, server_hostname=server.host) as client:
-            client.sendall(b"NOOP\r\n")
-            assert client.recv(64) == b"+OK secret\r\n"
-            client.sendall(b"QUIT\r\n")
-    assert server.wire == b"STLS\r\nNOOP\r\nQUIT\r\n"
-
-
-def test_tls_half_closed(server_context, client_context):
-    steps = (S("+OK"), HalfClose(), C("NOOP"))
-    with play(StartTLS(server_context), *steps) as server:
-        with encrypted(server, client_context) as client:
-            assert client.makefile("rb").read() == b"+OK\r\n"
-            client.sendall(b"NOOP\r\n")
-        assert server.wait_eof()
-    assert server.wire == b"NOOP\r\n"
-
-
 def test_tls_that_the_client_does_not_trust(server_context):
     failing, refused = pytest.raises(Unplayed, match="handshake"), pytest.raises(ssl.SSLError)
     context = ssl.create_default_context()
     with failing, play(StartTLS(server_context)) as server, refused, encrypted(server, context):
-        pass
-
-
-def test_tls_is_refused(server_context):
-    context = ssl.create_default_context()
-    refused = pytest.raises(ssl.SSLError)
-    with play(RefusedTLS(server_context)) as server, refused, encrypted(server, context):
         pass
 
 

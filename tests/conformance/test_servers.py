@@ -1,7 +1,6 @@
 """Servers in the wild: what is in no other file of a reply that is odd or unasked for."""
 
 import pytest
-from links import through
 from scripted import C, Raw, S
 
 
@@ -11,7 +10,6 @@ def link(make_link):
 
 
 @pytest.mark.row("An empty reply")
-@through("plain", "tls", "tls context")
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 def test_an_empty_reply(pop, talk, end):
     with talk(C("DELE 1"), Raw(end), C("NOOP"), Raw(end), C("RSET"), S("+OK")) as client:

@@ -240,6 +240,8 @@ def test_verify_excludes_context(pop, ours, client_context):
         with pytest.raises(ValueError) as caught:
             pop.POP3_SSL("127.0.0.1", 1, context=client_context, verify=True)
         assert str(caught.value) == "context and verify arguments are mutually exclusive"
+        with pytest.raises(TypeError, match=r"not an ssl\.SSLContext; use context="):
+            pop.POP3_SSL("127.0.0.1", 1, verify=client_context)
 
 
 ENCRYPTED = """

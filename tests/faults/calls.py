@@ -247,8 +247,9 @@ def texts(pairs):
 def abandoned(client):
     iterator = iter(many(client).retr_many([1, 2, 3]))
     first = next(iterator)
+    left = iterator.__length_hint__()
     iterator.close()
-    return first, client.noop()
+    return first, left, type(iterator)[int, bytes], client.noop()
 
 
 def put_and_got(client):
@@ -282,6 +283,7 @@ TRANSACTION = {
         refused(error_proto, client.lang),
         refused(error_proto, client.lang, "de"),
     ),
+    "POP3.session_state POP3._get_state": lambda client: (repr(client), client.session_state),
     "POP3.getwelcome": lambda client: client.getwelcome()[:21],
     "POP3.set_debuglevel": shown,
     "POP3.set_options": limited,
@@ -305,6 +307,7 @@ TRANSACTION = {
     "POP3.top_many": lambda client: texts(many(client).top_many([1, 99], 1, errors="return")),
     "POP3.dele_many": lambda client: (list(many(client).dele_many([1, 2])), client.rset()),
     "ManyIterator.__iter__ ManyIterator.__next__ ManyIterator.close": abandoned,
+    "ManyIterator.__length_hint__ ManyIterator.__class_getitem__": abandoned,
     "POP3.quit": lambda client: client.quit(),
     "POP3.close": lambda client: client.close(),
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import socket
 import ssl
 import warnings
@@ -14,6 +15,14 @@ from poplib_c import POP3, TLSSocket
 
 from .support import GREETING, TIMEOUT, connect, open_descriptors, tcp_pair
 from .tls import KINDS, greeted, tls_pair, tls_socket
+
+
+def pytest_generate_tests(metafunc):
+    """$STRESS repeats each test of the files test_threads*.py."""
+    times = int(os.environ.get("STRESS") or 1)
+    if times > 1 and metafunc.module.__name__.rpartition(".")[2].startswith("test_threads"):
+        metafunc.fixturenames.append("repetition")
+        metafunc.parametrize("repetition", range(times))
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from poplib_c import POP3, error_proto
 from poplib_c.testing import POP3Server
 
 from .auth import b64, talk
-from .support import TIMEOUT, WAYS, audited_lines
+from .support import TIMEOUT, WAYS, ByLines, audited_lines
 
 EXCHANGE = [
     C(f"AUTH X-TEST {b64(b'first ' + SECRET.encode())}"),
@@ -215,7 +215,7 @@ def test_of_answers(answer):
 UNENCODABLE = [("UTF-8", "\ud800"), ("ascii", "\xe9"), ("latin-1", "\u20ac"), ("idna", 70 * "x")]
 
 
-@pytest.mark.parametrize("cls", WAYS)
+@pytest.mark.parametrize("cls", [POP3, ByLines])
 @pytest.mark.parametrize("encoding, text", UNENCODABLE)
 @pytest.mark.parametrize("password_first", [False, True])
 @pytest.mark.parametrize(

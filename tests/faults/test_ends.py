@@ -5,6 +5,7 @@ forgeries.py has the messages and the servers.
 
 import importlib.util
 import io
+import itertools
 import socket
 import ssl
 import threading
@@ -24,6 +25,7 @@ from .support import (
     GREETING,
     TIMEOUT,
     ByFile,
+    ByMethods,
     Call,
     Script,
     connect,
@@ -38,10 +40,13 @@ from .tls import make_context
 by_announcement = pytest.mark.parametrize("announces", [True, False])
 
 
-@by_either
-@by_alone
-@by_announcement
-@pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.parametrize(
+    "cls, name, announces, forgery",
+    [
+        *itertools.product([POP3, ByMethods], ["retr_bytes"], [True, False], FORGERIES),
+        *itertools.product([POP3, ByMethods], [*ALONE][1:], [False], [FORGERY]),
+    ],
+)
 def test_a_forgery_alone_comes_whole(cls, name, announces, forgery):
     with Maildrop([forgery, *MESSAGES[1:]], after_crlf, announces) as maildrop:
         messages, error = fetched(maildrop, cls, ALONE, name, pipelining=False)
@@ -49,10 +54,13 @@ def test_a_forgery_alone_comes_whole(cls, name, announces, forgery):
         check_right(maildrop, messages)
 
 
-@by_either
-@by_ahead
-@by_announcement
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(
+    "cls, name, announces, place",
+    [
+        *itertools.product([POP3, ByMethods], ["retr_many"], [True, False], [0, 1]),
+        *itertools.product([POP3, ByMethods], [*AHEAD][1:], [False], [1]),
+    ],
+)
 def test_a_forgery_with_commands_ahead_is_an_error(cls, name, announces, place):
     """The error names the message; those before it were given."""
     drop = [*MESSAGES[1:]]
@@ -366,8 +374,13 @@ def test_any_message_is_the_real_one_or_an_error(name, drop, rule, cuts):
             assert "out of step" in str(error)
 
 
-@by_ahead
-@pytest.mark.parametrize("length", [65535, 65536, 65537, 131072])
+@pytest.mark.parametrize(
+    "name, length",
+    [
+        *(("retr_many", length) for length in (65535, 65536, 65537, 131072)),
+        *((name, 65536) for name in [*AHEAD][1:]),
+    ],
+)
 def test_a_long_line_whose_end_comes_in_pieces(name, length):
     drop = [b"x" * length + b"\r\n", b"2\r\n"]
     with Maildrop(drop, after_crlf) as maildrop:

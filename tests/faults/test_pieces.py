@@ -56,10 +56,15 @@ pipelined = pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.alone
 @needs_option
 @pytest.mark.parametrize(
-    "fetch, pipelining",
-    [(retr, False), (retr_bytes, False), (retr_many, False), (retr_many, True)],
+    "fetch, pipelining, timeout",
+    [
+        (retr, False, TIMEOUT),
+        (retr, False, None),
+        (retr_bytes, False, TIMEOUT),
+        (retr_many, False, TIMEOUT),
+        (retr_many, True, TIMEOUT),
+    ],
 )
-@pytest.mark.parametrize("timeout", [TIMEOUT, None])
 @over_links([POP3, ByMethods])
 def test_no_piece_waits_for_a_late_acknowledgement(link, way, timeout, fetch, pipelining):
     with Lines(answer, link.tls) as server:

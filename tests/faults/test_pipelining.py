@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from operator import length_hint
 
 import pytest
 from scripted import EACH, Await, C, Raw, S, play
@@ -244,6 +245,28 @@ def test_wrong_option(value):
         client = greeted(server)
         with pytest.raises(ValueError, match="pipelining must be"):
             client.set_options(pipelining=value)
+        client.close()
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_how_many_are_left(pipelining):
+    def without_length():
+        yield from (1, 2)
+
+    with Lines(answered) as server:
+        client = POP3(*server.address, timeout=TIMEOUT, pipelining=pipelining)
+        for iterator in (
+            client.retr_many({1: 0, 2: 0, 3: 0}, delete=True),
+            client.top_many([1, 2, 3], 0, window=1),
+            client.dele_many(iter(range(3))),
+        ):
+            assert length_hint(iterator) == 3
+            assert [length_hint(iterator, -1) for _ in iterator] == [2, 1, 0]
+        iterator = client.retr_many(without_length())
+        assert length_hint(iterator, -1) == -1
+        next(iterator)
+        iterator.close()
+        assert length_hint(iterator, -1) == 0
         client.close()
 
 

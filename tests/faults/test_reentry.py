@@ -87,7 +87,24 @@ class Encoded(POP3):
         return "UTF-8"
 
 
-@pytest.mark.parametrize("way", ["*cmd*", "*put*", "C: NOOP", "encoding"])
+class Looked(POP3):
+    """Calls a function once, when .sock is looked up to send a line."""
+
+    function = None
+
+    @property
+    def sock(self):
+        function, self.function = self.function, None
+        if function is not None:
+            function()
+        return self.__dict__["sock"]
+
+    @sock.setter
+    def sock(self, value):
+        self.__dict__["sock"] = value
+
+
+@pytest.mark.parametrize("way", ["*cmd*", "*put*", "C: NOOP", "encoding", "sock"])
 def test_what_sees_a_line_sends_another_one_and_does_not_read(monkeypatch, way):
     """The answer to that is not the first one's, which is not sent."""
 
@@ -96,9 +113,9 @@ def test_what_sees_a_line_sends_another_one_and_does_not_read(monkeypatch, way):
 
     steps = (C("STAT"), S("+OK 2 320"), C("NOOP"), S("+OK done"))
     with play(S("+OK ready"), *steps) as server, monkeypatch.context() as patch:
-        cls = Encoded if way == "encoding" else POP3
+        cls = {"encoding": Encoded, "sock": Looked}.get(way, POP3)
         client = cls(server.host, server.port, TIMEOUT)
-        if way == "encoding":
+        if cls is not POP3:
             client.function = send
         elif way == "C: NOOP":
             logger = logging.getLogger("poplib_c")

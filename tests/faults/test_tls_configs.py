@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-import trustme
+from certificates import trustme
 
 from poplib_c import POP3_SSL, _tls
 from poplib_c.testing import POP3Server

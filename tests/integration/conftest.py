@@ -1,5 +1,4 @@
 import importlib
-import poplib
 import ssl
 
 import pytest
@@ -84,24 +83,15 @@ def make_library():
         library.close()
 
 
-@pytest.fixture(params=["stdlib", "poplib_c"])
-def library(request, make_library, dovecot, link):
-    return make_library({"stdlib": "poplib"}.get(request.param, request.param), dovecot, link)
+@pytest.fixture
+def library(make_library, dovecot, link):
+    return make_library("poplib_c", dovecot, link)
 
 
 @pytest.fixture
 def both(make_library, dovecot, link):
     """The two libraries, the oracle first."""
     return make_library("poplib", dovecot, link), make_library("poplib_c", dovecot, link)
-
-
-@pytest.fixture
-def lines_of_any_length(monkeypatch):
-    """Raises poplib's limit, as users do, so that it can be the oracle on long lines too.
-
-    poplib_c needs no such thing for the lines of messages.
-    """
-    monkeypatch.setattr(poplib, "_MAXLINE", 1 << 24)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import poplib
 
 import pytest
 
-over_tls_too = pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context", "stls"])
+over_tls_too = pytest.mark.parametrize("link", ["plain", "pop3s", "pop3s context"])
 
 
 def wrong(messages, is_right):
@@ -15,7 +15,7 @@ def wrong(messages, is_right):
 
 
 @pytest.fixture
-def pop(library, full_mailbox, lines_of_any_length):
+def pop(library, full_mailbox):
     return library.login(full_mailbox)
 
 

@@ -28,8 +28,9 @@ def test_retr_many(ours, full_mailbox, messages):
     assert not wrong(messages, lambda number, message: received[number] == message.wire)
 
 
-@over_tls_too
-@pytest.mark.parametrize("window", [3, 128, 5000])
+@pytest.mark.parametrize(
+    "link, window", [("plain", 3), ("plain", 5000), ("pop3s", 128), ("pop3s context", 128)]
+)
 def test_two_thousand_small_ones(ours, two_thousand, window):
     client = ours.login(two_thousand)
     numbers = list(range(1, 2001))
@@ -60,7 +61,6 @@ def test_read_ahead(ours, full_mailbox, messages):
     assert not wrong(messages, lambda number, message: client.retr_bytes(number) == message.wire)
 
 
-@over_tls_too
 @pytest.mark.parametrize("count", [0, 1, 2, 60])
 @pytest.mark.parametrize("ask", [None, "stat", "list", "uidl", "sizes", "uids"])
 def test_read_ahead_until_an_error(ours, dovecot, count, ask):

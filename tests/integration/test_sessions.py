@@ -23,22 +23,6 @@ def test_quit_closes(library):
     assert client.file is None
 
 
-def test_deletion_is_committed_by_quit(library, small_mailbox):
-    _, second, _ = small_mailbox.files()
-    client = library.login(small_mailbox)
-    uids = client.uidl()[1]
-    assert client.dele(2).startswith(b"+OK")
-    assert client.stat() == (2, 40)
-    assert [line.split()[0] for line in client.list()[1]] == [b"1", b"3"]
-    assert client.quit() == b"+OK Logging out, messages deleted."
-    assert len(small_mailbox.files()) == 2
-    assert second.name not in {path.name.split(":")[0] for path in small_mailbox.files()}
-
-    client = library.login(small_mailbox)
-    assert client.retr(2)[1] == [b"Subject: 3", b"", b"body"]
-    assert [line.split()[1] for line in client.uidl()[1]] == [uids[n].split()[1] for n in (0, 2)]
-
-
 def test_deletion_is_undone_without_quit(library, small_mailbox):
     client = library.login(small_mailbox)
     client.dele(1)
@@ -46,27 +30,6 @@ def test_deletion_is_undone_without_quit(library, small_mailbox):
     client.close()
     assert library.login(small_mailbox).stat() == (3, 60)
     assert len(small_mailbox.files()) == 3
-
-
-def test_deletion_is_undone_by_rset(library, small_mailbox):
-    client = library.login(small_mailbox)
-    client.dele(1)
-    assert library.refusal(client.retr, 1) == b"-ERR Message is deleted."
-    assert client.rset() == b"+OK"
-    assert client.retr(1)[1] == [b"Subject: 1", b"", b"body"]
-    client.quit()
-    assert len(small_mailbox.files()) == 3
-
-
-def test_everything_deleted(library, small_mailbox):
-    client = library.login(small_mailbox)
-    for number in (1, 2, 3):
-        client.dele(number)
-    assert client.stat() == (0, 0)
-    assert client.list()[1:] == client.uidl()[1:] == ([], 0)
-    client.quit()
-    assert small_mailbox.files() == []
-    assert library.login(small_mailbox).stat() == (0, 0)
 
 
 def test_mailbox_in_use(both, dovecot):
@@ -101,13 +64,6 @@ def test_too_many_bad_commands(library):
         assert reason.startswith(b"-ERR")
     else:
         pytest.fail("the connection is still open")
-
-
-def test_many_connections(library, small_mailbox, dovecot):
-    for number in range(150):
-        client = library.login(small_mailbox, host=dovecot.hosts[number % len(dovecot.hosts)])
-        assert client.stat() == (3, 60)
-        client.quit()
 
 
 @pytest.mark.parametrize("link", ["plain", "pop3s"])

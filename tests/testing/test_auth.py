@@ -330,7 +330,7 @@ def test_a_server_whose_certificate_has_no_hash():
     key = ed25519.Ed25519PrivateKey.generate()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with certificates.Authority() as authority:
-        files = authority.self_signed("127.0.0.1", key=key, algorithm=None)
+        files = authority.self_signed("127.0.0.1", key=key)
         context.load_cert_chain(files.file, files.key_file)
         of_client = ssl.create_default_context(cafile=files.ca_file)
         server = POP3Server(users=ALICE, mechanisms=ALL[-2:], tls=context)

@@ -2,12 +2,13 @@
 
 import io
 import pathlib
+import socket
 from typing import Any
 
 from typing_extensions import assert_type
 
 import poplib_c
-from poplib_c import POP3, POP3_SSL, sasl
+from poplib_c import POP3, POP3_SSL, Deadline, ManyIterator, sasl
 from poplib_c.testing import POP3Server
 
 Reply = tuple[bytes, list[bytes], int]
@@ -78,3 +79,22 @@ def server() -> list[bytes]:
     with POP3Server([b"Subject: hello\n\n"], users={"alice": "secret"}) as server:
         assert_type(server.address, "tuple[str, int]")
         return server.messages
+
+
+class Proxied(POP3_SSL):
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        sock = super()._create_socket(timeout)
+        assert isinstance(sock, socket.socket)
+        self._putcmd("NOOP")
+        assert_type(self._getresp(), bytes)
+        assert_type(self._longcmd("LIST"), Reply)
+        return sock
+
+
+def chosen(client: POP3, lines: bool) -> ManyIterator[int, bytes | Reply]:
+    for _, either in client.top_many([1], 0, lines=lines, errors="return"):
+        assert_type(either, "bytes | Reply | poplib_c.error_proto")
+    assert_type(client.retr_many([1]).__length_hint__(), int)
+    limit: Deadline = client.deadline(30)
+    with limit:
+        return client.retr_many([1], lines=lines)

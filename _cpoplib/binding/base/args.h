@@ -1,12 +1,13 @@
 /* Binds the arguments of METH_FASTCALL methods.  Raises TypeError with the
    texts that the interpreter uses for Python functions, as in poplib.  Calls
-   nothing of the binding. */
+   guard. */
 
 #ifndef BINDING_ARGS_H
 #define BINDING_ARGS_H
 
 #include <stdbool.h>
 
+#include "binding/base/guard.h"
 #include "binding/base/pycompat.h"
 
 #define ARGS_MAX 12
@@ -29,10 +30,29 @@ struct args_signature {
     Py_ssize_t keyword_only;     /* names at the end */
 };
 
-/* Defines the C function of a method: binds its arguments by the signature,
-   whose fields follow, and returns `call`, an expression of `op` (self) and
-   values[]. */
+/* Defines the C function of a method of a guarded object: binds its arguments
+   by the signature, whose fields follow, and returns `call`, an expression of
+   `op` (self) and values[], which is computed inside the guard's section. */
 #define ARGS_FUNCTION(function, call, ...)                                    \
+    static PyObject *function(PyObject *op, PyObject *const *args,            \
+                              Py_ssize_t nargs, PyObject *kwnames)            \
+    {                                                                         \
+        static const struct args_signature signature = {__VA_ARGS__};         \
+        PyObject *values[ARGS_MAX];                                           \
+        PyObject *result = NULL;                                              \
+                                                                              \
+        if (args_bind(&signature, args, nargs, kwnames, values) == 0) {       \
+            GUARD_BEGIN(op)                                                   \
+            result = (call);                                                  \
+            GUARD_END()                                                       \
+        }                                                                     \
+        return result;                                                        \
+    }                                                                         \
+    struct args_signature
+
+/* Defines the C function of a function of the module as ARGS_FUNCTION() does,
+   without a guard; `op` is the module. */
+#define ARGS_MODULE_FUNCTION(function, call, ...)                             \
     static PyObject *function(PyObject *op, PyObject *const *args,            \
                               Py_ssize_t nargs, PyObject *kwnames)            \
     {                                                                         \
@@ -49,6 +69,16 @@ struct args_signature {
    Returns -1 and raises TypeError if the call does not fit. */
 int args_bind(const struct args_signature *signature, PyObject *const *args,
               Py_ssize_t nargs, PyObject *kwnames, PyObject **values);
+
+/* Returns whether the argument is left out: NULL, or the text that the
+   signature shows for its default (see poplib_c/_options.py). */
+static inline bool
+args_is_default(PyObject *value, const char *shown)
+{
+    return value == NULL ||
+           (PyUnicode_Check(value) &&
+            PyUnicode_CompareWithASCIIString(value, shown) == 0);
+}
 
 /* Returns None for NULL, an argument that is left out; borrowed. */
 static inline PyObject *

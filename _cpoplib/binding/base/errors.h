@@ -1,6 +1,6 @@
 /* Raises exceptions: translates enum pop_status, and keeps, chains and clears
    pending exceptions.  No other file translates a status.  Calls state,
-   package and core/tls/tls_error.  All functions need the GIL. */
+   package and core/tls/tls_error.  All functions need an attached thread. */
 
 #ifndef BINDING_ERRORS_H
 #define BINDING_ERRORS_H

@@ -1,5 +1,7 @@
 #include "binding/base/heap_type.h"
 
+#include "binding/base/guard.h"
+
 int
 heap_type_add_methods(PyTypeObject *type, PyMethodDef *method)
 {
@@ -27,6 +29,7 @@ heap_type_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)type->tp_clear(op);
+    Py_DECREF(GUARD(op));
     type->tp_free(op);
     Py_DECREF(type);
 }

@@ -1,4 +1,4 @@
-/* Helpers for heap types.  Calls nothing of the binding. */
+/* Helpers for heap types.  Calls guard. */
 
 #ifndef BINDING_HEAP_TYPE_H
 #define BINDING_HEAP_TYPE_H
@@ -13,7 +13,7 @@ int heap_type_add_methods(PyTypeObject *type, PyMethodDef *method);
 /* Returns object.__sizeof__(op). */
 size_t heap_type_own_size(PyObject *op);
 
-/* tp_dealloc of a type whose tp_clear releases all that it has. */
+/* tp_dealloc of a guarded type whose tp_clear releases all but the guard. */
 void heap_type_dealloc(PyObject *op);
 
 /* tp_new of a type that only C instantiates; raises TypeError. */

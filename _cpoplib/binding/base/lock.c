@@ -21,11 +21,38 @@ struct lock_wait {
 };
 
 /* Unlike PyThread_get_thread_ident(), the ID of a thread that a fork lost is
-   not reused. */
+   not reused.  It is never 0. */
 static uint64_t
 this_thread(void)
 {
     return PyThreadState_GetID(PyThreadState_Get());
+}
+
+static uint64_t
+owner_of(const struct lock *lock)
+{
+    return atomic_load_explicit(&lock->owner, memory_order_acquire);
+}
+
+static unsigned int
+forks_of(const struct lock *lock)
+{
+    return atomic_load_explicit(&lock->forks, memory_order_relaxed);
+}
+
+/* Records that the lock has changed hands; owner 0 for nobody. */
+static void
+set_owner(struct lock *lock, uint64_t owner)
+{
+    atomic_store_explicit(&lock->forks, lock->all->forks,
+                          memory_order_relaxed);
+    atomic_store_explicit(&lock->owner, owner, memory_order_release);
+}
+
+void
+lock_group_init(struct lock_group *all, PyObject *module)
+{
+    all->module = module;
 }
 
 void
@@ -39,9 +66,9 @@ int
 lock_init(struct lock *lock, struct lock_group *all)
 {
     lock->all = all;
-    lock->owner = 0;
-    lock->forks = all->forks;
     lock->depth = 0;
+    atomic_init(&lock->owner, 0);
+    atomic_init(&lock->forks, all->forks);
     lock->handle = PyThread_allocate_lock();
     if (lock->handle == NULL) {
         PyErr_NoMemory();
@@ -59,9 +86,8 @@ lock_destroy(struct lock *lock)
 static void
 begin_to_own(struct lock *lock)
 {
-    lock->owner = this_thread();
-    lock->forks = lock->all->forks;
     lock->depth = 1;
+    set_owner(lock, this_thread());
 }
 
 bool
@@ -78,7 +104,8 @@ lock_try(struct lock *lock)
     return true;
 }
 
-/* Returns the lock that the thread waits for, or NULL. */
+/* Returns the lock that the thread waits for, or NULL.  Needs the module's
+   critical section. */
 static const struct lock *
 awaited_by(const struct lock *lock, uint64_t thread)
 {
@@ -92,23 +119,26 @@ awaited_by(const struct lock *lock, uint64_t thread)
 }
 
 /* Returns whether the owner waits, directly or through other threads, for a
-   lock that this thread holds. */
+   lock that this thread holds.  Needs the module's critical section. */
 static bool
 waits_for_me(const struct lock *lock)
 {
     while (lock != NULL && lock_is_held(lock)) {
-        if (lock_is_mine(lock)) {
+        /* The owner may release the lock meanwhile. */
+        uint64_t owner = owner_of(lock);
+
+        if (owner == this_thread()) {
             return true;
         }
-        lock = awaited_by(lock, lock->owner);
+        lock = awaited_by(lock, owner);
     }
     return false;
 }
 
-/* Waits with the GIL released.  While the interpreter exits the wait has a
+/* Waits detached.  While the interpreter exits the wait has a
    limit, because threads that end with it keep their locks. */
 static PyLockStatus
-wait_nogil(struct lock *lock, struct pop_timeout *timeout)
+wait_detached(struct lock *lock, struct pop_timeout *timeout)
 {
     PY_TIMEOUT_T limit = -1;
     PyLockStatus status;
@@ -123,38 +153,66 @@ wait_nogil(struct lock *lock, struct pop_timeout *timeout)
     return status;
 }
 
+/* Lists the wait in the group unless the owner waits for this thread.  Both
+   happen in one step: of two threads that begin to wait for each other, the
+   second one finds the first.  Returns false if the wait could not end. */
+static bool
+begin_wait(struct lock *lock, struct lock_wait *wait)
+{
+    struct lock_group *all = lock->all;
+    bool begins;
+
+    wait->forks = all->forks;
+    wait->thread = this_thread();
+    wait->lock = lock;
+    Py_BEGIN_CRITICAL_SECTION(all->module);
+    begins = !waits_for_me(lock);
+    if (begins) {
+        wait->next = all->waits;
+        all->waits = wait;
+    }
+    Py_END_CRITICAL_SECTION();
+    return begins;
+}
+
 static void
 end_wait(struct lock *lock, struct lock_wait *wait)
 {
     struct lock_wait **link = &lock->all->waits;
 
+    Py_BEGIN_CRITICAL_SECTION(lock->all->module);
     while (*link != wait) {
         link = &(*link)->next;
     }
     *link = wait->next;
-    PyMem_Free(wait);
+    Py_END_CRITICAL_SECTION();
 }
 
 /* Waits once, listed in the group's waits, and sets *status.  Returns -1 and
-   raises MemoryError. */
+   an exception. */
 static int
 wait_a_while(struct lock *lock, struct pop_timeout *timeout,
              PyLockStatus *status)
 {
     struct lock_wait *wait = PyMem_Malloc(sizeof(*wait));
+    int failed = 0;
 
     if (wait == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    wait->forks = lock->all->forks;
-    wait->thread = this_thread();
-    wait->lock = lock;
-    wait->next = lock->all->waits;
-    lock->all->waits = wait;
-    *status = wait_nogil(lock, timeout);
-    end_wait(lock, wait);
-    return 0;
+    if (begin_wait(lock, wait)) {
+        *status = wait_detached(lock, timeout);
+        end_wait(lock, wait);
+    }
+    else {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "reentrant call inside a read or write that "
+                        "another thread waits for");
+        failed = -1;
+    }
+    PyMem_Free(wait);
+    return failed;
 }
 
 /* Waits until the lock is taken; returns -1 and an exception.  Runs signal
@@ -169,12 +227,6 @@ wait_for_lock(struct lock *lock)
     for (;;) {
         PyLockStatus status;
 
-        if (waits_for_me(lock)) {
-            PyErr_SetString(PyExc_RuntimeError,
-                            "reentrant call inside a read or write that "
-                            "another thread waits for");
-            return -1;
-        }
         if (wait_a_while(lock, &timeout, &status) < 0) {
             return -1;
         }
@@ -195,13 +247,13 @@ wait_for_lock(struct lock *lock)
     }
 }
 
-/* Returns whether a fork lost the owner.  Depth 0 with an old count: the fork
+/* Returns whether a fork lost the owner.  No owner with an old count: the fork
    came between taking the lock and recording the owner. */
 static bool
 is_lost(const struct lock *lock)
 {
-    return lock->forks != lock->all->forks &&
-           (lock->depth == 0 || lock->owner != lock->all->forker);
+    return forks_of(lock) != lock->all->forks &&
+           owner_of(lock) != lock->all->forker;
 }
 
 int
@@ -229,7 +281,7 @@ lock_release(struct lock *lock)
     assert(lock_is_mine(lock));
     lock->depth--;
     if (lock->depth == 0) {
-        lock->forks = lock->all->forks;
+        set_owner(lock, 0);
         PyThread_release_lock(lock->handle);
     }
 }
@@ -237,25 +289,27 @@ lock_release(struct lock *lock)
 bool
 lock_is_mine(const struct lock *lock)
 {
-    return lock->depth > 0 && lock->owner == this_thread();
+    uint64_t owner = owner_of(lock);
+
+    return owner != 0 && owner == this_thread();
 }
 
 bool
 lock_is_abandoned(const struct lock *lock)
 {
-    return lock->depth > 0 && is_lost(lock);
+    return owner_of(lock) != 0 && is_lost(lock);
 }
 
 bool
 lock_is_held(const struct lock *lock)
 {
-    return lock->depth > 0 && !lock_is_abandoned(lock);
+    return owner_of(lock) != 0 && !is_lost(lock);
 }
 
 /* --- operations ---------------------------------------------------------- */
 
 static enum pop_status
-call_nogil(lock_function function, void *argument, struct pop_error *error)
+call_detached(lock_function function, void *argument, struct pop_error *error)
 {
     enum pop_status status;
 
@@ -273,7 +327,7 @@ repeat(lock_function function, void *argument, bool needs_gil,
         enum pop_status status;
 
         status = needs_gil ? function(argument, error)
-                           : call_nogil(function, argument, error);
+                           : call_detached(function, argument, error);
         if (status != POP_INTERRUPTED) {
             return status;
         }

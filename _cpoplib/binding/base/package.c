@@ -1,5 +1,32 @@
 #include "binding/base/package.h"
 
+/* Keeps the package that was found in sys.modules. */
+static void
+keep(struct module_state *state, PyObject *package)
+{
+    PyObject *before = NULL;
+
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    if (package != state->package) {
+        before = state->package;
+        state->package = Py_NewRef(package);
+    }
+    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(before);
+}
+
+/* Returns the package that was found last (new reference), or NULL. */
+static PyObject *
+get_kept(struct module_state *state)
+{
+    PyObject *package;
+
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    package = Py_XNewRef(state->package);
+    Py_END_CRITICAL_SECTION();
+    return package;
+}
+
 /* Returns the package as a new reference, or NULL and an exception. */
 static PyObject *
 get_package(struct module_state *state)
@@ -13,12 +40,11 @@ get_package(struct module_state *state)
     /* At exit, sys.modules is emptied before the last objects go. */
     if (package == NULL || package == Py_None) {
         Py_XDECREF(package);
-        return state->package != NULL ? Py_NewRef(state->package)
-                                      : PyImport_Import(state->name.package);
+        package = get_kept(state);
+        return package != NULL ? package
+                               : PyImport_Import(state->name.package);
     }
-    if (package != state->package) {
-        Py_XSETREF(state->package, Py_NewRef(package));
-    }
+    keep(state, package);
     return package;
 }
 

@@ -5,13 +5,19 @@
    _PyType_LookupRef   3.13 to 3.15; a public replacement would search
                        PyType_GetDict() of each class of __mro__;
    _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
+   _cs_mutex           3.13, free-threaded: see pycompat_is_inside();
    structmember.h      before 3.12, where Python.h has it with Py_ names. */
 
 #ifndef BINDING_PYCOMPAT_H
 #define BINDING_PYCOMPAT_H
 
+#include <stdbool.h>
+
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+/* Not before Python.h, which says what system headers declare. */
+#include <stdatomic.h>
 
 #if PY_VERSION_HEX < 0x030a0000
 
@@ -112,8 +118,35 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t index)
 /* The GIL is the critical section. */
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }
+#define Py_BEGIN_CRITICAL_SECTION2(one, other) {
+#define Py_END_CRITICAL_SECTION2() }
 
 #endif
+
+/* Returns whether the calling thread is inside the object's critical section,
+   and that is its innermost one.  Always true with the GIL, which is every
+   object's section; and from 3.14 on, where nobody needs to know. */
+static inline bool
+pycompat_is_inside(PyObject *object)
+{
+#if !defined(Py_GIL_DISABLED) || PY_VERSION_HEX >= 0x030e0000
+    (void)object;
+    return true;
+#else
+    uintptr_t innermost = PyThreadState_Get()->critical_section;
+    /* The lowest bits: not held now; a section of two objects. */
+    const PyCriticalSection
+        *section = (const PyCriticalSection *)(innermost & ~(uintptr_t)3);
+
+    if (section == NULL || (innermost & 1) != 0) {
+        return false;
+    }
+    return section->_cs_mutex == &object->ob_mutex ||
+           ((innermost & 2) != 0 &&
+            ((const PyCriticalSection2 *)section)->_cs_mutex2 ==
+                &object->ob_mutex);
+#endif
+}
 
 /* Finds an attribute of a class as its instances do: searches __mro__, not the
    metaclass, and does not bind.  Returns a new reference, or NULL without an

@@ -44,6 +44,7 @@ int
 state_init(struct module_state *state, PyObject *module)
 {
     state->module = module;
+    lock_group_init(&state->locks, module);
     state->modules = Py_NewRef(PyImport_GetModuleDict());
     if (lock_init(&state->tls_lock, &state->locks) < 0) {
         return -1;

@@ -94,15 +94,17 @@ struct state_config {
     int count; /* of certificates in memory when it was made */
 };
 
+/* What is not set for good when the module is made is read and written inside
+   the module's critical section. */
 struct module_state {
     PyObject *module; /* borrowed; this state's module */
     struct lock_group locks;
     PyObject *modules; /* sys.modules; PyImport_GetModuleDict() is fatal
                               while the interpreter exits */
     PyObject *package; /* last found in sys.modules, or NULL */
-    size_t read_ahead; /* default of the option */
-    PyObject *logging; /* the module of `logger`; NULL until the first
-                          command after its import */
+    _Atomic size_t read_ahead; /* default of the option */
+    PyObject *logging;         /* the module of `logger`; NULL until the first
+                                  command after its import */
     PyObject *logger;
     PyObject *error_proto;
     PyTypeObject *pop3_type;
@@ -111,17 +113,17 @@ struct module_state {
     PyTypeObject *tls_socket_type;
     PyTypeObject *bulk_iterator_type;
     PyTypeObject *deadline_type;
-    struct pop_spare spare; /* for the Reader that is entered; needs the
-                                GIL */
+    struct pop_spare spare; /* for the Reader that is entered */
     struct lock tls_lock;   /* held while a config is made for tls_configs */
-    struct state_config tls_configs[STATE_CONFIGS]; /* needs the GIL */
+    struct state_config tls_configs[STATE_CONFIGS];
     PyObject *hook_name[HOOK_COUNT];
     PyObject *own_hook[HOOK_COUNT]; /* POP3's own method descriptors */
     PyObject *own_encoding;         /* POP3.encoding as it was made */
     PyObject *socket_timeout;       /* Python 3.9; NULL until first used */
-    PyObject *own_recv_into;        /* _socket.socket's; NULL until the */
-    PyObject *own_sendall;          /*   first connection */
-    PyObject *own_tls_recv_into;    /* TLSSocket's */
+    _Atomic bool has_own_methods;   /* set at the first connection */
+    PyObject *own_recv_into;        /* _socket.socket's, or NULL before */
+    PyObject *own_sendall;
+    PyObject *own_tls_recv_into; /* TLSSocket's */
     PyObject *own_tls_sendall;
     PyObject *own_init; /* POP3.__init__ */
     PyObject *crlf;     /* b"\r\n" */

@@ -7,33 +7,33 @@
 /* --- deadlines of a connection ------------------------------------------ */
 
 static void
-free_deadlines(PyObject *owner)
+free_deadlines(PyObject *guard)
 {
-    PyMem_Free(PyCapsule_GetPointer(owner, NULL));
+    PyMem_Free(PyCapsule_GetPointer(guard, NULL));
 }
 
 PyObject *
 deadlines_new(void)
 {
     struct deadlines *deadlines = PyMem_Calloc(1, sizeof(*deadlines));
-    PyObject *owner;
+    PyObject *guard;
 
     if (deadlines == NULL) {
         return PyErr_NoMemory();
     }
     pop_deadline_clear(&deadlines->earliest);
     pop_deadline_clear(&deadlines->session);
-    owner = PyCapsule_New(deadlines, NULL, free_deadlines);
-    if (owner == NULL) {
+    guard = PyCapsule_New(deadlines, NULL, free_deadlines);
+    if (guard == NULL) {
         PyMem_Free(deadlines);
     }
-    return owner;
+    return guard;
 }
 
 struct deadlines *
-deadlines_get(PyObject *owner)
+deadlines_get(PyObject *guard)
 {
-    return PyCapsule_GetPointer(owner, NULL);
+    return PyCapsule_GetPointer(guard, NULL);
 }
 
 /* An entry of deadlines->blocks, stored in a DeadlineObject. */
@@ -172,7 +172,7 @@ deadline_let_go(POP3Object *self, PyObject *sock,
 /* --- a block ------------------------------------------------------------ */
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     POP3Object *client; /* NULL after tp_clear */
     int64_t allowed;
     struct deadline_block block; /* in client->deadlines->blocks if entered */
@@ -188,6 +188,7 @@ leave(DeadlineObject *self)
     struct deadlines *deadlines = self->client->deadlines;
     struct deadline_block **link = &deadlines->blocks;
 
+    assert(guard_is_mine(self->guard));
     while (*link != &self->block) {
         link = &(*link)->next;
     }
@@ -205,10 +206,8 @@ deadline_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-deadline_clear(PyObject *op)
+clear(DeadlineObject *self)
 {
-    DeadlineObject *self = DEADLINE(op);
-
     if (self->is_entered) {
         leave(self);
     }
@@ -216,8 +215,13 @@ deadline_clear(PyObject *op)
     return 0;
 }
 
+GUARD_FUNCTION(int, deadline_clear, (PyObject * op), clear(DEADLINE(op)));
+
 ARGS_DOC(enter_doc, "__enter__($self)",
-"The seconds count from here on.  RuntimeError while it is entered.");
+"Start the clock.\n"
+"\n"
+"Raises:\n"
+"    RuntimeError: The block is entered already.");
 
 static int
 check_enter(const DeadlineObject *self)
@@ -237,9 +241,8 @@ check_enter(const DeadlineObject *self)
 }
 
 static PyObject *
-deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
+enter(DeadlineObject *self)
 {
-    DeadlineObject *self = DEADLINE(op);
     struct deadlines *deadlines;
 
     if (check_enter(self) < 0) {
@@ -251,20 +254,24 @@ deadline___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
     deadlines->blocks = &self->block;
     self->is_entered = true;
     find_earliest(deadlines);
-    return Py_NewRef(op);
+    return Py_NewRef((PyObject *)self);
 }
 
+GUARD_METHOD(deadline___enter__, enter(DEADLINE(op)));
+
 ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
-"What counted before counts again.");
+"Restore the deadline that applied before the block.");
 
 static PyObject *
-deadline___exit__(PyObject *op, PyObject *Py_UNUSED(args))
+exit_block(DeadlineObject *self)
 {
-    if (DEADLINE(op)->is_entered) {
-        leave(DEADLINE(op));
+    if (self->is_entered) {
+        leave(self);
     }
     Py_RETURN_NONE;
 }
+
+GUARD_METHOD(deadline___exit__, exit_block(DEADLINE(op)));
 
 static PyMethodDef block_methods[] = {
     {"__enter__", deadline___enter__, METH_NOARGS, enter_doc},
@@ -273,7 +280,7 @@ static PyMethodDef block_methods[] = {
 };
 
 PyDoc_STRVAR(block_doc,
-"A block of a connection's commands, as deadline() returns it.");
+"The time limit of a block of commands, which deadline() returns.");
 
 static PyType_Slot block_slots[] = {
     {Py_tp_doc, (void *)block_doc},
@@ -295,18 +302,27 @@ PyType_Spec deadline_spec = {
 /* --- POP3.deadline() ---------------------------------------------------- */
 
 ARGS_DOC(deadline_doc, "deadline($self, seconds)",
-"`with client.deadline(30):` gives all commands of the block together 30\n"
-"seconds, however often the server sends something.\n"
+"Limit the time of a block: `with client.deadline(30): ...`.\n"
 "\n"
-"seconds: more than 0; or None, which sets no limit.  The earliest deadline\n"
-"of the entered blocks and the constructor applies, besides the timeout of\n"
-"each operation.  Leaving a block restores the deadline before it.  The\n"
-"context manager is reusable, not reentrant; each entry restarts the clock.\n"
+"All commands of the block together may take that long, however often the\n"
+"server sends something. The earliest deadline of the entered blocks and the\n"
+"constructor applies, in addition to the timeout of each operation. Leaving\n"
+"a block restores the deadline before it. The context manager is reusable,\n"
+"not reentrant; each entry restarts the clock.\n"
 "\n"
 "After the deadline a waiting command raises TimeoutError (socket.timeout\n"
-"before Python 3.10), and the connection can only be closed.  A command that\n"
+"before Python 3.10), and the connection can only be closed. A command that\n"
 "begins later raises TimeoutError and sends nothing; the connection can be\n"
-"used after the block.");
+"used after the block.\n"
+"\n"
+"Args:\n"
+"    seconds (float or None): More than 0; None sets no limit.\n"
+"\n"
+"Returns:\n"
+"    Deadline: The context manager.\n"
+"\n"
+"Raises:\n"
+"    ValueError: seconds is not positive.");
 
 static PyObject *
 new_block(POP3Object *self, PyObject *seconds)
@@ -321,6 +337,7 @@ new_block(POP3Object *self, PyObject *seconds)
     if (block == NULL) {
         return NULL;
     }
+    block->guard = Py_NewRef(self->guard);
     block->client = (POP3Object *)Py_NewRef((PyObject *)self);
     block->allowed = allowed;
     block->is_entered = false;

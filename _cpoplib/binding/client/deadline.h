@@ -13,8 +13,8 @@
 
 struct deadline_block;
 
-/* Deadlines of one connection.  Its Readers use `earliest` and hold a
-   reference to the owner. */
+/* Deadlines of one connection.  The guard owns them; Readers use
+   `earliest`. */
 struct deadlines {
     struct pop_deadline earliest;  /* of the others */
     struct pop_deadline session;   /* constructor's `deadline` */
@@ -22,11 +22,11 @@ struct deadlines {
     bool is_begun; /* a subclass's constructor has called deadline_begin() */
 };
 
-/* Returns a new owner of deadlines, none of them set, or NULL and an
-   exception. */
+/* Returns a new guard of a connection, with deadlines none of which is set; or
+   NULL and an exception. */
 PyObject *deadlines_new(void);
 
-struct deadlines *deadlines_get(PyObject *owner);
+struct deadlines *deadlines_get(PyObject *guard);
 
 /* Starts the session's deadline, `seconds` from now.  None means no limit;
    NULL too, unless a subclass's constructor has started one.  Returns -1 and

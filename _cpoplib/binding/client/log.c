@@ -14,10 +14,18 @@
 static PyObject *
 get_logger(struct module_state *state, PyObject *logging)
 {
-    PyObject *logger;
+    PyObject *before[2];
+    PyObject *logger = NULL;
+    bool is_known;
 
-    if (state->logging == logging) {
-        return Py_XNewRef(state->logger);
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    is_known = state->logging == logging;
+    if (is_known) {
+        logger = Py_XNewRef(state->logger);
+    }
+    Py_END_CRITICAL_SECTION();
+    if (is_known) {
+        return logger;
     }
     logger = PyObject_CallMethod(logging, "getLogger", "O",
                                  state->name.package);
@@ -25,8 +33,14 @@ get_logger(struct module_state *state, PyObject *logging)
         (void)errors_clear(PyExc_AttributeError);
         return NULL;
     }
-    Py_XSETREF(state->logger, Py_NewRef(logger));
-    Py_XSETREF(state->logging, Py_NewRef(logging));
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    before[0] = state->logger;
+    before[1] = state->logging;
+    state->logger = Py_NewRef(logger);
+    state->logging = Py_NewRef(logging);
+    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(before[0]);
+    Py_XDECREF(before[1]);
     return logger;
 }
 
@@ -135,14 +149,17 @@ log_command(POP3Object *self, PyObject *line)
 int
 log_tell_status(POP3Object *self, PyObject *line)
 {
-    PyObject *logger = self->state->logger;
+    PyObject *logger;
     PyObject *shown;
     int failed;
 
+    Py_BEGIN_CRITICAL_SECTION(self->module);
+    logger = Py_XNewRef(self->state->logger);
+    Py_END_CRITICAL_SECTION();
     if (logger == NULL || !PyBytes_Check(line)) {
+        Py_XDECREF(logger);
         return 0;
     }
-    Py_INCREF(logger);
     shown = package_call_own(self->state, self->state->name.redact,
                              "logged_status", "(OO)", line,
                              redact_is_challenge(line) ? Py_True : Py_False);

@@ -21,7 +21,8 @@ options_parse(struct module_state *state, const char *name, PyObject *value,
     PyObject *number;
     Py_ssize_t octets;
 
-    if (value == NULL) {
+    if (args_is_default(value, "<unchanged>") ||
+        args_is_default(value, "<install() default>")) {
         return 0;
     }
     number = package_call_own(state, state->name.options, name, "(O)", value);
@@ -50,6 +51,7 @@ options_set(POP3Object *self, PyObject *const *values)
             return -1;
         }
     }
+    assert(guard_is_mine(self->guard));
     requests_forget(&self->ahead.requests);
     self->max_line = parsed[0];
     self->max_size = parsed[1];
@@ -58,25 +60,33 @@ options_set(POP3Object *self, PyObject *const *values)
     return 0;
 }
 
+#define UNCHANGED "poplib_c._options.UNCHANGED"
+
 ARGS_DOC(set_options_doc,
-"set_options($self, *, max_line=..., max_size=..., pipelining=...,\n"
-"            read_ahead=...)",
-"Change what the keyword-only arguments of the constructor have set.\n"
+"set_options($self, *, max_line=" UNCHANGED ", max_size=" UNCHANGED ",\n"
+"            pipelining=" UNCHANGED ", read_ahead=" UNCHANGED ")",
+"Change options of the constructor; an option not given stays as it is.\n"
 "\n"
-"max_line: octets of the longest line of a message, line end included, or\n"
-"None for no limit; a longer line raises error_proto('line too long').\n"
-"Where the module's _MAXLINE is larger, that counts.\n"
-"max_size: octets of the largest reply of several lines, a message for\n"
-"instance, or None for no limit; a larger one raises error_proto, and is\n"
-"not kept.\n"
-"pipelining: whether retr_many(), top_many() and dele_many() send commands\n"
-"ahead of the replies to others.  'auto': if the server says that it takes\n"
-"them, and has passed a test; True: without asking; False: never.\n"
-"read_ahead: so many messages are asked for ahead, by the same rules, while\n"
-"retr() or retr_bytes() is called for one after the other; 0 for none.  They\n"
-"are messages that stat() or a listing has named, and that are not deleted.\n"
-"As many may be held in memory, and servers may mark them as seen.\n"
-"What is not given stays as it is.");
+"Args:\n"
+"    max_line (int or None): Octets of the longest line of a message, line\n"
+"        end included; a longer line raises error_proto('line too long').\n"
+"        None sets no limit. If the module's _MAXLINE is larger, it counts.\n"
+"    max_size (int or None): Octets of the largest message or other reply of\n"
+"        several lines; a larger one raises error_proto and is not kept.\n"
+"        None sets no limit.\n"
+"    pipelining (bool or str): Whether retr_many(), top_many() and\n"
+"        dele_many() send commands ahead of the replies to others. 'auto':\n"
+"        if the server lists PIPELINING and passes a test; True: without\n"
+"        asking the server; False: never.\n"
+"    read_ahead (int): Messages to request ahead, by the rules of\n"
+"        pipelining, while retr() or retr_bytes() is called for one number\n"
+"        after the other; 0 to 65535. Only messages that stat() or a listing\n"
+"        has named, and that are not deleted, are requested. As many are\n"
+"        held in memory, and servers may mark them as seen.\n"
+"\n"
+"Raises:\n"
+"    TypeError: An option has another type.\n"
+"    ValueError: An option is out of its range.");
 
 ARGS_FUNCTION(pop3_set_options, args_none(options_set(POP3(op), values) < 0),
               .method = "POP3.set_options", .names = {OPTIONS_NAMES},
@@ -95,11 +105,13 @@ static PyObject *
 options_set_read_ahead(PyObject *module, PyObject *value)
 {
     struct module_state *state = PyModule_GetState(module);
-    size_t before = state->read_ahead;
+    size_t parsed;
+    size_t before;
 
-    if (options_parse(state, "read_ahead", value, &state->read_ahead) < 0) {
+    if (options_parse(state, "read_ahead", value, &parsed) < 0) {
         return NULL;
     }
+    before = atomic_exchange(&state->read_ahead, parsed);
     return PyLong_FromSize_t(before);
 }
 

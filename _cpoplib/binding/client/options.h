@@ -13,17 +13,18 @@
 
 /* For docstrings. */
 #define OPTIONS_SIGNATURE                                                     \
-    "max_line=16777216, max_size=None, pipelining='auto', read_ahead=..."
+    "max_line=16777216, max_size=None, pipelining='auto', "                   \
+    "read_ahead=poplib_c._options.INSTALLED"
 
 void options_init(POP3Object *self);
 
 /* Stores what poplib_c._options.<name>(value) returns; nothing if the value is
-   NULL.  Returns -1 and an exception. */
+   left out (args_is_default()).  Returns -1 and an exception. */
 int options_parse(struct module_state *state, const char *name,
                   PyObject *value, size_t *parsed);
 
-/* Sets the OPTIONS_COUNT values that are not NULL.  On failure sets none and
-   returns -1 with an exception. */
+/* Sets those of the OPTIONS_COUNT values that are not left out.  On failure
+   sets none and returns -1 with an exception. */
 int options_set(POP3Object *self, PyObject *const *values);
 
 extern PyMethodDef options_methods[];

@@ -89,6 +89,46 @@ pop3_get_reader(POP3Object *self, int *failed)
     return (ReaderObject *)file;
 }
 
+static const char *
+describe_file(POP3Object *self, PyObject *file)
+{
+    struct stream_progress other;
+    const struct stream_progress *stream;
+
+    if (file == NULL || file == Py_None) {
+        return "closed";
+    }
+    stream = reader_check(self->state, file)
+                 ? &((ReaderObject *)file)->progress
+                 : pop3_known_progress(self, file, &other);
+    if (progress_is_closed(stream)) {
+        return "closed";
+    }
+    if (progress_has_ended(stream) || stream->broken_by != 0) {
+        return "ended";
+    }
+    if (!progress_is_in_step(stream)) {
+        return stream->step == STEP_TIMED_OUT ? "timed out" : "out of step";
+    }
+    return self->in_transaction ? "transaction" : "authorization";
+}
+
+PyObject *
+pop3_get_state(POP3Object *self)
+{
+    PyObject *dict = pop3_get_dict(self);
+    PyObject *file = NULL;
+    PyObject *description = NULL;
+
+    if (dict == NULL ||
+        PyDict_GetItemRef(dict, self->state->name.file, &file) >= 0) {
+        description = PyUnicode_FromString(describe_file(self, file));
+    }
+    Py_XDECREF(file);
+    Py_XDECREF(dict);
+    return description;
+}
+
 /* Returns the progress of the stream that .file reads from, which *file keeps
    alive; or NULL, and *file is NULL. */
 static struct stream_progress *

@@ -6,6 +6,7 @@
 #ifndef BINDING_POP3_H
 #define BINDING_POP3_H
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "binding/client/read_ahead.h"
@@ -23,7 +24,7 @@ struct deadlines;
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD /* made by deadlines_new() */
     PyObject *dict;
     PyObject *weakrefs;
     struct module_state *state; /* of `module` */
@@ -34,11 +35,11 @@ typedef struct {
     enum pop3_pipelining pipelining;
     size_t read_ahead;                /* messages */
     struct read_ahead ahead;          /* what came of that */
-    struct deadlines *deadlines;      /* never NULL; see deadline.h */
-    PyObject *deadlines_owner;        /* frees them */
+    struct deadlines *deadlines;      /* of the guard; see deadline.h */
     PyObject *verify;                 /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
     bool is_logged;                   /* since the last command; see log.h */
+    bool in_transaction;              /* a login succeeded */
     struct command_progress progress; /* of the lock's owner */
     PyObject *foreign_file;           /* the .file, not a Reader, that */
     struct stream_progress foreign;   /*   this is about */
@@ -78,6 +79,7 @@ int pop3_wait_for_lock(POP3Object *self);
 static inline int
 pop3_lock(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     return lock_try(&self->lock) ? 0 : pop3_wait_for_lock(self);
 }
 
@@ -106,6 +108,10 @@ struct stream_progress *pop3_known_progress(POP3Object *self, PyObject *file,
 /* Returns .file (new reference) if it is an open Reader; else NULL, with an
    exception if *failed. */
 ReaderObject *pop3_get_reader(POP3Object *self, int *failed);
+
+/* Returns the attribute session_state, a new str.  Runs no Python code, unless
+   the keys of __dict__ do. */
+PyObject *pop3_get_state(POP3Object *self);
 
 /* Calls progress_check() for the stream that .file reads from, or
    progress_check_send() if the caller `sends`. */

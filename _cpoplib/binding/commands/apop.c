@@ -91,10 +91,19 @@ apop_line(struct module_state *state, PyObject *client, PyObject *user,
 }
 
 ARGS_DOC(apop_doc, "apop($self, user, password)",
-"Log in without sending the password (APOP; RFC 1939, section 7).\n"
+"Log in by a digest of the password (APOP; RFC 1939, section 7).\n"
 "\n"
-"Only if the greeting has a time stamp, else error_proto.  The mailbox is\n"
-"locked from here to quit().  Returns the response, bytes.");
+"The server locks the mailbox until quit() or the end of the connection.\n"
+"\n"
+"Args:\n"
+"    user (str): The user's name.\n"
+"    password (str): The password, which is not sent.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses, or its greeting has no time stamp.");
 
 ARGS_FUNCTION(pop3_apop,
               command_shortcmd(POP3(op),
@@ -107,11 +116,11 @@ ARGS_FUNCTION(pop3_apop,
 ARGS_DOC(apop_line_doc, "_apop_line($module, client, user, password)",
 "Return the line that apop() sends, str; for clients that are no POP3.");
 
-ARGS_FUNCTION(line,
-              apop_line(PyModule_GetState(op), values[0], values[1],
-                        values[2]),
-              .method = "_apop_line", .names = {"client", "user", "password"},
-              .required = 3);
+ARGS_MODULE_FUNCTION(line,
+                     apop_line(PyModule_GetState(op), values[0], values[1],
+                               values[2]),
+                     .method = "_apop_line",
+                     .names = {"client", "user", "password"}, .required = 3);
 
 PyMethodDef apop_functions[] = {
     ARGS_METHOD("_apop_line", line, apop_line_doc),

@@ -54,21 +54,41 @@ run_which(POP3Object *self, enum pop_verb verb, PyObject *which)
 ARGS_DOC(user_doc, "user($self, user)",
 "Send the user name (USER; RFC 1939, section 7).\n"
 "\n"
-"Returns the response, bytes; it should say that a password is wanted.");
+"Args:\n"
+"    user (str): The user's name.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response, which usually asks for the password.");
 
 ARGS_FUNCTION(pop3_user, run(POP3(op), POP_VERB_USER, values[0]),
               .method = "POP3.user", .names = {"user"}, .required = 1);
 
 ARGS_DOC(pass_doc, "pass_($self, pswd)",
-"Send the password (PASS; RFC 1939, section 7).\n"
+"Send the password and log in (PASS; RFC 1939, section 7).\n"
 "\n"
-"The mailbox is locked from here to quit().  Returns the response, bytes.");
+"The server locks the mailbox until quit() or the end of the connection.\n"
+"\n"
+"Args:\n"
+"    pswd (str): The password.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses. Its attribute code says why, if the\n"
+"        server does: 'AUTH', 'IN-USE' or another.");
 
 ARGS_FUNCTION(pop3_pass_, run(POP3(op), POP_VERB_PASS, values[0]),
               .method = "POP3.pass_", .names = {"pswd"}, .required = 1);
 
 ARGS_DOC(rpop_doc, "rpop($self, user)",
-"Log in by the obsolete RPOP (RFC 1081).  Returns the response, bytes.");
+"Log in by the obsolete command RPOP (RFC 1081).\n"
+"\n"
+"Args:\n"
+"    user (str): The user's name.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.");
 
 ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
               .method = "POP3.rpop", .names = {"user"}, .required = 1);
@@ -76,10 +96,13 @@ ARGS_FUNCTION(pop3_rpop, run(POP3(op), POP_VERB_RPOP, values[0]),
 /* --- STAT --------------------------------------------------------------- */
 
 ARGS_DOC(stat_doc, "stat($self)",
-"Get the mailbox's status (STAT; RFC 1939, section 5).\n"
+"Get the number and size of the messages (STAT; RFC 1939, section 5).\n"
 "\n"
-"Returns (number of messages, octets in all), two ints.  error_proto also\n"
-"if the response has no two numbers.");
+"Returns:\n"
+"    tuple: (number of messages, octets of all messages), two ints.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses, or the response lacks two numbers.");
 
 static PyObject *
 mailbox_status(POP3Object *self)
@@ -106,38 +129,70 @@ ARGS_FUNCTION(pop3_stat, mailbox_status(POP3(op)), .method = "POP3.stat");
 /* --- messages ----------------------------------------------------------- */
 
 ARGS_DOC(list_doc, "list($self, which=None)",
-"Ask for the messages' sizes (LIST; RFC 1939, section 5).\n"
+"Get the sizes of messages as text (LIST; RFC 1939, section 5).\n"
 "\n"
-"Returns (response, [b'number octets', ...], octets); with `which`, the\n"
-"response for that message, bytes.");
+"sizes() returns them as a dict of numbers.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of a message; None for all messages.\n"
+"\n"
+"Returns:\n"
+"    tuple or bytes: (response, [b'number octets', ...], octets); for one\n"
+"    message the response, b'+OK number octets'.");
 
 ARGS_FUNCTION(pop3_list, run_which(POP3(op), POP_VERB_LIST, values[0]),
               .method = "POP3.list", .names = {"which"});
 
 ARGS_DOC(uidl_doc, "uidl($self, which=None)",
-"Ask for the messages' unique ids (UIDL; RFC 1939, section 7).\n"
+"Get the unique ids of messages as text (UIDL; RFC 1939, section 7).\n"
 "\n"
-"Returns (response, [b'number uid', ...], octets); with `which`, the\n"
-"response for that message, bytes.");
+"uids() returns them as a dict.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of a message; None for all messages.\n"
+"\n"
+"Returns:\n"
+"    tuple or bytes: (response, [b'number uid', ...], octets); for one\n"
+"    message the response, b'+OK number uid'.");
 
 ARGS_FUNCTION(pop3_uidl, run_which(POP3(op), POP_VERB_UIDL, values[0]),
               .method = "POP3.uidl", .names = {"which"});
 
 ARGS_DOC(retr_doc, "retr($self, which)",
-"Retrieve a whole message (RETR; RFC 1939, section 5).\n"
+"Retrieve a message as a list of lines (RETR; RFC 1939, section 5).\n"
 "\n"
-"Returns (response, [line, ...], octets): lines are bytes without line ends;\n"
-"octets counts them with their line ends.");
+"retr_bytes() returns the message as one bytes object.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets). Lines are bytes without line\n"
+"    ends; octets counts them with their line ends.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses, a line is longer than max_line, or the\n"
+"        message is larger than max_size.");
 
 ARGS_FUNCTION(pop3_retr,
               read_ahead_turn_retr(POP3(op), values[0], POP_LINES, ask_lines),
               .method = "POP3.retr", .names = {"which"}, .required = 1);
 
 ARGS_DOC(top_doc, "top($self, which, howmuch)",
-"Retrieve a message's header and the first `howmuch` lines of its body\n"
-"(TOP; RFC 1939, section 7).\n"
+"Retrieve a header and some lines of the body (TOP; RFC 1939, section 7).\n"
 "\n"
-"Returns what retr() does.  Some servers mark the message as seen.");
+"Some servers mark the message as seen.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"    howmuch (int or str): Number of lines of the body; 0 for the header\n"
+"        alone.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets), as retr() returns it.\n"
+"\n"
+"Raises:\n"
+"    error_proto: As for retr(). TOP is optional for servers.");
 
 ARGS_FUNCTION(pop3_top,
               command_longcmd(POP3(op),
@@ -148,41 +203,62 @@ ARGS_FUNCTION(pop3_top,
               .required = 2);
 
 ARGS_DOC(dele_doc, "dele($self, which)",
-"Mark a message as deleted; quit() commits it (DELE; RFC 1939, section 5).\n"
+"Mark a message as deleted (DELE; RFC 1939, section 5).\n"
 "\n"
-"Some servers delete what is marked at any disconnect.  Returns the\n"
-"response, bytes.");
+"quit() commits the deletion; rset() takes it back. Some servers also delete\n"
+"marked messages if the connection ends without quit().\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.");
 
 ARGS_FUNCTION(pop3_dele, run(POP3(op), POP_VERB_DELE, values[0]),
               .method = "POP3.dele", .names = {"which"}, .required = 1);
 
 ARGS_DOC(rset_doc, "rset($self)",
-"Unmark all messages that are marked as deleted (RSET; RFC 1939, section\n"
-"5).  Returns the response, bytes.");
+"Unmark the messages marked as deleted (RSET; RFC 1939, section 5).\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.");
 
 ARGS_FUNCTION(pop3_rset, run(POP3(op), POP_VERB_RSET, NULL),
               .method = "POP3.rset");
 
 ARGS_DOC(noop_doc, "noop($self)",
-"Do nothing; it keeps the connection alive (NOOP; RFC 1939, section 5).\n"
+"Do nothing but keep the connection alive (NOOP; RFC 1939, section 5).\n"
 "\n"
-"Returns the response, bytes.");
+"Returns:\n"
+"    bytes: The response.");
 
 ARGS_FUNCTION(pop3_noop, run(POP3(op), POP_VERB_NOOP, NULL),
               .method = "POP3.noop");
 
 ARGS_DOC(utf8_doc, "utf8($self)",
-"Try to enter UTF-8 mode (UTF8; RFC 6856).  Returns the response, bytes.");
+"Enter UTF-8 mode (UTF8; RFC 6856, section 2).\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server does not support the command.");
 
 ARGS_FUNCTION(pop3_utf8, run(POP3(op), POP_VERB_UTF8, NULL),
               .method = "POP3.utf8");
 
 ARGS_DOC(lang_doc, "lang($self, tag=None)",
-"Choose the language of the server's texts (LANG; RFC 6856, section 3).\n"
+"Choose or list the languages of the server's texts (LANG; RFC 6856).\n"
 "\n"
-"tag: 'de', or '*' for the server's choice; returns the response, bytes.\n"
-"Without it, the languages there are: (response, [b'tag name', ...],\n"
-"octets).  CAPA says whether there is such a command.");
+"capa() has 'LANG' if the server supports the command.\n"
+"\n"
+"Args:\n"
+"    tag (str): A language such as 'de', or '*' for the server's choice.\n"
+"        None lists the languages.\n"
+"\n"
+"Returns:\n"
+"    bytes or tuple: The response; for a list (response, [b'tag name', ...],\n"
+"    octets).");
 
 ARGS_FUNCTION(pop3_lang, run_optional(POP3(op), POP_VERB_LANG, values[0]),
               .method = "POP3.lang", .names = {"tag"});
@@ -190,11 +266,14 @@ ARGS_FUNCTION(pop3_lang, run_optional(POP3(op), POP_VERB_LANG, values[0]),
 /* --- CAPA --------------------------------------------------------------- */
 
 ARGS_DOC(capa_doc, "capa($self)",
-"Ask for the server's capabilities (CAPA; RFC 2449, section 5).\n"
+"Get the server's capabilities (CAPA; RFC 2449, section 5).\n"
 "\n"
-"Returns a dict of name to list of arguments, all str:\n"
-"{'UIDL': [], 'EXPIRE': ['NEVER'], ...}.  error_proto('-ERR CAPA not\n"
-"supported by server') if the server refuses.");
+"Returns:\n"
+"    dict: Names of capabilities and their arguments, all str: {'UIDL': [],\n"
+"    'EXPIRE': ['NEVER'], ...}.\n"
+"\n"
+"Raises:\n"
+"    error_proto: '-ERR CAPA not supported by server' if the server refuses.");
 
 /* Replaces the server's -ERR, if that is pending, by poplib's error_proto. */
 static void
@@ -227,16 +306,23 @@ ARGS_FUNCTION(pop3_capa, capa(POP3(op)), .method = "POP3.capa");
 /* --- local methods ------------------------------------------------------ */
 
 ARGS_DOC(getwelcome_doc, "getwelcome($self)",
-"Return the server's greeting, bytes.");
+"Return the server's greeting.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line that the server sent first.");
 
 ARGS_FUNCTION(pop3_getwelcome,
               PyObject_GetAttr(op, POP3(op)->state->name.welcome),
               .method = "POP3.getwelcome");
 
 ARGS_DOC(set_debuglevel_doc, "set_debuglevel($self, level)",
-"Print what is sent and received: 0 nothing, 1 commands, 2 each line too.\n"
+"Print what is sent and received, passwords included.\n"
 "\n"
-"Passwords are printed as well.");
+"The logger 'poplib_c' shows the same without secrets.\n"
+"\n"
+"Args:\n"
+"    level (int): 0 prints nothing, 1 commands and status lines, 2 also each\n"
+"        line that is sent or received.");
 
 ARGS_FUNCTION(pop3_set_debuglevel,
               args_none(PyObject_SetAttr(op, POP3(op)->state->name.debugging,

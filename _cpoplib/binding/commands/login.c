@@ -61,15 +61,27 @@ ARGS_DOC(login_doc,
 "\n"
 "If the server's certificate was verified, the order is\n"
 "'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'\n"
-"(these four need the library scramp), 'PLAIN', 'LOGIN', 'USER',\n"
-"'CRAM-MD5', 'APOP'.  Otherwise 'PLAIN', 'LOGIN' and 'USER' come last.\n"
-"mechanisms: some of these names, in the order to try them.\n"
-"allow_insecure: PLAIN, LOGIN and USER are used only over TLS or to this\n"
-"machine, unless this is true.\n"
-"encoding: of user and password, instead of .encoding; SCRAM is UTF-8.\n"
+"(these four need the library scramp), 'PLAIN', 'LOGIN', 'USER', 'CRAM-MD5',\n"
+"'APOP'. Otherwise 'PLAIN', 'LOGIN' and 'USER' come last.\n"
 "\n"
-"Returns the response, bytes.  Raises error_proto if the server refuses, or\n"
-"if no mechanism is left; its text says what was tried.");
+"Args:\n"
+"    user (str): The user's name.\n"
+"    password (str): The password.\n"
+"    mechanisms (iterable of str): Some of the names above, in the order to\n"
+"        try them. None for the order above.\n"
+"    allow_insecure (bool): Whether the password itself may be sent without\n"
+"        TLS to another machine, by 'PLAIN', 'LOGIN' or 'USER'.\n"
+"    encoding (str): Encoding of user and password. None for the attribute\n"
+"        encoding, UTF-8. SCRAM always uses UTF-8.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses, or no mechanism is left; the text says\n"
+"        what was tried.\n"
+"    ValueError: A name of mechanisms is unknown, or no mechanism can send\n"
+"        the user or the password.");
 
 ARGS_FUNCTION(pop3_login, call_policy(POP3(op), "login", values, 5),
               .method = "POP3.login",
@@ -82,14 +94,23 @@ ARGS_DOC(login_oauth2_doc,
 "             allow_insecure=False)",
 "Log in by an OAuth 2.0 access token (OAUTHBEARER, RFC 7628; XOAUTH2).\n"
 "\n"
-"token: str, or a callable without arguments that returns one.  It is\n"
-"called once more if the server refuses the token.\n"
-"mechanisms: 'OAUTHBEARER', 'XOAUTH2', or both in the order to prefer them.\n"
-"allow_insecure: the token is sent only over TLS or to this machine, unless\n"
-"this is true.\n"
+"Args:\n"
+"    user (str): The user's name.\n"
+"    token (str or callable): The access token, or a function without\n"
+"        arguments that returns it. The function is called a second time if\n"
+"        the server refuses the first token.\n"
+"    mechanisms (iterable of str): 'OAUTHBEARER', 'XOAUTH2', or both in the\n"
+"        order to prefer them. None for the order given here.\n"
+"    allow_insecure (bool): Whether the token may be sent without TLS to\n"
+"        another machine.\n"
 "\n"
-"Returns the response, bytes.  Raises error_proto if the server refuses; its\n"
-"__cause__ is an OAuthError with the server's explanation.");
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses. The attribute __cause__ is a\n"
+"        poplib_c.sasl.OAuthError with the server's explanation, if it sent\n"
+"        one.");
 
 ARGS_FUNCTION(pop3_login_oauth2,
               call_policy(POP3(op), "login_oauth2", values, 4),

@@ -33,10 +33,17 @@ drop_what_was_read_ahead(POP3Object *self)
 }
 
 ARGS_DOC(quit_doc, "quit($self)",
-"Sign off: commit deletions, unlock the mailbox, close the connection\n"
-"(QUIT; RFC 1939, section 6).\n"
+"Commit deletions, unlock the mailbox and close the connection.\n"
 "\n"
-"Returns the response, bytes.  The connection is closed also if it raises.");
+"Sends QUIT (RFC 1939, section 6). The connection is closed even if quit()\n"
+"raises.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses: it may not have removed all messages\n"
+"        that were marked as deleted.");
 
 static PyObject *
 quit(POP3Object *self)
@@ -62,8 +69,10 @@ ARGS_FUNCTION(pop3_quit, quit(POP3(op)), .method = "POP3.quit");
 /* --- with --------------------------------------------------------------- */
 
 ARGS_DOC(enter_doc, "__enter__($self)",
-"`with POP3(...) as client:` ends by quit(), or, if the block raises, by\n"
-"close(): then no deletion is committed.");
+"Return the connection, for a with statement.\n"
+"\n"
+"The statement calls quit() at its end. If its block raises, it calls\n"
+"close() instead, so that no deletion is committed.");
 
 static PyObject *
 pop3___enter__(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -88,7 +97,9 @@ is_over(POP3Object *self)
 }
 
 ARGS_DOC(exit_doc, "__exit__($self, type, value, traceback)",
-"See __enter__().  Nothing is done if the connection was closed before.");
+"Call quit(), or close() if the block has raised an exception.\n"
+"\n"
+"Do nothing if the connection is closed.");
 
 static PyObject *
 leave(POP3Object *self, PyObject *exception_type)

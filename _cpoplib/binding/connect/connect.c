@@ -40,7 +40,7 @@ connect_timeout(struct module_state *state, PyObject *given)
     PyObject *module;
     PyObject *timeout;
 
-    if (given != NULL && given != Py_Ellipsis) {
+    if (!args_is_default(given, "<socket default>")) {
         return Py_NewRef(given);
     }
     module = package_attribute(state, state->name.socket);
@@ -64,8 +64,7 @@ set_file(POP3Object *self)
     if (sock == NULL) {
         return -1;
     }
-    file = reader_open(state, sock, &self->deadlines->earliest,
-                       self->deadlines_owner);
+    file = reader_open(state, sock, &self->deadlines->earliest, self->guard);
     if (file != NULL) {
         failed = set_attribute(self, state->name.file, file);
         if (failed < 0) {
@@ -170,6 +169,7 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
         return -1;
     }
     read_ahead_reset(&self->ahead);
+    self->in_transaction = false;
     timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,
@@ -181,8 +181,8 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 ARGS_DOC(init_doc,
-"__init__($self, host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"__init__($self, host, port=110, " TIMEOUT_SIGNATURE ", *, "
+OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
 static PyObject *
@@ -254,9 +254,20 @@ create_connection(POP3Object *self, PyObject *timeout)
 }
 
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
-"Return a socket connected to (self.host, self.port).\n"
+"Return a socket that is connected to (self.host, self.port).\n"
 "\n"
-"Override it to connect in another way; ValueError if timeout is 0.");
+"The constructor calls it; a subclass overrides it to connect in another\n"
+"way.\n"
+"\n"
+"Args:\n"
+"    timeout (float or None): Seconds, as the constructor got it.\n"
+"\n"
+"Returns:\n"
+"    socket.socket: The socket.\n"
+"\n"
+"Raises:\n"
+"    ValueError: timeout is 0.\n"
+"    OSError: The connection fails.");
 
 static PyObject *
 create_socket(POP3Object *self, PyObject *timeout)
@@ -379,6 +390,7 @@ close_sock(POP3Object *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 connect_close(POP3Object *self)
 {
+    assert(guard_is_mine(self->guard));
     if (!lock_is_held(&self->lock)) {
         requests_clear(&self->ahead.requests);
     }
@@ -387,16 +399,12 @@ connect_close(POP3Object *self)
 }
 
 ARGS_DOC(close_doc, "close($self)",
-"Close the connection without sending QUIT: no deletion is committed.\n"
+"Close the connection without QUIT: the server commits no deletion.\n"
 "\n"
-"It may be called from another thread; a call that is blocked in this\n"
-"connection ends with ConnectionAbortedError.");
+"Another thread may call it: a command that is blocked in the connection\n"
+"raises ConnectionAbortedError. Do nothing if the connection is closed.");
 
-static PyObject *
-pop3_close_method(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return connect_close(POP3(op));
-}
+GUARD_METHOD(pop3_close_method, connect_close(POP3(op)));
 
 PyMethodDef connect_methods[] = {
     ARGS_METHOD("__init__", pop3___init__, init_doc),

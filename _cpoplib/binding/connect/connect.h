@@ -16,7 +16,10 @@ PyObject *connect_close(POP3Object *self);
 int connect_open(POP3Object *self, PyObject *host, PyObject *port,
                  PyObject *timeout);
 
-/* Returns the argument or, if it is NULL or Ellipsis,
+/* For docstrings of the constructors. */
+#define TIMEOUT_SIGNATURE "timeout=poplib_c._options.SOCKET_DEFAULT"
+
+/* Returns the argument or, if it is NULL or the default that signatures show,
    socket._GLOBAL_DEFAULT_TIMEOUT: a new reference, or NULL and an exception.
  */
 PyObject *connect_timeout(struct module_state *state, PyObject *given);

@@ -102,13 +102,17 @@ pop3_ssl_new_context(PyObject *module, PyObject *client)
     struct module_state *state = PyModule_GetState(module);
     struct tls_options options = {.context = NULL};
     PyObject *context = NULL;
+    int failed;
 
     if (!PyObject_TypeCheck(client, state->pop3_type)) {
         PyErr_Format(PyExc_TypeError, "client must be a POP3, not %.100s",
                      Py_TYPE(client)->tp_name);
         return NULL;
     }
-    if (get_options(POP3(client), &options) == 0) {
+    GUARD_BEGIN(client)
+    failed = get_options(POP3(client), &options);
+    GUARD_END()
+    if (failed == 0) {
         context = tls_wrap_new_context(state, &options);
     }
     release_options(&options);
@@ -252,9 +256,9 @@ connect_ssl(POP3Object *self, PyObject *host, PyObject *port,
 }
 
 ARGS_DOC(init_doc,
-"__init__($self, host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"__init__($self, host, port=995, keyfile=None, certfile=None,\n"
+"         " TIMEOUT_SIGNATURE ", context=None, *,\n"
+"         verify=None, " OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host, speak TLS and read the server's greeting.");
 
 static PyObject *
@@ -277,7 +281,13 @@ ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
               .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
-"Return POP3._create_socket(self, timeout) with TLS.");
+"Return a socket from POP3._create_socket(), with TLS.\n"
+"\n"
+"Args:\n"
+"    timeout (float or None): Seconds, as the constructor got it.\n"
+"\n"
+"Returns:\n"
+"    TLSSocket or ssl.SSLSocket: The socket; ssl.SSLSocket with context.");
 
 static PyObject *
 create_socket(POP3Object *self, PyObject *timeout)
@@ -313,7 +323,7 @@ ARGS_FUNCTION(pop3_ssl__create_socket, create_socket(POP3(op), values[0]),
 
 ARGS_DOC(stls_doc,
 "stls($self, keyfile=None, certfile=None, context=None, *, verify=None)",
-"Raises error_proto: there is TLS already.");
+"Raise error_proto: the connection uses TLS from its start.");
 
 static PyObject *
 refuse_stls(POP3Object *self)
@@ -336,24 +346,38 @@ static PyMethodDef pop3_ssl_methods[] = {
 };
 
 ARGS_DOC(pop3_ssl_doc,
-"POP3_SSL(host, port=995, keyfile=None, certfile=None, timeout=...,\n"
-"         context=None, *, verify=None, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
+"POP3_SSL(host, port=995, keyfile=None, certfile=None,\n"
+"         " TIMEOUT_SIGNATURE ", context=None, *,\n"
+"         verify=None, " OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "A connection to a POP3 server over TLS (RFC 8314).\n"
 "\n"
-"host, port, timeout, max_line, max_size, pipelining, read_ahead, deadline:\n"
-"as for POP3.\n"
-"keyfile, certfile: paths of PEM files, the client's key and certificate\n"
-"chain; a key that is encrypted is refused.\n"
-"context: an ssl.SSLContext that makes the TLS socket; excludes keyfile,\n"
-"certfile and verify.\n"
-"verify: None or False does not verify the server's certificate, as poplib;\n"
-"True verifies it, and that it is for host, by the system's trust store; a\n"
-"path, of a PEM file or a directory of hashed ones, by those CAs.\n"
+"Without context the package's own TLS is used, TLS 1.2 or later, and the\n"
+"attribute sock is a TLSSocket.\n"
 "\n"
-"Without context, TLS is OpenSSL's from 1.2 on, and .sock is a TLSSocket.\n"
-"Raises the exceptions of POP3, ssl.SSLError and its subclasses\n"
-"(ssl.SSLCertVerificationError for a certificate), and OSError for files.");
+"Args:\n"
+"    host (str): Name or address of the server.\n"
+"    port (int): Port of the server.\n"
+"    keyfile (path): PEM file with the client's key, without a password.\n"
+"    certfile (path): PEM file with the client's certificate chain.\n"
+"    timeout (float or None): Seconds, as for POP3.\n"
+"    context (ssl.SSLContext): Makes the TLS socket. Excludes keyfile,\n"
+"        certfile and verify.\n"
+"    verify (bool or path): True verifies the server's certificate by the\n"
+"        system's trust store, and that it is for host. A path does so by\n"
+"        the CA certificates in that PEM file or directory of hashed names.\n"
+"        None or False verifies nothing, as poplib does.\n"
+"    max_line (int or None): Octets, as for POP3.\n"
+"    max_size (int or None): Octets, as for POP3.\n"
+"    pipelining (bool or str): As for POP3.\n"
+"    read_ahead (int): Messages, as for POP3.\n"
+"    deadline (float or None): Seconds, as for POP3.\n"
+"\n"
+"Raises:\n"
+"    ssl.SSLError: The TLS handshake fails; ssl.SSLCertVerificationError for\n"
+"        the server's certificate.\n"
+"    error_proto: As for POP3.\n"
+"    OSError: As for POP3; also a file that can't be read.\n"
+"    ValueError: As for POP3; also arguments that exclude each other.");
 
 static PyType_Slot pop3_ssl_slots[] = {
     {Py_tp_doc, (void *)pop3_ssl_doc},

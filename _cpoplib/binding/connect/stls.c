@@ -157,13 +157,27 @@ run_locked(POP3Object *self, const struct tls_options *options)
 
 ARGS_DOC(stls_doc,
 "stls($self, context=None, *, keyfile=None, certfile=None, verify=None)",
-"Begin TLS on a plain connection (STLS; RFC 2595, section 4).\n"
+"Start TLS on a plain connection (STLS; RFC 2595, section 4).\n"
 "\n"
-"The arguments are those of POP3_SSL.  Returns the response, bytes.  Raises\n"
-"error_proto if the server does not offer it, if there is TLS already, and\n"
-"if anything follows the server's reply that is not protected.  If the\n"
-"handshake fails, which raises ssl.SSLError or OSError, the connection is\n"
-"closed.");
+"Call it before logging in. If the handshake fails, the connection is\n"
+"closed.\n"
+"\n"
+"Args:\n"
+"    context (ssl.SSLContext): As for POP3_SSL.\n"
+"    keyfile (path): As for POP3_SSL.\n"
+"    certfile (path): As for POP3_SSL.\n"
+"    verify (bool or path): As for POP3_SSL.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server does not support STLS, the connection uses TLS\n"
+"        already, or something unprotected follows the response.\n"
+"    ssl.SSLError: The TLS handshake fails; ssl.SSLCertVerificationError for\n"
+"        the server's certificate.\n"
+"    OSError: The connection fails, or a file can't be read.\n"
+"    ValueError: The arguments exclude each other.");
 
 static PyObject *
 stls(POP3Object *self, PyObject *const *values)

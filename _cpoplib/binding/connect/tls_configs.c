@@ -6,7 +6,7 @@
 #include "binding/base/package.h"
 #include "core/tls/tls_trust.h"
 
-/* The arguments and the result of make(), which runs with the GIL released. */
+/* The arguments and the result of make(), which runs detached. */
 struct making {
     struct pop_tls_options options;
     struct ssl_ctx_st *config;
@@ -64,14 +64,23 @@ identify(const struct pop_tls_options *options,
     return 0;
 }
 
-/* Compares tuples of bytes and ints, which runs no Python code. */
+/* Compares tuples of bytes and ints, which runs no Python code.  What can't be
+   compared is not equal. */
 static bool
 is_equal(PyObject *one, PyObject *other)
 {
-    return PyObject_RichCompareBool(one, other, Py_EQ) > 0;
+    int is = PyObject_RichCompareBool(one, other, Py_EQ);
+
+    if (is < 0) {
+        (void)errors_clear(PyExc_Exception);
+    }
+    return is > 0;
 }
 
 /* --- the list of shared configs ----------------------------------------- */
+
+/* These functions need the module's critical section, except those that take
+   the state. */
 
 /* Moves one to the front. */
 static void
@@ -93,6 +102,19 @@ drop(struct state_config *configs, int at)
     memset(configs + STATE_CONFIGS - 1, 0, sizeof(*configs));
 }
 
+static void
+drop_config(struct state_config *configs, const struct ssl_ctx_st *config)
+{
+    int i;
+
+    for (i = 0; i < STATE_CONFIGS; i++) {
+        if (configs[i].config == config) {
+            drop(configs, i);
+            return;
+        }
+    }
+}
+
 /* Returns true if a config of this identity made now would verify as this one.
    If certificates of several places are in memory, nobody knows of which. */
 static bool
@@ -107,7 +129,7 @@ is_current(const struct state_config *shared)
 /* Returns the config with this identity, which the caller frees, or NULL.
    Drops one whose certificates have changed since it was made. */
 static struct ssl_ctx_st *
-find(struct state_config *configs, const struct state_identity *identity)
+find_in(struct state_config *configs, const struct state_identity *identity)
 {
     int i;
 
@@ -126,6 +148,17 @@ find(struct state_config *configs, const struct state_identity *identity)
         return pop_tls_config_share(configs[0].config);
     }
     return NULL;
+}
+
+static struct ssl_ctx_st *
+find(struct module_state *state, const struct state_identity *identity)
+{
+    struct ssl_ctx_st *found;
+
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    found = find_in(state->tls_configs, identity);
+    Py_END_CRITICAL_SECTION();
+    return found;
 }
 
 /* Keeps a config as another owner.  Drops one of the same source, or the one
@@ -157,13 +190,15 @@ find_or_make(struct module_state *state, const struct state_identity *identity,
 {
     enum pop_status status;
 
-    making->config = find(state->tls_configs, identity);
+    making->config = find(state, identity);
     if (making->config != NULL) {
         return POP_OK;
     }
     status = lock_call_detached(make, making, error);
     if (status == POP_OK) {
+        Py_BEGIN_CRITICAL_SECTION(state->module);
         add(state->tls_configs, identity, making->config);
+        Py_END_CRITICAL_SECTION();
     }
     return status;
 }
@@ -174,18 +209,14 @@ static int
 check_unchanged(struct module_state *state,
                 const struct state_identity *identity, struct making *making)
 {
-    struct state_config *configs = state->tls_configs;
     struct state_identity now;
     int failed = identify(&making->options, &now);
-    int i;
 
-    for (i = 0; i < STATE_CONFIGS; i++) {
-        if (configs[i].config == making->config &&
-            (failed < 0 || !is_equal(now.source, identity->source) ||
-             !is_equal(now.state, identity->state))) {
-            drop(configs, i);
-            break;
-        }
+    if (failed < 0 || !is_equal(now.source, identity->source) ||
+        !is_equal(now.state, identity->state)) {
+        Py_BEGIN_CRITICAL_SECTION(state->module);
+        drop_config(state->tls_configs, making->config);
+        Py_END_CRITICAL_SECTION();
     }
     Py_XDECREF(now.owner);
     return failed;
@@ -224,7 +255,7 @@ get_shared(struct module_state *state, struct making *making)
     if (identify(&making->options, &identity) < 0) {
         return NULL;
     }
-    making->config = find(state->tls_configs, &identity);
+    making->config = find(state, &identity);
     if (making->config == NULL && identity.is_settled) {
         make_shared(state, &identity, making);
     }

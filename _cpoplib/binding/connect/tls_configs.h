@@ -23,7 +23,7 @@ tls_options_verify(const struct tls_options *options)
 }
 
 /* Returns a configuration, which nobody may change; free it by
-   pop_tls_config_free().  Reads files with the GIL released, and the trusted
+   pop_tls_config_free().  Reads files detached, and the trusted
    certificates only if they have changed.  Returns NULL and raises
    ssl.SSLError or OSError for bad files. */
 struct ssl_ctx_st *tls_configs_get(struct module_state *state,

@@ -60,7 +60,7 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
     }
     if (config != NULL) {
         wrapped = tls_socket_wrap(state, sock, hostname, name, config,
-                                  &self->deadlines->earliest);
+                                  &self->deadlines->earliest, self->guard);
     }
     pop_tls_config_free(own);
     Py_DECREF(hostname);

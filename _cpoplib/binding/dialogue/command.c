@@ -1,6 +1,7 @@
 #include "binding/dialogue/command.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "binding/base/args.h"
 #include "binding/base/errors.h"
@@ -303,12 +304,24 @@ run_by_steps(const struct command *self)
 
 /* --- either way --------------------------------------------------------- */
 
+/* Notes a login: the reply to its last line is +OK. */
+static void
+note_login(POP3Object *client, PyObject *line, PyObject *reply)
+{
+    if (!client->in_transaction && PyBytes_Check(reply) &&
+        strncmp(PyBytes_AS_STRING(reply), "+OK", 3) == 0) {
+        client->in_transaction = client->progress.sasl != SASL_NONE ||
+                                 pipeline_probe_is_login(line);
+    }
+}
+
 /* Releases what the command holds; returns the result. */
 static PyObject *
 end(struct command *self, PyObject *result)
 {
     if (result != NULL) {
         pipeline_probe_note(self->reader, self->line);
+        note_login(self->client, self->line, result);
     }
     sink_release(self->sink);
     Py_CLEAR(self->bytes);
@@ -461,29 +474,47 @@ call_locked(POP3Object *client, PyObject *line,
 }
 
 ARGS_DOC(putline_doc, "_putline($self, line)",
-"Send a line (bytes) and CRLF.");
+"Send a line and CRLF.\n"
+"\n"
+"Args:\n"
+"    line (bytes): The line.");
 
 ARGS_FUNCTION(pop3__putline,
               call_locked(POP3(op), values[0], putcmd_putline_own),
               .method = "POP3._putline", .names = {"line"}, .required = 1);
 
 ARGS_DOC(putcmd_doc, "_putcmd($self, line)",
-"Send a command line (str), encoded, through _putline().\n"
+"Send a command line through _putline().\n"
 "\n"
-"ValueError, and nothing is sent, if it holds a control character.");
+"Args:\n"
+"    line (str): The command; it is encoded by the attribute encoding.\n"
+"\n"
+"Raises:\n"
+"    ValueError: The line has a control character; nothing was sent.");
 
 ARGS_FUNCTION(pop3__putcmd, call_locked(POP3(op), values[0], putcmd_own),
               .method = "POP3._putcmd", .names = {"line"}, .required = 1);
 
 ARGS_DOC(shortcmd_doc, "_shortcmd($self, line)",
-"Send any command whose reply is one line; return that line.");
+"Send a command whose reply is one line.\n"
+"\n"
+"Args:\n"
+"    line (str): The command.\n"
+"\n"
+"Returns:\n"
+"    bytes: The response.");
 
 ARGS_FUNCTION(pop3__shortcmd, call_locked(POP3(op), values[0], shortcmd_own),
               .method = "POP3._shortcmd", .names = {"line"}, .required = 1);
 
 ARGS_DOC(longcmd_doc, "_longcmd($self, line)",
-"Send any command whose reply has several lines; return\n"
-"(response, list of lines, octets).");
+"Send a command whose reply has several lines.\n"
+"\n"
+"Args:\n"
+"    line (str): The command.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets), as retr() returns it.");
 
 ARGS_FUNCTION(pop3__longcmd, call_locked(POP3(op), values[0], longcmd_own),
               .method = "POP3._longcmd", .names = {"line"}, .required = 1);

@@ -256,9 +256,8 @@ getresp_call_long(POP3Object *self, struct stream_sink *sink)
 /* --- what Python sees --------------------------------------------------- */
 
 static PyObject *
-call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
+call_locked(POP3Object *self, PyObject *(*function)(POP3Object *))
 {
-    POP3Object *self = POP3(op);
     PyObject *result = NULL;
 
     if (pop3_lock(self) < 0) {
@@ -278,31 +277,37 @@ call_locked(PyObject *op, PyObject *(*function)(POP3Object *))
 }
 
 ARGS_DOC(getline_doc, "_getline($self)",
-"Read one line: (line without line end, octets with it).");
+"Read one line.\n"
+"\n"
+"Returns:\n"
+"    tuple: (line without line end, octets with it).\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line is too long, or the server closed the connection.");
 
-static PyObject *
-pop3__getline(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return call_locked(op, getline_own);
-}
+GUARD_METHOD(pop3__getline, call_locked(POP3(op), getline_own));
 
 ARGS_DOC(getresp_doc, "_getresp($self)",
-"Read a status line; error_proto(line) unless it begins with b'+'.");
+"Read a status line.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The line does not begin with b'+'.");
 
-static PyObject *
-pop3__getresp(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return call_locked(op, getresp_own);
-}
+GUARD_METHOD(pop3__getresp, call_locked(POP3(op), getresp_own));
 
 ARGS_DOC(getlongresp_doc, "_getlongresp($self)",
-"Read a multi-line reply: (response, list of lines, octets).");
+"Read a reply of several lines.\n"
+"\n"
+"Returns:\n"
+"    tuple: (response, [line, ...], octets), as retr() returns it.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The status line does not begin with b'+'.");
 
-static PyObject *
-pop3__getlongresp(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return call_locked(op, getlongresp_own);
-}
+GUARD_METHOD(pop3__getlongresp, call_locked(POP3(op), getlongresp_own));
 
 PyMethodDef getresp_methods[] = {
     {"_getline", pop3__getline, METH_NOARGS, getline_doc},

@@ -334,8 +334,8 @@ debug_kept_status(POP3Object *self, PyObject *lines, int failed)
     return failed;
 }
 
-int
-pipeline_receive(POP3Object *self, ReaderObject *reader)
+static int
+receive_inside(POP3Object *self, ReaderObject *reader)
 {
     struct reception in = {.self = self, .reader = reader};
     size_t received;
@@ -344,11 +344,12 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
     int failed;
 
     assert(lock_is_mine(&self->lock) && progress_is_at_rest(&self->progress));
-    verbose = debug_is_verbose(self);
+    assert(guard_is_mine(self->guard) && guard_is_mine(reader->guard));
     if (pop_pipeline_next(&reader->progress.ahead) == NULL) {
         PyErr_SetString(PyExc_SystemError, "no reply is to come");
         return -1;
     }
+    verbose = debug_is_verbose(self);
     if (verbose < 0 || getline_limits(self, &in.limits) < 0 ||
         reader_enter(reader, READER_IN_STEP) < 0) {
         return -1;
@@ -376,6 +377,24 @@ pipeline_receive(POP3Object *self, ReaderObject *reader)
         Py_DECREF(in.status_lines);
     }
     progress_rested(&self->progress);
+    return failed;
+}
+
+int
+pipeline_receive(POP3Object *self, ReaderObject *reader)
+{
+    int failed = 0;
+
+    if (self->guard == reader->guard) {
+        return receive_inside(self, reader);
+    }
+    /* The owners of the replies belong to the client that made the Reader.
+       That client may have received them during the wait for its section. */
+    Py_BEGIN_CRITICAL_SECTION2(self->guard, reader->guard);
+    if (reader->progress.ahead.count > 0) {
+        failed = receive_inside(self, reader);
+    }
+    Py_END_CRITICAL_SECTION2();
     return failed;
 }
 

@@ -171,7 +171,9 @@ pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
     int on;
 
     assert(lock_is_mine(&self->lock));
-    if (self->pipelining == PIPELINING_NEVER || reader == NULL) {
+    /* Requests are guarded like the Reader that answers them. */
+    if (self->pipelining == PIPELINING_NEVER || reader == NULL ||
+        reader->guard != self->guard) {
         return 0;
     }
     on = are_own(self, (how & PIPELINING_PLAIN) != 0);
@@ -204,18 +206,10 @@ begins_with(PyObject *line, const char *verb)
     return pop_scan_begins_with(text, i, verb);
 }
 
-void
-pipeline_probe_note_line(ReaderObject *reader, PyObject *line)
+bool
+pipeline_probe_is_login(PyObject *line)
 {
-    static const char *const verbs[] = {"APOP ", "AUTH ", "PASS ", "RPOP "};
-    size_t i;
-
-    if (!PyUnicode_Check(line)) {
-        return;
-    }
-    for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (begins_with(line, verbs[i])) {
-            reader->ability = READER_UNASKED;
-        }
-    }
+    return PyUnicode_Check(line) &&
+           (begins_with(line, "APOP ") || begins_with(line, "AUTH ") ||
+            begins_with(line, "PASS ") || begins_with(line, "RPOP "));
 }

@@ -27,16 +27,18 @@
 int pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
                          const struct requests *requests, unsigned int how);
 
-/* Does what pipeline_probe_note() does for a Reader that was tested. */
-void pipeline_probe_note_line(ReaderObject *reader, PyObject *line);
+/* Returns whether the line (a str, or else false) is a command that logs in.
+ */
+bool pipeline_probe_is_login(PyObject *line);
 
 /* Notes a command that was sent through `reader`, which may be NULL: after a
    login, the server may have other capabilities. */
 static inline void
 pipeline_probe_note(ReaderObject *reader, PyObject *line)
 {
-    if (reader != NULL && reader->ability != READER_UNASKED) {
-        pipeline_probe_note_line(reader, line);
+    if (reader != NULL && reader->ability != READER_UNASKED &&
+        pipeline_probe_is_login(line)) {
+        reader->ability = READER_UNASKED;
     }
 }
 

@@ -69,20 +69,21 @@ putcmd_send_line(POP3Object *self, PyObject *line)
     int failed;
     /* Audit hooks, logging handlers and print() may have sent lines. */
     ReaderObject *reader = pipeline_get_reader(self, &failed);
+    bool needs_answers = self->progress.needs_answers;
     PyObject *sock = NULL;
     int result = -1;
 
-    if (reader != NULL && !failed && self->progress.needs_answers) {
-        failed = reader_require(reader, READER_ANSWERED);
-    }
     if (!failed) {
         sock = pop3_get_sock(self, "sendall");
     }
     if (sock != NULL && reader != NULL && reader->sock == sock &&
         (PyBytes_Check(line) || PyByteArray_Check(line))) {
-        result = stream_send(reader, line);
+        /* One entry: another client whose .file is this Reader may send. */
+        result = stream_send(reader, line,
+                             needs_answers ? READER_ANSWERED : READER_TO_SEND);
     }
-    else if (sock != NULL) {
+    else if (sock != NULL && (reader == NULL || !needs_answers ||
+                              reader_require(reader, READER_ANSWERED) == 0)) {
         result = send_foreign(self, reader, sock, line);
     }
     Py_XDECREF(reader);

@@ -80,21 +80,34 @@ start(POP3Object *client, enum pop_verb verb, PyObject **values)
 ARGS_DOC(retr_many_doc,
 "retr_many($self, numbers, *, window=128, delete=False, errors='raise',\n"
 "          lines=False)",
-"Retrieve many messages: an iterator over (number, message), in the order of\n"
-"the numbers, any iterable.\n"
+"Retrieve many messages; return an iterator over (number, message).\n"
 "\n"
-"The messages are what retr_bytes() returns or, with lines, what retr()\n"
-"returns.  Commands are sent ahead of the replies to others (RFC 2449,\n"
-"section 6.6) where the option `pipelining` and the server allow it, up to\n"
-"`window` of them, 65535 at most; numbers are taken from the iterable as far\n"
-"ahead.\n"
-"A message that can't be retrieved raises error_proto in its turn, and\n"
-"next() continues after it; with errors='return' the exception is returned\n"
-"in place of the message.  Other exceptions end the iteration.\n"
-"delete: marks each message as deleted when the next one is requested; a\n"
-"refusal is an error of its own.\n"
-"Other commands may be called in between: they first receive all pending\n"
-"replies.");
+"The results have the order of the numbers. Commands are sent ahead of the\n"
+"replies to others (RFC 2449, section 6.6) if the option pipelining and the\n"
+"server allow it. Other commands may be called during the iteration: they\n"
+"first receive all pending replies.\n"
+"\n"
+"If a message can't be retrieved, next() raises error_proto at its turn and\n"
+"goes on after it. Other exceptions end the iteration.\n"
+"\n"
+"Args:\n"
+"    numbers (iterable): Numbers of messages, int or str. At most window\n"
+"        numbers are taken ahead of the results.\n"
+"    window (int): Messages to request ahead, at least 1; at most 65535 are\n"
+"        requested.\n"
+"    delete (bool): Whether to mark each message as deleted when the next\n"
+"        one is requested. A refused deletion is an error of its own.\n"
+"    errors (str): 'raise', or 'return' to return error_proto in place of\n"
+"        the message, so that a for loop goes on.\n"
+"    lines (bool): Whether a message is what retr() returns, instead of what\n"
+"        retr_bytes() returns.\n"
+"\n"
+"Returns:\n"
+"    ManyIterator: The iterator. Nothing is sent before its first next().\n"
+"\n"
+"Raises:\n"
+"    TypeError: numbers is str, bytes or no iterable.\n"
+"    ValueError: window is less than 1, or errors is another text.");
 
 ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
               .method = "POP3.retr_many",
@@ -104,9 +117,25 @@ ARGS_FUNCTION(pop3_retr_many, start(POP3(op), POP_VERB_RETR, values),
 ARGS_DOC(top_many_doc,
 "top_many($self, numbers, howmuch, *, window=128, delete=False,\n"
 "         errors='raise', lines=False)",
-"Retrieve the headers and the first `howmuch` lines of many messages: an\n"
-"iterator over (number, bytes or what top() returns), as retr_many() gives\n"
-"whole ones.");
+"Retrieve the headers and first lines of many messages.\n"
+"\n"
+"Args:\n"
+"    numbers (iterable): As for retr_many().\n"
+"    howmuch (int or str): Number of lines of each body; 0 for the headers\n"
+"        alone.\n"
+"    window (int): As for retr_many().\n"
+"    delete (bool): As for retr_many().\n"
+"    errors (str): As for retr_many().\n"
+"    lines (bool): Whether a result is what top() returns, instead of what\n"
+"        top_bytes() returns.\n"
+"\n"
+"Returns:\n"
+"    ManyIterator: An iterator over (number, message), as retr_many() has\n"
+"    it.\n"
+"\n"
+"Raises:\n"
+"    TypeError: As for retr_many().\n"
+"    ValueError: As for retr_many().");
 
 ARGS_FUNCTION(pop3_top_many, start(POP3(op), POP_VERB_TOP, values),
               .method = "POP3.top_many",
@@ -116,8 +145,22 @@ ARGS_FUNCTION(pop3_top_many, start(POP3(op), POP_VERB_TOP, values),
 
 ARGS_DOC(dele_many_doc,
 "dele_many($self, numbers, *, window=128, errors='raise')",
-"Mark many messages as deleted: an iterator over (number, response), as\n"
-"retr_many() gives messages.  quit() commits it.");
+"Mark many messages as deleted; quit() commits the deletions.\n"
+"\n"
+"Nothing is sent before the iterator is used.\n"
+"\n"
+"Args:\n"
+"    numbers (iterable): As for retr_many().\n"
+"    window (int): As for retr_many().\n"
+"    errors (str): As for retr_many().\n"
+"\n"
+"Returns:\n"
+"    ManyIterator: An iterator over (number, response), as retr_many() has\n"
+"    it.\n"
+"\n"
+"Raises:\n"
+"    TypeError: As for retr_many().\n"
+"    ValueError: As for retr_many().");
 
 ARGS_FUNCTION(pop3_dele_many, start(POP3(op), POP_VERB_DELE, values),
               .method = "POP3.dele_many",

@@ -30,6 +30,7 @@ bulk_iterator_new(POP3Object *client, PyObject *numbers, enum pop_verb verb,
     if (self == NULL) {
         return NULL;
     }
+    self->guard = Py_NewRef(client->guard);
     self->client = (POP3Object *)Py_NewRef((PyObject *)client);
     self->window = DEFAULT_WINDOW;
     self->ahead = client->pipelining != PIPELINING_NEVER;
@@ -64,9 +65,8 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
 
 /* Ends the iteration; pending replies are received later, and dropped. */
 static int
-many_clear(PyObject *op)
+clear(BulkIteratorObject *self)
 {
-    BulkIteratorObject *self = BULK_ITERATOR(op);
     POP3Object *client = self->client;
 
     self->client = NULL;
@@ -77,6 +77,8 @@ many_clear(PyObject *op)
     Py_XDECREF(client);
     return 0;
 }
+
+GUARD_FUNCTION(int, many_clear, (PyObject * op), clear(BULK_ITERATOR(op)));
 
 /* --- asking ------------------------------------------------------------- */
 
@@ -456,7 +458,7 @@ end(BulkIteratorObject *self)
 {
     PyObject *pending = PyErr_GetRaisedException();
 
-    (void)many_clear((PyObject *)self);
+    (void)clear(self);
     PyErr_SetRaisedException(pending);
 }
 
@@ -471,9 +473,8 @@ check_idle(const BulkIteratorObject *self)
 }
 
 static PyObject *
-many_next(PyObject *op)
+next(BulkIteratorObject *self)
 {
-    BulkIteratorObject *self = BULK_ITERATOR(op);
     int found;
 
     if (check_idle(self) < 0 || self->client == NULL) {
@@ -489,42 +490,73 @@ many_next(PyObject *op)
     return NULL;
 }
 
+GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
+               next(BULK_ITERATOR(op)));
+
 ARGS_DOC(close_doc, "close($self)",
-"End the iteration.\n"
+"End the iteration without waiting.\n"
 "\n"
-"Receives nothing now: the next command on the connection receives and drops\n"
-"the pending replies.  So it does after the iterator is freed.");
+"The next command on the connection receives and drops the pending replies.\n"
+"Deleting the iterator has the same effect.");
 
 static PyObject *
-many_close(PyObject *op, PyObject *Py_UNUSED(ignored))
+close_idle(BulkIteratorObject *self)
 {
-    if (check_idle(BULK_ITERATOR(op)) < 0) {
+    if (check_idle(self) < 0) {
         return NULL;
     }
-    end(BULK_ITERATOR(op));
+    end(self);
     Py_RETURN_NONE;
 }
+
+GUARD_METHOD(many_close, close_idle(BULK_ITERATOR(op)));
 
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, requests and answers included.");
 
+GUARD_METHOD(many_sizeof,
+             PyLong_FromSize_t(heap_type_own_size(op) +
+                               requests_size(&BULK_ITERATOR(op)->requests)));
+
+ARGS_DOC(length_hint_doc, "__length_hint__($self)",
+"Return how many results are left; NotImplemented if the numbers have no\n"
+"length.");
+
 static PyObject *
-many_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+length_hint(const BulkIteratorObject *self)
 {
-    return PyLong_FromSize_t(heap_type_own_size(op) +
-                             requests_size(&BULK_ITERATOR(op)->requests));
+    PyObject *numbers = Py_XNewRef(self->numbers);
+    Py_ssize_t left = 0;
+
+    if (numbers != NULL) {
+        left = PyObject_LengthHint(numbers, -1);
+        Py_DECREF(numbers);
+    }
+    if (left < 0) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_NotImplemented);
+    }
+    return PyLong_FromSize_t((size_t)left + requests_count(&self->requests) -
+                             self->deletions);
 }
+
+GUARD_METHOD(many_length_hint, length_hint(BULK_ITERATOR(op)));
+
+ARGS_DOC(class_getitem_doc, "__class_getitem__($cls, item, /)",
+"Return ManyIterator[number, answer], for annotations.");
 
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef many_methods[] = {
     {"close", many_close, METH_NOARGS, close_doc},
     {"__sizeof__", many_sizeof, METH_NOARGS, sizeof_doc},
+    {"__length_hint__", many_length_hint, METH_NOARGS, length_hint_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     class_getitem_doc},
     {NULL, NULL, 0, NULL},
 };
 
 PyDoc_STRVAR(many_doc,
-"An iterator over (number, answer), as retr_many() returns it.");
+"An iterator over (number, answer), which retr_many() returns.");
 
 static PyType_Slot many_slots[] = {
     {Py_tp_doc, (void *)many_doc},

@@ -8,7 +8,7 @@
 #include "binding/client/pop3.h"
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     POP3Object *client; /* NULL after the end */
     PyObject *numbers;  /* an iterator; NULL after its end */
     PyObject *failure;  /* raised after all answers, or NULL */

@@ -1,6 +1,7 @@
 #include "binding/messages/messages.h"
 
 #include "binding/base/args.h"
+#include "binding/base/errors.h"
 #include "binding/base/format_command.h"
 #include "binding/dialogue/command.h"
 #include "binding/reader/rows.h"
@@ -9,11 +10,16 @@ void
 listings_note(POP3Object *client, PyObject *lines)
 {
     Py_ssize_t count = PyList_Check(lines) ? PyList_GET_SIZE(lines) : 0;
-    PyObject *last = count == 0 ? NULL : PyList_GET_ITEM(lines, count - 1);
+    PyObject *last = count == 0 ? NULL : PyList_GetItemRef(lines, count - 1);
 
+    if (count > 0 && last == NULL) {
+        /* A hook keeps the list, and another thread has shortened it. */
+        (void)errors_clear(PyExc_IndexError);
+    }
     if (last != NULL && PyBytes_Check(last)) {
         read_ahead_note_listing(&client->ahead, count, rows_message(last));
     }
+    Py_XDECREF(last);
 }
 
 /* Adds the rows of a reply that an overridden method returned: the sink has
@@ -59,26 +65,32 @@ ask(POP3Object *self, enum pop_verb verb)
 }
 
 ARGS_DOC(sizes_doc, "sizes($self)",
-"Ask for the messages' sizes (LIST; RFC 1939, section 5): a dict of message\n"
-"number to octets, in the server's order.\n"
+"Get the sizes of all messages (LIST; RFC 1939, section 5).\n"
 "\n"
-"Every message that the server lists is there.  A size that can't be read is\n"
-"None: it is missing, negative, has more than 18 digits or is no number.\n"
-"Servers are often wrong by some octets.  If a number comes twice, the last\n"
-"row counts.  Rows that name no message are left out: their number can't be\n"
-"read, or is 0.");
+"The dict has every message that the server lists. A size is None if it\n"
+"can't be read: it is missing, negative, has more than 18 digits or is no\n"
+"number. Servers are often wrong by some octets. If a number comes twice,\n"
+"the last row counts. Rows without a readable message number are left out.\n"
+"\n"
+"Returns:\n"
+"    dict: Message numbers and their sizes in octets, in the server's order.");
 
 ARGS_FUNCTION(pop3_sizes, ask(POP3(op), POP_VERB_LIST),
               .method = "POP3.sizes");
 
 ARGS_DOC(uids_doc, "uids($self)",
-"Ask for the messages' unique ids (UIDL; RFC 1939, section 7): a dict of\n"
-"message number to id, bytes of any length.\n"
+"Get the unique ids of all messages (UIDL; RFC 1939, section 7).\n"
 "\n"
-"Some servers give one id to several messages.  A message without an id is\n"
-"left out: take the numbers from sizes(), and the ids by get().  If a number\n"
-"comes twice, the last row counts.  Rows that name no message are left out:\n"
-"their number can't be read, or is 0.");
+"Messages without an id are left out: take the numbers from sizes(), and the\n"
+"ids by uids().get(number). Some servers give several messages one id. If a\n"
+"number comes twice, the last row counts. Rows without a readable message\n"
+"number are left out.\n"
+"\n"
+"Returns:\n"
+"    dict: Message numbers and their ids, bytes of any length.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses. UIDL is optional for servers.");
 
 ARGS_FUNCTION(pop3_uids, ask(POP3(op), POP_VERB_UIDL), .method = "POP3.uids");
 

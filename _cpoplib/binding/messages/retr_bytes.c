@@ -27,7 +27,7 @@ new_reader(POP3Object *self, PyObject *file)
     }
     if (lines != NULL) {
         reader = reader_new(self->state, lines, lines,
-                            &self->deadlines->earliest, self->deadlines_owner);
+                            &self->deadlines->earliest, self->guard);
     }
     Py_XDECREF(sock);
     Py_XDECREF(lines);
@@ -170,19 +170,38 @@ ask_bytes(POP3Object *self, PyObject *which)
 }
 
 ARGS_DOC(retr_bytes_doc, "retr_bytes($self, which)",
-"Retrieve a whole message (RETR; RFC 1939, section 5) as bytes.\n"
+"Retrieve a message as bytes (RETR; RFC 1939, section 5).\n"
 "\n"
-"The octets are those that the server sent, with its line ends and without\n"
-"the dots that were added: email.message_from_bytes() takes them.  Raises\n"
-"what retr() does, but no line is too long.");
+"email.message_from_bytes() parses it. No line is too long.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets that the server sent, with its line ends and without\n"
+"    the dots that the protocol adds.\n"
+"\n"
+"Raises:\n"
+"    error_proto: The server refuses, or the message is larger than\n"
+"        max_size.");
 
 ARGS_FUNCTION(pop3_retr_bytes,
               read_ahead_turn_retr(POP3(op), values[0], POP_OCTETS, ask_bytes),
               .method = "POP3.retr_bytes", .names = {"which"}, .required = 1);
 
 ARGS_DOC(top_bytes_doc, "top_bytes($self, which, howmuch)",
-"Retrieve a message's header and the first `howmuch` lines of its body\n"
-"(TOP; RFC 1939, section 7) as bytes, as retr_bytes() does.");
+"Retrieve a header and some lines of the body (TOP; RFC 1939, section 7).\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"    howmuch (int or str): Number of lines of the body; 0 for the header\n"
+"        alone.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets, as retr_bytes() returns them.\n"
+"\n"
+"Raises:\n"
+"    error_proto: As for retr_bytes(). TOP is optional for servers.");
 
 ARGS_FUNCTION(pop3_top_bytes,
               retr_bytes_fetch(POP3(op),
@@ -192,13 +211,23 @@ ARGS_FUNCTION(pop3_top_bytes,
               .required = 2);
 
 ARGS_DOC(retr_into_doc, "retr_into($self, which, file)",
-"Retrieve a whole message (RETR; RFC 1939, section 5) into a file.\n"
+"Retrieve a message into a file (RETR; RFC 1939, section 5).\n"
 "\n"
-"file: anything with write(bytes), which gets the octets that retr_bytes()\n"
-"returns, in blocks; an unbuffered file of open() is written to directly.\n"
-"Returns how many octets were written.  If write() raises, the rest of the\n"
-"message is read and dropped, up to 16 MiB of it; if there is more, or\n"
-"another error, the connection is out of step.");
+"If write() raises, retr_into() reads and drops the rest of the message, up\n"
+"to 16 MiB. If there is more, the connection is out of step.\n"
+"\n"
+"Args:\n"
+"    which (int or str): Number of the message.\n"
+"    file (binary file): Any object with write(bytes). It gets the octets\n"
+"        that retr_bytes() returns, in blocks. A file opened with\n"
+"        buffering=0 is written to without the GIL.\n"
+"\n"
+"Returns:\n"
+"    int: The number of octets written.\n"
+"\n"
+"Raises:\n"
+"    error_proto: As for retr_bytes().\n"
+"    Exception: What write() raises.");
 
 static PyObject *
 retr_into(POP3Object *self, PyObject *which, PyObject *target)

@@ -79,6 +79,8 @@ module_exec(PyObject *module)
         const char *name;
         void *object;
     } public[] = {
+        {"Deadline", state->deadline_type},
+        {"ManyIterator", state->bulk_iterator_type},
         {"POP3", state->pop3_type},
         {"POP3_SSL", state->pop3_ssl_type},
         {"Reader", state->reader_type},
@@ -102,6 +104,9 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030c0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},
 };

@@ -33,27 +33,27 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
          PyObject *Py_UNUSED(kwargs))
 {
     struct module_state *state = find_state(type);
-    PyObject *deadlines = NULL;
+    PyObject *guard = NULL;
     POP3Object *self = NULL;
     struct lock lock;
 
     if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    deadlines = deadlines_new();
-    if (deadlines != NULL) {
+    guard = deadlines_new();
+    if (guard != NULL) {
         self = (POP3Object *)type->tp_alloc(type, 0);
     }
     if (self == NULL) {
-        Py_XDECREF(deadlines);
+        Py_XDECREF(guard);
         lock_destroy(&lock);
         return NULL;
     }
     self->state = state;
     self->module = Py_NewRef(state->module);
     self->lock = lock;
-    self->deadlines = deadlines_get(deadlines);
-    self->deadlines_owner = deadlines;
+    self->guard = guard;
+    self->deadlines = deadlines_get(guard);
     progress_command_begun(&self->progress, &self->lock);
     progress_begun(&self->foreign);
     options_init(self);
@@ -74,16 +74,16 @@ pop3_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-pop3_clear(PyObject *op)
+clear(POP3Object *self)
 {
-    POP3Object *self = POP3(op);
-
     Py_CLEAR(self->dict);
     Py_CLEAR(self->verify);
     Py_CLEAR(self->foreign_file);
     read_ahead_reset(&self->ahead);
     return 0;
 }
+
+GUARD_FUNCTION(int, pop3_clear, (PyObject * op), clear(POP3(op)));
 
 static void
 pop3_dealloc(PyObject *op)
@@ -97,7 +97,7 @@ pop3_dealloc(PyObject *op)
     }
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
-    Py_DECREF(self->deadlines_owner);
+    Py_DECREF(self->guard);
     lock_destroy(&self->lock);
     Py_DECREF(self->module);
     type->tp_free(op);
@@ -107,20 +107,26 @@ pop3_dealloc(PyObject *op)
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, what was read ahead and the deadlines included.");
 
-static PyObject *
-pop3_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
+static size_t
+size_of(const POP3Object *self)
 {
-    const POP3Object *self = POP3(op);
-
-    return PyLong_FromSize_t(heap_type_own_size(op) +
-                             sizeof(*self->deadlines) +
-                             requests_size(&self->ahead.requests));
+    return heap_type_own_size((PyObject *)self) + sizeof(*self->deadlines) +
+           requests_size(&self->ahead.requests);
 }
+
+GUARD_METHOD(pop3_sizeof, PyLong_FromSize_t(size_of(POP3(op))));
+
+ARGS_DOC(get_state_doc, "_get_state($self)",
+"Return the attribute session_state.");
+
+ARGS_FUNCTION(pop3__get_state, pop3_get_state(POP3(op)),
+              .method = "POP3._get_state");
 
 /* --- type --------------------------------------------------------------- */
 
 static PyMethodDef pop3_methods[] = {
     {"__sizeof__", pop3_sizeof, METH_NOARGS, sizeof_doc},
+    ARGS_METHOD("_get_state", pop3__get_state, get_state_doc),
     {NULL, NULL, 0, NULL},
 };
 
@@ -138,30 +144,45 @@ static PyMemberDef pop3_members[] = {
 };
 
 ARGS_DOC(pop3_doc,
-"POP3(host, port=110, timeout=..., *, " OPTIONS_SIGNATURE
-DEADLINE_SIGNATURE ")",
-"A connection to a POP3 server (RFC 1939).\n"
+"POP3(host, port=110, " TIMEOUT_SIGNATURE ", *, "
+OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
+"A connection to a POP3 server (RFC 1939), plain until stls().\n"
 "\n"
-"host, port: the server; the connection is made at once, and the greeting\n"
-"is kept for getwelcome().\n"
-"timeout: seconds that connecting, and each later send and receive, may\n"
-"take; None for no limit, left out for socket.getdefaulttimeout(); 0 is a\n"
-"ValueError.\n"
-"max_line, max_size: octets of the longest line of a message, and of a\n"
-"whole one, or None; pipelining: 'auto', True or False; read_ahead: 0 to\n"
-"65535 messages, left out for what install() has set, or 0; see\n"
-"set_options().\n"
-"deadline: seconds that the whole session may take, from here on, however\n"
-"often the server sends something; or None.  Connecting to all addresses,\n"
-"the TLS handshake, the greeting and all commands count; what waits when\n"
-"it passes raises TimeoutError, and so does each later command, which\n"
-"sends nothing; see deadline().\n"
+"The constructor connects and reads the server's greeting.\n"
 "\n"
-"Raises error_proto for a greeting that is not positive or none at all,\n"
-"OSError (socket.gaierror, ConnectionRefusedError, TimeoutError ...) for\n"
-"the network.  The methods raise the same, ValueError for a control\n"
-"character in an argument, and AttributeError after close().\n"
-"Arguments of commands may be str, int or anything that '%s' formats.");
+"Methods that send a command raise error_proto if the server refuses or its\n"
+"reply is broken, OSError if the network fails, ValueError for a control\n"
+"character in an argument, AttributeError after close(), and RuntimeError if\n"
+"the same thread is in the middle of another command, in a signal handler\n"
+"for example. Arguments of commands may be str, int or any object; '%s'\n"
+"formats them.\n"
+"\n"
+"Args:\n"
+"    host (str): Name or address of the server.\n"
+"    port (int): Port of the server.\n"
+"    timeout (float or None): Seconds that connecting, and each later send\n"
+"        or receive, may take. None sets no limit; the default is the value\n"
+"        of socket.getdefaulttimeout().\n"
+"    max_line (int or None): Octets of the longest line of a message, as\n"
+"        described at set_options(). None sets no limit.\n"
+"    max_size (int or None): Octets of the largest message or other reply of\n"
+"        several lines. None sets no limit.\n"
+"    pipelining (bool or str): Whether retr_many() and its like send\n"
+"        commands ahead: 'auto', True or False, as described at\n"
+"        set_options().\n"
+"    read_ahead (int): Messages to request ahead of retr(), 0 to 65535, as\n"
+"        described at set_options(). The default is 0, unless install() has\n"
+"        set another.\n"
+"    deadline (float or None): Seconds that the whole session may take, from\n"
+"        the start of the constructor. None sets no limit. Later commands\n"
+"        raise TimeoutError and send nothing. See deadline().\n"
+"\n"
+"Raises:\n"
+"    error_proto: The greeting is not positive, or there is none.\n"
+"    OSError: The network fails: socket.gaierror, ConnectionRefusedError,\n"
+"        TimeoutError (socket.timeout before Python 3.10) or another.\n"
+"    ValueError: timeout is 0, or an option is out of its range.\n"
+"    TypeError: An option has another type.");
 
 static PyType_Slot pop3_slots[] = {
     {Py_tp_doc, (void *)pop3_doc},

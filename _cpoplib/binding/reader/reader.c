@@ -19,7 +19,7 @@ destroy_transport(struct pop_transport *transport)
 
 ReaderObject *
 reader_new(struct module_state *state, PyObject *sock, PyObject *file,
-           const struct pop_deadline *deadline, PyObject *deadline_owner)
+           const struct pop_deadline *deadline, PyObject *guard)
 {
     PyTypeObject *type = state->reader_type;
     struct pop_transport *direct;
@@ -48,7 +48,7 @@ reader_new(struct module_state *state, PyObject *sock, PyObject *file,
     self->lock = lock;
     pop_link_init(&self->link);
     self->deadline = deadline;
-    self->deadline_owner = Py_NewRef(deadline_owner);
+    self->guard = Py_NewRef(guard);
     self->direct = direct;
     progress_begun(&self->progress);
     return self;
@@ -67,15 +67,15 @@ reader_traverse(PyObject *op, visitproc visit, void *arg)
 }
 
 static int
-reader_clear(PyObject *op)
+clear(ReaderObject *self)
 {
-    ReaderObject *self = READER(op);
-
     progress_file_closed(&self->progress);
     Py_CLEAR(self->sock);
     Py_CLEAR(self->file);
     return 0;
 }
+
+GUARD_FUNCTION(int, reader_clear, (PyObject * op), clear(READER(op)));
 
 static void
 reader_dealloc(PyObject *op)
@@ -95,7 +95,7 @@ reader_dealloc(PyObject *op)
     }
     lock_destroy(&self->lock);
     (void)reader_clear(op);
-    Py_DECREF(self->deadline_owner);
+    Py_DECREF(self->guard);
     Py_DECREF(self->module);
     type->tp_free(op);
     Py_DECREF(type);
@@ -112,7 +112,7 @@ reads_socket(struct module_state *state, PyObject *file, PyObject *sock)
 
 PyObject *
 reader_open(struct module_state *state, PyObject *sock,
-            const struct pop_deadline *deadline, PyObject *deadline_owner)
+            const struct pop_deadline *deadline, PyObject *guard)
 {
     int ours = python_socket_makes_files(state, sock);
     PyObject *file;
@@ -133,9 +133,9 @@ reader_open(struct module_state *state, PyObject *sock,
     if (ours == 0) {
         return made;
     }
-    file = ours < 0 ? NULL
-                    : (PyObject *)reader_new(state, sock, made, deadline,
-                                             deadline_owner);
+    file = ours < 0
+               ? NULL
+               : (PyObject *)reader_new(state, sock, made, deadline, guard);
     if (file == NULL) {
         python_socket_discard(state, made);
     }
@@ -144,12 +144,14 @@ reader_open(struct module_state *state, PyObject *sock,
 }
 
 static PyObject *
-reader_repr(PyObject *op)
+describe(ReaderObject *self)
 {
     return PyUnicode_FromFormat(
         "<poplib_c.Reader %s at %p>",
-        progress_is_closed(&READER(op)->progress) ? "closed" : "open", op);
+        progress_is_closed(&self->progress) ? "closed" : "open", self);
 }
+
+GUARD_FUNCTION(PyObject *, reader_repr, (PyObject * op), describe(READER(op)));
 
 static PyMemberDef reader_members[] = {
     {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ReaderObject, weakrefs),
@@ -158,10 +160,11 @@ static PyMemberDef reader_members[] = {
 };
 
 PyDoc_STRVAR(reader_doc,
-"A buffered binary reader over a POP3 connection's own receive buffer.\n"
+"A buffered binary file over the receive buffer of a connection.\n"
 "\n"
-"It is what the attribute .file of a connection is; it reads what the\n"
-"commands have not read.");
+"The attribute file of a connection is a Reader. It reads what the commands\n"
+"have not read. Methods raise ValueError after close() and RuntimeError\n"
+"while a command reads.");
 
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},      {Py_tp_new, heap_type_refuse_new},

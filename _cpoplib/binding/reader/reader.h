@@ -6,6 +6,7 @@
 #ifndef BINDING_READER_H
 #define BINDING_READER_H
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "binding/reader/progress.h"
@@ -19,7 +20,7 @@ enum reader_ability {
 };
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     PyObject *weakrefs;
     struct module_state *state;   /* of `module` */
     PyObject *module;             /* owned */
@@ -35,26 +36,23 @@ typedef struct {
     struct stream_progress progress;
     enum reader_ability ability; /* of the server; see pipeline_probe.h */
     struct held *held;           /* answers held back; see held.h */
-    /* The deadline for all operations, and the object that owns it. */
-    const struct pop_deadline *deadline;
-    PyObject *deadline_owner;
+    const struct pop_deadline *deadline; /* for all operations; of the guard */
 } ReaderObject;
 
 /* The type poplib_c.Reader. */
 extern PyType_Spec reader_spec;
 
 /* Returns a Reader over `sock` that closes `file`, or NULL and an exception.
-   `deadline` applies to all operations; its owner (new reference) frees it. */
+   `deadline` applies to all operations; the guard (new reference) owns it. */
 ReaderObject *reader_new(struct module_state *state, PyObject *sock,
                          PyObject *file, const struct pop_deadline *deadline,
-                         PyObject *deadline_owner);
+                         PyObject *guard);
 
 /* Returns the value of .file: a new Reader if sock.makefile("rb") is exactly a
    BufferedReader over a SocketIO over `sock`, else what that returns.  A new
    reference, or NULL and an exception. */
 PyObject *reader_open(struct module_state *state, PyObject *sock,
-                      const struct pop_deadline *deadline,
-                      PyObject *deadline_owner);
+                      const struct pop_deadline *deadline, PyObject *guard);
 
 static inline bool
 reader_check(struct module_state *state, PyObject *object)
@@ -82,7 +80,9 @@ enum reader_need {
    this thread holds the lock, ValueError if the Reader is closed,
    ConnectionAbortedError if closed meanwhile, error_proto for READER_ANSWERED.
    That is needed after the user's code saw a line before it is sent: that code
-   may use the connection, or play the server and answer early. */
+   may use the connection, or play the server and answer early.  The functions
+   that enter, leave or close a Reader enter its guard's section themselves:
+   the caller may be another client, whose .file it has become. */
 int reader_enter(ReaderObject *self, enum reader_need need);
 
 /* Enters the Reader and leaves it.  Returns -1 and an exception as

@@ -114,7 +114,9 @@ prepare(ReaderObject *self)
     if (choose_transport(self) < 0 || reader_check_open(self) < 0) {
         return -1;
     }
+    Py_BEGIN_CRITICAL_SECTION(self->module);
     pop_link_borrow(&self->link, &self->state->spare);
+    Py_END_CRITICAL_SECTION();
     self->half_duplex = pop_link_is_half_duplex(&self->link);
     self->link.deadline = *self->deadline;
     return 0;
@@ -224,8 +226,8 @@ check(ReaderObject *self, enum reader_need need)
                : check_answered(self, need == READER_AT_REST);
 }
 
-int
-reader_enter(ReaderObject *self, enum reader_need need)
+static int
+enter(ReaderObject *self, enum reader_need need)
 {
     if (check_outside(self) < 0 || lock_acquire(&self->lock) < 0) {
         return -1;
@@ -236,6 +238,17 @@ reader_enter(ReaderObject *self, enum reader_need need)
         return -1;
     }
     return 0;
+}
+
+int
+reader_enter(ReaderObject *self, enum reader_need need)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = enter(self, need);
+    GUARD_END()
+    return failed;
 }
 
 int
@@ -256,12 +269,14 @@ close_file(ReaderObject *self)
         PyObject_CallMethodNoArgs(self->file, self->state->name.close));
 }
 
-void
-reader_leave(ReaderObject *self)
+static void
+leave(ReaderObject *self)
 {
     bool last = self->progress.life == STREAM_CLOSED;
 
+    Py_BEGIN_CRITICAL_SECTION(self->module);
     pop_link_return(&self->link, &self->state->spare);
+    Py_END_CRITICAL_SECTION();
     self->link.transport = NULL;
     if (self->in_tls) {
         self->in_tls = false;
@@ -278,8 +293,16 @@ reader_leave(ReaderObject *self)
     }
 }
 
-int
-reader_close(ReaderObject *self)
+void
+reader_leave(ReaderObject *self)
+{
+    GUARD_BEGIN(self)
+    leave(self);
+    GUARD_END()
+}
+
+static int
+close_reader(ReaderObject *self)
 {
     if (progress_is_closed(&self->progress)) {
         return 0;
@@ -293,6 +316,17 @@ reader_close(ReaderObject *self)
         return PyErr_Occurred() ? -1 : 0;
     }
     return close_file(self);
+}
+
+int
+reader_close(ReaderObject *self)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = close_reader(self);
+    GUARD_END()
+    return failed;
 }
 
 void

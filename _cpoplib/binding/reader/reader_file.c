@@ -132,19 +132,24 @@ read_line(ReaderObject *self, Py_ssize_t limit)
 }
 
 ARGS_DOC(readline_doc, "readline($self, size=-1, /)",
-"Read a line with its line end, at most size octets of it.\n"
+"Read a line with its line end.\n"
 "\n"
-"b'' at the end of the stream.");
+"Args:\n"
+"    size (int): The most octets to return; -1 or None sets no limit.\n"
+"\n"
+"Returns:\n"
+"    bytes: The line; b'' at the end of the stream.");
 
 static PyObject *
-reader_file_readline(PyObject *op, PyObject *args)
+readline(ReaderObject *self, PyObject *args)
 {
     Py_ssize_t size;
 
-    return parse_size(args, "|O:readline", &size) < 0
-               ? NULL
-               : read_line(READER(op), size);
+    return parse_size(args, "|O:readline", &size) < 0 ? NULL
+                                                      : read_line(self, size);
 }
+
+GUARD_METHOD(reader_file_readline, readline(READER(op), args));
 
 /* Reads at most `most` octets, once `wanted` are unread or the stream has
    ended. */
@@ -164,38 +169,59 @@ read_bytes(ReaderObject *self, Py_ssize_t wanted, Py_ssize_t most)
 }
 
 ARGS_DOC(read_doc, "read($self, size=-1, /)",
-"Read size octets, or fewer at the end of the stream; without size, all.");
+"Read octets.\n"
+"\n"
+"Args:\n"
+"    size (int): How many; -1 or None for all until the end of the stream.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; fewer than size only at the end of the stream.");
 
 static PyObject *
-reader_file_read(PyObject *op, PyObject *args)
+read_all(ReaderObject *self, PyObject *args)
 {
     Py_ssize_t size;
 
     return parse_size(args, "|O:read", &size) < 0
                ? NULL
-               : read_bytes(READER(op), size, size);
+               : read_bytes(self, size, size);
 }
 
+GUARD_METHOD(reader_file_read, read_all(READER(op), args));
+
 ARGS_DOC(read1_doc, "read1($self, size=-1, /)",
-"Read what is there, at most size octets, with at most one receive.");
+"Read what is available, with at most one receive.\n"
+"\n"
+"Args:\n"
+"    size (int): The most octets to return; -1 for as many as are available.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; b'' at the end of the stream.");
 
 static PyObject *
-reader_file_read1(PyObject *op, PyObject *args)
+read_once(ReaderObject *self, PyObject *args)
 {
     Py_ssize_t size;
 
     return parse_size(args, "|O:read1", &size) < 0
                ? NULL
-               : read_bytes(READER(op), size > 0, size);
+               : read_bytes(self, size > 0, size);
 }
 
+GUARD_METHOD(reader_file_read1, read_once(READER(op), args));
+
 ARGS_DOC(peek_doc, "peek($self, size=0, /)",
-"Return what is unread without reading it, after at most one receive.");
+"Return unread octets without reading them, after at most one receive.\n"
+"\n"
+"Args:\n"
+"    size (int): Ignored.\n"
+"\n"
+"Returns:\n"
+"    bytes: The octets; b'' at the end of the stream.");
 
 static PyObject *
-reader_file_peek(PyObject *op, PyObject *args)
+peek(ReaderObject *self, PyObject *args)
 {
-    ReaderObject *self = READER(op);
     const struct pop_buffer *in = &self->link.in;
     PyObject *bytes = NULL;
     Py_ssize_t size = 0;
@@ -212,10 +238,12 @@ reader_file_peek(PyObject *op, PyObject *args)
     return bytes;
 }
 
-PyObject *
-reader_file_next(PyObject *op)
+GUARD_METHOD(reader_file_peek, peek(READER(op), args));
+
+static PyObject *
+next(ReaderObject *self)
 {
-    PyObject *line = read_line(READER(op), ALL_OCTETS);
+    PyObject *line = read_line(self, ALL_OCTETS);
 
     if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
         Py_CLEAR(line);
@@ -223,11 +251,29 @@ reader_file_next(PyObject *op)
     return line;
 }
 
+PyObject *
+reader_file_next(PyObject *op)
+{
+    PyObject *line;
+
+    GUARD_BEGIN(op)
+    line = next(READER(op));
+    GUARD_END()
+    return line;
+}
+
 ARGS_DOC(readlines_doc, "readlines($self, hint=-1, /)",
-"Read lines to the end of the stream, or until they have hint octets.");
+"Read lines until the end of the stream.\n"
+"\n"
+"Args:\n"
+"    hint (int): Stop after the line that makes this many octets; -1 or None\n"
+"        reads all lines.\n"
+"\n"
+"Returns:\n"
+"    list: The lines, bytes with their line ends.");
 
 static PyObject *
-reader_file_readlines(PyObject *op, PyObject *args)
+readlines(ReaderObject *self, PyObject *args)
 {
     PyObject *list;
     PyObject *line;
@@ -241,7 +287,7 @@ reader_file_readlines(PyObject *op, PyObject *args)
     if (list == NULL) {
         return NULL;
     }
-    while ((line = reader_file_next(op)) != NULL) {
+    while ((line = next(self)) != NULL) {
         int failed = PyList_Append(list, line);
 
         total += PyBytes_GET_SIZE(line);
@@ -252,7 +298,7 @@ reader_file_readlines(PyObject *op, PyObject *args)
         if (hint > 0 && total >= hint) {
             return list;
         }
-        if (reader_check_open(READER(op)) < 0) {
+        if (reader_check_open(self) < 0) {
             break;
         }
     }
@@ -262,33 +308,31 @@ reader_file_readlines(PyObject *op, PyObject *args)
     return list;
 }
 
+GUARD_METHOD(reader_file_readlines, readlines(READER(op), args));
+
 /* --- the rest of a file ------------------------------------------------- */
 
 ARGS_DOC(close_doc, "close($self, /)",
-"Close the reader.  A thread that is blocked in it is woken.");
+"Close the reader. A thread that is blocked in it raises an exception.");
 
-static PyObject *
-reader_file_close(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return args_none(reader_close(READER(op)) < 0);
-}
+GUARD_METHOD(reader_file_close, args_none(reader_close(READER(op)) < 0));
 
 ARGS_DOC(fileno_doc, "fileno($self, /)",
 "Return the descriptor of the socket.");
 
 static PyObject *
-reader_file_fileno(PyObject *op, PyObject *Py_UNUSED(ignored))
+get_descriptor(ReaderObject *self)
 {
-    ReaderObject *self = READER(op);
-
     if (reader_check_usable(self) < 0) {
         return NULL;
     }
     return PyObject_CallMethodNoArgs(self->sock, self->state->name.fileno);
 }
 
+GUARD_METHOD(reader_file_fileno, get_descriptor(READER(op)));
+
 PyDoc_STRVAR(unsupported_doc,
-"Raises io.UnsupportedOperation: a reader neither writes nor seeks.");
+"Raise io.UnsupportedOperation: a reader neither writes nor seeks.");
 
 static PyObject *
 reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
@@ -305,14 +349,17 @@ reader_file_unsupported(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
 PyObject *
 reader_file_iter(PyObject *op)
 {
-    return reader_check_usable(READER(op)) < 0 ? NULL : Py_NewRef(op);
+    int failed;
+
+    GUARD_BEGIN(op)
+    failed = reader_check_usable(READER(op));
+    GUARD_END()
+    return failed < 0 ? NULL : Py_NewRef(op);
 }
 
-static PyObject *
-reader_file_get_closed(PyObject *op, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(progress_is_closed(&READER(op)->progress));
-}
+GUARD_FUNCTION(PyObject *, reader_file_get_closed,
+               (PyObject * op, void *Py_UNUSED(closure)),
+               PyBool_FromLong(progress_is_closed(&READER(op)->progress)));
 
 /* Returns the memory in octets, with the buffers unless another thread is
    inside. */
@@ -339,11 +386,7 @@ size_of(const ReaderObject *self)
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, its buffers included.");
 
-static PyObject *
-reader_file_sizeof(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    return PyLong_FromSize_t(size_of(READER(op)));
-}
+GUARD_METHOD(reader_file_sizeof, PyLong_FromSize_t(size_of(READER(op))));
 
 PyMethodDef reader_file_methods[] = {
     {"__sizeof__", reader_file_sizeof, METH_NOARGS, sizeof_doc},

@@ -125,6 +125,7 @@ requests_tell(ReaderObject *reader, PyObject *value, bool failed)
     struct requests *owner = pop_pipeline_pop(&reader->progress.ahead);
     struct held *held = reader->held;
 
+    assert(guard_is_mine(reader->guard));
     if (held == NULL) {
         requests_answer(owner, value, failed);
         return;
@@ -143,6 +144,7 @@ requests_disown(ReaderObject *reader, const struct requests *self)
     struct held *held = reader->held;
     size_t i;
 
+    assert(guard_is_mine(reader->guard));
     pop_pipeline_disown(&reader->progress.ahead, self);
     for (i = 0; held != NULL && i < held->count; i++) {
         if (held->answers[i].owner == self) {

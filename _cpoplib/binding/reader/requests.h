@@ -80,7 +80,8 @@ void requests_answer(struct requests *self, PyObject *value, bool failed);
 void requests_tell(ReaderObject *reader, PyObject *value, bool failed);
 
 /* Removes the owner from all pending replies of the Reader, which are then
-   dropped when they come.  Receives nothing now.  Needs no lock. */
+   dropped when they come.  Receives nothing now.  Needs no lock, but the
+   section of the Reader's guard. */
 void requests_disown(ReaderObject *reader, const struct requests *self);
 
 /* Keeps what was answered, and disowns the rest.  `failure` (stolen), unless

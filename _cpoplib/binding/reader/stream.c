@@ -19,8 +19,22 @@ fail_sending(ReaderObject *reader, enum pop_status status,
     reader_fail_write(reader, status, error, untouched);
 }
 
+/* Enters the Reader to send a line. */
+static int
+enter_to_send(ReaderObject *reader, enum reader_need needed)
+{
+    if (reader_enter(reader, needed) < 0) {
+        return -1;
+    }
+    if (progress_check_send(reader->state, &reader->progress) < 0) {
+        reader_leave(reader);
+        return -1;
+    }
+    return 0;
+}
+
 int
-stream_send(ReaderObject *reader, PyObject *line)
+stream_send(ReaderObject *reader, PyObject *line, enum reader_need needed)
 {
     struct pop_error error = {0};
     enum pop_status status;
@@ -30,7 +44,7 @@ stream_send(ReaderObject *reader, PyObject *line)
     if (PyObject_GetBuffer(line, &view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    if (reader_enter(reader, READER_TO_SEND) < 0) {
+    if (enter_to_send(reader, needed) < 0) {
         PyBuffer_Release(&view);
         return -1;
     }
@@ -75,15 +89,31 @@ queue(ReaderObject *reader, const char *line, size_t length,
                : status;
 }
 
+/* Enters the Reader to queue a line after others or, if the queue is empty,
+   after all commands are answered.  During the wait for the Reader the queue
+   may become empty. */
+static int
+enter_to_queue(ReaderObject *reader)
+{
+    if (reader->progress.ahead.count > 0) {
+        if (reader_enter(reader, READER_STILL) < 0) {
+            return -1;
+        }
+        if (reader->progress.ahead.count > 0) {
+            return 0;
+        }
+        reader_leave(reader);
+    }
+    return reader_enter(reader, READER_ANSWERED);
+}
+
 int
 stream_queue(ReaderObject *reader, PyObject *line, enum pop_reply_form form,
              void *owner)
 {
     enum pop_status status;
 
-    if (reader_enter(reader, reader->progress.ahead.count == 0
-                                 ? READER_ANSWERED
-                                 : READER_STILL) < 0) {
+    if (enter_to_queue(reader) < 0) {
         return -1;
     }
     status = queue(reader, PyBytes_AS_STRING(line),

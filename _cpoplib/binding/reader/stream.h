@@ -1,6 +1,6 @@
 /* Sends a line and reads a reply through a Reader, for commands.  Calls
-   reader, progress, base and core.  The functions need the GIL; "inside" means
-   that the caller has entered the Reader. */
+   reader, progress, base and core.  The functions need the guard's section;
+   "inside" means that the caller has entered the Reader. */
 
 #ifndef BINDING_STREAM_H
 #define BINDING_STREAM_H
@@ -33,9 +33,9 @@ struct stream_sink {
     size_t used; /* octets of the bytes */
 };
 
-/* Sends the line (bytes or bytearray) and CRLF.  Returns -1 and an exception.
- */
-int stream_send(ReaderObject *reader, PyObject *line);
+/* Sends the line (bytes or bytearray) and CRLF if what is `needed` holds:
+   READER_TO_SEND, or READER_ANSWERED as well.  Returns -1 and an exception. */
+int stream_send(ReaderObject *reader, PyObject *line, enum reader_need needed);
 
 /* Queues a command line (bytes, without line end), sent during the next
    receive; its reply is the last of the pipeline.  Returns -1 and an exception

@@ -41,43 +41,49 @@ python_socket_has_own(struct module_state *state, PyObject *sock,
     return own > 0 ? has_own(sock, state->name.sendall, own_sendall) : own;
 }
 
-/* Sets *slot to the value (stolen) unless another thread has set it. */
-static int
-store(PyObject **slot, PyObject *value)
+/* Keeps the methods (stolen) unless another thread has. */
+static void
+keep_own_methods(struct module_state *state, PyObject *recv_into,
+                 PyObject *sendall)
 {
-    if (value == NULL) {
-        return -1;
+    Py_BEGIN_CRITICAL_SECTION(state->module);
+    if (!state->has_own_methods) {
+        state->own_recv_into = Py_NewRef(recv_into);
+        state->own_sendall = Py_NewRef(sendall);
+        state->has_own_methods = true;
     }
-    if (*slot == NULL) {
-        *slot = value;
-    }
-    else {
-        Py_DECREF(value);
-    }
-    return 0;
+    Py_END_CRITICAL_SECTION();
+    Py_DECREF(recv_into);
+    Py_DECREF(sendall);
 }
 
 static int
 load_own_methods(struct module_state *state)
 {
     PyObject *type;
-    int failed = -1;
+    PyObject *recv_into = NULL;
+    PyObject *sendall = NULL;
 
-    if (state->own_sendall != NULL) {
+    if (atomic_load_explicit(&state->has_own_methods, memory_order_acquire)) {
         return 0;
     }
     type = package_import("_socket", "socket");
     if (type == NULL) {
         return -1;
     }
-    if (errors_socket_timeout(state) != NULL &&
-        store(&state->own_recv_into,
-              PyObject_GetAttr(type, state->name.recv_into)) == 0) {
-        failed = store(&state->own_sendall,
-                       PyObject_GetAttr(type, state->name.sendall));
+    if (errors_socket_timeout(state) != NULL) {
+        recv_into = PyObject_GetAttr(type, state->name.recv_into);
+    }
+    if (recv_into != NULL) {
+        sendall = PyObject_GetAttr(type, state->name.sendall);
     }
     Py_DECREF(type);
-    return failed;
+    if (sendall == NULL) {
+        Py_XDECREF(recv_into);
+        return -1;
+    }
+    keep_own_methods(state, recv_into, sendall);
+    return 0;
 }
 
 int

@@ -10,7 +10,8 @@
 /* Steals the session unless it fails. */
 static TLSSocketObject *
 tls_socket_new(struct module_state *state, PyObject *sock,
-               PyObject *server_hostname, struct pop_transport *session)
+               PyObject *server_hostname, struct pop_transport *session,
+               PyObject *guard)
 {
     PyTypeObject *type = state->tls_socket_type;
     TLSSocketObject *self;
@@ -24,6 +25,7 @@ tls_socket_new(struct module_state *state, PyObject *sock,
         lock_destroy(&lock);
         return NULL;
     }
+    self->guard = Py_NewRef(guard);
     self->lock = lock;
     self->transport = session;
     self->state = state;
@@ -134,7 +136,8 @@ take_socket(TLSSocketObject *self)
 PyObject *
 tls_socket_wrap(struct module_state *state, PyObject *sock,
                 PyObject *server_hostname, const char *host,
-                struct ssl_ctx_st *config, const struct pop_deadline *deadline)
+                struct ssl_ctx_st *config, const struct pop_deadline *deadline,
+                PyObject *guard)
 {
     struct pop_error error = {0};
     struct pop_transport *session;
@@ -145,7 +148,7 @@ tls_socket_wrap(struct module_state *state, PyObject *sock,
     if (errors_check(state, status, &error) < 0) {
         return NULL;
     }
-    self = tls_socket_new(state, sock, server_hostname, session);
+    self = tls_socket_new(state, sock, server_hostname, session, guard);
     if (self == NULL) {
         session->ops->destroy(session);
         return NULL;
@@ -171,8 +174,8 @@ check_wrapped(TLSSocketObject *self)
     return 0;
 }
 
-int
-tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
+static int
+enter(TLSSocketObject *self, int64_t *timeout)
 {
     int fd;
 
@@ -192,7 +195,18 @@ tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
 }
 
 int
-tls_socket_close_unused(TLSSocketObject *self)
+tls_socket_enter(TLSSocketObject *self, int64_t *timeout)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = enter(self, timeout);
+    GUARD_END()
+    return failed;
+}
+
+static int
+close_unused(TLSSocketObject *self)
 {
     PyObject *result;
 
@@ -209,18 +223,37 @@ tls_socket_close_unused(TLSSocketObject *self)
     return errors_drop_result(result);
 }
 
-void
-tls_socket_leave(TLSSocketObject *self)
+int
+tls_socket_close_unused(TLSSocketObject *self)
+{
+    int failed;
+
+    GUARD_BEGIN(self)
+    failed = close_unused(self);
+    GUARD_END()
+    return failed;
+}
+
+static void
+leave(TLSSocketObject *self)
 {
     lock_release(&self->lock);
     if (self->closed && !self->sock_closed) {
         PyObject *pending = PyErr_GetRaisedException();
 
-        if (tls_socket_close_unused(self) < 0) {
+        if (close_unused(self) < 0) {
             errors_report((PyObject *)self, pending);
         }
         errors_raise_again(pending);
     }
+}
+
+void
+tls_socket_leave(TLSSocketObject *self)
+{
+    GUARD_BEGIN(self)
+    leave(self);
+    GUARD_END()
 }
 
 int

@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/state.h"
 #include "core/tls/tls_config.h"
 
 typedef struct {
-    PyObject_HEAD
+    GUARD_HEAD
     PyObject *dict;
     PyObject *weakrefs;
     struct module_state *state;      /* of `module` */
@@ -38,20 +39,23 @@ typedef struct {
 /* Shakes hands with `host` (see pop_tls_config_session()) within the socket's
    timeout and the deadline.  Returns a TLSSocket that owns the descriptor, and
    detaches `sock`, as the ssl module does; `sock` must be
-   python_socket_is_direct().  On failure returns NULL with an exception;
-   `sock` keeps its descriptor, but bytes may have been sent. */
+   python_socket_is_direct(); `guard` is the connection's.  On failure returns
+   NULL with an exception; `sock` keeps its descriptor, but bytes may have been
+   sent. */
 PyObject *tls_socket_wrap(struct module_state *state, PyObject *sock,
                           PyObject *server_hostname, const char *host,
                           struct ssl_ctx_st *config,
-                          const struct pop_deadline *deadline);
+                          const struct pop_deadline *deadline,
+                          PyObject *guard);
 
 /* Returns whether `sock` is a TLSSocket whose recv_into() and sendall() are
    not overridden, so that its session can be used instead: 1, 0 or -1. */
 int tls_socket_is_direct(struct module_state *state, PyObject *sock);
 
 /* Takes the session's lock, and asks the socket for its descriptor and
-   timeout. Returns -1 and raises RuntimeError if this thread holds the lock,
-   ValueError after unwrap(), OSError after close(). */
+   timeout.  Returns -1 and raises RuntimeError if this thread holds the lock,
+   ValueError after unwrap(), OSError after close().  This function and the two
+   after it enter the guard's section themselves. */
 int tls_socket_enter(TLSSocketObject *self, int64_t *timeout);
 
 /* Releases the session's lock; keeps a pending exception. */

@@ -100,10 +100,15 @@ check_flags(PyObject *flags)
 }
 
 ARGS_DOC(recv_into_doc, "recv_into($self, buffer, nbytes=None, flags=0)",
-"Receive at most nbytes octets into a writable buffer; how many.\n"
+"Receive octets into a buffer.\n"
 "\n"
-"Without nbytes, with 0, or with more than that, as many as fit.  0 at the\n"
-"end of the stream.  flags must be 0.");
+"Args:\n"
+"    buffer (buffer): A writable object such as a bytearray.\n"
+"    nbytes (int): The most octets to receive; None or 0 for as many as fit.\n"
+"    flags (int): Must be 0.\n"
+"\n"
+"Returns:\n"
+"    int: The number of octets; 0 at the end of the stream.");
 
 static PyObject *
 recv_into(TLSSocketObject *self, PyObject *buffer, PyObject *nbytes,
@@ -188,7 +193,14 @@ send_object(TLSSocketObject *self, PyObject *const *values, bool all)
 }
 
 ARGS_DOC(send_doc, "send($self, data, flags=0)",
-"Send some of the data; how many octets.  flags must be 0.");
+"Send some of the data.\n"
+"\n"
+"Args:\n"
+"    data (buffer): The octets.\n"
+"    flags (int): Must be 0.\n"
+"\n"
+"Returns:\n"
+"    int: The number of octets sent.");
 
 static PyObject *
 send_part(TLSSocketObject *self, PyObject *const *values)
@@ -203,7 +215,11 @@ ARGS_FUNCTION(tls_socket_send, send_part(TLSSOCKET(op), values),
               .required = 1);
 
 ARGS_DOC(sendall_doc, "sendall($self, data, flags=0)",
-"Send all of the data; each part within the timeout.  flags must be 0.");
+"Send all of the data. Each part must be sent within the timeout.\n"
+"\n"
+"Args:\n"
+"    data (buffer): The octets.\n"
+"    flags (int): Must be 0.");
 
 ARGS_FUNCTION(tls_socket_sendall,
               args_none(send_object(TLSSOCKET(op), values, true) < 0),
@@ -213,9 +229,8 @@ ARGS_FUNCTION(tls_socket_sendall,
 /* --- for poplib_c/_tls_socket.py ---------------------------------------- */
 
 static PyObject *
-tls_socket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
+get_pending(TLSSocketObject *self)
 {
-    TLSSocketObject *self = TLSSOCKET(op);
     int64_t timeout;
     size_t octets;
 
@@ -227,11 +242,12 @@ tls_socket_pending(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(octets);
 }
 
+GUARD_METHOD(tls_socket_pending, get_pending(TLSSOCKET(op)));
+
 /* Returns the channel binding of an enum pop_tls_binding, or None. */
 static PyObject *
-tls_socket_binding(PyObject *op, PyObject *kind)
+get_binding(TLSSocketObject *self, PyObject *kind)
 {
-    TLSSocketObject *self = TLSSOCKET(op);
     long number = PyLong_AsLong(kind);
     struct pop_error error = {0};
     unsigned char binding[POP_TLS_BINDING_OCTETS];
@@ -255,24 +271,37 @@ tls_socket_binding(PyObject *op, PyObject *kind)
                                                    (Py_ssize_t)length);
 }
 
+GUARD_METHOD(tls_socket_binding, get_binding(TLSSOCKET(op), args));
+
 /* Sends close_notify and waits for the server's. */
 static PyObject *
-tls_socket_shut_down(PyObject *op, PyObject *Py_UNUSED(ignored))
+end_session(TLSSocketObject *self)
 {
     struct transfer end = {0};
 
-    if (move(TLSSOCKET(op), shut_down, &end) < 0) {
+    if (move(self, shut_down, &end) < 0) {
         return NULL;
     }
-    TLSSOCKET(op)->unwrapped = true;
+    self->unwrapped = true;
     Py_RETURN_NONE;
 }
 
+GUARD_METHOD(tls_socket_shut_down, end_session(TLSSOCKET(op)));
+
+GUARD_METHOD(tls_socket_close_if_unused,
+             args_none(tls_socket_close_unused(TLSSOCKET(op)) < 0));
+
+/* A file made by makefile() was closed. */
 static PyObject *
-tls_socket_close_if_unused(PyObject *op, PyObject *Py_UNUSED(ignored))
+drop_file(TLSSocketObject *self)
 {
-    return args_none(tls_socket_close_unused(TLSSOCKET(op)) < 0);
+    if (self->io_refs > 0) {
+        self->io_refs--;
+    }
+    return args_none(tls_socket_close_unused(self) < 0);
 }
+
+GUARD_METHOD(tls_socket_decref_socketios, drop_file(TLSSOCKET(op)));
 
 ARGS_DOC(sizeof_doc, "__sizeof__($self)",
 "Octets of memory, without those that OpenSSL takes for the session.");
@@ -332,6 +361,7 @@ tls_socket_dealloc(PyObject *op)
     }
     lock_destroy(&self->lock);
     (void)tls_socket_clear(op);
+    Py_DECREF(self->guard);
 #define X(field) Py_XDECREF(self->field);
     KEPT_OBJECTS(X)
 #undef X
@@ -371,6 +401,7 @@ static PyMethodDef tls_socket_methods[] = {
     {"_binding", tls_socket_binding, METH_O, NULL},
     {"_shut_down", tls_socket_shut_down, METH_NOARGS, NULL},
     {"_close_unused", tls_socket_close_if_unused, METH_NOARGS, NULL},
+    {"_decref_socketios", tls_socket_decref_socketios, METH_NOARGS, NULL},
     {"__sizeof__", tls_socket_sizeof, METH_NOARGS, sizeof_doc},
     {NULL, NULL, 0, NULL},
 };

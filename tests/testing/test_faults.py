@@ -1,0 +1,106 @@
+"""What the server does wrong if a test asks for it."""
+
+import threading
+import time
+
+import pytest
+from wire import ALICE, FIRST, SECOND, Wire, over_tls
+
+from poplib_c.testing import POP3Server
+
+
+def apart(**faults):
+    """Parametrizes a test by a server that has a fault from its start, or gets it later."""
+
+    def early():
+        return POP3Server([FIRST, SECOND], users=ALICE, **faults)
+
+    def late():
+        server = POP3Server([FIRST, SECOND], users=ALICE)
+        for name, value in faults.items():
+            if isinstance(value, dict):
+                getattr(server, name).update(value)
+            else:
+                setattr(server, name, value)
+        return server
+
+    return pytest.mark.parametrize("make", [early, late])
+
+
+@apart(refused={"UIDL": "unknown command"})
+def test_no_unique_ids(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        assert wire.ask(b"UIDL") == wire.ask(b"uidl 1") == b"-ERR unknown command\r\n"
+        assert wire.ask(b"CAPA").startswith(b"+OK")
+        assert b"TOP\r\nUSER\r\n" in wire.rest()
+        del server.refused["UIDL"]
+        assert wire.ask(b"UIDL 1").startswith(b"+OK 1 ")
+
+
+@apart(locked=True)
+@pytest.mark.parametrize("log_in", [b"PASS secret", b"AUTH PLAIN AGFsaWNlAHNlY3JldA=="])
+def test_a_locked_maildrop(make, log_in):
+    with make() as server, Wire(server) as wire:
+        for locked in (True, False):
+            server.locked = locked
+            wire.ask(b"USER alice")
+            assert wire.ask(log_in).startswith(b"-ERR [IN-USE]" if locked else b"+OK")
+            assert server.locked is locked
+
+
+@apart(sizes={1: 7})
+def test_wrong_sizes(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        assert wire.ask(b"LIST 1") == b"+OK 1 7\r\n"
+        wire.ask(b"LIST")
+        assert wire.rest() == b"1 7\r\n2 %d\r\n.\r\n" % len(SECOND)
+        assert wire.ask(b"RETR 1") == b"+OK 7 octets\r\n"
+        assert wire.rest() == FIRST + b".\r\n"
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+@pytest.mark.parametrize("octets", [0, 9, 20])
+def test_hanging_up_in_the_middle(kind, octets, server_context, client_context):
+    tls = None if kind == "plain" else server_context
+    with POP3Server([FIRST, SECOND], cut={"retr": octets}, tls=tls) as server:
+        with over_tls(kind, server, client_context) as wire:
+            wire.login()
+            assert wire.ask(b"DELE 2").startswith(b"+OK")
+            reply = wire.ask(b"RETR 1") + wire.file.read()
+            assert reply == (b"+OK %d octets\r\n" % len(FIRST) + FIRST)[:octets]
+        assert server.messages == [FIRST, SECOND]
+
+
+def test_faults_of_the_greeting():
+    with POP3Server(refused={"GREETING": "[SYS/TEMP] busy"}) as server:
+        with Wire(server) as wire:
+            assert wire.greeting == b"-ERR [SYS/TEMP] busy\r\n"
+        server.refused["GREETING"] = None
+        with Wire(server) as wire:
+            assert wire.greeting == b""
+        del server.refused["GREETING"]
+        server.cut["GREETING"] = 3
+        with Wire(server) as wire:
+            assert wire.greeting == b"+OK"
+
+
+@apart(delays={"NOOP": 0.3})
+def test_a_delay(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        begun = time.monotonic()
+        wire.sock.sendall(b"STAT\r\nNOOP\r\n")
+        assert wire.file.readline().startswith(b"+OK 2 ")
+        assert wire.file.readline().startswith(b"+OK")
+        assert time.monotonic() - begun >= 0.3
+
+
+def test_stop_ends_a_delay():
+    """The delay is longer than stop() waits, which would raise."""
+    with POP3Server(delays={"NOOP": 3600}) as server, Wire(server) as wire:
+        wire.login()
+        wire.sock.sendall(b"STAT\r\nNOOP\r\n")
+        wire.file.readline()
+    assert not [thread for thread in threading.enumerate() if "POP3Server" in thread.name]

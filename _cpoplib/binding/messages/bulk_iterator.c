@@ -137,17 +137,16 @@ static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
     struct requests *requests = &self->requests;
+    int failed;
 
     if (check_source(self, reader) < 0) {
         return -1;
     }
     Py_XSETREF(requests->reader,
                (ReaderObject *)Py_NewRef((PyObject *)reader));
-    if (receive_before(self, reader) < 0) {
-        return -1;
-    }
-    if (requests->unsent.first == NULL) {
-        return 0; /* receiving has run code that closed the iterator */
+    failed = receive_before(self, reader);
+    if (failed < 0 || requests->unsent.first == NULL) {
+        return failed; /* or receiving has run code that closed the iterator */
     }
     return requests->unsent.first->is_deletion ||
                    (pipeline_ask_has_room(requests, reader) &&

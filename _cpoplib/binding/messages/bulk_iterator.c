@@ -137,18 +137,16 @@ static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
     struct requests *requests = &self->requests;
+    int failed;
 
     if (check_source(self, reader) < 0) {
         return -1;
     }
     Py_XSETREF(requests->reader,
                (ReaderObject *)Py_NewRef((PyObject *)reader));
-    if (receive_before(self, reader) < 0) {
-        return -1;
-    }
-    /* Receiving may have run code that closed the iterator. */
-    if (requests->unsent.first == NULL) {
-        return 0;
+    failed = receive_before(self, reader);
+    if (failed < 0 || requests->unsent.first == NULL) {
+        return failed; /* or receiving has run code that closed the iterator */
     }
     return requests->unsent.first->is_deletion ||
                    (pipeline_ask_has_room(requests, reader) &&
@@ -513,16 +511,8 @@ bulk_iterator_next(BulkIteratorObject *self, int *result)
     return NULL;
 }
 
-static PyObject *
-next(BulkIteratorObject *self)
-{
-    int result;
-
-    return bulk_iterator_next(self, &result);
-}
-
 GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
-               next(BULK_ITERATOR(op)));
+               bulk_iterator_next(BULK_ITERATOR(op), &(int){0}));
 
 ARGS_DOC(close_doc, "close($self)",
 "End the iteration without waiting.\n"

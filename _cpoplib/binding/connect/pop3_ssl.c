@@ -4,6 +4,7 @@
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
+#include "binding/client/opening.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_configs.h"
@@ -282,6 +283,19 @@ ARGS_FUNCTION(pop3_ssl___init__,
                         "context", "verify", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
 
+/* Has close() in another thread end the handshake over this socket, if that
+   has a descriptor. */
+static int
+watch(POP3Object *self, PyObject *plain)
+{
+    int fd;
+
+    if (python_socket_fileno(self->state, plain, &fd) < 0) {
+        return errors_clear(PyExc_Exception);
+    }
+    return opening_watch(self, fd);
+}
+
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return a socket from POP3._create_socket(), with TLS.\n"
 "\n"
@@ -307,7 +321,7 @@ create_socket(POP3Object *self, PyObject *timeout)
     if (self->tls_config != NULL) {
         config = pop_tls_config_share(self->tls_config);
     }
-    if (get_options(self, &options) == 0) {
+    if (watch(self, plain) == 0 && get_options(self, &options) == 0) {
         wrapped = tls_wrap_start(self, plain, &options, config);
     }
     pop_tls_config_free(config);

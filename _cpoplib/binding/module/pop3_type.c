@@ -40,7 +40,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    guard = deadlines_new();
+    guard = deadlines_new(state);
     if (guard != NULL) {
         self = (POP3Object *)type->tp_alloc(type, 0);
     }

@@ -57,9 +57,9 @@ guard_is_mine(PyObject *guard)
 
 /* --- forks -------------------------------------------------------------- */
 
-/* A fork may come while CPython hands a guard from one thread to another, which
-   the child does not have.  So the module lists its guards, and the child frees
-   those that no thread of its own is inside. */
+/* A fork may come while CPython hands a guard from one thread to another,
+   which the child does not have.  So the module lists its guards, and the
+   child frees those that no thread of its own is inside. */
 
 #ifdef Py_GIL_DISABLED
 

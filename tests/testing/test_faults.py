@@ -73,6 +73,18 @@ def test_hanging_up_in_the_middle(kind, octets, server_context, client_context):
         assert server.messages == [FIRST, SECOND]
 
 
+def test_a_cut_is_no_reset():
+    """A socket that is closed with a command unread resets the connection."""
+    server = POP3Server([FIRST], cut={"RETR": 9}, delays={"RETR": 0.2})
+    with server, Wire(server) as wire:
+        wire.login()
+        wire.sock.sendall(b"RETR 1\r\n")
+        while server.commands[-1] != b"RETR 1":
+            time.sleep(0.001)
+        wire.sock.sendall(b"DELE 1\r\n")
+        assert wire.file.read() == (b"+OK %d octets" % len(FIRST))[:9]
+
+
 def test_faults_of_the_greeting():
     with POP3Server(refused={"GREETING": "[SYS/TEMP] busy"}) as server:
         with Wire(server) as wire:

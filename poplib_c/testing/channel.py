@@ -65,7 +65,13 @@ class Channel:
             raise EOFError
         self._received += octets
 
-    def write(self, reply: bytes) -> None:
+    def write(self, reply: bytes, pause: float = 0.0) -> None:
+        """Add *reply* to what is pending; with a *pause*, wait before each of its octets."""
+        if pause > 0:
+            for octet in reply:
+                self.delay(pause)
+                self.write(bytes([octet]))
+            return
         self._pending.append(reply)
         self._pending_octets += len(reply)
         if self._pending_octets > _MAX_PENDING:

@@ -46,7 +46,7 @@ class Connection:
         options: tuple[Any, Any, Any],
         sock: socket.socket | None,
     ) -> None:
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not timeout > 0:
             raise ValueError("timeout must be positive, or None for no timeout")
         self.host = host
         self.port = port
@@ -55,7 +55,9 @@ class Connection:
         self._new = Channel(*self._options)
         self._channel: Any = None
         self._given = sock
+        self._is_given = sock is not None
         self._lock: asyncio.Lock | None = None
+        self._holder: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._is_closed = False
         self._waiter: asyncio.Future[bool] | None = None
@@ -92,8 +94,9 @@ class Connection:
         self._is_closed = True
         self._cancelled = False
         self._unwatch()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(False)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and not waiter.get_loop().is_closed():
+            waiter.set_result(False)
         if channel is not None:
             channel.close()
 
@@ -108,6 +111,10 @@ class Connection:
     async def _connect(self) -> Self:
         if self._channel is not None:
             raise OSError(errno.EISCONN, "already connected; close() first")
+        if self._is_given and self._given is None:
+            # Connecting to host would bypass the proxy or the tunnel of the socket.
+            text = "the connection by sock= is over; make another client with another socket"
+            raise OSError(errno.ENOTCONN, text)
         self._is_closed = self._tls_established = self._is_verified = False
         channel = self._new or Channel(*self._options)
         self._load(channel)
@@ -182,7 +189,11 @@ class Connection:
         """Await work(*args, **options) while no other command uses the connection."""
         if self._lock is None:
             self._lock = asyncio.Lock()
+        task = asyncio.current_task()
+        if task is not None and task is self._holder:
+            raise RuntimeError("a command of this task uses the connection, and awaits this one")
         async with self._lock:
+            self._holder = task
             try:
                 return await work(*args, **options)
             except Exception:
@@ -191,6 +202,8 @@ class Connection:
                 self.close()
                 self._cancelled = True
                 raise
+            finally:
+                self._holder = None
 
     def _use(self) -> Any:
         """Return the channel; raise OSError if there is no connection."""

@@ -8,6 +8,7 @@ import pytest
 from scripted import C, S, play
 
 from poplib_c import aio
+from poplib_c.testing import POP3Server
 
 from .support import TIMEOUT, run
 
@@ -81,3 +82,19 @@ def test_verification_is_never_left_out_by_default():
     with play(S("+OK ready")) as server:
         run(main())
     assert server.wire == b""
+
+
+def test_login_knows_the_connection_that_it_has(authority, server_context):
+    """login() is called before the connection has TLS, and awaited after it."""
+
+    async def main():
+        client = aio.POP3(*server.address, timeout=TIMEOUT)
+        await client.connect()
+        login = client.login("alice", "secret")
+        await client.stls(verify=authority.ca_file)
+        await login
+        await client.quit()
+
+    with POP3Server([], users={"alice": "secret"}, stls=server_context) as server:
+        run(main())
+        assert b"AUTH PLAIN" in b" ".join(server.commands)

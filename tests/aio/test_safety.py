@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+import io
 import socket
 
 import pytest
 from scripted import C, S, play
 
+import poplib_c
 from poplib_c import aio
 from poplib_c.testing import POP3Server
 
@@ -24,7 +26,8 @@ def test_a_given_socket_is_not_replaced_by_another_connection():
             await client.connect()
         assert caught.value.errno == errno.ENOTCONN
 
-    with play(S("+OK ready")) as server, socket.create_connection((server.host, server.port)) as given:
+    with play(S("+OK ready")) as server:
+        given = socket.create_connection((server.host, server.port))
         run(main())
 
 
@@ -98,3 +101,29 @@ def test_login_knows_the_connection_that_it_has(authority, server_context):
     with POP3Server([], users={"alice": "secret"}, stls=server_context) as server:
         run(main())
         assert b"AUTH PLAIN" in b" ".join(server.commands)
+
+
+def test_an_iterator_is_continued_by_its_own_client_alone():
+    class Meddling(io.BytesIO):
+        def write(self, data):
+            with pytest.raises(RuntimeError, match="continues it"):
+                next(many._many)
+            return super().write(data)
+
+    async def main():
+        nonlocal many
+        client = aio.POP3(server.host, server.port, timeout=TIMEOUT, pipelining=True)
+        await client.connect()
+        many = client.retr_many([1, 2])
+        with pytest.raises(RuntimeError, match="continues it"):
+            next(many._many)
+        many = client.retr_many([1, 2])
+        assert await client.retr_into(3, Meddling()) == 3
+        with pytest.raises(TypeError):
+            client._channel.next(client, poplib_c.POP3.__new__(poplib_c.POP3).retr_many([1]))
+        client.close()
+
+    many = None
+    message = S("+OK", "a", ".")
+    with play(S("+OK ready"), C("RETR 3"), message) as server:
+        run(main())

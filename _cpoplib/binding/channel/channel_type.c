@@ -62,6 +62,8 @@ channel_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->module);
     Py_VISIT(self->reader);
     Py_VISIT(self->tls);
+    Py_VISIT(self->reply.sink.failure);
+    Py_VISIT(self->in.sink.failure);
     if (self->form == CHANNEL_FILE) {
         Py_VISIT(self->reply.file.file);
         Py_VISIT(self->reply.file.write);
@@ -106,9 +108,9 @@ channel_dealloc(PyObject *op)
 static int
 use_socket(ChannelObject *self, PyObject *sock)
 {
-    ReaderObject *before = self->reader;
     ReaderObject *reader = reader_new(self->state, sock, sock, &no_deadline,
                                       self->guard);
+    ReaderObject *before = self->reader;
     int failed = 0;
 
     if (reader == NULL) {
@@ -150,7 +152,13 @@ ARGS_FUNCTION(channel_attach, attach(CHANNEL(op), values[0]),
 static PyObject *
 close_channel(ChannelObject *self)
 {
-    return args_none(self->reader != NULL && reader_close(self->reader) < 0);
+    /* Another thread may end a handshake meanwhile, and replace the Reader. */
+    ReaderObject *reader = (ReaderObject *)Py_XNewRef((PyObject *)
+                                                          self->reader);
+    int failed = reader != NULL && reader_close(reader) < 0;
+
+    Py_XDECREF(reader);
+    return args_none(failed);
 }
 
 ARGS_FUNCTION(channel_close, close_channel(CHANNEL(op)),
@@ -188,6 +196,8 @@ static PyObject *
 begin_tls(ChannelObject *self, PyObject **values)
 {
     const struct tls_options none = {.context = NULL};
+    struct ssl_ctx_st *config;
+    TLSSocketObject *tls;
 
     if (self->config == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "load_tls() comes first");
@@ -197,10 +207,14 @@ begin_tls(ChannelObject *self, PyObject **values)
         reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
-    Py_XSETREF(self->tls,
-               tls_wrap_new_socket(self->state, self->reader->sock, values[0],
-                                   &none, self->config, self->guard));
-    return args_none(self->tls == NULL);
+    /* load_tls() in another thread does not free what is in use. */
+    config = self->config;
+    self->config = NULL;
+    tls = tls_wrap_new_socket(self->state, self->reader->sock, values[0],
+                              &none, config, self->guard);
+    pop_tls_config_free(config);
+    Py_XSETREF(self->tls, tls);
+    return args_none(tls == NULL);
 }
 
 ARGS_FUNCTION(channel_begin_tls, channel_run(op, values, begin_tls),
@@ -316,6 +330,9 @@ start_command(ChannelObject *self, PyObject **values)
     }
     self->client = values[0];
     self->is_started = start(self, line, size, is_sasl != 0) == 0;
+    if (!self->is_started) {
+        channel_end_reply(self);
+    }
     return args_none(!self->is_started);
 }
 
@@ -324,7 +341,7 @@ ARGS_FUNCTION(channel_start, channel_run(op, values, start_command),
               .names = {"client", "line", "form", "file", "is_sasl"},
               .required = 2, .keyword_only = 2);
 
-/* Continue the command.  Returns its result, or None to wait. */
+/* Returns the result of a reply that was read. */
 static PyObject *
 make_value(ChannelObject *self)
 {
@@ -338,6 +355,7 @@ make_value(ChannelObject *self)
     return value;
 }
 
+/* Continue the command.  Returns its result, or None to wait. */
 static PyObject *
 step(ChannelObject *self, PyObject **Py_UNUSED(values))
 {

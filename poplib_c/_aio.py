@@ -61,6 +61,8 @@ class Connection:
         self._cancelled = False
         self._is_closed = False
         self._waiter: asyncio.Future[bool] | None = None
+        self._moved: tuple[int, int] | None = None
+        self._silent_since = 0.0
         self._watched: tuple[asyncio.AbstractEventLoop, int, int] | None = None
 
     # --- connecting and closing -------------------------------------------------------------
@@ -230,6 +232,7 @@ class Connection:
             self.close()
 
     async def _finish(self, step: Callable[..., Any], *args: Any) -> Any:
+        self._moved = None
         while (result := step(*args)) is None:
             await self._wait()
         return result
@@ -239,15 +242,25 @@ class Connection:
         if channel is None:
             self._check_open(channel)
         bits, seconds = channel.wants
-        if not bits:
+        left = self._left(channel) if seconds is None else seconds
+        if seconds is None and left is not None and left <= 0:
+            channel.time_out()
+        elif bits:
+            await self._watch(channel.sock.fileno(), bits, left)
+        else:
             await asyncio.sleep(0)
             self._check_open(channel)
-        elif not await self._watch(
-            channel.sock.fileno(), bits, self._timeout if seconds is None else seconds
-        ):
-            self._check_open(channel)
-            if seconds is None:
-                channel.time_out()
+
+    def _left(self, channel: Any) -> float | None:
+        """Return for how many seconds silence may go on.
+
+        Records of TLS without octets are silence, too: a flood of them wakes the waiter.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._moved is None or self._moved != channel.moved:
+            self._moved = channel.moved
+            self._silent_since = now
+        return None if self._timeout is None else self._silent_since + self._timeout - now
 
     def _check_open(self, channel: Any) -> None:
         if self._is_closed or self._channel is not channel:

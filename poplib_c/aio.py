@@ -291,6 +291,7 @@ class POP3(Connection):
         return Many(self, "DELE", numbers, None, window, errors, False, False)
 
     async def _next(self, channel: Any, many: Any) -> Any:
+        self._moved = None
         while (pair := channel.next(self, many)) is None:
             if channel.wants[0] == PROOF:
                 await self._prove(channel)

@@ -406,6 +406,7 @@ static enum pop_status
 end_wait(ChannelObject *self, struct pop_error *error)
 {
     struct pop_timeout timeout;
+    enum pop_status status;
 
     if (self->tls != NULL) {
         /* Sets the text that tells what has timed out. */
@@ -414,12 +415,14 @@ end_wait(ChannelObject *self, struct pop_error *error)
                                            error);
     }
     pop_timeout_set(&timeout, POP_WAIT_NEVER);
-    return self->reader->link.transport->ops->wait(
+    status = self->reader->link.transport->ops->wait(
         self->reader->link.transport, true, self->wants & CHANNEL_WANTS_WRITE,
         &timeout, error);
+    /* What is readable may be more records of TLS without octets. */
+    return status == POP_OK ? POP_TIMEOUT : status;
 }
 
-/* Raise socket.timeout, unless what was waited for has just come. */
+/* Raise socket.timeout, unless this ends the handshake. */
 static PyObject *
 time_out(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
@@ -467,6 +470,21 @@ GUARD_FUNCTION(PyObject *, get_wants,
                (PyObject * op, void *Py_UNUSED(closure)), wants(CHANNEL(op)));
 
 static PyObject *
+moved(const ChannelObject *self)
+{
+    const struct pop_link *link = self->reader == NULL ? NULL
+                                                       : &self->reader->link;
+
+    return link == NULL
+               ? Py_NewRef(Py_None)
+               : Py_BuildValue("nn", (Py_ssize_t)link->received,
+                               (Py_ssize_t)pop_buffer_length(&link->out));
+}
+
+GUARD_FUNCTION(PyObject *, get_moved,
+               (PyObject * op, void *Py_UNUSED(closure)), moved(CHANNEL(op)));
+
+static PyObject *
 sock(const ChannelObject *self)
 {
     return Py_NewRef(self->reader == NULL ? Py_None : self->reader->sock);
@@ -479,6 +497,8 @@ static PyGetSetDef channel_getset[] = {
     {"wants", get_wants, NULL,
      "(bits, seconds): what to wait for, and for how long at most, or None",
      NULL},
+    {"moved", get_moved, NULL,
+     "(received, unsent) octets: they change unless there is silence", NULL},
     {"sock", get_sock, NULL, "the socket, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -80,11 +80,10 @@ class Connection:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._channel is not None:
-            if type is None:
-                await self.quit()
-            else:
-                self.close()
+        if type is None and (self._channel is not None or self._cancelled):
+            await self.quit()
+        elif self._channel is not None:
+            self.close()
 
     async def quit(self) -> bytes:
         """Sign off: commit deletions, close the connection, also if this raises."""

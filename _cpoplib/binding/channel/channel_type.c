@@ -153,9 +153,8 @@ static PyObject *
 close_channel(ChannelObject *self)
 {
     /* Another thread may end a handshake meanwhile, and replace the Reader. */
-    ReaderObject *reader = (ReaderObject *)Py_XNewRef((PyObject *)
-                                                          self->reader);
-    int failed = reader != NULL && reader_close(reader) < 0;
+    PyObject *reader = Py_XNewRef((PyObject *)self->reader);
+    int failed = reader != NULL && reader_close((ReaderObject *)reader) < 0;
 
     Py_XDECREF(reader);
     return args_none(failed);

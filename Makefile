@@ -3,8 +3,9 @@
 PYTHON ?= $(shell tools/find-python)
 export PYTHON PYTHONS EXAMPLES SEED SANITIZE STRESS FUZZ_SECONDS FUZZ_TARGETS FUZZ_LENGTH
 
-.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-threads \
-	bench-regress dist docs man stub compile-commands lint sanitize free-threaded fuzz clean
+.PHONY: help demo test test-all conformance soak hostile leaks servers programs bench bench-mailboxes \
+	bench-threads bench-regress dist docs man stub compile-commands lint sanitize free-threaded \
+	fuzz clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' Makefile | expand -t 18
@@ -60,6 +61,9 @@ programs: ## run getmail6, django-helpdesk and django-mailbox on poplib_c; move 
 bench: ## compare the speed with poplib's (BENCH_ARGS="--quick noop 'RETR 2 kB'"; --help)
 	@tools/system-packages build
 	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-mailboxes: ## compare threads, asyncio, uvloop and poplib with many mailboxes (BENCH_ARGS="--delay 20")
+	@venv=$$(tools/venv bench) && $$venv/bin/python benchmarks/mailboxes.py $(BENCH_ARGS)
 
 bench-threads: ## compare the speed of threads with poplib's, with the GIL and without (BENCH_ARGS=--quick)
 	@tools/system-packages build

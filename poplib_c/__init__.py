@@ -6,8 +6,8 @@ gives the classes, methods and results that the library reference documents for 
 
 install() makes ``import poplib`` return poplib_c in the whole process; uninstall() undoes it.
 POP3_SSL and stls() make a TLSSocket as .sock; the .file of a connection is a Reader.
-OPENSSL_VERSION names the OpenSSL that is loaded for TLS. poplib_c.testing has a POP3 server for
-tests.
+OPENSSL_VERSION names the OpenSSL that is loaded for TLS. poplib_c.aio has POP3 and POP3_SSL for
+asyncio, poplib_c.testing a POP3 server for tests.
 
 PYTEST_DONT_REWRITE: the package has no tests; pytest need not warn that it was imported early.
 """
@@ -56,13 +56,17 @@ _MODULES = frozenset({"errno", "re", "socket", "ssl", "sys"})
 
 
 def __getattr__(name):
-    """Import a module that is an attribute of poplib, or TLSSocket, at the first access to it."""
+    """Import a module that is an attribute, or TLSSocket, at the first access to it."""
     if name == "TLSSocket":
         import _cpoplib
         from poplib_c._tls_socket import complete
 
         value = _cpoplib.TLSSocket
         complete(value)
+    elif name == "aio":
+        import poplib_c.aio
+
+        value = poplib_c.aio
     elif name in _MODULES:
         import importlib
 

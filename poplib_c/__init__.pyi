@@ -206,8 +206,9 @@ class POP3:
     def close(self) -> None:
         """Close the connection without QUIT: the server commits no deletion.
 
-        Another thread may call it: a command that is blocked in the connection
-        raises ConnectionAbortedError. Do nothing if the connection is closed.
+        Another thread may call it: a command that is blocked in the connection, or
+        a constructor, raises ConnectionAbortedError; a constructor that resolves a
+        name raises when that ends. Do nothing if the connection is closed.
         """
     def set_options(
         self,

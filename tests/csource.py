@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the top down: a file includes and calls what is in its own folder, or in those after it.
 FOLDERS = [
-    *["binding/module", "binding/commands", "binding/messages", "binding/connect"],
-    *["binding/dialogue", "binding/client", "binding/reader", "binding/socket", "binding/base"],
+    *[f"binding/{name}" for name in ("module", "channel", "commands", "messages", "connect")],
+    *[f"binding/{name}" for name in ("dialogue", "client", "reader", "socket", "base")],
     *["core/tls", "core/net", "core/proto"],
 ]
 TOKEN = re.compile(

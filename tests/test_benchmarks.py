@@ -11,6 +11,7 @@ import build
 import client
 import fetch
 import loadserver
+import mailboxes
 import regress
 import table
 from clients import connect
@@ -223,3 +224,15 @@ def test_regress_fails_on_more_instructions(capsys):
     assert regress.report([("NOOP", 100, 104), ("LIST", 100, 50)])
     assert not regress.report([("NOOP", 100, 106), ("LIST", 100, 50)])
     assert "+6.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", mailboxes.CLIENTS)
+def test_many_mailboxes(programs, monkeypatch, name):
+    if name == "uvloop":
+        pytest.importorskip("uvloop")
+    monkeypatch.setattr(mailboxes, "IDLE", 2)
+    monkeypatch.setattr(loadserver, "AUTHORITIES", 1)
+    with loadserver.serving(programs["server"], spin=0, verify=True) as ports:
+        task = {"client": name, "port": ports["tls"], "trusted": ports["trusted"]}
+        costs = mailboxes.run({**task, "mailboxes": 5, "at_once": 2})
+    assert costs["wall"] > 0 and costs["cpu"] > 0

@@ -141,6 +141,14 @@ def test_interpreters(run, accounts):
     assert sorted(found) == sorted(2 * [f"{name}: hi.txt, 5 octets" for name in names[:2]])
 
 
+def test_with_trio(run, serve):
+    pytest.importorskip("trio")
+    server = serve([LUNCH, DINNER], users={"alice": "secret"})
+    output = run(EXAMPLES / "with_trio.py", place(server), "alice")
+    assert output == f"1 {len(server.messages[0])}\n2 {len(server.messages[1])}\n"
+    assert server.commands[-1] == b"QUIT"
+
+
 COUNTED = {"zoe@example.org": 3, "max@example.org": 1}
 
 
@@ -166,4 +174,6 @@ def test_cluster(run, accounts):
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_without_arguments_it_says_what_it_wants(example, run):
+    if example.stem == "with_trio":
+        pytest.importorskip("trio")
     assert f"usage: python {example.name} " in run(example, status=1)

@@ -13,10 +13,11 @@ from csource import FOLDERS, ROOT, Source, read_sources
 HOMES_OF_STATE = {
     "binding/reader/progress": r"progress(\.\w+)*|foreign|ahead\.\w+|step|why|broken_by|mixed_up"
     r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
-    "binding/dialogue/held": r"(?<=reader->)held",
+    "binding/reader/held": r"(?<=reader->)held",
     "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
-    "core/net/link": r"ends(\.\w+)?",
+    "core/net/link_pump": r"ends(\.\w+)?",
 }
+PARTS = {"link_pump": "link"}  # Files of core without a header of their own.
 SANS_IO_HEADERS = {
     *["assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"],
 }
@@ -166,7 +167,7 @@ def pointers_to_pointers_are_not_cast(source):
     ("binding/reader/stream.c", "int\nf(void)\n{\n    pop_pipeline_begin(ahead);\n}\n"),
     ("binding/dialogue/pipeline.c", "int\nf(void)\n{\n    reader->held = NULL;\n}\n"),
     ("binding/messages/bulk.c", "int\nf(void)\n{\n    reader->ability = READER_ABLE;\n}\n"),
-    ("binding/dialogue/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
+    ("binding/reader/held.c", "int\nf(void)\n{\n    link->ends.doubtful |= true;\n}\n"),
 )
 def state_is_written_in_its_home_only(source):
     for home, fields in HOMES_OF_STATE.items():
@@ -276,7 +277,7 @@ def one_cleanup_label_and_forward_gotos(source):
 def public_names_of_core_begin_with_their_file(source):
     if source.room != "core" or source.stem == "mem":
         return
-    prefix = f"pop_{source.stem}_"
+    prefix = f"pop_{PARTS.get(source.stem, source.stem)}_"
     for declaration in source.declarations:
         if declaration.is_variable or not re.match(r"(?!typedef)[^(]*\w\(", declaration.head):
             continue
@@ -311,7 +312,7 @@ def headers_have_include_guards(source):
 )
 def core_files_include_their_own_header_first(source):
     if source.room == "core" and source.suffix == "c":
-        own = f"{source.folder}/{source.stem}.h"
+        own = f"{source.folder}/{PARTS.get(source.stem, source.stem)}.h"
         if source.stem.startswith("transport_"):
             own = "core/net/transport.h"
         if [name for _, name in source.includes][:1] != [own]:

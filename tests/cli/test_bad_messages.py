@@ -220,7 +220,7 @@ def test_a_server_that_hangs_up_on_the_second_login(run, odd, name):
     """It may close the connection again and again: the next run tries."""
 
     def lose(session, reply):
-        session._accounts.refused[b"AUTH"] = None
+        session._faults.refused["AUTH"] = None
         return hang_up(session, reply)
 
     server = odd(MESSAGES, {b"RETR 3": lose})

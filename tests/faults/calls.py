@@ -15,6 +15,7 @@ import os
 import poplib_c
 from poplib_c import POP3, POP3_SSL, Reader, TLSSocket, error_proto, sasl
 
+from .channel_calls import CHANNEL, Channel
 from .support import TIMEOUT
 from .unconnected import by_hand, finalized, whole_by_hand
 
@@ -472,7 +473,7 @@ def public_names():
     client = POP3.__new__(POP3)
     many, deadline = type(client.retr_many([])), type(client.deadline(1))
     names = {"install", "uninstall", *(f"sasl.{name}" for name in sasl.__all__)}
-    for cls in (POP3, TLSSocket, Reader, many, deadline):
+    for cls in (POP3, TLSSocket, Reader, Channel, many, deadline):
         own = {name for name in dir(cls) if not hasattr(object, name)} - {COPIED}
         names |= {f"{cls.__name__}.{name}" for name in own | {"__init__"} & vars(cls).keys()}
     names |= {f"error_proto.{name}" for name in vars(error_proto) if not name.startswith("__")}
@@ -491,6 +492,7 @@ FOREIGN = {
 
 TABLES = {
     "nothing": NOTHING,
+    "channel": CHANNEL,
     "authorization": AUTHORIZATION,
     "transaction": TRANSACTION,
     "encrypted": TRANSACTION,

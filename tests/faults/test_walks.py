@@ -69,7 +69,7 @@ def walk(how, places, states, repeats=REPEATS, preload=None):
 @LONG
 def test_nothing_fails(places):
     """And nothing is kept, however often."""
-    states = TABLES if REPEATS else ["nothing", "transaction", "reader"]
+    states = TABLES if REPEATS else ["nothing", "channel", "transaction", "reader"]
     assert set(walk("nothing", places, states, max(REPEATS, 6)).values()) == {0}
 
 
@@ -91,7 +91,7 @@ def test_each_allocation_of_the_extension_fails_in_turn(places, preload):
 @LONG
 def test_each_call_to_the_system_fails_in_turn(places, preload):
     how = "whole system" if REPEATS else "system"
-    states = TABLES if REPEATS else ["nothing", "transaction", "tls"]
+    states = TABLES if REPEATS else ["nothing", "channel", "transaction", "tls"]
     failed = walk(how, places, states, repeats=0, preload=preload)
     assert all(count > 10 for count in failed.values())
 

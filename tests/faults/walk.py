@@ -43,6 +43,7 @@ PROBES = {
 OTHER_WORDS = (
     "<function _refuse at ",
     *("can't allocate lock", "can't allocate read lock", "_PyEval_EvalFrameDefault returned NULL"),
+    "error return without exception set",
     "out of step: a reply was abandoned half-way",
 )
 
@@ -234,7 +235,7 @@ class Walk:
 
     def subject(self):
         """What the calls get: a client in that state."""
-        if self.state == "nothing":
+        if self.state in ("nothing", "channel"):
             return self.servers
         if self.client is None:
             has_tls = self.state in ("tls", "encrypted")

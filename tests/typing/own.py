@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import poplib_c
-from poplib_c import POP3, POP3_SSL, Deadline, ManyIterator, sasl
+from poplib_c import POP3, POP3_SSL, Deadline, ManyIterator, aio, sasl
 from poplib_c.testing import POP3Server
 
 Reply = tuple[bytes, list[bytes], int]
@@ -73,6 +73,21 @@ def tls(client: POP3_SSL) -> None:
     assert_type(sock.getpeercert(), "dict[str, Any] | None")
     assert_type(sock.cipher(), "tuple[str, str, int] | None")
     assert_type(sock.getpeername(), Any)
+
+
+async def asynchronous(ca: pathlib.Path) -> None:
+    async with aio.POP3_SSL("localhost", verify=ca, timeout=None) as client:
+        assert_type(client, aio.POP3_SSL)
+        assert_type(await client.login("alice", "secret", mechanisms=["PLAIN"]), bytes)
+        assert_type(await client.list(), Reply)
+        assert_type(await client.list(1), bytes)
+        assert_type(await client.sizes(), "dict[int, int | None]")
+        async for number, message in client.retr_many([1, 2]):
+            assert_type(number, int)
+            assert_type(message, bytes)
+        async for name, answer in client.dele_many(["1"], errors="return"):
+            assert_type(name, str)
+            assert_type(answer, "bytes | poplib_c.error_proto")
 
 
 def server() -> list[bytes]:

@@ -364,6 +364,9 @@ lock_run_detached(struct pop_link *link, lock_operation operation,
     struct link_call call = {link, operation};
     enum pop_status status;
 
+    if (link->is_polled) {
+        return call_detached(call_on_link, &call, error);
+    }
     status = repeat(call_on_link, &call, link->transport->ops->needs_gil,
                     error);
     if (status == POP_HOST) {

@@ -69,7 +69,8 @@ typedef enum pop_status (*lock_operation)(struct pop_link *link,
 
 /* Runs the operation detached, unless the link's transport needs the GIL.  On
    EINTR runs signal handlers and resumes with the remaining time (PEP 475).
-   Returns POP_HOST if a handler raised. */
+   Returns POP_HOST if a handler raised.  Calls the operation of a link that
+   is_polled once. */
 enum pop_status lock_run_detached(struct pop_link *link,
                                   lock_operation operation,
                                   struct pop_error *error);

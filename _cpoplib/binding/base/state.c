@@ -82,6 +82,7 @@ state_note_fork(struct module_state *state)
     X(reader_type)                                                            \
     X(tls_socket_type)                                                        \
     X(bulk_iterator_type)                                                     \
+    X(channel_type)                                                           \
     X(deadline_type)                                                          \
     X(socket_timeout)                                                         \
     X(own_recv_into)                                                          \

@@ -112,6 +112,7 @@ struct module_state {
     PyTypeObject *reader_type;
     PyTypeObject *tls_socket_type;
     PyTypeObject *bulk_iterator_type;
+    PyTypeObject *channel_type;
     PyTypeObject *deadline_type;
     struct pop_spare spare; /* for the Reader that is entered */
     struct lock tls_lock;   /* held while a config is made for tls_configs */

@@ -21,6 +21,14 @@ enum pop3_pipelining {
 
 struct deadlines;
 
+/* A constructor that is at work; see opening.h. */
+struct opening {
+    int constructors;     /* how many, one inside the other */
+    unsigned long thread; /* of the outer one */
+    bool is_closed;       /* by another thread */
+    int fd;               /* a duplicate of what is connecting, or -1 */
+};
+
 /* poplib's attributes (host, sock, file, ...) are in `dict`; here is only
    what is ours alone. */
 typedef struct {
@@ -38,6 +46,7 @@ typedef struct {
     struct deadlines *deadlines;      /* of the guard; see deadline.h */
     PyObject *verify;                 /* of POP3_SSL(); NULL: do not */
     struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
+    struct opening opening;           /* of a constructor; see opening.h */
     bool is_logged;                   /* since the last command; see log.h */
     bool in_transaction;              /* a login succeeded */
     struct command_progress progress; /* of the lock's owner */

@@ -9,6 +9,7 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/client/log.h"
+#include "binding/client/opening.h"
 #include "binding/client/options.h"
 #include "binding/reader/reader.h"
 #include "binding/socket/python_socket.h"
@@ -151,7 +152,8 @@ connect_to(POP3Object *self, PyObject *host, PyObject *port, PyObject *timeout)
     if (set_target(self, host, port) < 0) {
         return -1;
     }
-    if (open_socket(self, timeout) < 0 || read_welcome(self) < 0) {
+    if (opening_check(self) < 0 || open_socket(self, timeout) < 0 ||
+        opening_check(self) < 0 || read_welcome(self) < 0) {
         connect_give_up(self);
         return -1;
     }
@@ -188,33 +190,52 @@ OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 static PyObject *
 init(POP3Object *self, PyObject *const *values)
 {
-    return args_none(options_set(self, values + 3) < 0 ||
+    int failed;
+
+    opening_begin(self);
+    failed = options_set(self, values + 3) < 0 ||
                      deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
-                     connect_open(self, values[0], values[1], values[2]) < 0);
+                     connect_open(self, values[0], values[1], values[2]) < 0
+                 ? -1
+                 : 0;
+    return args_none(opening_end(self, failed) < 0);
 }
 
 ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
               .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = OPTIONS_COUNT + 1);
 
-/* Calls socket.create_connection(); the deadline limits the time for all
-   addresses. */
+static PyObject *
+watch(PyObject *op, PyObject *fd)
+{
+    long number = PyLong_AsLong(fd);
+
+    return args_none((number == -1 && PyErr_Occurred()) ||
+                     opening_watch(POP3(op), (int)number) < 0);
+}
+
+static PyMethodDef watch_method = {"watch", watch, METH_O, NULL};
+
+/* Does what socket.create_connection() does; the deadline limits the time for
+   all addresses, and close() in another thread ends it. */
 static PyObject *
 connect_in_time(POP3Object *self, PyObject *socket, PyObject *address,
                 PyObject *timeout)
 {
     const struct pop_deadline *deadline = &self->deadlines->earliest;
+    double left = Py_HUGE_VAL;
+    PyObject *watching = PyCFunction_New(&watch_method, (PyObject *)self);
     PyObject *sock;
 
-    if (deadline->at == POP_NO_DEADLINE) {
-        return PyObject_CallMethodObjArgs(socket,
-                                          self->state->name.create_connection,
-                                          address, timeout, NULL);
+    if (watching == NULL) {
+        return NULL;
     }
-    sock = package_call("poplib_c._connect", "within", "(dOOO)",
-                        (double)pop_deadline_left(deadline) /
-                            POP_NS_PER_SECOND,
-                        socket, address, timeout);
+    if (deadline->at != POP_NO_DEADLINE) {
+        left = (double)pop_deadline_left(deadline) / POP_NS_PER_SECOND;
+    }
+    sock = package_call("poplib_c._connect", "connect", "(OdOOO)", watching,
+                        left, socket, address, timeout);
+    Py_DECREF(watching);
     if (sock == NULL) {
         deadline_explain(self);
     }
@@ -401,10 +422,25 @@ connect_close(POP3Object *self)
 ARGS_DOC(close_doc, "close($self)",
 "Close the connection without QUIT: the server commits no deletion.\n"
 "\n"
-"Another thread may call it: a command that is blocked in the connection\n"
-"raises ConnectionAbortedError. Do nothing if the connection is closed.");
+"Another thread may call it: a command that is blocked in the connection, or\n"
+"a constructor, raises ConnectionAbortedError; a constructor that resolves a\n"
+"name raises when that ends. Do nothing if the connection is closed.");
 
-GUARD_METHOD(pop3_close_method, connect_close(POP3(op)));
+static PyObject *
+close_client(POP3Object *self)
+{
+    bool was_opening = opening_close(self);
+    PyObject *result = connect_close(self);
+
+    /* The constructor sets .sock and .file later than close() comes. */
+    if (result == NULL && was_opening &&
+        errors_clear(PyExc_AttributeError) == 0) {
+        result = Py_NewRef(Py_None);
+    }
+    return result;
+}
+
+GUARD_METHOD(pop3_close_method, close_client(POP3(op)));
 
 PyMethodDef connect_methods[] = {
     ARGS_METHOD("__init__", pop3___init__, init_doc),

@@ -4,6 +4,7 @@
 #include "binding/client/deadline.h"
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
+#include "binding/client/opening.h"
 #include "binding/client/options.h"
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_configs.h"
@@ -265,13 +266,18 @@ static PyObject *
 init(POP3Object *self, PyObject *const *values)
 {
     struct tls_options options;
+    int failed;
 
-    return args_none(options_set(self, values + 7) < 0 ||
+    opening_begin(self);
+    failed = options_set(self, values + 7) < 0 ||
                      tls_wrap_options(&options, values[5], values[2],
                                       values[3], values[6]) < 0 ||
                      set_options(self, &options) < 0 ||
                      deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
-                     connect_ssl(self, values[0], values[1], values[4]) < 0);
+                     connect_ssl(self, values[0], values[1], values[4]) < 0
+                 ? -1
+                 : 0;
+    return args_none(opening_end(self, failed) < 0);
 }
 
 ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
@@ -279,6 +285,19 @@ ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
               .names = {"host", "port", "keyfile", "certfile", "timeout",
                         "context", "verify", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = 1 + OPTIONS_COUNT + 1);
+
+/* Has close() in another thread end the handshake over this socket, if that
+   has a descriptor. */
+static int
+watch(POP3Object *self, PyObject *plain)
+{
+    int fd;
+
+    if (python_socket_fileno(self->state, plain, &fd) < 0) {
+        return errors_clear(PyExc_Exception);
+    }
+    return opening_watch(self, fd);
+}
 
 ARGS_DOC(create_socket_doc, "_create_socket($self, timeout)",
 "Return a socket from POP3._create_socket(), with TLS.\n"
@@ -305,7 +324,7 @@ create_socket(POP3Object *self, PyObject *timeout)
     if (self->tls_config != NULL) {
         config = pop_tls_config_share(self->tls_config);
     }
-    if (get_options(self, &options) == 0) {
+    if (watch(self, plain) == 0 && get_options(self, &options) == 0) {
         wrapped = tls_wrap_start(self, plain, &options, config);
     }
     pop_tls_config_free(config);

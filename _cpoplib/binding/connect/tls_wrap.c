@@ -7,8 +7,6 @@
 #include "binding/base/errors.h"
 #include "binding/base/package.h"
 #include "binding/socket/python_socket.h"
-#include "binding/connect/tls_configs.h"
-#include "binding/socket/tls_socket.h"
 
 /* --- arguments ---------------------------------------------------------- */
 
@@ -36,16 +34,16 @@ tls_wrap_options(struct tls_options *options, PyObject *context,
 
 /* --- our own TLS -------------------------------------------------------- */
 
-static PyObject *
-wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
-              const struct tls_options *options, struct ssl_ctx_st *config)
+TLSSocketObject *
+tls_wrap_new_socket(struct module_state *state, PyObject *sock, PyObject *host,
+                    const struct tls_options *options,
+                    struct ssl_ctx_st *config, PyObject *guard)
 {
-    struct module_state *state = self->state;
     PyObject *hostname = package_call("poplib_c._tls_socket", "begin", "(OO)",
                                       state->tls_socket_type, host);
     const char *name = NULL;
     struct ssl_ctx_st *own = NULL;
-    PyObject *wrapped = NULL;
+    TLSSocketObject *wrapped = NULL;
 
     if (hostname != NULL && hostname != Py_None) {
         name = PyUnicode_AsUTF8(hostname);
@@ -59,12 +57,26 @@ wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
         config = own;
     }
     if (config != NULL) {
-        wrapped = tls_socket_wrap(state, sock, hostname, name, config,
-                                  &self->deadlines->earliest, self->guard);
+        wrapped = tls_socket_new(state, sock, hostname, name, config, guard);
     }
     pop_tls_config_free(own);
     Py_DECREF(hostname);
     return wrapped;
+}
+
+static PyObject *
+wrap_natively(POP3Object *self, PyObject *sock, PyObject *host,
+              const struct tls_options *options, struct ssl_ctx_st *config)
+{
+    TLSSocketObject *wrapped = tls_wrap_new_socket(
+        self->state, sock, host, options, config, self->guard);
+
+    if (wrapped != NULL &&
+        tls_socket_shake_hands(wrapped, &self->deadlines->earliest, NULL) <
+            0) {
+        Py_CLEAR(wrapped);
+    }
+    return (PyObject *)wrapped;
 }
 
 /* --- the ssl module's --------------------------------------------------- */

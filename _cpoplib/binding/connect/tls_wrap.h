@@ -6,6 +6,7 @@
 
 #include "binding/client/pop3.h"
 #include "binding/connect/tls_configs.h"
+#include "binding/socket/tls_socket.h"
 
 /* Fills the options.  Returns -1 and raises ValueError for arguments that
    exclude each other. */
@@ -16,6 +17,14 @@ int tls_wrap_options(struct tls_options *options, PyObject *context,
    own TLS; else poplib's.  A new reference, or NULL and an exception. */
 PyObject *tls_wrap_new_context(struct module_state *state,
                                const struct tls_options *options);
+
+/* Returns a TLSSocket over `sock`, before its handshake with `host`, or NULL
+   and an exception.  Makes the config if `config` is NULL. */
+TLSSocketObject *tls_wrap_new_socket(struct module_state *state,
+                                     PyObject *sock, PyObject *host,
+                                     const struct tls_options *options,
+                                     struct ssl_ctx_st *config,
+                                     PyObject *guard);
 
 /* Wraps `sock` and shakes hands with self.host.  Uses, in this order:
 

@@ -22,7 +22,7 @@ getline_size_limit(const POP3Object *self)
 /* Fills the limits; steals the value of _MAXLINE, which may be NULL with an
    exception. */
 static int
-fill_limits(const POP3Object *self, PyObject *value,
+fill_limits(const struct getline_options *options, PyObject *value,
             struct stream_limits *limits)
 {
     int failed = value == NULL ? -1 : args_octets(value, &limits->status);
@@ -31,23 +31,40 @@ fill_limits(const POP3Object *self, PyObject *value,
     if (failed < 0) {
         return -1;
     }
-    if (self->progress.sasl != SASL_NONE &&
-        limits->status < POP_COMMAND_SASL_OCTETS) {
+    if (options->is_sasl && limits->status < POP_COMMAND_SASL_OCTETS) {
         limits->status = POP_COMMAND_SASL_OCTETS;
     }
-    limits->line = self->max_line > limits->status ? self->max_line
-                                                   : limits->status;
-    limits->size = getline_size_limit(self);
+    limits->line = options->max_line > limits->status ? options->max_line
+                                                      : limits->status;
+    limits->size = options->max_size;
     return 0;
+}
+
+int
+getline_fill_limits(struct module_state *state,
+                    const struct getline_options *options,
+                    struct stream_limits *limits)
+{
+    return fill_limits(options, package_attribute(state, state->name.maxline),
+                       limits);
+}
+
+static struct getline_options
+options_of(const POP3Object *self)
+{
+    return (struct getline_options){
+        .max_line = self->max_line,
+        .max_size = getline_size_limit(self),
+        .is_sasl = self->progress.sasl != SASL_NONE,
+    };
 }
 
 int
 getline_limits(POP3Object *self, struct stream_limits *limits)
 {
-    struct module_state *state = self->state;
+    struct getline_options options = options_of(self);
 
-    return fill_limits(self, package_attribute(state, state->name.maxline),
-                       limits);
+    return getline_fill_limits(self->state, &options, limits);
 }
 
 int
@@ -57,7 +74,9 @@ getline_plain_limits(POP3Object *self, struct stream_limits *limits)
     int found = package_global(self->state, self->state->name.maxline, &value);
 
     if (found > 0 && PyLong_CheckExact(value)) {
-        return fill_limits(self, value, limits) < 0 ? -1 : 1;
+        struct getline_options options = options_of(self);
+
+        return fill_limits(&options, value, limits) < 0 ? -1 : 1;
     }
     Py_XDECREF(value);
     return found < 0 ? -1 : 0;

@@ -137,7 +137,7 @@ find_out(POP3Object *self, ReaderObject *reader, struct requests *proof)
         able = holds(proof, self, reader);
     }
     if (able >= 0) {
-        reader->ability = able > 0 ? READER_ABLE : READER_UNABLE;
+        pipeline_probe_note_ability(reader, able > 0);
     }
     return able;
 }
@@ -204,6 +204,12 @@ begins_with(PyObject *line, const char *verb)
         text[i] = c < 0x80 ? (char)c : '?';
     }
     return pop_scan_begins_with(text, i, verb);
+}
+
+void
+pipeline_probe_note_ability(ReaderObject *reader, bool able)
+{
+    reader->ability = able ? READER_ABLE : READER_UNABLE;
 }
 
 bool

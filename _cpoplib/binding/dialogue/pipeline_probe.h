@@ -27,6 +27,9 @@
 int pipeline_probe_is_on(POP3Object *self, ReaderObject *reader,
                          const struct requests *requests, unsigned int how);
 
+/* Notes the result of the test. */
+void pipeline_probe_note_ability(ReaderObject *reader, bool able);
+
 /* Returns whether the line (a str, or else false) is a command that logs in.
  */
 bool pipeline_probe_is_login(PyObject *line);

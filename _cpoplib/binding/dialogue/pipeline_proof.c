@@ -1,7 +1,7 @@
 #include "binding/dialogue/pipeline_proof.h"
 
 #include "binding/base/format_command.h"
-#include "binding/dialogue/held.h"
+#include "binding/reader/held.h"
 
 int
 pipeline_proof_add(struct requests *proof, PyObject *number)

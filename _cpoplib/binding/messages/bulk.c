@@ -12,7 +12,7 @@
 static int
 set_options(BulkIteratorObject *self, PyObject *const *values)
 {
-    struct module_state *state = self->client->state;
+    struct module_state *state = self->state;
     size_t errors = 0;
     size_t deletes = 0;
     size_t as_lines = 0;
@@ -52,10 +52,11 @@ check_numbers(PyObject *numbers)
     return -1;
 }
 
-/* Returns an iterator for the values of the arguments: the numbers, `howmuch`
-   if the verb is TOP, and the options. */
-static PyObject *
-start(POP3Object *client, enum pop_verb verb, PyObject **values)
+/* The arguments are the numbers, `howmuch` if the verb is TOP, and the
+   options. */
+PyObject *
+bulk_start(const struct bulk_source *source, enum pop_verb verb,
+           PyObject **values)
 {
     bool has_second = verb == POP_VERB_TOP;
     PyObject **options = values + 1 + has_second;
@@ -66,7 +67,7 @@ start(POP3Object *client, enum pop_verb verb, PyObject **values)
         options[3] = NULL;
     }
     if (check_numbers(values[0]) == 0) {
-        self = bulk_iterator_new(client, values[0], verb,
+        self = bulk_iterator_new(source, values[0], verb,
                                  verb == POP_VERB_DELE ? POP_NO_LINES
                                                        : POP_OCTETS,
                                  has_second ? values[1] : NULL);
@@ -75,6 +76,20 @@ start(POP3Object *client, enum pop_verb verb, PyObject **values)
         Py_CLEAR(self);
     }
     return self;
+}
+
+static PyObject *
+start(POP3Object *client, enum pop_verb verb, PyObject **values)
+{
+    const struct bulk_source source = {
+        .client = (PyObject *)client,
+        .guard = client->guard,
+        .state = client->state,
+        .turn = bulk_iterator_turn,
+        .ahead = client->pipelining != PIPELINING_NEVER,
+    };
+
+    return bulk_start(&source, verb, values);
 }
 
 ARGS_DOC(retr_many_doc,

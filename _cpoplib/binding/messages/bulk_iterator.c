@@ -21,19 +21,22 @@
 /* --- life --------------------------------------------------------------- */
 
 PyObject *
-bulk_iterator_new(POP3Object *client, PyObject *numbers, enum pop_verb verb,
-                  enum pop_reply_form form, PyObject *second)
+bulk_iterator_new(const struct bulk_source *source, PyObject *numbers,
+                  enum pop_verb verb, enum pop_reply_form form,
+                  PyObject *second)
 {
-    PyTypeObject *type = client->state->bulk_iterator_type;
+    PyTypeObject *type = source->state->bulk_iterator_type;
     BulkIteratorObject *self = (BulkIteratorObject *)type->tp_alloc(type, 0);
 
     if (self == NULL) {
         return NULL;
     }
-    self->guard = Py_NewRef(client->guard);
-    self->client = (POP3Object *)Py_NewRef((PyObject *)client);
+    self->guard = Py_NewRef(source->guard);
+    self->client = Py_NewRef(source->client);
+    self->state = source->state;
+    self->turn = source->turn;
     self->window = DEFAULT_WINDOW;
-    self->ahead = client->pipelining != PIPELINING_NEVER;
+    self->ahead = source->ahead;
     self->requests.verb = verb;
     self->requests.form = form;
     self->requests.keeps_errors = true;
@@ -67,7 +70,7 @@ many_traverse(PyObject *op, visitproc visit, void *arg)
 static int
 clear(BulkIteratorObject *self)
 {
-    POP3Object *client = self->client;
+    PyObject *client = self->client;
 
     self->client = NULL;
     requests_clear(&self->requests);
@@ -90,41 +93,43 @@ check_source(const BulkIteratorObject *self, const void *file)
     if (self->requests.sent.first == NULL || self->requests.reader == file) {
         return 0;
     }
-    errors_raise_out_of_step(self->client->state,
+    errors_raise_out_of_step(self->state,
                              "another file has taken the place of the one "
                              "that replies are to come from",
                              NULL);
     return -1;
 }
 
-/* Before deletions by dele_many(), receives the replies to the requests of
-   other owners: the caller may rely on them, and one reply too many shows only
-   at their end. */
-static int
-receive_others(BulkIteratorObject *self, ReaderObject *reader)
+bool
+bulk_iterator_must_receive(const BulkIteratorObject *self,
+                           const ReaderObject *reader)
 {
-    if (self->requests.form != POP_NO_LINES ||
-        reader->progress.ahead.count <= self->requests.sent.count) {
-        return 0;
+    const struct requests *requests = &self->requests;
+
+    /* Before deletions by dele_many(), the replies to others: the caller may
+       rely on them, and one reply too many shows only at their end. */
+    if (requests->form == POP_NO_LINES &&
+        reader->progress.ahead.count > requests->sent.count) {
+        return true;
     }
-    return pipeline_receive_all(self->client, reader) < 0
-               ? -1
-               : reader_require(reader, READER_AT_REST);
+    /* A deletion comes before the numbers that were taken ahead.  If none of
+       its own is pending, requests of others take the room. */
+    return !pipeline_ask_has_room(requests, reader) &&
+           (requests->unsent.first->is_deletion ||
+            (requests->answered.first == NULL &&
+             requests->sent.first == NULL));
 }
 
-/* If the next request is the deletion of the message that was returned last,
-   queues it. */
+/* Receives all pending replies, if that has to precede the next request. */
 static int
-ask_due(BulkIteratorObject *self, ReaderObject *reader)
+receive_before(BulkIteratorObject *self, ReaderObject *reader)
 {
-    if (!self->requests.unsent.first->is_deletion) {
+    if (!bulk_iterator_must_receive(self, reader)) {
         return 0;
     }
-    if (!pipeline_ask_has_room(&self->requests, reader) &&
-        pipeline_receive_all(self->client, reader) < 0) {
-        return -1;
-    }
-    return pipeline_ask_next(self->client, reader, &self->requests, false);
+    return pipeline_receive_all(POP3(self->client), reader) < 0
+               ? -1
+               : reader_require(reader, READER_AT_REST);
 }
 
 /* Queues and sends as many requests as there is room for. */
@@ -132,42 +137,40 @@ static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
     struct requests *requests = &self->requests;
+    int failed;
 
     if (check_source(self, reader) < 0) {
         return -1;
     }
     Py_XSETREF(requests->reader,
                (ReaderObject *)Py_NewRef((PyObject *)reader));
-    if (receive_others(self, reader) < 0 || ask_due(self, reader) < 0) {
-        return -1;
+    failed = receive_before(self, reader);
+    if (failed < 0 || requests->unsent.first == NULL) {
+        return failed; /* or receiving has run code that closed the iterator */
     }
-    if (requests->unsent.first == NULL) {
-        return 0;
-    }
-    if (pipeline_ask_has_room(requests, reader) &&
-        (!reader->half_duplex ||
-         reader->progress.ahead.octets <= PIPELINING_HALF_DUPLEX_OCTETS / 2)) {
-        return pipeline_ask(self->client, reader, requests);
-    }
-    /* If none of its own is pending, requests of others take the room. */
-    return requests->answered.first != NULL || requests->sent.first != NULL
-               ? 0
-               : pipeline_receive_all(self->client, reader);
+    return requests->unsent.first->is_deletion ||
+                   (pipeline_ask_has_room(requests, reader) &&
+                    (!reader->half_duplex ||
+                     reader->progress.ahead.octets <=
+                         PIPELINING_HALF_DUPLEX_OCTETS / 2))
+               ? pipeline_ask(POP3(self->client), reader, requests)
+               : 0;
 }
 
 /* Sends the command of a request, and returns its reply. */
 static PyObject *
 call(BulkIteratorObject *self, const struct request *request)
 {
+    POP3Object *client = POP3(self->client);
     PyObject *line = pipeline_ask_line(&self->requests, request);
 
     switch (pipeline_ask_form(&self->requests, request)) {
     case POP_NO_LINES:
-        return command_shortcmd(self->client, line, POP_END_IF_QUIET);
+        return command_shortcmd(client, line, POP_END_IF_QUIET);
     case POP_LINES:
-        return command_longcmd(self->client, line, POP_END_IF_QUIET, NULL);
+        return command_longcmd(client, line, POP_END_IF_QUIET, NULL);
     default:
-        return retr_bytes_fetch(self->client, line);
+        return retr_bytes_fetch(client, line);
     }
 }
 
@@ -180,7 +183,7 @@ ask_alone(BulkIteratorObject *self)
     bool failed = value == NULL;
 
     if (failed) {
-        if (!pipeline_ask_is_about_number(self->client)) {
+        if (!pipeline_ask_is_about_number(POP3(self->client))) {
             requests_put_back(&self->requests.unsent, request);
             return -1;
         }
@@ -199,10 +202,8 @@ free_first(BulkIteratorObject *self)
     requests_free(first);
 }
 
-/* Returns whether a result is ready.  Frees answers to deletions, which are
-   results only if they are refusals. */
-static bool
-has_answer(BulkIteratorObject *self)
+bool
+bulk_iterator_has_answer(BulkIteratorObject *self)
 {
     const struct request *first;
 
@@ -213,6 +214,20 @@ has_answer(BulkIteratorObject *self)
     return first != NULL;
 }
 
+bool
+bulk_iterator_deletes(const BulkIteratorObject *self)
+{
+    return self->deletes || self->requests.form == POP_NO_LINES;
+}
+
+bool
+bulk_iterator_asks_alone(BulkIteratorObject *self)
+{
+    return self->requests.unsent.first->is_deletion ||
+           (!bulk_iterator_has_answer(self) &&
+            self->requests.sent.first == NULL);
+}
+
 /* Sends requests: ahead, as many as there is room for, or one at a time after
    all replies were received. */
 static int
@@ -221,17 +236,17 @@ ask(BulkIteratorObject *self)
     struct requests *requests = &self->requests;
     unsigned int how = 0;
     int failed;
-    ReaderObject *reader = pop3_get_reader(self->client, &failed);
+    ReaderObject *reader = pop3_get_reader(POP3(self->client), &failed);
     int on = -1;
 
     if (requests->form == POP_OCTETS) {
         how |= PIPELINING_PLAIN;
     }
-    if (self->deletes || requests->form == POP_NO_LINES) {
+    if (bulk_iterator_deletes(self)) {
         how |= PIPELINING_PROVED;
     }
     if (!failed) {
-        on = pipeline_probe_is_on(self->client, reader, requests, how);
+        on = pipeline_probe_is_on(POP3(self->client), reader, requests, how);
     }
     if (on >= 0) {
         self->ahead = on;
@@ -239,9 +254,7 @@ ask(BulkIteratorObject *self)
     if (on > 0) {
         on = ask_ahead(self, reader);
     }
-    else if (on == 0 &&
-             (requests->unsent.first->is_deletion ||
-              (!has_answer(self) && requests->sent.first == NULL))) {
+    else if (on == 0 && bulk_iterator_asks_alone(self)) {
         on = ask_alone(self);
     }
     Py_XDECREF(reader);
@@ -255,14 +268,25 @@ ask(BulkIteratorObject *self)
 static int
 receive_one(BulkIteratorObject *self)
 {
-    PyObject *file = pop3_get_file(self->client, "readline");
+    PyObject *file = pop3_get_file(POP3(self->client), "readline");
     int failed = file == NULL ? -1 : check_source(self, file);
 
     if (failed == 0 && self->requests.answered.first == NULL) {
-        failed = pipeline_receive(self->client, self->requests.reader);
+        failed = pipeline_receive(POP3(self->client), self->requests.reader);
     }
     Py_XDECREF(file);
     return failed;
+}
+
+bool
+bulk_iterator_has_ended(const BulkIteratorObject *self,
+                        const ReaderObject *reader)
+{
+    return reader != NULL && reader == self->requests.reader &&
+           self->numbers == NULL && requests_count(&self->requests) == 0 &&
+           progress_is_in_step(&reader->progress) &&
+           reader->progress.unanswered == 0 &&
+           reader->progress.ahead.count == 0;
 }
 
 /* At the end of the iteration, returns -1 and raises error_proto if there were
@@ -274,15 +298,11 @@ check_end(BulkIteratorObject *self)
     ReaderObject *reader;
     int failed;
 
-    if (self->requests.reader == NULL || self->numbers != NULL ||
-        requests_count(&self->requests) > 0) {
+    if (!bulk_iterator_has_ended(self, self->requests.reader)) {
         return 0;
     }
-    reader = pop3_get_reader(self->client, &failed);
-    if (reader == self->requests.reader &&
-        progress_is_in_step(&reader->progress) &&
-        reader->progress.unanswered == 0 &&
-        reader->progress.ahead.count == 0) {
+    reader = pop3_get_reader(POP3(self->client), &failed);
+    if (bulk_iterator_has_ended(self, reader)) {
         failed = reader_require(reader, READER_AT_REST);
     }
     Py_XDECREF(reader);
@@ -292,15 +312,16 @@ check_end(BulkIteratorObject *self)
 static int
 turn(BulkIteratorObject *self)
 {
-    assert(lock_is_mine(&self->client->lock));
-    if (pop3_check_idle(self->client) < 0 ||
-        deadline_check(self->client) < 0) {
+    assert(lock_is_mine(&POP3(self->client)->lock));
+    if (pop3_check_idle(POP3(self->client)) < 0 ||
+        deadline_check(POP3(self->client)) < 0) {
         return -1;
     }
     if (self->requests.unsent.first != NULL && ask(self) < 0) {
         return -1;
     }
-    while (!has_answer(self) && self->requests.sent.first != NULL) {
+    while (!bulk_iterator_has_answer(self) &&
+           self->requests.sent.first != NULL) {
         if (receive_one(self) < 0) {
             return -1;
         }
@@ -308,13 +329,10 @@ turn(BulkIteratorObject *self)
     return check_end(self);
 }
 
-/* Takes the command lock, sends requests, and receives until a result is ready
-   or no reply is pending.  Returns -1 and an exception that is not about one
-   message. */
-static int
-take_turn(BulkIteratorObject *self)
+int
+bulk_iterator_turn(BulkIteratorObject *self)
 {
-    POP3Object *client = (POP3Object *)Py_NewRef((PyObject *)self->client);
+    POP3Object *client = POP3(Py_NewRef(self->client));
     const ReaderObject *reader = self->requests.reader;
     bool was_closed = reader != NULL && progress_is_closed(&reader->progress);
     int failed = pop3_lock(client);
@@ -389,33 +407,36 @@ end_after_answers(BulkIteratorObject *self)
     return 0;
 }
 
-/* Returns 1 if a result is ready, 0 at the end, or -1 and an exception. */
 static int
 find(BulkIteratorObject *self)
 {
     const struct request_list *unsent = &self->requests.unsent;
+    int result;
 
     do {
         if (pull(self) < 0) {
-            return -1;
+            return BULK_FAILED;
         }
-        if (unsent->first == NULL && has_answer(self)) {
-            return 1;
+        if (unsent->first == NULL && bulk_iterator_has_answer(self)) {
+            return BULK_READY;
         }
-        if (!self->broken && take_turn(self) < 0 &&
-            end_after_answers(self) < 0) {
-            return -1;
+        result = self->broken ? BULK_END : self->turn(self);
+        if (result == BULK_WAITS) {
+            return result;
         }
-        if (has_answer(self)) {
-            return 1;
+        if (result == BULK_FAILED && end_after_answers(self) < 0) {
+            return BULK_FAILED;
+        }
+        if (bulk_iterator_has_answer(self)) {
+            return BULK_READY;
         }
     } while (self->numbers != NULL || unsent->first != NULL);
     if (self->failure != NULL) {
         PyErr_SetRaisedException(self->failure);
         self->failure = NULL;
-        return -1;
+        return BULK_FAILED;
     }
-    return 0;
+    return BULK_END;
 }
 
 /* Returns whether the exception is a result (errors='return'). */
@@ -423,8 +444,7 @@ static bool
 returns(const BulkIteratorObject *self, PyObject *exception)
 {
     return self->returns_errors &&
-           PyErr_GivenExceptionMatches(exception,
-                                       self->client->state->error_proto);
+           PyErr_GivenExceptionMatches(exception, self->state->error_proto);
 }
 
 /* Returns (number, value) of the first answer, or raises its exception. */
@@ -472,26 +492,27 @@ check_idle(const BulkIteratorObject *self)
     return 0;
 }
 
-static PyObject *
-next(BulkIteratorObject *self)
+PyObject *
+bulk_iterator_next(BulkIteratorObject *self, int *result)
 {
-    int found;
-
+    *result = BULK_END;
     if (check_idle(self) < 0 || self->client == NULL) {
         return NULL;
     }
     self->running = true;
-    found = find(self);
+    *result = find(self);
     self->running = false;
-    if (found > 0) {
+    if (*result == BULK_READY) {
         return give(self);
     }
-    end(self);
+    if (*result != BULK_WAITS) {
+        end(self);
+    }
     return NULL;
 }
 
 GUARD_FUNCTION(PyObject *, many_next, (PyObject * op),
-               next(BULK_ITERATOR(op)));
+               bulk_iterator_next(BULK_ITERATOR(op), &(int){0}));
 
 ARGS_DOC(close_doc, "close($self)",
 "End the iteration without waiting.\n"

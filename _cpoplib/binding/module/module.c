@@ -4,6 +4,7 @@
 #include "binding/base/state.h"
 
 #include "binding/base/args.h"
+#include "binding/channel/channel.h"
 #include "binding/client/deadline.h"
 #include "binding/messages/bulk_iterator.h"
 #include "binding/client/options.h"
@@ -41,6 +42,7 @@ init_types(struct module_state *state, PyObject *module)
                         tls_socket_type_new(state, module)) &&
                    make(&state->bulk_iterator_type, module,
                         &bulk_iterator_spec) &&
+                   keep(&state->channel_type, channel_type_new(module)) &&
                    make(&state->deadline_type, module, &deadline_spec) &&
                    keep(&state->pop3_type, pop3_type_new(state, module)) &&
                    keep(&state->pop3_ssl_type,
@@ -79,6 +81,7 @@ module_exec(PyObject *module)
         const char *name;
         void *object;
     } public[] = {
+        {"Channel", state->channel_type},
         {"Deadline", state->deadline_type},
         {"ManyIterator", state->bulk_iterator_type},
         {"POP3", state->pop3_type},

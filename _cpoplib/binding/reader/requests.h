@@ -39,7 +39,7 @@ struct requests {
     struct request_list unsent;
 };
 
-/* Answers that are held back (see dialogue/held.h). */
+/* Answers that are held back (see held.h). */
 struct held {
     long long number; /* of the first message */
     size_t count;

@@ -41,6 +41,7 @@ sink_release(struct stream_sink *self)
 {
     Py_CLEAR(self->response);
     Py_CLEAR(self->value);
+    Py_CLEAR(self->failure);
 }
 
 /* Writes octets by file.write(), or to the descriptor of an io.FileIO. */

@@ -206,6 +206,26 @@ is_done(const ReaderObject *reader)
     return reader->link.reply.part == POP_REPLY_DONE;
 }
 
+/* The most octets that one call receives through a link that is_polled. */
+#define POLLED_OCTETS ((size_t)512 * 1024)
+
+/* Returns whether the caller has to wait, or to let others have their turn,
+   before the reply goes on. */
+static bool
+waits(ReaderObject *reader, enum pop_status status)
+{
+    struct pop_link *link = &reader->link;
+
+    if (!link->is_polled) {
+        return false;
+    }
+    if (status == POP_INTERRUPTED) {
+        link->wants = (struct pop_wants){.receivable = false};
+        return true;
+    }
+    return pop_link_must_wait(link, status);
+}
+
 /* Lets Ctrl-C and close() end a read from a peer that never pauses. */
 static int
 check_go_on(ReaderObject *reader)
@@ -217,21 +237,23 @@ check_go_on(ReaderObject *reader)
 }
 
 /* Reads and drops at most STREAM_DROPPED_OCTETS of the rest of a reply, after
-   an exception.  That stays pending unless a signal handler raises another. */
-static void
-drop_rest(ReaderObject *reader)
+   the exception sink->failure.  Raises that, unless a signal handler raises
+   another. */
+static int
+drop_rest(ReaderObject *reader, struct stream_sink *sink)
 {
-    PyObject *pending = PyErr_GetRaisedException();
     struct pop_link *link = &reader->link;
-    size_t start = link->reply.octets;
+    PyObject *failure;
     int failed = 0;
 
-    pop_reply_drop(&link->reply);
     while (failed == 0 && !is_done(reader) &&
-           link->reply.octets - start < STREAM_DROPPED_OCTETS) {
+           link->reply.octets - sink->kept < STREAM_DROPPED_OCTETS) {
         struct pop_error error = {0};
         enum pop_status status = pump(reader, &error);
 
+        if (waits(reader, status)) {
+            return STREAM_WAITS;
+        }
         if (status != POP_OK) {
             reader_fail(reader, status, &error);
             break;
@@ -239,7 +261,20 @@ drop_rest(ReaderObject *reader)
         pop_link_take(link);
         failed = check_go_on(reader);
     }
-    errors_raise_again(pending);
+    failure = sink->failure;
+    sink->failure = NULL;
+    errors_raise_again(failure);
+    return STREAM_FAILED;
+}
+
+/* Begins to drop the rest of the reply because of the pending exception. */
+static int
+begin_to_drop(ReaderObject *reader, struct stream_sink *sink)
+{
+    sink->failure = PyErr_GetRaisedException();
+    sink->kept = reader->link.reply.octets;
+    pop_reply_drop(&reader->link.reply);
+    return drop_rest(reader, sink);
 }
 
 /* Passes the batch to the sink, and consumes it even if the sink raises: an
@@ -250,35 +285,47 @@ take_batch(ReaderObject *reader, struct stream_sink *sink)
     int failed = sink->take(sink, &reader->link);
 
     pop_link_take(&reader->link);
-    if (failed < 0 && sink->form == POP_OCTETS &&
-        PyErr_ExceptionMatches(PyExc_Exception)) {
-        drop_rest(reader);
-    }
-    return failed;
+    return failed < 0 && sink->form == POP_OCTETS &&
+                   PyErr_ExceptionMatches(PyExc_Exception)
+               ? begin_to_drop(reader, sink)
+               : failed;
 }
 
 static int
 read_lines(ReaderObject *reader, struct stream_sink *sink)
 {
+    size_t before = reader->link.received;
+
     do {
         struct pop_error error = {0};
-        enum pop_status status = pump(reader, &error);
+        enum pop_status status = reader->link.is_polled &&
+                                         reader->link.received - before >=
+                                             POLLED_OCTETS
+                                     ? POP_INTERRUPTED
+                                     : pump(reader, &error);
+        int result;
 
+        if (waits(reader, status)) {
+            return STREAM_WAITS;
+        }
         if (status == POP_TOO_MUCH) {
             pop_link_take(&reader->link);
             errors_raise_too_large(reader->state, sink->limits.size);
-            drop_rest(reader);
-            return -1;
+            return begin_to_drop(reader, sink);
         }
         if (status != POP_OK) {
             reader_fail(reader, status, &error);
-            return -1;
+            return STREAM_FAILED;
         }
-        if (take_batch(reader, sink) < 0 || check_go_on(reader) < 0) {
-            return -1;
+        result = take_batch(reader, sink);
+        if (result == STREAM_DONE) {
+            result = check_go_on(reader);
+        }
+        if (result != STREAM_DONE) {
+            return result;
         }
     } while (!is_done(reader));
-    return 0;
+    return STREAM_DONE;
 }
 
 /* Consumes the status line that was pumped, also on MemoryError: the stream is
@@ -292,32 +339,25 @@ read_whole(ReaderObject *reader, struct stream_sink *sink)
     pop_link_take(link);
     progress_status_read(&reader->lock, &reader->progress);
     if (sink->response == NULL) {
-        return -1;
+        return STREAM_FAILED;
     }
     sink->is_positive = PyBytes_AS_STRING(sink->response)[0] == '+';
     if (is_done(reader)) {
-        return 0;
+        return STREAM_DONE;
     }
     link->reply.size_limit = sink->limits.size;
     return read_lines(reader, sink);
 }
 
-/* Reads a reply whose status line was pumped, with this status.  Marks the
-   stream out of step if the reply was not read to its end. */
+/* Marks the stream out of step if the reply was not read to its end. */
 static int
-read_reply(ReaderObject *reader, enum pop_status status,
-           struct pop_error *error, struct stream_sink *sink)
+end_read(ReaderObject *reader, struct stream_sink *sink, int result)
 {
-    int result = -1;
-
-    if (status == POP_OK) {
-        result = read_whole(reader, sink);
-    }
-    else {
-        reader_fail(reader, status, error);
+    if (result == STREAM_WAITS) {
+        return result;
     }
     sink->octets = reader->link.reply.octets;
-    if (result < 0) {
+    if (result == STREAM_FAILED) {
         Py_CLEAR(sink->response);
         if (reader->link.reply.part == POP_REPLY_LINES) {
             progress_left(&reader->lock, &reader->progress,
@@ -325,6 +365,25 @@ read_reply(ReaderObject *reader, enum pop_status status,
         }
     }
     return result;
+}
+
+/* Reads a reply whose status line was pumped, with this status. */
+static int
+read_reply(ReaderObject *reader, enum pop_status status,
+           struct pop_error *error, struct stream_sink *sink)
+{
+    int result = STREAM_FAILED;
+
+    if (waits(reader, status)) {
+        return STREAM_WAITS;
+    }
+    if (status == POP_OK) {
+        result = read_whole(reader, sink);
+    }
+    else {
+        reader_fail(reader, status, error);
+    }
+    return end_read(reader, sink, result);
 }
 
 int
@@ -339,18 +398,17 @@ stream_read(ReaderObject *reader, struct stream_sink *sink)
 /* --- a command and its reply -------------------------------------------- */
 
 int
-stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+stream_start(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
 {
     struct pop_link *link = &reader->link;
     struct pop_error error = {0};
     enum pop_status status;
-    size_t queued;
 
     if (progress_check_send(reader->state, &reader->progress) < 0) {
         return -1;
     }
     status = begin(reader, sink);
-    if (status == POP_OK) {
+    if (status == POP_OK && line != NULL) {
         status = pop_command_append(&link->out, PyBytes_AS_STRING(line),
                                     (size_t)PyBytes_GET_SIZE(line));
     }
@@ -358,12 +416,51 @@ stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
         reader_fail_write(reader, status, &error, true);
         return -1;
     }
-    queued = pop_buffer_length(&link->out);
+    sink->is_sending = line != NULL;
+    sink->queued = pop_buffer_length(&link->out);
+    return 0;
+}
+
+/* Sends the command, and reads its reply. */
+static int
+exchange(ReaderObject *reader, struct stream_sink *sink)
+{
+    struct pop_link *link = &reader->link;
+    struct pop_error error = {0};
+    enum pop_status status;
+
     status = lock_run_detached(link, pop_link_exchange, &error);
     if (!link->is_sent) {
-        fail_sending(reader, status, &error, queued);
-        return -1;
+        if (waits(reader, status)) {
+            return STREAM_WAITS;
+        }
+        fail_sending(reader, status, &error, sink->queued);
+        return STREAM_FAILED;
     }
+    sink->is_sending = false;
     progress_line_sent(&reader->lock, &reader->progress);
     return read_reply(reader, status, &error, sink);
+}
+
+int
+stream_go_on(ReaderObject *reader, struct stream_sink *sink)
+{
+    struct pop_error error = {0};
+
+    assert(lock_is_mine(&reader->lock));
+    if (sink->is_sending) {
+        return exchange(reader, sink);
+    }
+    if (sink->response == NULL) {
+        return read_reply(reader, pump(reader, &error), &error, sink);
+    }
+    return end_read(reader, sink,
+                    sink->failure != NULL ? drop_rest(reader, sink)
+                                          : read_lines(reader, sink));
+}
+
+int
+stream_exchange(ReaderObject *reader, PyObject *line, struct stream_sink *sink)
+{
+    return stream_start(reader, line, sink) < 0 ? -1 : exchange(reader, sink);
 }

@@ -30,7 +30,19 @@ struct stream_sink {
     size_t octets;      /* of the lines */
     /* What sinks.h collects: a list or bytes; NULL before the first batch. */
     PyObject *value;
-    size_t used; /* octets of the bytes */
+    size_t used;       /* octets of the bytes */
+    PyObject *failure; /* raised once the rest of the reply is dropped */
+    size_t kept;       /* octets of the lines before that */
+    bool is_sending;   /* the command, whose reply comes next */
+    size_t queued;     /* octets to send then */
+};
+
+/* The results of a read through a link that is_polled. */
+enum stream_result {
+    STREAM_FAILED = -1, /* an exception is pending */
+    STREAM_DONE = 0,
+    STREAM_WAITS = 1 /* call stream_go_on() after the wait, or after others had
+                        their turn: link->wants is empty then */
 };
 
 /* Sends the line (bytes or bytearray) and CRLF if what is `needed` holds:
@@ -53,8 +65,20 @@ PyObject *stream_raw_line(ReaderObject *reader, size_t limit, bool answers);
    response (new reference), or returns -1 and an exception: error_proto for a
    reply over its limits, and at the end of the stream.  The rest of a reply
    that is too large, or whose octets (POP_OCTETS) the sink refused, is dropped
-   up to STREAM_DROPPED_OCTETS. */
+   up to STREAM_DROPPED_OCTETS.  If the link is_polled, returns enum
+   stream_result. */
 int stream_read(ReaderObject *reader, struct stream_sink *sink);
+
+/* Queues the line (bytes) and CRLF; NULL for a reply that no command asks for,
+   the greeting.  stream_go_on() sends it, and reads the reply.  Inside, and
+   the stream is at rest.  Returns -1 and an exception. */
+int stream_start(ReaderObject *reader, PyObject *line,
+                 struct stream_sink *sink);
+
+/* Goes on with the reply after STREAM_WAITS, or begins it after
+   stream_start().  Inside.  Returns what
+   stream_read() returns. */
+int stream_go_on(ReaderObject *reader, struct stream_sink *sink);
 
 /* Sends the line and CRLF, then reads the reply like stream_read().  Inside,
    and the stream is at rest. */

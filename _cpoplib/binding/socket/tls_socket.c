@@ -9,9 +9,8 @@
 
 /* Steals the session unless it fails. */
 static TLSSocketObject *
-tls_socket_new(struct module_state *state, PyObject *sock,
-               PyObject *server_hostname, struct pop_transport *session,
-               PyObject *guard)
+allocate(struct module_state *state, PyObject *sock, PyObject *server_hostname,
+         struct pop_transport *session, PyObject *guard)
 {
     PyTypeObject *type = state->tls_socket_type;
     TLSSocketObject *self;
@@ -98,26 +97,6 @@ keep_answers(TLSSocketObject *self)
                : keep_certificate(self, session);
 }
 
-static int
-begin(TLSSocketObject *self, const struct pop_deadline *deadline)
-{
-    struct pop_error error = {0};
-    enum pop_status status;
-    struct handshake handshake;
-    int64_t timeout;
-
-    if (tls_socket_enter(self, &timeout) < 0) {
-        return -1;
-    }
-    handshake.transport = self->transport;
-    pop_timeout_set(&handshake.timeout, timeout);
-    handshake.timeout.deadline = *deadline;
-    status = lock_call_detached(shake_hands, &handshake, &error);
-    tls_socket_leave(self);
-    return errors_check(self->state, status, &error) < 0 ? -1
-                                                         : keep_answers(self);
-}
-
 /* Takes the socket's descriptor, so that a caller who kept the plain socket
    can't bypass TLS. */
 static int
@@ -133,11 +112,10 @@ take_socket(TLSSocketObject *self)
     return 0;
 }
 
-PyObject *
-tls_socket_wrap(struct module_state *state, PyObject *sock,
-                PyObject *server_hostname, const char *host,
-                struct ssl_ctx_st *config, const struct pop_deadline *deadline,
-                PyObject *guard)
+TLSSocketObject *
+tls_socket_new(struct module_state *state, PyObject *sock,
+               PyObject *server_hostname, const char *host,
+               struct ssl_ctx_st *config, PyObject *guard)
 {
     struct pop_error error = {0};
     struct pop_transport *session;
@@ -148,15 +126,40 @@ tls_socket_wrap(struct module_state *state, PyObject *sock,
     if (errors_check(state, status, &error) < 0) {
         return NULL;
     }
-    self = tls_socket_new(state, sock, server_hostname, session, guard);
+    self = allocate(state, sock, server_hostname, session, guard);
     if (self == NULL) {
         session->ops->destroy(session);
-        return NULL;
     }
-    if (begin(self, deadline) < 0 || take_socket(self) < 0) {
-        Py_CLEAR(self);
+    return self;
+}
+
+int
+tls_socket_shake_hands(TLSSocketObject *self,
+                       const struct pop_deadline *deadline,
+                       enum pop_status *wanted)
+{
+    struct pop_error error = {0};
+    enum pop_status status;
+    struct handshake handshake;
+    int64_t timeout;
+
+    if (tls_socket_enter(self, &timeout) < 0) {
+        return -1;
     }
-    return (PyObject *)self;
+    handshake.transport = self->transport;
+    pop_timeout_set(&handshake.timeout, timeout);
+    handshake.timeout.deadline = *deadline;
+    status = lock_call_detached(shake_hands, &handshake, &error);
+    tls_socket_leave(self);
+    if (wanted != NULL &&
+        (status == POP_WANT_READ || status == POP_WANT_WRITE)) {
+        *wanted = status;
+        return 1;
+    }
+    return errors_check(self->state, status, &error) < 0 ||
+                   keep_answers(self) < 0
+               ? -1
+               : take_socket(self);
 }
 
 /* --- entering and leaving ----------------------------------------------- */

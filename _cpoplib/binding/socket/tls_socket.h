@@ -36,17 +36,22 @@ typedef struct {
 
 #define TLSSOCKET(op) ((TLSSocketObject *)(op))
 
-/* Shakes hands with `host` (see pop_tls_config_session()) within the socket's
-   timeout and the deadline.  Returns a TLSSocket that owns the descriptor, and
-   detaches `sock`, as the ssl module does; `sock` must be
-   python_socket_is_direct(); `guard` is the connection's.  On failure returns
-   NULL with an exception; `sock` keeps its descriptor, but bytes may have been
-   sent. */
-PyObject *tls_socket_wrap(struct module_state *state, PyObject *sock,
-                          PyObject *server_hostname, const char *host,
-                          struct ssl_ctx_st *config,
-                          const struct pop_deadline *deadline,
-                          PyObject *guard);
+/* Returns a TLSSocket over `sock`, before its handshake with `host` (see
+   pop_tls_config_session()), or NULL and an exception.  `sock` must be
+   python_socket_is_direct(); `guard` is the connection's. */
+TLSSocketObject *tls_socket_new(struct module_state *state, PyObject *sock,
+                                PyObject *server_hostname, const char *host,
+                                struct ssl_ctx_st *config, PyObject *guard);
+
+/* Shakes hands within the socket's timeout and the deadline.  Then the object
+   owns the descriptor, and `sock` is detached, as the ssl module does.  On
+   failure returns -1 with an exception; `sock` keeps its descriptor, but bytes
+   may have been sent.  If the socket never waits, and `wanted` is not NULL,
+   returns 1 and sets it to POP_WANT_READ or POP_WANT_WRITE: call again after
+   the wait. */
+int tls_socket_shake_hands(TLSSocketObject *self,
+                           const struct pop_deadline *deadline,
+                           enum pop_status *wanted);
 
 /* Returns whether `sock` is a TLSSocket whose recv_into() and sendall() are
    not overridden, so that its session can be used instead: 1, 0 or -1. */

@@ -1,4 +1,4 @@
-/* Flush, fill and pump: the one loop that receives, and the end of a reply. */
+/* Flush and fill: memory, and the calls of the transport. */
 
 #include "core/net/link.h"
 
@@ -6,17 +6,8 @@
 
 #define FIRST_CHUNK ((size_t)16 * 1024)
 #define LARGEST_CHUNK ((size_t)64 * 1024)
-#define OCTETS_PER_TURN ((size_t)4 * 1024 * 1024)
-#define RECEIVES_PER_TURN 16
 #define TURNS_PER_LOOK 4
 #define BATCH_SPANS 512
-
-/* How long silence must last after an uncertain end.  Longer than the
-   retransmission of a lost segment (200 ms and a round trip). */
-#define QUIET (POP_NS_PER_SECOND * 3 / 10)
-/* How long silence must last if the server has announced more octets than have
-   come. */
-#define LONG_QUIET (POP_NS_PER_SECOND * 1)
 
 void
 pop_link_init(struct pop_link *link)
@@ -28,6 +19,7 @@ pop_link_init(struct pop_link *link)
         .batch.capacity = BATCH_SPANS,
     };
     pop_deadline_clear(&link->deadline);
+    pop_deadline_clear(&link->quiet);
     pop_timeout_set(&link->wait, POP_WAIT_FOREVER);
     pop_buffer_init(&link->in, POP_BUFFER_NO_CAP);
     pop_buffer_init(&link->out, POP_BUFFER_NO_CAP);
@@ -106,10 +98,8 @@ stop_waiting(struct pop_link *link, enum pop_status status)
     return status;
 }
 
-/* Checks the deadline before each operation: a fast peer lets none of them
-   wait. */
-static enum pop_status
-check_deadline(const struct pop_link *link, struct pop_error *error)
+enum pop_status
+pop_link_check_deadline(const struct pop_link *link, struct pop_error *error)
 {
     if (link->deadline.at == POP_NO_DEADLINE ||
         !pop_deadline_has_passed(&link->deadline)) {
@@ -125,7 +115,7 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
 
     start_waiting(link);
     while (pop_buffer_length(&link->out) > 0) {
-        enum pop_status status = check_deadline(link, error);
+        enum pop_status status = pop_link_check_deadline(link, error);
         size_t sent;
 
         if (status != POP_OK) {
@@ -135,6 +125,10 @@ pop_link_flush(struct pop_link *link, struct pop_error *error)
                                       pop_buffer_length(&link->out), &sent,
                                       &link->wait, error);
         pop_buffer_consume(&link->out, sent);
+        link->wants = (struct pop_wants){
+            .receivable = status == POP_WANT_READ,
+            .sendable = status != POP_WANT_READ,
+        };
         /* A signal makes a blocking send() short; no error tells of it. */
         if (status == POP_OK && pop_buffer_length(&link->out) > 0) {
             status = POP_INTERRUPTED;
@@ -165,6 +159,12 @@ must_wait(enum pop_status status)
 {
     return status == POP_TIMEOUT || status == POP_WANT_READ ||
            status == POP_WANT_WRITE;
+}
+
+bool
+pop_link_must_wait(const struct pop_link *link, enum pop_status status)
+{
+    return link->is_polled && must_wait(status);
 }
 
 /* Sends link->out until a send fails or would wait. */
@@ -210,13 +210,6 @@ pop_link_push(struct pop_link *link, struct pop_error *error)
                                                         : POP_OK;
 }
 
-/* Returns true if the room is not worth the system call of a recv. */
-static bool
-is_cramped(const struct pop_link *link)
-{
-    return pop_buffer_room(&link->in) < link->chunk / 2;
-}
-
 static enum pop_status
 receive(struct pop_link *link, struct pop_timeout *timeout,
         struct pop_error *error)
@@ -229,6 +222,10 @@ receive(struct pop_link *link, struct pop_timeout *timeout,
     status = transport->ops->recv(transport, pop_buffer_space(&link->in), room,
                                   &received, timeout, error);
     if (status != POP_OK) {
+        link->wants = (struct pop_wants){
+            .receivable = status != POP_WANT_WRITE,
+            .sendable = status == POP_WANT_WRITE,
+        };
         return status;
     }
     pop_buffer_commit(&link->in, received);
@@ -268,12 +265,18 @@ receive_sending(struct pop_link *link, struct pop_error *error)
             *error = unsent;
             return sending;
         }
-        status = transport->ops->wait(
-            transport, status != POP_WANT_WRITE || sending == POP_WANT_READ,
-            status == POP_WANT_WRITE || sending != POP_WANT_READ, &link->wait,
-            error);
+        link->wants = (struct pop_wants){
+            .receivable = status != POP_WANT_WRITE || sending == POP_WANT_READ,
+            .sendable = status == POP_WANT_WRITE || sending != POP_WANT_READ,
+        };
+        if (link->is_polled) {
+            return status;
+        }
+        status = transport->ops->wait(transport, link->wants.receivable,
+                                      link->wants.sendable, &link->wait,
+                                      error);
         if (status == POP_OK) {
-            status = check_deadline(link, error);
+            status = pop_link_check_deadline(link, error);
         }
         if (status != POP_OK) {
             return status;
@@ -285,12 +288,12 @@ receive_sending(struct pop_link *link, struct pop_error *error)
 enum pop_status
 pop_link_fill(struct pop_link *link, struct pop_error *error)
 {
-    enum pop_status status = check_deadline(link, error);
+    enum pop_status status = pop_link_check_deadline(link, error);
 
     if (status != POP_OK) {
         return stop_waiting(link, status);
     }
-    if (is_cramped(link)) {
+    if (pop_link_is_cramped(link)) {
         status = pop_buffer_reserve(&link->in, link->chunk);
         if (status != POP_OK) {
             return status;
@@ -356,229 +359,4 @@ pop_link_has_unread(struct pop_link *link)
         }
     }
     return !is_at_rest(link);
-}
-
-enum pop_status
-pop_link_begin(struct pop_link *link, enum pop_reply_form form,
-               size_t status_limit, size_t line_limit)
-{
-    struct pop_batch *batch = &link->batch;
-
-    pop_reply_begin(&link->reply, form, status_limit, line_limit);
-    link->end_rule = POP_END_AT_ONCE;
-    link->is_sent = false;
-    batch->count = 0;
-    batch->scanned = 0;
-    if (batch->spans == NULL) {
-        batch->spans = POP_MALLOC(BATCH_SPANS * sizeof(*batch->spans));
-        if (batch->spans == NULL) {
-            return POP_NO_MEMORY;
-        }
-    }
-    return POP_OK;
-}
-
-static enum pop_status
-scan(struct pop_link *link)
-{
-    return pop_reply_scan(&link->reply, pop_buffer_bytes(&link->in),
-                          pop_buffer_length(&link->in), &link->batch);
-}
-
-/* Returns true if settle() must decide: the end may be a line of a message, or
-   the end of another reply. */
-static bool
-is_unsettled(const struct pop_link *link)
-{
-    return link->reply.part == POP_REPLY_DONE &&
-           (!link->reply.is_certain ||
-            (link->ends.doubtful && link->end_rule == POP_END_IF_QUIET));
-}
-
-enum pop_status
-pop_link_scan(struct pop_link *link)
-{
-    enum pop_status status = scan(link);
-
-    return status == POP_OK && is_unsettled(link) ? POP_NEED_INPUT : status;
-}
-
-/* Returns true if bytes follow the batch.  A lone CR does not count (see
-   pop_link_has_unread()). */
-static bool
-is_followed(const struct pop_link *link)
-{
-    size_t behind = pop_buffer_length(&link->in) - link->batch.scanned;
-
-    return behind > 1 ||
-           (behind == 1 &&
-            pop_buffer_bytes(&link->in)[link->batch.scanned] != '\r');
-}
-
-/* Returns true if the reply has exactly the octets that its status line
-   announces, and the announcement is trusted.  After a doubtful end, the
-   status line may be a line of a message. */
-static bool
-is_as_announced(const struct pop_link *link)
-{
-    const struct pop_reply *reply = &link->reply;
-
-    return !link->ends.doubtful && !link->ends.misannounced &&
-           reply->in_octets &&
-           (unsigned long long)reply->announced == reply->octets;
-}
-
-/* Waits `duration` nanoseconds for bytes after the reply.  Returns POP_OK if
-   some came, POP_TIMEOUT after silence, otherwise what pop_link_fill()
-   returns. */
-static enum pop_status
-listen(struct pop_link *link, int64_t duration, struct pop_error *error)
-{
-    struct pop_deadline deadline = link->deadline;
-    enum pop_status status = check_deadline(link, error);
-
-    if (status != POP_OK) {
-        return status;
-    }
-    pop_deadline_start(&link->deadline, duration);
-    if (link->deadline.at > deadline.at) {
-        link->deadline = deadline;
-    }
-    link->deadline.is_pause = true;
-    status = pop_link_fill(link, error);
-    link->deadline = deadline;
-    if (status == POP_WANT_READ ||
-        (status == POP_DEADLINE &&
-         !pop_deadline_has_passed(&link->deadline))) {
-        status = POP_TIMEOUT;
-    }
-    return status;
-}
-
-/* Returns POP_OK if bytes follow the reply, POP_TIMEOUT if silence lasts long
-   enough, otherwise what listen() returns. */
-static enum pop_status
-wait_for_more(struct pop_link *link, struct pop_error *error)
-{
-    const struct pop_reply *reply = &link->reply;
-    bool is_short = reply->announced >= 0 &&
-                    (unsigned long long)reply->announced > reply->octets;
-    enum pop_status status = POP_OK;
-
-    while (status == POP_OK && !is_followed(link)) {
-        if (is_as_announced(link) &&
-            !link->transport->ops->readable(link->transport)) {
-            return POP_TIMEOUT;
-        }
-        status = listen(link, is_short ? LONG_QUIET : QUIET, error);
-    }
-    return status;
-}
-
-/* Decides at an end that is uncertain, or may belong to another reply.
-   Returns POP_OK if the reply is over, POP_NEED_INPUT if it goes on. */
-static enum pop_status
-settle(struct pop_link *link, struct pop_error *error)
-{
-    bool is_certain = link->reply.is_certain;
-    enum pop_status status = POP_TIMEOUT;
-
-    if (link->end_rule == POP_END_IF_QUIET) {
-        status = wait_for_more(link, error);
-    }
-    if (status == POP_OK && (is_certain || link->ends.doubtful)) {
-        return POP_UNASKED;
-    }
-    if (status == POP_OK) {
-        status = pop_reply_go_on(&link->reply, pop_buffer_bytes(&link->in),
-                                 &link->batch);
-        return status == POP_OK ? POP_NEED_INPUT : status;
-    }
-    if (status != POP_TIMEOUT) {
-        return status;
-    }
-    link->ends.uncertain |= !is_certain;
-    link->ends.doubtful = !is_certain && !is_as_announced(link);
-    return POP_OK;
-}
-
-enum pop_status
-pop_link_pump(struct pop_link *link, struct pop_error *error)
-{
-    size_t before = pop_buffer_length(&link->in);
-    int receives = 0;
-
-    for (;;) {
-        enum pop_status status = scan(link);
-
-        if (status == POP_OK && is_unsettled(link)) {
-            status = settle(link, error);
-            if (status == POP_NEED_INPUT && receives < RECEIVES_PER_TURN) {
-                receives++;
-                continue;
-            }
-        }
-        if (status != POP_NEED_INPUT) {
-            return status;
-        }
-        /* Keeps the size of the buffer to that of a line, not of the
-           message. */
-        if (link->batch.count > 0 && is_cramped(link)) {
-            return POP_OK;
-        }
-        /* Lets signal handlers run while a peer never pauses; TLS may work
-           long for one octet. */
-        if (receives == RECEIVES_PER_TURN ||
-            pop_buffer_length(&link->in) - before >= OCTETS_PER_TURN) {
-            return POP_INTERRUPTED;
-        }
-        receives++;
-        status = pop_link_fill(link, error);
-        if (status != POP_OK) {
-            return status;
-        }
-    }
-}
-
-enum pop_status
-pop_link_exchange(struct pop_link *link, struct pop_error *error)
-{
-    if (!link->is_sent) {
-        enum pop_status status = pop_link_flush(link, error);
-
-        if (status != POP_OK) {
-            return status;
-        }
-        link->is_sent = true;
-    }
-    return pop_link_pump(link, error);
-}
-
-/* Notes a message with more octets than announced.  Otherwise its author could
-   choose where it ends. */
-static void
-note_announced(struct pop_link *link)
-{
-    const struct pop_reply *reply = &link->reply;
-
-    if (reply->part == POP_REPLY_DONE && reply->form == POP_OCTETS &&
-        reply->in_octets &&
-        (unsigned long long)reply->announced < reply->octets) {
-        link->ends.misannounced = true;
-    }
-}
-
-void
-pop_link_take(struct pop_link *link)
-{
-    note_announced(link);
-    pop_buffer_consume(&link->in, link->batch.scanned);
-    link->batch.count = 0;
-    link->batch.scanned = 0;
-}
-
-void
-pop_link_doubt(struct pop_link *link)
-{
-    link->ends.doubtful = true;
 }

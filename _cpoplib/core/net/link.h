@@ -29,6 +29,12 @@ struct pop_ends {
     bool misannounced; /* a message had more octets than were announced */
 };
 
+/* What a caller that polls has to wait for: one of them is enough. */
+struct pop_wants {
+    bool receivable;
+    bool sendable;
+};
+
 struct pop_link {
     struct pop_transport *transport; /* not owned; set before each operation */
     int64_t timeout; /* nanoseconds for each recv and send (see timeout.h); set
@@ -47,7 +53,10 @@ struct pop_link {
     struct pop_reply reply;
     enum pop_end_rule end_rule; /* of this reply; set after pop_link_begin() */
     struct pop_ends ends;
-    bool is_sent; /* the command was sent (see pop_link_exchange()) */
+    bool is_sent;   /* the command was sent (see pop_link_exchange()) */
+    bool is_polled; /* the caller waits: see pop_link_must_wait() */
+    struct pop_wants wants;    /* is_polled: what the caller waits for */
+    struct pop_deadline quiet; /* is_polled: ends the wait for silence */
     struct pop_batch batch;
 };
 
@@ -110,11 +119,28 @@ bool pop_link_is_half_duplex(const struct pop_link *link);
    that link->out held before. */
 bool pop_link_is_unsent(const struct pop_link *link, size_t queued);
 
+/* Returns POP_DEADLINE if the deadline has passed, else POP_OK.  Called before
+   each operation: a fast peer lets none of them wait. */
+enum pop_status pop_link_check_deadline(const struct pop_link *link,
+                                        struct pop_error *error);
+
+/* Returns true if an operation of a link that is_polled failed only because it
+   must not wait.  Then link->wants says for what the caller waits before it
+   calls the operation again; at most until link->quiet, if that is set. */
+bool pop_link_must_wait(const struct pop_link *link, enum pop_status status);
+
 /* Receives once, after the unread bytes of link->in.  Sends link->out while it
    waits; if sending fails, bytes that can be received come first.  Receives
    nothing after the deadline: POP_DEADLINE.  Returns what
    pop_transport_ops.recv and send return, POP_NO_MEMORY or POP_TOO_LONG. */
 enum pop_status pop_link_fill(struct pop_link *link, struct pop_error *error);
+
+/* Returns true if the room is not worth the system call of a recv. */
+static inline bool
+pop_link_is_cramped(const struct pop_link *link)
+{
+    return pop_buffer_room(&link->in) < link->chunk / 2;
+}
 
 /* Returns true if some of the unread bytes had been received when
    link->received had the value `received`.  A lone CR does not count (see

@@ -103,7 +103,8 @@ def simple(self, number):
         ("_shortcmd", b"X 1", "X 1"),
         ("_shortcmd", b"NOOP", "NOOP"),
     ][number - 1]
-    self.short(lambda: getattr(self.client, name)(*arguments), line)
+    if not (self.is_awaited and name == "_shortcmd"):
+        self.short(lambda: getattr(self.client, name)(*arguments), line)
 
 
 @call
@@ -231,8 +232,9 @@ def go_on(self, number):
 
 @call
 def set_options(self, number):
-    self.options["pipelining"] = ["auto", True, False][number % 3]
-    self.client.set_options(pipelining=self.options["pipelining"])
+    if not self.is_awaited:
+        self.options["pipelining"] = ["auto", True, False][number % 3]
+        self.client.set_options(pipelining=self.options["pipelining"])
 
 
 @call
@@ -278,6 +280,8 @@ def login(self, number):
 
 @call
 def by_hand(self, number):
+    if self.is_awaited:
+        return
     self.is_loose = True
     loosely(self, lambda: self.client._putcmd("NOOP"))
     if number > 2 and (self.by_methods or number > 4):

@@ -5,9 +5,10 @@ is), the number of calls and each of them (1 octet each: which; the highest bits
 the server's answers, from the greeting on (see ``peer.py``).
 """
 
+import asyncio
 import socket
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, aio, error_proto
 
 from .calls import CALLS, is_refusal
 from .peer import KINDS, TIMEOUT, Fault, Input, Methods, Server, Thread
@@ -33,17 +34,66 @@ class Client(POP3):
         return self.made
 
 
+class Awaited:
+    """The client for asyncio; a call returns what the coroutine does."""
+
+    file = None
+
+    def __init__(self, sock, options):
+        self.loop = asyncio.new_event_loop()
+        self.client = aio.POP3("mail.invalid", sock=sock, timeout=TIMEOUT, **options)
+
+    def wait(self, coroutine):
+        return self.loop.run_until_complete(coroutine)
+
+    def __getattr__(self, name):
+        attribute = getattr(self.client, name)
+        if not callable(attribute):
+            return attribute
+
+        def call(*arguments, **options):
+            if name.endswith("_many"):
+                return Iterator(self, lambda: attribute(*arguments, **options))
+            return self.wait(attribute(*arguments, **options))
+
+        return call
+
+    def close(self):
+        self.client.close()
+
+
+class Iterator:
+    """An iterator that is made when it is used, so that it raises then."""
+
+    def __init__(self, client, make):
+        self.client, self.make, self.iterator = client, make, None
+
+    def __next__(self):
+        if self.iterator is None:
+            self.iterator = self.make()
+        try:
+            return self.client.wait(self.iterator.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self):
+        if self.iterator is not None:
+            self.client.wait(self.iterator.aclose())
+
+
 class Plan:
     """What an input says of the client; what is left is the server's."""
 
     def __init__(self, source):
         flags = source.take()
-        self.by_methods = not flags & 1
+        self.is_awaited = flags >> 7 & 1
+        self.by_methods = not flags & 1 and not self.is_awaited
         self.options = {
             "pipelining": ["auto", True, False, "auto"][flags >> 1 & 3],
-            "read_ahead": 3 * (flags >> 3 & 1),
             "max_size": MAX_SIZE if flags >> 4 & 1 else None,
         }
+        if not self.is_awaited:
+            self.options["read_ahead"] = 3 * (flags >> 3 & 1)
         self.end = KINDS[flags >> 5 & 3]
         self.sizes = [source.take(), source.take()]
         octets = [source.take() for _ in range(source.take() % MOST_CALLS)]
@@ -54,6 +104,7 @@ class Session:
     def __init__(self, data):
         source = Input(data)
         plan = Plan(source)
+        self.is_awaited = plan.is_awaited
         self.by_methods = plan.by_methods
         self.options = plan.options
         self.calls = plan.calls
@@ -82,7 +133,7 @@ class Session:
 
     def candidates(self, line, since):
         """Replies that may be that to a line; of messages, what was read ahead may be older."""
-        if since is not None and line.startswith(b"RETR") and self.options["read_ahead"]:
+        if since is not None and line.startswith(b"RETR") and self.options.get("read_ahead"):
             since = min(since, self.held_since(line))
         return [reply for reply in self.server.replies[since:] if reply.line == line]
 
@@ -168,6 +219,8 @@ class Session:
         finally:
             self.close()
             self.sock.close()
+            if self.is_awaited and self.client is not None:
+                self.client.loop.close()
             if self.thread is not None:
                 self.thread.end()
 
@@ -175,7 +228,11 @@ class Session:
         Client.made = self.sock
         self.sock.settimeout(TIMEOUT)
         try:
-            self.client = Client("mail.invalid", **self.options)
+            if self.is_awaited:
+                self.client = Awaited(self.sock, self.options)
+                self.client.connect()
+            else:
+                self.client = Client("mail.invalid", **self.options)
         except Exception as error:
             self.failed(error, b"", 0)
             return False

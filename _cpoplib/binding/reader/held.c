@@ -1,28 +1,28 @@
-#include "binding/dialogue/held.h"
+#include "binding/reader/held.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "binding/base/errors.h"
-#include "binding/dialogue/announce.h"
 #include "core/proto/scan.h"
 
 static void
-raise_uncertain(POP3Object *self, ReaderObject *reader, long long number)
+raise_uncertain(ReaderObject *reader, const struct lock *lock,
+                long long number)
 {
-    progress_doubted(&self->lock, &reader->progress);
+    progress_doubted(lock, &reader->progress);
     errors_raise_uncertain(reader->state, number);
 }
 
 int
-held_begin(POP3Object *self, ReaderObject *reader)
+held_begin(ReaderObject *reader)
 {
     const struct pop_pipeline *pipeline = &reader->progress.ahead;
     long long number = pop_pipeline_next(pipeline)->number;
     struct held *held;
 
     if (number < 1 || !pop_pipeline_all_have_lines(pipeline)) {
-        raise_uncertain(self, reader, number);
+        raise_uncertain(reader, &reader->lock, number);
         return -1;
     }
     held = PyMem_Malloc(sizeof(*held) +
@@ -69,77 +69,37 @@ is_listing(PyObject *response, long long number)
     return pop_scan_number(rest, strlen(rest), &digits) >= 0;
 }
 
-/* Announces the line and returns it, encoded.  Python code that is called here
-   finds the stream out of sync. */
-static PyObject *
-announce(POP3Object *self, ReaderObject *reader)
+PyObject *
+held_question(const ReaderObject *reader)
 {
-    PyObject *line = PyUnicode_FromFormat("LIST %lld", reader->held->number);
-    PyObject *bytes = NULL;
-
-    progress_doubted(&self->lock, &reader->progress);
-    if (line != NULL) {
-        progress_rested(&self->progress);
-        bytes = announce_command(self, line);
-        (void)progress_entered(&self->progress, PHASE_REPLY);
-        Py_DECREF(line);
-    }
-    if (bytes != NULL) {
-        progress_trusted(&self->lock, &reader->progress);
-    }
-    return bytes;
+    return PyUnicode_FromFormat("LIST %lld", reader->held->number);
 }
 
-/* Returns the reply to the line.  No other reply may follow. */
-static PyObject *
-ask(ReaderObject *reader, PyObject *line, const struct stream_limits *limits)
+struct stream_sink
+held_sink(ReaderObject *reader, const struct stream_limits *limits)
 {
-    struct stream_sink sink = {
+    pop_link_doubt(&reader->link);
+    return (struct stream_sink){
         .form = POP_NO_LINES,
         .rule = POP_END_IF_QUIET,
         .limits = *limits,
     };
-
-    if (reader_enter(reader, READER_AT_REST) < 0) {
-        return NULL;
-    }
-    pop_link_doubt(&reader->link);
-    (void)stream_exchange(reader, line, &sink);
-    reader_leave(reader);
-    return sink.response;
 }
 
 int
-held_prove(POP3Object *self, ReaderObject *reader,
-           const struct stream_limits *limits, PyObject *status_lines)
+held_check(ReaderObject *reader, const struct lock *lock, PyObject *response)
 {
-    PyObject *line = announce(self, reader);
     long long number = reader->held->number;
-    PyObject *response = NULL;
-    int failed = -1;
 
-    assert(!lock_is_mine(&reader->lock));
-    assert(self->progress.phase == PHASE_REPLY);
-    if (line != NULL) {
-        response = ask(reader, line, limits);
-        Py_DECREF(line);
+    if (is_listing(response, number)) {
+        return 0;
     }
-    if (response == NULL) {
-        return -1;
-    }
-    if (!is_listing(response, number)) {
-        raise_uncertain(self, reader, number);
-    }
-    else if (status_lines == NULL ||
-             PyList_Append(status_lines, response) == 0) {
-        failed = 0;
-    }
-    Py_DECREF(response);
-    return failed;
+    raise_uncertain(reader, lock, number);
+    return -1;
 }
 
 static void
-drop(POP3Object *self, const struct held *held, ReaderObject *reader)
+drop(ReaderObject *reader, const struct lock *lock, const struct held *held)
 {
     PyObject *pending = PyErr_GetRaisedException();
     size_t i;
@@ -149,7 +109,7 @@ drop(POP3Object *self, const struct held *held, ReaderObject *reader)
     }
     if (!progress_has_ended(&reader->progress) &&
         PyErr_GivenExceptionMatches(pending, reader->state->error_proto)) {
-        raise_uncertain(self, reader, held->number);
+        raise_uncertain(reader, lock, held->number);
         Py_DECREF(pending);
     }
     else {
@@ -158,7 +118,7 @@ drop(POP3Object *self, const struct held *held, ReaderObject *reader)
 }
 
 void
-held_end(POP3Object *self, ReaderObject *reader, bool received)
+held_end(ReaderObject *reader, const struct lock *lock, bool received)
 {
     struct held *held = reader->held;
     size_t i;
@@ -170,7 +130,20 @@ held_end(POP3Object *self, ReaderObject *reader, bool received)
     }
     reader->held = NULL;
     if (!received) {
-        drop(self, held, reader);
+        drop(reader, lock, held);
+    }
+    PyMem_Free(held);
+}
+
+void
+held_forget(ReaderObject *reader)
+{
+    struct held *held = reader->held;
+    size_t i;
+
+    reader->held = NULL;
+    for (i = 0; held != NULL && i < held->count; i++) {
+        Py_DECREF(held->answers[i].value);
     }
     PyMem_Free(held);
 }

@@ -12,32 +12,41 @@
    later command: LIST of that message, whose reply is unlike those to the
    commands before it.
 
-   Calls announce, the client and the Reader. */
+   Calls requests and the Reader. */
 
 #ifndef BINDING_HELD_H
 #define BINDING_HELD_H
 
-#include "binding/client/pop3.h"
 #include "binding/reader/requests.h"
 #include "binding/reader/stream.h"
 
-/* Begins to hold answers, first that of the reply just read.  Returns -1 and
-   an exception, and the stream is out of sync, if there is no memory, or if
-   the number of replies can prove nothing. */
-int held_begin(POP3Object *self, ReaderObject *reader);
+/* Begins to hold answers, first that of the reply just read.  Inside.  Returns
+   -1 and an exception, and the stream is out of sync, if there is no memory,
+   or if the number of replies can prove nothing. */
+int held_begin(ReaderObject *reader);
 
-/* After all answers were received, asks by LIST whether a reply is left over.
-   The Reader is not entered, and the phase is PHASE_REPLY.  Returns -1 and an
-   exception if a reply is left over, or the server does not tell.  Appends the
-   status line to `status_lines`, unless that is NULL. */
-int held_prove(POP3Object *self, ReaderObject *reader,
-               const struct stream_limits *limits, PyObject *status_lines);
+/* After all answers were received, returns the command (str) whose reply tells
+   whether a reply is left over: LIST of the first message. */
+PyObject *held_question(const ReaderObject *reader);
+
+/* Returns a sink for the reply to that command.  No other reply may follow.
+   Inside. */
+struct stream_sink held_sink(ReaderObject *reader,
+                             const struct stream_limits *limits);
+
+/* Returns -1 and an exception, and the stream is out of sync, if `response`
+   does not answer the question: a reply is left over.  `lock` is held. */
+int held_check(ReaderObject *reader, const struct lock *lock,
+               PyObject *response);
 
 /* Ends holding.  If `received`, no reply is left over, and the owners get
    their answers.  Otherwise an exception is pending, and the answers are
    dropped.  If that is error_proto, and the stream has not ended, it is
-   replaced by that of errors_raise_uncertain(). */
-void held_end(POP3Object *self, ReaderObject *reader, bool received);
+   replaced by that of errors_raise_uncertain().  `lock` is held. */
+void held_end(ReaderObject *reader, const struct lock *lock, bool received);
+
+/* Ends holding, of a connection that is given up: drops the answers. */
+void held_forget(ReaderObject *reader);
 
 /* Returns the message number in "+OK number size", the reply to LIST, or -1.
  *rest is the text after the number. */

@@ -32,6 +32,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:(class|exc)", r"(ssl|socket|mailbox)\..*|Message"),
     ("py:class", "binary file|buffer|callable|iterable|path"),
+    # Of annotations.
+    ("py:class", r"collections\.abc\..*|poplib_c\.(aio\._N|_aio\.Many)"),
 ]
 html_theme = "furo"
 html_title = f"poplib_c {release}"

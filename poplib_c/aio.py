@@ -1,4 +1,4 @@
-"""POP3 for asyncio: the commands of poplib_c as coroutines.
+"""POP3 for asyncio: the commands of poplib_c as coroutines::
 
     from poplib_c import aio
 

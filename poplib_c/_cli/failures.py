@@ -130,8 +130,8 @@ def _certificate_advice(reason: str) -> str:
     if "mismatch, certificate is not valid for" in reason:
         return "connect by one of those names, or use --fingerprint without --cafile"
     return (
-        "to trust it, use --cafile, or --fingerprint without --cafile, with the value that 'check' "
-        "prints"
+        "to trust it, use --cafile, or --fingerprint without --cafile, with the value that "
+        "'check' prints"
     )
 
 

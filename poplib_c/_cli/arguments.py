@@ -402,7 +402,7 @@ def _connections(command: Parser) -> None:
         "--fingerprint HEX",
         checked(fingerprint),
         "accept only the certificate with this SHA-256 fingerprint, whoever signed it; with "
-        "--cafile, both must match. 'check' prints the fingerprint",
+        "--cafile, chain and host name are verified, too. 'check' prints the fingerprint",
     )
     group.add_argument(
         "--no-verify",

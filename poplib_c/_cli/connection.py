@@ -77,7 +77,10 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
     for name in options.mechanism or ():
         if name not in known:
             secret = "tokens" if options.oauth2_token_command else "passwords"
-            raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
+            cure = "; for tokens, use --oauth2-token-command" if name in MECHANISMS_OAUTH2 else ""
+            raise usage(
+                f"--mechanism {name} is not for {secret}: there are {', '.join(known)}{cure}"
+            )
     if options.key and not options.cert:
         raise usage("--key needs --cert, the certificate of the key")
     if options.insecure and options.cert:

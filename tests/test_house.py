@@ -12,7 +12,7 @@ from csource import FOLDERS, ROOT, Source, read_sources
 # Files that alone write what a connection is in the midst of, and how others would.
 HOMES_OF_STATE = {
     "binding/reader/progress": r"progress(\.\w+)*|foreign|ahead\.\w+|step|why|broken_by|mixed_up"
-    r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_challenged",
+    r"|unanswered|life|closer|phase|sasl|reply_(limit|rule)|needs_answers|is_(challenged|logged_in)",
     "binding/reader/held": r"(?<=reader->)held",
     "binding/dialogue/pipeline_probe": r"(?<=reader->)ability",
     "core/net/link_pump": r"ends(\.\w+)?",

@@ -264,7 +264,10 @@ class Lines:
 
     def _serve(self, connection):
         if self.tls is not None:
-            connection = self.tls.wrap_socket(connection, server_side=True)
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:  # The client has left.
+                return
         with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
             connection.sendall(GREETING)
             for line in lines:

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from scripted import Await, C, Pause, S, play
+from scripted import Await, C, Pause, S, StartTLS, play
 
-from poplib_c import POP3, error_proto
+from poplib_c import POP3, POP3_SSL, error_proto
 
 from .support import TIMEOUT, WAYS, Call, Lines, over_links, run_program
 
@@ -122,6 +122,32 @@ def test_a_thread_waits_for_its_turn():
         go.set()
         assert first.end() == (b"+OK", [b"1 120"], 7)
         assert second.end() == (2, 320)
+        client.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_thread_waits_for_the_constructor(tls, server_context):
+    """No command takes the greeting for its reply."""
+    kind, first = (POP3_SSL, [StartTLS(server_context)]) if tls else (POP3, [])
+    opened, go = threading.Event(), threading.Event()
+
+    class Slow(kind):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name == "_debugging" and not hasattr(self, "welcome"):
+                opened.set()
+                assert go.wait(TIMEOUT)
+
+    steps = (S("+OK ready"), C("NOOP"), S("+OK done"))
+    with play(*first, Await(go), *steps) as server:
+        client = Slow.__new__(Slow)
+        made = Call(lambda: client.__init__(server.host, server.port, timeout=TIMEOUT))
+        assert opened.wait(TIMEOUT)
+        command = Call(client.noop)
+        assert command.is_blocked()
+        assert server.wire == b""
+        go.set()
+        assert (made.end(), command.end()) == (None, b"+OK done")
         client.close()
 
 

@@ -55,6 +55,44 @@ guard_is_mine(PyObject *guard)
     return pycompat_is_inside(guard);
 }
 
+/* --- forks -------------------------------------------------------------- */
+
+/* A fork may come while CPython hands a guard from one thread to another,
+   which the child does not have.  So the module lists its guards, and the
+   child frees those that no thread of its own is inside. */
+
+#ifdef Py_GIL_DISABLED
+
+struct guard_list {
+    PyMutex mutex;
+    size_t users; /* its links and the module */
+    struct guard_link *first;
+};
+
+struct guard_link {
+    PyObject *guard; /* borrowed: it owns the link */
+    struct guard_list *list;
+    struct guard_link *next;
+    struct guard_link **back;
+};
+
+/* Returns NULL and raises MemoryError. */
+struct guard_list *guard_list_new(void);
+
+/* Frees the list once its links are gone, too. */
+void guard_list_release(struct guard_list *list);
+
+void guard_link(struct guard_list *list, struct guard_link *link,
+                PyObject *guard);
+void guard_unlink(struct guard_link *link);
+
+/* Called in the child, by its only thread. */
+void guard_note_fork(struct guard_list *list, PyObject *module);
+
+#endif
+
+/* --- methods ------------------------------------------------------------ */
+
 /* Defines a function of a guarded object `op`, one of `parameters`: returns
    `call`, an expression that is computed inside the section. */
 #define GUARD_FUNCTION(type, function, parameters, call)                      \

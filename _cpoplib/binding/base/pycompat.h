@@ -5,7 +5,7 @@
    _PyType_LookupRef   3.13 to 3.15; a public replacement would search
                        PyType_GetDict() of each class of __mro__;
    _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
-   _cs_mutex           3.13, free-threaded: see pycompat_is_inside();
+   _cs_mutex           free-threaded: see pycompat_is_inside();
    structmember.h      before 3.12, where Python.h has it with Py_ names. */
 
 #ifndef BINDING_PYCOMPAT_H
@@ -147,6 +147,32 @@ pycompat_is_inside(PyObject *object)
                 &object->ob_mutex);
 #endif
 }
+
+#ifdef Py_GIL_DISABLED
+
+/* Frees the object's critical section, which a thread may have held that is no
+   more, unless the calling thread is inside. */
+static inline void
+pycompat_free_section(PyObject *object)
+{
+    uintptr_t tag = PyThreadState_Get()->critical_section;
+
+    /* As in pycompat_is_inside().  A section that is not held now ends the
+       chain of those that are. */
+    while (tag != 0 && (tag & 1) == 0) {
+        const PyCriticalSection2
+            *section = (const PyCriticalSection2 *)(tag & ~(uintptr_t)3);
+
+        if (section->_cs_base._cs_mutex == &object->ob_mutex ||
+            ((tag & 2) != 0 && section->_cs_mutex2 == &object->ob_mutex)) {
+            return;
+        }
+        tag = section->_cs_base._cs_prev;
+    }
+    object->ob_mutex = (PyMutex){0};
+}
+
+#endif
 
 /* Finds an attribute of a class as its instances do: searches __mro__, not the
    metaclass, and does not bind.  Returns a new reference, or NULL without an

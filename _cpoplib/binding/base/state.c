@@ -45,6 +45,12 @@ state_init(struct module_state *state, PyObject *module)
 {
     state->module = module;
     lock_group_init(&state->locks, module);
+#ifdef Py_GIL_DISABLED
+    state->guards = guard_list_new();
+    if (state->guards == NULL) {
+        return -1;
+    }
+#endif
     state->modules = Py_NewRef(PyImport_GetModuleDict());
     if (lock_init(&state->tls_lock, &state->locks) < 0) {
         return -1;
@@ -59,6 +65,9 @@ state_note_fork(struct module_state *state)
     struct lock lock;
 
     lock_note_fork(&state->locks);
+#ifdef Py_GIL_DISABLED
+    guard_note_fork(state->guards, state->module);
+#endif
     /* Forgets the configs without freeing them: a thread may have held one of
        OpenSSL's locks, which nobody releases here. */
     memset(state->tls_configs, 0, sizeof(state->tls_configs));
@@ -134,6 +143,12 @@ state_free(void *module)
         Py_CLEAR(state->tls_configs[i].identity.owner);
         state->tls_configs[i].config = NULL;
     }
+#ifdef Py_GIL_DISABLED
+    if (state->guards != NULL) {
+        guard_list_release(state->guards);
+        state->guards = NULL;
+    }
+#endif
     if (state->tls_lock.handle != NULL) {
         lock_destroy(&state->tls_lock);
         state->tls_lock.handle = NULL;

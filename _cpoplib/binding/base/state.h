@@ -6,6 +6,7 @@
 #ifndef BINDING_STATE_H
 #define BINDING_STATE_H
 
+#include "binding/base/guard.h"
 #include "binding/base/lock.h"
 #include "binding/base/pycompat.h"
 #include "core/tls/tls_config.h"
@@ -99,6 +100,9 @@ struct state_config {
 struct module_state {
     PyObject *module; /* borrowed; this state's module */
     struct lock_group locks;
+#ifdef Py_GIL_DISABLED
+    struct guard_list *guards;
+#endif
     PyObject *modules; /* sys.modules; PyImport_GetModuleDict() is fatal
                               while the interpreter exits */
     PyObject *package; /* last found in sys.modules, or NULL */

@@ -34,7 +34,7 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         options_parse(state, "pipelining", values[2], &pipelining) < 0) {
         return NULL;
     }
-    guard = deadlines_new();
+    guard = deadlines_new(state);
     if (guard == NULL) {
         return NULL;
     }

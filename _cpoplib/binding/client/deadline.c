@@ -9,11 +9,16 @@
 static void
 free_deadlines(PyObject *guard)
 {
-    PyMem_Free(PyCapsule_GetPointer(guard, NULL));
+    struct deadlines *deadlines = deadlines_get(guard);
+
+#ifdef Py_GIL_DISABLED
+    guard_unlink(&deadlines->link);
+#endif
+    PyMem_Free(deadlines);
 }
 
 PyObject *
-deadlines_new(void)
+deadlines_new(struct module_state *state)
 {
     struct deadlines *deadlines = PyMem_Calloc(1, sizeof(*deadlines));
     PyObject *guard;
@@ -26,7 +31,13 @@ deadlines_new(void)
     guard = PyCapsule_New(deadlines, NULL, free_deadlines);
     if (guard == NULL) {
         PyMem_Free(deadlines);
+        return NULL;
     }
+#ifdef Py_GIL_DISABLED
+    guard_link(state->guards, &deadlines->link, guard);
+#else
+    (void)state;
+#endif
     return guard;
 }
 

@@ -20,11 +20,14 @@ struct deadlines {
     struct pop_deadline session;   /* constructor's `deadline` */
     struct deadline_block *blocks; /* blocks entered */
     bool is_begun; /* a subclass's constructor has called deadline_begin() */
+#ifdef Py_GIL_DISABLED
+    struct guard_link link;
+#endif
 };
 
 /* Returns a new guard of a connection, with deadlines none of which is set; or
    NULL and an exception. */
-PyObject *deadlines_new(void);
+PyObject *deadlines_new(struct module_state *state);
 
 struct deadlines *deadlines_get(PyObject *guard);
 

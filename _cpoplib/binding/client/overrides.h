@@ -23,7 +23,7 @@ typedef unsigned int hook_set;
    one is overridden, -1 and an exception. */
 int overrides_are_own(POP3Object *self, hook_set hooks);
 
-/* Attributes of an instance, borrowed from its __dict__. */
+/* Attributes of an instance, owned: see overrides_release(). */
 struct overrides_view {
     PyObject *sock;
     PyObject *file;

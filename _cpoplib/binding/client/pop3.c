@@ -110,7 +110,7 @@ describe_file(POP3Object *self, PyObject *file)
     if (!progress_is_in_step(stream)) {
         return stream->step == STEP_TIMED_OUT ? "timed out" : "out of step";
     }
-    return self->in_transaction ? "transaction" : "authorization";
+    return self->progress.is_logged_in ? "transaction" : "authorization";
 }
 
 PyObject *

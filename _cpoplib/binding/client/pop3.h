@@ -48,7 +48,6 @@ typedef struct {
     struct ssl_ctx_st *tls_config;    /* of a POP3_SSL that is connecting */
     struct opening opening;           /* of a constructor; see opening.h */
     bool is_logged;                   /* since the last command; see log.h */
-    bool in_transaction;              /* a login succeeded */
     struct command_progress progress; /* of the lock's owner */
     PyObject *foreign_file;           /* the .file, not a Reader, that */
     struct stream_progress foreign;   /*   this is about */

@@ -85,8 +85,9 @@ changes_nothing(const struct read_ahead *self, const char *line)
 static int
 note_deletion(struct read_ahead *self, long long number)
 {
+    PyObject *deleted;
     PyObject *key;
-    int failed = -1;
+    int failed;
 
     if (number <= 0) {
         self->messages = 0;
@@ -98,11 +99,13 @@ note_deletion(struct read_ahead *self, long long number)
             return -1;
         }
     }
+    /* Comparing may run code of others, which may replace the set: see
+       read_ahead_is_there(). */
+    deleted = Py_NewRef(self->deleted);
     key = PyLong_FromLongLong(number);
-    if (key != NULL) {
-        failed = PySet_Add(self->deleted, key);
-        Py_DECREF(key);
-    }
+    failed = key == NULL ? -1 : PySet_Add(deleted, key);
+    Py_XDECREF(key);
+    Py_DECREF(deleted);
     return failed;
 }
 

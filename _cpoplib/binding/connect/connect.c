@@ -95,12 +95,10 @@ read_welcome(POP3Object *self)
     struct module_state *state = self->state;
     PyObject *welcome;
 
-    if (set_made(self, state->name.debugging, PyLong_FromLong(0)) < 0 ||
-        pop3_lock(self) < 0) {
+    if (set_made(self, state->name.debugging, PyLong_FromLong(0)) < 0) {
         return -1;
     }
     welcome = log_begin(self) < 0 ? NULL : getresp_call(self);
-    pop3_unlock(self);
     return set_made(self, state->name.welcome, welcome);
 }
 
@@ -167,11 +165,12 @@ connect_open(POP3Object *self, PyObject *host, PyObject *port,
     PyObject *default_port = PyLong_FromLong(DEFAULT_PORT);
     int failed = -1;
 
+    assert(lock_is_mine(&self->lock));
     if (default_port == NULL) {
         return -1;
     }
     read_ahead_reset(&self->ahead);
-    self->in_transaction = false;
+    progress_connecting(&self->progress);
     timeout = connect_timeout(self->state, timeout);
     if (timeout != NULL) {
         failed = connect_to(self, host, port == NULL ? default_port : port,
@@ -187,21 +186,31 @@ ARGS_DOC(init_doc,
 OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host and read the server's greeting (RFC 1939, section 4).");
 
-static PyObject *
-init(POP3Object *self, PyObject *const *values)
+int
+connect_locked(POP3Object *self, PyObject *const *values, connect_init init)
 {
-    int failed;
+    int failed = pop3_lock(self);
 
-    opening_begin(self);
-    failed = options_set(self, values + 3) < 0 ||
-                     deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0 ||
-                     connect_open(self, values[0], values[1], values[2]) < 0
-                 ? -1
-                 : 0;
-    return args_none(opening_end(self, failed) < 0);
+    if (failed == 0) {
+        opening_begin(self);
+        failed = opening_end(self, init(self, values));
+        pop3_unlock(self);
+    }
+    return failed;
 }
 
-ARGS_FUNCTION(pop3___init__, init(POP3(op), values), .method = "POP3.__init__",
+static int
+init(POP3Object *self, PyObject *const *values)
+{
+    return options_set(self, values + 3) < 0 ||
+                   deadline_begin(self, values[3 + OPTIONS_COUNT]) < 0
+               ? -1
+               : connect_open(self, values[0], values[1], values[2]);
+}
+
+ARGS_FUNCTION(pop3___init__,
+              args_none(connect_locked(POP3(op), values, init) < 0),
+              .method = "POP3.__init__",
               .names = {"host", "port", "timeout", OPTIONS_NAMES, "deadline"},
               .required = 1, .keyword_only = OPTIONS_COUNT + 1);
 

@@ -11,8 +11,17 @@
    NULL and an exception. */
 PyObject *connect_close(POP3Object *self);
 
-/* POP3.__init__(); `port` and `timeout` may be NULL.  On failure closes the
-   socket and returns -1 with an exception. */
+/* What a constructor does with the values of its arguments. */
+typedef int (*connect_init)(POP3Object *self, PyObject *const *values);
+
+/* Calls init() with the command lock: a command of another thread waits until
+   the greeting is read, which it would take for its reply.  Returns -1 and an
+   exception. */
+int connect_locked(POP3Object *self, PyObject *const *values,
+                   connect_init init);
+
+/* POP3.__init__(), with the command lock; `port` and `timeout` may be NULL.
+   On failure closes the socket and returns -1 with an exception. */
 int connect_open(POP3Object *self, PyObject *host, PyObject *port,
                  PyObject *timeout);
 

@@ -262,25 +262,22 @@ ARGS_DOC(init_doc,
 "         verify=None, " OPTIONS_SIGNATURE DEADLINE_SIGNATURE ")",
 "Connect to host, speak TLS and read the server's greeting.");
 
-static PyObject *
+static int
 init(POP3Object *self, PyObject *const *values)
 {
     struct tls_options options;
-    int failed;
 
-    opening_begin(self);
-    failed = options_set(self, values + 7) < 0 ||
-                     tls_wrap_options(&options, values[5], values[2],
-                                      values[3], values[6]) < 0 ||
-                     set_options(self, &options) < 0 ||
-                     deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0 ||
-                     connect_ssl(self, values[0], values[1], values[4]) < 0
-                 ? -1
-                 : 0;
-    return args_none(opening_end(self, failed) < 0);
+    return options_set(self, values + 7) < 0 ||
+                   tls_wrap_options(&options, values[5], values[2], values[3],
+                                    values[6]) < 0 ||
+                   set_options(self, &options) < 0 ||
+                   deadline_begin(self, values[7 + OPTIONS_COUNT]) < 0
+               ? -1
+               : connect_ssl(self, values[0], values[1], values[4]);
 }
 
-ARGS_FUNCTION(pop3_ssl___init__, init(POP3(op), values),
+ARGS_FUNCTION(pop3_ssl___init__,
+              args_none(connect_locked(POP3(op), values, init) < 0),
               .method = "POP3_SSL.__init__",
               .names = {"host", "port", "keyfile", "certfile", "timeout",
                         "context", "verify", OPTIONS_NAMES, "deadline"},

@@ -308,10 +308,11 @@ run_by_steps(const struct command *self)
 static void
 note_login(POP3Object *client, PyObject *line, PyObject *reply)
 {
-    if (!client->in_transaction && PyBytes_Check(reply) &&
-        strncmp(PyBytes_AS_STRING(reply), "+OK", 3) == 0) {
-        client->in_transaction = client->progress.sasl != SASL_NONE ||
-                                 pipeline_probe_is_login(line);
+    if (!client->progress.is_logged_in && PyBytes_Check(reply) &&
+        strncmp(PyBytes_AS_STRING(reply), "+OK", 3) == 0 &&
+        (client->progress.sasl != SASL_NONE ||
+         pipeline_probe_is_login(line))) {
+        progress_logged_in(&client->progress);
     }
 }
 

@@ -40,7 +40,7 @@ pop3_new(PyTypeObject *type, PyObject *Py_UNUSED(args),
     if (state == NULL || lock_init(&lock, &state->locks) < 0) {
         return NULL;
     }
-    guard = deadlines_new();
+    guard = deadlines_new(state);
     if (guard != NULL) {
         self = (POP3Object *)type->tp_alloc(type, 0);
     }
@@ -92,9 +92,7 @@ pop3_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(self);
 
     PyObject_GC_UnTrack(op);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
-    }
+    PyObject_ClearWeakRefs(op);
     (void)pop3_clear(op);
     pop_tls_config_free(self->tls_config);
     Py_DECREF(self->guard);

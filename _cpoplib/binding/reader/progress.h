@@ -83,6 +83,7 @@ struct command_progress {
                            before it must have been answered */
     bool is_challenged; /* by the last status line, or perhaps by the reply to
                            AUTH */
+    bool is_logged_in;  /* since the connection was made */
 };
 
 /* --- the stream, asked -------------------------------------------------- */
@@ -315,6 +316,21 @@ progress_challenged(struct command_progress *command, bool is)
 {
     assert(lock_is_mine(command->lock));
     command->is_challenged = is;
+}
+
+/* A connection is being made: no login has succeeded on it. */
+static inline void
+progress_connecting(struct command_progress *command)
+{
+    assert(lock_is_mine(command->lock));
+    command->is_logged_in = false;
+}
+
+static inline void
+progress_logged_in(struct command_progress *command)
+{
+    assert(lock_is_mine(command->lock));
+    command->is_logged_in = true;
 }
 
 /* auth() sends its command, perhaps inside another auth(), while that

@@ -84,9 +84,7 @@ reader_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(self);
 
     PyObject_GC_UnTrack(op);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
-    }
+    PyObject_ClearWeakRefs(op);
     if (!lock_is_abandoned(&self->lock)) {
         destroy_transport(self->direct);
         destroy_transport(self->python_transport);

@@ -272,8 +272,6 @@ close_file(ReaderObject *self)
 static void
 leave(ReaderObject *self)
 {
-    bool last = self->progress.life == STREAM_CLOSED;
-
     Py_BEGIN_CRITICAL_SECTION(self->module);
     pop_link_return(&self->link, &self->state->spare);
     Py_END_CRITICAL_SECTION();
@@ -283,7 +281,9 @@ leave(ReaderObject *self)
         tls_socket_leave(TLSSOCKET(self->sock));
     }
     lock_release(&self->lock);
-    if (last) {
+    /* Not before: as long as the lock is held, close() leaves the file to this
+       thread. */
+    if (self->progress.life == STREAM_CLOSED) {
         PyObject *pending = PyErr_GetRaisedException();
 
         if (close_file(self) < 0) {

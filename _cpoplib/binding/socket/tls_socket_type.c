@@ -353,9 +353,7 @@ tls_socket_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(self);
 
     PyObject_GC_UnTrack(op);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
-    }
+    PyObject_ClearWeakRefs(op);
     if (!lock_is_abandoned(&self->lock)) {
         self->transport->ops->destroy(self->transport);
     }

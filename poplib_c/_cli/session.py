@@ -119,7 +119,7 @@ class Session(Dialogue):
     def _known(self, number: int) -> str:
         """Return why a message stays on the server that was delivered before."""
         record = self.state.find(self.keys[number])
-        if record is not None and record.since and not record.headers:
+        if record is not None and not record.headers:
             return (
                 "left on the server: another program fetched it, so --delete and --keep-days "
                 "do not delete it"

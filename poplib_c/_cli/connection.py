@@ -62,6 +62,15 @@ def digest(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
+def check_cafile(options: argparse.Namespace) -> None:
+    """Raise Failure if the file of --cafile is missing. check_policy() refuses --no-verify."""
+    if options.cafile and not options.no_verify:
+        try:
+            os.stat(options.cafile)
+        except OSError as error:
+            raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
+
+
 def check_policy(account: Account, options: argparse.Namespace) -> None:
     """Raise Failure if options contradict each other or the URL."""
     if options.insecure and account.tls:
@@ -85,11 +94,6 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
         raise usage("--key needs --cert, the certificate of the key")
     if options.insecure and options.cert:
         raise usage("--insecure contradicts --cert: without TLS no certificate is shown")
-    if options.cafile:
-        try:
-            os.stat(options.cafile)
-        except OSError as error:
-            raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
     encryption.context(options, _verify(options))
     dialing.check_policy(options)
 

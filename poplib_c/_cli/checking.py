@@ -28,11 +28,15 @@ _STATES = ("before_tls", "after_tls", "after_login")
 
 
 class Report:
-    """facts: an object for JSON. status: the exit status. refused: the certificate is refused."""
+    """facts: an object for JSON. status: the exit status. refused: the certificate is refused.
+
+    error: what ended the connection after the greeting.
+    """
 
     def __init__(self, account: Account) -> None:
         self.status = Status.DONE
         self.refused = False
+        self.error: Failure | None = None
         self.facts: dict[str, Any] = {
             "url": account.url,
             "greeting": None,
@@ -91,10 +95,22 @@ class Report:
 def check(
     account: Account, options: argparse.Namespace, credentials: Credentials | None
 ) -> Report:
-    """Ask the server. The report has a refused certificate or login; other errors raise."""
+    """Ask the server.
+
+    The report has a refused certificate or login, and what was said before STLS failed. Other
+    errors raise.
+    """
     report = Report(account)
-    with contextlib.closing(_connected(account, options, report)) as client:
-        facts = report.facts
+    facts = report.facts
+    try:
+        connected = _connected(account, options, report)
+    except (Failure, OSError, error_proto) as error:
+        if facts["greeting"] is None:
+            raise
+        report.error = failure(error)
+        report.fail(report.error)
+        return report
+    with contextlib.closing(connected) as client:
         facts["greeting"] = _text(client.getwelcome())
         encrypted = account.tls or not options.insecure
         now = _capabilities(client)
@@ -115,7 +131,9 @@ def _connected(account: Account, options: argparse.Namespace, report: Report) ->
     """Connect. If the certificate is refused, connect again without verifying, to report it."""
 
     def look(client: POP3) -> None:
-        report.facts["capabilities"]["before_tls"] = _capabilities(client)
+        report.facts["greeting"] = _text(client.getwelcome())
+        now = report.facts["capabilities"]["before_tls"] = _capabilities(client)
+        report.facts["pipelining"]["announced"] = "PIPELINING" in (now or {})
 
     error = None
     try:

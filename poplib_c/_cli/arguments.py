@@ -24,8 +24,7 @@ from poplib_c._cli.converters import (
 )
 from poplib_c._cli.dialing import proxy_url, source
 from poplib_c._cli.failures import Failure, Status
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2
 
 _PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
 PATHS = {"maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log"}

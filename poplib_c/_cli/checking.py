@@ -14,7 +14,7 @@ from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client, connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate, is_verified
-from poplib_c._cli.failures import Failure, Status, failure, gravest
+from poplib_c._cli.failures import Failure, Status, failure, gravest, reason
 from poplib_c._cli.texts import printable
 from poplib_c._login import policy_steps, run
 from poplib_c._peer import Peer
@@ -235,7 +235,7 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     policy = run(steps, client)
     first = policy.next()
     if first is None:
-        return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
+        return {"name": None, "why": reason(error_proto(policy.why()))}
     skipped: dict[str, list[str]] = {}
     for name in itertools.takewhile(lambda name: name != first.name, policy.names):
         obstacle = policy.obstacle(name) or "would show the password"

@@ -24,8 +24,7 @@ from poplib_c._cli.failures import (
     usage,
 )
 from poplib_c._cli.log import Counted
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2, NO_CAPA, UNLISTED
 
 #: Octets of the largest reply that a run holds in memory.
 MOST_IN_MEMORY = 1 << 26

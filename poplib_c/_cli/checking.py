@@ -138,9 +138,9 @@ def _connected(account: Account, options: argparse.Namespace, report: Report) ->
     error = None
     try:
         client = connect(account, options, look)
-    except (Failure, ssl.SSLCertVerificationError) as refused:
+    except Failure as refused:
         report.refused = True
-        error = report.fail(failure(refused))
+        error = report.fail(refused)
         unverified = {"no_verify": True, "cafile": None, "fingerprint": None}
         client = connect(account, argparse.Namespace(**{**vars(options), **unverified}), look)
     if account.tls or not options.insecure:

@@ -225,9 +225,34 @@ def connect(
     """Connect, and verify the server during the TLS handshake.
 
     before_tls: called with the connection before STLS. has_capa: whether CAPA may be sent. Replies
-    may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the fingerprint
-    differs.
+    may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the certificate is
+    refused.
     """
+    try:
+        return _connect(account, options, before_tls, has_capa)
+    except OSError as error:
+        why = getattr(error, "verify_message", None)  # of an ssl.SSLCertVerificationError
+        if not why:
+            raise
+    raise Failure(
+        f"the server's certificate is refused: {why}; {_advice(why, options)}", Status.UNAVAILABLE
+    )
+
+
+def _advice(why: str, options: argparse.Namespace) -> str:
+    pinned = "--fingerprint without --cafile" if options.cafile else "--fingerprint"
+    if "mismatch, certificate is not valid for" in why:
+        return f"connect by one of those names, or use {pinned}"
+    other = "" if options.cafile else "--cafile, or "
+    return f"to trust it, use {other}{pinned}, with the value that 'check' prints"
+
+
+def _connect(
+    account: Account,
+    options: argparse.Namespace,
+    before_tls: Callable[[POP3], None],
+    has_capa: bool,
+) -> Client:
     trust: dict[str, Any] = {"verify": _verify(options)}
     context = encryption.context(options, trust["verify"])
     if context is not None:

@@ -112,12 +112,6 @@ def failure(error: Exception) -> Failure:
         return error
     if isinstance(error, error_proto):
         return _protocol(error)
-    if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
-        told: str = error.verify_message  # type: ignore[attr-defined]
-        return Failure(
-            f"the server's certificate is refused: {told}; {_certificate_advice(told)}",
-            Status.UNAVAILABLE,
-        )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
         return Failure(
             "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS, "
@@ -128,15 +122,6 @@ def failure(error: Exception) -> Failure:
         if str(getattr(error, "reason", None)).endswith(end):
             return Failure(told, Status.UNAVAILABLE)
     return Failure(reason(error), _status(error))
-
-
-def _certificate_advice(reason: str) -> str:
-    if "mismatch, certificate is not valid for" in reason:
-        return "connect by one of those names, or use --fingerprint without --cafile"
-    return (
-        "to trust it, use --cafile, or --fingerprint without --cafile, with the value that "
-        "'check' prints"
-    )
 
 
 def _status(error: Exception) -> Status:

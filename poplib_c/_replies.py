@@ -75,7 +75,7 @@ def lines(client: Any, response: Any, limit: int | None) -> tuple[Any, list[byte
 
 def capa(reply: Any) -> dict[str, list[str]]:
     """Return the capabilities, and log the lines."""
-    logging = sys.modules.get("logging")
+    logging: Any = sys.modules.get("logging")
     if hasattr(logging, "getLogger"):  # Not so while logging is being imported.
         logger = logging.getLogger("poplib_c")
         for line in reply[1]:

@@ -76,7 +76,7 @@ def test_verified(user, secure, authority, scheme):
         ),
         (
             *("pop3", "expired", True, "certificate has expired"),
-            "; to trust it, use --fingerprint without --cafile, with the value that 'check' prints",
+            "to trust it, use --fingerprint without --cafile, with the value that 'check' prints",
         ),
         (
             *("pop3s", "wrong", True, "IP address mismatch"),

@@ -374,7 +374,7 @@ def _verbosity(group: Any) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="print each command and status line, with secrets masked; -vv: "
+        help="print each command, status line and capability, with secrets masked; -vv: "
         "also the number of octets of each message",
     )
 

@@ -129,6 +129,16 @@ def test_a_server_without_stls(user, server, with_user):
     assert nothing_secret_was_sent(server)
 
 
+@pytest.mark.parametrize("refusal", [[S("-ERR no")], [S("+OK"), Close()]])
+def test_tls_that_fails_after_stls(user, refusal):
+    asked = C("CAPA"), S("+OK", "STLS", ".")
+    with play(S("+OK hi"), *asked, C("STLS"), *refusal) as server:
+        ended = user.run("check", url(server))
+    failed(ended, 75 if len(refusal) > 1 else 69)
+    assert "Greeting:                +OK hi\n" in ended.stdout
+    assert "Capabilities before tls: STLS\n" in ended.stdout
+
+
 def options(**changed):
     given = parser().parse_args(["check", "--insecure", "--timeout", "5", "pop3://127.0.0.1"])
     return argparse.Namespace(**{**vars(given), **changed})

@@ -102,7 +102,8 @@ class POP3Server:
     With None it closes the connection instead: ``{"CAPA": None}``. CAPA does not list a refused
     TOP or UIDL.
 
-    *delays* maps names of commands to seconds: the server waits before it sends the reply.
+    *delays* maps names of commands to seconds: the server waits before it sends the reply, and
+    before it reads the next command. For a slow line use *latency*.
 
     *cut* maps names of commands to numbers of octets: the server sends that many octets of the
     reply and closes the connection.
@@ -119,11 +120,15 @@ class POP3Server:
     removing messages; RFC 1939 requires at least the default, ten minutes. It limits each wait of
     the TLS handshake, too.
 
+    *latency* is a time in seconds, as the round trip of a slow line: each reply, challenge and
+    greeting leaves that long after its command, response or client arrived. Commands sent ahead
+    wait together, not one after another. The TLS handshake takes no longer.
+
     *tls* and *stls* are contexts for servers, with a certificate. With *tls* the connection uses
     TLS from the first octet; with *stls* the client may start TLS by STLS before it logs in.
 
     Raises TypeError if a message or a context has another type; ValueError if *timeout* isn't
-    positive, a context is for clients, both contexts are given, or a mechanism is unknown or
+    positive, *latency* is negative, a context is for clients, both contexts are given, or a mechanism is unknown or
     lacks its *users* or *tokens*; ImportError if a mechanism needs scramp and scramp isn't
     installed.
 
@@ -163,11 +168,14 @@ class POP3Server:
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
+        latency: float = 0.0,
         tls: ssl.SSLContext | None = None,
         stls: ssl.SSLContext | None = None,
     ) -> None:
         if timeout <= 0:
             raise ValueError("timeout must be a positive number of seconds")
+        if latency < 0:
+            raise ValueError("latency must not be negative")
         _check_contexts(tls, stls)
         self.host = host
         self.port = port
@@ -186,6 +194,7 @@ class POP3Server:
             faults=faults,
         )
         self._timeout = timeout
+        self._latency = latency
         self._tls = tls
         self._stls = stls
         self._listening: tuple[threading.Thread, socket.socket] | None = None
@@ -303,7 +312,7 @@ class POP3Server:
 
     def _converse(self, sock: socket.socket) -> None:
         sock.settimeout(self._timeout)
-        channel = Channel(sock)
+        channel = Channel(sock, self._latency)
         session = Session(
             channel, self._maildrop, self._accounts, self.commands, self._tls, self._stls
         )

@@ -28,7 +28,7 @@ def environment(authority):
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)),
         "SSL_CERT_FILE": authority.ca_file,
-        "POP3_PASSWORD": "secret",
+        "POPLIB_C_PASSWORD": "secret",
     }
 
 

@@ -7,7 +7,7 @@ package, and imports the package only if a test uses the fixture.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "pop3_server(messages=(), **options): what the fixture pop3_server passes to "
-        "poplib_c.testing.POP3Server",
+        "poplib_c.testing.POP3Server; the nearest marker wins for each argument",
     )
 
 
@@ -27,12 +27,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pop3_server(request: pytest.FixtureRequest) -> Iterator[POP3Server]:
     """A poplib_c.testing.POP3Server, started; it stops after the test.
 
-    ``@pytest.mark.pop3_server(messages, users={"alice": "secret"})`` gives its arguments. Without
-    the marker the maildrop is empty, and the server accepts any user and password.
+    ``@pytest.mark.pop3_server(messages, users={"alice": "secret"})`` gives its arguments; a test
+    adds to, or replaces, those of its class and module. Without the marker the maildrop is empty,
+    and the server accepts any user and password.
     """
     from poplib_c.testing import POP3Server
 
-    marker = request.node.get_closest_marker("pop3_server")
-    arguments, options = ((), {}) if marker is None else (marker.args, marker.kwargs)
-    with POP3Server(*arguments, **options) as server:
+    options: dict[str, Any] = {}
+    for marker in reversed([*request.node.iter_markers("pop3_server")]):
+        if marker.args:
+            (options["messages"],) = marker.args
+        options.update(marker.kwargs)
+    with POP3Server(**options) as server:
         yield server

@@ -15,7 +15,7 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from poplib_c import POP3_SSL
+from poplib_c import POP3_SSL, error_proto
 
 
 def main(server: str, user: str, path: str) -> None:
@@ -26,7 +26,12 @@ def main(server: str, user: str, path: str) -> None:
         seen = {uid for (uid,) in database.execute("SELECT uid FROM seen")}
         with POP3_SSL(host, int(port or 995), verify=True) as client:
             client.login(user, os.environ.get("POPLIB_C_PASSWORD") or getpass.getpass())
-            uids = client.uids()
+            try:
+                uids = client.uids()
+            except error_proto as error:
+                if error.response is None:
+                    raise  # The connection broke.
+                sys.exit(f"{host} has no unique ids, so no message is known to be new: {error}")
             sizes = client.sizes()
             new = [number for number in sizes if uids.get(number) not in seen]
             for number, message in client.retr_many(new):

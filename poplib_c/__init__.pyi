@@ -50,6 +50,8 @@ class _Writable(Protocol):
 @final
 class ManyIterator(Iterator[tuple[_N, _T]]):
     """An iterator over (number, answer), which retr_many() returns."""
+    # Iterator has it; jedi finds the types of a for loop only here.
+    def __iter__(self) -> Self: ...
     def __next__(self) -> tuple[_N, _T]: ...
     def __length_hint__(self) -> int:
         """Return how many results are left; NotImplemented if the numbers have no

@@ -54,7 +54,7 @@ def test_pages_for_users_name_no_tests():
     assert named == {"evidence"}
 
 
-@pytest.mark.parametrize("module, tests", [("pytest", 8), ("unittest", 1)])
+@pytest.mark.parametrize("module, tests", [("pytest", 9), ("unittest", 1)])
 def test_the_tests_of_the_page_on_testing(module, tests, tmp_path):
     for block in blocks_of_code("howto-testing.rst"):
         (tmp_path / block.partition("\n")[0][2:]).write_text(block)

@@ -112,6 +112,13 @@ def test_new_mail(run, serve, tmp_path):
     assert len(server.messages) == 1
 
 
+def test_new_mail_without_unique_ids(run, serve, tmp_path):
+    server = serve([LUNCH], refused={"UIDL": "unknown command"})
+    told = run(EXAMPLES / "new_mail.py", place(server), "alice", str(tmp_path / "Mail"), status=1)
+    assert told.startswith("127.0.0.1 has no unique ids") and "Traceback" not in told
+    assert b"QUIT" not in server.commands
+
+
 def test_many_mailboxes(run, accounts, tmp_path):
     output = run(EXAMPLES / "many_mailboxes.py", accounts, str(tmp_path / "in"), status=1)
     names = [line.split()[0] for line in Path(accounts).read_text().splitlines()]

@@ -11,7 +11,10 @@ from poplib_c import error_proto
 from poplib_c._cli.texts import printable
 from poplib_c._policy import LoginError, is_hang_up
 
-_ADVICE = "; pipelining=", "; close this connection", ": close() this connection"
+_ADVICE = (
+    "; use a longer timeout",
+    *("; pipelining=", "; close this connection", ": close() this connection"),
+)
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 # Reasons of an ssl.SSLError, by their ends: OpenSSL's names of an alert differ in the beginning.
 _TLS_REASONS = {

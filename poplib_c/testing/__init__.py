@@ -39,16 +39,16 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from email.message import Message
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from poplib_c.testing.auth import accounts
+from poplib_c.testing.auth import MECHANISMS, accounts
 from poplib_c.testing.channel import Channel
 from poplib_c.testing.faults import Faults
 from poplib_c.testing.maildrop import Maildrop
-from poplib_c.testing.session import Session
+from poplib_c.testing.session import COMMANDS, Session
 
 if TYPE_CHECKING:
     import ssl
@@ -94,22 +94,25 @@ class POP3Server:
     connection, as Microsoft 365 does: the client has to wait for the challenge. With
     ``"ignored"`` the server sends the challenge as if there were no initial response.
 
-    Faults, which a test asks for; also attributes, which may be changed at any time (names of
-    commands and mechanisms in upper case; ``GREETING`` is the greeting):
+    The next six are faults that a test asks for. They are also attributes, which may be changed
+    at any time. A command is a name, ``"RETR"``, or a name with arguments, ``"RETR 2"``; the
+    longest one that fits is used. ``"GREETING"`` is the greeting.
 
-    *refused* maps names of commands and mechanisms to texts, such as ``{"APOP": "[AUTH] no"}``:
+    *refused* maps commands and names of mechanisms to texts, such as ``{"APOP": "[AUTH] no"}``:
     the server refuses the command, or the client's first response in the mechanism, by this text.
     With None it closes the connection instead: ``{"CAPA": None}``. CAPA does not list a refused
     TOP or UIDL.
 
-    *delays* maps names of commands to seconds: the server waits before it sends the reply, and
-    before it reads the next command. For a slow line use *latency*.
+    *delays* maps commands to seconds: the server waits before it sends the reply, and before it
+    reads the next command. For a slow line use *latency*.
 
-    *cut* maps names of commands to numbers of octets: the server sends that many octets of the
-    reply and closes the connection.
+    *trickle* maps commands to seconds: the server waits before each octet of the reply.
+
+    *cut* maps commands to numbers of octets: the server sends that many octets of the reply and
+    closes the connection. A shorter reply is sent whole, and the connection stays open.
 
     *sizes* maps numbers of messages to the sizes that LIST, and the status line of RETR, say in
-    place of the right ones.
+    place of the right ones. The message is sent whole, and STAT says the right size.
 
     *locked*, if true, refuses each login by ``[IN-USE]``, as if another session was active.
 
@@ -128,28 +131,15 @@ class POP3Server:
     TLS from the first octet; with *stls* the client may start TLS by STLS before it logs in.
 
     Raises TypeError if a message or a context has another type; ValueError if *timeout* isn't
-    positive, *latency* is negative, a context is for clients, both contexts are given, or a mechanism is unknown or
-    lacks its *users* or *tokens*; ImportError if a mechanism needs scramp and scramp isn't
-    installed.
+    positive, *latency* is negative, a context is for clients, both contexts are given, a mechanism
+    is unknown or lacks its *users* or *tokens*, or a fault names an unknown command or a negative
+    number; ImportError if a mechanism needs scramp and scramp isn't installed.
 
-    Unique-ids are computed from the messages: they are equal in every run, and equal messages
-    have different ones.
+    The same messages have the same unique-ids in every run. If the maildrop has a message twice,
+    the id of the second one is that of the first with the suffix ``-2``.
 
-    The object is a context manager that starts and stops the server. Its attributes:
-
-    ``host``, ``port``, ``address``
-        Where to connect to; ``address`` is the pair of host and port.
-    ``messages``
-        The messages left in the maildrop, a list of bytes. Each has CRLF line ends, as RETR sends
-        it before dot-stuffing, and the size that LIST reports.
-    ``commands``
-        The command lines and the responses to challenges that were received, a list of bytes
-        without line ends, in order of arrival over all connections. Passwords and tokens are
-        included as received. May be cleared at any time.
-    ``tokens``, ``refused``, ``delays``, ``cut``, ``sizes``
-        Dicts, the copies of the arguments; may be changed at any time.
-    ``locked``
-        A bool; may be changed at any time.
+    The object is a context manager that starts and stops the server. ``host`` and ``port`` are
+    attributes, too.
     """
 
     def __init__(
@@ -162,6 +152,7 @@ class POP3Server:
         two_step: bool | Literal["ignored"] = False,
         refused: Mapping[str, str | None] = MappingProxyType({}),
         delays: Mapping[str, float] = MappingProxyType({}),
+        trickle: Mapping[str, float] = MappingProxyType({}),
         cut: Mapping[str, int] = MappingProxyType({}),
         sizes: Mapping[int, int] = MappingProxyType({}),
         locked: bool = False,
@@ -179,19 +170,19 @@ class POP3Server:
         _check_contexts(tls, stls)
         self.host = host
         self.port = port
-        self.commands: list[bytes] = []
+        self._commands: list[bytes] = []
         self._maildrop = Maildrop(messages)
-        self.tokens: dict[str, str] = dict(tokens or {})
+        self._tokens = dict(tokens or {})
         self._maildrop.locked = locked
-        faults = Faults(refused, delays, cut, sizes)
-        self.refused, self.delays, self.cut = faults.refused, faults.delays, faults.cut
-        self.sizes = faults.sizes
+        commands = {"GREETING", *map(bytes.decode, COMMANDS)}
+        known = set(map(bytes.decode, MECHANISMS))
+        self._faults = Faults(refused, delays, trickle, cut, sizes, commands, known)
         self._accounts = accounts(
             users=None if users is None else _encoded(users),
-            tokens=None if tokens is None else self.tokens,
+            tokens=None if tokens is None else self._tokens,
             mechanisms=mechanisms,
             two_step=two_step,
-            faults=faults,
+            faults=self._faults,
         )
         self._timeout = timeout
         self._latency = latency
@@ -206,8 +197,47 @@ class POP3Server:
         return self.host, self.port
 
     @property
+    def commands(self) -> list[bytes]:
+        """The command lines that were received, and the responses to challenges.
+
+        They have no line ends, and the order of arrival over all connections. Passwords and
+        tokens are included as received. A test may clear the list at any time.
+        """
+        return self._commands
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The access tokens by user; may be changed at any time."""
+        return self._tokens
+
+    @property
+    def refused(self) -> MutableMapping[str, str | None]:
+        """The texts by which the server refuses commands; may be changed at any time."""
+        return self._faults.refused
+
+    @property
+    def delays(self) -> MutableMapping[str, float]:
+        """The seconds by which replies to commands are late; may be changed at any time."""
+        return self._faults.delays
+
+    @property
+    def trickle(self) -> MutableMapping[str, float]:
+        """The seconds before each octet of replies to commands; may be changed at any time."""
+        return self._faults.trickle
+
+    @property
+    def cut(self) -> MutableMapping[str, int]:
+        """The octets after which replies to commands break off; may be changed at any time."""
+        return self._faults.cut
+
+    @property
+    def sizes(self) -> MutableMapping[int, int]:
+        """The wrong sizes by number of message; may be changed at any time."""
+        return self._faults.sizes
+
+    @property
     def locked(self) -> bool:
-        """Whether each login is refused because another session has the maildrop."""
+        """Whether the server refuses each login by ``[IN-USE]``; may be changed at any time."""
         return self._maildrop.locked
 
     @locked.setter
@@ -216,7 +246,11 @@ class POP3Server:
 
     @property
     def messages(self) -> list[bytes]:
-        """The messages left in the maildrop, in order."""
+        """The messages left in the maildrop, in order.
+
+        Each has CRLF line ends, as RETR sends it before dot-stuffing, and the size that LIST
+        reports.
+        """
         return self._maildrop.contents()
 
     def start(self) -> None:

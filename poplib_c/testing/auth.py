@@ -69,9 +69,9 @@ def accounts(
         names = [name.upper().encode() for name in mechanisms]
     given = {"users": users, "tokens": tokens}
     for name in names:
-        if name not in _MECHANISMS:
+        if name not in MECHANISMS:
             raise ValueError(f"unknown mechanism {name.decode()!r}")
-        needs = _MECHANISMS[name].needs
+        needs = MECHANISMS[name].needs
         if needs and given[needs] is None:
             raise ValueError(f"{name.decode()} needs {needs}")
         if name.startswith(b"SCRAM-"):
@@ -95,7 +95,7 @@ def authenticate(
     """
     if name not in offered(accounts, channel):
         raise Refusal("unknown mechanism")
-    mechanism = _MECHANISMS[name]
+    mechanism = MECHANISMS[name]
     if initial is not None:
         if len(b"AUTH %b %b\r\n" % (name, initial)) > _MAX_COMMAND:
             raise Refusal("initial response too long for a command")
@@ -263,7 +263,7 @@ def _refusing() -> Iterator[None]:
         raise Refusal(_DENIED) from None
 
 
-_MECHANISMS: dict[bytes, _Mechanism] = {
+MECHANISMS: dict[bytes, _Mechanism] = {
     b"PLAIN": _Mechanism(_plain),
     b"LOGIN": _Mechanism(_login),
     b"CRAM-MD5": _Mechanism(_cram_md5, client_first=False),

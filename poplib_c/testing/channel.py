@@ -23,6 +23,9 @@ _MAX_COMMAND = 8192
 # Octets of replies to commands sent ahead that are collected before they are sent.
 _MAX_PENDING = 65536
 
+# Seconds for which close() waits for the client's end of the stream.
+_LINGER = 1.0
+
 
 class Channel:
     """One connection. A reply leaves *latency* seconds after its command came, or later."""
@@ -68,7 +71,13 @@ class Channel:
         self._received += octets
         self._arrivals.extend([time.monotonic()] * octets.count(b"\n"))
 
-    def write(self, reply: bytes) -> None:
+    def write(self, reply: bytes, pause: float = 0.0) -> None:
+        """Add *reply* to what is pending; with a *pause*, wait before each of its octets."""
+        if pause > 0:
+            for octet in reply:
+                self.delay(pause)
+                self.write(bytes([octet]))
+            return
         if self._latency:
             self._wait_until(self._arrived + self._latency)
         self._pending.append(reply)
@@ -140,7 +149,19 @@ class Channel:
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        """Send the end of the stream, drop input for a moment, and close the socket.
+
+        A socket that is closed with input unread resets the connection (RFC 1122, section
+        4.2.2.13), and the client may lose the last replies.
+        """
         if self._tls is not None:
             self._tls.notify_close()
+        end = time.monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+            while (left := end - time.monotonic()) > 0:
+                self._sock.settimeout(left)
+                if not self._sock.recv(65536):
+                    break
         with self._closing:
             self._sock.close()

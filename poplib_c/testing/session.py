@@ -52,7 +52,7 @@ class _Command(NamedTuple):
     execute: Callable[..., bytes]
 
 
-_COMMANDS: dict[bytes, _Command] = {}
+COMMANDS: dict[bytes, _Command] = {}
 _NUMBER = rb"([0-9]{1,20})"
 
 
@@ -60,7 +60,7 @@ def _command(verb: bytes, states: _State, arguments: bytes = b"") -> Callable[..
     """Register a method for *verb*; it is called with the groups of the pattern *arguments*."""
 
     def enter(execute: Callable[..., bytes]) -> Callable[..., bytes]:
-        _COMMANDS[verb] = _Command(states, re.compile(arguments), execute)
+        COMMANDS[verb] = _Command(states, re.compile(arguments), execute)
         return execute
 
     return enter
@@ -117,18 +117,18 @@ class Session:
             self._channel.write(_refusal(refusal))
             return
         self._commands.append(line)
-        self._answer(line.partition(b" ")[0].upper(), lambda: self._execute(line))
+        self._answer(line, lambda: self._execute(line))
 
-    def _answer(self, name: bytes, reply_to: Callable[[], bytes]) -> None:
+    def _answer(self, line: bytes, reply_to: Callable[[], bytes]) -> None:
         """Send the reply to a command, or the greeting, with its faults."""
         try:
-            self._faults.refuse(name)
+            self._faults.refuse(line)
             reply = reply_to()
         except Refusal as refusal:
             reply = _refusal(refusal)
-        self._channel.delay(self._faults.delay(name))
-        reply, is_last = self._faults.left_of(name, reply)
-        self._channel.write(reply)
+        self._channel.delay(self._faults.delay(line))
+        reply, is_last = self._faults.left_of(line, reply)
+        self._channel.write(reply, self._faults.pause(line))
         if is_last:
             self._channel.flush()
             raise EOFError
@@ -138,7 +138,7 @@ class Session:
         verb = verb.upper()
         if verb != b"PASS":
             self._name = None  # PASS is valid only right after USER (RFC 1939, section 7).
-        command = _COMMANDS.get(verb)
+        command = COMMANDS.get(verb)
         if command is None:
             raise Refusal("unknown command")
         if self._state not in command.states:

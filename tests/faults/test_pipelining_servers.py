@@ -184,7 +184,7 @@ def test_commands_that_are_dropped(cls, answered):
             next(client.retr_many([1, 2]))
         assert str(caught.value) == (
             f"timed out: {answered} of 2 commands sent ahead were answered; "
-            "pipelining=False sends one at a time"
+            "use a longer timeout, or pipelining=False to send one at a time"
         )
         client.close()
 

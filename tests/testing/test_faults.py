@@ -74,6 +74,77 @@ def test_hanging_up_in_the_middle(kind, octets, server_context, client_context):
         assert server.messages == [FIRST, SECOND]
 
 
+@apart(cut={"RETR 2": 9}, refused={"retr 1": "gone", "RETR": "busy"}, delays={"NOOP": 0})
+def test_faults_of_one_message(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        assert wire.ask(b"RETR 1") == b"-ERR gone\r\n"
+        assert wire.ask(b"RETR 2") == b"-ERR busy"
+        assert wire.file.read() == b""
+        assert server.refused == {"RETR 1": "gone", "RETR": "busy"}
+        del server.refused["retr"], server.cut["retr 2"]
+        with Wire(server) as wire:
+            wire.login()
+            assert wire.ask(b"retr 2").startswith(b"+OK")
+
+
+@apart(cut={"RETR": 10, "STAT": 12})
+def test_a_reply_that_is_too_short_to_cut(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        assert wire.ask(b"STAT") == b"+OK 2 %d\r\n" % len(FIRST + SECOND)
+        assert wire.ask(b"RETR 9") == b"-ERR no su"
+        assert wire.file.read() == b""
+
+
+def test_a_cut_is_no_reset():
+    """A socket that is closed with a command unread resets the connection."""
+    server = POP3Server([FIRST], cut={"RETR": 9}, delays={"RETR": 0.2})
+    with server, Wire(server) as wire:
+        wire.login()
+        wire.sock.sendall(b"RETR 1\r\n")
+        while server.commands[-1] != b"RETR 1":
+            time.sleep(0.001)
+        wire.sock.sendall(b"DELE 1\r\n")
+        assert wire.file.read() == (b"+OK %d octets" % len(FIRST))[:9]
+
+
+@apart(trickle={"NOOP": 0.01})
+def test_a_trickle(make):
+    with make() as server, Wire(server) as wire:
+        wire.login()
+        begun = time.monotonic()
+        wire.sock.sendall(b"NOOP\r\n")
+        octets = [wire.sock.recv(100) for _ in range(5)]
+        assert time.monotonic() - begun >= 0.05
+        assert b"".join(octets) == b"+OK n"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"refused": {"UIDLL": "no"}},
+        {"delays": {"NOOP": -1}},
+        {"delays": {"PLAIN": 1}},
+        {"trickle": {"": 1}},
+        {"trickle": {"RETR": float("nan")}},
+        {"cut": {"RETR 2": -1}},
+        {"cut": {"RETRY 2": 1}},
+        {"sizes": {0: 1}},
+        {"sizes": {1: -1}},
+    ],
+)
+def test_faults_that_cannot_be(wrong):
+    ((name, fault),) = wrong.items()
+    with pytest.raises(ValueError, match=name):
+        POP3Server(**wrong)
+    server = POP3Server()
+    faults = getattr(server, name)
+    with pytest.raises(ValueError, match=name):
+        faults.update(fault)
+    assert not faults and repr(faults) == "{}"
+
+
 def test_faults_of_the_greeting():
     with POP3Server(refused={"GREETING": "[SYS/TEMP] busy"}) as server:
         with Wire(server) as wire:
@@ -107,8 +178,8 @@ def test_a_latency(kind, server_context, client_context):
         with over_tls(kind, server, client_context) as wire:
             wire.login()
             assert time.monotonic() - begun >= 0.6
-            wire.sock.sendall(b"NOOP\r\n" * 1000)
             sent = time.monotonic()
+            wire.sock.sendall(b"NOOP\r\n" * 1000)
             for _ in range(1000):
                 assert wire.file.readline() == b"+OK nothing done\r\n"
             assert 0.2 <= time.monotonic() - sent < 100  # not 1000 times 0.2
@@ -122,9 +193,10 @@ def test_a_half_closed_connection_is_answered_after_the_latency():
     assert server.messages == []
 
 
-def test_stop_ends_a_delay():
+@pytest.mark.parametrize("fault", ["delays", "trickle"])
+def test_stop_ends_a_delay(fault):
     """The delay is longer than stop() waits, which would raise."""
-    with POP3Server(delays={"NOOP": 3600}) as server, Wire(server) as wire:
+    with POP3Server(**{fault: {"NOOP": 3600}}) as server, Wire(server) as wire:
         wire.login()
         wire.sock.sendall(b"STAT\r\nNOOP\r\n")
         wire.file.readline()

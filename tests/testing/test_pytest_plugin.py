@@ -55,14 +55,19 @@ def test_the_fixture(run):
                 with pytest.raises(poplib.error_proto):
                     log_in(pop3_server, "guess")
 
-            @pytest.mark.pop3_server(locked=True)
-            def test_the_closest_marker(self, pop3_server):
+            @pytest.mark.pop3_server(users={"alice": "guess"}, locked=True)
+            def test_both_markers(self, pop3_server):
+                assert pop3_server.messages == [b"Subject: one\\r\\n"]
                 with pytest.raises(poplib.error_proto, match="IN-USE"):
-                    log_in(pop3_server)
+                    log_in(pop3_server, "guess")
+
+            @pytest.mark.pop3_server([])
+            def test_the_messages_of_the_nearest_marker(self, pop3_server):
+                assert log_in(pop3_server).stat() == (0, 0)
         """,
         "--strict-markers",
     )
-    ended.assert_outcomes(passed=4)
+    ended.assert_outcomes(passed=5)
 
 
 def test_a_fixture_of_that_name_replaces_it(run):

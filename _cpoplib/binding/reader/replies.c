@@ -120,10 +120,12 @@ explain(ReaderObject *reader)
         return;
     }
     (void)snprintf(error.text, sizeof(error.text),
-                   "%s%zu of %zu commands sent ahead were answered; "
-                   "pipelining=False sends one at a time",
-                   late ? "timed out: " : "-ERR EOF: ",
-                   pipeline->sent - pipeline->count, pipeline->sent);
+                   "%s: %zu of %zu commands sent ahead were answered; %s",
+                   late ? "timed out" : "-ERR EOF",
+                   pipeline->sent - pipeline->count, pipeline->sent,
+                   late ? "use a longer timeout, or pipelining=False to send "
+                          "one at a time"
+                        : "pipelining=False sends one at a time");
     pending = PyErr_GetRaisedException();
     if (late) {
         errors_raise(reader->state, POP_TIMEOUT, &error);

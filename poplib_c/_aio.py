@@ -46,7 +46,7 @@ class Connection:
         options: tuple[Any, Any, Any],
         sock: socket.socket | None,
     ) -> None:
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not timeout > 0:
             raise ValueError("timeout must be positive, or None for no timeout")
         self.host = host
         self.port = port
@@ -55,10 +55,14 @@ class Connection:
         self._new = Channel(*self._options)
         self._channel: Any = None
         self._given = sock
+        self._is_given = sock is not None
         self._lock: asyncio.Lock | None = None
+        self._holder: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._is_closed = False
         self._waiter: asyncio.Future[bool] | None = None
+        self._moved: tuple[int, int] | None = None
+        self._silent_since = 0.0
         self._watched: tuple[asyncio.AbstractEventLoop, int, int] | None = None
 
     # --- connecting and closing -------------------------------------------------------------
@@ -76,11 +80,10 @@ class Connection:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._channel is not None:
-            if type is None:
-                await self.quit()
-            else:
-                self.close()
+        if type is None and (self._channel is not None or self._cancelled):
+            await self.quit()
+        elif self._channel is not None:
+            self.close()
 
     async def quit(self) -> bytes:
         """Sign off: commit deletions, close the connection, also if this raises."""
@@ -92,8 +95,9 @@ class Connection:
         self._is_closed = True
         self._cancelled = False
         self._unwatch()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(False)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and not waiter.get_loop().is_closed():
+            waiter.set_result(False)
         if channel is not None:
             channel.close()
 
@@ -108,6 +112,10 @@ class Connection:
     async def _connect(self) -> Self:
         if self._channel is not None:
             raise OSError(errno.EISCONN, "already connected; close() first")
+        if self._is_given and self._given is None:
+            # Connecting to host would bypass the proxy or the tunnel of the socket.
+            text = "the connection by sock= is over; make another client with another socket"
+            raise OSError(errno.ENOTCONN, text)
         self._is_closed = self._tls_established = self._is_verified = False
         channel = self._new or Channel(*self._options)
         self._load(channel)
@@ -182,7 +190,11 @@ class Connection:
         """Await work(*args, **options) while no other command uses the connection."""
         if self._lock is None:
             self._lock = asyncio.Lock()
+        task = asyncio.current_task()
+        if task is not None and task is self._holder:
+            raise RuntimeError("a command of this task uses the connection, and awaits this one")
         async with self._lock:
+            self._holder = task
             try:
                 return await work(*args, **options)
             except Exception:
@@ -191,6 +203,8 @@ class Connection:
                 self.close()
                 self._cancelled = True
                 raise
+            finally:
+                self._holder = None
 
     def _use(self) -> Any:
         """Return the channel; raise OSError if there is no connection."""
@@ -217,6 +231,7 @@ class Connection:
             self.close()
 
     async def _finish(self, step: Callable[..., Any], *args: Any) -> Any:
+        self._moved = None
         while (result := step(*args)) is None:
             await self._wait()
         return result
@@ -226,15 +241,25 @@ class Connection:
         if channel is None:
             self._check_open(channel)
         bits, seconds = channel.wants
-        if not bits:
+        left = self._left(channel) if seconds is None else seconds
+        if seconds is None and left is not None and left <= 0:
+            channel.time_out()
+        elif bits:
+            await self._watch(channel.sock.fileno(), bits, left)
+        else:
             await asyncio.sleep(0)
             self._check_open(channel)
-        elif not await self._watch(
-            channel.sock.fileno(), bits, self._timeout if seconds is None else seconds
-        ):
-            self._check_open(channel)
-            if seconds is None:
-                channel.time_out()
+
+    def _left(self, channel: Any) -> float | None:
+        """Return for how many seconds silence may go on.
+
+        Records of TLS without octets are silence, too: a flood of them wakes the waiter.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._moved is None or self._moved != channel.moved:
+            self._moved = channel.moved
+            self._silent_since = now
+        return None if self._timeout is None else self._silent_since + self._timeout - now
 
     def _check_open(self, channel: Any) -> None:
         if self._is_closed or self._channel is not channel:

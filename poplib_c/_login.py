@@ -263,7 +263,8 @@ def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:
     names = [name.upper() for name in mechanisms]
     for name in names:
         if name not in known:
-            raise ValueError(f"unknown mechanism {name!r}; there are {', '.join(known)}")
+            cure = "; for tokens, use login_oauth2()" if name in MECHANISMS_OAUTH2 else ""
+            raise ValueError(f"unknown mechanism {name!r}; there are {', '.join(known)}{cure}")
     return names
 
 

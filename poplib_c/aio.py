@@ -291,6 +291,7 @@ class POP3(Connection):
         return Many(self, "DELE", numbers, None, window, errors, False, False)
 
     async def _next(self, channel: Any, many: Any) -> Any:
+        self._moved = None
         while (pair := channel.next(self, many)) is None:
             if channel.wants[0] == PROOF:
                 await self._prove(channel)
@@ -336,12 +337,9 @@ class POP3(Connection):
         allow_insecure: bool = False,
         encoding: str | None = None,
     ) -> Coroutine[Any, Any, bytes]:
-        peer = Peer(self, self._is_verified)
         secret = Secret(password)
-        return self._locked(
-            self._perform,
-            login_steps(peer, user, secret, mechanisms, allow_insecure, encoding),
-        )
+        arguments = user, secret, mechanisms, allow_insecure, encoding
+        return self._locked(self._perform, login_steps, *arguments)
 
     def login_oauth2(
         self,
@@ -352,11 +350,8 @@ class POP3(Connection):
         allow_insecure: bool = False,
     ) -> Coroutine[Any, Any, bytes]:
         """Log in by an OAuth 2.0 token; a callable may return an awaitable."""
-        peer = Peer(self, self._is_verified)
-        return self._locked(
-            self._perform,
-            login_oauth2_steps(peer, user, Secret(token), mechanisms, allow_insecure),
-        )
+        arguments = user, Secret(token), mechanisms, allow_insecure
+        return self._locked(self._perform, login_oauth2_steps, *arguments)
 
     async def _auth(self, mechanism: Any, authobject: Any, first: Secret) -> bytes:
         channel = self._use()
@@ -397,10 +392,11 @@ class POP3(Connection):
         if self._channel is channel:
             channel.abandon()
 
-    async def _perform(self, steps: Steps[bytes]) -> bytes:
+    async def _perform(self, make: Callable[..., Steps[bytes]], *arguments: Any) -> bytes:
         """Perform the steps of a login, as poplib_c._login.run() does."""
         self._use()
         client = _Inside(self)
+        steps = make(Peer(self, self._is_verified), *arguments)
         return await self._drive(steps, lambda step: step(client))
 
     async def _drive(
@@ -434,7 +430,7 @@ class POP3(Connection):
 
     async def _stls(self, keyfile: Any, certfile: Any, verify: Any) -> bytes:
         channel = self._use()
-        channel.load_tls(keyfile, certfile, verify)
+        channel.load_tls(keyfile, certfile, _checked(verify))
         _replies.check_plain(error_proto, self._tls_established)
         _replies.check_offer(error_proto, await self._capa())
         try:
@@ -482,7 +478,7 @@ class POP3_SSL(POP3):
             pipelining=pipelining,
             sock=sock,
         )
-        self._tls = (keyfile, certfile, verify)
+        self._tls = (keyfile, certfile, _checked(verify))
 
     def _load(self, channel: Any) -> None:
         channel.load_tls(*self._tls)
@@ -512,6 +508,13 @@ class _Inside:
 
     def auth(self, mechanism: Any) -> Coroutine[Any, Any, bytes]:
         return self._client._auth(mechanism, None, Secret(None))
+
+
+def _checked(verify: Any) -> Any:
+    """Raise TypeError for None, which verifies nothing in POP3_SSL of poplib_c."""
+    if verify is None:
+        raise TypeError("verify must be True, False or the path of trusted certificates, not None")
+    return verify
 
 
 def _line(verb: str, argument: Any) -> str:

@@ -54,7 +54,10 @@ class CA:
         self._directory = tempfile.TemporaryDirectory(prefix="poplib_c-ca-")
         self._serial = 0
         authority = ("-keyout", self._path("ca.key"), "-out", self._path("ca.pem"))
-        _openssl("req", "-x509", *_CURVE, *authority, "-subj", "/O=poplib_c tests", "-days", "2")
+        subject = ("-subj", "/O=poplib_c tests", "-days", "2")
+        # The contexts of CPython 3.13 and later refuse an authority without a key usage.
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        _openssl("req", "-x509", *_CURVE, *authority, *subject, *usage)
         self.cert_pem = _Blob(_read(self._path("ca.pem")))
 
     def _path(self, name):

@@ -309,7 +309,8 @@ def _messages(which: Any) -> None:
         which,
         "--max-size OCTETS",
         octets,
-        "leave larger messages on the server; the number may end in k, M or G",
+        "leave larger messages on the server; k, M or G after the number means 1000, 1000^2 "
+        "or 1000^3",
     )
     _option(
         which,
@@ -368,7 +369,7 @@ def _state(group: Any) -> None:
 
 def _verbosity(group: Any) -> None:
     ends = group.add_mutually_exclusive_group()
-    ends.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    ends.add_argument("-q", "--quiet", action="store_true", help="print errors only, no warnings")
     ends.add_argument(
         "-v",
         "--verbose",
@@ -402,7 +403,7 @@ def _connections(command: Parser) -> None:
         "--fingerprint HEX",
         checked(fingerprint),
         "accept only the certificate with this SHA-256 fingerprint, whoever signed it; with "
-        "--cafile, both must match. 'check' prints the fingerprint",
+        "--cafile, chain and host name are verified, too. 'check' prints the fingerprint",
     )
     group.add_argument(
         "--no-verify",

@@ -49,6 +49,10 @@ class Mailbox(NamedTuple):
     def title(self) -> str:
         return f"{self.name} ({self.account})" if self.name else str(self.account)
 
+    def place_of(self, option: str) -> str:
+        """Return the place to name in an error: empty if the command line has the option."""
+        return "" if self.sources[option] == COMMAND_LINE else self.place
+
 
 class _Entry(NamedTuple):
     """An account of a file. given: its options."""

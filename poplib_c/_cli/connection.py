@@ -62,6 +62,15 @@ def digest(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
+def check_cafile(options: argparse.Namespace) -> None:
+    """Raise Failure if the file of --cafile is missing. check_policy() refuses --no-verify."""
+    if options.cafile and not options.no_verify:
+        try:
+            os.stat(options.cafile)
+        except OSError as error:
+            raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
+
+
 def check_policy(account: Account, options: argparse.Namespace) -> None:
     """Raise Failure if options contradict each other or the URL."""
     if options.insecure and account.tls:
@@ -77,16 +86,14 @@ def check_policy(account: Account, options: argparse.Namespace) -> None:
     for name in options.mechanism or ():
         if name not in known:
             secret = "tokens" if options.oauth2_token_command else "passwords"
-            raise usage(f"--mechanism {name} is not for {secret}: there are {', '.join(known)}")
+            cure = "; for tokens, use --oauth2-token-command" if name in MECHANISMS_OAUTH2 else ""
+            raise usage(
+                f"--mechanism {name} is not for {secret}: there are {', '.join(known)}{cure}"
+            )
     if options.key and not options.cert:
         raise usage("--key needs --cert, the certificate of the key")
     if options.insecure and options.cert:
         raise usage("--insecure contradicts --cert: without TLS no certificate is shown")
-    if options.cafile:
-        try:
-            os.stat(options.cafile)
-        except OSError as error:
-            raise usage(f"--cafile {options.cafile}: {reason(error)}") from None
     encryption.context(options, _verify(options))
     dialing.check_policy(options)
 

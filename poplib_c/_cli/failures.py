@@ -112,20 +112,30 @@ def failure(error: Exception) -> Failure:
     if isinstance(error, error_proto):
         return _protocol(error)
     if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
+        told: str = error.verify_message  # type: ignore[attr-defined]
         return Failure(
-            f"the server's certificate is refused: {error.verify_message}; "  # type: ignore[attr-defined]
-            "to trust it, use --cafile, or --fingerprint with the value that 'check' prints",
+            f"the server's certificate is refused: {told}; {_certificate_advice(told)}",
             Status.UNAVAILABLE,
         )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
         return Failure(
-            "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS",
+            "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS, "
+            "or pop3s:// on another port (usually 995)",
             Status.PROTOCOL,
         )
     for end, told in _TLS_REASONS.items():
         if str(getattr(error, "reason", None)).endswith(end):
             return Failure(told, Status.UNAVAILABLE)
     return Failure(reason(error), _status(error))
+
+
+def _certificate_advice(reason: str) -> str:
+    if "mismatch, certificate is not valid for" in reason:
+        return "connect by one of those names, or use --fingerprint without --cafile"
+    return (
+        "to trust it, use --cafile, or --fingerprint without --cafile, with the value that "
+        "'check' prints"
+    )
 
 
 def _status(error: Exception) -> Status:
@@ -159,8 +169,7 @@ def storage(error: Exception) -> Status:
 def _protocol(error: error_proto) -> Failure:
     if error.args[0] == _NOT_SUPPORTED:
         return Failure(
-            "the server has no STLS, so no password was sent: use pop3s://, "
-            "or --insecure to connect without encryption",
+            "the server has no STLS, so no password was sent: use pop3s:// (usually port 995)",
             Status.UNAVAILABLE,
         )
     if error.temporary or is_end(error):

@@ -42,7 +42,10 @@ def run(options: argparse.Namespace, program: str, write: Callable[[str], object
     for (account, path), uids in found.items():
         with state.State(path, account.key) as opened:
             opened.take_over(uids)
-        write(printable(f"{account.url}: {messages(len(uids))} will not be fetched again"))
+        told = f"{account.url}: {messages(len(uids))} will not be fetched again"
+        if mailboxes and (account, path) not in mailboxes:
+            told += " (no account of the configuration has this mailbox: see --mailbox)"
+        write(printable(told))
     return Status.DONE
 
 

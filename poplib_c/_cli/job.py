@@ -56,6 +56,8 @@ class Outcome:
             parts = [f"a run would fetch {messages(count)} ({size(octets)})"]
             parts += [f"delete {deleted}"] if deleted else []
             parts += [f"{self.known} fetched before"] if self.known else []
+            left = self.left - count  # The messages to fetch are still on the server.
+            parts += [f"leave {left} on the server"] if left > 0 else []
             return f"{self.label}: {', '.join(parts)}"
         parts = [f"{messages(self.fetched)} fetched ({size(self.octets)})"]
         for count, what in ((self.deleted, "deleted"), (self.known, "fetched before")):

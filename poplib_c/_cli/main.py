@@ -72,6 +72,8 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
     credentials.check_shared(options, count)
     dialing.check_shared(each.options.proxy for each in mailboxes)
     for mailbox in mailboxes:
+        with named_in_errors(mailbox.place_of("cafile")):
+            connection.check_cafile(mailbox.options)
         with named_in_errors(mailbox.place):
             connection.check_policy(mailbox.account, mailbox.options)
     warnings = (connection.warning(each.account, each.options) for each in mailboxes)

@@ -111,11 +111,20 @@ class Session(Dialogue):
         does = dict.fromkeys(choice.fetch, "fetched" + " and deleted" * self.options.delete)
         does.update(dict.fromkeys(choice.delete, "deleted: it was fetched before"))
         for number in self.contents.sizes:
-            why = self.reasons.get(number, "left on the server: it was fetched before")
-            plan = does.get(number, why)
+            plan = does.get(number) or self.reasons.get(number) or self._known(number)
             name = f"{self.run.outcome.label}: {self.contents.name(number)}"
             self.run.progress.result(f"{name} would be {plan}")
             self.run.progress.record({**self.facts(number), "plan": plan})
+
+    def _known(self, number: int) -> str:
+        """Return why a message stays on the server that was delivered before."""
+        record = self.state.find(self.keys[number])
+        if record is not None and not record.headers:
+            return (
+                "left on the server: another program fetched it, so --delete and --keep-days "
+                "do not delete it"
+            )
+        return "left on the server: it was fetched before"
 
     # Fetching
 

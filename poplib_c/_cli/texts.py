@@ -91,10 +91,10 @@ exit status:
       or the run was interrupted
   64  wrong usage; nothing was done
   68  the name service does not know the host
-  69  the server refuses the connection, has no STLS, or refuses a command that
-      is needed; or its certificate is refused
-  73  a file or directory can't be created: the destination, the state, the log
-  74  a file can't be written: input/output error
+  69  the server refuses the connection (it may be down: wait), has no STLS, or
+      refuses a command that is needed; or its certificate is refused
+  73  a file or directory can't be created: no permission, or a path is missing
+  74  a file can't be written: the disk fails, or the reader of a pipe is gone
   75  a later run may succeed: no answer, a lost connection, a mailbox in use, a
       full disk
   76  the server breaks the protocol, or its replies are out of step

@@ -206,6 +206,29 @@ def test_the_program_that_ends_in_a_session():
         assert client.sock is None
 
 
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_end_of_the_block(closes):
+    """Deletions are not committed: the program learns it, unless it has closed the connection."""
+
+    async def main():
+        async with aio.POP3(server.host, server.port, timeout=TIMEOUT) as client:
+            await client.dele(1)
+            task = asyncio.ensure_future(client.noop())
+            while not server.wire.endswith(b"NOOP\r\n"):
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.wait([task])
+            if closes:
+                client.close()
+
+    with play(S("+OK ready"), C("DELE 1"), S("+OK"), C("NOOP")) as server:
+        if closes:
+            run(main())
+        else:
+            with pytest.raises(ConnectionAbortedError, match="a command was cancelled"):
+                run(main())
+
+
 def test_connect_again():
     async def main():
         client = aio.POP3(*server.address, timeout=TIMEOUT)

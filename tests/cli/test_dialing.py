@@ -86,6 +86,7 @@ def test_a_proxy_does_not_hide_another_server(user, serve, authority, kind):
         where = ["--cafile", authority.ca_file, *through(proxy, kind)]
         ended = user.run("list", *where, f"pop3s://alice@{NAME}")
     assert "the server's certificate is refused: Hostname mismatch" in ended.stderr
+    assert "; connect by one of those names, or use --fingerprint without" in ended.stderr
     assert server.commands == []
 
 

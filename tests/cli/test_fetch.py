@@ -186,7 +186,7 @@ def test_max_messages_in_several_sessions(run, user, odd):
                 "fetched",
                 "left on the server: it was fetched before",
             ],
-            "fetch 1 message (16 octets), 1 fetched before",
+            "fetch 1 message (16 octets), 1 fetched before, leave 1 on the server",
         ),
         (
             ["--max-messages", "1"],
@@ -195,7 +195,7 @@ def test_max_messages_in_several_sessions(run, user, odd):
                 "left on the server: --max-messages 1 is reached",
                 "left on the server: it was fetched before",
             ],
-            "fetch 1 message (220 octets), 1 fetched before",
+            "fetch 1 message (220 octets), 1 fetched before, leave 1 on the server",
         ),
     ],
 )

@@ -68,6 +68,8 @@ def test_only_the_others_are_fetched(user, new, server, imported, kind, has_conf
     ok(imported(kind, *options))
     assert ok(new(server)).endswith(": 1 message fetched (16 octets), 2 fetched before\n")
     assert delivered(user.maildir) == numbered(3)[2:]
+    shown = ok(new(server, "-n", "--delete"))
+    assert shown.count("another program fetched it, so --delete and --keep-days do not") == 2
     # Nothing tells whether they are the messages that the other program had.
     assert ok(new(server, "--delete")).endswith("1 deleted, 2 fetched before\n")
     assert len(server.messages) == 2
@@ -87,7 +89,8 @@ def test_the_state_of_the_configuration(user, server, imported, text):
     directory = user.home / ".config/poplib-c"
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text(text.format(url(server)))
-    ok(imported("getmail"))
+    told = ok(imported("getmail"))
+    assert ("no account" in told) == ("{}" not in text)
     target = "work" if "{}" in text else url(server)
     ended = user.run("fetch", "--insecure", "--maildir", user.maildir, target)
     assert ended.stdout.endswith(" (16 octets), 2 fetched before\n")

@@ -83,6 +83,7 @@ def test_check_shows_no_capabilities_if_capa_is_not_sent(user, serve):
     [
         (["--mechanism", "PLAN"], "unknown mechanism 'PLAN'; there are SCRAM-"),
         (["--mechanism", "XOAUTH2"], "--mechanism XOAUTH2 is not for passwords: there are SCRAM-"),
+        (["--mechanism", "XOAUTH2"], "; for tokens, use --oauth2-token-command"),
         (
             ["--mechanism", "plain", "--oauth2-token-command", "echo x"],
             "--mechanism PLAIN is not for tokens: there are OAUTHBEARER, XOAUTH2",

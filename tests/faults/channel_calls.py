@@ -44,6 +44,7 @@ class Driven:
 
     def wait(self):
         bits, seconds = self.channel.wants
+        assert self.channel.moved
         if bits:
             poll = select.poll()
             poll.register(self.channel.sock.fileno(), EVENTS[bits])
@@ -167,7 +168,7 @@ CHANNEL = {
     "Channel.step rows": driven(listings),
     "Channel.step refused": driven(refused),
     "Channel.step file": driven(into_file),
-    "Channel.many Channel.next Channel.receive Channel.wants": driven(many),
+    "Channel.many Channel.next Channel.receive Channel.wants Channel.moved": driven(many),
     "Channel.many abandoned": driven(abandoned),
     "Channel.many deleted": driven(deleted),
     "Channel.prove Channel.settle": driven(many, pipelining="auto"),

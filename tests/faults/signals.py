@@ -1,6 +1,7 @@
 """Signals to the main thread while a test blocks."""
 
 import contextlib
+import select
 import signal
 import threading
 
@@ -21,12 +22,17 @@ def handled_by(handler):
 
 
 @contextlib.contextmanager
-def pulses(handler, first=SHORT, pause=None):
-    """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given."""
+def pulses(handler, first=SHORT, pause=None, peer=None):
+    """Signals the main thread after ``first`` seconds, then each ``pause`` seconds if given.
+
+    The time starts when the block does or, with a peer, when that socket has received something.
+    """
     begun, stop = threading.Event(), threading.Event()
 
     def send():
         begun.wait()
+        if peer is not None:
+            select.select([peer], [], [], TIMEOUT)
         wait = first
         while wait is not None and not stop.wait(wait):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
@@ -43,7 +49,7 @@ def pulses(handler, first=SHORT, pause=None):
             thread.join(TIMEOUT)
 
 
-def interrupted():
+def interrupted(peer=None):
     """Raises Interrupted in the block, once.
 
     A signal just before a system call that blocks does not end it; the next one does.
@@ -55,4 +61,4 @@ def interrupted():
         if len(handled) == 1:
             raise Interrupted
 
-    return pulses(handler, pause=SHORT)
+    return pulses(handler, pause=SHORT, peer=peer)

@@ -240,7 +240,7 @@ def test_nothing_is_left_without_capabilities():
     "options, error, text",
     [
         ({"mechanisms": ["PLAN"]}, ValueError, "unknown mechanism 'PLAN'"),
-        ({"mechanisms": ["XOAUTH2"]}, ValueError, "unknown mechanism"),
+        ({"mechanisms": ["XOAUTH2"]}, ValueError, r"for tokens, use login_oauth2\(\)$"),
         ({"mechanisms": "PLAIN"}, TypeError, "an iterable of names"),
         ({"mechanisms": 7}, TypeError, "not iterable"),
         ({"mechanism": "PLAIN"}, TypeError, "unexpected keyword"),

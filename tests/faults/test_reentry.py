@@ -438,12 +438,13 @@ EXIT = """
         def __init__(self, client):
             self.client = client
 
-        def __del__(self):
-            start = time.monotonic()
+        # At exit, globals may be None already.
+        def __del__(self, clock=time.monotonic):
+            start = clock()
             try:
                 self.client.quit()
             except RuntimeError as error:
-                print(error, time.monotonic() - start < 3)
+                print(error, clock() - start < 3)
 
     last = Last(poplib_c.POP3("127.0.0.1", int(sys.argv[1]), None))
     threading.Thread(target=last.client.noop, daemon=True).start()

@@ -123,9 +123,9 @@ def test_handler_that_raises_while_receiving(way, link, timeout, part):
 @every_socket
 @pytest.mark.parametrize("timeout", [TIMEOUT, None])
 def test_handler_that_raises_while_sending(wired, sock_class, timeout):
-    client, _ = wired(timeout=timeout, sock_class=sock_class)
+    client, peer = wired(timeout=timeout, sock_class=sock_class)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with interrupted(), lasts(0), pytest.raises(Interrupted):
+    with interrupted(peer), lasts(0), pytest.raises(Interrupted):
         client._putline(2**24 * b"x")
     check_out_of_step(client)
 

@@ -18,6 +18,7 @@ channel_run(PyObject *op, PyObject **values, channel_method method)
     }
     self->is_running = true;
     result = method(self, values);
+    self->client = NULL;
     self->is_running = false;
     return result;
 }

@@ -34,9 +34,10 @@ typedef struct {
     GUARD_HEAD
     struct module_state *state; /* of `module` */
     PyObject *module;           /* kept until the end */
-    PyObject *client;           /* told to audit hooks; borrowed */
+    PyObject *client;           /* told to audit hooks; borrowed from the
+                                   caller of a method, NULL outside */
     ReaderObject *reader;       /* NULL before attach() */
-    struct ssl_ctx_st *config;  /* of load_tls(), or NULL */
+    struct ssl_ctx_st *config;  /* of load_tls(), for begin_tls() */
     TLSSocketObject *tls;       /* in its handshake, or NULL */
     enum pop3_pipelining pipelining;
     size_t max_line; /* octets; POP_UNLIMITED_OCTETS for none */
@@ -61,9 +62,9 @@ typedef struct {
 /* Returns a new type _cpoplib.Channel, or NULL and an exception. */
 PyTypeObject *channel_type_new(PyObject *module);
 
-/* Returns method(channel, values); the sockets and replies of the channel are
-   its own meanwhile.  Raises RuntimeError if another thread runs a method, or
-   if no socket is attached. */
+/* Returns method(channel, values), which may set channel->client; the sockets
+   and replies of the channel are its own meanwhile.  Raises RuntimeError if
+   another thread runs a method, or if no socket is attached. */
 typedef PyObject *(*channel_method)(ChannelObject *self, PyObject **values);
 PyObject *channel_run(PyObject *op, PyObject **values, channel_method method);
 

@@ -226,7 +226,7 @@ take_turn(BulkIteratorObject *many)
     const struct requests *requests = &many->requests;
     int result = STREAM_DONE;
 
-    if (!self->is_running) {
+    if (self->client == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "Channel.next() continues it");
         return BULK_FAILED;
     }
@@ -285,7 +285,8 @@ next(ChannelObject *self, PyObject **values)
     PyObject *pair;
     int result;
 
-    if (!Py_IS_TYPE(many, self->state->bulk_iterator_type)) {
+    if (!Py_IS_TYPE(many, self->state->bulk_iterator_type) ||
+        BULK_ITERATOR(many)->turn != take_turn) {
         PyErr_BadArgument();
         return NULL;
     }
@@ -337,8 +338,6 @@ prove(ChannelObject *self, PyObject **values)
 ARGS_FUNCTION(channel_prove, channel_run(op, values, prove),
               .method = "Channel.prove", .names = {"client"}, .required = 1);
 
-/* Note whether the server keeps the order: as the answers to the proof say,
-   if that is None.  Returns True if another proof is needed, else False. */
 /* Judges by the answers.  Returns 1, 0, -1 and an exception, or 2 if a proof
    of one suspect message is to follow. */
 static int
@@ -364,12 +363,13 @@ judge(ChannelObject *self)
     return pipeline_proof_add(proof, suspect) < 0 ? -1 : 2;
 }
 
+/* Note whether the server keeps the order; without `able`, as the answers to
+   the proof say.  Returns True if another proof is needed, else False. */
 static PyObject *
 settle(ChannelObject *self, PyObject **values)
 {
-    int is;
+    int is = values[0] == NULL ? judge(self) : PyObject_IsTrue(values[0]);
 
-    is = values[0] == NULL ? judge(self) : PyObject_IsTrue(values[0]);
     if (is == 2) {
         Py_RETURN_TRUE;
     }

@@ -62,6 +62,8 @@ channel_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->module);
     Py_VISIT(self->reader);
     Py_VISIT(self->tls);
+    Py_VISIT(self->reply.sink.failure);
+    Py_VISIT(self->in.sink.failure);
     if (self->form == CHANNEL_FILE) {
         Py_VISIT(self->reply.file.file);
         Py_VISIT(self->reply.file.write);
@@ -106,9 +108,9 @@ channel_dealloc(PyObject *op)
 static int
 use_socket(ChannelObject *self, PyObject *sock)
 {
-    ReaderObject *before = self->reader;
     ReaderObject *reader = reader_new(self->state, sock, sock, &no_deadline,
                                       self->guard);
+    ReaderObject *before = self->reader;
     int failed = 0;
 
     if (reader == NULL) {
@@ -150,7 +152,12 @@ ARGS_FUNCTION(channel_attach, attach(CHANNEL(op), values[0]),
 static PyObject *
 close_channel(ChannelObject *self)
 {
-    return args_none(self->reader != NULL && reader_close(self->reader) < 0);
+    /* Another thread may end a handshake meanwhile, and replace the Reader. */
+    PyObject *reader = Py_XNewRef((PyObject *)self->reader);
+    int failed = reader != NULL && reader_close((ReaderObject *)reader) < 0;
+
+    Py_XDECREF(reader);
+    return args_none(failed);
 }
 
 ARGS_FUNCTION(channel_close, close_channel(CHANNEL(op)),
@@ -188,6 +195,8 @@ static PyObject *
 begin_tls(ChannelObject *self, PyObject **values)
 {
     const struct tls_options none = {.context = NULL};
+    struct ssl_ctx_st *config;
+    TLSSocketObject *tls;
 
     if (self->config == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "load_tls() comes first");
@@ -197,10 +206,14 @@ begin_tls(ChannelObject *self, PyObject **values)
         reader_require(self->reader, READER_AT_REST) < 0) {
         return NULL;
     }
-    Py_XSETREF(self->tls,
-               tls_wrap_new_socket(self->state, self->reader->sock, values[0],
-                                   &none, self->config, self->guard));
-    return args_none(self->tls == NULL);
+    /* load_tls() in another thread does not free what is in use. */
+    config = self->config;
+    self->config = NULL;
+    tls = tls_wrap_new_socket(self->state, self->reader->sock, values[0],
+                              &none, config, self->guard);
+    pop_tls_config_free(config);
+    Py_XSETREF(self->tls, tls);
+    return args_none(tls == NULL);
 }
 
 ARGS_FUNCTION(channel_begin_tls, channel_run(op, values, begin_tls),
@@ -316,6 +329,9 @@ start_command(ChannelObject *self, PyObject **values)
     }
     self->client = values[0];
     self->is_started = start(self, line, size, is_sasl != 0) == 0;
+    if (!self->is_started) {
+        channel_end_reply(self);
+    }
     return args_none(!self->is_started);
 }
 
@@ -324,7 +340,7 @@ ARGS_FUNCTION(channel_start, channel_run(op, values, start_command),
               .names = {"client", "line", "form", "file", "is_sasl"},
               .required = 2, .keyword_only = 2);
 
-/* Continue the command.  Returns its result, or None to wait. */
+/* Returns the result of a reply that was read. */
 static PyObject *
 make_value(ChannelObject *self)
 {
@@ -338,6 +354,7 @@ make_value(ChannelObject *self)
     return value;
 }
 
+/* Continue the command.  Returns its result, or None to wait. */
 static PyObject *
 step(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
@@ -388,6 +405,7 @@ static enum pop_status
 end_wait(ChannelObject *self, struct pop_error *error)
 {
     struct pop_timeout timeout;
+    enum pop_status status;
 
     if (self->tls != NULL) {
         /* Sets the text that tells what has timed out. */
@@ -396,12 +414,14 @@ end_wait(ChannelObject *self, struct pop_error *error)
                                            error);
     }
     pop_timeout_set(&timeout, POP_WAIT_NEVER);
-    return self->reader->link.transport->ops->wait(
+    status = self->reader->link.transport->ops->wait(
         self->reader->link.transport, true, self->wants & CHANNEL_WANTS_WRITE,
         &timeout, error);
+    /* What is readable may be more records of TLS without octets. */
+    return status == POP_OK ? POP_TIMEOUT : status;
 }
 
-/* Raise socket.timeout, unless what was waited for has just come. */
+/* Raise socket.timeout, unless this ends the handshake. */
 static PyObject *
 time_out(ChannelObject *self, PyObject **Py_UNUSED(values))
 {
@@ -449,6 +469,21 @@ GUARD_FUNCTION(PyObject *, get_wants,
                (PyObject * op, void *Py_UNUSED(closure)), wants(CHANNEL(op)));
 
 static PyObject *
+moved(const ChannelObject *self)
+{
+    const struct pop_link *link = self->reader == NULL ? NULL
+                                                       : &self->reader->link;
+
+    return link == NULL
+               ? Py_NewRef(Py_None)
+               : Py_BuildValue("nn", (Py_ssize_t)link->received,
+                               (Py_ssize_t)pop_buffer_length(&link->out));
+}
+
+GUARD_FUNCTION(PyObject *, get_moved,
+               (PyObject * op, void *Py_UNUSED(closure)), moved(CHANNEL(op)));
+
+static PyObject *
 sock(const ChannelObject *self)
 {
     return Py_NewRef(self->reader == NULL ? Py_None : self->reader->sock);
@@ -461,6 +496,8 @@ static PyGetSetDef channel_getset[] = {
     {"wants", get_wants, NULL,
      "(bits, seconds): what to wait for, and for how long at most, or None",
      NULL},
+    {"moved", get_moved, NULL,
+     "(received, unsent) octets: they change unless there is silence", NULL},
     {"sock", get_sock, NULL, "the socket, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

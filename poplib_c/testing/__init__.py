@@ -66,6 +66,8 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class POP3Server:
     """A POP3 server on one address; all its users share one maildrop.
 
+    One session at a time has the maildrop: a second login is refused by ``[IN-USE]``.
+
     *messages* fills the maildrop. It is an iterable of bytes, str (sent as UTF-8) and
     email.message.Message objects, or a mailbox.Mailbox. The server reads a mailbox at each login,
     in the order of its keys, and removes deleted messages from it at QUIT. The server locks a

@@ -239,16 +239,9 @@ def login_oauth2_steps(
     Some servers close the connection when they refuse: then nothing more is sent, and the refusal
     is raised.
     """
-    wanted = MECHANISMS_OAUTH2 if mechanisms is None else mechanisms
-    names = _chosen(wanted, MECHANISMS_OAUTH2)
-    capabilities = yield from _capabilities()
-    if not (allow_insecure or peer.is_private):
-        raise error_proto(insecure(f"{' or '.join(names)} would show the token"))
-    if capabilities is None:
-        names = names[:1] if mechanisms is not None else ["XOAUTH2"]
-    name = next((name for name in names if is_listed(name, capabilities)), None)
+    name, why = yield from choice_oauth2_steps(peer, mechanisms, allow_insecure)
     if name is None:
-        raise error_proto(no_mechanism(capabilities or {}, names, is_wanted=True))
+        raise error_proto(why)
     refusals: list[error_proto] = []
     try:
         try:
@@ -268,6 +261,25 @@ def login_oauth2_steps(
 
 
 # --- what is possible -------------------------------------------------------------------
+
+
+def choice_oauth2_steps(
+    peer: Peer, mechanisms: Iterable[str] | None, allow_insecure: bool
+) -> Steps[tuple[str | None, str]]:
+    """Return the mechanism of login_oauth2() and the reason, or None and an error text."""
+    names = _chosen(MECHANISMS_OAUTH2 if mechanisms is None else mechanisms, MECHANISMS_OAUTH2)
+    capabilities = yield from _capabilities()
+    if not (allow_insecure or peer.is_private):
+        return None, insecure(f"{' or '.join(names)} would show the token")
+    if capabilities is None and mechanisms is None:
+        return "XOAUTH2", "the server has no CAPA"
+    if capabilities is None:
+        names = names[:1]
+    name = next((name for name in names if is_listed(name, capabilities)), None)
+    if name is None:
+        return None, no_mechanism(capabilities or {}, names, is_wanted=True)
+    skipped = ", ".join(names[: names.index(name)])
+    return name, "the order for tokens" + (f"; not listed: {skipped}" if skipped else "")
 
 
 def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -131,7 +131,7 @@ def test_many_mailboxes(run, accounts, tmp_path):
 
 def test_oauth2(run, serve):
     server = serve([LUNCH], tokens={"alice": "new"})
-    command = "import os; print('new' if os.environ.get('POP3_TOKEN_REFUSED') else 'old')"
+    command = "import os; print('new' if os.environ.get('POPLIB_C_TOKEN_REFUSED') else 'old')"
     output = run(
         EXAMPLES / "oauth2.py", place(server), "alice", sys.executable, "-c", command
     ).split()

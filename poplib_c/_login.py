@@ -18,6 +18,7 @@ from poplib_c._peer import Peer
 from poplib_c._policy import (
     IN_TWO_LINES,
     MECHANISMS,
+    MECHANISMS_OAUTH2,
     NO_CAPA,
     UNLISTED,
     Capabilities,
@@ -29,9 +30,6 @@ from poplib_c._policy import (
     is_listed,
     no_mechanism,
 )
-
-#: What login_oauth2() tries, best first.
-MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
 
 #: Steps that end in a value.
 _Value = TypeVar("_Value")

@@ -48,6 +48,9 @@ VERIFIED = (
 #: Servers announce these although they keep only hashes of passwords, and then refuse them.
 _DIGESTS = frozenset({"CRAM-MD5", "APOP"})
 
+#: What login_oauth2() tries, best first.
+MECHANISMS_OAUTH2 = ("OAUTHBEARER", "XOAUTH2")
+
 #: CAPA lists all mechanisms but these.
 UNLISTED = frozenset({"APOP", "USER"})
 
@@ -65,21 +68,29 @@ class LoginError(error_proto):
     """No mechanism was accepted.
 
     args[0] is the last answer, as in other error_proto. args[1] has a pair for each attempt:
-    mechanism and answer.
+    mechanism and answer. for_tokens: what tokens_only() returns.
     """
 
-    def __str__(self) -> str:
-        return f"{shown(self.args[0])}{self.told('mechanisms=')}"
+    for_tokens = ""
 
-    def told(self, advice: str) -> str:
-        """Return what was tried, and the argument or option that chooses, if that may help."""
+    def __str__(self) -> str:
+        return f"{shown(self.args[0])}{self.told('mechanisms=', OAUTH2)}"
+
+    def told(self, choice: str, oauth2: str) -> str:
+        """Return what was tried, and what may help.
+
+        choice, oauth2: what names the mechanisms, and what logs in by a token.
+        """
         tried = self.args[1]
         if self.code not in (None, "AUTH"):
             return ""
         told = "; ".join(f"{name}: {answer}" for name, answer in tried)
         if [answer for _, answer in tried] == [shown(self.args[0])]:
             told = tried[0][0]
-        return f" (tried {told}; {advice} names the mechanisms to use)"
+        advice = f"{choice} names the mechanisms to use"
+        if self.for_tokens:
+            advice = f"the server lists only {self.for_tokens}: use {oauth2}"
+        return f" (tried {told}; {advice})"
 
 
 class Try(NamedTuple):
@@ -107,9 +118,13 @@ class History:
         self.accepted: Try | None = None
         #: What the server refused before it accepted that one.
         self.before: list[tuple[str, str]] = []
+        #: What tokens_only() returns.
+        self.for_tokens = ""
 
     def error(self) -> LoginError:
-        return LoginError(self.last, tuple(self.tried))
+        error = LoginError(self.last, tuple(self.tried))
+        error.for_tokens = self.for_tokens
+        return error
 
     def accept(self, attempt: Try) -> None:
         """Record a login: the password is right, and this is how the next login begins."""
@@ -143,6 +158,7 @@ class Policy:
         self._is_verified = peer.is_verified
         self._may_show = allow_insecure or peer.is_private
         self._allow_insecure = allow_insecure
+        history.for_tokens = tokens_only(capabilities)
         self._follows = False  # an attempt on this connection
         self._kinds: list[str] | None = None
         order = VERIFIED if self._is_verified else tuple(MECHANISMS)
@@ -363,6 +379,15 @@ def is_listed(name: str, capabilities: Capabilities | None) -> bool:
     return capabilities is None or name in map(str.upper, capabilities.get("SASL", []))
 
 
+def tokens_only(capabilities: Capabilities | None) -> str:
+    """Return the mechanisms that the server lists if none of them is for passwords, else ""."""
+    found = capabilities or {}
+    listed = [name.upper() for name in found.get("SASL", [])]
+    if "USER" in found or not set(MECHANISMS_OAUTH2).issuperset(listed):
+        return ""
+    return ", ".join(listed)
+
+
 def has_scramp() -> bool:
     from poplib_c import _scram
 
@@ -374,6 +399,10 @@ def has_scramp() -> bool:
 
 
 # --- texts ------------------------------------------------------------------------------
+
+
+#: Stands in error texts; poplib-c puts its option in that place.
+OAUTH2 = "login_oauth2()"
 
 
 def insecure(consequence: str) -> str:
@@ -394,6 +423,8 @@ def no_mechanism(capabilities: Capabilities, names: Sequence[str], is_wanted: bo
         text += f"; looked for {', '.join(names) or 'none'}"
     if any(name.startswith("SCRAM-") and name in names for name in listed) and not has_scramp():
         text += " (SCRAM needs the library scramp: pip install poplib-c[scram])"
+    if tokens_only(capabilities) and set(MECHANISMS_OAUTH2).isdisjoint(names):
+        text += f"; for a token, use {OAUTH2}"
     return text
 
 

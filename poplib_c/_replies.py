@@ -7,6 +7,8 @@ in timestamp(), any object with these attributes.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -72,9 +74,19 @@ def lines(client: Any, response: Any, limit: int | None) -> tuple[Any, list[byte
 
 
 def capa(reply: Any) -> dict[str, list[str]]:
+    """Return the capabilities, and log the lines."""
+    logging: Any = sys.modules.get("logging")
+    if hasattr(logging, "getLogger"):  # Not so while logging is being imported.
+        logger = logging.getLogger("poplib_c")
+        for line in reply[1]:
+            logger.debug("S: %s", repr(line)[2:-1])
+    return capabilities_of(reply[1])
+
+
+def capabilities_of(lines: list[bytes]) -> dict[str, list[str]]:
     """Return {name: [argument, ...]}."""
     capabilities = {}
-    for line in reply[1]:
+    for line in lines:
         words = line.decode("ascii", "surrogateescape").split()
         if words:
             capabilities[words[0]] = words[1:]

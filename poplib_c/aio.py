@@ -134,7 +134,7 @@ class POP3(Connection):
             if exc.response is None:
                 raise
             raise error_proto(NO_CAPA)  # noqa: B904 (the refusal is the context, as in POP3)
-        return _replies.capa(reply)
+        return _replies.capabilities_of(reply[1])
 
     # --- whole messages ---------------------------------------------------------------------
 

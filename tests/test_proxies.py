@@ -1,4 +1,4 @@
-"""The subclasses of docs/howto-proxies.rst, with PySocks."""
+"""The manual's subclasses that connect in their own way: with PySocks, or to another address."""
 
 import contextlib
 import socket
@@ -14,6 +14,7 @@ from poplib_c import error_proto
 from poplib_c.testing import POP3Server
 
 SUBCLASSES, REPLACEMENT, *_ = blocks_of_code("howto-proxies.rst")
+(AT_ADDRESS,) = (block for block in blocks_of_code("tls.rst") if "class AtAddress" in block)
 NAME = "mail.example.org"
 MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
 
@@ -89,6 +90,18 @@ def test_pop3s_is_verified(names, start, server_context, authority):
     start(tls=server_context)
     with pytest.raises(ssl.SSLCertVerificationError):
         names["ViaProxySSL"](NAME, timeout=30, verify=authority.ca_file)
+
+
+def test_another_address(context, authority):
+    names = {}
+    exec(AT_ADDRESS, names)
+    with POP3Server([MESSAGE], users={"alice": "a"}, tls=context) as server:
+        names["AtAddress"].address, port = server.address
+        trust = {"timeout": 30, "verify": authority.ca_file}
+        with names["AtAddress"](NAME, port, **trust) as client:
+            fetch(client)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            names["AtAddress"]("other.example.org", port, **trust)
 
 
 def test_replaced_on_the_class(names, start, context, authority, monkeypatch):

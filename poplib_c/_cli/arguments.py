@@ -24,8 +24,7 @@ from poplib_c._cli.converters import (
 )
 from poplib_c._cli.dialing import proxy_url, source
 from poplib_c._cli.failures import Failure, Status
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2
 
 _PASSWORD = re.compile(r"(://[^\s:]*):\S*@")  # in a URL
 PATHS = {"maildir", "mbox", "eml", "state", "cafile", "cert", "key", "log"}
@@ -375,7 +374,7 @@ def _verbosity(group: Any) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="print each command and status line, with secrets masked; -vv: "
+        help="print each command, status line and capability, with secrets masked; -vv: "
         "also the number of octets of each message",
     )
 

@@ -14,7 +14,7 @@ from poplib_c import POP3, _certificate, error_proto
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client, connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate, is_verified
-from poplib_c._cli.failures import Failure, Status, failure, gravest
+from poplib_c._cli.failures import Failure, Status, failure, gravest, reason
 from poplib_c._cli.texts import printable
 from poplib_c._login import choice_oauth2_steps, policy_steps, run
 from poplib_c._peer import Peer
@@ -28,11 +28,15 @@ _STATES = ("before_tls", "after_tls", "after_login")
 
 
 class Report:
-    """facts: an object for JSON. status: the exit status. refused: the certificate is refused."""
+    """facts: an object for JSON. status: the exit status. refused: the certificate is refused.
+
+    error: what ended the connection after the greeting.
+    """
 
     def __init__(self, account: Account) -> None:
         self.status = Status.DONE
         self.refused = False
+        self.error: Failure | None = None
         self.facts: dict[str, Any] = {
             "url": account.url,
             "greeting": None,
@@ -91,10 +95,22 @@ class Report:
 def check(
     account: Account, options: argparse.Namespace, credentials: Credentials | None
 ) -> Report:
-    """Ask the server. The report has a refused certificate or login; other errors raise."""
+    """Ask the server.
+
+    The report has a refused certificate or login, and what was said before STLS failed. Other
+    errors raise.
+    """
     report = Report(account)
-    with contextlib.closing(_connected(account, options, report)) as client:
-        facts = report.facts
+    facts = report.facts
+    try:
+        connected = _connected(account, options, report)
+    except (Failure, OSError, error_proto) as error:
+        if facts["greeting"] is None:
+            raise
+        report.error = failure(error)
+        report.fail(report.error)
+        return report
+    with contextlib.closing(connected) as client:
         facts["greeting"] = _text(client.getwelcome())
         encrypted = account.tls or not options.insecure
         now = _capabilities(client)
@@ -115,14 +131,16 @@ def _connected(account: Account, options: argparse.Namespace, report: Report) ->
     """Connect. If the certificate is refused, connect again without verifying, to report it."""
 
     def look(client: POP3) -> None:
-        report.facts["capabilities"]["before_tls"] = _capabilities(client)
+        report.facts["greeting"] = _text(client.getwelcome())
+        now = report.facts["capabilities"]["before_tls"] = _capabilities(client)
+        report.facts["pipelining"]["announced"] = "PIPELINING" in (now or {})
 
     error = None
     try:
         client = connect(account, options, look)
-    except (Failure, ssl.SSLCertVerificationError) as refused:
+    except Failure as refused:
         report.refused = True
-        error = report.fail(failure(refused))
+        error = report.fail(refused)
         unverified = {"no_verify": True, "cafile": None, "fingerprint": None}
         client = connect(account, argparse.Namespace(**{**vars(options), **unverified}), look)
     if account.tls or not options.insecure:
@@ -223,7 +241,7 @@ def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict
     policy = run(steps, client)
     first = policy.next()
     if first is None:
-        return {"name": None, "why": printable(policy.why().removeprefix("-ERR "))}
+        return {"name": None, "why": reason(error_proto(policy.why()))}
     skipped: dict[str, list[str]] = {}
     for name in itertools.takewhile(lambda name: name != first.name, policy.names):
         obstacle = policy.obstacle(name) or "would show the password"

@@ -16,8 +16,7 @@ from poplib_c._cli import arguments
 from poplib_c._cli.account import Account, parse
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.texts import printable
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2
 
 COMMAND_LINE, ACCOUNT, DEFAULTS, BUILT_IN = "command line", "account", "defaults", "built in"
 _SECRETS = ("password_command", "oauth2_token_command")

@@ -24,8 +24,7 @@ from poplib_c._cli.failures import (
     usage,
 )
 from poplib_c._cli.log import Counted
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS, NO_CAPA, UNLISTED
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2, NO_CAPA, UNLISTED
 
 #: Octets of the largest reply that a run holds in memory.
 MOST_IN_MEMORY = 1 << 26
@@ -124,18 +123,25 @@ class Client(Counted):
     """
 
     has_capa = True
+    _without_greeting: str | None = None  # advice, once the server has to send the greeting
     _known: dict[str, list[str]] | error_proto | None = None
 
     def __init__(self, account: Account, options: argparse.Namespace, **given: Any) -> None:
         self._options = options
-        super().__init__(
-            account.host,
-            account.port,
-            timeout=options.timeout,
-            deadline=options.deadline,
-            max_size=MOST_IN_MEMORY,
-            **given,
-        )
+        try:
+            super().__init__(
+                account.host,
+                account.port,
+                timeout=options.timeout,
+                deadline=options.deadline,
+                max_size=MOST_IN_MEMORY,
+                **given,
+            )
+        except (OSError, error_proto) as error:
+            if not self._without_greeting or not (is_timeout(error) or is_end(error)):
+                raise
+            told = f"{reason(error)} before the greeting{self._without_greeting}"
+            raise OSError(told) from None
         self.set_options()
 
     def set_options(self, **given: Any) -> None:
@@ -150,8 +156,14 @@ class Client(Counted):
             sock = make._create_socket(timeout)
         else:
             sock = dialing.dial(*where, self._options, timeout)
+        # A TLS server waits for the client's first octets.
+        self._without_greeting = f": if port {self.port} speaks TLS, use pop3s://"
         try:
-            dialing.expect_greeting(sock, *where, self._options)
+            if dialing.expect_greeting(sock, *where, self._options):
+                self._without_greeting = (
+                    f", and port {self.port} does not speak TLS either: if this lasts, tell the "
+                    "server's administrator"
+                )
             sock.settimeout(timeout)
         except BaseException:
             sock.close()
@@ -213,28 +225,39 @@ def connect(
     """Connect, and verify the server during the TLS handshake.
 
     before_tls: called with the connection before STLS. has_capa: whether CAPA may be sent. Replies
-    may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the fingerprint
-    differs.
+    may have MOST_IN_MEMORY octets. Raises OSError, error_proto, or Failure if the certificate is
+    refused.
     """
+    try:
+        return _connect(account, options, before_tls, has_capa)
+    except OSError as error:
+        why = getattr(error, "verify_message", None)  # of an ssl.SSLCertVerificationError
+        if not why:
+            raise
+    raise Failure(
+        f"the server's certificate is refused: {why}; {_advice(why, options)}", Status.UNAVAILABLE
+    )
+
+
+def _advice(why: str, options: argparse.Namespace) -> str:
+    pinned = "--fingerprint without --cafile" if options.cafile else "--fingerprint"
+    if "mismatch, certificate is not valid for" in why:
+        return f"connect by one of those names, or use {pinned}"
+    other = "" if options.cafile else "--cafile, or "
+    return f"to trust it, use {other}{pinned}, with the value that 'check' prints"
+
+
+def _connect(
+    account: Account,
+    options: argparse.Namespace,
+    before_tls: Callable[[POP3], None],
+    has_capa: bool,
+) -> Client:
     trust: dict[str, Any] = {"verify": _verify(options)}
     context = encryption.context(options, trust["verify"])
     if context is not None:
         trust = {"context": context}
-    client: Client
-    if account.tls:
-        client = _TLSClient(account, options, **trust)
-    else:
-        try:
-            client = Client(account, options)
-        except (OSError, error_proto) as error:
-            if isinstance(error, ConnectionRefusedError) or not (
-                is_timeout(error) or is_end(error)
-            ):
-                raise
-            # A TLS server waits for the client's first octets.
-            raise OSError(
-                f"{reason(error)} before the greeting: if port {account.port} speaks TLS, use pop3s://"
-            ) from None
+    client = _TLSClient(account, options, **trust) if account.tls else Client(account, options)
     client.has_capa = has_capa and not is_unlisted(options)
     try:
         if not account.tls and not options.insecure:

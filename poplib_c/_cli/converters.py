@@ -6,8 +6,7 @@ import argparse
 import os.path
 from typing import Any, Callable
 
-from poplib_c._login import MECHANISMS_OAUTH2
-from poplib_c._policy import MECHANISMS
+from poplib_c._policy import MECHANISMS, MECHANISMS_OAUTH2
 
 #: The versions that --tls-min takes, and their names in ssl.TLSVersion.
 TLS_VERSIONS = {"1.0": "TLSv1", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}

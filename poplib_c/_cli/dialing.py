@@ -300,11 +300,11 @@ def _header(sock: socket.socket, left: _Left) -> bytes:
 
 def expect_greeting(
     sock: socket.socket, host: str, port: int, options: argparse.Namespace
-) -> None:
+) -> bool:
     """Wait a little for the greeting; raise Failure if the port speaks TLS instead.
 
     A server of TLS waits for the client. A slow server is silent, too: so another connection
-    tells which one it is.
+    tells which one it is. Returns whether the port has neither sent a greeting nor spoken TLS.
     """
     patience = min(_PATIENCE, options.timeout / 2, (options.deadline or math.inf) / 4)
     timeout = sock.gettimeout()
@@ -312,17 +312,25 @@ def expect_greeting(
     try:
         sock.recv(1, socket.MSG_PEEK)
     except socket.timeout:
-        if _speaks_tls(host, port, options, patience):
+        answer = _answer_to_tls(host, port, options, patience)
+        if answer in _TLS_RECORDS:
             raise Failure(
                 f"no greeting within {patience:.3g} s, and port {port} speaks TLS: use pop3s://",
                 Status.PROTOCOL,
             ) from None
+        return answer is not None
     finally:
         sock.settimeout(timeout)
+    return False
 
 
-def _speaks_tls(host: str, port: int, options: argparse.Namespace, patience: float) -> bool:
-    """Whether a new connection answers the beginning of a TLS handshake with a TLS record."""
+def _answer_to_tls(
+    host: str, port: int, options: argparse.Namespace, patience: float
+) -> bytes | None:
+    """Return the first octet that answers a TLS handshake on a new connection, if any.
+
+    None: there was no new connection.
+    """
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -332,9 +340,11 @@ def _speaks_tls(host: str, port: int, options: argparse.Namespace, patience: flo
     with contextlib.suppress(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=host).do_handshake()
     try:
-        with dial(host, port, options, patience) as sock:
-            sock.settimeout(patience)
-            sock.sendall(hello.read())
-            return sock.recv(1) in _TLS_RECORDS
+        sock = dial(host, port, options, patience)
     except (Failure, OSError):
-        return False
+        return None
+    with sock, contextlib.suppress(OSError):
+        sock.settimeout(patience)
+        sock.sendall(hello.read())
+        return sock.recv(1)
+    return b""

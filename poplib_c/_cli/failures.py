@@ -9,12 +9,13 @@ import sqlite3
 
 from poplib_c import error_proto
 from poplib_c._cli.texts import printable
-from poplib_c._policy import LoginError, is_hang_up
+from poplib_c._policy import OAUTH2, LoginError, is_hang_up
 
 _ADVICE = (
     "; use a longer timeout",
     *("; pipelining=", "; close this connection", ": close() this connection"),
 )
+_TOKENS = "--oauth2-token-command"
 _NOT_SUPPORTED = "-ERR STLS not supported by server"
 # Reasons of an ssl.SSLError, by their ends: OpenSSL's names of an alert differ in the beginning.
 _TLS_REASONS = {
@@ -111,12 +112,6 @@ def failure(error: Exception) -> Failure:
         return error
     if isinstance(error, error_proto):
         return _protocol(error)
-    if getattr(error, "verify_message", None):  # an ssl.SSLCertVerificationError
-        told: str = error.verify_message  # type: ignore[attr-defined]
-        return Failure(
-            f"the server's certificate is refused: {told}; {_certificate_advice(told)}",
-            Status.UNAVAILABLE,
-        )
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":  # an ssl.SSLError
         return Failure(
             "the server does not speak TLS on this port: try pop3://, which begins TLS by STLS, "
@@ -127,15 +122,6 @@ def failure(error: Exception) -> Failure:
         if str(getattr(error, "reason", None)).endswith(end):
             return Failure(told, Status.UNAVAILABLE)
     return Failure(reason(error), _status(error))
-
-
-def _certificate_advice(reason: str) -> str:
-    if "mismatch, certificate is not valid for" in reason:
-        return "connect by one of those names, or use --fingerprint without --cafile"
-    return (
-        "to trust it, use --cafile, or --fingerprint without --cafile, with the value that "
-        "'check' prints"
-    )
 
 
 def _status(error: Exception) -> Status:
@@ -236,14 +222,15 @@ def reason(error: Exception) -> str:
     """Return an exception's text for users, without advice for programs."""
     if isinstance(error, LoginError):
         last = reason(error_proto(error.args[0]))
-        return f"{last}{error.told('--mechanism')}"
+        return f"{last}{error.told('--mechanism', _TOKENS)}"
     if isinstance(error, error_proto):
         said = error.args[0]
         if isinstance(said, bytes):
             return printable(said.decode("utf-8", "replace"))
         if said.startswith("-ERR EOF"):
             return "the server ended the connection"
-        return _without_advice(printable(said.removeprefix("-ERR ")))
+        told = said.removeprefix("-ERR ").replace(OAUTH2, _TOKENS)
+        return _without_advice(printable(told))
     told = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _without_advice(printable(told))
 

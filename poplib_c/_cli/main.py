@@ -104,7 +104,8 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
             note(told)
         status = gravest(status, ended)
         if options.json:
-            found = None if told else json.loads("\n".join(lines))
+            is_whole = bool(lines) and (told is None or options.command == "check")
+            found = json.loads("\n".join(lines)) if is_whole else None
             more = {"messages": found} if options.command == "list" else found or {}
             about = {"account": mailbox.name or None, "url": mailbox.account.url, "error": told}
             objects.append({**about, **more})
@@ -138,6 +139,8 @@ def _look_into(
             known = credentials.obtain(account, options, count) if account.user else None
             report = checking.check(account, options, known)
             write(json.dumps(report.facts, indent=2) if options.json else report.text())
+            if report.error is not None:
+                raise report.error
             return report.status
         known = credentials.obtain(account, options, count)
         found = listing.Listing(logins.Logins(account, options, known, job.Stop(), note))

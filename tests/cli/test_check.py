@@ -13,7 +13,7 @@ from poplib_c._cli import checking
 from poplib_c._cli.account import parse
 from poplib_c._cli.arguments import parser
 
-from .support import ok, url
+from .support import failed, ok, url
 from .test_connections import context, nothing_secret_was_sent, pin
 
 RESTS = {"tls": "pop3s", "stls": "pop3"}
@@ -111,6 +111,22 @@ def test_without_encryption(user, server):
     assert ended.returncode == 0
     assert "TLS:                      none: the connection is not encrypted\n" in ended.stdout
     assert "Capabilities before tls:  TOP, " in ended.stdout
+
+
+@pytest.mark.parametrize("with_user", [True, False])
+def test_a_server_without_stls(user, server, with_user):
+    """What the server has said is reported before the error, also with several mailboxes."""
+    place = url(server) if with_user else url(server).replace("alice@", "")
+    ended = user.run("check", place)
+    assert "the server has no STLS, so no password was sent" in failed(ended, 69)
+    rows = dict(re.split(r": +", line, maxsplit=1) for line in ended.stdout.splitlines())
+    assert rows["Greeting"].startswith("+OK POP3 server ready <")
+    assert "PIPELINING" in rows["Capabilities before tls"]
+    assert (rows["Login"], rows["Pipelining"]) == ("not tried", "announced")
+    objects = json.loads(user.run("check", "--json", place, place).stdout)
+    assert "PIPELINING" in objects[0]["capabilities"]["before_tls"]
+    assert objects[0]["error"].startswith("the server has no STLS")
+    assert nothing_secret_was_sent(server)
 
 
 def options(**changed):

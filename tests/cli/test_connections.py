@@ -68,19 +68,29 @@ def test_verified(user, secure, authority, scheme):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "name", "trusted", "why"),
+    ("scheme", "name", "trusted", "why", "cure"),
     [
-        ("pop3s", "good", False, "unable to get local issuer certificate"),
-        ("pop3", "expired", True, "certificate has expired"),
-        ("pop3s", "wrong", True, "IP address mismatch"),
+        (
+            *("pop3s", "good", False, "unable to get local issuer certificate"),
+            "; to trust it, use --cafile, or --fingerprint, with the value that 'check' prints",
+        ),
+        (
+            *("pop3", "expired", True, "certificate has expired"),
+            "to trust it, use --fingerprint without --cafile, with the value that 'check' prints",
+        ),
+        (
+            *("pop3s", "wrong", True, "IP address mismatch"),
+            "; connect by one of those names, or use --fingerprint without --cafile",
+        ),
     ],
 )
-def test_refused_certificates(user, secure, authority, scheme, name, trusted, why):
+def test_refused_certificates(user, secure, authority, scheme, name, trusted, why, cure):
     server, place = secure(scheme, name)
     trust = ["--cafile", authority.ca_file] if trusted else []
     told = failed(user.fetch(*trust, "--maildir", user.maildir, place), 69)
     assert "the server's certificate is refused: " in told
     assert why in told
+    assert told.endswith(cure)
     assert nothing_secret_was_sent(server)
 
 

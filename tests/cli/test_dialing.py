@@ -311,7 +311,14 @@ def test_a_silent_server(user):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         ended = user.run("list", "--timeout", "0.5", f"pop3://alice@127.0.0.1:{port}")
-    told = f"timed out before the greeting: if port {port} speaks TLS, use pop3s://"
+    told = f"timed out before the greeting, and port {port} does not speak TLS either: "
+    assert failed(ended, 75).startswith(told)
+
+
+def test_a_silent_server_that_takes_no_second_connection(user):
+    with play(Anything()) as server:
+        ended = user.run("list", "--timeout", "0.5", url(server))
+    told = f"timed out before the greeting: if port {server.port} speaks TLS, use pop3s://"
     assert failed(ended, 75) == told
 
 

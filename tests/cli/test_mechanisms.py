@@ -4,7 +4,7 @@ import re
 
 import pytest
 from certificates import HOSTS
-from scripted import C, S, play
+from scripted import Anything, C, S, play
 
 from poplib_c.__main__ import main
 from poplib_c._cli.account import parse
@@ -41,6 +41,25 @@ def verified(user, authority, serve, certificate):
         return user.fetch(*into, *arguments, url(server, scheme="pop3s")), server
 
     return verified
+
+
+@pytest.mark.parametrize(
+    ("greeting", "steps", "told"),
+    [
+        ("+OK", [], "the server lists XOAUTH2; for a token, use --oauth2-token-command"),
+        (
+            "+OK <a@b>",
+            [Anything(once=True), S("-ERR use OAuth")],
+            "(tried APOP; the server lists only XOAUTH2: use --oauth2-token-command)",
+        ),
+    ],
+)
+def test_a_server_for_tokens(user, greeting, steps, told):
+    asked = C("CAPA"), S("+OK", "SASL XOAUTH2", ".")
+    with play(S(greeting), *asked, *steps) as server:
+        ended = user.run("list", "--insecure", url(server))
+    assert ended.returncode == 77
+    assert ended.stderr.endswith(f"{told}\n")
 
 
 # --- --mechanism ----------------------------------------------------------------------------

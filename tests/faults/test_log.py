@@ -71,6 +71,24 @@ def test_whole_messages_and_many(caplog):
     ]
 
 
+@pytest.mark.parametrize("cls", WAYS)
+def test_capabilities(caplog, cls):
+    caplog.set_level(logging.DEBUG, LOGGER)
+    lines = "UIDL", "SASL XOAUTH2", "\x1b[2J"
+    with play(S("+OK ready"), C("CAPA"), S("+OK", *lines, "."), C("CAPA"), S("-ERR")) as server:
+        client = cls(server.host, server.port, timeout=TIMEOUT)
+        client.capa()
+        with pytest.raises(error_proto):
+            client.capa()
+        client.close()
+    assert caplog.messages == [
+        *("S: +OK ready", "C: CAPA", "S: +OK"),
+        *("S: UIDL", "S: SASL XOAUTH2", "S: \\x1b[2J"),
+        *("C: CAPA", "S: -ERR"),
+    ]
+    assert {record.levelno for record in caplog.records} == {logging.DEBUG}
+
+
 BY_HAND = [
     ("PASS secret", "PASS ***"),
     ("pass secret", "pass ***"),

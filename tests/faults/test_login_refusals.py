@@ -18,6 +18,27 @@ TWO_LINES = C("AUTH PLAIN"), S("+ "), C(PLAIN.split()[2])
 LATE_PLAIN = C(PLAIN), S("+ "), C(PLAIN.split()[2])
 
 
+@pytest.mark.parametrize(
+    ("greeting", "steps", "told"),
+    [
+        ("+OK", [], "the server lists XOAUTH2; for a token, use login_oauth2()"),
+        (
+            "+OK <a@b>",
+            [Anything(once=True), S("-ERR use OAuth")],
+            "-ERR use OAuth (tried APOP; the server lists only XOAUTH2: use login_oauth2())",
+        ),
+    ],
+)
+def test_a_server_that_lists_only_mechanisms_for_tokens(greeting, steps, told):
+    with (
+        play(S(greeting), *capa("SASL XOAUTH2"), *steps) as server,
+        contextlib.closing(POP3(server.host, server.port, timeout=TIMEOUT)) as client,
+        pytest.raises(error_proto) as caught,
+    ):
+        client.login("alice", SECRET)
+    assert str(pickle.loads(pickle.dumps(caught.value))).endswith(told)
+
+
 # --- refusals -------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 import trio
 
-from _cpoplib import Channel  # type: ignore[attr-defined]
+from _cpoplib import Channel  # type: ignore[attr-defined]  # pyright: ignore
 from poplib_c._aio import SIZES, STATUS
 
 READ, WRITE = 1, 2

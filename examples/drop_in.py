@@ -3,7 +3,7 @@
 usage: python drop_in.py HOST[:PORT] USER
 
 This program also runs with ``import poplib``. It takes the password from the environment variable
-POP3_PASSWORD, or prompts for it.
+POPLIB_C_PASSWORD, or prompts for it.
 """
 
 import email
@@ -19,7 +19,7 @@ def main(server: str, user: str) -> None:
     host, _, port = server.partition(":")
     client = poplib.POP3_SSL(host, int(port or 995), context=ssl.create_default_context())
     client.user(user)
-    client.pass_(os.environ.get("POP3_PASSWORD") or getpass.getpass())
+    client.pass_(os.environ.get("POPLIB_C_PASSWORD") or getpass.getpass())
     count, size = client.stat()
     print(f"{count} messages, {size} octets")
     for number in range(1, count + 1):

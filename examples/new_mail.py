@@ -5,7 +5,7 @@ usage: python new_mail.py HOST[:PORT] USER MAILDIR
 MAILDIR.sqlite records the server's unique ids of fetched messages, so use a Maildir for each
 mailbox. The program records an id after it has written the message. If it is killed between the
 two, a message comes twice, and none is lost. The program takes the password from the environment
-variable POP3_PASSWORD, or prompts for it.
+variable POPLIB_C_PASSWORD, or prompts for it.
 """
 
 import getpass
@@ -25,7 +25,7 @@ def main(server: str, user: str, path: str) -> None:
         database.execute("CREATE TABLE IF NOT EXISTS seen (uid BLOB PRIMARY KEY)")
         seen = {uid for (uid,) in database.execute("SELECT uid FROM seen")}
         with POP3_SSL(host, int(port or 995), verify=True) as client:
-            client.login(user, os.environ.get("POP3_PASSWORD") or getpass.getpass())
+            client.login(user, os.environ.get("POPLIB_C_PASSWORD") or getpass.getpass())
             try:
                 uids = client.uids()
             except error_proto as error:

@@ -3,7 +3,7 @@
 usage: python oauth2.py HOST[:PORT] USER COMMAND [ARGUMENT...]
 
 COMMAND prints a token. If the server refuses the token, COMMAND runs once more with
-POP3_TOKEN_REFUSED=1 in its environment, so that it can bypass its cache. docs/oauth2.rst has
+POPLIB_C_TOKEN_REFUSED=1 in its environment, so that it can bypass its cache. docs/oauth2.rst has
 callables for Gmail and Microsoft 365.
 """
 
@@ -25,7 +25,7 @@ class Token:
         ended = subprocess.run(
             self._command, env=self._environment, stdout=subprocess.PIPE, text=True, check=True
         )
-        self._environment["POP3_TOKEN_REFUSED"] = "1"
+        self._environment["POPLIB_C_TOKEN_REFUSED"] = "1"
         return ended.stdout.strip()
 
 

@@ -2,7 +2,7 @@
 
 usage: python with_trio.py HOST[:PORT] USER
 
-The password is in the environment, as POP3_PASSWORD.
+The password is in the environment, as POPLIB_C_PASSWORD.
 
 poplib_c.aio is for asyncio. This is how its connection waits in another event loop. Channel, the
 connection, is private: it may change in any version, so keep to one version of poplib_c.
@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 import trio
 
-from _cpoplib import Channel  # type: ignore[attr-defined]
+from _cpoplib import Channel  # type: ignore[attr-defined]  # pyright: ignore
 from poplib_c._aio import SIZES, STATUS
 
 READ, WRITE = 1, 2
@@ -64,7 +64,7 @@ async def main(server: str, user: str) -> None:
         with trio.fail_after(60):
             await client.connect(host, int(port or 995))
             await client.run(f"USER {user}")
-            await client.run("PASS " + os.environ["POP3_PASSWORD"])
+            await client.run("PASS " + os.environ["POPLIB_C_PASSWORD"])
             for number, size in (await client.run("LIST", SIZES)).items():
                 print(number, "?" if size is None else size)
             await client.run("QUIT")

@@ -232,26 +232,52 @@ def login_oauth2_steps(
     mechanisms: Iterable[str] | None = None,
     allow_insecure: bool = False,
 ) -> Steps[bytes]:
-    """Send the token; if it is refused, and *secret* is a callable, send another one once."""
-    wanted = MECHANISMS_OAUTH2 if mechanisms is None else mechanisms
-    names = _chosen(wanted, MECHANISMS_OAUTH2)
-    capabilities = yield from _capabilities()
-    if not (allow_insecure or peer.is_private):
-        raise error_proto(insecure(f"{' or '.join(names)} would show the token"))
-    if capabilities is None:
-        names = names[:1] if mechanisms is not None else ["XOAUTH2"]
-    name = next((name for name in names if is_listed(name, capabilities)), None)
+    """Send the token; if it is refused, and *secret* is a callable, send another one once.
+
+    Some servers close the connection when they refuse: then nothing more is sent, and the refusal
+    is raised.
+    """
+    name, why = yield from choice_oauth2_steps(peer, mechanisms, allow_insecure)
     if name is None:
-        raise error_proto(no_mechanism(capabilities or {}, names, is_wanted=True))
+        raise error_proto(why)
+    refusals: list[error_proto] = []
     try:
-        return (yield from _send_token(peer, name, user, secret))
-    except error_proto as exc:
-        if not secret.renewable or not _is_about_token(exc):
-            raise
-    return (yield from _send_token(peer, name, user, secret))
+        try:
+            return (yield from _send_token(peer, name, user, secret, refusals))
+        except error_proto as exc:
+            if not secret.renewable or not _is_about_token(exc):
+                raise
+            refusals.append(exc)
+        return (yield from _send_token(peer, name, user, secret, refusals))
+    except (error_proto, OSError) as exc:
+        if refusals and is_hang_up(exc):
+            raise refusals[-1] from refusals[-1].__cause__
+        raise
+    finally:
+        # The tracebacks of the refusals refer to this frame: a cycle that would keep the client.
+        refusals.clear()
 
 
 # --- what is possible -------------------------------------------------------------------
+
+
+def choice_oauth2_steps(
+    peer: Peer, mechanisms: Iterable[str] | None, allow_insecure: bool
+) -> Steps[tuple[str | None, str]]:
+    """Return the mechanism of login_oauth2() and the reason, or None and an error text."""
+    names = _chosen(MECHANISMS_OAUTH2 if mechanisms is None else mechanisms, MECHANISMS_OAUTH2)
+    capabilities = yield from _capabilities()
+    if not (allow_insecure or peer.is_private):
+        return None, insecure(f"{' or '.join(names)} would show the token")
+    if capabilities is None and mechanisms is None:
+        return "XOAUTH2", "the server has no CAPA"
+    if capabilities is None:
+        names = names[:1]
+    name = next((name for name in names if is_listed(name, capabilities)), None)
+    if name is None:
+        return None, no_mechanism(capabilities or {}, names, is_wanted=True)
+    skipped = ", ".join(names[: names.index(name)])
+    return name, "the order for tokens" + (f"; not listed: {skipped}" if skipped else "")
 
 
 def _chosen(mechanisms: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -418,8 +444,13 @@ class _Watched:
 # --- tokens -----------------------------------------------------------------------------
 
 
-def _send_token(peer: Peer, name: str, user: str, secret: Secret) -> Steps[bytes]:
-    """Log in by one token; the server's explanation is the cause of a refusal's exception."""
+def _send_token(
+    peer: Peer, name: str, user: str, secret: Secret, refusals: list[error_proto]
+) -> Steps[bytes]:
+    """Log in by one token; the server's explanation is the cause of a refusal's exception.
+
+    refusals: receives the refusal of the first of two forms.
+    """
     from poplib_c import sasl
 
     token: _Token = yield secret.obtain
@@ -431,36 +462,28 @@ def _send_token(peer: Peer, name: str, user: str, secret: Secret) -> Steps[bytes
     else:
         mechanism = sasl.XOAuth2(user, token())
     try:
-        return (yield from _in_both_forms(mechanism))
+        return (yield from _in_both_forms(mechanism, refusals))
     except error_proto as exc:
         if mechanism.error is not None:
             raise exc from sasl.OAuthError(mechanism.error)
         raise
 
 
-def _in_both_forms(mechanism: _Mechanism) -> Steps[bytes]:
+def _in_both_forms(mechanism: _Mechanism, refusals: list[error_proto]) -> Steps[bytes]:
     """Send the token in the AUTH command; if the server refuses that form, after the command."""
     responses: list[None] = []
     note = functools.partial(responses.append, None)
+    response: bytes
     try:
-        response: bytes = yield _Watched(mechanism, note).authenticate
+        response = yield _Watched(mechanism, note).authenticate
         return response
     except error_proto as exc:
         refused_at_once = len(responses) == 1 and _fits_command(mechanism)
         if exc.response is None or exc.code is not None or not refused_at_once:
             raise
-        refusal = exc
-    try:
-        response = yield _Watched(mechanism, note, in_two_lines=True).authenticate
-        return response
-    except (error_proto, OSError) as exc:
-        if isinstance(exc, error_proto) and exc.response is not None:
-            raise
-        # The server closed the connection after the first form.
-        raise refusal from exc
-    finally:
-        # The traceback of refusal refers to this frame: a cycle that would keep the client.
-        del refusal
+        refusals.append(exc)
+    response = yield _Watched(mechanism, note, in_two_lines=True).authenticate
+    return response
 
 
 def _fits_command(mechanism: _Mechanism) -> bool:

@@ -28,7 +28,7 @@ def environment(authority):
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)),
         "SSL_CERT_FILE": authority.ca_file,
-        "POP3_PASSWORD": "secret",
+        "POPLIB_C_PASSWORD": "secret",
     }
 
 
@@ -131,7 +131,7 @@ def test_many_mailboxes(run, accounts, tmp_path):
 
 def test_oauth2(run, serve):
     server = serve([LUNCH], tokens={"alice": "new"})
-    command = "import os; print('new' if os.environ.get('POP3_TOKEN_REFUSED') else 'old')"
+    command = "import os; print('new' if os.environ.get('POPLIB_C_TOKEN_REFUSED') else 'old')"
     output = run(
         EXAMPLES / "oauth2.py", place(server), "alice", sys.executable, "-c", command
     ).split()

@@ -16,7 +16,7 @@ from poplib_c._cli.connection import Client, connect, digest
 from poplib_c._cli.credentials import Credentials, authenticate, is_verified
 from poplib_c._cli.failures import Failure, Status, failure, gravest, reason
 from poplib_c._cli.texts import printable
-from poplib_c._login import policy_steps, run
+from poplib_c._login import choice_oauth2_steps, policy_steps, run
 from poplib_c._peer import Peer
 from poplib_c._policy import NO_CAPA, History
 
@@ -222,15 +222,21 @@ def _login(
         report.facts["login"] = report.fail(error)
         return None
     report.facts["login"] = "done"
-    report.facts["mechanism"]["accepted"] = history.accepted and str(history.accepted)
+    mechanism = report.facts["mechanism"]
+    # For a token there is one mechanism, and no history.
+    mechanism["accepted"] = str(history.accepted or mechanism["name"])
     found = report.facts["capabilities"]["after_login"] = _capabilities(client)
     return found
 
 
 def _choose(client: Client, options: argparse.Namespace, report: Report) -> dict[str, str | None]:
-    """Return which mechanism a login with a password begins with, and why with that one."""
+    """Return which mechanism a login begins with, and why with that one."""
+    wanted = options.mechanism
+    if options.oauth2_token_command:
+        name, why = run(choice_oauth2_steps(Peer(client), wanted, options.insecure), client)
+        told = "named by --mechanism" if name and wanted else why.removeprefix("-ERR ")
+        return {"name": name, "why": printable(told)}
     verified = is_verified(options) and not report.refused
-    wanted = None if options.oauth2_token_command else options.mechanism
     steps = policy_steps(Peer(client, verified), wanted, options.insecure, History())
     policy = run(steps, client)
     first = policy.next()

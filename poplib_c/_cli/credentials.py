@@ -16,6 +16,7 @@ from poplib_c._cli import netrc_file
 from poplib_c._cli.account import Account
 from poplib_c._cli.connection import Client
 from poplib_c._cli.failures import Failure, Status, is_end, is_timeout, reason, usage
+from poplib_c._cli.texts import printable
 from poplib_c._login import Secret, login, login_oauth2
 from poplib_c._policy import History
 
@@ -189,10 +190,22 @@ def authenticate(
         if error.args[0] == "-ERR EOF":
             raise
         status = Status.TEMPORARY if error.temporary else Status.AUTHENTICATION
-        raise Failure(f"the server refused the login: {reason(error)}", status) from None
+        told = f"the server refused the login: {reason(error)}{_explained(error)}"
+        raise Failure(told, status) from None
     except ValueError as error:
         raise _none(f"can't log in: {reason(error)}") from None
     client.forget()
+
+
+def _explained(error: error_proto) -> str:
+    """Return the server's explanation of a refused token, or nothing."""
+    from poplib_c import sasl
+
+    if not isinstance(error.__cause__, sasl.OAuthError):
+        return ""
+    explanation: dict[str, Any] = error.__cause__.args[0]
+    told = ", ".join(f"{name} {value}" for name, value in explanation.items())
+    return f" (the server explains: {printable(told)})"
 
 
 def is_verified(options: argparse.Namespace) -> bool:

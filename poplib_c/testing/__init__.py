@@ -66,6 +66,8 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class POP3Server:
     """A POP3 server on one address; all its users share one maildrop.
 
+    One session at a time has the maildrop: a second login is refused by ``[IN-USE]``.
+
     *messages* fills the maildrop. It is an iterable of bytes, str (sent as UTF-8) and
     email.message.Message objects, or a mailbox.Mailbox. The server reads a mailbox at each login,
     in the order of its keys, and removes deleted messages from it at QUIT. The server locks a
@@ -103,7 +105,8 @@ class POP3Server:
     With None it closes the connection instead: ``{"CAPA": None}``. CAPA does not list a refused
     TOP or UIDL.
 
-    *delays* maps commands to seconds: the server waits before it sends the reply.
+    *delays* maps commands to seconds: the server waits before it sends the reply, and before it
+    reads the next command. For a slow line use *latency*.
 
     *trickle* maps commands to seconds: the server waits before each octet of the reply.
 
@@ -122,13 +125,17 @@ class POP3Server:
     removing messages; RFC 1939 requires at least the default, ten minutes. It limits each wait of
     the TLS handshake, too.
 
+    *latency* is a time in seconds, as the round trip of a slow line: each reply, challenge and
+    greeting leaves that long after its command, response or client arrived. Commands sent ahead
+    wait together, not one after another. The TLS handshake takes no longer.
+
     *tls* and *stls* are contexts for servers, with a certificate. With *tls* the connection uses
     TLS from the first octet; with *stls* the client may start TLS by STLS before it logs in.
 
     Raises TypeError if a message or a context has another type; ValueError if *timeout* isn't
-    positive, a context is for clients, both contexts are given, a mechanism is unknown or lacks
-    its *users* or *tokens*, or a fault names an unknown command or a negative number; ImportError
-    if a mechanism needs scramp and scramp isn't installed.
+    positive, *latency* is negative, a context is for clients, both contexts are given, a mechanism
+    is unknown or lacks its *users* or *tokens*, or a fault names an unknown command or a negative
+    number; ImportError if a mechanism needs scramp and scramp isn't installed.
 
     The same messages have the same unique-ids in every run. If the maildrop has a message twice,
     the id of the second one is that of the first with the suffix ``-2``.
@@ -154,11 +161,14 @@ class POP3Server:
         host: str = "127.0.0.1",
         port: int = 0,
         timeout: float = 600.0,
+        latency: float = 0.0,
         tls: ssl.SSLContext | None = None,
         stls: ssl.SSLContext | None = None,
     ) -> None:
         if timeout <= 0:
             raise ValueError("timeout must be a positive number of seconds")
+        if latency < 0:
+            raise ValueError("latency must not be negative")
         _check_contexts(tls, stls)
         self.host = host
         self.port = port
@@ -177,6 +187,7 @@ class POP3Server:
             faults=self._faults,
         )
         self._timeout = timeout
+        self._latency = latency
         self._tls = tls
         self._stls = stls
         self._listening: tuple[threading.Thread, socket.socket] | None = None
@@ -337,7 +348,7 @@ class POP3Server:
 
     def _converse(self, sock: socket.socket) -> None:
         sock.settimeout(self._timeout)
-        channel = Channel(sock)
+        channel = Channel(sock, self._latency)
         session = Session(
             channel, self._maildrop, self._accounts, self.commands, self._tls, self._stls
         )

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from poplib_c.testing.maildrop import Refusal
@@ -27,10 +28,13 @@ _LINGER = 1.0
 
 
 class Channel:
-    """One connection."""
+    """One connection. A reply leaves *latency* seconds after its command came, or later."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, latency: float = 0.0) -> None:
         self._sock = sock
+        self._latency = latency
+        self._arrived = time.monotonic()  # the line that is being answered, or the client
+        self._arrivals: deque[float] = deque()  # of the lines in _received
         self._tls: TLSStream | None = None
         self._stream: socket.socket | TLSStream = sock
         self._closing = threading.Lock()
@@ -55,6 +59,7 @@ class Channel:
             self._fill()
         line = bytes(self._received[:end])
         del self._received[: end + 1]
+        self._arrived = self._arrivals.popleft()
         if oversized or end > _MAX_COMMAND:
             raise Refusal("command line too long")
         return line[:-1] if line.endswith(b"\r") else line
@@ -64,6 +69,7 @@ class Channel:
         if not octets:
             raise EOFError
         self._received += octets
+        self._arrivals.extend([time.monotonic()] * octets.count(b"\n"))
 
     def write(self, reply: bytes, pause: float = 0.0) -> None:
         """Add *reply* to what is pending; with a *pause*, wait before each of its octets."""
@@ -72,10 +78,26 @@ class Channel:
                 self.delay(pause)
                 self.write(bytes([octet]))
             return
+        if self._latency:
+            self._wait_until(self._arrived + self._latency)
         self._pending.append(reply)
         self._pending_octets += len(reply)
         if self._pending_octets > _MAX_PENDING:
             self.flush()
+
+    def _wait_until(self, due: float) -> None:
+        """Send what is pending, then wait until *due*; note when commands arrive meanwhile."""
+        timeout = self._sock.gettimeout()
+        try:
+            while (left := due - time.monotonic()) > 0:
+                self.flush()
+                self._sock.settimeout(left)
+                with contextlib.suppress(socket.timeout):
+                    self._fill()
+        except EOFError:
+            self._aborted.wait(left)  # The client may have closed its side only.
+        finally:
+            self._sock.settimeout(timeout)
 
     def delay(self, seconds: float) -> None:
         """Send what is pending, then wait; abort() ends the wait."""
@@ -112,6 +134,7 @@ class Channel:
 
         self.flush()
         self._received.clear()
+        self._arrivals.clear()
         self._stream = self._tls = TLSStream(self._sock, context)
         self._tls.do_handshake()
 

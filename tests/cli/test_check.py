@@ -217,6 +217,25 @@ def test_the_mechanism_that_the_server_accepts(user, serve, authority, certifica
     assert (mechanism["name"], mechanism["accepted"]) == ("SCRAM-SHA-256", "PLAIN")
 
 
+@pytest.mark.parametrize(
+    ("listed", "arguments", "name", "why"),
+    [
+        (["XOAUTH2", "OAUTHBEARER"], [], "OAUTHBEARER", "the order for tokens"),
+        (["XOAUTH2"], [], "XOAUTH2", "the order for tokens; not listed: OAUTHBEARER"),
+        (["XOAUTH2"], ["--mechanism", "XOAUTH2"], "XOAUTH2", "named by --mechanism"),
+        (["PLAIN"], [], None, "no mechanism to log in that both sides support: the server"),
+    ],
+)
+def test_the_mechanism_for_a_token(user, serve, listed, arguments, name, why):
+    server = serve(mechanisms=listed, tokens={"alice": "token"})
+    token = ["--oauth2-token-command", "echo token"]
+    ended = user.run("check", "--json", "--insecure", *token, *arguments, url(server))
+    facts = json.loads(ended.stdout)
+    assert (facts["mechanism"]["name"], facts["mechanism"]["accepted"]) == (name, name)
+    assert facts["mechanism"]["why"].startswith(why)
+    assert (facts["login"] == "done") == (name is not None)
+
+
 def test_a_server_without_capa():
     with play(S("+OK \x1b]0;hi"), C("CAPA"), S("-ERR no"), C("QUIT"), S("+OK")) as server:
         report = checking.check(parse(f"pop3://127.0.0.1:{server.port}"), options(), None)

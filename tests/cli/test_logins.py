@@ -293,6 +293,29 @@ def test_a_token_that_is_refused_twice(nobody, serve):
     command = f"echo run >> {nobody.home}/runs; echo token"
     ended = listed(nobody, server, "--oauth2-token-command", command)
     assert (ended.returncode, (nobody.home / "runs").read_text()) == (77, "run\nrun\n")
+    assert last_line(ended) == (
+        "the server refused the login: -ERR [AUTH] invalid credentials "
+        "(the server explains: status invalid_token)"
+    )
+
+
+def test_the_server_closes_after_it_has_refused_a_token(nobody, serve):
+    """Status 77, and not 75: another run would not help."""
+    server = serve(tokens={"alice": "token"}, two_step=True)
+    command = f"echo run >> {nobody.home}/runs; echo token"
+    ended = listed(nobody, server, "--oauth2-token-command", command)
+    assert (ended.returncode, (nobody.home / "runs").read_text()) == (77, "run\n")
+
+
+def test_the_explanation_cannot_command_the_terminal(nobody):
+    said = base64.b64encode(b'{"status": "401\\u001b[2J", "scope": ["a"]}').decode()
+    refused = [S("+ " + said), C(""), S("-ERR [AUTH] no")]
+    greeted = [S("+OK"), C("CAPA"), S("-ERR no")]
+    token = [C(f"AUTH XOAUTH2 {_xoauth2('token')}"), *refused]
+    with play(*greeted, *token, *token) as server:
+        ended = listed(nobody, server, "--oauth2-token-command", "echo token")
+    told = "-ERR [AUTH] no (the server explains: status 401\ufffd[2J, scope ['a'])"
+    assert last_line(ended) == f"the server refused the login: {told}"
 
 
 def test_a_second_login_is_not_told_of_the_first_token(nobody, serve, odd):

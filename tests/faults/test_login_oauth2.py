@@ -2,17 +2,18 @@
 
 import base64
 import contextlib
+import errno
 import socket
 
 import pytest
-from scripted import C, S
+from scripted import C, Close, S
 from secret import SECRET, places_of_secret
 
 from poplib_c import POP3, POP3_SSL, error_proto, sasl
 from poplib_c.testing import POP3Server
 
 from .auth import Remote, b64, capa, outlives, talk
-from .support import TIMEOUT
+from .support import TIMEOUT, ByMethods
 
 TOKEN = "token"
 ERROR = "+ " + b64(b'{"status":"401","schemes":"bearer"}')
@@ -108,9 +109,9 @@ def test_a_server_that_wants_two_lines(refusal):
         assert login(client) == b"+OK in"
 
 
-@pytest.mark.parametrize("answer", ["+OK in", "-ERR no"])
-def test_the_first_refusal_does_not_keep_the_client(answer):
-    assert not outlives(login, *XOAUTH2, one_line(), S("-ERR"), *two_lines(), S(answer))
+@pytest.mark.parametrize("end", [S("+OK in"), S("-ERR no"), Close()])
+def test_the_first_refusal_does_not_keep_the_client(end):
+    assert not outlives(login, *XOAUTH2, one_line(), S("-ERR"), *two_lines(), end)
 
 
 def test_a_server_that_wants_two_lines_and_closes():
@@ -122,6 +123,61 @@ def test_a_server_that_wants_two_lines_and_closes():
         with talk_to(server) as client:
             server.tokens["alice"] = 300 * "t"
             assert login(client, 300 * "t")[:3] == b"+OK"
+
+
+@pytest.mark.parametrize("cls", [POP3, POP3_SSL])
+def test_no_second_token_for_a_server_that_wants_two_lines_and_closes(
+    monkeypatch, server_context, cls
+):
+    monkeypatch.setattr("poplib_c._peer._is_local", lambda sock: True)
+    tokens = Tokens("short", "never")
+    tls = server_context if cls is POP3_SSL else None
+    with (
+        POP3Server([], tokens={"alice": TOKEN}, two_step=True, tls=tls) as server,
+        talk_to(server, cls) as client,
+        pytest.raises(error_proto) as caught,
+    ):
+        login(client, tokens)
+    assert (caught.value.response is not None, caught.value.__cause__) == (True, None)
+    assert tokens.left == ["never"]
+
+
+@pytest.mark.parametrize("tokens", [["old", "new"], [200 * "t", 200 * "u"]])
+def test_a_server_that_closes_after_its_refusal(tokens):
+    """The second token can't be sent: the refusal of the first one is raised."""
+    token = tokens[0]
+    form = [one_line(token)] if len(token) < 200 else [*two_lines(token)]
+    refused = [*form, S(ERROR), C(""), S("-ERR [AUTH] no"), Close()]
+    with (
+        talk(*XOAUTH2, *refused, in_step=False) as client,
+        pytest.raises(error_proto) as caught,
+    ):
+        login(client, Tokens(*tokens))
+    assert caught.value.args == (b"-ERR [AUTH] no",)
+    assert caught.value.__cause__.args == (SAYS,)
+
+
+class Failing(socket.socket):
+    """A socket whose network fails when the token is to be sent in its own line."""
+
+    def sendall(self, data, *flags):
+        if bytes(data) == b"AUTH XOAUTH2\r\n":
+            raise OSError(errno.ENETUNREACH, "network is unreachable")
+        return super().sendall(data, *flags)
+
+
+class OverFailing(ByMethods):
+    sock_class = Failing
+
+
+def test_a_network_that_fails_after_the_first_form():
+    """The failure is raised: the server has not closed the connection with its refusal."""
+    with (
+        talk(*XOAUTH2, one_line(), S("-ERR"), cls=OverFailing, in_step=False) as client,
+        pytest.raises(OSError) as caught,
+    ):
+        login(client)
+    assert caught.value.errno == errno.ENETUNREACH
 
 
 def test_a_long_token_that_is_refused_is_not_sent_again():

@@ -1,5 +1,6 @@
 """What the server does wrong if a test asks for it."""
 
+import socket
 import threading
 import time
 
@@ -166,6 +167,30 @@ def test_a_delay(make):
         assert wire.file.readline().startswith(b"+OK 2 ")
         assert wire.file.readline().startswith(b"+OK")
         assert time.monotonic() - begun >= 0.3
+
+
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_a_latency(kind, server_context, client_context):
+    """It passes once for commands sent at once, and for each command that waits for a reply."""
+    tls = None if kind == "plain" else server_context
+    with POP3Server([FIRST], latency=0.2, tls=tls) as server:
+        begun = time.monotonic()
+        with over_tls(kind, server, client_context) as wire:
+            wire.login()
+            assert time.monotonic() - begun >= 0.6
+            sent = time.monotonic()
+            wire.sock.sendall(b"NOOP\r\n" * 1000)
+            for _ in range(1000):
+                assert wire.file.readline() == b"+OK nothing done\r\n"
+            assert 0.2 <= time.monotonic() - sent < 100  # not 1000 times 0.2
+
+
+def test_a_half_closed_connection_is_answered_after_the_latency():
+    with POP3Server([FIRST], latency=0.05) as server, Wire(server) as wire:
+        wire.sock.sendall(b"USER alice\r\nPASS secret\r\nDELE 1\r\nQUIT\r\n")
+        wire.sock.shutdown(socket.SHUT_WR)
+        assert len(wire.file.readlines()) == 4
+    assert server.messages == []
 
 
 @pytest.mark.parametrize("fault", ["delays", "trickle"])

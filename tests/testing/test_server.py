@@ -254,10 +254,10 @@ def test_idle_connections_are_closed_and_delete_nothing():
         assert server.messages == [FIRST]
 
 
-@pytest.mark.parametrize("timeout", [0, -1])
-def test_a_timeout_must_be_positive(timeout):
-    with pytest.raises(ValueError, match="timeout"):
-        POP3Server(timeout=timeout)
+@pytest.mark.parametrize("name, seconds", [("timeout", 0), ("timeout", -1), ("latency", -1)])
+def test_times_that_are_refused(name, seconds):
+    with pytest.raises(ValueError, match=name):
+        POP3Server(**{name: seconds})
 
 
 def test_a_client_that_resets_its_connection(server):

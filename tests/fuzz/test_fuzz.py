@@ -8,7 +8,10 @@ import cbuild
 import pytest
 
 HERE = cbuild.TESTS / "fuzz"
-NET = [cbuild.SOURCES / "core" / "net" / f"{name}.c" for name in ("deadline", "timeout", "link", "link_pump")]
+NET = [
+    cbuild.SOURCES / "core" / "net" / f"{name}.c"
+    for name in ("deadline", "timeout", "link", "link_pump")
+]
 CORE = [*sorted((cbuild.SOURCES / "core" / "proto").glob("*.c")), *NET]
 MEMORY = cbuild.TESTS / "core" / "support_memory.c"
 TARGETS = sorted(HERE.glob("fuzz_*.c"))

@@ -44,6 +44,7 @@ OTHER_WORDS = (
     "<function _refuse at ",
     *("can't allocate lock", "can't allocate read lock", "_PyEval_EvalFrameDefault returned NULL"),
     "error return without exception set",
+    "<built-in method throw of generator object at ",
     "out of step: a reply was abandoned half-way",
 )
 

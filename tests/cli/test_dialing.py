@@ -292,32 +292,32 @@ def test_a_slow_server(user, serve, monkeypatch, refuses):
 
     if refuses:
         quits = [C("QUIT"), S("+OK")]
-        greeted = [Pause(1.5), S("+OK at last"), C("CAPA"), S("-ERR no"), C("USER alice")]
+        greeted = [Pause(3.6), S("+OK at last"), C("CAPA"), S("-ERR no"), C("USER alice")]
         with play(*greeted, S("+OK"), C("PASS secret"), S("+OK"), *listing(), *quits) as server:
-            ended = user.run("list", "--insecure", "--timeout", "2", url(server))
+            ended = user.run("list", "--insecure", "--timeout", "20", url(server))
     else:
 
         class Late(Session):
             def run(self):
-                time.sleep(1.5)
+                time.sleep(3.6)
                 super().run()
 
         monkeypatch.setattr("poplib_c.testing.Session", Late)
-        ended = user.run("list", "--insecure", "--timeout", "2", url(serve()))
+        ended = user.run("list", "--insecure", "--timeout", "20", url(serve()))
     assert ended.returncode == 0, ended
 
 
 def test_a_silent_server(user):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        ended = user.run("list", "--timeout", "0.5", f"pop3://alice@127.0.0.1:{port}")
+        ended = user.run("list", "--timeout", "2", f"pop3://alice@127.0.0.1:{port}")
     told = f"timed out before the greeting, and port {port} does not speak TLS either: "
     assert failed(ended, 75).startswith(told)
 
 
 def test_a_silent_server_that_takes_no_second_connection(user):
     with play(Anything()) as server:
-        ended = user.run("list", "--timeout", "0.5", url(server))
+        ended = user.run("list", "--timeout", "2", url(server))
     told = f"timed out before the greeting: if port {server.port} speaks TLS, use pop3s://"
     assert failed(ended, 75) == told
 
@@ -338,5 +338,5 @@ class Trickle:
 def test_a_proxy_that_trickles(user, option):
     with play(Raw(b"\5\0"), Trickle(), Anything()) as proxy:
         where = f"socks5://127.0.0.1:{proxy.port}"
-        ended = user.run("list", option, "0.5", "--proxy", where, f"pop3s://alice@{NAME}")
+        ended = user.run("list", option, "2", "--proxy", where, f"pop3s://alice@{NAME}")
     assert f"the proxy 127.0.0.1:{proxy.port}: " in failed(ended, 75)

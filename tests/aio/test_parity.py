@@ -218,14 +218,6 @@ TABLE = {
         ],
         lambda: [call("login_oauth2", "alice", Tokens("old", "new"))],
     ),
-    "token, closed": (
-        [
-            C("CAPA"),
-            lines("SASL XOAUTH2"),
-            *[C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBvbGQBAQ=="), S("-ERR"), Close()],
-        ],
-        lambda: [call("login_oauth2", "alice", Tokens("old", "new"))],
-    ),
 }
 
 

@@ -215,9 +215,9 @@ def peers(monkeypatch):
     found = []
 
     class Seen(Channel):
-        def __init__(self, sock):
+        def __init__(self, sock, *options):
             found.append(sock.getpeername()[0])
-            super().__init__(sock)
+            super().__init__(sock, *options)
 
     monkeypatch.setattr("poplib_c.testing.Channel", Seen)
     return found

@@ -148,13 +148,17 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
     if (failed < 0 || requests->unsent.first == NULL) {
         return failed; /* or receiving has run code that closed the iterator */
     }
-    return requests->unsent.first->is_deletion ||
-                   (pipeline_ask_has_room(requests, reader) &&
-                    (!reader->half_duplex ||
-                     reader->progress.ahead.octets <=
-                         PIPELINING_HALF_DUPLEX_OCTETS / 2))
-               ? pipeline_ask(POP3(self->client), reader, requests)
-               : 0;
+    if (requests->unsent.first->is_deletion ||
+        (pipeline_ask_has_room(requests, reader) &&
+         (!reader->half_duplex ||
+          reader->progress.ahead.octets <=
+              PIPELINING_HALF_DUPLEX_OCTETS / 2))) {
+        return pipeline_ask(POP3(self->client), reader, requests);
+    }
+    /* If none of its own is pending, requests of others take the room. */
+    return requests->answered.first != NULL || requests->sent.first != NULL
+               ? 0
+               : pipeline_receive_all(POP3(self->client), reader);
 }
 
 /* Sends the command of a request, and returns its reply. */

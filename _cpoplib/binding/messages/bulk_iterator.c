@@ -106,8 +106,7 @@ bulk_iterator_must_receive(const BulkIteratorObject *self,
 {
     const struct requests *requests = &self->requests;
 
-    /* Before deletions by dele_many(), the replies to others: the caller may
-       rely on them, and one reply too many shows only at their end. */
+    /* Before deletions by dele_many(): the caller may rely on the replies. */
     if (requests->form == POP_NO_LINES &&
         reader->progress.ahead.count > requests->sent.count) {
         return true;
@@ -137,25 +136,22 @@ static int
 ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
 {
     struct requests *requests = &self->requests;
-    int failed;
+    int failed = check_source(self, reader);
 
-    if (check_source(self, reader) < 0) {
-        return -1;
+    if (failed == 0) {
+        Py_XSETREF(requests->reader,
+                   (ReaderObject *)Py_NewRef((PyObject *)reader));
+        failed = receive_before(self, reader);
     }
-    Py_XSETREF(requests->reader,
-               (ReaderObject *)Py_NewRef((PyObject *)reader));
-    failed = receive_before(self, reader);
     if (failed < 0 || requests->unsent.first == NULL) {
         return failed; /* or receiving has run code that closed the iterator */
     }
     if (requests->unsent.first->is_deletion ||
         (pipeline_ask_has_room(requests, reader) &&
-         (!reader->half_duplex ||
-          reader->progress.ahead.octets <=
-              PIPELINING_HALF_DUPLEX_OCTETS / 2))) {
+         (!reader->half_duplex || 2 * reader->progress.ahead.octets <=
+                                      PIPELINING_HALF_DUPLEX_OCTETS))) {
         return pipeline_ask(POP3(self->client), reader, requests);
     }
-    /* If none of its own is pending, requests of others take the room. */
     return requests->answered.first != NULL || requests->sent.first != NULL
                ? 0
                : pipeline_receive_all(POP3(self->client), reader);

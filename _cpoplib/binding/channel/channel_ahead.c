@@ -209,8 +209,7 @@ ask_many(ChannelObject *self, BulkIteratorObject *many)
     }
     /* Receiving may have run code that closed the iterator. */
     if (result != STREAM_DONE || requests->unsent.first == NULL ||
-        (!requests->unsent.first->is_deletion &&
-         !pipeline_ask_has_room(requests, self->reader))) {
+        !bulk_iterator_may_ask(many, self->reader)) {
         return result;
     }
     return ask(self, requests, able > 0 ? SIZE_MAX : 1);

@@ -101,6 +101,19 @@ check_source(const BulkIteratorObject *self, const void *file)
 }
 
 bool
+bulk_iterator_may_ask(const BulkIteratorObject *self,
+                      const ReaderObject *reader)
+{
+    const struct requests *requests = &self->requests;
+
+    /* Few large sends carry more commands than many small ones. */
+    return pipeline_ask_has_room(requests, reader) &&
+           (requests->unsent.first->is_deletion || !reader->half_duplex ||
+            2 * reader->progress.ahead.octets <=
+                PIPELINING_HALF_DUPLEX_OCTETS);
+}
+
+bool
 bulk_iterator_must_receive(const BulkIteratorObject *self,
                            const ReaderObject *reader)
 {
@@ -113,22 +126,10 @@ bulk_iterator_must_receive(const BulkIteratorObject *self,
     }
     /* A deletion comes before the numbers that were taken ahead.  If none of
        its own is pending, requests of others take the room. */
-    return !pipeline_ask_has_room(requests, reader) &&
+    return !bulk_iterator_may_ask(self, reader) &&
            (requests->unsent.first->is_deletion ||
             (requests->answered.first == NULL &&
              requests->sent.first == NULL));
-}
-
-/* Receives all pending replies, if that has to precede the next request. */
-static int
-receive_before(BulkIteratorObject *self, ReaderObject *reader)
-{
-    if (!bulk_iterator_must_receive(self, reader)) {
-        return 0;
-    }
-    return pipeline_receive_all(POP3(self->client), reader) < 0
-               ? -1
-               : reader_require(reader, READER_AT_REST);
 }
 
 /* Queues and sends as many requests as there is room for. */
@@ -141,20 +142,18 @@ ask_ahead(BulkIteratorObject *self, ReaderObject *reader)
     if (failed == 0) {
         Py_XSETREF(requests->reader,
                    (ReaderObject *)Py_NewRef((PyObject *)reader));
-        failed = receive_before(self, reader);
+        if (bulk_iterator_must_receive(self, reader)) {
+            failed = pipeline_receive_all(POP3(self->client), reader) < 0
+                         ? -1
+                         : reader_require(reader, READER_AT_REST);
+        }
     }
     if (failed < 0 || requests->unsent.first == NULL) {
         return failed; /* or receiving has run code that closed the iterator */
     }
-    if (requests->unsent.first->is_deletion ||
-        (pipeline_ask_has_room(requests, reader) &&
-         (!reader->half_duplex || 2 * reader->progress.ahead.octets <=
-                                      PIPELINING_HALF_DUPLEX_OCTETS))) {
-        return pipeline_ask(POP3(self->client), reader, requests);
-    }
-    return requests->answered.first != NULL || requests->sent.first != NULL
-               ? 0
-               : pipeline_receive_all(POP3(self->client), reader);
+    return bulk_iterator_may_ask(self, reader)
+               ? pipeline_ask(POP3(self->client), reader, requests)
+               : 0;
 }
 
 /* Sends the command of a request, and returns its reply. */

@@ -87,6 +87,11 @@ bool bulk_iterator_deletes(const BulkIteratorObject *self);
    although commands can't be sent ahead of the replies to others. */
 bool bulk_iterator_asks_alone(BulkIteratorObject *self);
 
+/* Returns whether the next request, of which there is one, may be sent ahead
+   now. */
+bool bulk_iterator_may_ask(const BulkIteratorObject *self,
+                           const ReaderObject *reader);
+
 /* Returns whether all pending replies have to be received before the next
    request, of which there is one, is sent ahead. */
 bool bulk_iterator_must_receive(const BulkIteratorObject *self,

@@ -120,25 +120,12 @@ ask_next(ChannelObject *self, struct requests *requests)
     struct request *request = requests_take(&requests->unsent);
     PyObject *line = channel_announce(self,
                                       pipeline_ask_line(requests, request));
-    int failed = line == NULL
-                     ? -1
-                     : stream_queue(self->reader, line,
-                                    pipeline_ask_form(requests, request),
-                                    requests);
 
-    Py_XDECREF(line);
-    if (failed == 0) {
-        requests_put(&requests->sent, request);
-    }
-    else if (requests->keeps_errors && is_about_number(self)) {
-        requests_answer_unsent(requests, request, PyErr_GetRaisedException(),
-                               true);
-        failed = 0;
-    }
-    else {
-        requests_put_back(&requests->unsent, request);
-    }
-    return failed;
+    return pipeline_ask_queue(self->reader, requests, request, line) == 0
+               ? 0
+               : pipeline_ask_fail(requests, request,
+                                   requests->keeps_errors &&
+                                       is_about_number(self));
 }
 
 /* Queues and sends requests, `most` of them or as many as there is room for.

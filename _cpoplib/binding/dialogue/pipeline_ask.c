@@ -137,31 +137,52 @@ note_queued(struct requests *requests, ReaderObject *reader,
 }
 
 int
-pipeline_ask_next(POP3Object *client, ReaderObject *reader,
-                  struct requests *requests, bool plain)
+pipeline_ask_queue(ReaderObject *reader, struct requests *requests,
+                   struct request *request, PyObject *line)
 {
-    struct request *request = requests_take(&requests->unsent);
-    PyObject *line = announced_line(client, requests, request, plain);
-    int failed = -1;
+    int failed = line == NULL
+                     ? -1
+                     : stream_queue(reader, line,
+                                    pipeline_ask_form(requests, request),
+                                    requests);
 
-    assert(lock_is_mine(&client->lock));
-    if (line != NULL) {
-        failed = stream_queue(reader, line,
-                              pipeline_ask_form(requests, request), requests);
-        Py_DECREF(line);
-    }
+    Py_XDECREF(line);
     if (failed == 0) {
         note_queued(requests, reader, request);
     }
-    else if (requests->keeps_errors && pipeline_ask_is_about_number(client)) {
-        requests_answer_unsent(requests, request, PyErr_GetRaisedException(),
-                               true);
-        failed = 0;
-    }
-    else {
-        requests_put_back(&requests->unsent, request);
-    }
     return failed;
+}
+
+int
+pipeline_ask_fail(struct requests *requests, struct request *request,
+                  bool is_answer)
+{
+    if (!is_answer) {
+        requests_put_back(&requests->unsent, request);
+        return -1;
+    }
+    requests_answer_unsent(requests, request, PyErr_GetRaisedException(),
+                           true);
+    return 0;
+}
+
+/* Queues the command of the next request, which exists.  Announces it, unless
+   the requests are silent; `plain` is the result of announce_is_plain().
+   With keeps_errors, an exception that concerns its message becomes its
+   answer.  Returns -1 and any other exception. */
+static int
+ask_next(POP3Object *client, ReaderObject *reader, struct requests *requests,
+         bool plain)
+{
+    struct request *request = requests_take(&requests->unsent);
+    PyObject *line = announced_line(client, requests, request, plain);
+
+    assert(lock_is_mine(&client->lock));
+    return pipeline_ask_queue(reader, requests, request, line) == 0
+               ? 0
+               : pipeline_ask_fail(requests, request,
+                                   requests->keeps_errors &&
+                                       pipeline_ask_is_about_number(client));
 }
 
 int
@@ -174,7 +195,7 @@ pipeline_ask(POP3Object *client, ReaderObject *reader,
         return -1;
     }
     do {
-        if (pipeline_ask_next(client, reader, requests, plain) < 0) {
+        if (ask_next(client, reader, requests, plain) < 0) {
             return -1;
         }
     } while (requests->unsent.first != NULL &&

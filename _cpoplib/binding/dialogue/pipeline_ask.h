@@ -28,13 +28,17 @@ bool pipeline_ask_has_room(const struct requests *requests,
    a reply that is too large, an argument that can't be sent. */
 bool pipeline_ask_is_about_number(POP3Object *client);
 
-/* Queues the command of the next request, which exists.  Announces it, unless
-   the requests are silent; `plain` is the result of announce_is_plain().
-   Returns -1 and an exception if it was not queued and is still the next one.
-   With keeps_errors, an exception that concerns its message becomes its
-   answer. */
-int pipeline_ask_next(POP3Object *client, ReaderObject *reader,
-                      struct requests *requests, bool plain);
+/* Queues the line (bytes, stolen; NULL with an exception) of a request that
+   was taken from `unsent`.  Returns -1 and an exception: pipeline_ask_fail()
+   has to follow. */
+int pipeline_ask_queue(ReaderObject *reader, struct requests *requests,
+                       struct request *request, PyObject *line);
+
+/* After a failure makes the pending exception the answer to the request, and
+   returns 0, if it `is_answer`.  Otherwise the request is the next one again,
+   and -1 is returned. */
+int pipeline_ask_fail(struct requests *requests, struct request *request,
+                      bool is_answer);
 
 /* Queues the next request, and others while there is room; sends what it can
    without waiting.  Returns -1 and an exception. */

@@ -179,16 +179,13 @@ ask_alone(BulkIteratorObject *self)
 {
     struct request *request = requests_take(&self->requests.unsent);
     PyObject *value = call(self, request);
-    bool failed = value == NULL;
 
-    if (failed) {
-        if (!pipeline_ask_is_about_number(POP3(self->client))) {
-            requests_put_back(&self->requests.unsent, request);
-            return -1;
-        }
-        value = PyErr_GetRaisedException();
+    if (value == NULL) {
+        return pipeline_ask_fail(
+            &self->requests, request,
+            pipeline_ask_is_about_number(POP3(self->client)));
     }
-    requests_answer_unsent(&self->requests, request, value, failed);
+    requests_answer_unsent(&self->requests, request, value, false);
     return 0;
 }
 

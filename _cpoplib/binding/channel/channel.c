@@ -26,16 +26,10 @@ channel_run(PyObject *op, PyObject **values, channel_method method)
 PyObject *
 channel_announce(ChannelObject *self, PyObject *line)
 {
-    PyObject *encoding = line == NULL
-                             ? NULL
-                             : PyObject_GetAttr(self->client,
-                                                self->state->name.encoding);
-    PyObject *bytes = NULL;
+    PyObject *bytes = line == NULL
+                          ? NULL
+                          : announce_bytes(self->state, self->client, line);
 
-    if (encoding != NULL) {
-        bytes = announce_bytes(self->state, line, encoding);
-        Py_DECREF(encoding);
-    }
     Py_XDECREF(line);
     if (bytes != NULL &&
         PySys_Audit("poplib.putline", "OO", self->client, bytes) < 0) {

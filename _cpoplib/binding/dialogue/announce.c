@@ -11,29 +11,24 @@ is_utf8(PyObject *encoding)
 }
 
 PyObject *
-announce_bytes(struct module_state *state, PyObject *line, PyObject *encoding)
+announce_bytes(struct module_state *state, PyObject *client, PyObject *line)
 {
+    PyObject *encoding = PyObject_GetAttr(client, state->name.encoding);
+    PyObject *bytes;
+
+    if (encoding == NULL) {
+        return NULL;
+    }
     if (PyUnicode_CheckExact(line) && is_utf8(encoding)) {
-        return announce_utf8(state, line);
+        bytes = announce_utf8(state, line);
     }
-    return announce_check(
-        state, line,
-        PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line, encoding,
-                                     NULL));
-}
-
-/* Returns bytes(line, self.encoding), checked; or NULL and an exception. */
-static PyObject *
-encode(POP3Object *self, PyObject *line)
-{
-    PyObject *encoding = PyObject_GetAttr((PyObject *)self,
-                                          self->state->name.encoding);
-    PyObject *bytes = NULL;
-
-    if (encoding != NULL) {
-        bytes = announce_bytes(self->state, line, encoding);
-        Py_DECREF(encoding);
+    else {
+        bytes = announce_check(
+            state, line,
+            PyObject_CallFunctionObjArgs((PyObject *)&PyBytes_Type, line,
+                                         encoding, NULL));
     }
+    Py_DECREF(encoding);
     return bytes;
 }
 
@@ -42,7 +37,7 @@ announce_encode(POP3Object *self, PyObject *line)
 {
     return pop3_check_rest(self) < 0 || debug_command(self, line) < 0
                ? NULL
-               : encode(self, line);
+               : announce_bytes(self->state, (PyObject *)self, line);
 }
 
 int

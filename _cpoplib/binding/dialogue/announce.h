@@ -37,10 +37,10 @@ announce_utf8(struct module_state *state, PyObject *line)
     return announce_check(state, line, PyUnicode_AsUTF8String(line));
 }
 
-/* Returns bytes(line, encoding), checked: a new reference, or NULL and an
-   exception. */
-PyObject *announce_bytes(struct module_state *state, PyObject *line,
-                         PyObject *encoding);
+/* Returns bytes(line, client.encoding), checked: a new reference, or NULL and
+   an exception. */
+PyObject *announce_bytes(struct module_state *state, PyObject *client,
+                         PyObject *line);
 
 /* Prints, encodes and checks a line, as _putcmd() does before it calls
    _putline().  Returns bytes, or NULL and an exception: RuntimeError inside

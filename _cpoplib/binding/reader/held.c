@@ -98,18 +98,29 @@ held_check(ReaderObject *reader, const struct lock *lock, PyObject *response)
     return -1;
 }
 
-static void
-drop(ReaderObject *reader, const struct lock *lock, const struct held *held)
+void
+held_forget(ReaderObject *reader)
 {
-    PyObject *pending = PyErr_GetRaisedException();
+    struct held *held = reader->held;
     size_t i;
 
-    for (i = 0; i < held->count; i++) {
+    reader->held = NULL;
+    for (i = 0; held != NULL && i < held->count; i++) {
         Py_DECREF(held->answers[i].value);
     }
+    PyMem_Free(held);
+}
+
+static void
+drop(ReaderObject *reader, const struct lock *lock)
+{
+    PyObject *pending = PyErr_GetRaisedException();
+    long long number = reader->held->number;
+
+    held_forget(reader);
     if (!progress_has_ended(&reader->progress) &&
         PyErr_GivenExceptionMatches(pending, reader->state->error_proto)) {
-        raise_uncertain(reader, lock, held->number);
+        raise_uncertain(reader, lock, number);
         Py_DECREF(pending);
     }
     else {
@@ -123,27 +134,15 @@ held_end(ReaderObject *reader, const struct lock *lock, bool received)
     struct held *held = reader->held;
     size_t i;
 
+    if (!received) {
+        drop(reader, lock);
+        return;
+    }
     /* An owner that is freed meanwhile calls requests_disown(). */
-    for (i = 0; received && i < held->count; i++) {
+    for (i = 0; i < held->count; i++) {
         requests_answer(held->answers[i].owner, held->answers[i].value,
                         held->answers[i].failed);
     }
     reader->held = NULL;
-    if (!received) {
-        drop(reader, lock, held);
-    }
-    PyMem_Free(held);
-}
-
-void
-held_forget(ReaderObject *reader)
-{
-    struct held *held = reader->held;
-    size_t i;
-
-    reader->held = NULL;
-    for (i = 0; held != NULL && i < held->count; i++) {
-        Py_DECREF(held->answers[i].value);
-    }
     PyMem_Free(held);
 }

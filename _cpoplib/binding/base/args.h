@@ -30,28 +30,9 @@ struct args_signature {
     Py_ssize_t keyword_only;     /* names at the end */
 };
 
-/* Defines the C function of a method of a guarded object: binds its arguments
-   by the signature, whose fields follow, and returns `call`, an expression of
-   `op` (self) and values[], which is computed inside the guard's section. */
-#define ARGS_FUNCTION(function, call, ...)                                    \
-    static PyObject *function(PyObject *op, PyObject *const *args,            \
-                              Py_ssize_t nargs, PyObject *kwnames)            \
-    {                                                                         \
-        static const struct args_signature signature = {__VA_ARGS__};         \
-        PyObject *values[ARGS_MAX];                                           \
-        PyObject *result = NULL;                                              \
-                                                                              \
-        if (args_bind(&signature, args, nargs, kwnames, values) == 0) {       \
-            GUARD_BEGIN(op)                                                   \
-            result = (call);                                                  \
-            GUARD_END()                                                       \
-        }                                                                     \
-        return result;                                                        \
-    }                                                                         \
-    struct args_signature
-
-/* Defines the C function of a function of the module as ARGS_FUNCTION() does,
-   without a guard; `op` is the module. */
+/* Defines the C function of a function of the module: binds its arguments by
+   the signature, whose fields follow, and returns `call`, an expression of
+   `op` (the module) and values[]. */
 #define ARGS_MODULE_FUNCTION(function, call, ...)                             \
     static PyObject *function(PyObject *op, PyObject *const *args,            \
                               Py_ssize_t nargs, PyObject *kwnames)            \
@@ -64,6 +45,14 @@ struct args_signature {
                    : (call);                                                  \
     }                                                                         \
     struct args_signature
+
+/* Does what ARGS_MODULE_FUNCTION() does, for a method of a guarded object:
+   `op` is self, and `call` is computed inside the guard's section. */
+#define ARGS_FUNCTION(function, call, ...)                                    \
+    GUARD_FUNCTION(PyObject *, function##_inside,                             \
+                   (PyObject * op, PyObject * *values),                       \
+                   ((void)values, (call)));                                   \
+    ARGS_MODULE_FUNCTION(function, function##_inside(op, values), __VA_ARGS__)
 
 /* Stores borrowed references in values[], NULL for arguments not given.
    Returns -1 and raises TypeError if the call does not fit. */

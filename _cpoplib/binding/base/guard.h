@@ -110,16 +110,7 @@ void guard_note_fork(struct guard_list *list, PyObject *module);
 /* Defines a method, METH_NOARGS, METH_O or METH_VARARGS, as GUARD_FUNCTION()
    does; `args` is its argument. */
 #define GUARD_METHOD(function, call)                                          \
-    static PyObject *function(PyObject *op, PyObject *args)                   \
-    {                                                                         \
-        PyObject *result_;                                                    \
-                                                                              \
-        (void)args;                                                           \
-        GUARD_BEGIN(op)                                                       \
-        result_ = (call);                                                     \
-        GUARD_END()                                                           \
-        return result_;                                                       \
-    }                                                                         \
-    struct guarded
+    GUARD_FUNCTION(PyObject *, function, (PyObject * op, PyObject * args),    \
+                   ((void)args, (call)))
 
 #endif

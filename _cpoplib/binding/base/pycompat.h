@@ -5,7 +5,7 @@
    _PyType_LookupRef   3.13 to 3.15; a public replacement would search
                        PyType_GetDict() of each class of __mro__;
    _Py_IsFinalizing    before 3.13, which has Py_IsFinalizing();
-   _cs_mutex           free-threaded: see pycompat_is_inside();
+   _cs_mutex           free-threaded: see pycompat_section_is_of();
    structmember.h      before 3.12, where Python.h has it with Py_ names. */
 
 #ifndef BINDING_PYCOMPAT_H
@@ -123,6 +123,27 @@ PyList_GetItemRef(PyObject *list, Py_ssize_t index)
 
 #endif
 
+#ifdef Py_GIL_DISABLED
+
+/* A critical section of the thread; the lowest bits of the tag say that it is
+   not held now, and that it is one of two objects. */
+#define PYCOMPAT_SECTION(tag)                                                 \
+    ((const PyCriticalSection2 *)((tag) & ~(uintptr_t)3))
+
+/* Returns whether that section, which is not NULL, is held, and the
+   object's. */
+static inline bool
+pycompat_section_is_of(uintptr_t tag, PyObject *object)
+{
+    const PyCriticalSection2 *section = PYCOMPAT_SECTION(tag);
+
+    return (tag & 1) == 0 &&
+           (section->_cs_base._cs_mutex == &object->ob_mutex ||
+            ((tag & 2) != 0 && section->_cs_mutex2 == &object->ob_mutex));
+}
+
+#endif
+
 /* Returns whether the calling thread is inside the object's critical section,
    and that is its innermost one.  Always true with the GIL, which is every
    object's section; and from 3.14 on, where nobody needs to know. */
@@ -134,17 +155,8 @@ pycompat_is_inside(PyObject *object)
     return true;
 #else
     uintptr_t innermost = PyThreadState_Get()->critical_section;
-    /* The lowest bits: not held now; a section of two objects. */
-    const PyCriticalSection
-        *section = (const PyCriticalSection *)(innermost & ~(uintptr_t)3);
 
-    if (section == NULL || (innermost & 1) != 0) {
-        return false;
-    }
-    return section->_cs_mutex == &object->ob_mutex ||
-           ((innermost & 2) != 0 &&
-            ((const PyCriticalSection2 *)section)->_cs_mutex2 ==
-                &object->ob_mutex);
+    return innermost != 0 && pycompat_section_is_of(innermost, object);
 #endif
 }
 
@@ -157,17 +169,12 @@ pycompat_free_section(PyObject *object)
 {
     uintptr_t tag = PyThreadState_Get()->critical_section;
 
-    /* As in pycompat_is_inside().  A section that is not held now ends the
-       chain of those that are. */
+    /* A section that is not held now ends the chain of those that are. */
     while (tag != 0 && (tag & 1) == 0) {
-        const PyCriticalSection2
-            *section = (const PyCriticalSection2 *)(tag & ~(uintptr_t)3);
-
-        if (section->_cs_base._cs_mutex == &object->ob_mutex ||
-            ((tag & 2) != 0 && section->_cs_mutex2 == &object->ob_mutex)) {
+        if (pycompat_section_is_of(tag, object)) {
             return;
         }
-        tag = section->_cs_base._cs_prev;
+        tag = PYCOMPAT_SECTION(tag)->_cs_base._cs_prev;
     }
     object->ob_mutex = (PyMutex){0};
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 
+from poplib_c._redact import logged_status
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -79,7 +81,7 @@ def capa(reply: Any) -> dict[str, list[str]]:
     if hasattr(logging, "getLogger"):  # Not so while logging is being imported.
         logger = logging.getLogger("poplib_c")
         for line in reply[1]:
-            logger.debug("S: %s", repr(line)[2:-1])
+            logger.debug("S: %s", logged_status(line, False))
     return capabilities_of(reply[1])
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from poplib_c._cli import arguments
+from poplib_c._cli import arguments, connection
 from poplib_c._cli.account import Account, parse
 from poplib_c._cli.failures import Failure, Status, reason, usage
 from poplib_c._cli.texts import printable
@@ -112,6 +112,14 @@ def named_in_errors(place: str) -> Iterator[None]:
         yield
     except Failure as error:
         raise _wrong(f"{place}: {error}") if place else error from None
+
+
+def check_connection(mailbox: Mailbox) -> None:
+    """Raise Failure, which names the mailbox's table, if no connection can be made as told."""
+    with named_in_errors(mailbox.place_of("cafile")):
+        connection.check_cafile(mailbox.options)
+    with named_in_errors(mailbox.place):
+        connection.check_policy(mailbox.account, mailbox.options)
 
 
 def _named(name: str, file: File) -> _Entry:

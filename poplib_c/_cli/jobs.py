@@ -139,10 +139,7 @@ def job(mailbox: config.Mailbox) -> Job:
                 "--headers contradicts --delete and --keep-days, which would delete what was not "
                 "fetched"
             )
-    with config.named_in_errors(mailbox.place_of("cafile")):
-        connection.check_cafile(options)
-    with config.named_in_errors(mailbox.place):
-        connection.check_policy(account, options)
+    config.check_connection(mailbox)
     if options.state is None:
         options.state = state.default_path()
     return Job(account, options, destination)

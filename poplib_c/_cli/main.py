@@ -12,7 +12,7 @@ from typing import Any
 
 from poplib_c import error_proto
 from poplib_c._cli import arguments, texts
-from poplib_c._cli.config import Mailbox, find, named_in_errors
+from poplib_c._cli.config import Mailbox, check_connection, find
 from poplib_c._cli.failures import Failure, Status, failure, gravest, usage
 
 #: Modules whose run(options, program, write) returns the exit status.
@@ -72,10 +72,7 @@ def _look(options: argparse.Namespace, program: str, write: Callable[[str], obje
     credentials.check_shared(options, count)
     dialing.check_shared(each.options.proxy for each in mailboxes)
     for mailbox in mailboxes:
-        with named_in_errors(mailbox.place_of("cafile")):
-            connection.check_cafile(mailbox.options)
-        with named_in_errors(mailbox.place):
-            connection.check_policy(mailbox.account, mailbox.options)
+        check_connection(mailbox)
     warnings = (connection.warning(each.account, each.options) for each in mailboxes)
     for told in dict.fromkeys(warnings):
         if told:

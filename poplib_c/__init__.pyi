@@ -662,7 +662,7 @@ class POP3:
             user (str): The user's name.
             token (str or callable): The access token, or a function without
                 arguments that returns it. The function is called a second time if
-                the server refuses the first token.
+                the server refuses the first token and keeps the connection open.
             mechanisms (iterable of str): 'OAUTHBEARER', 'XOAUTH2', or both in the
                 order to prefer them. None for the order given here.
             allow_insecure (bool): Whether the token may be sent without TLS to

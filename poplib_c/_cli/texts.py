@@ -156,10 +156,9 @@ environment:
 CHECK_DESCRIPTION = """\
 Reports on a server: its greeting; its capabilities before and after TLS and
 the login; the TLS version and cipher; its certificate and when it expires;
-which mechanism a login with a password begins with, and why; which mechanism
-the server accepted. If the server announces PIPELINING, check tests whether it
-answers commands sent ahead of replies. Without USER in the URL, check does not
-log in.
+which mechanism a login begins with, and why; which mechanism the server
+accepted. If the server announces PIPELINING, check tests whether it answers
+commands sent ahead of replies. Without USER in the URL, check does not log in.
 """
 LIST_DESCRIPTION = """\
 Lists the messages of a mailbox: number, size, unique id, date, sender and

@@ -98,7 +98,7 @@ ARGS_DOC(login_oauth2_doc,
 "    user (str): The user's name.\n"
 "    token (str or callable): The access token, or a function without\n"
 "        arguments that returns it. The function is called a second time if\n"
-"        the server refuses the first token.\n"
+"        the server refuses the first token and keeps the connection open.\n"
 "    mechanisms (iterable of str): 'OAUTHBEARER', 'XOAUTH2', or both in the\n"
 "        order to prefer them. None for the order given here.\n"
 "    allow_insecure (bool): Whether the token may be sent without TLS to\n"

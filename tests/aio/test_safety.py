@@ -6,10 +6,10 @@ import io
 import socket
 
 import pytest
-from scripted import C, S, play
+from scripted import C, Close, S, play
 
 import poplib_c
-from poplib_c import aio
+from poplib_c import aio, error_proto
 from poplib_c.testing import POP3Server
 
 from .support import TIMEOUT, run
@@ -29,6 +29,24 @@ def test_a_given_socket_is_not_replaced_by_another_connection():
     with play(S("+OK ready")) as server:
         given = socket.create_connection((server.host, server.port))
         run(main())
+
+
+def test_a_server_that_closes_when_it_refuses_a_token():
+    """The refusal is raised, and no other token is asked for."""
+    tokens = ["old", "new"]
+
+    async def main():
+        client = aio.POP3(server.host, server.port, timeout=TIMEOUT)
+        await client.connect()
+        with pytest.raises(error_proto) as caught:
+            await client.login_oauth2("alice", lambda: tokens.pop(0))
+        assert (caught.value.args, caught.value.__cause__) == ((b"-ERR",), None)
+        client.close()
+
+    refusal = [C("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBvbGQBAQ=="), S("-ERR"), Close()]
+    with play(S("+OK ready"), C("CAPA"), S("+OK", "SASL XOAUTH2", "."), *refusal) as server:
+        run(main())
+    assert tokens == ["new"]
 
 
 def test_a_token_that_needs_the_connection_does_not_wait_for_itself():
